@@ -1,0 +1,21 @@
+//! Cloud-optimized GeoTIFF: headers, grids and plans. **No I/O**: no async, no files, no clock, no environment.
+//!
+//! Bytes come in through [`HeaderDecoder::push`], and what is missing comes out as
+//! [`DecodeResult::NeedsData`]; fetching is the caller's.
+//!
+//! # Untrusted input
+//!
+//! Every entry point takes hostile bytes: it returns an [`Error`], and neither panics, loops, nor allocates out of
+//! proportion to the bytes it was given. Counts that a file declares pass [`Limits`] before anything is allocated.
+
+mod decoder;
+mod error;
+pub mod geo;
+mod header;
+mod limits;
+pub mod tiff;
+
+pub use decoder::{DecodeResult, HeaderDecoder};
+pub use error::{Error, Place, Result};
+pub use header::{CogHeader, Encoding, Level};
+pub use limits::Limits;
