@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::tiff::Tag;
+
 /// What went wrong with a file's bytes or with a request about them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -56,8 +58,52 @@ pub struct Place {
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+impl Place {
+    /// A byte of the file outside any IFD.
+    pub(crate) const fn byte(byte: u64) -> Self {
+        Self {
+            ifd: None,
+            tag: None,
+            byte: Some(byte),
+        }
+    }
+}
+
 impl fmt::Display for Place {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+    /// `IFD 0, tag TileWidth (322) at byte 118`, with the parts that are known; `file` when none is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.ifd, self.tag) {
+            (Some(ifd), Some(tag)) => write!(f, "IFD {ifd}, tag {}", Tag(tag))?,
+            (Some(ifd), None) => write!(f, "IFD {ifd}")?,
+            (None, Some(tag)) => write!(f, "tag {}", Tag(tag))?,
+            (None, None) => f.write_str("file")?,
+        }
+        match self.byte {
+            Some(byte) => write!(f, " at byte {byte}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, Place};
+
+    #[test]
+    fn errors_name_the_place() {
+        let at = Place {
+            ifd: Some(0),
+            tag: Some(322),
+            byte: Some(118),
+        };
+        let error = Error::Malformed {
+            at,
+            what: "expected SHORT or LONG, found ASCII".to_owned(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "IFD 0, tag TileWidth (322) at byte 118: expected SHORT or LONG, found ASCII"
+        );
+        assert_eq!(Place::byte(4).to_string(), "file at byte 4");
     }
 }

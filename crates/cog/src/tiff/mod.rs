@@ -1,0 +1,16 @@
+//! TIFF 6.0 and BigTIFF structure: bytes to IFDs and their values.
+//!
+//! Owns byte order, field types, tags, the IFD chain and how values are read. Knows nothing of images, georeferencing
+//! or what a tag is good for; refuses values that are not of the type that was asked for.
+
+mod byte_order;
+mod compression;
+mod data_type;
+mod field_type;
+mod tag;
+
+pub use byte_order::ByteOrder;
+pub use compression::Compression;
+pub use data_type::DataType;
+pub use field_type::FieldType;
+pub use tag::Tag;
