@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Python environments with pinned versions, made once under build/venvs and kept.
+
+    venvs.py                 makes every DuckDB host
+    venvs.py NAME...         makes these and prints the path of each one's interpreter
+
+The table is environments.ini. Several are made at once, since pip mostly waits. An environment stands when its `ready` file
+holds the digest of what was asked for, so an interrupted or outdated one is made again and a finished one costs nothing.
+"""
+
+from __future__ import annotations
+
+import configparser
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = ROOT / "scripts" / "environments.ini"
+VENVS = ROOT / "build" / "venvs"
+OLDEST_PYTHON = "3.10"
+# Newest first: the interpreters that are looked for where the running one is too old.
+INTERPRETERS = ("python3.14", "python3.13", "python3.12", "python3.11", "python3.10")
+
+
+class EnvironmentUnavailable(Exception):
+    """An environment that cannot be made on this machine, and why."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One section of the table."""
+
+    name: str
+    requires: tuple[str, ...]
+    python: tuple[int, int]
+    client: str | None
+
+    @property
+    def directory(self) -> Path:
+        return VENVS / self.name
+
+    @property
+    def interpreter(self) -> Path:
+        return self.directory / "bin" / "python"
+
+    @property
+    def cli(self) -> Path:
+        """The DuckDB executable of a CLI host; its `bin/duckdb` is a script around it, which would outlive a crash."""
+        return next(self.directory.glob("lib/python*/site-packages/duckdb_cli/duckdb"))
+
+    def digest(self, base: str) -> str:
+        """Changes with the requirements and with the interpreter the environment is made of."""
+        return hashlib.sha256("\n".join([base, *self.requires]).encode()).hexdigest()
+
+
+@cache
+def table() -> dict[str, Environment]:
+    """Every environment, in the order of the file."""
+    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read_string(TABLE.read_text())
+    return {
+        name: Environment(
+            name=name,
+            requires=tuple(line for line in section["requires"].splitlines() if line.strip()),
+            python=_version(section.get("python", OLDEST_PYTHON)),
+            client=section.get("client"),
+        )
+        for name, section in parser.items()
+        if name != parser.default_section
+    }
+
+
+def hosts() -> list[Environment]:
+    """The environments that hold a DuckDB to test on."""
+    return [environment for environment in table().values() if environment.client]
+
+
+def ensure(names: list[str]) -> dict[str, Path]:
+    """Makes what is missing; gives each environment's interpreter."""
+    wanted = [table()[name] for name in names]
+    with ThreadPoolExecutor(max_workers=len(wanted) or 1) as pool:
+        list(pool.map(_make, wanted))
+    return {environment.name: environment.interpreter for environment in wanted}
+
+
+def _make(environment: Environment) -> None:
+    base = _find_python(environment.python)
+    ready = environment.directory / "ready"
+    digest = environment.digest(base)
+    VENVS.mkdir(parents=True, exist_ok=True)
+    with (VENVS / f"{environment.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if ready.is_file() and ready.read_text() == digest:
+            return
+        print(f"making build/venvs/{environment.name}", file=sys.stderr, flush=True)
+        shutil.rmtree(environment.directory, ignore_errors=True)
+        _run([base, "-m", "venv", str(environment.directory)])
+        pip = [str(environment.interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _run([*pip, *environment.requires])
+        ready.write_text(digest)
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        raise EnvironmentUnavailable(f"{' '.join(command)} failed:\n{done.stdout}")
+
+
+def _version(text: str) -> tuple[int, int]:
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
+@cache
+def _find_python(oldest: tuple[int, int]) -> str:
+    """The running interpreter where it is new enough, else the newest on PATH or among pyenv's."""
+    if sys.version_info[:2] >= oldest:
+        return os.path.realpath(sys.executable)
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for name in INTERPRETERS:
+        if _version(name.removeprefix("python")) < oldest:
+            break
+        candidates = [shutil.which(name), *map(str, sorted(pyenv.glob(f"*/bin/{name}"), reverse=True))]
+        for candidate in filter(None, candidates):
+            # A pyenv shim stands on PATH for versions that are not selected too, and fails when such a one is run.
+            asked = [candidate, "-c", "import os, sys; print(os.path.realpath(sys.executable))"]
+            answer = subprocess.run(asked, capture_output=True, text=True)
+            if answer.returncode == 0:
+                return answer.stdout.strip()
+    raise EnvironmentUnavailable(f"needs Python {oldest[0]}.{oldest[1]} or newer, found none on PATH")
+
+
+def main() -> int:
+    names = sys.argv[1:] or [environment.name for environment in hosts()]
+    if unknown := [name for name in names if name not in table()]:
+        print(f"venvs: no such environment: {', '.join(unknown)}; there are {', '.join(table())}", file=sys.stderr)
+        return 2
+    try:
+        for name, interpreter in ensure(names).items():
+            print(name, interpreter)
+    except EnvironmentUnavailable as error:
+        print(f"venvs: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

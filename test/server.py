@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+"""A range server for tests, the demo and benchmarks: HTTP/1.1 over asyncio, with latency, counters and faults on demand.
+
+    server.py [--root test/data] [--port 0] [--latency-ms 0]
+
+The first line on standard output is `ready http://127.0.0.1:PORT`. GET and HEAD serve files under the root; one range a
+request (`bytes=a-b`, `a-`, `-n`). Words before the file's path change the answer, and may be combined:
+
+    /at/KEY/...            nothing: makes as many distinct URLs of one file as there are keys
+    /once/KEY/...          410 from the second request of this URL on: proves that a URL is fetched once
+    /status/CODE/...       that status, always
+    /flaky/N/CODE/...      that status for the first N requests of this URL, with Retry-After: 0
+    /redirect/CODE/...     that status, to the rest of the path
+    /slow/MS/...           so many milliseconds before the answer, besides the server's latency
+    /norange/...           the whole file with 200, whatever range was asked for
+    /truncated/N/...       N bytes of the body, then the connection is closed
+    /bare/...              no validators: neither ETag nor Last-Modified
+
+Answered at once and not counted:
+
+    /__stats               {"requests", "bytes", "connections", "peak_in_flight", "urls", "max_requests_per_url"}
+    /__log                 the requests, as [method, path, first byte, length] in order
+    /__reset               zeroes counters and forgets what /once and /flaky have seen
+    /__latency?ms=20       sets the latency
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import collections
+import json
+import mmap
+import sys
+import urllib.parse
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http import HTTPStatus
+from pathlib import Path
+
+MODIFIERS = {"at": 1, "once": 1, "status": 1, "flaky": 2, "redirect": 1, "slow": 1, "norange": 0, "truncated": 1, "bare": 0}
+# The log is for tests; a benchmark's millions of requests must not grow it.
+LOG_LIMIT = 10_000
+
+
+@dataclass
+class Counters:
+    """What happened since the last reset."""
+
+    requests: int = 0
+    bytes: int = 0
+    connections: int = 0
+    in_flight: int = 0
+    peak_in_flight: int = 0
+    urls: collections.Counter[str] = field(default_factory=collections.Counter)
+    log: list[tuple[str, str, int, int]] = field(default_factory=list)
+
+    def stats(self) -> dict[str, int]:
+        return {
+            "requests": self.requests,
+            "bytes": self.bytes,
+            "connections": self.connections,
+            "peak_in_flight": self.peak_in_flight,
+            "urls": len(self.urls),
+            "max_requests_per_url": max(self.urls.values(), default=0),
+        }
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A mapped file with the validators that an object store would give."""
+
+    data: memoryview
+    etag: str
+    modified: str
+
+    @classmethod
+    def open(cls, path: Path) -> StoredFile:
+        stat = path.stat()
+        with path.open("rb") as handle:
+            data = memoryview(mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)) if stat.st_size else memoryview(b"")
+        return cls(data, f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"', formatdate(stat.st_mtime, usegmt=True))
+
+
+@dataclass(frozen=True)
+class Request:
+    """A parsed request line, with the modifiers taken off the path."""
+
+    method: str
+    url: str
+    byte_range: str | None
+    modifiers: dict[str, list[str]]
+    file: str
+
+    @classmethod
+    def parse(cls, head: bytes) -> Request:
+        lines = head.decode("latin-1").split("\r\n")
+        method, target, _ = lines[0].split(" ", 2)
+        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        path = urllib.parse.unquote(target.partition("?")[0])
+        words = path.strip("/").split("/")
+        modifiers: dict[str, list[str]] = {}
+        while words[0] in MODIFIERS and len(words) > MODIFIERS[words[0]]:
+            name, count = words[0], MODIFIERS[words[0]]
+            modifiers[name] = words[1 : 1 + count]
+            words = words[1 + count :]
+        return cls(method, target, headers.get("range"), modifiers, "/".join(words))
+
+
+class Server:
+    """What all connections share."""
+
+    def __init__(self, root: Path, latency: float) -> None:
+        self.root = root.resolve()
+        self.latency = latency
+        self.counters = Counters()
+        self._files: dict[str, StoredFile | None] = {}
+
+    def file(self, name: str) -> StoredFile | None:
+        """The file under the root, or None. Mapped once: files do not change while the server runs."""
+        if name not in self._files:
+            path = (self.root / name).resolve()
+            inside = path.is_relative_to(self.root) and path.is_file()
+            self._files[name] = StoredFile.open(path) if inside else None
+        return self._files[name]
+
+    def control(self, target: str) -> bytes | None:
+        """Answers a /__ request; None for any other."""
+        url = urllib.parse.urlsplit(target)
+        if url.path == "/__stats":
+            body: object = self.counters.stats()
+        elif url.path == "/__log":
+            body = self.counters.log
+        elif url.path == "/__reset":
+            self.counters = Counters(in_flight=self.counters.in_flight)
+            body = {}
+        elif url.path == "/__latency":
+            self.latency = float(urllib.parse.parse_qs(url.query)["ms"][0]) / 1000
+            body = {}
+        else:
+            return None
+        return response(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+
+def response(status: int, body: bytes = b"", headers: dict[str, str] | None = None, length: int | None = None) -> bytes:
+    """An answer; `length` is announced where it is not that of `body`."""
+    fields = {"Content-Length": str(len(body) if length is None else length), **(headers or {})}
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in fields.items())]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def parse_range(text: str, size: int) -> tuple[int, int] | None:
+    """The [start, end) that a Range header asks of a body of that size; None when nothing of it is there."""
+    first, _, last = text.removeprefix("bytes=").partition("-")
+    if first == "":
+        start, end = max(0, size - int(last)), size
+    else:
+        start, end = int(first), min(size, int(last) + 1) if last else size
+    return (start, end) if start < end else None
+
+
+class Connection(asyncio.Protocol):
+    """One client connection: requests are answered in order, one at a time."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._received = b""
+        self._busy = False
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._server.counters.connections += 1
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        self._next()
+
+    def _next(self) -> None:
+        while not self._busy and (end := self._received.find(b"\r\n\r\n")) >= 0:
+            head, self._received = self._received[:end], self._received[end + 4 :]
+            target = head.split(b" ", 2)[1].decode("latin-1")
+            if control := self._server.control(target):
+                self._transport.write(control)
+            else:
+                self._accept(Request.parse(head))
+
+    def _accept(self, request: Request) -> None:
+        counters = self._server.counters
+        counters.requests += 1
+        counters.urls[request.url] += 1
+        counters.in_flight += 1
+        counters.peak_in_flight = max(counters.peak_in_flight, counters.in_flight)
+        delay = self._server.latency + float(request.modifiers.get("slow", ["0"])[0]) / 1000
+        self._busy = True
+        if delay > 0:
+            asyncio.get_running_loop().call_later(delay, self._answer, request, counters.urls[request.url])
+        else:
+            self._answer(request, counters.urls[request.url])
+
+    def _answer(self, request: Request, asked: int) -> None:
+        self._server.counters.in_flight -= 1
+        self._busy = False
+        if self._transport.is_closing():
+            return
+        self._transport.write(self._respond(request, asked))
+        if "truncated" in request.modifiers:
+            self._transport.close()
+        else:
+            self._next()
+
+    def _respond(self, request: Request, asked: int) -> bytes:
+        """The answer to the `asked`th request of this URL."""
+        modifiers = request.modifiers
+        if "status" in modifiers:
+            return response(int(modifiers["status"][0]))
+        if "once" in modifiers and asked > 1:
+            return response(410)
+        if "flaky" in modifiers and asked <= int(modifiers["flaky"][0]):
+            return response(int(modifiers["flaky"][1]), headers={"Retry-After": "0"})
+        if "redirect" in modifiers:
+            return response(int(modifiers["redirect"][0]), headers={"Location": f"/{request.file}"})
+        if request.method not in ("GET", "HEAD"):
+            return response(405)
+        stored = self._server.file(request.file)
+        if stored is None:
+            return response(404)
+        return self._file_response(request, stored)
+
+    def _file_response(self, request: Request, stored: StoredFile) -> bytes:
+        size = len(stored.data)
+        headers = {"Content-Type": "image/tiff", "Accept-Ranges": "bytes"}
+        if "bare" not in request.modifiers:
+            headers |= {"ETag": stored.etag, "Last-Modified": stored.modified}
+        status, start, end = 200, 0, size
+        # Several ranges in one request get the whole file, as from most object stores.
+        if request.byte_range and "," not in request.byte_range and "norange" not in request.modifiers:
+            found = parse_range(request.byte_range, size)
+            if found is None:
+                return response(416, headers={"Content-Range": f"bytes */{size}"})
+            status, (start, end) = 206, found
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+        body = b"" if request.method == "HEAD" else bytes(stored.data[start:end])
+        if "truncated" in request.modifiers:
+            body = body[: int(request.modifiers["truncated"][0])]
+        counters = self._server.counters
+        counters.bytes += len(body)
+        if len(counters.log) < LOG_LIMIT:
+            counters.log.append((request.method, request.url, start, end - start))
+        return response(status, body, headers, length=end - start)
+
+
+async def serve(root: Path, port: int, latency_ms: float) -> None:
+    """Serves until it is cancelled or the process is ended."""
+    server = Server(root, latency_ms / 1000)
+    listening = await asyncio.get_running_loop().create_server(lambda: Connection(server), "127.0.0.1", port, backlog=4096)
+    print(f"ready http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", flush=True)
+    async with listening:
+        await listening.serve_forever()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, default=Path(__file__).parent / "data")
+    parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--latency-ms", type=float, default=0)
+    args = parser.parse_args()
+    try:
+        asyncio.run(serve(args.root, args.port, args.latency_ms))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
