@@ -52,6 +52,11 @@ class Environment:
         return self.directory / "bin" / "python"
 
     @property
+    def duckdb_version(self) -> str:
+        """The DuckDB version of a host, from its name."""
+        return self.name.rpartition("-")[2]
+
+    @property
     def cli(self) -> Path:
         """The DuckDB executable of a CLI host; its `bin/duckdb` is a script around it, which would outlive a crash."""
         return next(self.directory.glob("lib/python*/site-packages/duckdb_cli/duckdb"))

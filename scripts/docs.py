@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Makes the function reference and the README's table from the doc constants beside the functions' code.
+
+    docs.py             writes docs/functions.md, and the part of README.md between its two `functions` marks
+    docs.py --check     changes nothing; fails where they are not what would be written, and runs every example as a test
+
+`cargo run --example function_docs` prints the constants as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "docs" / "functions.md"
+README = ROOT / "README.md"
+EXAMPLES = ROOT / "build" / "docs" / "examples.test"
+BEGIN, END = "<!-- functions: made by scripts/docs.py -->", "<!-- end of functions -->"
+HEAD = """\
+# Function reference
+
+Made by `scripts/docs.py` from the constants beside the functions' code; every example runs as a test on every supported
+DuckDB, in the repository's directory.
+
+"""
+
+
+class DocsError(Exception):
+    """Documentation that cannot be made into a reference."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    name: str
+    type: str
+    default: str | None
+    description: str
+
+
+@dataclass(frozen=True)
+class Example:
+    sql: str
+    result: str
+
+
+@dataclass(frozen=True)
+class Function:
+    """What a doc constant says."""
+
+    name: str
+    kind: str
+    signatures: list[str]
+    description: str
+    parameters: list[Parameter]
+    returns: str
+    examples: list[Example]
+
+    @classmethod
+    def of(cls, record: dict) -> Function:
+        parameters = [Parameter(**each) for each in record["parameters"]]
+        return cls(**{**record, "parameters": parameters, "examples": [Example(**each) for each in record["examples"]]})
+
+    @property
+    def title(self) -> str:
+        """The heading; a scalar and a table function may share a name."""
+        return f"{self.name} ({self.kind})"
+
+    @property
+    def anchor(self) -> str:
+        """GitHub's anchor of the heading."""
+        return re.sub(r"[^\w-]", "", self.title.lower().replace(" ", "-"))
+
+    @property
+    def summary(self) -> str:
+        """The first sentence."""
+        return re.split(r"(?<=\.)\s", self.description, maxsplit=1)[0].removesuffix(".")
+
+
+def functions() -> list[Function]:
+    """The documentation of every function."""
+    command = ["cargo", "run", "--quiet", "--locked", "--package", "rasteret", "--example", "function_docs"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise DocsError(f"{' '.join(command)} failed")
+    return [Function.of(record) for record in json.loads(done.stdout)]
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table; a bar inside a cell is escaped."""
+    lines = [header, ["---"] * len(header), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
+
+
+def reference(documented: list[Function]) -> str:
+    """docs/functions.md."""
+    contents = "\n".join(f"- [{each.title}](#{each.anchor}): {each.summary}" for each in documented)
+    return HEAD + contents + "\n" + "".join(f"\n{section(each)}" for each in documented)
+
+
+def section(function: Function) -> str:
+    """A function's part of the reference."""
+    parts = [f"## {function.title}", "```sql\n" + "\n".join(function.signatures) + "\n```", function.description]
+    if function.parameters:
+        rows = [
+            [f"`{each.name}`", each.type, f"`{each.default}`" if each.default is not None else "required", each.description]
+            for each in function.parameters
+        ]
+        parts.append(table(["parameter", "type", "default", "meaning"], rows))
+    parts.append(f"**Returns** {function.returns}")
+    for example in function.examples:
+        parts.append(f"```sql\n{example.sql};\n```\n\n```text\n{example.result}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def overview(documented: list[Function]) -> str:
+    """The README's table."""
+    rows = [[f"[`{each.name}`](docs/functions.md#{each.anchor})", each.kind, each.summary] for each in documented]
+    return table(["function", "kind", "what it does"], rows)
+
+
+def with_overview(readme: str, documented: list[Function]) -> str:
+    """The README with its table replaced."""
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise DocsError(f"README.md: expected the marks {BEGIN!r} and {END!r}")
+    return f"{before}{begin}\n{overview(documented)}\n{end}{after}"
+
+
+def example_tests(documented: list[Function]) -> str:
+    """Every example as a record of a .test file."""
+    records = ["require rasteret"]
+    for function in documented:
+        for example in function.examples:
+            if not example.result:
+                raise DocsError(f"{function.title}: an example without a result proves nothing")
+            widths = {line.count("\t") + 1 for line in example.result.splitlines()}
+            if len(widths) != 1:
+                raise DocsError(f"{function.title}: the rows of an example differ in their number of columns")
+            records.append(f"# {function.title}\nquery {'T' * widths.pop()}\n{example.sql}\n----\n{example.result}")
+    return "\n\n".join(records) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    args = parser.parse_args()
+    try:
+        documented = functions()
+        made = {REFERENCE: reference(documented), README: with_overview(README.read_text(), documented)}
+        tests = example_tests(documented)
+    except (DocsError, OSError) as error:
+        print(f"docs: {error}", file=sys.stderr)
+        return 1
+    if not args.check:
+        for path, text in made.items():
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        return 0
+    for path, text in made.items():
+        if not path.is_file() or path.read_text() != text:
+            print(f"docs: {path.relative_to(ROOT)} is not what scripts/docs.py makes: run it", file=sys.stderr)
+            return 1
+    EXAMPLES.parent.mkdir(parents=True, exist_ok=True)
+    EXAMPLES.write_text(tests)
+    return subprocess.run([sys.executable, str(ROOT / "scripts" / "sqltest.py"), str(EXAMPLES)]).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
