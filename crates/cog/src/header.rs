@@ -106,9 +106,43 @@ impl CogHeader {
     ///
     /// [`Error::InvalidArgument`] when the file has no such band.
     pub fn for_band(&self, band: u32) -> Result<Self> {
-        let _ = band;
-        Err(Error::InvalidArgument {
-            what: "narrowing is being built".to_owned(),
+        let bands = self.image.encoding.samples_per_pixel;
+        let index = usize::try_from(band).unwrap_or(usize::MAX);
+        if index >= usize::from(bands) {
+            let last = bands.saturating_sub(1);
+            return Err(Error::InvalidArgument {
+                what: format!(
+                    "expected a band_index from 0 to {last}, found {band}: the file has {bands} bands"
+                ),
+            });
+        }
+        match self.band_index {
+            Some(narrowed) if narrowed == band => return Ok(self.clone()),
+            Some(narrowed) => {
+                return Err(Error::InvalidArgument {
+                    what: format!(
+                        "expected band_index {narrowed}, to which the metadata was narrowed, found {band}"
+                    ),
+                });
+            }
+            None => {}
+        }
+        Ok(Self {
+            image: self.image.for_band(index),
+            overviews: self
+                .overviews
+                .iter()
+                .map(|level| level.for_band(index))
+                .collect(),
+            masks: self.masks.clone(),
+            band_index: Some(band),
+            extra_samples: self.extra_samples.clone(),
+            pixel_scale: self.pixel_scale.clone(),
+            tiepoint: self.tiepoint.clone(),
+            crs: self.crs.clone(),
+            scale: self.scale.clone(),
+            offset: self.offset.clone(),
+            ..*self
         })
     }
 
@@ -118,4 +152,36 @@ impl CogHeader {
         self.transform
             .map(|transform| transform.bounds(self.image.image_width, self.image.image_height))
     }
+}
+
+impl Level {
+    /// The level with the tiles of one band's plane, if planar, and that band's type.
+    fn for_band(&self, band: usize) -> Self {
+        let mut encoding = self.encoding.clone();
+        if let Some(data_type) = encoding.data_type_of(band) {
+            encoding.dtype = data_type;
+        }
+        let (tile_offsets, tile_byte_counts) = match encoding.planar_configuration {
+            2 => (
+                plane(&self.tile_offsets, band, encoding.samples_per_pixel),
+                plane(&self.tile_byte_counts, band, encoding.samples_per_pixel),
+            ),
+            _ => (self.tile_offsets.clone(), self.tile_byte_counts.clone()),
+        };
+        Self {
+            tile_offsets,
+            tile_byte_counts,
+            encoding,
+            ..*self
+        }
+    }
+}
+
+/// The part of a planar file's table that belongs to one band.
+fn plane<T: Copy>(table: &[T], band: usize, bands: u16) -> Vec<T> {
+    let tiles = table.len() / usize::from(bands.max(1));
+    table
+        .get(band * tiles..(band + 1) * tiles)
+        .unwrap_or_default()
+        .to_vec()
 }

@@ -11,11 +11,14 @@
 mod decoder;
 mod error;
 pub mod geo;
+mod grid;
 mod header;
+mod level;
 mod limits;
 pub mod tiff;
 
 pub use decoder::{DecodeResult, HeaderDecoder};
 pub use error::{Error, Place, Result};
+pub use grid::{Tile, TileGrid};
 pub use header::{CogHeader, Encoding, Level};
 pub use limits::Limits;

@@ -4,8 +4,13 @@
 
 mod bbox;
 mod crs;
+mod gdal_metadata;
+mod georeference;
+mod keys;
 mod transform;
+mod user_defined;
 
 pub use bbox::BBox;
 pub use crs::Crs;
+pub(crate) use georeference::Georeference;
 pub use transform::GeoTransform;

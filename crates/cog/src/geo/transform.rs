@@ -98,9 +98,124 @@ impl GeoTransform {
     }
 }
 
+impl GeoTransform {
+    /// The transform of the GeoTIFF tags (OGC GeoTIFF 1.1, Annex B.6), read as GDAL's GTiff driver reads them.
+    ///
+    /// | scale | tiepoints | matrix | transform |
+    /// |---|---|---|---|
+    /// | two numbers, neither 0 | at least one | | scale and the first tiepoint; north is up whatever the sign of y |
+    /// | the same | none | | none |
+    /// | absent, or one is 0 | | 16 numbers | the matrix |
+    /// | absent, or one is 0 | any | absent | none: more than one are ground control points |
+    ///
+    /// With `is_point` (GTRasterTypeGeoKey 2), tags place pixel centres, so corners lie half a pixel before.
+    pub(crate) fn from_tags(
+        scale: Option<&[f64]>,
+        tiepoint: Option<&[f64]>,
+        matrix: Option<&[f64]>,
+        is_point: bool,
+    ) -> Option<Self> {
+        let mut transform = match (scale, tiepoint, matrix) {
+            (Some([x, y, ..]), tiepoint, _) if *x != 0.0 && *y != 0.0 => {
+                let Some([col, row, _, world_x, world_y, _, ..]) = tiepoint else {
+                    return None;
+                };
+                let (a, e) = (*x, -y.abs());
+                Self {
+                    a,
+                    b: 0.0,
+                    c: world_x - col * a,
+                    d: 0.0,
+                    e,
+                    f: world_y - row * e,
+                }
+            }
+            (_, _, Some([a, b, _, c, d, e, _, f, _, _, _, _, _, _, _, _])) => {
+                Self::from_array([*a, *b, *c, *d, *e, *f])
+            }
+            _ => return None,
+        };
+        if is_point {
+            transform.c -= transform.a * 0.5 + transform.b * 0.5;
+            transform.f -= transform.d * 0.5 + transform.e * 0.5;
+        }
+        transform
+            .to_array()
+            .iter()
+            .all(|number| number.is_finite())
+            .then_some(transform)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{BBox, GeoTransform};
+
+    #[test]
+    fn scale_and_tiepoint() {
+        let of = |scale: &[f64], tiepoint: &[f64], is_point| {
+            GeoTransform::from_tags(Some(scale), Some(tiepoint), None, is_point)
+                .map(GeoTransform::to_array)
+        };
+        let expected = Some([10.0, 0.0, 80.0, 0.0, -20.0, 260.0]);
+        assert_eq!(
+            of(
+                &[10.0, 20.0, 0.0],
+                &[2.0, 3.0, 0.0, 100.0, 200.0, 0.0],
+                false
+            ),
+            expected
+        );
+        assert_eq!(
+            of(&[10.0, -20.0], &[2.0, 3.0, 0.0, 100.0, 200.0, 0.0], false),
+            expected
+        );
+        assert_eq!(
+            of(
+                &[10.0, 20.0, 0.0],
+                &[2.0, 3.0, 0.0, 100.0, 200.0, 0.0],
+                true
+            ),
+            Some([10.0, 0.0, 75.0, 0.0, -20.0, 270.0])
+        );
+        assert_eq!(of(&[10.0, 20.0], &[], false), None);
+        assert_eq!(of(&[10.0, 0.0], &[0.0; 6], false), None);
+        assert_eq!(of(&[f64::NAN, 1.0], &[0.0; 6], false), None);
+    }
+
+    #[test]
+    fn a_matrix_counts_without_a_usable_scale() {
+        let mut matrix = [0.0; 16];
+        (
+            matrix[0], matrix[1], matrix[3], matrix[4], matrix[5], matrix[7],
+        ) = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0);
+        let of = |scale, tiepoint, is_point| {
+            GeoTransform::from_tags(scale, tiepoint, Some(&matrix), is_point)
+                .map(GeoTransform::to_array)
+        };
+        let expected = Some([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(of(None, None, false), expected);
+        assert_eq!(
+            of(Some(&[0.0, 0.0, 0.0]), Some(&[0.0; 12]), false),
+            expected
+        );
+        assert_eq!(of(Some(&[1.0, 1.0, 0.0]), None, false), None);
+        assert_eq!(of(None, None, true), Some([1.0, 2.0, 1.5, 4.0, 5.0, 1.5]));
+        assert_eq!(
+            GeoTransform::from_tags(None, None, Some(&matrix[..12]), false),
+            None
+        );
+    }
+
+    #[test]
+    fn tiepoints_alone_are_ground_control_points() {
+        for count in [6, 24] {
+            assert_eq!(
+                GeoTransform::from_tags(None, Some(&vec![1.0; count]), None, false),
+                None
+            );
+        }
+    }
 
     #[test]
     fn inverse_undoes_forward() {

@@ -4,10 +4,15 @@
 //! or what a tag is good for; refuses values that are not of the type that was asked for.
 
 mod byte_order;
+pub(crate) mod chain;
 mod compression;
 mod data_type;
 mod field_type;
+pub(crate) mod file;
+pub(crate) mod ifd;
+mod pushed;
 mod tag;
+pub(crate) mod value;
 
 pub use byte_order::ByteOrder;
 pub use compression::Compression;

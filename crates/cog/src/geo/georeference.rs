@@ -1,0 +1,79 @@
+//! All that an IFD says of where its pixels are and what their values mean.
+
+use super::gdal_metadata::{GdalMetadata, number};
+use super::keys::{GeoKeys, key};
+use super::{Crs, GeoTransform, user_defined};
+use crate::Result;
+use crate::tiff::Tag;
+use crate::tiff::file::File;
+use crate::tiff::ifd::Ifd;
+
+/// Georeferencing and GDAL's metadata of an image; see the fields of [`crate::CogHeader`].
+#[derive(Debug)]
+pub(crate) struct Georeference {
+    pub(crate) transform: Option<GeoTransform>,
+    pub(crate) pixel_scale: Option<Vec<f64>>,
+    pub(crate) tiepoint: Option<Vec<f64>>,
+    pub(crate) crs: Option<Crs>,
+    pub(crate) nodata: Option<f64>,
+    pub(crate) scale: Option<Vec<f64>>,
+    pub(crate) offset: Option<Vec<f64>>,
+}
+
+/// GTRasterTypeGeoKey of rasters whose coordinates are those of pixel centres (GeoTIFF 1.1, B.1.2).
+const PIXEL_IS_POINT: u16 = 2;
+
+impl Georeference {
+    /// Reads the tags of an image of so many bands; their values are at hand in `file`.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Malformed`] for a tag of the wrong type.
+    pub(crate) fn read(file: &mut File, ifd: &Ifd, bands: u16) -> Result<Self> {
+        let pixel_scale = floats(file, ifd, Tag::MODEL_PIXEL_SCALE)?;
+        let tiepoint = floats(file, ifd, Tag::MODEL_TIEPOINT)?;
+        let matrix = floats(file, ifd, Tag::MODEL_TRANSFORMATION)?;
+        let keys = keys(file, ifd)?;
+        let gdal_metadata = match ifd.value(file, Tag::GDAL_METADATA)? {
+            Some(value) => GdalMetadata::parse(&value.text()?, bands),
+            None => GdalMetadata::default(),
+        };
+        let nodata = match ifd.value(file, Tag::GDAL_NODATA)? {
+            Some(value) => number(&value.text()?),
+            None => gdal_metadata.nodata,
+        };
+        Ok(Self {
+            transform: GeoTransform::from_tags(
+                pixel_scale.as_deref(),
+                tiepoint.as_deref(),
+                matrix.as_deref(),
+                keys.short(key::RASTER_TYPE) == Some(PIXEL_IS_POINT),
+            ),
+            pixel_scale,
+            tiepoint,
+            crs: user_defined::crs(&keys),
+            nodata,
+            scale: gdal_metadata.scale,
+            offset: gdal_metadata.offset,
+        })
+    }
+}
+
+fn floats(file: &mut File, ifd: &Ifd, tag: Tag) -> Result<Option<Vec<f64>>> {
+    ifd.value(file, tag)?
+        .map(|value| value.floats())
+        .transpose()
+}
+
+fn keys(file: &mut File, ifd: &Ifd) -> Result<GeoKeys> {
+    let Some(directory) = ifd.value(file, Tag::GEO_KEY_DIRECTORY)? else {
+        return Ok(GeoKeys::default());
+    };
+    let doubles = floats(file, ifd, Tag::GEO_DOUBLE_PARAMS)?;
+    let ascii = ifd.value(file, Tag::GEO_ASCII_PARAMS)?;
+    Ok(GeoKeys::new(
+        directory.integers()?,
+        doubles.unwrap_or_default(),
+        ascii.map_or_else(Vec::new, |value| value.bytes.to_vec()),
+    ))
+}

@@ -1,0 +1,329 @@
+//! From the tags of one IFD to one [`Level`].
+//!
+//! Defaults are TIFF 6.0's. Where files break the specification, the rules are libtiff's, so that what GDAL reads is read
+//! the same, but for tile tables: one that is absent, or has more or fewer entries than the image has tiles, is an
+//! error here, since a guess would be a wrong pixel.
+
+use crate::tiff::file::File;
+use crate::tiff::ifd::Ifd;
+use crate::tiff::value::Value;
+use crate::tiff::{Compression, DataType, Tag};
+use crate::{Encoding, Error, Level, Result};
+
+/// Tags of a level other than its tile tables.
+pub(crate) const LAYOUT_TAGS: [Tag; 19] = [
+    Tag::IMAGE_WIDTH,
+    Tag::IMAGE_LENGTH,
+    Tag::BITS_PER_SAMPLE,
+    Tag::COMPRESSION,
+    Tag::PHOTOMETRIC_INTERPRETATION,
+    Tag::FILL_ORDER,
+    Tag::SAMPLES_PER_PIXEL,
+    Tag::ROWS_PER_STRIP,
+    Tag::PLANAR_CONFIGURATION,
+    Tag::T4_OPTIONS,
+    Tag::PREDICTOR,
+    Tag::TILE_WIDTH,
+    Tag::TILE_LENGTH,
+    Tag::SAMPLE_FORMAT,
+    Tag::JPEG_TABLES,
+    Tag::YCBCR_SUBSAMPLING,
+    Tag::LERC_PARAMETERS,
+    Tag::NEW_SUBFILE_TYPE,
+    Tag::SUBFILE_TYPE,
+];
+
+/// Tile tables. Like libtiff, offsets and counts of tiles and strips are taken under either tag.
+pub(crate) const TABLE_TAGS: [Tag; 4] = [
+    Tag::TILE_OFFSETS,
+    Tag::TILE_BYTE_COUNTS,
+    Tag::STRIP_OFFSETS,
+    Tag::STRIP_BYTE_COUNTS,
+];
+
+/// The level that an IFD describes. All values of [`LAYOUT_TAGS`] and [`TABLE_TAGS`] are at hand in `file`.
+///
+/// # Errors
+///
+/// [`Error::Malformed`] where the IFD breaks TIFF 6.0, [`Error::Unsupported`] for sample types that have no name,
+/// [`Error::LimitExceeded`] for more tiles than the limit.
+pub(crate) fn level(file: &mut File, ifd: &Ifd) -> Result<Level> {
+    let mut tags = Tags { file, ifd };
+    let image_width = tags.size(Tag::IMAGE_WIDTH)?;
+    let image_height = tags.size(Tag::IMAGE_LENGTH)?;
+    let is_tiled = ifd.entry(Tag::TILE_WIDTH).is_some() || ifd.entry(Tag::TILE_LENGTH).is_some();
+    let (tile_width, tile_height) = if is_tiled {
+        (tags.size(Tag::TILE_WIDTH)?, tags.size(Tag::TILE_LENGTH)?)
+    } else {
+        // Absent and 2^32 - 1 both mean one strip; other numbers beyond the image do so as well.
+        let rows: u32 = tags.integer(Tag::ROWS_PER_STRIP)?.unwrap_or(u32::MAX);
+        if rows == 0 {
+            return Err(tags.malformed(Tag::ROWS_PER_STRIP, "expected at least 1, found 0"));
+        }
+        (image_width, rows.min(image_height))
+    };
+    let encoding = tags.encoding()?;
+    let planes = match encoding.planar_configuration {
+        2 => encoding.samples_per_pixel,
+        _ => 1,
+    };
+    // Three factors of at most 32, 32 and 16 bits.
+    let expected = u128::from(image_width.div_ceil(tile_width))
+        * u128::from(image_height.div_ceil(tile_height))
+        * u128::from(planes);
+    let max = tags.file.limits().max_tiles;
+    let offsets = tags.table([Tag::TILE_OFFSETS, Tag::STRIP_OFFSETS], is_tiled, expected)?;
+    if expected > u128::from(max) {
+        return Err(Error::LimitExceeded {
+            at: offsets.at,
+            limit: "count of tiles",
+            asked: u64::try_from(expected).unwrap_or(u64::MAX),
+            max,
+        });
+    }
+    let tile_offsets: Vec<u64> = offsets.integers()?;
+    if let Some(offset) = tile_offsets
+        .iter()
+        .find(|offset| i64::try_from(**offset).is_err())
+    {
+        return Err(Error::Malformed {
+            at: offsets.at,
+            what: format!("expected tile offsets of at most 2^63 - 1, found {offset}"),
+        });
+    }
+    let byte_counts = tags.table(
+        [Tag::TILE_BYTE_COUNTS, Tag::STRIP_BYTE_COUNTS],
+        is_tiled,
+        expected,
+    )?;
+    let tile_byte_counts: Vec<u32> = byte_counts.integers()?;
+    if let Some(count) = tile_byte_counts
+        .iter()
+        .find(|count| i32::try_from(**count).is_err())
+    {
+        return Err(Error::Malformed {
+            at: byte_counts.at,
+            what: format!("expected tile byte counts of at most 2^31 - 1, found {count}"),
+        });
+    }
+    Ok(Level {
+        image_width,
+        image_height,
+        tile_width,
+        tile_height,
+        is_tiled,
+        tile_offsets,
+        tile_byte_counts,
+        encoding,
+    })
+}
+
+/// The type that samples of so many bits have when decoded; None where no type fits.
+///
+/// As GDAL has it: depths between 8, 16, 32 and 64 bits widen, and are unsigned whatever their format says, as are
+/// "floats" of up to 8 bits; a 24-bit float becomes a `float32`.
+fn data_type(bits: u16, format: u16) -> Option<DataType> {
+    Some(match (format, bits) {
+        (_, 0) => return None,
+        (2, 8) => DataType::Int8,
+        (2, 16) => DataType::Int16,
+        (2, 32) => DataType::Int32,
+        (2, 64) => DataType::Int64,
+        (3, 16) => DataType::Float16,
+        (3, 24 | 32) => DataType::Float32,
+        (3, 64) => DataType::Float64,
+        (5, 32) => DataType::ComplexInt16,
+        (5, 64) => DataType::ComplexInt32,
+        (6, 64) => DataType::Complex64,
+        (6, 128) => DataType::Complex128,
+        (1..=3, ..=8) => DataType::Uint8,
+        (1 | 2, ..=16) => DataType::Uint16,
+        (1 | 2, ..=32) => DataType::Uint32,
+        (1 | 2, ..=64) => DataType::Uint64,
+        _ => return None,
+    })
+}
+
+impl Encoding {
+    /// The type of one band's decoded samples; None beyond the last band.
+    pub(crate) fn data_type_of(&self, band: usize) -> Option<DataType> {
+        data_type(
+            *self.bits_per_sample.get(band)?,
+            *self.sample_format.get(band)?,
+        )
+    }
+}
+
+/// The tags of one IFD, by what a level needs of them.
+struct Tags<'a> {
+    file: &'a mut File,
+    ifd: &'a Ifd,
+}
+
+impl Tags<'_> {
+    fn malformed(&self, tag: Tag, what: &str) -> Error {
+        Error::Malformed {
+            at: self.ifd.place(tag),
+            what: what.to_owned(),
+        }
+    }
+
+    fn value(&mut self, tag: Tag) -> Result<Option<Value>> {
+        self.ifd.value(self.file, tag)
+    }
+
+    fn integer<T: TryFrom<u64>>(&mut self, tag: Tag) -> Result<Option<T>> {
+        self.value(tag)?.map(|value| value.integer()).transpose()
+    }
+
+    /// A required number of at least 1.
+    fn size(&mut self, tag: Tag) -> Result<u32> {
+        match self.integer(tag)? {
+            None => Err(self.malformed(tag, "expected the tag, found none")),
+            Some(0) => Err(self.malformed(tag, "expected at least 1, found 0")),
+            Some(size) => Ok(size),
+        }
+    }
+
+    /// The tile table under either tag, with as many entries as the image has tiles.
+    fn table(&mut self, tags: [Tag; 2], is_tiled: bool, expected: u128) -> Result<Value> {
+        let [first, second] = if is_tiled { tags } else { [tags[1], tags[0]] };
+        let tag = if self.ifd.entry(first).is_some() {
+            first
+        } else {
+            second
+        };
+        let Some(table) = self.value(tag)? else {
+            return Err(self.malformed(first, "expected the tag, found none"));
+        };
+        if u128::from(table.count) != expected {
+            return Err(Error::Malformed {
+                at: table.at,
+                what: format!(
+                    "expected {expected} entries for the image's tiles, found {}",
+                    table.count
+                ),
+            });
+        }
+        Ok(table)
+    }
+
+    /// A value for each sample: one for all of them, or at least as many as there are, as libtiff has it.
+    fn per_sample(&mut self, tag: Tag, samples: u16, default: u16) -> Result<Vec<u16>> {
+        let samples = usize::from(samples);
+        let Some(value) = self.value(tag)? else {
+            return Ok(vec![default; samples]);
+        };
+        let mut numbers: Vec<u16> = value.integers()?;
+        match numbers[..] {
+            [one] => Ok(vec![one; samples]),
+            _ if numbers.len() >= samples => {
+                numbers.truncate(samples);
+                Ok(numbers)
+            }
+            _ => Err(Error::Malformed {
+                at: value.at,
+                what: format!("expected 1 or {samples} values, found {}", numbers.len()),
+            }),
+        }
+    }
+
+    fn encoding(&mut self) -> Result<Encoding> {
+        let samples_per_pixel: u16 = self.integer(Tag::SAMPLES_PER_PIXEL)?.unwrap_or(1);
+        if samples_per_pixel == 0 {
+            return Err(self.malformed(Tag::SAMPLES_PER_PIXEL, "expected at least 1, found 0"));
+        }
+        let planar_configuration = self.integer(Tag::PLANAR_CONFIGURATION)?.unwrap_or(1);
+        if ![1, 2].contains(&planar_configuration) {
+            return Err(Error::Malformed {
+                at: self.ifd.place(Tag::PLANAR_CONFIGURATION),
+                what: format!("expected 1 or 2, found {planar_configuration}"),
+            });
+        }
+        let bits_per_sample = self.per_sample(Tag::BITS_PER_SAMPLE, samples_per_pixel, 1)?;
+        let mut sample_format = self.per_sample(Tag::SAMPLE_FORMAT, samples_per_pixel, 1)?;
+        for format in &mut sample_format {
+            match *format {
+                // "Undefined data format": GDAL and libtiff read it as unsigned.
+                4 => *format = 1,
+                1..=6 => {}
+                other => {
+                    return Err(Error::Malformed {
+                        at: self.ifd.place(Tag::SAMPLE_FORMAT),
+                        what: format!("expected 1 to 6, found {other}"),
+                    });
+                }
+            }
+        }
+        for (bits, format) in bits_per_sample.iter().zip(&sample_format) {
+            if data_type(*bits, *format).is_none() {
+                return Err(Error::Unsupported {
+                    at: self.ifd.place(Tag::BITS_PER_SAMPLE),
+                    what: format!(
+                        "samples of {bits} bits in sample format {format} are not supported"
+                    ),
+                });
+            }
+        }
+        let dtype = match (bits_per_sample.first(), sample_format.first()) {
+            (Some(bits), Some(format)) => data_type(*bits, *format),
+            _ => None,
+        };
+        let lerc_parameters = self
+            .value(Tag::LERC_PARAMETERS)?
+            .map(|value| value.integers())
+            .transpose()?;
+        Ok(Encoding {
+            compression: self.compression(lerc_parameters.as_deref())?,
+            predictor: self.integer(Tag::PREDICTOR)?.unwrap_or(1),
+            planar_configuration,
+            photometric: self.integer(Tag::PHOTOMETRIC_INTERPRETATION)?,
+            samples_per_pixel,
+            dtype: dtype.unwrap_or(DataType::Uint8),
+            bits_per_sample,
+            sample_format,
+            fill_order: self.integer(Tag::FILL_ORDER)?.unwrap_or(1),
+            jpeg_tables: self.value(Tag::JPEG_TABLES)?.map(|value| value.bytes),
+            ycbcr_subsampling: self.ycbcr_subsampling()?,
+            lerc_parameters,
+            t4_options: self.integer(Tag::T4_OPTIONS)?,
+        })
+    }
+
+    /// Compression, one value or one for each sample, all the same, as libtiff has it.
+    fn compression(&mut self, lerc_parameters: Option<&[u32]>) -> Result<Compression> {
+        let Some(value) = self.value(Tag::COMPRESSION)? else {
+            return Ok(Compression::None);
+        };
+        let codes: Vec<u16> = value.integers()?;
+        let Some(code) = codes
+            .first()
+            .filter(|first| codes.iter().all(|code| code == *first))
+        else {
+            return Err(self.malformed(Tag::COMPRESSION, "expected one scheme for all samples"));
+        };
+        Ok(match (Compression::from_code(*code), lerc_parameters) {
+            (Compression::Lerc, Some([_, 1, ..])) => Compression::LercDeflate,
+            (Compression::Lerc, Some([_, 2, ..])) => Compression::LercZstd,
+            (Compression::Lerc, Some([_, second, ..])) if *second != 0 => {
+                return Err(Error::Unsupported {
+                    at: self.ifd.place(Tag::LERC_PARAMETERS),
+                    what: format!("expected a second codec of 0, 1 or 2, found {second}"),
+                });
+            }
+            (compression, _) => compression,
+        })
+    }
+
+    fn ycbcr_subsampling(&mut self) -> Result<Option<[u16; 2]>> {
+        let Some(value) = self.value(Tag::YCBCR_SUBSAMPLING)? else {
+            return Ok(None);
+        };
+        // Only JPEG and uncompressed YCbCr heed it, and JPEG says it again in its own headers: a bogus one is as good
+        // as none, as for libtiff.
+        Ok(match value.integers()?[..] {
+            [horizontal, vertical] => Some([horizontal, vertical]),
+            _ => None,
+        })
+    }
+}

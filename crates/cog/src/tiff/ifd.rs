@@ -1,0 +1,264 @@
+//! File header and image file directories (TIFF 6.0, section 2; BigTIFF design page).
+//!
+//! ```text
+//! classic  II|MM  42  u32 first IFD          IFD  u16 count  12-byte entries  u32 next
+//!                                            entry  u16 tag  u16 type  u32 count  4 bytes of value or its offset
+//! BigTIFF  II|MM  43  8  0  u64 first IFD    IFD  u64 count  20-byte entries  u64 next
+//!                                            entry  u16 tag  u16 type  u64 count  8 bytes of value or its offset
+//! ```
+//!
+//! Whatever stands between the header and the first IFD is skipped, GDAL's ghost area among it.
+
+use bytes::Bytes;
+
+use super::file::{File, PREFETCH};
+use super::{ByteOrder, FieldType, Tag};
+use crate::{Error, Place, Result};
+
+/// What the first bytes say of all others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FileHeader {
+    pub(crate) byte_order: ByteOrder,
+    /// Whether offsets and counts have 8 bytes.
+    pub(crate) is_big: bool,
+    pub(crate) first_ifd: u64,
+}
+
+impl FileHeader {
+    /// Bytes of BigTIFF's header, the longer one.
+    const MAX_LENGTH: u64 = 16;
+
+    /// The header; None when its bytes are missing.
+    pub(crate) fn read(file: &mut File) -> Result<Option<Self>> {
+        let at = Place::byte(0);
+        let Some(bytes) = file.get_with_prefetch(0, 8, PREFETCH, at)? else {
+            return Ok(None);
+        };
+        let mut fields = Fields::new(&bytes, ByteOrder::Little);
+        let byte_order = match fields.array() {
+            Some([b'I', b'I']) => ByteOrder::Little,
+            Some([b'M', b'M']) => ByteOrder::Big,
+            found => {
+                return Err(Error::Malformed {
+                    at,
+                    what: format!(
+                        "not a TIFF: expected II or MM, found {}",
+                        found.unwrap_or_default().escape_ascii()
+                    ),
+                });
+            }
+        };
+        fields.byte_order = byte_order;
+        match fields.u16() {
+            Some(42) => Ok(fields.u32().map(|first_ifd| Self {
+                byte_order,
+                is_big: false,
+                first_ifd: u64::from(first_ifd),
+            })),
+            Some(43) => {
+                let Some(bytes) = file.get_with_prefetch(0, Self::MAX_LENGTH, PREFETCH, at)? else {
+                    return Ok(None);
+                };
+                let mut fields = Fields::new(&bytes[4..], byte_order);
+                match (fields.u16(), fields.u16()) {
+                    (Some(8), Some(0)) => Ok(fields.u64().map(|first_ifd| Self {
+                        byte_order,
+                        is_big: true,
+                        first_ifd,
+                    })),
+                    (size, _) => Err(Error::Malformed {
+                        at: Place::byte(4),
+                        what: format!(
+                            "expected 8-byte offsets in a BigTIFF, found {}",
+                            size.unwrap_or_default()
+                        ),
+                    }),
+                }
+            }
+            version => Err(Error::Malformed {
+                at: Place::byte(2),
+                what: format!(
+                    "not a TIFF: expected version 42 or 43, found {}",
+                    version.unwrap_or_default()
+                ),
+            }),
+        }
+    }
+}
+
+/// One entry of an IFD. Its value may be anywhere in the file, and of a type that nobody knows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) tag: Tag,
+    pub(crate) field_type: FieldType,
+    pub(crate) count: u64,
+    /// The last 4 or 8 bytes: the value itself, left-justified, or its offset.
+    value: [u8; 8],
+    /// Byte offset of the entry.
+    byte: u64,
+}
+
+/// One image file directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Ifd {
+    /// Position in file order, main chain first.
+    pub(crate) index: u32,
+    pub(crate) offset: u64,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) header: FileHeader,
+}
+
+impl Ifd {
+    /// The IFD at `offset` and the offset of the next one, 0 for none; None when bytes are missing.
+    pub(crate) fn read(
+        file: &mut File,
+        header: FileHeader,
+        index: u32,
+        offset: u64,
+    ) -> Result<Option<(Self, u64)>> {
+        let at = Place {
+            ifd: Some(index),
+            tag: None,
+            byte: Some(offset),
+        };
+        let (count_size, entry_size, next_size) = if header.is_big {
+            (8, 20, 8)
+        } else {
+            (2, 12, 4)
+        };
+        let Some(bytes) = file.get_with_prefetch(offset, count_size, PREFETCH, at)? else {
+            return Ok(None);
+        };
+        let mut fields = Fields::new(&bytes, header.byte_order);
+        let count = fields.offset_sized(header.is_big, true).unwrap_or(0);
+        let max = file.limits().max_tags_per_ifd;
+        if count > max {
+            return Err(Error::LimitExceeded {
+                at,
+                limit: "count of tags",
+                asked: count,
+                max,
+            });
+        }
+        let length = count_size + count * entry_size;
+        // Files whose last IFD ends with the file, without a next offset, exist: their chain ends there.
+        let has_next = file.may_hold(offset, length + next_size);
+        let length = if has_next { length + next_size } else { length };
+        let Some(bytes) = file.get_with_prefetch(offset, length, PREFETCH, at)? else {
+            return Ok(None);
+        };
+        let mut fields = Fields::new(&bytes, header.byte_order);
+        fields.offset_sized(header.is_big, true);
+        let mut entries = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
+        for number in 0..count {
+            let byte = offset + count_size + number * entry_size;
+            entries.extend(Entry::parse(&mut fields, header.is_big, byte));
+        }
+        let next = if has_next {
+            fields.offset_sized(header.is_big, false).unwrap_or(0)
+        } else {
+            0
+        };
+        let ifd = Self {
+            index,
+            offset,
+            entries,
+            header,
+        };
+        Ok(Some((ifd, next)))
+    }
+
+    /// The entry of a tag; the first where a tag stands twice, as libtiff does.
+    pub(crate) fn entry(&self, tag: Tag) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.tag == tag)
+    }
+
+    /// The place of a tag: of its entry, or of the IFD that lacks it.
+    pub(crate) fn place(&self, tag: Tag) -> Place {
+        Place {
+            ifd: Some(self.index),
+            tag: Some(tag.0),
+            byte: self.entry(tag).map(|entry| entry.byte),
+        }
+    }
+}
+
+impl Entry {
+    fn parse(fields: &mut Fields<'_>, is_big: bool, byte: u64) -> Option<Self> {
+        let tag = Tag(fields.u16()?);
+        let field_type = FieldType::from_code(fields.u16()?);
+        let count = fields.offset_sized(is_big, false)?;
+        let mut value = [0; 8];
+        if is_big {
+            value = fields.array()?;
+        } else {
+            value[..4].copy_from_slice(&fields.array::<4>()?);
+        }
+        Some(Self {
+            tag,
+            field_type,
+            count,
+            value,
+            byte,
+        })
+    }
+
+    /// Bytes of the whole value; None for a type of unknown length, or when no file can be that long.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.count
+            .checked_mul(u64::from(self.field_type.size()?))
+            .filter(|length| *length < i64::MAX.unsigned_abs())
+    }
+
+    /// The bytes of the entry itself, if they hold a value of `length` bytes; else where the value stands.
+    pub(crate) fn value_or_offset(&self, header: FileHeader, length: u64) -> Result<Bytes, u64> {
+        let room: usize = if header.is_big { 8 } else { 4 };
+        match usize::try_from(length) {
+            Ok(length) if length <= room => Ok(Bytes::copy_from_slice(&self.value[..length])),
+            _ if header.is_big => Err(header.byte_order.u64(self.value)),
+            _ => {
+                let [a, b, c, d, ..] = self.value;
+                Err(u64::from(header.byte_order.u32([a, b, c, d])))
+            }
+        }
+    }
+}
+
+/// Splits numbers off the front of a slice; None past its end.
+struct Fields<'a> {
+    rest: &'a [u8],
+    byte_order: ByteOrder,
+}
+
+impl<'a> Fields<'a> {
+    fn new(rest: &'a [u8], byte_order: ByteOrder) -> Self {
+        Self { rest, byte_order }
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (array, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(*array)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.array().map(|bytes| self.byte_order.u16(bytes))
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(|bytes| self.byte_order.u32(bytes))
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.array().map(|bytes| self.byte_order.u64(bytes))
+    }
+
+    /// A number of 8 bytes in BigTIFF; in classic TIFF of 2 for the count of entries and of 4 for all else.
+    fn offset_sized(&mut self, is_big: bool, is_entry_count: bool) -> Option<u64> {
+        match (is_big, is_entry_count) {
+            (true, _) => self.u64(),
+            (false, true) => self.u16().map(u64::from),
+            (false, false) => self.u32().map(u64::from),
+        }
+    }
+}

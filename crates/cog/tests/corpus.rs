@@ -1,0 +1,425 @@
+//! The decoder against the corpus of real files: what tifffile and GDAL say of each, asked as `check.py --what headers`
+//! asks it of the extension.
+//!
+//! The corpus is found at `RASTERET_CORPUS`, else at `../shared/corpus` beside the workspace. Without one the test says so
+//! and passes, unless `RASTERET_REQUIRE_CORPUS=1`.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
+
+mod support;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rasteret_cog::geo::Crs;
+use rasteret_cog::{CogHeader, Error};
+use serde_json::Value;
+use support::{decode, fetches};
+
+fn corpus() -> Option<PathBuf> {
+    let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
+    let path = std::env::var_os("RASTERET_CORPUS").map_or_else(default, PathBuf::from);
+    if path.join("oracle.jsonl").is_file() {
+        return Some(path);
+    }
+    let required = std::env::var("RASTERET_REQUIRE_CORPUS").is_ok_and(|value| value == "1");
+    assert!(!required, "no corpus at {}", path.display());
+    eprintln!(
+        "SKIPPED: no corpus at {}; set RASTERET_CORPUS",
+        path.display()
+    );
+    None
+}
+
+/// A record of the oracle, and whether its file is hostile by the manifest.
+struct Record {
+    name: String,
+    bytes: Vec<u8>,
+    oracle: Value,
+    is_crafted: bool,
+}
+
+fn records(corpus: &PathBuf) -> Vec<Record> {
+    let manifest = std::fs::read_to_string(corpus.join("manifest.csv")).unwrap();
+    let oracle = std::fs::read_to_string(corpus.join("oracle.jsonl")).unwrap();
+    oracle
+        .lines()
+        .map(|line| {
+            let oracle: Value = serde_json::from_str(line).unwrap();
+            let name = oracle["file"].as_str().unwrap().to_owned();
+            let row = manifest
+                .lines()
+                .find(|row| row.starts_with(&format!("{name},")));
+            Record {
+                bytes: std::fs::read(corpus.join(&name)).unwrap(),
+                is_crafted: row.is_some_and(|row| row.contains("fuzz-or-crafted")),
+                name,
+                oracle,
+            }
+        })
+        .collect()
+}
+
+/// What of a header contradicts the oracle.
+fn differences(header: &CogHeader, oracle: &Value) -> Vec<String> {
+    let tifffile = &oracle["tifffile"];
+    let (ifd, geo, gdal) = (&tifffile["ifds"][0], &tifffile["geo"], &oracle["gdal"]);
+    let image = &header.image;
+    let encoding = &image.encoding;
+    let mut wrong = Vec::new();
+    let mut check = |name: &str, got: String, want: String| {
+        if got != want {
+            wrong.push(format!("{name}: got {got}, want {want}"));
+        }
+    };
+    check(
+        "image_width",
+        image.image_width.to_string(),
+        ifd["width"].to_string(),
+    );
+    check(
+        "image_height",
+        image.image_height.to_string(),
+        ifd["height"].to_string(),
+    );
+    check(
+        "is_tiled",
+        image.is_tiled.to_string(),
+        ifd["is_tiled"].to_string(),
+    );
+    if image.is_tiled {
+        check(
+            "tile_width",
+            image.tile_width.to_string(),
+            ifd["tile_width"].to_string(),
+        );
+        check(
+            "tile_height",
+            image.tile_height.to_string(),
+            ifd["tile_height"].to_string(),
+        );
+    } else {
+        let rows = ifd["tile_height"]
+            .as_u64()
+            .unwrap()
+            .min(ifd["height"].as_u64().unwrap());
+        check(
+            "tile_width",
+            image.tile_width.to_string(),
+            ifd["width"].to_string(),
+        );
+        check(
+            "tile_height",
+            image.tile_height.to_string(),
+            rows.to_string(),
+        );
+    }
+    let bits = numbers(&ifd["bits_per_sample"]);
+    let dtype = gdal["dtypes"][0].as_str().unwrap();
+    if !dtype.starts_with("complex_int") && bits.windows(2).all(|pair| pair[0] == pair[1]) {
+        // GDAL widens half floats.
+        let is_half = bits[0] == 16.0 && numbers(&ifd["sample_format"])[0] == 3.0;
+        let want = if is_half { "float16" } else { dtype };
+        check("dtype", encoding.dtype.to_string(), want.to_owned());
+    }
+    let code = ifd["compression"].as_u64().unwrap();
+    let structure = gdal["image_structure"]["COMPRESSION"].as_str();
+    check(
+        "compression",
+        encoding.compression.to_string(),
+        compression(code, structure),
+    );
+    check(
+        "predictor",
+        encoding.predictor.to_string(),
+        or_one(&ifd["predictor"]),
+    );
+    check(
+        "planar",
+        encoding.planar_configuration.to_string(),
+        or_one(&ifd["planar_config"]),
+    );
+    check(
+        "photometric",
+        encoding
+            .photometric
+            .map_or("null".to_owned(), |number| number.to_string()),
+        ifd["photometric"].to_string(),
+    );
+    check(
+        "samples_per_pixel",
+        encoding.samples_per_pixel.to_string(),
+        ifd["samples_per_pixel"].to_string(),
+    );
+    let extra = header.extra_samples.clone().unwrap_or_default();
+    check(
+        "extra_samples",
+        format!("{:?}", extra),
+        list(&ifd["extra_samples"]),
+    );
+    let get = |name: &str| ifd[name].as_u64().unwrap();
+    let planes = if ifd["planar_config"] == 2 {
+        get("samples_per_pixel")
+    } else {
+        1
+    };
+    let tiles = get("tiles_across") * get("tiles_down") * planes;
+    if get("n_offsets") == tiles && get("n_byte_counts") == tiles {
+        check(
+            "n_tiles",
+            image.tile_offsets.len().to_string(),
+            tiles.to_string(),
+        );
+        let sum: u64 = image.tile_offsets.iter().sum();
+        check(
+            "sum_offsets",
+            sum.to_string(),
+            ifd["sum_offsets"].to_string(),
+        );
+        let sum: u64 = image
+            .tile_byte_counts
+            .iter()
+            .map(|count| u64::from(*count))
+            .sum();
+        check(
+            "sum_byte_counts",
+            sum.to_string(),
+            ifd["sum_byte_counts"].to_string(),
+        );
+    }
+    let mut check_floats = |name: &str, got: Option<&[f64]>, want: &Value, slack: f64| {
+        let want = (!want.is_null()).then(|| numbers(want));
+        let is_same = match (got, &want) {
+            (None, None) => true,
+            (Some(got), Some(want)) => {
+                got.len() == want.len()
+                    && got.iter().zip(want).all(|(a, b)| is_close(*a, *b, slack))
+            }
+            _ => false,
+        };
+        if !is_same {
+            wrong.push(format!("{name}: got {got:?}, want {want:?}"));
+        }
+    };
+    check_floats(
+        "pixel_scale",
+        header.pixel_scale.as_deref(),
+        &geo["model_pixel_scale"],
+        1e-9,
+    );
+    check_floats(
+        "tiepoint",
+        header.tiepoint.as_deref(),
+        &geo["model_tiepoint"],
+        1e-9,
+    );
+    let has_transform = gdal["has_geotransform"].as_bool().unwrap_or(false);
+    let want = if has_transform {
+        &gdal["affine"]
+    } else {
+        &Value::Null
+    };
+    // rasterio does not tell an identity matrix from none.
+    if has_transform || geo["model_transformation"].is_null() {
+        let got = header.transform.map(|transform| transform.to_array());
+        check_floats(
+            "transform",
+            got.as_ref().map(|array| &array[..]),
+            want,
+            1e-9,
+        );
+    }
+    // GDAL drops a nodata that the type cannot hold: such a tag is not checked.
+    let has_metadata = geo["gdal_metadata"]
+        .as_str()
+        .is_some_and(|xml| xml.contains("NODATA_VALUE"));
+    if !gdal["nodata"].is_null() || geo["gdal_nodata"].is_null() && !has_metadata {
+        let want = match &gdal["nodata"] {
+            Value::Null => Value::Null,
+            number => Value::Array(vec![number.clone()]),
+        };
+        check_floats(
+            "nodata",
+            header.nodata.as_ref().map(std::slice::from_ref),
+            &want,
+            1e-6,
+        );
+    }
+    let keys = &geo["geo_keys"];
+    let has_keys = keys.as_object().is_some_and(|keys| !keys.is_empty());
+    let key = |name: &str| {
+        keys[name]
+            .as_u64()
+            .filter(|code| ![0, 32767].contains(code))
+    };
+    let code = match keys["3072"].as_u64() {
+        Some(32767) => None,
+        _ => key("3072").or(key("2048")),
+    };
+    let wkt = gdal["crs"]["wkt"].as_str();
+    match (&header.crs, code) {
+        (Some(Crs::Epsg(got)), Some(code)) if u64::from(*got) == code => {}
+        (got, Some(code)) => wrong.push(format!("crs: got {got:?}, want EPSG:{code}")),
+        (None, None) if has_keys && wkt.is_some() => {
+            wrong.push(format!("crs: got none, want {wkt:?}"))
+        }
+        (Some(got), None) if !has_keys && gdal["crs"].is_null() => {
+            wrong.push(format!("crs: got {got}, want none"))
+        }
+        _ => {}
+    }
+    let order = if tifffile["byteorder"] == "<" {
+        "little"
+    } else {
+        "big"
+    };
+    if header.byte_order.to_string() != order {
+        wrong.push(format!(
+            "byte_order: got {}, want {order}",
+            header.byte_order
+        ));
+    }
+    let sizes = |ifd: &Value| {
+        (
+            ifd["width"].as_u64().unwrap(),
+            ifd["height"].as_u64().unwrap(),
+        )
+    };
+    let ifds = tifffile["ifds"].as_array().unwrap();
+    let mut overviews: Vec<_> = ifds[1..]
+        .iter()
+        .filter(|ifd| ifd["subfiletype"].as_u64().unwrap_or(0) & 5 == 1)
+        .map(sizes)
+        .collect();
+    overviews.sort_unstable_by(|a, b| b.cmp(a));
+    let has_overviews = !numbers(&gdal["overviews"]).is_empty();
+    if overviews.is_empty() != has_overviews && ifd["n_subifds"] == 0 {
+        let got: Vec<_> = header
+            .overviews
+            .iter()
+            .map(|level| (u64::from(level.image_width), u64::from(level.image_height)))
+            .collect();
+        if got != overviews {
+            wrong.push(format!("overviews: got {got:?}, want {overviews:?}"));
+        }
+    }
+    wrong
+}
+
+fn numbers(list: &Value) -> Vec<f64> {
+    let number = |value: &Value| match value.as_str() {
+        Some(text) => text.parse().unwrap(),
+        None => value.as_f64().unwrap(),
+    };
+    list.as_array().into_iter().flatten().map(number).collect()
+}
+
+fn list(list: &Value) -> String {
+    format!(
+        "{:?}",
+        numbers(list)
+            .iter()
+            .map(|number| *number as u16)
+            .collect::<Vec<_>>()
+    )
+}
+
+fn or_one(value: &Value) -> String {
+    match value.as_u64() {
+        None | Some(0) => "1".to_owned(),
+        Some(number) => number.to_string(),
+    }
+}
+
+fn is_close(a: f64, b: f64, slack: f64) -> bool {
+    a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= slack * a.abs().max(b.abs()).max(1e-3)
+}
+
+fn compression(code: u64, structure: Option<&str>) -> String {
+    let name = match code {
+        1 => "none",
+        2 => "ccittrle",
+        3 => "ccittfax3",
+        4 => "ccittfax4",
+        5 => "lzw",
+        7 => "jpeg",
+        8 | 32946 => "deflate",
+        32773 => "packbits",
+        34887 => return structure.unwrap().to_lowercase(),
+        34925 => "lzma",
+        50000 => "zstd",
+        50001 => "webp",
+        50002 | 52546 => "jxl",
+        34712 => "jpeg2000",
+        _ => return format!("unknown({code})"),
+    };
+    name.to_owned()
+}
+
+#[test]
+fn headers_agree_with_tifffile_and_gdal() {
+    let Some(corpus) = corpus() else { return };
+    let records = records(&corpus);
+    let mut wrong = Vec::new();
+    let (mut read, mut refused) = (0, 0);
+    for record in &records {
+        let started = Instant::now();
+        let result = decode(&record.bytes, 32 << 10);
+        if started.elapsed() > Duration::from_secs(1) {
+            wrong.push(format!("{}: took {:?}", record.name, started.elapsed()));
+        }
+        let both_read =
+            record.oracle["tifffile"]["ok"] == true && record.oracle["gdal"]["ok"] == true;
+        match result {
+            Ok(header) => {
+                read += 1;
+                if both_read {
+                    let found = differences(&header, &record.oracle);
+                    wrong.extend(
+                        found
+                            .into_iter()
+                            .map(|what| format!("{}: {what}", record.name)),
+                    );
+                }
+            }
+            Err(error) if both_read && !record.is_crafted => {
+                wrong.push(format!("{}: {error}", record.name))
+            }
+            Err(error) => {
+                refused += 1;
+                if !matches!(
+                    error,
+                    Error::Malformed { .. }
+                        | Error::Unsupported { .. }
+                        | Error::LimitExceeded { .. }
+                ) {
+                    wrong.push(format!(
+                        "{}: refused for the wrong reason: {error}",
+                        record.name
+                    ));
+                }
+            }
+        }
+    }
+    eprintln!(
+        "{} files: {read} read, {refused} refused, {} wrong",
+        records.len(),
+        wrong.len()
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn cogs_take_one_fetch_of_32_kib() {
+    let Some(corpus) = corpus() else { return };
+    let mut several = Vec::new();
+    for record in &records(&corpus) {
+        let header_end = record.oracle["tifffile"]["header_end_all"].as_u64();
+        let fits = header_end.is_some_and(|end| end <= 32 << 10);
+        if let Ok((_, rounds)) = fetches(&record.bytes, 32 << 10) {
+            if fits && rounds.len() > 1 {
+                several.push(format!("{}: {rounds:?}", record.name));
+            }
+        }
+    }
+    assert!(several.is_empty(), "{}", several.join("\n"));
+}
