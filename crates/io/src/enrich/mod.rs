@@ -1,0 +1,47 @@
+//! The enrichment of records: a Parquet source in, the same records with the headers of their assets out.
+//!
+//! Owns which hrefs a record has, that each is fetched once and many at a time, and the columns that are computed from
+//! records and headers. Refuses to read pixels, to drop a record, and to know DuckDB's vectors.
+//!
+//! ```text
+//! ParquetSource ── batches ──> hrefs of all bands and rows, each once ── headers, max_concurrent at a time, ahead of
+//!                                                                        the reader ──> EnrichStream::next, in order
+//! ```
+//!
+//! # Bands
+//!
+//! Assets are a `STRUCT(band STRUCT(href VARCHAR, ...), ...)`, a `MAP(VARCHAR, STRUCT(href VARCHAR, ...))` or STAC's JSON as
+//! VARCHAR. Where no bands are named, they are the assets that are GeoTIFFs in one of the source's first 10,000 records: by
+//! a media type `image/tiff; application=geotiff` (with whatever follows) or `image/vnd.stac.geotiff`, or by an href that
+//! ends in `.tif` or `.tiff`. Their order is that of the STRUCT's fields, or that in which keys first appear. Named bands
+//! are checked against the STRUCT's fields at once; keys of a MAP or of JSON against the first 10,000 records if those are
+//! all, else when the last record was read.
+//!
+//! With `href_column` all bands share one file, and bands that are not named are those of `band_index`.
+//!
+//! An asset's integer field `band_index` says which band of its file it is, where the option of that name does not.
+//!
+//! # Hrefs
+//!
+//! `url_rewrite` replaces the longest of its prefixes that the href starts with, once. A relative href then is resolved
+//! against the Parquet file that it stands in.
+//!
+//! # Failures
+//!
+//! A record is never lost: an asset whose header cannot be read has NULL metadata, and the record's error text names it, as
+//! `B04: <why>; B08: <why>`. `no href` is said of a record that lacks the asset. When no asset at all could be read although
+//! some were tried, [`EnrichStream::next`] fails after the last record, with the first causes.
+//!
+//! # What is fetched
+//!
+//! Only what the projection asks for: the bands whose metadata it holds, or all of them for `rasteret_error`, for a column
+//! that can come from a header (`"proj:epsg"`, `crs`, `bbox`) and for [`OnError::Fail`], whose outcome must not depend on
+//! the projection.
+
+mod options;
+mod plan;
+mod stream;
+
+pub use options::{EnrichOptions, OnError};
+pub use plan::{Column, EnrichPlan, Normalized};
+pub use stream::{EnrichStream, EnrichedBatch};

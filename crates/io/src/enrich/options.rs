@@ -1,0 +1,68 @@
+//! The arguments of `rasteret_enrich`, as the caller wrote them.
+
+use std::str::FromStr;
+
+use crate::Error;
+
+/// What to do about an asset whose header cannot be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// Its metadata is NULL and `rasteret_error` says why.
+    #[default]
+    Null,
+    /// The query fails.
+    Fail,
+}
+
+impl FromStr for OnError {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "null" => Ok(Self::Null),
+            "fail" => Ok(Self::Fail),
+            other => Err(Error::InvalidArgument { what: format!("on_error: expected 'null' or 'fail', found '{other}'") }),
+        }
+    }
+}
+
+/// The arguments of `rasteret_enrich`. [`Default`] is the defaults of SQL.
+#[derive(Debug, Clone)]
+pub struct EnrichOptions {
+    /// Asset keys. None: every asset that is a GeoTIFF; see [`crate::enrich`].
+    pub bands: Option<Vec<String>>,
+    /// The column that holds the assets.
+    pub assets_column: String,
+    /// A column of hrefs that all bands share, instead of assets.
+    pub href_column: Option<String>,
+    /// Which band of its file an asset is, counted from 0. The order is that of bands that are not named.
+    pub band_index: Vec<(String, u32)>,
+    /// Prefixes of hrefs and what stands for them; the longest that fits is replaced.
+    pub url_rewrite: Vec<(String, String)>,
+    /// Whether to give `"proj:epsg"`, `crs`, `bbox`, `year` and `month` where the source lacks them.
+    pub normalize: bool,
+    /// What to do about an asset whose header cannot be read.
+    pub on_error: OnError,
+    /// Headers fetched at once, at least 1. The session's own limit holds besides.
+    pub max_concurrent: usize,
+    /// Rows of a batch: so many must be complete before the first of them is seen. 1 to 2,048; a larger number is as 2,048,
+    /// the length of DuckDB's vectors. Fetching never waits at the end of a batch.
+    pub batch_size: usize,
+}
+
+impl Default for EnrichOptions {
+    fn default() -> Self {
+        Self {
+            bands: None,
+            assets_column: "assets".to_owned(),
+            href_column: None,
+            band_index: Vec::new(),
+            url_rewrite: Vec::new(),
+            normalize: true,
+            on_error: OnError::Null,
+            // What Python Rasteret's users know; also near where one server's throughput stops growing.
+            max_concurrent: 300,
+            batch_size: 100,
+        }
+    }
+}

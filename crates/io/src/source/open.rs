@@ -1,0 +1,347 @@
+//! A set of Parquet files seen as one table: its schema, and which columns of which file answer a projection.
+
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions, new_empty_array, new_null_array};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataBuilder};
+
+use super::annotate::{self, Leaf};
+use super::convert::{adapt, convert};
+use super::types::{self, Convert};
+use super::{Batches, Kind, geo, read};
+use crate::{Error, Location, Object, Result, Session};
+
+/// Parquet files as one table. The first file's schema is the table's; the others are matched to it by name when their turn
+/// comes, as `read_parquet` does. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ParquetSource {
+    session: Session,
+    files: Arc<[String]>,
+    first: Arc<File>,
+    schema: SchemaRef,
+}
+
+/// Columns to read, in the order wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Projection {
+    columns: Vec<Column>,
+}
+
+#[derive(Debug, Clone)]
+struct Column {
+    index: usize,
+    /// Paths of struct fields below the column to be read; None for all.
+    paths: Option<Vec<Vec<String>>>,
+}
+
+impl Projection {
+    /// No column: batches then have only their row count.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Whole columns, by their index in the source's schema.
+    pub fn columns(indices: impl IntoIterator<Item = usize>) -> Self {
+        Self { columns: indices.into_iter().map(|index| Column { index, paths: None }).collect() }
+    }
+
+    /// One column more.
+    pub fn and(mut self, index: usize) -> Self {
+        self.columns.push(Column { index, paths: None });
+        self
+    }
+
+    /// One STRUCT column more, of which only these fields are read: `[["B04", "href"]]`. The column then is a STRUCT of
+    /// them. Paths that the struct does not have are ignored.
+    pub fn and_fields(mut self, index: usize, paths: Vec<Vec<String>>) -> Self {
+        self.columns.push(Column { index, paths: Some(paths) });
+        self
+    }
+
+    /// Columns of the batches.
+    pub fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Whether no column is read.
+    pub fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+}
+
+impl ParquetSource {
+    /// Opens the first of the files and reads its footer. `files` are single files: see [`Session::files`] for patterns.
+    pub async fn open(session: &Session, files: Vec<String>) -> Result<Self> {
+        let Some(first) = files.first() else {
+            return Err(Error::InvalidArgument { what: "expected at least one Parquet file, found none".to_owned() });
+        };
+        let first = Arc::new(File::open(session, first).await?);
+        let fields = first.roots.iter().map(|root| root.field(files.len() > 1));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        Ok(Self { session: session.clone(), files: files.into(), first, schema })
+    }
+
+    /// All columns, with the types of the table in [`crate::source`].
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The files, in the order in which they are read.
+    pub fn files(&self) -> &[String] {
+        &self.files
+    }
+
+    /// Where the first file is: for messages.
+    pub fn location(&self) -> &Location {
+        self.first.object.location()
+    }
+
+    /// The records in order, in batches of at most `rows`. Reading starts at once, in the runtime that this is called in,
+    /// and ends when the answer is dropped.
+    pub fn read(&self, projection: &Projection, rows: usize) -> Result<Batches> {
+        let first = self.plan(&self.first, projection)?;
+        Ok(read::start(self.clone(), projection.clone(), first, rows))
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(super) fn first(&self) -> &Arc<File> {
+        &self.first
+    }
+
+    /// How this file answers a projection; an error naming both files where its columns do not fit the first file's.
+    pub(super) fn plan(&self, file: &File, projection: &Projection) -> Result<Plan> {
+        let several = self.files.len() > 1;
+        let mut leaves = Vec::new();
+        let mut roots = Vec::new();
+        let mut columns = Vec::with_capacity(projection.columns.len());
+        for column in &projection.columns {
+            let wanted = self.first.select(column.index, column.paths.as_deref());
+            let target = if several { types::nullable(&wanted.target) } else { Arc::clone(&wanted.target) };
+            let name = self.schema.field(column.index).name();
+            let Some(index) = file.roots.iter().position(|root| root.name == *name) else {
+                return Err(file.misfit(self.location(), &format!("has no column '{name}'")));
+            };
+            let found = file.select(index, column.paths.as_deref());
+            if several && adapt(&new_empty_array(found.target.data_type()), &found.target, &target).is_none() {
+                let what = format!(
+                    "has column '{name}' of type {}, where {} is expected",
+                    found.target.data_type(),
+                    target.data_type()
+                );
+                return Err(file.misfit(self.location(), &what));
+            }
+            leaves.extend(&found.leaves);
+            roots.push((index, found.leaves.is_empty()));
+            columns.push(PlanColumn { position: None, from: found.target, convert: found.convert, target });
+        }
+        // arrow-rs gives the columns in the file's order, and leaves out those of which nothing is read.
+        let mut present: Vec<usize> = roots.iter().filter(|(_, empty)| !empty).map(|(index, _)| *index).collect();
+        present.sort_unstable();
+        present.dedup();
+        for (column, (index, empty)) in columns.iter_mut().zip(&roots) {
+            column.position = if *empty { None } else { present.binary_search(index).ok() };
+        }
+        let mask = ProjectionMask::leaves(file.reader.parquet_schema(), leaves);
+        let schema = Arc::new(Schema::new(columns.iter().map(|column| Arc::clone(&column.target)).collect::<Vec<_>>()));
+        Ok(Plan { mask, columns, schema, several })
+    }
+}
+
+/// How one file's batches become the table's.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) mask: ProjectionMask,
+    columns: Vec<PlanColumn>,
+    pub(super) schema: SchemaRef,
+    several: bool,
+}
+
+#[derive(Debug, Clone)]
+struct PlanColumn {
+    /// Among the columns that arrow-rs gives; None where this file has none of the fields wanted.
+    position: Option<usize>,
+    from: FieldRef,
+    convert: Convert,
+    target: FieldRef,
+}
+
+impl Plan {
+    pub(super) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let rows = batch.num_rows();
+        let columns = self.columns.iter().map(|column| {
+            let Some(position) = column.position else { return Ok(new_null_array(column.target.data_type(), rows)) };
+            let array = convert(batch.column(position), &column.from, &column.convert)?;
+            if !self.several {
+                return Ok(array);
+            }
+            adapt(&array, &column.from, &column.target).ok_or_else(|| {
+                ArrowError::CastError(format!("expected {}, found {}", column.target.data_type(), array.data_type()))
+            })
+        });
+        let columns = columns.collect::<Result<Vec<_>, ArrowError>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+    }
+}
+
+/// One Parquet file and its columns.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) object: Object,
+    /// With the rewritten schema: see [`annotate`].
+    pub(super) reader: ArrowReaderMetadata,
+    leaves: Vec<Leaf>,
+    roots: Vec<Root>,
+}
+
+#[derive(Debug)]
+struct Root {
+    /// Unique, letter case ignored.
+    name: String,
+    target: FieldRef,
+    first_leaf: usize,
+}
+
+impl Root {
+    fn field(&self, several: bool) -> FieldRef {
+        if several { types::nullable(&self.target) } else { Arc::clone(&self.target) }
+    }
+}
+
+/// What is read of one column.
+struct Selected {
+    leaves: Vec<usize>,
+    target: FieldRef,
+    convert: Convert,
+}
+
+impl File {
+    pub(super) async fn open(session: &Session, href: &str) -> Result<Self> {
+        let object = session.open(href).await?;
+        let metadata = read::footer(&object).await?;
+        Self::new(object.clone(), metadata).map_err(|error| read::fault(object.location(), error))
+    }
+
+    fn new(object: Object, metadata: ParquetMetaData) -> Result<Self, ParquetError> {
+        let file = metadata.file_metadata();
+        let (schema, mut leaves) = annotate::rewrite(file.schema_descr())?;
+        let geometries = geo::columns(file);
+        let rewritten = FileMetaData::new(
+            file.version(),
+            file.num_rows(),
+            file.created_by().map(str::to_owned),
+            None,
+            Arc::new(schema),
+            file.column_orders().cloned(),
+        );
+        let mut builder = ParquetMetaDataBuilder::new_from_metadata(metadata);
+        let row_groups = builder.take_row_groups();
+        let metadata = Arc::new(ParquetMetaDataBuilder::new(rewritten).set_row_groups(row_groups).build());
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let mut reader = ArrowReaderMetadata::try_new(Arc::clone(&metadata), options)?;
+        if let Some(hints) = types::hints(reader.schema().fields(), &leaves) {
+            let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(hints)));
+            reader = ArrowReaderMetadata::try_new(metadata, options)?;
+        }
+        let mut roots: Vec<Root> = Vec::with_capacity(reader.schema().fields().len());
+        let mut first_leaf = 0;
+        for field in reader.schema().fields() {
+            let count = types::leaf_count(field.data_type());
+            let geometry = geometries.iter().find(|(name, _)| name == field.name());
+            if let (DataType::Binary, Some((_, kind)), Some(leaf @ Leaf::Same)) =
+                (field.data_type(), geometry, leaves.get_mut(first_leaf))
+            {
+                *leaf = Leaf::Named(kind.clone());
+            }
+            let name = unique(field.name(), &roots);
+            let own = leaves.get(first_leaf..first_leaf + count).unwrap_or_default();
+            let (target, _) = types::target(field, &mut own.iter());
+            let target = Arc::new(target.as_ref().clone().with_name(&name));
+            roots.push(Root { name, target, first_leaf });
+            first_leaf += count;
+        }
+        Ok(Self { object, reader, leaves, roots })
+    }
+
+    /// What is read of the column at `index`, which is one of this file's.
+    fn select(&self, index: usize, paths: Option<&[Vec<String>]>) -> Selected {
+        let root = &self.roots[index];
+        let mut next = root.first_leaf;
+        let mut leaves = Vec::new();
+        let whole = self.reader.schema().field(index);
+        let paths: Option<Vec<&[String]>> = paths.map(|paths| paths.iter().map(Vec::as_slice).collect());
+        let Some(field) = prune(whole, paths.as_deref(), &mut next, &mut leaves) else {
+            let target = Field::new_struct(&root.name, Vec::<FieldRef>::new(), true);
+            return Selected { leaves, target: Arc::new(target), convert: Convert::Keep };
+        };
+        let mut own = leaves.iter().filter_map(|leaf| self.leaves.get(*leaf));
+        let (target, convert) = types::target(&field, &mut own);
+        Selected { leaves, target: Arc::new(target.as_ref().clone().with_name(&root.name)), convert }
+    }
+
+    fn misfit(&self, first: &Location, what: &str) -> Error {
+        let location = self.object.location().clone();
+        Error::Records { location, what: format!("{what}, unlike the first file {first}") }
+    }
+}
+
+/// The field with only what lies on the paths, and its leaves; None where nothing does. `next` counts leaves passed.
+fn prune(field: &Field, paths: Option<&[&[String]]>, next: &mut usize, leaves: &mut Vec<usize>) -> Option<Field> {
+    let Some(paths) = paths.filter(|paths| !paths.iter().any(|path| path.is_empty())) else {
+        let count = types::leaf_count(field.data_type());
+        leaves.extend(*next..*next + count);
+        *next += count;
+        return Some(field.clone());
+    };
+    let DataType::Struct(fields) = field.data_type() else {
+        *next += types::leaf_count(field.data_type());
+        return None;
+    };
+    let mut kept = Vec::new();
+    for child in fields {
+        let below: Vec<&[String]> = paths
+            .iter()
+            .filter_map(|path| path.split_first())
+            .filter(|(name, _)| *name == child.name())
+            .map(|(_, rest)| rest)
+            .collect();
+        match below.is_empty() {
+            true => *next += types::leaf_count(child.data_type()),
+            false => kept.extend(prune(child, Some(&below), next, leaves)),
+        }
+    }
+    (!kept.is_empty()).then(|| field.clone().with_data_type(DataType::Struct(kept.into())))
+}
+
+/// The name, with a number behind it where an earlier column has it already: DuckDB's names ignore case.
+fn unique(name: &str, before: &[Root]) -> String {
+    let taken = |candidate: &str| before.iter().any(|root| root.name.to_lowercase() == candidate.to_lowercase());
+    let mut candidate = name.to_owned();
+    let mut number = 1;
+    while taken(&candidate) {
+        candidate = format!("{name}_{number}");
+        number += 1;
+    }
+    candidate
+}
+
+/// Columns that hold geometries, with their CRS; see [`Kind::Wkb`].
+impl ParquetSource {
+    /// Indices of the geometry columns and their CRS: `OGC:CRS84`, PROJJSON text, or None where the file says unknown.
+    pub fn geometry_columns(&self) -> Vec<(usize, Option<String>)> {
+        let fields = self.schema.fields().iter().enumerate();
+        fields
+            .filter_map(|(index, field)| match Kind::of(field) {
+                Some(Kind::Wkb { crs }) => Some((index, crs)),
+                _ => None,
+            })
+            .collect()
+    }
+}
