@@ -1,0 +1,364 @@
+//! The tiles of a level: where each lies in the image, in the world and in the file.
+//!
+//! ```text
+//!            tile_col 0     1     2            index within a plane = tile_row * tiles_across + tile_col
+//! tile_row 0 ┌─────┬─────┬──╎──┐              position in the tables = plane * tiles_per_plane + index
+//!          1 ├─────┼─────┼──╎──┤ tiles at the right and lower edge are padded: the padding belongs to the file,
+//!            └╌╌╌╌╌┴╌╌╌╌╌┴╌╌╌╌╌┘ not to the image, and no box includes it
+//! ```
+//!
+//! Owns the arithmetic between tile positions, pixels and world coordinates. Refuses tables that contradict the grid.
+
+use crate::geo::{BBox, GeoTransform};
+use crate::{CogHeader, Error, Level, Place, Result};
+
+/// The grid of one level of a file.
+#[derive(Debug, Clone, Copy)]
+pub struct TileGrid<'a> {
+    level: &'a Level,
+    index: u32,
+    transform: GeoTransform,
+    band_index: Option<u32>,
+    tiles_across: u64,
+    tiles_per_plane: u64,
+}
+
+/// A tile of a level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tile {
+    /// The level, 0 being the full resolution.
+    pub level: u32,
+    /// The band whose samples the tile holds; None where one tile holds all bands.
+    pub band_index: Option<u32>,
+    /// Row in the grid, from the top.
+    pub row: u32,
+    /// Column in the grid, from the left.
+    pub col: u32,
+    /// Position within its plane, row-major.
+    pub index: u64,
+    /// Byte offset in the file; None for a sparse tile.
+    pub offset: Option<u64>,
+    /// Byte count in the file; 0 for a sparse tile.
+    pub byte_count: u32,
+    /// The part inside the image, in world coordinates.
+    pub bbox: BBox,
+}
+
+impl CogHeader {
+    /// How many levels there are, the full resolution included.
+    #[must_use]
+    pub fn level_count(&self) -> usize {
+        1 + self.overviews.len()
+    }
+
+    /// Pixel corners of level 0 to the raster's own coordinates: its transform, or, without one, pixels themselves (x = column,
+    /// y = row, downwards).
+    #[must_use]
+    pub fn native_transform(&self) -> GeoTransform {
+        self.transform
+            .unwrap_or(GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
+    }
+
+    /// The box of the image in the raster's own coordinates.
+    #[must_use]
+    pub fn native_bounds(&self) -> BBox {
+        self.native_transform()
+            .bounds(self.image.image_width, self.image.image_height)
+    }
+
+    /// The grid of a level, 0 being the full resolution.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] when there is no such level, [`Error::Malformed`] when its tables contradict its sizes.
+    pub fn grid(&self, index: u32) -> Result<TileGrid<'_>> {
+        let level = match index.checked_sub(1) {
+            None => Some(&self.image),
+            Some(overview) => usize::try_from(overview)
+                .ok()
+                .and_then(|at| self.overviews.get(at)),
+        };
+        let level = level.ok_or_else(|| Error::InvalidArgument {
+            what: format!(
+                "level: expected one of the {} levels from 0, found {index}",
+                self.level_count()
+            ),
+        })?;
+        let (width, height) = (
+            f64::from(self.image.image_width),
+            f64::from(self.image.image_height),
+        );
+        let columns = width / f64::from(level.image_width);
+        let rows = height / f64::from(level.image_height);
+        let [a, b, c, d, e, f] = self.native_transform().to_array();
+        let transform =
+            GeoTransform::from_array([a * columns, b * rows, c, d * columns, e * rows, f]);
+        TileGrid::new(level, index, transform, self.band_index)
+    }
+}
+
+impl<'a> TileGrid<'a> {
+    fn new(
+        level: &'a Level,
+        index: u32,
+        transform: GeoTransform,
+        band_index: Option<u32>,
+    ) -> Result<Self> {
+        let malformed = |what: String| Error::Malformed {
+            at: Place {
+                ifd: None,
+                tag: None,
+                byte: None,
+            },
+            what,
+        };
+        if level.tile_width == 0 || level.tile_height == 0 {
+            return Err(malformed(format!(
+                "level {index}: expected tiles with an area, found none"
+            )));
+        }
+        let tiles_across = u64::from(level.image_width.div_ceil(level.tile_width));
+        let tiles_per_plane =
+            tiles_across * u64::from(level.image_height.div_ceil(level.tile_height));
+        let tables = level.tile_offsets.len() as u64;
+        if tables == 0
+            || tables % tiles_per_plane != 0
+            || level.tile_byte_counts.len() as u64 != tables
+        {
+            return Err(malformed(format!(
+                "level {index}: expected offsets and byte counts of {tiles_per_plane} tiles a plane, found {tables} and {}",
+                level.tile_byte_counts.len()
+            )));
+        }
+        Ok(Self {
+            level,
+            index,
+            transform,
+            band_index,
+            tiles_across,
+            tiles_per_plane,
+        })
+    }
+
+    /// Planes in the tables: 1 for chunky files and for headers narrowed to a band.
+    fn planes(&self) -> u64 {
+        self.level.tile_offsets.len() as u64 / self.tiles_per_plane
+    }
+
+    /// The tile at a position in the tables; None beyond their end.
+    #[must_use]
+    pub fn tile(&self, position: u64) -> Option<Tile> {
+        let at = usize::try_from(position).ok()?;
+        let (offset, byte_count) = (
+            *self.level.tile_offsets.get(at)?,
+            *self.level.tile_byte_counts.get(at)?,
+        );
+        let (plane, index) = (
+            position / self.tiles_per_plane,
+            position % self.tiles_per_plane,
+        );
+        let row = u32::try_from(index / self.tiles_across).ok()?;
+        let col = u32::try_from(index % self.tiles_across).ok()?;
+        // TIFF has no word for a tile that was never written; GDAL leaves its offset, its byte count, or both at 0.
+        let sparse = offset == 0 || byte_count == 0;
+        Some(Tile {
+            level: self.index,
+            band_index: self.band_of_plane(plane),
+            row,
+            col,
+            index,
+            offset: (!sparse).then_some(offset),
+            byte_count: if sparse { 0 } else { byte_count },
+            bbox: self.tile_bbox(row, col),
+        })
+    }
+
+    /// The band of a plane; None where planes hold all bands.
+    fn band_of_plane(&self, plane: u64) -> Option<u32> {
+        let planar = self.level.encoding.planar_configuration == 2
+            && self.level.encoding.samples_per_pixel > 1;
+        if !planar {
+            return None;
+        }
+        match self.band_index {
+            Some(band) if self.planes() == 1 => Some(band),
+            _ => u32::try_from(plane).ok(),
+        }
+    }
+
+    /// The box of a tile's part inside the image.
+    fn tile_bbox(&self, row: u32, col: u32) -> BBox {
+        let edge = |position: u32, size: u32, end: u32| {
+            let start = u64::from(position) * u64::from(size);
+            let stop = (start + u64::from(size)).min(u64::from(end));
+            (start as f64, stop as f64)
+        };
+        let (left, right) = edge(col, self.level.tile_width, self.level.image_width);
+        let (top, bottom) = edge(row, self.level.tile_height, self.level.image_height);
+        let corners = [(left, top), (right, top), (left, bottom), (right, bottom)];
+        let [first, others @ ..] = corners.map(|(col, row)| self.transform.forward(col, row));
+        let start = BBox {
+            xmin: first.0,
+            ymin: first.1,
+            xmax: first.0,
+            ymax: first.1,
+        };
+        others.into_iter().fold(start, |bbox, (x, y)| BBox {
+            xmin: bbox.xmin.min(x),
+            ymin: bbox.ymin.min(y),
+            xmax: bbox.xmax.max(x),
+            ymax: bbox.ymax.max(y),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::geo::{BBox, GeoTransform};
+    use crate::tiff::{ByteOrder, Compression, DataType};
+    use crate::{CogHeader, Encoding, Error, Level};
+
+    /// A level of 100 x 50 tiles in an image of `width` x `height`.
+    fn level(width: u32, height: u32, planes: u16) -> Level {
+        let tiles = u64::from(width.div_ceil(100) * height.div_ceil(50)) * u64::from(planes);
+        Level {
+            image_width: width,
+            image_height: height,
+            tile_width: 100,
+            tile_height: 50,
+            is_tiled: true,
+            tile_offsets: (0..tiles).map(|tile| 1000 + tile).collect(),
+            tile_byte_counts: (1..).take(usize::try_from(tiles).unwrap()).collect(),
+            encoding: Encoding {
+                compression: Compression::None,
+                predictor: 1,
+                planar_configuration: if planes > 1 { 2 } else { 1 },
+                photometric: Some(1),
+                samples_per_pixel: planes,
+                bits_per_sample: vec![8; planes.into()],
+                sample_format: vec![1; planes.into()],
+                dtype: DataType::Uint8,
+                fill_order: 1,
+                jpeg_tables: None,
+                ycbcr_subsampling: None,
+                lerc_parameters: None,
+                t4_options: None,
+            },
+        }
+    }
+
+    fn header(image: Level, overviews: Vec<Level>) -> CogHeader {
+        CogHeader {
+            byte_order: ByteOrder::Little,
+            image,
+            overviews,
+            masks: Vec::new(),
+            band_index: None,
+            extra_samples: None,
+            transform: Some(GeoTransform::from_array([
+                10.0, 0.0, 500.0, 0.0, -10.0, 900.0,
+            ])),
+            pixel_scale: None,
+            tiepoint: None,
+            crs: None,
+            nodata: None,
+            scale: None,
+            offset: None,
+        }
+    }
+
+    #[test]
+    fn edge_tiles_end_with_the_image() {
+        let header = header(level(250, 70, 1), Vec::new());
+        let grid = header.grid(0).unwrap();
+        let tile = grid.tile(5).unwrap();
+        assert_eq!((tile.row, tile.col, tile.index), (1, 2, 5));
+        assert_eq!(
+            (tile.offset, tile.byte_count, tile.band_index),
+            (Some(1005), 6, None)
+        );
+        assert_eq!(
+            tile.bbox,
+            BBox {
+                xmin: 2500.0,
+                ymin: 200.0,
+                xmax: 3000.0,
+                ymax: 400.0
+            }
+        );
+        assert_eq!(grid.tile(6), None);
+    }
+
+    #[test]
+    fn planes_follow_one_another() {
+        let header = header(level(250, 70, 3), Vec::new());
+        let tile = header.grid(0).unwrap().tile(13).unwrap();
+        assert_eq!(
+            (tile.band_index, tile.row, tile.col, tile.index),
+            (Some(2), 0, 1, 1)
+        );
+    }
+
+    #[test]
+    fn a_header_narrowed_to_a_band_keeps_its_number() {
+        let mut narrowed = header(level(250, 70, 3), Vec::new());
+        narrowed.image.tile_offsets.truncate(6);
+        narrowed.image.tile_byte_counts.truncate(6);
+        narrowed.band_index = Some(2);
+        assert_eq!(
+            narrowed.grid(0).unwrap().tile(0).unwrap().band_index,
+            Some(2)
+        );
+    }
+
+    #[test]
+    fn an_overview_covers_the_same_ground() {
+        let header = header(level(250, 70, 1), vec![level(125, 35, 1)]);
+        let tile = header.grid(1).unwrap().tile(1).unwrap();
+        assert_eq!((tile.level, tile.col), (1, 1));
+        assert_eq!(
+            tile.bbox,
+            BBox {
+                xmin: 2500.0,
+                ymin: 200.0,
+                xmax: 3000.0,
+                ymax: 900.0
+            }
+        );
+    }
+
+    #[test]
+    fn a_tile_without_offset_or_byte_count_is_sparse() {
+        let mut sparse = header(level(250, 70, 1), Vec::new());
+        sparse.image.tile_offsets[0] = 0;
+        sparse.image.tile_byte_counts[1] = 0;
+        let grid = sparse.grid(0).unwrap();
+        for position in 0..2 {
+            let tile = grid.tile(position).unwrap();
+            assert_eq!((tile.offset, tile.byte_count), (None, 0));
+        }
+    }
+
+    #[test]
+    fn without_georeferencing_coordinates_are_pixels() {
+        let mut plain = header(level(250, 70, 1), Vec::new());
+        plain.transform = None;
+        assert_eq!(
+            plain.native_bounds(),
+            BBox {
+                xmin: 0.0,
+                ymin: 0.0,
+                xmax: 250.0,
+                ymax: 70.0
+            }
+        );
+    }
+
+    #[test]
+    fn tables_that_contradict_the_grid_and_unknown_levels_are_errors() {
+        let mut short = header(level(250, 70, 1), Vec::new());
+        assert!(matches!(short.grid(1), Err(Error::InvalidArgument { .. })));
+        short.image.tile_offsets.pop();
+        assert!(matches!(short.grid(0), Err(Error::Malformed { .. })));
+    }
+}
