@@ -129,8 +129,8 @@ def main() -> int:
     if not files:
         print("sqltest: no .test files", file=sys.stderr)
         return 2
-    hosts = [host for host in venvs.hosts() if not args.host or host.name in args.host]
     try:
+        hosts = [host for host in venvs.usable_hosts() if not args.host or host.name in args.host]
         outcomes = run_all(files, hosts, args.extension.resolve(), args.jobs, args.time_limit)
     except (venvs.EnvironmentUnavailable, servers.ServerError) as error:
         print(f"sqltest: {error}", file=sys.stderr)

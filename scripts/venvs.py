@@ -21,11 +21,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "scripts" / "environments.ini"
 VENVS = ROOT / "build" / "venvs"
 OLDEST_PYTHON = "3.10"
+# CI: what a developer's machine may lack is a failure there.
+REQUIRE_ALL = os.environ.get("RASTERET_REQUIRE_ALL") == "1"
 # Newest first: the interpreters that are looked for where the running one is too old.
 INTERPRETERS = ("python3.14", "python3.13", "python3.12", "python3.11", "python3.10")
 
@@ -89,12 +92,36 @@ def hosts() -> list[Environment]:
     return [environment for environment in table().values() if environment.client]
 
 
+def usable_hosts() -> list[Environment]:
+    """The hosts that some Python of this machine can hold; says which are left out."""
+    usable = []
+    for host in hosts():
+        try:
+            _find_python(host.python)
+            usable.append(host)
+        except EnvironmentUnavailable as error:
+            if REQUIRE_ALL:
+                raise
+            print(f"left out {host.name}: {error}", file=sys.stderr)
+    return usable
+
+
 def ensure(names: list[str]) -> dict[str, Path]:
     """Makes what is missing; gives each environment's interpreter."""
     wanted = [table()[name] for name in names]
     with ThreadPoolExecutor(max_workers=len(wanted) or 1) as pool:
         list(pool.map(_make, wanted))
     return {environment.name: environment.interpreter for environment in wanted}
+
+
+def become(name: str, module: str) -> NoReturn:
+    """Goes on as `python -m module` of scripts/ in that environment, with this process's arguments."""
+    try:
+        python = ensure([name])[name]
+    except EnvironmentUnavailable as error:
+        sys.exit(f"{Path(sys.argv[0]).name}: {error}")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
+    os.execve(python, [str(python), "-m", module, *sys.argv[1:]], environment)
 
 
 def _make(environment: Environment) -> None:
@@ -145,12 +172,12 @@ def _find_python(oldest: tuple[int, int]) -> str:
 
 
 def main() -> int:
-    names = sys.argv[1:] or [environment.name for environment in hosts()]
+    names = sys.argv[1:]
     if unknown := [name for name in names if name not in table()]:
         print(f"venvs: no such environment: {', '.join(unknown)}; there are {', '.join(table())}", file=sys.stderr)
         return 2
     try:
-        for name, interpreter in ensure(names).items():
+        for name, interpreter in ensure(names or [host.name for host in usable_hosts()]).items():
             print(name, interpreter)
     except EnvironmentUnavailable as error:
         print(f"venvs: {error}", file=sys.stderr)
