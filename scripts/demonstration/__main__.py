@@ -1,0 +1,108 @@
+"""The walk through: what is done is printed as SQL, what comes of it below, with the requests and seconds it took."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+
+import servers
+
+from . import catalogue, scenes
+
+ROOT = Path(__file__).resolve().parents[2]
+EXTENSION = ROOT / "build" / "release" / "rasteret.duckdb_extension"
+WORK = ROOT / "build" / "demo"
+LATENCY_MS = 20
+TABLE_WIDTH = 140
+
+
+def heading(text: str) -> None:
+    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n{text}", flush=True)
+
+
+class Walk:
+    """A DuckDB connection whose statements are printed and whose requests are counted."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+
+    def run(self, sql: str) -> None:
+        """Runs a statement and prints it, its rows, and what it cost."""
+        print("\n" + "\n".join(f"  {line}" for line in sql.strip().splitlines()) + "\n", flush=True)
+        servers.reset(self._url)
+        started = time.monotonic()
+        result = self._connection.sql(sql)
+        rows = result is not None
+        if rows:
+            result.show(max_width=TABLE_WIDTH, max_rows=40)
+        seconds = time.monotonic() - started
+        count = servers.stats(self._url)
+        requests = "no request" if not count["requests"] else (
+            f"{count['requests']} requests to {count['urls']} URLs, {count['bytes'] / 1e6:.1f} MB, "
+            f"up to {count['peak_in_flight']} at a time"
+        )  # fmt: skip
+        print(f"  -> {seconds:.2f} s, {requests}", flush=True)
+
+
+def main() -> int:
+    collection, items = WORK / "collection", WORK / "items.parquet"
+    shutil.rmtree(collection, ignore_errors=True)
+    files = scenes.make(WORK / "scenes")
+    size = sum(file.stat().st_size for file in files)
+    heading(f"1. {len(files)} real COGs, {size / 1e6:.0f} MB, served over HTTP with {LATENCY_MS} ms before each answer")
+    with servers.http_server(WORK / "scenes", LATENCY_MS) as url:
+        rows = catalogue.write(items, url)
+        print(f"   {items.relative_to(ROOT)} lists {rows} scenes of {len(scenes.BANDS)} bands: {rows * len(scenes.BANDS)} URLs below {url}")
+        walk = Walk(url)
+
+        heading("2. Build the index: one request a COG reads its header, and Parquet keeps it")
+        walk.run(f"LOAD '{EXTENSION.relative_to(ROOT)}'")
+        walk.run(
+            f"""
+COPY (
+    FROM rasteret_enrich('{items.relative_to(ROOT)}', bands := ['B04', 'B08'])
+) TO '{collection.relative_to(ROOT)}' (FORMAT parquet, PARTITION_BY (year, month))"""
+        )
+
+        heading("3. Look at it: from here on no COG is opened")
+        source = f"read_parquet('{collection.relative_to(ROOT)}/**/*.parquet', hive_partitioning := true)"
+        walk.run(
+            f"""
+SELECT id, datetime, "eo:cloud_cover" AS cloud, crs, year, month, rasteret_error
+FROM {source}
+ORDER BY datetime, id
+LIMIT 6"""
+        )
+        heading("4. What the index knows of one band of one scene")
+        walk.run(
+            f"""
+UNPIVOT (
+    SELECT COLUMNS(*)::VARCHAR[:90]
+    FROM (SELECT unnest(B04_metadata) FROM {source} ORDER BY id LIMIT 1)
+) ON COLUMNS(*) INTO NAME field VALUE value"""
+        )
+        heading("5. Tiles of each area: how much a read of everything would fetch")
+        walk.run(
+            f"""
+SELECT
+    split_part(id, '_', 2) AS area,
+    count(*) AS scenes,
+    any_value(B04_metadata.image_width) AS width,
+    any_value(len(B04_metadata.tile_offsets)) AS tiles_per_scene,
+    any_value(len(B04_metadata.overviews)) AS overviews,
+    round(sum(list_sum(B04_metadata.tile_byte_counts) + list_sum(B08_metadata.tile_byte_counts)) / 1e6, 1) AS megabytes
+FROM {source}
+GROUP BY ALL
+ORDER BY area"""
+        )
+    print(f"\nThe collection stays in {collection.relative_to(ROOT)}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
