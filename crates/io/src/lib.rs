@@ -4,20 +4,35 @@
 //! runtime waits on sockets.
 //!
 //! ```text
-//! Session ── headers(hrefs) ──> cache ──miss──> driver ──> Object ──> ObjectStore (S3, GCS, Azure, HTTP) or a local file
-//!         ├─ open(href) ─────────────────────────────────> Object: ranges of one file, coalesced
-//!         └─ files(patterns) ───────────────> listing: globs to hrefs
+//! Session ── headers(hrefs) ──> cache ──miss──> driver ──> Object ─┬─> ObjectStore: S3, GCS, Azure ─┬─> Transport
+//!         ├─ open(href) ─────────────────────────────────> Object ─┼─> URL ─────────────────────────┘
+//!         └─ files(patterns) ──> listing                           └─> local file
 //! ```
 //!
 //! One semaphore bounds the requests of all threads. No error, log line or `Debug` text holds a query string or a token:
 //! see [`Location`].
 
+mod cache;
+mod coalesce;
+mod credentials;
+mod driver;
+pub mod enrich;
 mod error;
+mod fault;
+mod listing;
 mod location;
 mod object;
+mod options;
+mod registry;
+mod runtime;
 mod session;
+pub mod source;
+mod transport;
 
-pub use error::{Error, Fault, Result};
+pub use coalesce::CoalesceConfig;
+pub use error::{Error, Result};
+pub use fault::Fault;
 pub use location::Location;
-pub use object::{CoalesceConfig, Object};
-pub use session::{CogFile, Options, Session};
+pub use object::Object;
+pub use options::Options;
+pub use session::{CogFile, Session};

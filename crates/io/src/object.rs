@@ -1,50 +1,358 @@
 //! One file, wherever it is: ranges of its bytes, each request bounded by the session's semaphore.
+//!
+//! # Why not object_store everywhere
+//!
+//! Objects of S3, GCS and Azure are read through its stores, and any [`ObjectStore`] can stand in for them. URLs are not: its
+//! HTTP store builds them from a path, so that a query string, the signature of everyday, is lost, and refuses servers that
+//! ignore ranges. Local files are not: its local store resolves links, encodes names and knows no working directory.
 
+use std::fs::File;
+use std::io;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
+use futures::future::try_join_all;
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use tokio::sync::Semaphore;
+use url::Url;
 
-use crate::{Location, Result};
+use crate::coalesce::{CoalesceConfig, cut, joined};
+use crate::transport::{Answer, Span, Transport};
+use crate::{Error, Fault, Location, Result};
 
-/// How close ranges must be to become one request, and how large a request may grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CoalesceConfig {
-    /// Bytes between two ranges that are rather read and thrown away than asked for separately.
-    pub max_gap: u64,
-    /// Bytes of one request at most; a range that is larger itself is split into several requests.
-    pub max_size: u64,
+/// One file of a session, for reading ranges of. Cheap to clone; making one costs no request.
+#[derive(Debug, Clone)]
+pub struct Object {
+    location: Location,
+    source: Source,
+    requests: Arc<Semaphore>,
 }
 
-/// One file of a session, open for reading ranges. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Object {}
+/// What serves a file.
+#[derive(Clone)]
+pub(crate) enum Source {
+    File(PathBuf),
+    Url {
+        transport: Transport,
+        url: Url,
+    },
+    Store {
+        store: Arc<dyn ObjectStore>,
+        path: object_store::path::Path,
+    },
+}
 
 impl Object {
+    pub(crate) fn new(location: Location, source: Source, requests: Arc<Semaphore>) -> Self {
+        Self {
+            location,
+            source,
+            requests,
+        }
+    }
+
     /// Where the file is; displays redacted.
     pub fn location(&self) -> &Location {
-        todo!()
+        &self.location
     }
 
     /// Bytes of the whole file: one HEAD request, or none for a local file.
     pub async fn size(&self) -> Result<u64> {
-        todo!()
+        let size = self.head().await.map_err(|fault| self.error(None, fault))?;
+        size.ok_or_else(|| {
+            self.error(
+                None,
+                Fault::Other("expected a Content-Length, found none".to_owned()),
+            )
+        })
     }
 
     /// The last `length` bytes (all, where the file is shorter) and the size of the whole file.
     pub async fn tail(&self, length: u64) -> Result<(Bytes, u64)> {
-        let _ = length;
-        todo!()
+        let answer = self
+            .get(Span::Tail(length.max(1)))
+            .await
+            .map_err(|fault| self.error(None, fault))?;
+        let size = answer
+            .size
+            .unwrap_or(answer.start + answer.bytes.len() as u64);
+        Ok((answer.bytes, size))
     }
 
     /// Exactly these bytes; an error where the file ends before.
     pub async fn range(&self, range: Range<u64>) -> Result<Bytes> {
-        let _ = range;
-        todo!()
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        let length = range.end - range.start;
+        match self.get(Span::Range(range.clone())).await {
+            Ok(answer) if answer.bytes.len() as u64 == length => Ok(answer.bytes),
+            Ok(answer) => Err(self.error(Some(range), Fault::BeyondEnd(answer.size))),
+            Err(fault) => Err(self.error(Some(range), fault)),
+        }
     }
 
     /// Exactly these bytes each, in the order asked for, with ranges close together fetched as one.
-    pub async fn ranges(&self, ranges: &[Range<u64>], coalesce: CoalesceConfig) -> Result<Vec<Bytes>> {
-        let _ = (ranges, coalesce);
-        todo!()
+    pub async fn ranges(
+        &self,
+        ranges: &[Range<u64>],
+        coalesce: CoalesceConfig,
+    ) -> Result<Vec<Bytes>> {
+        let spans = self.spans(coalesce.spans(ranges), coalesce).await?;
+        let exact = |range: &Range<u64>| {
+            cut(range, &spans)
+                .ok_or_else(|| self.error(Some(range.clone()), Fault::BeyondEnd(None)))
+        };
+        ranges.iter().map(exact).collect()
     }
+
+    /// The bytes of disjoint spans, each fetched in requests of bounded size, all side by side.
+    pub(crate) async fn spans(
+        &self,
+        spans: Vec<Range<u64>>,
+        coalesce: CoalesceConfig,
+    ) -> Result<Vec<(Range<u64>, Bytes)>> {
+        let fetched = spans.into_iter().map(|span| async move {
+            let parts =
+                try_join_all(coalesce.requests(&span).map(|request| self.range(request))).await?;
+            Ok((span, joined(parts)))
+        });
+        try_join_all(fetched).await
+    }
+
+    /// Some bytes and what came with them, as one request.
+    pub(crate) async fn get(&self, span: Span) -> Result<Answer, Fault> {
+        match &self.source {
+            Source::File(path) => {
+                let path = path.clone();
+                blocking(move || LocalFile::open(&path)?.get(&span)).await
+            }
+            Source::Url { transport, url } => {
+                let _permit = self.permit().await?;
+                transport.get(url, span).await
+            }
+            Source::Store { store, path } => {
+                let _permit = self.permit().await?;
+                let answer = of_store(store.as_ref(), path, &span).await;
+                answer.map_err(|error| Fault::of_store(&error))
+            }
+        }
+    }
+
+    async fn head(&self) -> Result<Option<u64>, Fault> {
+        match &self.source {
+            Source::File(path) => {
+                let path = path.clone();
+                blocking(move || Ok(Some(LocalFile::open(&path)?.stamp.size))).await
+            }
+            Source::Url { transport, url } => {
+                let _permit = self.permit().await?;
+                Ok(transport.head(url).await?.size)
+            }
+            Source::Store { store, path } => {
+                let _permit = self.permit().await?;
+                Ok(Some(
+                    store
+                        .head(path)
+                        .await
+                        .map_err(|error| Fault::of_store(&error))?
+                        .size,
+                ))
+            }
+        }
+    }
+
+    async fn permit(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Fault> {
+        self.requests
+            .acquire()
+            .await
+            .map_err(|_| Fault::Other("the session is closed".to_owned()))
+    }
+
+    pub(crate) fn error(&self, range: Option<Range<u64>>, fault: Fault) -> Error {
+        Error::Store {
+            location: self.location.clone(),
+            range,
+            fault,
+        }
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL may be signed, the store may print its settings: the location beside it says enough.
+        f.write_str(match self {
+            Self::File(_) => "File",
+            Self::Url { .. } => "Url",
+            Self::Store { .. } => "Store",
+        })
+    }
+}
+
+async fn of_store(
+    store: &dyn ObjectStore,
+    path: &object_store::path::Path,
+    span: &Span,
+) -> object_store::Result<Answer> {
+    let range = match span {
+        Span::Range(range) => GetRange::Bounded(range.clone()),
+        Span::Tail(length) => GetRange::Suffix(*length),
+    };
+    let got = match (
+        store
+            .get_opts(
+                path,
+                GetOptions {
+                    range: Some(range),
+                    ..Default::default()
+                },
+            )
+            .await,
+        span,
+    ) {
+        // Azure has no suffix ranges: the size first, then the bytes.
+        (Err(object_store::Error::NotSupported { .. }), Span::Tail(length)) => {
+            let size = store.head(path).await?.size;
+            let range = Some(GetRange::Bounded(size.saturating_sub(*length)..size));
+            store
+                .get_opts(
+                    path,
+                    GetOptions {
+                        range,
+                        ..Default::default()
+                    },
+                )
+                .await?
+        }
+        (got, _) => got?,
+    };
+    // Stores that were sent no date make up the epoch.
+    let last_modified =
+        Some(got.meta.last_modified.timestamp_micros()).filter(|micros| *micros != 0);
+    let (start, size, etag) = (got.range.start, Some(got.meta.size), got.meta.e_tag.clone());
+    Ok(Answer {
+        bytes: got.bytes().await?,
+        start,
+        size,
+        etag,
+        last_modified,
+    })
+}
+
+/// Runs file I/O off the threads that wait on sockets.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(_) => Err(Fault::Other(
+            "internal error: a reading thread panicked".to_owned(),
+        )),
+    }
+}
+
+/// An open local file. All of it blocks.
+pub(crate) struct LocalFile {
+    file: File,
+    pub(crate) stamp: Stamp,
+}
+
+/// Tells whether a local file is still the one that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) size: u64,
+    /// Nanoseconds since 1970-01-01 UTC; 0 where the file system has no times.
+    modified: i128,
+}
+
+impl LocalFile {
+    pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
+        let file = File::open(path).map_err(|error| Fault::of_file(&error))?;
+        let stamp = Stamp::of_metadata(&file.metadata().map_err(|error| Fault::of_file(&error))?)?;
+        Ok(Self { file, stamp })
+    }
+
+    /// Bytes at an offset, fewer where the file ends before.
+    pub(crate) fn read(&self, range: &Range<u64>) -> Result<Bytes, Fault> {
+        let end = range.end.min(self.stamp.size);
+        let length = usize::try_from(end.saturating_sub(range.start))
+            .map_err(|_| Fault::BeyondEnd(Some(self.stamp.size)))?;
+        let mut buffer = vec![0; length];
+        read_exact_at(&self.file, &mut buffer, range.start)
+            .map_err(|error| Fault::of_file(&error))?;
+        Ok(buffer.into())
+    }
+
+    fn get(&self, span: &Span) -> Result<Answer, Fault> {
+        let size = self.stamp.size;
+        let range = match span {
+            Span::Range(range) => range.clone(),
+            Span::Tail(length) => size.saturating_sub(*length)..size,
+        };
+        if range.start > size {
+            return Err(Fault::BeyondEnd(Some(size)));
+        }
+        let bytes = self.read(&range)?;
+        Ok(Answer {
+            bytes,
+            start: range.start,
+            size: Some(size),
+            etag: None,
+            last_modified: self.stamp.last_modified(),
+        })
+    }
+}
+
+impl Stamp {
+    /// The stamp of the file at a path, without opening it.
+    pub(crate) fn of(path: &Path) -> Result<Self, Fault> {
+        Self::of_metadata(&std::fs::metadata(path).map_err(|error| Fault::of_file(&error))?)
+    }
+
+    fn of_metadata(metadata: &std::fs::Metadata) -> Result<Self, Fault> {
+        if metadata.is_dir() {
+            return Err(Fault::IsDirectory);
+        }
+        let modified =
+            metadata
+                .modified()
+                .map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
+                    Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
+                    Err(before) => i128::try_from(before.duration().as_nanos())
+                        .map_or(i128::MIN, |nanos| -nanos),
+                });
+        Ok(Self {
+            size: metadata.len(),
+            modified,
+        })
+    }
+
+    /// Microseconds since 1970-01-01 UTC.
+    pub(crate) fn last_modified(&self) -> Option<i64> {
+        i64::try_from(self.modified.div_euclid(1000))
+            .ok()
+            .filter(|_| self.modified != 0)
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => {
+                offset += read as u64;
+                buffer = &mut buffer[read..];
+            }
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,207 @@
+//! Headers that were read before, and those that are being read: one request for any number of askers.
+//!
+//! Owns the bound in bytes and the single flight. An error is given to everyone who waits for it and then forgotten. A
+//! header in a store is kept for the session, or until newer ones need its room; one of a local file is checked against
+//! the file each time.
+//!
+//! # Why quick_cache
+//!
+//! Weighted eviction behind one lock, without a thread of its own and with four small dependencies. moka does the same and
+//! single flight too, at ten times the code; the flights here are thirty lines over tokio's `OnceCell`, which also hands a
+//! flight on when the one who started it is cancelled.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use rasteret_cog::{CogHeader, Level};
+use tokio::sync::OnceCell;
+
+use crate::object::Stamp;
+use crate::{CogFile, Result};
+
+type Flight = Arc<OnceCell<Result<CogFile>>>;
+
+/// Shared by all threads of a session.
+pub(crate) struct HeaderCache {
+    /// None where nothing is to be kept.
+    kept: Option<Cache<String, Entry, ByBytes>>,
+    flights: Mutex<HashMap<String, Flight>>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    file: CogFile,
+    /// Of a local file.
+    stamp: Option<Stamp>,
+}
+
+impl HeaderCache {
+    /// A cache that keeps headers of so many bytes together.
+    pub(crate) fn new(bytes: u64) -> Self {
+        let options = OptionsBuilder::new()
+            .weight_capacity(bytes)
+            // A header of an ordinary COG takes some 4 KiB; this only sizes the tables to begin with.
+            .estimated_items_capacity(
+                usize::try_from(bytes / 4096)
+                    .unwrap_or(usize::MAX)
+                    .min(65_536),
+            )
+            // Shards would each hold a share: one header with large tables could exceed it and never be kept.
+            .shards(1)
+            .build();
+        let cache = |options| {
+            Cache::with_options(
+                options,
+                ByBytes,
+                DefaultHashBuilder::default(),
+                DefaultLifecycle::default(),
+            )
+        };
+        Self {
+            kept: options.ok().filter(|_| bytes > 0).map(cache),
+            flights: Mutex::default(),
+        }
+    }
+
+    /// The header that was read from a store before.
+    pub(crate) fn get(&self, key: &str) -> Option<CogFile> {
+        Some(self.kept.as_ref()?.get(key)?.file)
+    }
+
+    /// The header of a local file that has not changed since.
+    pub(crate) fn get_local(&self, key: &str, now: Stamp) -> Option<CogFile> {
+        let entry = self.kept.as_ref()?.get(key)?;
+        (entry.stamp == Some(now)).then_some(entry.file)
+    }
+
+    /// Keeps the header of a local file.
+    pub(crate) fn put_local(&self, key: &str, file: &CogFile, stamp: Stamp) {
+        self.put(key, file, Some(stamp));
+    }
+
+    fn put(&self, key: &str, file: &CogFile, stamp: Option<Stamp>) {
+        if let Some(kept) = &self.kept {
+            kept.insert(
+                key.to_owned(),
+                Entry {
+                    file: file.clone(),
+                    stamp,
+                },
+            );
+        }
+    }
+
+    /// The header that was read before, is being read, or is read now by `load`.
+    pub(crate) async fn get_or_load<F>(
+        &self,
+        key: &str,
+        load: impl FnOnce() -> F,
+    ) -> Result<CogFile>
+    where
+        F: Future<Output = Result<CogFile>>,
+    {
+        if let Some(file) = self.get(key) {
+            return Ok(file);
+        }
+        let boarding = Boarding::new(self, key);
+        let keep = || async {
+            // A flight may have landed between the look into the cache and the boarding of a new one.
+            if let Some(file) = self.get(key) {
+                return Ok(file);
+            }
+            let loaded = load().await;
+            if let Ok(file) = &loaded {
+                self.put(key, file, None);
+            }
+            loaded
+        };
+        boarding.flight.get_or_init(keep).await.clone()
+    }
+}
+
+/// One asker's seat on a flight; the last one to leave takes the flight off the board, also when it is cancelled.
+struct Boarding<'a> {
+    cache: &'a HeaderCache,
+    key: &'a str,
+    flight: Flight,
+}
+
+impl<'a> Boarding<'a> {
+    fn new(cache: &'a HeaderCache, key: &'a str) -> Self {
+        let mut flights = cache.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        // A flight that has landed is a result that was forgotten, if it was an error: it is not boarded.
+        let flight = match flights.get(key) {
+            Some(flight) if !flight.initialized() => flight.clone(),
+            _ => {
+                let flight = Flight::default();
+                flights.insert(key.to_owned(), flight.clone());
+                flight
+            }
+        };
+        Self { cache, key, flight }
+    }
+}
+
+impl Drop for Boarding<'_> {
+    fn drop(&mut self) {
+        let mut flights = self
+            .cache
+            .flights
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_ours = flights
+            .get(self.key)
+            .is_some_and(|flight| Arc::ptr_eq(flight, &self.flight));
+        // Two: this seat and the board. Seats are only taken under the lock that is held here.
+        if is_ours && (self.flight.initialized() || Arc::strong_count(&self.flight) <= 2) {
+            flights.remove(self.key);
+        }
+    }
+}
+
+impl std::fmt::Debug for HeaderCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Keys may hold query strings.
+        f.debug_struct("HeaderCache").finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<String, Entry> for ByBytes {
+    fn weight(&self, key: &String, entry: &Entry) -> u64 {
+        key.len() as u64 + bytes_of(&entry.file.header)
+    }
+}
+
+/// Bytes that a header holds on to, about.
+fn bytes_of(header: &CogHeader) -> u64 {
+    let levels = std::iter::once(&header.image)
+        .chain(&header.overviews)
+        .chain(&header.masks);
+    let vectors = [
+        &header.pixel_scale,
+        &header.tiepoint,
+        &header.scale,
+        &header.offset,
+    ];
+    let numbers: usize = vectors.into_iter().flatten().map(Vec::len).sum();
+    levels.map(bytes_of_level).sum::<u64>()
+        + (size_of::<CogHeader>() + numbers * size_of::<f64>()) as u64
+}
+
+fn bytes_of_level(level: &Level) -> u64 {
+    let tables = level.tile_offsets.capacity() * size_of::<u64>()
+        + level.tile_byte_counts.capacity() * size_of::<u32>();
+    let jpeg = level
+        .encoding
+        .jpeg_tables
+        .as_ref()
+        .map_or(0, |tables| tables.len());
+    let samples = level.encoding.bits_per_sample.len() * 2 * size_of::<u16>();
+    (size_of::<Level>() + tables + jpeg + samples) as u64
+}

@@ -1,0 +1,207 @@
+//! Which bucket or container of which cloud a location names.
+//!
+//! Owns the clouds' ways of writing an object's address. A URL of a host that is not listed here is no object.
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+/// One bucket or container: what one client serves.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum StoreKey {
+    S3 {
+        bucket: String,
+        region: Option<String>,
+    },
+    Gcs {
+        bucket: String,
+    },
+    Azure {
+        account: Option<String>,
+        container: String,
+    },
+}
+
+/// An object of a store, or a prefix or a pattern of such.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) store: StoreKey,
+    /// As the store has it: not percent-encoded.
+    pub(crate) key: String,
+}
+
+impl Address {
+    /// The address behind `scheme://`; None where the scheme is no cloud's, and the fault in words where it is malformed.
+    pub(crate) fn parse(scheme: &str, rest: &str) -> Option<Result<Self, String>> {
+        let azure = matches!(scheme, "az" | "azure" | "adl" | "abfs" | "abfss");
+        if !azure && !matches!(scheme, "s3" | "s3a" | "s3n" | "gs" | "gcs") {
+            return None;
+        }
+        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+        if bucket.is_empty() {
+            let name = if azure { "container" } else { "bucket" };
+            return Some(Err(format!(
+                "expected {scheme}://{name}/key, found no {name}"
+            )));
+        }
+        if azure {
+            return Some(Self::azure(bucket, key));
+        }
+        if bucket.contains('@') {
+            return Some(Err(
+                "credentials are taken from the environment, never from the location".to_owned(),
+            ));
+        }
+        let bucket = bucket.to_owned();
+        let store = match scheme {
+            "gs" | "gcs" => StoreKey::Gcs { bucket },
+            _ => StoreKey::S3 {
+                bucket,
+                region: None,
+            },
+        };
+        Some(Ok(Self {
+            store,
+            key: key.to_owned(),
+        }))
+    }
+
+    /// `container@account.dfs.core.windows.net/key`, `account.blob.core.windows.net/container/key` or `container/key`. A
+    /// container's name has no dot, so the forms cannot be mistaken for each other.
+    fn azure(authority: &str, path: &str) -> Result<Self, String> {
+        let (container, account, key) = match authority.split_once('@') {
+            Some((container, host)) => (container, Some(host), path),
+            None if authority.contains('.') => {
+                let (container, key) = path.split_once('/').unwrap_or((path, ""));
+                (container, Some(authority), key)
+            }
+            None => (authority, None, path),
+        };
+        if container.is_empty() || container.contains(':') {
+            return Err("expected a container".to_owned());
+        }
+        let account = match account {
+            Some(host) => Some(azure_account(host).ok_or_else(|| {
+                "expected an account as account.blob.core.windows.net or account.dfs.core.windows.net".to_owned()
+            })?),
+            None => None,
+        };
+        Ok(Self {
+            store: StoreKey::Azure {
+                account,
+                container: container.to_owned(),
+            },
+            key: key.to_owned(),
+        })
+    }
+
+    /// The address behind an `https://` URL of a cloud.
+    pub(crate) fn of_url(url: &Url) -> Option<Self> {
+        let host = url.host_str()?;
+        if url.scheme() != "https" || url.port().is_some() {
+            return None;
+        }
+        let path = percent_decode_str(url.path().strip_prefix('/')?)
+            .decode_utf8()
+            .ok()?;
+        let split = || {
+            path.split_once('/')
+                .map(|(first, rest)| (first.to_owned(), rest.to_owned()))
+        };
+        if let Some(account) = azure_account(host) {
+            let (container, key) = split()?;
+            return Some(Self {
+                store: StoreKey::Azure {
+                    account: Some(account),
+                    container,
+                },
+                key,
+            });
+        }
+        if host == "storage.googleapis.com" {
+            let (bucket, key) = split()?;
+            return Some(Self {
+                store: StoreKey::Gcs { bucket },
+                key,
+            });
+        }
+        if let Some(bucket) = host.strip_suffix(".storage.googleapis.com") {
+            return Some(Self {
+                store: StoreKey::Gcs {
+                    bucket: bucket.to_owned(),
+                },
+                key: path.into_owned(),
+            });
+        }
+        let (bucket, region) = s3_host(host)?;
+        let (bucket, key) = match bucket {
+            Some(bucket) => (bucket, path.into_owned()),
+            None => split()?,
+        };
+        Some(Self {
+            store: StoreKey::S3 { bucket, region },
+            key,
+        })
+    }
+}
+
+/// `account` of `account.blob.core.windows.net`.
+fn azure_account(host: &str) -> Option<String> {
+    let account = host
+        .strip_suffix(".blob.core.windows.net")
+        .or_else(|| host.strip_suffix(".dfs.core.windows.net"))?;
+    (!account.is_empty() && !account.contains('.')).then(|| account.to_owned())
+}
+
+/// Bucket (in virtual-hosted style) and region (where named) of a host of S3:
+/// `bucket.s3.amazonaws.com`, `bucket.s3.region.amazonaws.com`, `bucket.s3-region.amazonaws.com`, `s3.region.amazonaws.com`, each
+/// also with `dualstack.` before the region. Buckets may have dots.
+fn s3_host(host: &str) -> Option<(Option<String>, Option<String>)> {
+    let service = host.strip_suffix(".amazonaws.com")?;
+    let (bucket, service) = match service.rfind(".s3.").or_else(|| service.rfind(".s3-")) {
+        Some(dot) => (Some(&service[..dot]), &service[dot + 1..]),
+        None => match service.strip_suffix(".s3") {
+            Some(bucket) => (Some(bucket), "s3"),
+            None => (None, service),
+        },
+    };
+    let region = match service {
+        "s3" => None,
+        _ => {
+            let region = service
+                .strip_prefix("s3.")
+                .or_else(|| service.strip_prefix("s3-"))?;
+            let region = region.strip_prefix("dualstack.").unwrap_or(region);
+            // Access points, website endpoints, accelerated and FIPS endpoints are other protocols or other names.
+            if region.contains('.')
+                || !region.contains('-')
+                || region.starts_with("website")
+                || region.starts_with("fips")
+            {
+                return None;
+            }
+            Some(region.to_owned())
+        }
+    };
+    Some((bucket.map(str::to_owned), region))
+}
+
+impl fmt::Display for StoreKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::S3 { bucket, .. } => write!(f, "s3://{bucket}"),
+            Self::Gcs { bucket } => write!(f, "gs://{bucket}"),
+            Self::Azure {
+                account: Some(account),
+                container,
+            } => {
+                write!(f, "az://{account}.blob.core.windows.net/{container}")
+            }
+            Self::Azure {
+                account: None,
+                container,
+            } => write!(f, "az://{container}"),
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The one HTTP client, under every store: connections, time-outs, retries, and what a status means.
+//!
+//! Owns the pool of connections (keep-alive, per host), the retry policy and the reading of answers. Each answer is read
+//! whole inside the time-out of its request, so that a connection lost in the middle is retried like one lost before.
+//!
+//! # Why not the retries of object_store
+//!
+//! They repeat a request that timed out, and the error that they end in shows the URL and hides the status. Its clients
+//! run over this transport instead, with their own retries switched off.
+//!
+//! # Why HTTP/1.1 only
+//!
+//! S3 and Azure speak nothing else; where HTTP/2 is offered, hundreds of answers of 32 KiB share one connection's flow-control
+//! window, and object_store's authors found the same against GCS.
+
+mod answer;
+mod dns;
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+};
+use reqwest::header::{HeaderMap, RANGE, RETRY_AFTER};
+use reqwest::{Method, Request, Response, StatusCode};
+use url::Url;
+
+pub(crate) use answer::{Answer, Span};
+
+use crate::{Fault, Options};
+
+/// First wait before a request is repeated; doubled each time. Less would add to the storm that a 429 answers.
+const BACKOFF_FIRST: Duration = Duration::from_millis(200);
+
+/// Longest wait before a request is repeated, also where the server's Retry-After asks for more.
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+
+/// Bytes at the start of a file that are read through and thrown away when a server ignores the range asked for. More than
+/// a header's worth would download files by accident.
+const IGNORED_RANGE_MAX: u64 = 1 << 20;
+
+/// Bytes of an answer that is no range of a file: a page of a listing, a token. S3 pages of 1,000 keys are below 1 MiB.
+const DOCUMENT_MAX: usize = 64 << 20;
+
+/// Shared by all stores of a session.
+#[derive(Debug, Clone)]
+pub(crate) struct Transport(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// Made with the first request: reading the system's certificates takes tens of milliseconds, which a session over
+    /// local files need not pay.
+    client: OnceLock<Result<reqwest::Client, Fault>>,
+    max_idle: usize,
+    timeout: Duration,
+    connect_timeout: Duration,
+    max_retries: u32,
+}
+
+impl Transport {
+    pub(crate) fn new(options: &Options) -> Self {
+        Self(Arc::new(Inner {
+            client: OnceLock::new(),
+            max_idle: options.max_concurrent,
+            timeout: options.timeout,
+            connect_timeout: options.connect_timeout,
+            max_retries: options.max_retries,
+        }))
+    }
+
+    /// A part of the file at a URL, as one request unless that has to be repeated.
+    pub(crate) async fn get(&self, url: &Url, span: Span) -> Result<Answer, Fault> {
+        let (client, range) = (self.client()?, span.header()?);
+        self.retrying(|| async {
+            // The builder turns `user:password@` of the URL into an Authorization header.
+            let request = client.get(url.clone()).header(RANGE, range.clone());
+            let response = request.send().await.map_err(|error| self.fault(&error))?;
+            match response.status() {
+                StatusCode::PARTIAL_CONTENT => {
+                    let (mut answer, length) = Answer::of_partial(response.headers(), &span)?;
+                    answer.bytes = self.body(response, length, Excess::Refused).await?;
+                    if answer.bytes.len() < length {
+                        Err(Fault::Interrupted.into())
+                    } else {
+                        Ok(answer)
+                    }
+                }
+                StatusCode::OK => Ok(self.whole(response, &span).await?),
+                _ => Err(refusal(response).await),
+            }
+        })
+        .await
+    }
+
+    /// Size, tag and date of the file at a URL, without its bytes.
+    pub(crate) async fn head(&self, url: &Url) -> Result<Answer, Fault> {
+        let client = self.client()?;
+        self.retrying(|| async {
+            let response = client
+                .head(url.clone())
+                .send()
+                .await
+                .map_err(|error| self.fault(&error))?;
+            match response.status() {
+                StatusCode::OK => Ok(Answer::of_whole(response.headers())),
+                _ => Err(refusal(response).await),
+            }
+        })
+        .await
+    }
+
+    /// The region of an S3 bucket, which S3 tells also those who may not read it.
+    pub(crate) async fn bucket_region(&self, bucket: &str) -> Result<Option<String>, Fault> {
+        // The certificate of *.s3.amazonaws.com covers one label: buckets with dots are asked for in the path.
+        let url = match bucket.contains('.') {
+            true => format!("https://s3.amazonaws.com/{bucket}"),
+            false => format!("https://{bucket}.s3.amazonaws.com"),
+        };
+        let url = Url::parse(&url)
+            .map_err(|_| Fault::Other("not a name that a bucket can have".to_owned()))?;
+        let client = self.client()?;
+        self.retrying(|| async {
+            let response = client
+                .head(url.clone())
+                .send()
+                .await
+                .map_err(|error| self.fault(&error))?;
+            let region = response
+                .headers()
+                .get("x-amz-bucket-region")
+                .and_then(|value| value.to_str().ok());
+            match region {
+                Some(region) => Ok(Some(region.to_owned())),
+                None if response.status() == StatusCode::NOT_FOUND => Err(refusal(response).await),
+                None => Ok(None),
+            }
+        })
+        .await
+    }
+
+    /// The server ignored the range and sends the whole file: read no further than to the end of what was asked for, then
+    /// drop the connection.
+    async fn whole(&self, response: Response, span: &Span) -> Result<Answer, Fault> {
+        let mut answer = Answer::of_whole(response.headers());
+        let Span::Range(range) = span else {
+            return Err(Fault::RangeIgnored);
+        };
+        if range.end > IGNORED_RANGE_MAX {
+            return Err(Fault::RangeIgnored);
+        }
+        let end = answer.size.map_or(range.end, |size| size.min(range.end));
+        if end <= range.start {
+            return Err(Fault::BeyondEnd(answer.size));
+        }
+        let end = usize::try_from(end).map_err(|_| Fault::RangeIgnored)?;
+        let start = usize::try_from(range.start).map_err(|_| Fault::RangeIgnored)?;
+        let bytes = self.body(response, end, Excess::Cut).await?;
+        if bytes.len() <= start {
+            return Err(Fault::BeyondEnd(Some(bytes.len() as u64)));
+        }
+        // Without a Content-Length the end of a short body is the only word about the size.
+        if bytes.len() < end {
+            answer.size = Some(bytes.len() as u64);
+        }
+        answer.bytes = bytes.slice(start..);
+        answer.start = range.start;
+        Ok(answer)
+    }
+
+    /// The body, of which no more than about `limit` bytes are read.
+    async fn body(
+        &self,
+        mut response: Response,
+        limit: usize,
+        excess: Excess,
+    ) -> Result<Bytes, Fault> {
+        let Some(first) = response.chunk().await.map_err(|error| self.fault(&error))? else {
+            return Ok(Bytes::new());
+        };
+        let mut rest: Option<BytesMut> = None;
+        let mut length = first.len();
+        while length < limit {
+            let Some(chunk) = response.chunk().await.map_err(|error| self.fault(&error))? else {
+                break;
+            };
+            length += chunk.len();
+            rest.get_or_insert_with(|| {
+                let mut all = BytesMut::with_capacity(limit.min(DOCUMENT_MAX));
+                all.extend_from_slice(&first);
+                all
+            })
+            .extend_from_slice(&chunk);
+        }
+        let all = rest.map_or(first, BytesMut::freeze);
+        match excess {
+            _ if all.len() <= limit => Ok(all),
+            Excess::Cut => Ok(all.slice(..limit)),
+            Excess::Refused => Err(Fault::Other(
+                "the answer has more bytes than asked for".to_owned(),
+            )),
+        }
+    }
+
+    /// Repeats what failed for a passing reason, with growing waits. One attempt lasts no longer than the time-out.
+    async fn retrying<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Refusal>>,
+    {
+        let mut tries = 0;
+        loop {
+            let refusal = match tokio::time::timeout(self.0.timeout, attempt()).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(refusal)) => refusal,
+                Err(_) => return Err(Fault::Timeout(self.0.timeout)),
+            };
+            if tries >= self.0.max_retries || !refusal.fault.is_transient() {
+                return Err(refusal.fault);
+            }
+            tokio::time::sleep(
+                refusal
+                    .retry_after
+                    .unwrap_or_default()
+                    .max(backoff(tries))
+                    .min(BACKOFF_MAX),
+            )
+            .await;
+            tries += 1;
+        }
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, Fault> {
+        let made = self.0.client.get_or_init(|| {
+            reqwest::Client::builder()
+                .user_agent(concat!("rasteret/", env!("CARGO_PKG_VERSION")))
+                .http1_only()
+                .pool_max_idle_per_host(self.0.max_idle)
+                .connect_timeout(self.0.connect_timeout)
+                // The Referer of a redirected request would carry a signed URL to another host.
+                .referer(false)
+                .dns_resolver(Arc::new(dns::CachingResolver::default()))
+                .build()
+                .map_err(|_| {
+                    Fault::Other("no TLS: the system's certificates cannot be read".to_owned())
+                })
+        });
+        made.as_ref().map_err(Clone::clone)
+    }
+
+    fn fault(&self, error: &reqwest::Error) -> Fault {
+        Fault::of_client(error, self.0.timeout, self.0.connect_timeout)
+    }
+}
+
+/// What becomes of bytes that were not asked for.
+#[derive(Clone, Copy)]
+enum Excess {
+    Cut,
+    Refused,
+}
+
+/// A failed attempt, and how long the server asks to be left alone.
+struct Refusal {
+    fault: Fault,
+    retry_after: Option<Duration>,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self {
+            fault,
+            retry_after: None,
+        }
+    }
+}
+
+/// The fault behind a status that is no success. The store's own code is read from a header or from a small XML body.
+async fn refusal(mut response: Response) -> Refusal {
+    let status = response.status().as_u16();
+    if status == StatusCode::RANGE_NOT_SATISFIABLE.as_u16() {
+        return Fault::BeyondEnd(answer::size_of_unsatisfied(response.headers())).into();
+    }
+    let retry_after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let mut code = answer::error_code_of_headers(response.headers());
+    // The code stands in the first hundred bytes of S3's, GCS's and Azure's error documents.
+    if code.is_none() && answer::is_xml(response.headers()) {
+        if let Ok(Some(chunk)) = response.chunk().await {
+            code = answer::error_code_of_xml(&chunk);
+        }
+    }
+    Refusal {
+        fault: Fault::Http { status, code },
+        retry_after: retry_after.map(Duration::from_secs),
+    }
+}
+
+/// 200 ms, 400 ms ... each shortened by up to a half at random, so that hundreds of requests refused together do not
+/// return together.
+fn backoff(tries: u32) -> Duration {
+    let longest = BACKOFF_FIRST
+        .saturating_mul(1 << tries.min(10))
+        .min(BACKOFF_MAX);
+    // A fresh RandomState hashes differently each time: randomness enough, without a dependency.
+    let share = (RandomState::new().hash_one(tries) % 1024) as f64 / 1024.0;
+    longest.mul_f64(0.5 + share / 2.0)
+}
+
+impl HttpConnector for Transport {
+    fn connect(&self, _options: &object_store::ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl HttpService for Transport {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let client = self.client().map_err(service_error)?;
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            // A request for a token: not repeated, its body is consumed.
+            return client.call(request).await;
+        }
+        let (parts, _) = request.into_parts();
+        let url = Url::parse(&parts.uri.to_string()).map_err(|_| {
+            service_error(Fault::Other(
+                "not a URL that a request can be made for".to_owned(),
+            ))
+        })?;
+        let ranged = parts.headers.contains_key(RANGE);
+        self.retrying(|| {
+            let mut request = Request::new(parts.method.clone(), url.clone());
+            *request.headers_mut() = parts.headers.clone();
+            async move {
+                let response = client
+                    .execute(request)
+                    .await
+                    .map_err(|error| self.fault(&error))?;
+                let status = response.status();
+                if !status.is_success() {
+                    return Err(refusal(response).await);
+                }
+                if ranged && status == StatusCode::OK {
+                    return Err(Fault::RangeIgnored.into());
+                }
+                let headers = response.headers().clone();
+                let limit = answer::content_length(&headers).unwrap_or(DOCUMENT_MAX);
+                let body = self.body(response, limit, Excess::Refused).await?;
+                Ok(rebuilt(status, headers, body))
+            }
+        })
+        .await
+        .map_err(service_error)
+    }
+}
+
+fn rebuilt(status: StatusCode, headers: HeaderMap, body: Bytes) -> HttpResponse {
+    let mut response = HttpResponse::new(body.into());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Kind Unknown is the one that object_store never repeats.
+fn service_error(fault: Fault) -> HttpError {
+    HttpError::new(HttpErrorKind::Unknown, fault)
+}

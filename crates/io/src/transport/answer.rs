@@ -1,0 +1,250 @@
+//! What a store's answer says about the file: which bytes, how many there are in all, which version.
+//!
+//! Owns the reading of HTTP headers (RFC 9110, sections 8, 14 and 15.3.7). Missing ones are no error: a plain file server
+//! need not know a tag or a date.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use reqwest::header::{
+    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    LAST_MODIFIED,
+};
+
+use crate::Fault;
+
+/// Which bytes of a file to ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// These; fewer where the file ends before.
+    Range(Range<u64>),
+    /// The last so many.
+    Tail(u64),
+}
+
+/// Bytes of a file and what came with them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answer {
+    pub(crate) bytes: Bytes,
+    /// Where in the file `bytes` stand.
+    pub(crate) start: u64,
+    /// Bytes of the whole file.
+    pub(crate) size: Option<u64>,
+    pub(crate) etag: Option<String>,
+    /// Microseconds since 1970-01-01 UTC.
+    pub(crate) last_modified: Option<i64>,
+}
+
+impl Span {
+    pub(super) fn header(&self) -> Result<HeaderValue, Fault> {
+        let text = match self {
+            Self::Range(range) => format!("bytes={}-{}", range.start, range.end.saturating_sub(1)),
+            Self::Tail(length) => format!("bytes=-{length}"),
+        };
+        HeaderValue::try_from(text).map_err(|_| Fault::Other("not a range".to_owned()))
+    }
+}
+
+impl Answer {
+    /// The headers of a 206, checked against what was asked for, and the bytes that its body must have.
+    pub(super) fn of_partial(headers: &HeaderMap, asked: &Span) -> Result<(Self, usize), Fault> {
+        let no_range = || {
+            Fault::Other("expected a Content-Range of the bytes asked for, found none".to_owned())
+        };
+        let (range, size) = headers
+            .get(CONTENT_RANGE)
+            .and_then(content_range)
+            .ok_or_else(no_range)?;
+        let as_asked = match asked {
+            // Fewer bytes than asked for are right only at the end of the file.
+            Span::Range(asked) => {
+                range.start == asked.start
+                    && (range.end == asked.end
+                        || (range.end < asked.end && size.is_none_or(|size| size == range.end)))
+            }
+            Span::Tail(length) => {
+                size.is_none_or(|size| range.end == size) && range.end - range.start <= *length
+            }
+        };
+        let length = usize::try_from(range.end - range.start)
+            .ok()
+            .filter(|_| as_asked);
+        let Some(length) = length else {
+            let (first, last) = (range.start, range.end - 1);
+            return Err(Fault::Other(format!(
+                "expected the bytes asked for, found a Content-Range of bytes {first}-{last}"
+            )));
+        };
+        Ok((
+            Self {
+                start: range.start,
+                size,
+                ..Self::version(headers)
+            },
+            length,
+        ))
+    }
+
+    /// The headers of a 200 or of an answer to HEAD.
+    pub(super) fn of_whole(headers: &HeaderMap) -> Self {
+        Self {
+            size: content_length(headers).map(|length| length as u64),
+            ..Self::version(headers)
+        }
+    }
+
+    fn version(headers: &HeaderMap) -> Self {
+        let text = |name: HeaderName| headers.get(name)?.to_str().ok();
+        Self {
+            etag: text(ETAG).map(str::to_owned),
+            last_modified: text(LAST_MODIFIED).and_then(http_date),
+            ..Self::default()
+        }
+    }
+}
+
+/// `bytes 0-32767/123456` or `bytes 0-32767/*`.
+fn content_range(value: &HeaderValue) -> Option<(Range<u64>, Option<u64>)> {
+    let (range, size) = value
+        .to_str()
+        .ok()?
+        .trim()
+        .strip_prefix("bytes ")?
+        .split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last): (u64, u64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    let size = match size.trim() {
+        "*" => None,
+        size => Some(size.parse().ok()?),
+    };
+    let end = last.checked_add(1)?;
+    (first < end && size.is_none_or(|size| end <= size)).then_some((first..end, size))
+}
+
+/// The size in the `bytes */123456` of a 416.
+pub(super) fn size_of_unsatisfied(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(CONTENT_RANGE)?
+        .to_str()
+        .ok()?
+        .trim()
+        .strip_prefix("bytes */")?
+        .parse()
+        .ok()
+}
+
+pub(super) fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers
+        .get(CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+}
+
+/// `Thu, 01 Jan 2026 00:00:00 GMT` (RFC 9110, section 5.6.7) in microseconds since 1970.
+fn http_date(text: &str) -> Option<i64> {
+    Some(
+        chrono::DateTime::parse_from_rfc2822(text)
+            .ok()?
+            .timestamp_micros(),
+    )
+}
+
+pub(super) fn is_xml(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.contains("xml"))
+}
+
+/// Azure repeats the code of its error document in a header, also where there is no document.
+pub(super) fn error_code_of_headers(headers: &HeaderMap) -> Option<String> {
+    word(headers.get("x-ms-error-code")?.to_str().ok()?)
+}
+
+/// `AccessDenied` of `<Error><Code>AccessDenied</Code>...`. The rest of the document may repeat the signature.
+pub(super) fn error_code_of_xml(document: &[u8]) -> Option<String> {
+    let document = String::from_utf8_lossy(&document[..document.len().min(512)]);
+    let (_, rest) = document.split_once("<Code>")?;
+    word(rest.split_once("</Code>")?.0)
+}
+
+/// A code is one word; anything else could be text that is not to be shown.
+fn word(code: &str) -> Option<String> {
+    let is_word = !code.is_empty()
+        && code.len() <= 64
+        && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_word.then(|| code.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_ranges() {
+        let parse = |text: &'static str| content_range(&HeaderValue::from_static(text));
+        assert_eq!(parse("bytes 0-9/100"), Some((0..10, Some(100))));
+        assert_eq!(parse("bytes 5-5/*"), Some((5..6, None)));
+        for bad in [
+            "bytes 9-0/100",
+            "bytes 0-9",
+            "items 0-9/10",
+            "bytes 0-9/5",
+            "bytes 0-18446744073709551615/*",
+            "bytes */10",
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_206_must_be_what_was_asked_for() {
+        let answer = |text: &'static str, span| {
+            let headers = HeaderMap::from_iter([(CONTENT_RANGE, HeaderValue::from_static(text))]);
+            Answer::of_partial(&headers, &span)
+                .map(|(answer, length)| (answer.start, length, answer.size))
+        };
+        assert_eq!(
+            answer("bytes 0-99/1000", Span::Range(0..100)),
+            Ok((0, 100, Some(1000)))
+        );
+        assert_eq!(
+            answer("bytes 0-49/50", Span::Range(0..100)),
+            Ok((0, 50, Some(50)))
+        );
+        assert_eq!(
+            answer("bytes 900-999/1000", Span::Tail(100)),
+            Ok((900, 100, Some(1000)))
+        );
+        for (text, span) in [
+            ("bytes 0-49/1000", Span::Range(0..100)),
+            ("bytes 1-99/1000", Span::Range(0..100)),
+            ("bytes 0-199/1000", Span::Range(0..100)),
+            ("bytes 800-899/1000", Span::Tail(100)),
+        ] {
+            assert!(answer(text, span.clone()).is_err(), "{text} for {span:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_word_is_a_code() {
+        assert_eq!(
+            error_code_of_xml(b"<Error><Code>NoSuchKey</Code><Key>x</Key>").as_deref(),
+            Some("NoSuchKey")
+        );
+        assert_eq!(
+            error_code_of_xml(b"<Error><Code>sig=abc&amp;x</Code>"),
+            None
+        );
+        assert_eq!(error_code_of_xml(b"<Error><Code>"), None);
+    }
+
+    #[test]
+    fn dates() {
+        assert_eq!(http_date("Thu, 01 Jan 1970 00:00:01 GMT"), Some(1_000_000));
+        assert_eq!(http_date("yesterday"), None);
+    }
+}
