@@ -1,1 +1,18 @@
-//! stub
+//! DuckDB extension that makes cloud rasters a table: the border between DuckDB and the crates behind it.
+//!
+//! ```text
+//! DuckDB ── vector/ (the C API made safe) ── functions/ (one file per SQL function) ── schema (headers as STRUCTs)
+//!                                                   │
+//!                                   rasteret-io (network) ── rasteret-cog (bytes, grids; pure)
+//! ```
+//!
+//! Arguments in, vectors out; no domain logic. The library exports one symbol, the entrypoint that `LOAD` calls.
+
+mod entrypoint;
+mod error;
+mod functions;
+mod host;
+mod schema;
+mod vector;
+
+pub use functions::documentation;

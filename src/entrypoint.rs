@@ -1,0 +1,134 @@
+//! What `LOAD rasteret` calls: takes DuckDB's API, registers every function, keeps nothing of the caller's database.
+
+use std::ffi::CString;
+use std::mem::MaybeUninit;
+use std::panic::catch_unwind;
+use std::sync::OnceLock;
+
+use duckdb::ffi;
+use rasteret_io::Session;
+
+use crate::error::{Error, Result};
+use crate::functions;
+
+/// The C API version that the extension asks for, as its footer says.
+const API_VERSION: &str = "v1.2.0";
+
+/// Slots of the API struct that are the same in every host since `v1.2.0`; later ones moved between releases.
+const STABLE_SLOTS: usize = 357;
+
+/// DuckDB's API struct, cut to its stable slots: the rest stays null, so that using a slot which this host may keep
+/// elsewhere is a Rust panic, contained at the border, and not a jump to nowhere.
+struct StableApi(ffi::duckdb_ext_api_v1);
+
+// SAFETY: function pointers; written once, before any thread can see them.
+unsafe impl Send for StableApi {}
+// SAFETY: as above: read-only once written.
+unsafe impl Sync for StableApi {}
+
+static API: OnceLock<StableApi> = OnceLock::new();
+
+/// The entrypoint, named after the file `rasteret.duckdb_extension`.
+///
+/// # Safety
+///
+/// Called by DuckDB, which gives a live `info` and `access` for the time of the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rasteret_init_c_api(
+    info: ffi::duckdb_extension_info,
+    access: *const ffi::duckdb_extension_access,
+) -> bool {
+    // SAFETY: the caller's contract; `access` lives for the call.
+    let outcome = catch_unwind(|| unsafe { load(info, access) })
+        .unwrap_or_else(|_| Err(Error::Internal("a panic while loading".to_owned())));
+    let Err(error) = outcome else { return true };
+    let message = CString::new(error.named("rasteret")).unwrap_or_default();
+    // SAFETY: `access` and `info` are live; DuckDB copies the message.
+    unsafe {
+        if let Some(set_error) = (*access).set_error {
+            set_error(info, message.as_ptr());
+        }
+    }
+    false
+}
+
+/// # Safety
+/// As for the entrypoint.
+unsafe fn load(
+    info: ffi::duckdb_extension_info,
+    access: *const ffi::duckdb_extension_access,
+) -> Result<()> {
+    // SAFETY: `access` is live; its functions take the `info` they came with. The API struct outlives the host. The
+    // connection is closed before returning: kept, it would break the caller's database.
+    unsafe {
+        let slots = take_api(info, access)?;
+        API.get_or_init(|| slots);
+        let padded = ffi::duckdb_extension_access {
+            get_api: Some(stable_api),
+            ..*access
+        };
+        let initialised = ffi::duckdb_rs_extension_api_init(info, &raw const padded, API_VERSION);
+        if !initialised.map_err(|what| Error::Internal(what.to_owned()))? {
+            return Err(Error::Internal("DuckDB gave no API".to_owned()));
+        }
+        let get_database = (*access)
+            .get_database
+            .ok_or_else(|| Error::Internal("no database".to_owned()))?;
+        let database = get_database(info);
+        if database.is_null() {
+            return Err(Error::Internal("DuckDB gave no database".to_owned()));
+        }
+        let mut connection: ffi::duckdb_connection = std::ptr::null_mut();
+        if ffi::duckdb_connect(*database, &raw mut connection) != ffi::DuckDBSuccess {
+            return Err(Error::Internal("no connection to the database".to_owned()));
+        }
+        let outcome = Session::from_env()
+            .map_err(Error::from)
+            .and_then(|s| functions::register(connection, &s));
+        ffi::duckdb_disconnect(&raw mut connection);
+        outcome
+    }
+}
+
+/// Copies the stable slots of the host's API.
+///
+/// # Safety
+/// As for the entrypoint.
+unsafe fn take_api(
+    info: ffi::duckdb_extension_info,
+    access: *const ffi::duckdb_extension_access,
+) -> Result<StableApi> {
+    let version = CString::new(API_VERSION).unwrap_or_default();
+    // SAFETY: `access` is live. The host's struct has at least the stable slots, each a nullable function pointer, and a
+    // struct of nullable function pointers may be all null.
+    unsafe {
+        let get_api = (*access)
+            .get_api
+            .ok_or_else(|| Error::Internal("no API".to_owned()))?;
+        let host = get_api(info, version.as_ptr());
+        if host.is_null() {
+            return Err(Error::Internal(format!(
+                "this DuckDB does not offer the C API {API_VERSION}"
+            )));
+        }
+        let mut slots = MaybeUninit::<ffi::duckdb_ext_api_v1>::zeroed();
+        let bytes = STABLE_SLOTS * size_of::<Option<unsafe extern "C" fn()>>();
+        slots
+            .as_mut_ptr()
+            .cast::<u8>()
+            .copy_from_nonoverlapping(host.cast::<u8>(), bytes);
+        Ok(StableApi(slots.assume_init()))
+    }
+}
+
+/// Stands in for the host's `get_api`: answers the stable slots.
+///
+/// # Safety
+/// Safe to call from anywhere; the signature is DuckDB's.
+unsafe extern "C" fn stable_api(
+    _info: ffi::duckdb_extension_info,
+    _version: *const std::ffi::c_char,
+) -> *const std::ffi::c_void {
+    API.get()
+        .map_or(std::ptr::null(), |api| std::ptr::from_ref(&api.0).cast())
+}

@@ -1,0 +1,62 @@
+//! Errors as SQL users read them: `function('location'): place: what was expected, what was found`.
+
+use std::fmt;
+
+/// What a function can fail with; [`Error::named`] puts the function's name before it.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// A file, its store or its bytes.
+    Io(rasteret_io::Error),
+    /// An argument: what was expected and what was given.
+    Argument(String),
+    /// A fault of this extension.
+    Internal(String),
+}
+
+/// Shorthand for results at the border.
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<rasteret_io::Error> for Error {
+    fn from(error: rasteret_io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Error {
+    /// An argument error.
+    pub(crate) fn argument(what: impl Into<String>) -> Self {
+        Self::Argument(what.into())
+    }
+
+    /// The text that DuckDB shows.
+    pub(crate) fn named(&self, function: &str) -> String {
+        match self {
+            Self::Io(error) => {
+                let text = error.to_string();
+                let location = error
+                    .location()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                match text.strip_prefix(&format!("{location}: ")) {
+                    Some(cause) if !location.is_empty() => {
+                        format!("{function}('{location}'): {cause}")
+                    }
+                    _ => format!("{function}: {text}"),
+                }
+            }
+            Self::Argument(what) => format!("{function}: {what}"),
+            Self::Internal(what) => format!("{function}: internal error, please report it: {what}"),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "{error}"),
+            Self::Argument(what) | Self::Internal(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,122 @@
+//! `FROM cog_metadata(paths)`: a row a file, the header's fields as columns.
+
+use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
+
+use rasteret_io::Session;
+
+use super::documentation::{Documentation, Example, Kind, Parameter};
+use super::file_scan::{FileList, FileScan, ScannedFile};
+use super::files;
+use crate::error::Result;
+use crate::schema::{Cell, Field, METADATA};
+use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction};
+
+pub(super) static DOC: Documentation = Documentation {
+    name: "cog_metadata",
+    kind: Kind::Table,
+    signatures: &["FROM cog_metadata(paths [, ignore_errors := false])"],
+    description: "The headers of GeoTIFF files, a row a file.",
+    parameters: &[
+        Parameter {
+            name: "paths",
+            kind: "VARCHAR or VARCHAR[]",
+            default: None,
+            description: "A path, a URL, a glob (local or in an object store), or a list of them.",
+        },
+        Parameter {
+            name: "ignore_errors",
+            kind: "BOOLEAN",
+            default: Some("false"),
+            description: "Leave out files that cannot be read, instead of failing.",
+        },
+    ],
+    returns: "`filename`, every field of the metadata STRUCT as a column, and `bounds` in the raster's CRS.",
+    examples: &[Example {
+        sql: "SELECT filename, image_width, image_height, dtype, bounds.xmin FROM cog_metadata('test/data/cog.tif')",
+        result: "test/data/cog.tif\t1024\t1024\tuint16\t500000.0",
+    }],
+};
+
+/// The columns before and after the header's fields.
+const FILENAME: Field<ScannedFile> = Field {
+    name: "filename",
+    cell: Cell::Text(|scanned| Some(Cow::Borrowed(&scanned.href))),
+};
+const BOUNDS: Field<ScannedFile> = Field {
+    name: "bounds",
+    cell: Cell::Bounds(|scanned| scanned.file.header.bounds()),
+};
+
+/// The table function.
+pub(super) struct CogMetadataTable;
+
+impl TableFunction for CogMetadataTable {
+    type Bind = FileList;
+    type Global = Mutex<FileScan>;
+    type Local = ();
+
+    const NAME: &'static str = "cog_metadata";
+
+    fn parameters() -> Vec<LogicalType> {
+        vec![files::paths_type()]
+    }
+
+    fn named_parameters() -> Vec<(&'static str, LogicalType)> {
+        FileList::named_parameters()
+    }
+
+    fn bind(session: &Session, info: &BindInfo) -> Result<Bind<FileList>> {
+        let files = FileList::bind(session, info)?;
+        let mut columns = vec![(FILENAME.name.to_owned(), FILENAME.cell.kind())];
+        columns.extend(
+            METADATA
+                .iter()
+                .map(|field| (field.name.to_owned(), field.cell.kind())),
+        );
+        columns.push((BOUNDS.name.to_owned(), BOUNDS.cell.kind()));
+        Ok(Bind {
+            rows: files.exact_len(),
+            state: files,
+            columns,
+        })
+    }
+
+    fn init(files: &FileList, _columns: &[usize]) -> Result<Init<Mutex<FileScan>>> {
+        // One thread keeps the files' order, as read_parquet does; fetching is concurrent all the same.
+        Ok(Init {
+            state: Mutex::new(files.scan()),
+            max_threads: 1,
+        })
+    }
+
+    fn local(_files: &FileList, _scan: &Mutex<FileScan>) -> Result<()> {
+        Ok(())
+    }
+
+    fn next(
+        _files: &FileList,
+        scan: &Mutex<FileScan>,
+        (): &mut (),
+        output: &mut OutputChunk<'_>,
+    ) -> Result<()> {
+        let batch = scan
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next_batch()?;
+        let rows: Vec<_> = batch.iter().map(Some).collect();
+        let files: Vec<_> = batch.iter().map(|scanned| Some(&scanned.file)).collect();
+        for (index, column) in output.columns().iter().copied().enumerate() {
+            let writer = &mut output.writer(index)?;
+            match column.checked_sub(1) {
+                None => FILENAME.cell.write(writer, &rows)?,
+                Some(field) if field < METADATA.len() => {
+                    METADATA[field].cell.write(writer, &files)?
+                }
+                Some(field) if field == METADATA.len() => BOUNDS.cell.write(writer, &rows)?,
+                Some(_) => {}
+            }
+        }
+        output.set_rows(batch.len())
+    }
+}

@@ -1,0 +1,238 @@
+//! `FROM cog_tiles(paths [, level := …])`: a row a tile.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rasteret_cog::Tile;
+use rasteret_io::Session;
+
+use super::documentation::{Documentation, Example, Kind, Parameter};
+use super::file_scan::{FileList, FileScan, ScannedFile};
+use super::files;
+use crate::error::{Error, Result};
+use crate::schema::{Cell, Field};
+use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId};
+
+pub(super) static DOC: Documentation = Documentation {
+    name: "cog_tiles",
+    kind: Kind::Table,
+    signatures: &["FROM cog_tiles(paths [, level := NULL, ignore_errors := false])"],
+    description: "The tiles of GeoTIFF files, a row a tile; strips count as tiles as wide as the image.",
+    parameters: &[
+        Parameter {
+            name: "paths",
+            kind: "VARCHAR or VARCHAR[]",
+            default: None,
+            description: "A path, a URL, a glob (local or in an object store), or a list of them.",
+        },
+        Parameter {
+            name: "level",
+            kind: "INTEGER",
+            default: Some("NULL"),
+            description: "One level, 0 being the full resolution; NULL: all levels. A file without it gives no rows.",
+        },
+        Parameter {
+            name: "ignore_errors",
+            kind: "BOOLEAN",
+            default: Some("false"),
+            description: "Leave out files that cannot be read, instead of failing.",
+        },
+    ],
+    returns: "`filename`, `level`, `band_index` (NULL where one tile holds all bands), `tile_row`, `tile_col`, `tile_index` \
+        (within its plane), `tile_offset` (NULL for a sparse tile), `tile_byte_count`, and `bbox`: the part inside the image, \
+        in the raster's CRS.",
+    examples: &[Example {
+        sql: "SELECT level, count(*) AS tiles FROM cog_tiles('test/data/cog.tif') GROUP BY level ORDER BY level",
+        result: "0\t16\n1\t4",
+    }],
+};
+
+/// A tile and its file.
+struct TileRow {
+    filename: Arc<str>,
+    tile: Tile,
+}
+
+/// The columns.
+const COLUMNS: &[Field<TileRow>] = &[
+    Field {
+        name: "filename",
+        cell: Cell::Text(|row| Some(Cow::Borrowed(&row.filename))),
+    },
+    Field {
+        name: "level",
+        cell: Cell::Integer(|row| i32::try_from(row.tile.level).ok()),
+    },
+    Field {
+        name: "band_index",
+        cell: Cell::Integer(|row| i32::try_from(row.tile.band_index?).ok()),
+    },
+    Field {
+        name: "tile_row",
+        cell: Cell::Integer(|row| i32::try_from(row.tile.row).ok()),
+    },
+    Field {
+        name: "tile_col",
+        cell: Cell::Integer(|row| i32::try_from(row.tile.col).ok()),
+    },
+    Field {
+        name: "tile_index",
+        cell: Cell::BigInt(|row| i64::try_from(row.tile.index).ok()),
+    },
+    Field {
+        name: "tile_offset",
+        cell: Cell::BigInt(|row| i64::try_from(row.tile.offset?).ok()),
+    },
+    Field {
+        name: "tile_byte_count",
+        cell: Cell::BigInt(|row| Some(row.tile.byte_count.into())),
+    },
+    Field {
+        name: "bbox",
+        cell: Cell::Bounds(|row| Some(row.tile.bbox)),
+    },
+];
+
+/// The table function.
+pub(super) struct CogTiles;
+
+/// What the call asks for.
+pub(super) struct Call {
+    files: FileList,
+    level: Option<u32>,
+}
+
+/// Where the scan stands: in which file, level and tile.
+pub(super) struct TileScan {
+    files: FileScan,
+    batch: VecDeque<ScannedFile>,
+    level: u32,
+    position: u64,
+}
+
+impl TableFunction for CogTiles {
+    type Bind = Call;
+    type Global = Mutex<TileScan>;
+    type Local = ();
+
+    const NAME: &'static str = "cog_tiles";
+
+    fn parameters() -> Vec<LogicalType> {
+        vec![files::paths_type()]
+    }
+
+    fn named_parameters() -> Vec<(&'static str, LogicalType)> {
+        let mut parameters = FileList::named_parameters();
+        parameters.push(("level", LogicalType::of(TypeId::Integer)));
+        parameters
+    }
+
+    fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Call>> {
+        let level = info
+            .named("level")
+            .and_then(|value| value.integer())
+            .map(|level| {
+                u32::try_from(level).map_err(|_| {
+                    Error::argument(format!(
+                        "level: expected a level counted from 0, found {level}"
+                    ))
+                })
+            });
+        let state = Call {
+            level: level.transpose()?,
+            files: FileList::bind(session, info)?,
+        };
+        let columns = COLUMNS
+            .iter()
+            .map(|field| (field.name.to_owned(), field.cell.kind()))
+            .collect();
+        Ok(Bind {
+            state,
+            columns,
+            rows: None,
+        })
+    }
+
+    fn init(call: &Call, _columns: &[usize]) -> Result<Init<Mutex<TileScan>>> {
+        let scan = TileScan {
+            files: call.files.scan(),
+            batch: VecDeque::new(),
+            level: call.level.unwrap_or(0),
+            position: 0,
+        };
+        // One thread keeps the order of files and tiles; fetching is concurrent all the same.
+        Ok(Init {
+            state: Mutex::new(scan),
+            max_threads: 1,
+        })
+    }
+
+    fn local(_call: &Call, _scan: &Mutex<TileScan>) -> Result<()> {
+        Ok(())
+    }
+
+    fn next(
+        call: &Call,
+        scan: &Mutex<TileScan>,
+        (): &mut (),
+        output: &mut OutputChunk<'_>,
+    ) -> Result<()> {
+        let mut scan = scan.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tiles = Vec::with_capacity(output.capacity());
+        while tiles.len() < output.capacity() {
+            if scan.batch.is_empty() {
+                scan.batch = scan.files.next_batch()?.into();
+            }
+            if scan.batch.is_empty() {
+                break;
+            }
+            scan.take_tiles(call, output.capacity(), &mut tiles)?;
+        }
+        let rows: Vec<_> = tiles.iter().map(Some).collect();
+        for (index, column) in output.columns().iter().copied().enumerate() {
+            if let Some(field) = COLUMNS.get(column) {
+                field.cell.write(&mut output.writer(index)?, &rows)?;
+            }
+        }
+        output.set_rows(rows.len())
+    }
+}
+
+impl TileScan {
+    /// Takes tiles of the current file and level, up to `capacity`; goes on to the next where it ends.
+    fn take_tiles(&mut self, call: &Call, capacity: usize, tiles: &mut Vec<TileRow>) -> Result<()> {
+        let Some(ScannedFile { href, file }) = self.batch.front() else {
+            return Ok(());
+        };
+        let has_level = (self.level as usize) < file.header.level_count();
+        if has_level {
+            let filename: Arc<str> = href.as_str().into();
+            let grid = file
+                .header
+                .grid(self.level)
+                .map_err(|error| files::header_error(href, error))?;
+            while tiles.len() < capacity {
+                let Some(tile) = grid.tile(self.position) else {
+                    break;
+                };
+                tiles.push(TileRow {
+                    filename: Arc::clone(&filename),
+                    tile,
+                });
+                self.position += 1;
+            }
+            if tiles.len() == capacity {
+                return Ok(());
+            }
+        }
+        self.position = 0;
+        if has_level && call.level.is_none() {
+            self.level += 1;
+        } else {
+            self.level = call.level.unwrap_or(0);
+            self.batch.pop_front();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! The SQL functions, one file each.
+
+mod cog_metadata;
+mod cog_metadata_table;
+mod cog_tiles;
+mod documentation;
+mod file_scan;
+mod files;
+mod rasteret_enrich;
+mod rasteret_enrich_sql;
+mod rasteret_python_metadata;
+mod rasteret_version;
+mod try_cog_metadata;
+
+use duckdb::ffi;
+use rasteret_io::Session;
+
+use crate::error::Result;
+use crate::vector::{scalar_function, table_function};
+
+pub use documentation::{Documentation, Example, Kind, Parameter};
+
+/// Registers every function.
+///
+/// # Safety
+/// `connection` must be live.
+pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Session) -> Result<()> {
+    // SAFETY: the caller's contract.
+    unsafe {
+        scalar_function::register::<cog_metadata::CogMetadata>(connection, session)?;
+        scalar_function::register::<rasteret_enrich_sql::RasteretEnrichSql>(connection, session)?;
+        scalar_function::register::<rasteret_python_metadata::RasteretPythonMetadata>(
+            connection, session,
+        )?;
+        scalar_function::register::<rasteret_version::RasteretVersion>(connection, session)?;
+        scalar_function::register::<try_cog_metadata::TryCogMetadata>(connection, session)?;
+        table_function::register::<cog_metadata_table::CogMetadataTable>(connection, session)?;
+        table_function::register::<cog_tiles::CogTiles>(connection, session)?;
+        table_function::register::<rasteret_enrich::RasteretEnrich>(connection, session)?;
+    }
+    Ok(())
+}
+
+/// The documentation of every function, in the order of the reference.
+#[must_use]
+pub fn documentation() -> Vec<&'static Documentation> {
+    vec![
+        &cog_metadata::DOC,
+        &cog_metadata_table::DOC,
+        &try_cog_metadata::DOC,
+        &cog_tiles::DOC,
+        &rasteret_enrich::DOC,
+        &rasteret_enrich_sql::DOC,
+        &rasteret_python_metadata::DOC,
+        &rasteret_version::DOC,
+    ]
+}

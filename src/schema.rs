@@ -1,0 +1,19 @@
+//! Headers as DuckDB STRUCTs: the only place that maps a `CogFile` to SQL and back.
+//!
+//! Tables of [`Field`]s give each field its name, its type and where its value comes from: the metadata STRUCT, the columns
+//! of `FROM cog_metadata(…)` and the documentation all come from [`METADATA`]. Writing goes column by column, so that a
+//! list of tile offsets is one copy. Reading goes by name and accepts what Python Rasteret writes.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `fields` | the tables |
+//! | `cell` | a field's SQL type, and how its values become a vector |
+//! | `read` | STRUCT values back to headers |
+
+mod cell;
+mod fields;
+mod read;
+
+pub(crate) use cell::{Cell, Field};
+pub(crate) use fields::{BOUNDS, METADATA, PYTHON_METADATA};
+pub(crate) use read::MetadataReader;

@@ -1,0 +1,156 @@
+//! A field of a STRUCT: its SQL type, and how its values become a vector.
+
+use std::borrow::Cow;
+
+use rasteret_cog::Level;
+use rasteret_cog::geo::BBox;
+
+use super::fields::{BOUNDS, LEVEL};
+use crate::error::Result;
+use crate::vector::{LogicalType, TypeId, Writer};
+
+/// One field of a STRUCT that describes an `R`, or a column of its own.
+pub(crate) struct Field<R: 'static> {
+    /// Its name in SQL.
+    pub(crate) name: &'static str,
+    /// Its type and value.
+    pub(crate) cell: Cell<R>,
+}
+
+/// Where a field's value comes from, by SQL type; None is NULL.
+pub(crate) enum Cell<R: 'static> {
+    /// INTEGER.
+    Integer(fn(&R) -> Option<i32>),
+    /// BIGINT.
+    BigInt(fn(&R) -> Option<i64>),
+    /// DOUBLE.
+    Double(fn(&R) -> Option<f64>),
+    /// BOOLEAN.
+    Boolean(fn(&R) -> Option<bool>),
+    /// TIMESTAMP, in microseconds since 1970-01-01 UTC.
+    Timestamp(fn(&R) -> Option<i64>),
+    /// VARCHAR.
+    Text(fn(&R) -> Option<Cow<'_, str>>),
+    /// BLOB.
+    Blob(fn(&R) -> Option<&[u8]>),
+    /// INTEGER[] of small unsigned numbers.
+    Shorts(fn(&R) -> Option<&[u16]>),
+    /// INTEGER[], of numbers that are at most `i32::MAX`.
+    Integers(fn(&R) -> Option<&[u32]>),
+    /// BIGINT[], of numbers that are at most `i64::MAX`.
+    BigInts(fn(&R) -> Option<&[u64]>),
+    /// DOUBLE[].
+    Doubles(fn(&R) -> Option<Cow<'_, [f64]>>),
+    /// STRUCT(xmin, ymin, xmax, ymax).
+    Bounds(fn(&R) -> Option<BBox>),
+    /// STRUCT(…)[] of images.
+    Levels(fn(&R) -> &[Level]),
+    /// What the field says of one image of the file.
+    OfLevel(fn(&R) -> &Level, &'static Cell<Level>),
+}
+
+impl<R> Cell<R> {
+    /// The field's SQL type.
+    pub(crate) fn kind(&self) -> LogicalType {
+        let list = |id| LogicalType::list(&LogicalType::of(id));
+        match self {
+            Self::Integer(_) => LogicalType::of(TypeId::Integer),
+            Self::BigInt(_) => LogicalType::of(TypeId::Bigint),
+            Self::Double(_) => LogicalType::of(TypeId::Double),
+            Self::Boolean(_) => LogicalType::of(TypeId::Boolean),
+            Self::Timestamp(_) => LogicalType::of(TypeId::Timestamp),
+            Self::Text(_) => LogicalType::of(TypeId::Varchar),
+            Self::Blob(_) => LogicalType::of(TypeId::Blob),
+            Self::Shorts(_) | Self::Integers(_) => list(TypeId::Integer),
+            Self::BigInts(_) => list(TypeId::Bigint),
+            Self::Doubles(_) => list(TypeId::Double),
+            Self::Bounds(_) => Field::struct_of(BOUNDS),
+            Self::Levels(_) => LogicalType::list(&Field::struct_of(LEVEL)),
+            Self::OfLevel(_, cell) => cell.kind(),
+        }
+    }
+
+    /// Writes the field of every row.
+    pub(crate) fn write(&self, writer: &mut Writer<'_>, rows: &[Option<&R>]) -> Result<()> {
+        match self {
+            Self::Integer(get) => writer.values(each(rows, get)),
+            Self::BigInt(get) | Self::Timestamp(get) => writer.values(each(rows, get)),
+            Self::Double(get) => writer.values(each(rows, get)),
+            Self::Boolean(get) => writer.values(each(rows, get)),
+            Self::Text(get) => writer.texts(rows.iter().map(|row| row.and_then(get).map(Text))),
+            Self::Blob(get) => writer.texts(rows.iter().map(|row| row.and_then(get))),
+            Self::Shorts(get) => {
+                let lists: Vec<Option<Vec<u32>>> = rows
+                    .iter()
+                    .map(|row| Some(row.and_then(get)?.iter().copied().map(u32::from).collect()))
+                    .collect();
+                writer.value_lists(&lists.iter().map(Option::as_deref).collect::<Vec<_>>())
+            }
+            Self::Integers(get) => {
+                writer.value_lists(&rows.iter().map(|row| row.and_then(get)).collect::<Vec<_>>())
+            }
+            Self::BigInts(get) => {
+                writer.value_lists(&rows.iter().map(|row| row.and_then(get)).collect::<Vec<_>>())
+            }
+            Self::Doubles(get) => {
+                let lists: Vec<_> = rows.iter().map(|row| row.and_then(get)).collect();
+                writer.value_lists(&lists.iter().map(Option::as_deref).collect::<Vec<_>>())
+            }
+            Self::Bounds(get) => {
+                let boxes: Vec<_> = each(rows, get).collect();
+                Field::write_struct(
+                    BOUNDS,
+                    writer,
+                    &boxes.iter().map(Option::as_ref).collect::<Vec<_>>(),
+                )
+            }
+            Self::Levels(get) => {
+                let lists: Vec<_> = rows.iter().map(|row| row.map(get)).collect();
+                let lengths: Vec<_> = lists.iter().map(|list| list.map(<[Level]>::len)).collect();
+                let levels: Vec<_> = lists.into_iter().flatten().flatten().map(Some).collect();
+                Field::write_struct(LEVEL, &mut writer.lists(&lengths)?, &levels)
+            }
+            Self::OfLevel(get, cell) => cell.write(
+                writer,
+                &rows.iter().map(|row| row.map(get)).collect::<Vec<_>>(),
+            ),
+        }
+    }
+}
+
+impl<R> Field<R> {
+    /// The STRUCT type of these fields.
+    pub(crate) fn struct_of(fields: &[Self]) -> LogicalType {
+        LogicalType::structure(fields.iter().map(|field| (field.name, field.cell.kind())))
+    }
+
+    /// Writes a STRUCT of these fields a row; None is NULL.
+    pub(crate) fn write_struct(
+        fields: &[Self],
+        writer: &mut Writer<'_>,
+        rows: &[Option<&R>],
+    ) -> Result<()> {
+        writer.set_struct_nulls(rows.iter().map(Option::is_none))?;
+        for (index, field) in fields.iter().enumerate() {
+            field.cell.write(&mut writer.field(index)?, rows)?;
+        }
+        Ok(())
+    }
+}
+
+/// The value of each row.
+fn each<'r, R, T>(
+    rows: &'r [Option<&R>],
+    get: &'r fn(&R) -> Option<T>,
+) -> impl Iterator<Item = Option<T>> + 'r {
+    rows.iter().map(move |row| row.and_then(get))
+}
+
+/// Text as bytes, whether borrowed or made.
+struct Text<'a>(Cow<'a, str>);
+
+impl AsRef<[u8]> for Text<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}

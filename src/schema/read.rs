@@ -1,0 +1,280 @@
+//! Metadata STRUCTs of an index back to headers.
+//!
+//! Fields are found by name, in any order and of any integer width. Only those of the first seventeen that a tile table
+//! needs must be there; for the others, and for all later ones, an index without them reads as TIFF's defaults. Python
+//! Rasteret's own form is read too: `compression` as the TIFF code, and `transform` as its four numbers (scale x, translate
+//! x, scale y, translate y).
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use rasteret_cog::geo::{Crs, GeoTransform};
+use rasteret_cog::tiff::{ByteOrder, Compression, DataType};
+use rasteret_cog::{CogHeader, Encoding, Level};
+use rasteret_io::CogFile;
+
+use crate::error::{Error, Result};
+use crate::vector::{Reader, TypeId};
+
+/// Reads metadata STRUCTs of one vector.
+pub(crate) struct MetadataReader<'a> {
+    reader: &'a Reader<'a>,
+}
+
+impl<'a> MetadataReader<'a> {
+    /// Checks that the vector is a STRUCT (or an untyped NULL).
+    pub(crate) fn new(reader: &'a Reader<'a>) -> Result<Self> {
+        match reader.kind().id() {
+            TypeId::Struct | TypeId::SqlNull => Ok(Self { reader }),
+            _ => Err(Error::argument(format!(
+                "metadata: expected the STRUCT of cog_metadata() or of an index, found {}",
+                reader.kind()
+            ))),
+        }
+    }
+
+    /// The header of a row, None for NULL.
+    pub(crate) fn read(&self, row: usize) -> Result<Option<CogFile>> {
+        if self.reader.is_null(row) {
+            return Ok(None);
+        }
+        let fields = Fields {
+            reader: self.reader,
+            row,
+            context: "metadata",
+        };
+        let image = level(&fields)?;
+        let header = CogHeader {
+            byte_order: fields.parsed("byte_order")?.unwrap_or(ByteOrder::Little),
+            overviews: levels(&fields, "overviews")?,
+            masks: levels(&fields, "masks")?,
+            band_index: fields.integer("band_index")?,
+            extra_samples: fields.integers("extra_samples")?,
+            transform: transform(&fields)?,
+            pixel_scale: fields.doubles("pixel_scale")?,
+            tiepoint: fields.doubles("tiepoint")?,
+            crs: fields.parsed::<Crs>("crs")?,
+            nodata: fields.number("nodata")?,
+            scale: fields.doubles("scale")?,
+            offset: fields.doubles("offset")?,
+            image,
+        };
+        Ok(Some(CogFile {
+            header: Arc::new(header),
+            file_size: fields.integer("file_size")?,
+            etag: fields.text("etag")?.map(str::to_owned),
+            last_modified: fields
+                .field("last_modified")
+                .and_then(|field| field.timestamp_micros(row)),
+        }))
+    }
+}
+
+/// One image; the file's own fields are its full-resolution image's.
+fn level(fields: &Fields<'_>) -> Result<Level> {
+    let samples_per_pixel = fields.integer("samples_per_pixel")?.unwrap_or(1);
+    let dtype: DataType = fields.required("dtype", fields.parsed("dtype")?)?;
+    let image_width = fields.required("image_width", fields.integer("image_width")?)?;
+    let tile_width = fields.required("tile_width", fields.integer("tile_width")?)?;
+    let offsets: Vec<u64> = fields.required("tile_offsets", fields.integers("tile_offsets")?)?;
+    let byte_counts: Vec<u32> =
+        fields.required("tile_byte_counts", fields.integers("tile_byte_counts")?)?;
+    if offsets.len() != byte_counts.len() {
+        return Err(Error::argument(format!(
+            "{}: expected as many tile_byte_counts as tile_offsets, found {} and {}",
+            fields.context,
+            byte_counts.len(),
+            offsets.len()
+        )));
+    }
+    let encoding = Encoding {
+        compression: compression(fields)?,
+        predictor: fields.integer("predictor")?.unwrap_or(1),
+        planar_configuration: fields.integer("planar_configuration")?.unwrap_or(1),
+        photometric: fields.integer("photometric")?,
+        samples_per_pixel,
+        bits_per_sample: match fields.integers("bits_per_sample")? {
+            Some(bits) => bits,
+            None => vec![u16::try_from(dtype.size() * 8).unwrap_or(0); samples_per_pixel.into()],
+        },
+        sample_format: match fields.integers("sample_format")? {
+            Some(formats) => formats,
+            None => vec![sample_format(dtype); samples_per_pixel.into()],
+        },
+        dtype,
+        fill_order: fields.integer("fill_order")?.unwrap_or(1),
+        jpeg_tables: fields
+            .bytes("jpeg_tables")?
+            .map(|tables| tables.to_vec().into()),
+        ycbcr_subsampling: match fields.integers("ycbcr_subsampling")? {
+            Some(pair) => Some(
+                pair.try_into()
+                    .map_err(|_| fields.unexpected("ycbcr_subsampling", "two numbers"))?,
+            ),
+            None => None,
+        },
+        lerc_parameters: fields.integers("lerc_parameters")?,
+        t4_options: fields.integer("t4_options")?,
+    };
+    Ok(Level {
+        image_width,
+        image_height: fields.required("image_height", fields.integer("image_height")?)?,
+        tile_width,
+        tile_height: fields.required("tile_height", fields.integer("tile_height")?)?,
+        // Python Rasteret indexes tiled files only, and does not say so.
+        is_tiled: fields.boolean("is_tiled")?.unwrap_or(true),
+        tile_offsets: offsets,
+        tile_byte_counts: byte_counts,
+        encoding,
+    })
+}
+
+/// TIFF's SampleFormat (339) of a decoded type.
+fn sample_format(dtype: DataType) -> u16 {
+    match dtype {
+        DataType::Uint8 | DataType::Uint16 | DataType::Uint32 | DataType::Uint64 => 1,
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => 2,
+        DataType::ComplexInt16 | DataType::ComplexInt32 => 5,
+        _ if dtype.is_complex() => 6,
+        _ => 3,
+    }
+}
+
+fn levels(fields: &Fields<'_>, name: &'static str) -> Result<Vec<Level>> {
+    let Some((range, elements)) = fields.field(name).and_then(|field| field.list(fields.row))
+    else {
+        return Ok(Vec::new());
+    };
+    range
+        .map(|row| {
+            level(&Fields {
+                reader: elements,
+                row,
+                context: name,
+            })
+        })
+        .collect()
+}
+
+/// GDAL's name, or the TIFF code that Python Rasteret writes.
+fn compression(fields: &Fields<'_>) -> Result<Compression> {
+    let code = fields
+        .field("compression")
+        .and_then(|field| field.integer(fields.row));
+    match code {
+        Some(code) => u16::try_from(code)
+            .map(Compression::from_code)
+            .map_err(|_| fields.unexpected("compression", "a TIFF compression code")),
+        None => fields.required("compression", fields.parsed("compression")?),
+    }
+}
+
+fn transform(fields: &Fields<'_>) -> Result<Option<GeoTransform>> {
+    let Some(numbers) = fields.doubles("transform")? else {
+        return Ok(None);
+    };
+    let six = match *numbers.as_slice() {
+        [scale_x, translate_x, scale_y, translate_y] => {
+            [scale_x, 0.0, translate_x, 0.0, scale_y, translate_y]
+        }
+        [a, b, c, d, e, f] => [a, b, c, d, e, f],
+        _ => return Err(fields.unexpected("transform", "six numbers (or Python Rasteret's four)")),
+    };
+    Ok(Some(GeoTransform::from_array(six)))
+}
+
+/// The fields of one STRUCT value.
+struct Fields<'a> {
+    reader: &'a Reader<'a>,
+    row: usize,
+    context: &'static str,
+}
+
+impl<'a> Fields<'a> {
+    /// A field that is there and not NULL in this row.
+    fn field(&self, name: &str) -> Option<&'a Reader<'a>> {
+        self.reader
+            .field(name)
+            .filter(|field| !field.is_null(self.row))
+    }
+
+    fn required<T>(&self, name: &str, value: Option<T>) -> Result<T> {
+        value.ok_or_else(|| {
+            Error::argument(format!(
+                "{}: expected a value in field {name}, found none",
+                self.context
+            ))
+        })
+    }
+
+    fn unexpected(&self, name: &str, expected: &str) -> Error {
+        let found = self
+            .reader
+            .field(name)
+            .map(|field| field.kind().to_string())
+            .unwrap_or_default();
+        Error::argument(format!(
+            "{}, field {name}: expected {expected}, found another value of {found}",
+            self.context
+        ))
+    }
+
+    /// A value through one of the reader's typed views.
+    fn typed<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        view: impl Fn(&'a Reader<'a>, usize) -> Option<T>,
+    ) -> Result<Option<T>> {
+        match self.field(name) {
+            Some(field) => view(field, self.row)
+                .map(Some)
+                .ok_or_else(|| self.unexpected(name, expected)),
+            None => Ok(None),
+        }
+    }
+
+    fn integer<T: TryFrom<i128>>(&self, name: &str) -> Result<Option<T>> {
+        self.typed(name, "an integer in range", |field, row| {
+            T::try_from(field.integer(row)?).ok()
+        })
+    }
+
+    fn number(&self, name: &str) -> Result<Option<f64>> {
+        self.typed(name, "a number", Reader::number)
+    }
+
+    fn boolean(&self, name: &str) -> Result<Option<bool>> {
+        self.typed(name, "a BOOLEAN", Reader::boolean)
+    }
+
+    fn text(&self, name: &str) -> Result<Option<&'a str>> {
+        self.typed(name, "a VARCHAR", Reader::text)
+    }
+
+    fn bytes(&self, name: &str) -> Result<Option<&'a [u8]>> {
+        self.typed(name, "a BLOB", Reader::bytes)
+    }
+
+    fn parsed<T: FromStr>(&self, name: &str) -> Result<Option<T>> {
+        self.typed(name, "a name that rasteret writes", |field, row| {
+            field.text(row)?.parse().ok()
+        })
+    }
+
+    fn integers<T: TryFrom<i128>>(&self, name: &str) -> Result<Option<Vec<T>>> {
+        self.typed(name, "a list of integers in range", |field, row| {
+            let (range, elements) = field.list(row)?;
+            range
+                .map(|i| T::try_from(elements.integer(i)?).ok())
+                .collect()
+        })
+    }
+
+    fn doubles(&self, name: &str) -> Result<Option<Vec<f64>>> {
+        self.typed(name, "a list of numbers", |field, row| {
+            let (range, elements) = field.list(row)?;
+            range.map(|i| elements.number(i)).collect()
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! DuckDB logical types: made for signatures, looked at in arguments.
+
+use std::ffi::{CStr, CString};
+use std::fmt;
+
+use duckdb::ffi;
+
+use super::TypeId;
+
+/// An owned DuckDB logical type.
+pub(crate) struct LogicalType(ffi::duckdb_logical_type);
+
+// SAFETY: a logical type is a heap object without thread affinity; it is only read after construction.
+unsafe impl Send for LogicalType {}
+// SAFETY: as above: all methods read.
+unsafe impl Sync for LogicalType {}
+
+impl LogicalType {
+    /// A type without parameters, such as INTEGER or VARCHAR.
+    pub(crate) fn of(id: TypeId) -> Self {
+        // SAFETY: any id is accepted; one that needs parameters gives an INVALID type, which registration refuses.
+        Self(unsafe { ffi::duckdb_create_logical_type(id as ffi::duckdb_type) })
+    }
+
+    /// `VARCHAR`.
+    pub(crate) fn varchar() -> Self {
+        Self::of(TypeId::Varchar)
+    }
+
+    /// `child[]`.
+    pub(crate) fn list(child: &Self) -> Self {
+        // SAFETY: `child` is a live logical type; DuckDB copies it.
+        Self(unsafe { ffi::duckdb_create_list_type(child.0) })
+    }
+
+    /// `MAP(key, value)`.
+    pub(crate) fn map(key: &Self, value: &Self) -> Self {
+        // SAFETY: both are live logical types; DuckDB copies them.
+        Self(unsafe { ffi::duckdb_create_map_type(key.0, value.0) })
+    }
+
+    /// `DECIMAL(width, scale)`.
+    pub(crate) fn decimal(width: u8, scale: u8) -> Self {
+        // SAFETY: an impossible width gives an INVALID type.
+        Self(unsafe { ffi::duckdb_create_decimal_type(width, scale) })
+    }
+
+    /// `STRUCT(name type, …)`. A NUL in a name, which C strings cannot hold, is dropped.
+    pub(crate) fn structure<'a>(fields: impl IntoIterator<Item = (&'a str, LogicalType)>) -> Self {
+        let (names, types): (Vec<CString>, Vec<LogicalType>) = fields
+            .into_iter()
+            .map(|(name, kind)| (c_string(name), kind))
+            .unzip();
+        let mut names: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
+        let mut handles: Vec<_> = types.iter().map(|kind| kind.0).collect();
+        // SAFETY: both arrays hold `handles.len()` live pointers; DuckDB copies names and types.
+        Self(unsafe {
+            ffi::duckdb_create_struct_type(
+                handles.as_mut_ptr(),
+                names.as_mut_ptr(),
+                handles.len() as ffi::idx_t,
+            )
+        })
+    }
+
+    /// Takes over a type that DuckDB made for the caller.
+    ///
+    /// # Safety
+    /// `raw` must be null or a logical type that the caller has to destroy.
+    pub(super) unsafe fn from_raw(raw: ffi::duckdb_logical_type) -> Self {
+        Self(raw)
+    }
+
+    /// The handle, for calls that borrow it.
+    pub(super) fn raw(&self) -> ffi::duckdb_logical_type {
+        self.0
+    }
+
+    /// Which kind of type this is.
+    pub(crate) fn id(&self) -> TypeId {
+        if self.0.is_null() {
+            return TypeId::Invalid;
+        }
+        // SAFETY: the handle is live.
+        TypeId::from(unsafe { ffi::duckdb_get_type_id(self.0) })
+    }
+
+    /// The alias of a user-defined type, such as `GEOMETRY` of the spatial extension before DuckDB 1.5, or `JSON`.
+    pub(crate) fn alias(&self) -> Option<String> {
+        // SAFETY: the handle is live; the answer is null or a string to be freed with duckdb_free.
+        unsafe { take_string(ffi::duckdb_logical_type_get_alias(self.0)) }
+    }
+
+    /// Gives the type an alias: how DuckDB tells JSON from VARCHAR.
+    pub(crate) fn with_alias(self, alias: &str) -> Self {
+        let alias = c_string(alias);
+        // SAFETY: the handle is live and the name a C string that DuckDB copies.
+        unsafe { ffi::duckdb_logical_type_set_alias(self.0, alias.as_ptr()) };
+        self
+    }
+
+    /// Width and scale of a DECIMAL.
+    pub(crate) fn decimal_parts(&self) -> Option<(u8, u8)> {
+        (self.id() == TypeId::Decimal)
+            // SAFETY: the handle is live and a DECIMAL.
+            .then(|| unsafe {
+                (
+                    ffi::duckdb_decimal_width(self.0),
+                    ffi::duckdb_decimal_scale(self.0),
+                )
+            })
+    }
+
+    /// Names and types of a STRUCT's fields; none for other types.
+    pub(crate) fn fields(&self) -> Vec<(String, LogicalType)> {
+        if self.id() != TypeId::Struct {
+            return Vec::new();
+        }
+        // SAFETY: the handle is a live STRUCT, indexes stay below its child count; names are to be freed, types destroyed.
+        unsafe {
+            (0..ffi::duckdb_struct_type_child_count(self.0))
+                .map(|i| {
+                    let name = take_string(ffi::duckdb_struct_type_child_name(self.0, i))
+                        .unwrap_or_default();
+                    (
+                        name,
+                        Self::from_raw(ffi::duckdb_struct_type_child_type(self.0, i)),
+                    )
+                })
+                .collect()
+        }
+    }
+
+    /// The element type of a LIST or ARRAY; of a MAP, its STRUCT of `key` and `value`.
+    pub(crate) fn element(&self) -> Option<LogicalType> {
+        // SAFETY: the handle is live and of the kind that each call asks for; the answers are to be destroyed.
+        unsafe {
+            match self.id() {
+                TypeId::List => Some(Self::from_raw(ffi::duckdb_list_type_child_type(self.0))),
+                TypeId::Array => Some(Self::from_raw(ffi::duckdb_array_type_child_type(self.0))),
+                TypeId::Map => Some(Self::structure([
+                    ("key", Self::from_raw(ffi::duckdb_map_type_key_type(self.0))),
+                    (
+                        "value",
+                        Self::from_raw(ffi::duckdb_map_type_value_type(self.0)),
+                    ),
+                ])),
+                _ => None,
+            }
+        }
+    }
+
+    /// The number of elements of an ARRAY; 0 for other types.
+    pub(crate) fn array_size(&self) -> usize {
+        if self.id() != TypeId::Array {
+            return 0;
+        }
+        // SAFETY: the handle is a live ARRAY.
+        usize::try_from(unsafe { ffi::duckdb_array_type_array_size(self.0) }).unwrap_or(0)
+    }
+}
+
+impl Drop for LogicalType {
+    fn drop(&mut self) {
+        // SAFETY: the handle is owned and destroyed once; DuckDB ignores null.
+        unsafe { ffi::duckdb_destroy_logical_type(&mut self.0) };
+    }
+}
+
+/// The type as SQL writes it, for error messages.
+impl fmt::Display for LogicalType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(alias) = self.alias() {
+            return f.write_str(&alias);
+        }
+        match self.id() {
+            TypeId::List => match self.element() {
+                Some(element) => write!(f, "{element}[]"),
+                None => f.write_str("LIST"),
+            },
+            TypeId::Struct => {
+                f.write_str("STRUCT(")?;
+                for (i, (name, kind)) in self.fields().iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(f, "{comma}{name} {kind}")?;
+                }
+                f.write_str(")")
+            }
+            TypeId::TimestampTZ => f.write_str("TIMESTAMP WITH TIME ZONE"),
+            TypeId::SqlNull => f.write_str("NULL"),
+            other => write!(f, "{}", format!("{other:?}").to_uppercase()),
+        }
+    }
+}
+
+impl fmt::Debug for LogicalType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A C string; NULs, which it cannot hold, are dropped.
+pub(super) fn c_string(text: &str) -> CString {
+    let bytes: Vec<u8> = text.bytes().filter(|&byte| byte != 0).collect();
+    CString::new(bytes).unwrap_or_default()
+}
+
+/// Copies a string that DuckDB allocated, and frees it.
+///
+/// # Safety
+/// `raw` must be null or a C string allocated by duckdb_malloc that nobody else frees.
+pub(super) unsafe fn take_string(raw: *mut std::ffi::c_char) -> Option<String> {
+    if raw.is_null() {
+        return None;
+    }
+    // SAFETY: the caller hands over a live C string.
+    unsafe {
+        let text = CStr::from_ptr(raw).to_string_lossy().into_owned();
+        ffi::duckdb_free(raw.cast());
+        Some(text)
+    }
+}

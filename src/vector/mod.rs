@@ -1,0 +1,34 @@
+//! DuckDB's C API made safe: the only `unsafe` code of the extension, besides its entrypoint.
+//!
+//! | module | direction |
+//! |---|---|
+//! | [`logical_type`] | types, both ways |
+//! | [`reader`] | vectors of arguments -> Rust |
+//! | [`value`] | constant arguments of table functions -> Rust |
+//! | [`writer`] | Rust -> vectors of results |
+//! | [`arrow`] | Arrow arrays -> vectors of results |
+//! | [`scalar_function`], [`table_function`] | registration, and callbacks that neither panic nor unwind into DuckDB |
+//! | [`callback`] | what both kinds of callbacks share |
+//!
+//! Everything that leaves this folder is safe to call: types are checked before memory is interpreted, rows are checked
+//! against the capacity of a vector, and no borrow outlives the callback that received it.
+//!
+//! Only functions of the first 357 slots of the C API struct (version `v1.2.0`) are called: later slots moved between
+//! DuckDB releases.
+
+pub(crate) mod arrow;
+pub(crate) mod callback;
+pub(crate) mod logical_type;
+pub(crate) mod reader;
+pub(crate) mod scalar_function;
+pub(crate) mod table_function;
+pub(crate) mod value;
+pub(crate) mod writer;
+
+pub(crate) use duckdb::core::LogicalTypeId as TypeId;
+pub(crate) use logical_type::LogicalType;
+pub(crate) use reader::Reader;
+pub(crate) use scalar_function::{Arguments, ScalarFunction, Signature};
+pub(crate) use table_function::{Bind, BindInfo, Init, OutputChunk, TableFunction, host_version};
+pub(crate) use value::Value;
+pub(crate) use writer::Writer;

@@ -1,0 +1,223 @@
+//! Argument vectors as typed, checked views.
+//!
+//! A [`Reader`] is a tree like its type: a STRUCT's fields, a LIST's elements. It lives as long as the callback that DuckDB
+//! handed the vector to, and interprets no memory but as the vector's own type says.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::slice;
+
+use duckdb::ffi;
+
+use super::{LogicalType, TypeId};
+
+/// One vector, or one nested part of it, for reading.
+pub(crate) struct Reader<'a> {
+    kind: LogicalType,
+    id: TypeId,
+    data: *const u8,
+    validity: *mut u64,
+    len: usize,
+    /// STRUCT: its fields with their names. LIST, MAP and ARRAY: one child, the elements.
+    children: Vec<(String, Reader<'a>)>,
+    lifetime: PhantomData<&'a ()>,
+}
+
+impl<'a> Reader<'a> {
+    /// Looks at `len` rows of a vector.
+    ///
+    /// # Safety
+    /// `vector` must be a live, flat vector of at least `len` rows, unchanged for `'a`. DuckDB hands C API functions such
+    /// vectors: arguments arrive flattened.
+    pub(super) unsafe fn new(vector: ffi::duckdb_vector, len: usize) -> Self {
+        // SAFETY: the vector is live; the type is to be destroyed, data and validity are borrowed.
+        unsafe {
+            let kind = LogicalType::from_raw(ffi::duckdb_vector_get_column_type(vector));
+            let id = kind.id();
+            let children = match id {
+                TypeId::Struct => (0u64..)
+                    .zip(kind.fields())
+                    .map(|(i, (name, _))| {
+                        (
+                            name,
+                            Reader::new(ffi::duckdb_struct_vector_get_child(vector, i), len),
+                        )
+                    })
+                    .collect(),
+                TypeId::List | TypeId::Map => {
+                    let size =
+                        usize::try_from(ffi::duckdb_list_vector_get_size(vector)).unwrap_or(0);
+                    vec![(
+                        String::new(),
+                        Reader::new(ffi::duckdb_list_vector_get_child(vector), size),
+                    )]
+                }
+                TypeId::Array => {
+                    let child = ffi::duckdb_array_vector_get_child(vector);
+                    vec![(String::new(), Reader::new(child, len * kind.array_size()))]
+                }
+                _ => Vec::new(),
+            };
+            Self {
+                kind,
+                id,
+                data: ffi::duckdb_vector_get_data(vector).cast(),
+                validity: ffi::duckdb_vector_get_validity(vector),
+                len,
+                children,
+                lifetime: PhantomData,
+            }
+        }
+    }
+
+    /// The vector's type.
+    pub(crate) fn kind(&self) -> &LogicalType {
+        &self.kind
+    }
+
+    /// Rows of this vector; of a LIST's child, its elements over all rows.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the row is NULL; rows beyond the end are.
+    pub(crate) fn is_null(&self, row: usize) -> bool {
+        if row >= self.len || self.id == TypeId::SqlNull {
+            return true;
+        }
+        if self.validity.is_null() {
+            return false;
+        }
+        // SAFETY: a validity mask that is there has a bit for each row of the vector, and `row` is below its length.
+        unsafe { *self.validity.add(row / 64) & (1 << (row % 64)) == 0 }
+    }
+
+    /// A value of plain memory at `row`, unless NULL.
+    fn plain<T: Copy>(&self, row: usize) -> Option<T> {
+        if self.is_null(row) {
+            return None;
+        }
+        // SAFETY: callers name the `T` that vectors of `self.id` hold, and `row` is below the length.
+        Some(unsafe { self.data.cast::<T>().add(row).read() })
+    }
+
+    /// Bytes of a VARCHAR, BLOB, GEOMETRY or BIT value; None for NULL and for other types.
+    pub(crate) fn bytes(&self, row: usize) -> Option<&'a [u8]> {
+        let textual = matches!(
+            self.id,
+            TypeId::Varchar | TypeId::Blob | TypeId::Geometry | TypeId::StringLiteral
+        );
+        if !textual || self.is_null(row) {
+            return None;
+        }
+        // SAFETY: vectors of these types hold `duckdb_string_t`; `row` is below the length. The pointer is into the vector
+        // (inlined) or its heap, both of which live for 'a.
+        unsafe {
+            let string = self.data.cast::<ffi::duckdb_string_t>().add(row).cast_mut();
+            let len = ffi::duckdb_string_t_length(*string) as usize;
+            Some(slice::from_raw_parts(
+                ffi::duckdb_string_t_data(string).cast::<u8>(),
+                len,
+            ))
+        }
+    }
+
+    /// Text of a VARCHAR value. DuckDB keeps VARCHAR valid UTF-8.
+    pub(crate) fn text(&self, row: usize) -> Option<&'a str> {
+        std::str::from_utf8(self.bytes(row)?).ok()
+    }
+
+    /// A BOOLEAN value.
+    pub(crate) fn boolean(&self, row: usize) -> Option<bool> {
+        (self.id == TypeId::Boolean)
+            .then(|| self.plain::<u8>(row))
+            .flatten()
+            .map(|value| value != 0)
+    }
+
+    /// A value of any integer type.
+    pub(crate) fn integer(&self, row: usize) -> Option<i128> {
+        Some(match self.id {
+            TypeId::Tinyint => self.plain::<i8>(row)?.into(),
+            TypeId::Smallint => self.plain::<i16>(row)?.into(),
+            TypeId::Integer => self.plain::<i32>(row)?.into(),
+            TypeId::Bigint => self.plain::<i64>(row)?.into(),
+            TypeId::UTinyint => self.plain::<u8>(row)?.into(),
+            TypeId::USmallint => self.plain::<u16>(row)?.into(),
+            TypeId::UInteger => self.plain::<u32>(row)?.into(),
+            TypeId::UBigint => self.plain::<u64>(row)?.into(),
+            TypeId::Hugeint => self.plain::<Hugeint>(row)?.into(),
+            _ => return None,
+        })
+    }
+
+    /// A value of any numeric type, as a double.
+    pub(crate) fn number(&self, row: usize) -> Option<f64> {
+        Some(match self.id {
+            TypeId::Float => self.plain::<f32>(row)?.into(),
+            TypeId::Double => self.plain::<f64>(row)?,
+            TypeId::Decimal => {
+                let (width, scale) = self.kind.decimal_parts()?;
+                let unscaled: i128 = match width {
+                    ..=4 => self.plain::<i16>(row)?.into(),
+                    5..=9 => self.plain::<i32>(row)?.into(),
+                    10..=18 => self.plain::<i64>(row)?.into(),
+                    19.. => self.plain::<Hugeint>(row)?.into(),
+                };
+                unscaled as f64 / 10f64.powi(i32::from(scale))
+            }
+            _ => self.integer(row)? as f64,
+        })
+    }
+
+    /// Microseconds since 1970-01-01 of a TIMESTAMP or TIMESTAMP WITH TIME ZONE (which counts in UTC) of any precision.
+    pub(crate) fn timestamp_micros(&self, row: usize) -> Option<i64> {
+        let ticks = |id| (self.id == id).then(|| self.plain::<i64>(row)).flatten();
+        ticks(TypeId::Timestamp)
+            .or_else(|| ticks(TypeId::TimestampTZ))
+            .or_else(|| ticks(TypeId::TimestampS).and_then(|s| s.checked_mul(1_000_000)))
+            .or_else(|| ticks(TypeId::TimestampMs).and_then(|ms| ms.checked_mul(1_000)))
+            .or_else(|| ticks(TypeId::TimestampNs).map(|ns| ns.div_euclid(1_000)))
+    }
+
+    /// The elements of a LIST, MAP or ARRAY value: their place in, and the reader of, the child vector.
+    pub(crate) fn list(&self, row: usize) -> Option<(Range<usize>, &Reader<'a>)> {
+        let (_, child) = self.children.first()?;
+        let range = match self.id {
+            TypeId::List | TypeId::Map => {
+                let entry = self.plain::<ffi::duckdb_list_entry>(row)?;
+                let start = usize::try_from(entry.offset).ok()?;
+                start..start.checked_add(usize::try_from(entry.length).ok()?)?
+            }
+            TypeId::Array if !self.is_null(row) => {
+                let size = self.kind.array_size();
+                row * size..(row + 1) * size
+            }
+            _ => return None,
+        };
+        (range.end <= child.len).then_some((range, child))
+    }
+
+    /// A STRUCT's field; names are compared as SQL does, without regard to case.
+    pub(crate) fn field(&self, name: &str) -> Option<&Reader<'a>> {
+        let is_struct = self.id == TypeId::Struct;
+        self.children
+            .iter()
+            .find(|(key, _)| is_struct && key.eq_ignore_ascii_case(name))
+            .map(|(_, field)| field)
+    }
+}
+
+/// DuckDB's 128-bit integer, as it lies in memory.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Hugeint {
+    lower: u64,
+    upper: i64,
+}
+
+impl From<Hugeint> for i128 {
+    fn from(value: Hugeint) -> Self {
+        (i128::from(value.upper) << 64) | i128::from(value.lower)
+    }
+}

@@ -1,0 +1,132 @@
+//! Scalar functions: registration and the call per chunk.
+
+use duckdb::ffi;
+use rasteret_io::Session;
+
+use super::callback::{contain, drop_box};
+use super::logical_type::c_string;
+use super::{LogicalType, Reader, Writer};
+use crate::error::{Error, Result};
+
+/// A scalar function with its overloads.
+pub(crate) trait ScalarFunction: 'static {
+    /// The name in SQL.
+    const NAME: &'static str;
+    /// Whether equal calls may differ, so that DuckDB must neither fold nor merge them.
+    const VOLATILE: bool = false;
+
+    /// The overloads.
+    fn signatures() -> Vec<Signature>;
+
+    /// Answers all rows of a chunk: writes rows `0..arguments.rows()` of `output`. NULL arguments arrive as they are.
+    fn invoke(session: &Session, arguments: &Arguments<'_>, output: Writer<'_>) -> Result<()>;
+}
+
+/// One overload: what it takes and gives.
+pub(crate) struct Signature {
+    /// Parameter types, in order.
+    pub(crate) parameters: Vec<LogicalType>,
+    /// The result's type.
+    pub(crate) returns: LogicalType,
+}
+
+/// The arguments of one call: a column each.
+pub(crate) struct Arguments<'a> {
+    columns: Vec<Reader<'a>>,
+    rows: usize,
+}
+
+impl<'a> Arguments<'a> {
+    /// Rows of the chunk.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// An argument by position, None where the overload has fewer.
+    pub(crate) fn optional(&self, index: usize) -> Option<&Reader<'a>> {
+        self.columns.get(index)
+    }
+
+    /// An argument that every overload has.
+    pub(crate) fn required(&self, index: usize) -> Result<&Reader<'a>> {
+        self.optional(index)
+            .ok_or_else(|| Error::Internal(format!("argument {index} is missing")))
+    }
+}
+
+/// Registers `F` on a connection.
+///
+/// # Safety
+/// `connection` must be live.
+pub(crate) unsafe fn register<F: ScalarFunction>(
+    connection: ffi::duckdb_connection,
+    session: &Session,
+) -> Result<()> {
+    let name = c_string(F::NAME);
+    // SAFETY: all handles are made here and destroyed here; DuckDB copies functions into the set and the set into its
+    // catalog. The extra info is freed by DuckDB with the function.
+    unsafe {
+        let mut set = ffi::duckdb_create_scalar_function_set(name.as_ptr());
+        for signature in F::signatures() {
+            let mut function = ffi::duckdb_create_scalar_function();
+            ffi::duckdb_scalar_function_set_name(function, name.as_ptr());
+            for parameter in &signature.parameters {
+                ffi::duckdb_scalar_function_add_parameter(function, parameter.raw());
+            }
+            ffi::duckdb_scalar_function_set_return_type(function, signature.returns.raw());
+            ffi::duckdb_scalar_function_set_special_handling(function);
+            if F::VOLATILE {
+                ffi::duckdb_scalar_function_set_volatile(function);
+            }
+            let extra = Box::into_raw(Box::new(session.clone()));
+            ffi::duckdb_scalar_function_set_extra_info(
+                function,
+                extra.cast(),
+                Some(drop_box::<Session>),
+            );
+            ffi::duckdb_scalar_function_set_function(function, Some(invoke::<F>));
+            ffi::duckdb_add_scalar_function_to_set(set, function);
+            ffi::duckdb_destroy_scalar_function(&mut function);
+        }
+        let state = ffi::duckdb_register_scalar_function_set(connection, set);
+        ffi::duckdb_destroy_scalar_function_set(&mut set);
+        if state == ffi::DuckDBSuccess {
+            Ok(())
+        } else {
+            Err(Error::Internal(format!(
+                "DuckDB refused the scalar function {}",
+                F::NAME
+            )))
+        }
+    }
+}
+
+/// The callback of all scalar functions.
+///
+/// # Safety
+/// Called by DuckDB with a live info, an input chunk of flat vectors, and an output vector for as many rows.
+unsafe extern "C" fn invoke<F: ScalarFunction>(
+    info: ffi::duckdb_function_info,
+    input: ffi::duckdb_data_chunk,
+    output: ffi::duckdb_vector,
+) {
+    let outcome = contain(F::NAME, || {
+        // SAFETY: `info` carries the session that `register` boxed; vectors belong to this call.
+        unsafe {
+            let session = &*ffi::duckdb_scalar_function_get_extra_info(info).cast::<Session>();
+            let rows = usize::try_from(ffi::duckdb_data_chunk_get_size(input)).unwrap_or(0);
+            let columns = (0..ffi::duckdb_data_chunk_get_column_count(input))
+                .map(|i| Reader::new(ffi::duckdb_data_chunk_get_vector(input, i), rows))
+                .collect();
+            F::invoke(
+                session,
+                &Arguments { columns, rows },
+                Writer::new(output, rows),
+            )
+        }
+    });
+    if let Err(message) = outcome {
+        // SAFETY: `info` is live; DuckDB copies the message.
+        unsafe { ffi::duckdb_scalar_function_set_error(info, message.as_ptr()) };
+    }
+}

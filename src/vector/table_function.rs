@@ -1,0 +1,304 @@
+//! Table functions: registration, bind, init and the call per chunk.
+//!
+//! Projection pushdown is always on: [`OutputChunk::columns`] says which of the bound columns a query needs.
+
+use duckdb::ffi;
+use rasteret_io::Session;
+
+use super::callback::{contain, drop_box};
+use super::logical_type::c_string;
+use super::{LogicalType, Value, Writer};
+use crate::error::{Error, Result};
+
+/// A table function.
+///
+/// ```text
+/// bind (plan time) -> Bind -> init (once a query) -> Global -> local (once a thread) -> Local -> next, until a chunk is empty
+/// ```
+pub(crate) trait TableFunction: Sized + 'static {
+    /// What bind found out; shared by all threads of all executions of a plan.
+    type Bind: Send + Sync;
+    /// The state of one execution; shared by its threads.
+    type Global: Send + Sync;
+    /// The state of one thread of one execution.
+    type Local: Send;
+
+    /// The name in SQL.
+    const NAME: &'static str;
+
+    /// Types of the positional parameters.
+    fn parameters() -> Vec<LogicalType>;
+
+    /// Names and types of the named parameters.
+    fn named_parameters() -> Vec<(&'static str, LogicalType)> {
+        Vec::new()
+    }
+
+    /// Reads the arguments and declares the columns.
+    fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Self::Bind>>;
+
+    /// Starts an execution that needs `columns` (positions in the order of bind).
+    fn init(bind: &Self::Bind, columns: &[usize]) -> Result<Init<Self::Global>>;
+
+    /// Starts a thread of an execution.
+    fn local(bind: &Self::Bind, global: &Self::Global) -> Result<Self::Local>;
+
+    /// Fills the next chunk; one without rows ends the thread.
+    fn next(
+        bind: &Self::Bind,
+        global: &Self::Global,
+        local: &mut Self::Local,
+        output: &mut OutputChunk<'_>,
+    ) -> Result<()>;
+}
+
+/// The outcome of bind.
+pub(crate) struct Bind<B> {
+    /// State for the executions.
+    pub(crate) state: B,
+    /// Names and types of the columns.
+    pub(crate) columns: Vec<(String, LogicalType)>,
+    /// The number of rows, where known.
+    pub(crate) rows: Option<u64>,
+}
+
+/// The outcome of init.
+pub(crate) struct Init<G> {
+    /// State for the threads.
+    pub(crate) state: G,
+    /// How many threads may call `next` at once.
+    pub(crate) max_threads: usize,
+}
+
+/// The arguments of a call.
+pub(crate) struct BindInfo(ffi::duckdb_bind_info);
+
+impl BindInfo {
+    /// A positional argument.
+    pub(crate) fn argument(&self, index: u64) -> Option<Value> {
+        // SAFETY: the info is live during bind; indexes beyond the count give null.
+        unsafe { Value::from_raw(ffi::duckdb_bind_get_parameter(self.0, index)) }
+    }
+
+    /// A named argument, None when it was not given.
+    pub(crate) fn named(&self, name: &str) -> Option<Value> {
+        // SAFETY: the info is live during bind; a name that was not given gives null.
+        unsafe {
+            Value::from_raw(ffi::duckdb_bind_get_named_parameter(
+                self.0,
+                c_string(name).as_ptr(),
+            ))
+        }
+    }
+}
+
+/// A chunk of results.
+pub(crate) struct OutputChunk<'a> {
+    chunk: ffi::duckdb_data_chunk,
+    columns: &'a [usize],
+    capacity: usize,
+}
+
+impl<'a> OutputChunk<'a> {
+    /// For each vector of the chunk, the position of its column in the order of bind. A query that needs no column
+    /// (`count(*)`) may ask for a position beyond the last: its vector stays as it is.
+    pub(crate) fn columns(&self) -> &'a [usize] {
+        self.columns
+    }
+
+    /// The most rows that fit.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The writer of the vector at `index` of [`Self::columns`].
+    pub(crate) fn writer(&mut self, index: usize) -> Result<Writer<'_>> {
+        if index >= self.columns.len() {
+            return Err(Error::Internal(format!("no output vector {index}")));
+        }
+        // SAFETY: the chunk is live and has a vector for each projected column, of DuckDB's standard capacity.
+        Ok(unsafe {
+            Writer::new(
+                ffi::duckdb_data_chunk_get_vector(self.chunk, index as ffi::idx_t),
+                self.capacity,
+            )
+        })
+    }
+
+    /// Says how many rows were written.
+    pub(crate) fn set_rows(&mut self, rows: usize) -> Result<()> {
+        if rows > self.capacity {
+            return Err(Error::Internal(format!(
+                "{rows} rows in a chunk of {}",
+                self.capacity
+            )));
+        }
+        // SAFETY: the chunk is live and has room for the rows.
+        unsafe { ffi::duckdb_data_chunk_set_size(self.chunk, rows as ffi::idx_t) };
+        Ok(())
+    }
+}
+
+/// What DuckDB keeps for a registered function.
+type Extra = Session;
+
+/// Execution state: the function's own, and the columns that the query needs.
+struct Execution<G> {
+    state: G,
+    columns: Vec<usize>,
+}
+
+/// Registers `F` on a connection.
+///
+/// # Safety
+/// `connection` must be live.
+pub(crate) unsafe fn register<F: TableFunction>(
+    connection: ffi::duckdb_connection,
+    session: &Session,
+) -> Result<()> {
+    let name = c_string(F::NAME);
+    // SAFETY: the handle is made and destroyed here; DuckDB copies the function into its catalog and frees the extra info
+    // with it.
+    unsafe {
+        let mut function = ffi::duckdb_create_table_function();
+        ffi::duckdb_table_function_set_name(function, name.as_ptr());
+        for parameter in F::parameters() {
+            ffi::duckdb_table_function_add_parameter(function, parameter.raw());
+        }
+        for (name, kind) in F::named_parameters() {
+            ffi::duckdb_table_function_add_named_parameter(
+                function,
+                c_string(name).as_ptr(),
+                kind.raw(),
+            );
+        }
+        let extra: *mut Extra = Box::into_raw(Box::new(session.clone()));
+        ffi::duckdb_table_function_set_extra_info(function, extra.cast(), Some(drop_box::<Extra>));
+        ffi::duckdb_table_function_set_bind(function, Some(bind::<F>));
+        ffi::duckdb_table_function_set_init(function, Some(init::<F>));
+        ffi::duckdb_table_function_set_local_init(function, Some(local_init::<F>));
+        ffi::duckdb_table_function_set_function(function, Some(next::<F>));
+        ffi::duckdb_table_function_supports_projection_pushdown(function, true);
+        let state = ffi::duckdb_register_table_function(connection, function);
+        ffi::duckdb_destroy_table_function(&mut function);
+        if state == ffi::DuckDBSuccess {
+            Ok(())
+        } else {
+            Err(Error::Internal(format!(
+                "DuckDB refused the table function {}",
+                F::NAME
+            )))
+        }
+    }
+}
+
+/// # Safety
+/// Called by DuckDB with a live bind info.
+unsafe extern "C" fn bind<F: TableFunction>(info: ffi::duckdb_bind_info) {
+    let outcome = contain(F::NAME, || {
+        // SAFETY: `info` carries the session that `register` boxed; DuckDB copies names and types and owns the bind data.
+        unsafe {
+            let session = &*ffi::duckdb_bind_get_extra_info(info).cast::<Extra>();
+            let bound = F::bind(session, &BindInfo(info))?;
+            for (name, kind) in &bound.columns {
+                ffi::duckdb_bind_add_result_column(info, c_string(name).as_ptr(), kind.raw());
+            }
+            if let Some(rows) = bound.rows {
+                ffi::duckdb_bind_set_cardinality(info, rows, true);
+            }
+            let data = Box::into_raw(Box::new(bound.state));
+            ffi::duckdb_bind_set_bind_data(info, data.cast(), Some(drop_box::<F::Bind>));
+            Ok(())
+        }
+    });
+    if let Err(message) = outcome {
+        // SAFETY: `info` is live; DuckDB copies the message.
+        unsafe { ffi::duckdb_bind_set_error(info, message.as_ptr()) };
+    }
+}
+
+/// # Safety
+/// Called by DuckDB with a live init info, after a bind that succeeded.
+unsafe extern "C" fn init<F: TableFunction>(info: ffi::duckdb_init_info) {
+    let outcome = contain(F::NAME, || {
+        // SAFETY: the bind data is the box of `bind`; DuckDB owns the init data.
+        unsafe {
+            let bound = &*ffi::duckdb_init_get_bind_data(info).cast::<F::Bind>();
+            let columns: Vec<usize> = (0..ffi::duckdb_init_get_column_count(info))
+                .map(|i| {
+                    usize::try_from(ffi::duckdb_init_get_column_index(info, i))
+                        .unwrap_or(usize::MAX)
+                })
+                .collect();
+            let started = F::init(bound, &columns)?;
+            ffi::duckdb_init_set_max_threads(info, started.max_threads.max(1) as ffi::idx_t);
+            let data = Box::into_raw(Box::new(Execution {
+                state: started.state,
+                columns,
+            }));
+            ffi::duckdb_init_set_init_data(
+                info,
+                data.cast(),
+                Some(drop_box::<Execution<F::Global>>),
+            );
+            Ok(())
+        }
+    });
+    if let Err(message) = outcome {
+        // SAFETY: `info` is live; DuckDB copies the message.
+        unsafe { ffi::duckdb_init_set_error(info, message.as_ptr()) };
+    }
+}
+
+/// A thread's state: made at the thread's first chunk, since a thread's init has no access to the execution's state.
+struct Thread<L>(Option<L>);
+
+/// # Safety
+/// Called by DuckDB with a live init info, once a thread.
+unsafe extern "C" fn local_init<F: TableFunction>(info: ffi::duckdb_init_info) {
+    let data = Box::into_raw(Box::new(Thread::<F::Local>(None)));
+    // SAFETY: DuckDB owns the data and frees it with the thread's state.
+    unsafe {
+        ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<Thread<F::Local>>))
+    };
+}
+
+/// # Safety
+/// Called by DuckDB with a live info and an empty output chunk, by one thread at a time for each local state.
+unsafe extern "C" fn next<F: TableFunction>(
+    info: ffi::duckdb_function_info,
+    output: ffi::duckdb_data_chunk,
+) {
+    let outcome = contain(F::NAME, || {
+        // SAFETY: the three states are the boxes of `bind`, `init` and `local_init`; the local one is this thread's own.
+        unsafe {
+            let bound = &*ffi::duckdb_function_get_bind_data(info).cast::<F::Bind>();
+            let global = &*ffi::duckdb_function_get_init_data(info).cast::<Execution<F::Global>>();
+            let thread =
+                &mut *ffi::duckdb_function_get_local_init_data(info).cast::<Thread<F::Local>>();
+            let local = match &mut thread.0 {
+                Some(local) => local,
+                empty => empty.insert(F::local(bound, &global.state)?),
+            };
+            let capacity = usize::try_from(ffi::duckdb_vector_size()).unwrap_or(0);
+            let mut chunk = OutputChunk {
+                chunk: output,
+                columns: &global.columns,
+                capacity,
+            };
+            F::next(bound, &global.state, local, &mut chunk)
+        }
+    });
+    if let Err(message) = outcome {
+        // SAFETY: `info` is live; DuckDB copies the message.
+        unsafe { ffi::duckdb_function_set_error(info, message.as_ptr()) };
+    }
+}
+
+/// The library version of the host, such as `v1.5.6`.
+pub(crate) fn host_version() -> String {
+    // SAFETY: DuckDB answers with a static C string.
+    unsafe { std::ffi::CStr::from_ptr(ffi::duckdb_library_version()) }
+        .to_string_lossy()
+        .into_owned()
+}

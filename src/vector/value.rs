@@ -1,0 +1,117 @@
+//! Constant arguments of table functions.
+
+use duckdb::ffi;
+
+use super::logical_type::take_string;
+use super::{LogicalType, TypeId};
+
+/// An owned constant of any type.
+pub(crate) struct Value(ffi::duckdb_value);
+
+impl Value {
+    /// Takes over a value that DuckDB made for the caller; None for null pointers (an argument that was not given).
+    ///
+    /// # Safety
+    /// `raw` must be null or a value that the caller has to destroy.
+    pub(super) unsafe fn from_raw(raw: ffi::duckdb_value) -> Option<Self> {
+        (!raw.is_null()).then_some(Self(raw))
+    }
+
+    /// Which kind of type the value has.
+    pub(crate) fn id(&self) -> TypeId {
+        // SAFETY: the value is live; its type is borrowed from it, not to be destroyed.
+        TypeId::from(unsafe { ffi::duckdb_get_type_id(ffi::duckdb_get_value_type(self.0)) })
+    }
+
+    /// The value's type as SQL writes it, for error messages.
+    pub(crate) fn type_name(&self) -> String {
+        // SAFETY: the value is live; the borrowed type is only displayed, and forgotten before it could be destroyed.
+        unsafe {
+            let kind = std::mem::ManuallyDrop::new(LogicalType::from_raw(
+                ffi::duckdb_get_value_type(self.0),
+            ));
+            kind.to_string()
+        }
+    }
+
+    /// Whether the value is NULL.
+    pub(crate) fn is_null(&self) -> bool {
+        // SAFETY: the value is live.
+        unsafe { ffi::duckdb_is_null_value(self.0) }
+    }
+
+    /// Text of a VARCHAR.
+    pub(crate) fn text(&self) -> Option<String> {
+        if self.is_null() || self.id() != TypeId::Varchar {
+            return None;
+        }
+        // SAFETY: the value is live; the answer is null or a string to be freed with duckdb_free.
+        unsafe { take_string(ffi::duckdb_get_varchar(self.0)) }
+    }
+
+    /// A BOOLEAN.
+    pub(crate) fn boolean(&self) -> Option<bool> {
+        // SAFETY: the value is a live BOOLEAN.
+        (!self.is_null() && self.id() == TypeId::Boolean)
+            .then(|| unsafe { ffi::duckdb_get_bool(self.0) })
+    }
+
+    /// A value of any integer type that fits BIGINT.
+    pub(crate) fn integer(&self) -> Option<i64> {
+        let integral = matches!(
+            self.id(),
+            TypeId::Tinyint
+                | TypeId::Smallint
+                | TypeId::Integer
+                | TypeId::Bigint
+                | TypeId::UTinyint
+                | TypeId::USmallint
+                | TypeId::UInteger
+                | TypeId::UBigint
+                | TypeId::Hugeint
+        );
+        if self.is_null() || !integral {
+            return None;
+        }
+        // SAFETY: the value is a live integer. As text, since reading a value as another type than its own may throw.
+        unsafe { take_string(ffi::duckdb_get_varchar(self.0)) }?
+            .parse()
+            .ok()
+    }
+
+    /// The elements of a LIST.
+    pub(crate) fn list(&self) -> Option<Vec<Value>> {
+        if self.is_null() || self.id() != TypeId::List {
+            return None;
+        }
+        // SAFETY: the value is a live LIST, indexes stay below its size; each child is to be destroyed by us.
+        unsafe {
+            (0..ffi::duckdb_get_list_size(self.0))
+                .map(|i| Value::from_raw(ffi::duckdb_get_list_child(self.0, i)))
+                .collect()
+        }
+    }
+
+    /// Keys and values of a MAP.
+    pub(crate) fn map(&self) -> Option<Vec<(Value, Value)>> {
+        if self.is_null() || self.id() != TypeId::Map {
+            return None;
+        }
+        // SAFETY: the value is a live MAP, indexes stay below its size; each part is to be destroyed by us.
+        unsafe {
+            (0..ffi::duckdb_get_map_size(self.0))
+                .map(|i| {
+                    let key = Value::from_raw(ffi::duckdb_get_map_key(self.0, i))?;
+                    Some((key, Value::from_raw(ffi::duckdb_get_map_value(self.0, i))?))
+                })
+                .collect()
+        }
+    }
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        // SAFETY: the value is owned and destroyed once.
+        unsafe { ffi::duckdb_destroy_value(&mut self.0) };
+    }
+}

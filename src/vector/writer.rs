@@ -1,0 +1,329 @@
+//! Result vectors, written column by column.
+//!
+//! A [`Writer`] knows its vector's type and capacity: a value of another type is an error, a row beyond the capacity too.
+//! Nested vectors are written level by level: a struct's fields each as a column, a list's elements as one column of all
+//! rows' elements. So one `reserve` a column, and one copy a list.
+
+use std::marker::PhantomData;
+
+use duckdb::ffi;
+
+use super::{LogicalType, TypeId};
+use crate::error::{Error, Result};
+
+/// One vector, or one nested part of it, for writing.
+pub(crate) struct Writer<'a> {
+    vector: ffi::duckdb_vector,
+    kind: LogicalType,
+    capacity: usize,
+    lifetime: PhantomData<&'a mut ()>,
+}
+
+/// Rust types with the memory layout of a DuckDB type.
+///
+/// # Safety
+/// `IDS` may hold only types whose vectors store `Self` a row. Unsigned integers may also go to the signed type of their size:
+/// that is sound for memory, and callers promise that the values fit.
+pub(crate) unsafe trait Native: Copy {
+    /// The DuckDB types that are stored like this.
+    const IDS: &'static [TypeId];
+}
+
+macro_rules! native {
+    ($($rust:ty => $($id:ident)|+;)+) => {$(
+        // SAFETY: the C API documents this storage for these types.
+        unsafe impl Native for $rust {
+            const IDS: &'static [TypeId] = &[$(TypeId::$id),+];
+        }
+    )+};
+}
+
+native! {
+    bool => Boolean;
+    i8 => Tinyint;
+    i16 => Smallint | Decimal;
+    i32 => Integer | Date | Decimal;
+    i64 => Bigint | Timestamp | TimestampS | TimestampMs | TimestampNs | TimestampTZ | Time | TimeNs | Decimal;
+    i128 => Hugeint | Decimal | Uuid;
+    u8 => UTinyint;
+    u16 => USmallint;
+    u32 => UInteger | Integer;
+    u64 => UBigint | Bigint | TimeTZ;
+    f32 => Float;
+    f64 => Double;
+    Interval => Interval;
+}
+
+/// DuckDB's INTERVAL, as it lies in memory.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Interval {
+    /// Months.
+    pub(crate) months: i32,
+    /// Days.
+    pub(crate) days: i32,
+    /// Microseconds.
+    pub(crate) micros: i64,
+}
+
+impl<'a> Writer<'a> {
+    /// Writes to a vector of a result chunk.
+    ///
+    /// # Safety
+    /// `vector` must be a live, writable, flat vector of `capacity` rows, used through nothing else for `'a`.
+    pub(super) unsafe fn new(vector: ffi::duckdb_vector, capacity: usize) -> Self {
+        // SAFETY: the vector is live; the type is to be destroyed.
+        let kind = unsafe { LogicalType::from_raw(ffi::duckdb_vector_get_column_type(vector)) };
+        Self {
+            vector,
+            kind,
+            capacity,
+            lifetime: PhantomData,
+        }
+    }
+
+    /// The vector's type.
+    pub(crate) fn kind(&self) -> &LogicalType {
+        &self.kind
+    }
+
+    /// One plain value a row.
+    pub(crate) fn values<T: Native>(
+        &mut self,
+        rows: impl IntoIterator<Item = Option<T>>,
+    ) -> Result<()> {
+        let data = self.data::<T>()?;
+        for (row, value) in rows.into_iter().enumerate() {
+            self.check(row)?;
+            match value {
+                // SAFETY: `data` holds `capacity` values of T, checked by `data` and `check`.
+                Some(value) => unsafe { data.add(row).write(value) },
+                None => self.set_null(row)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// One VARCHAR, BLOB or GEOMETRY value a row. Text must be UTF-8: callers pass `&str` bytes or write to BLOBs.
+    pub(crate) fn texts<B: AsRef<[u8]>>(
+        &mut self,
+        rows: impl IntoIterator<Item = Option<B>>,
+    ) -> Result<()> {
+        if !matches!(
+            self.kind.id(),
+            TypeId::Varchar | TypeId::Blob | TypeId::Geometry
+        ) {
+            return Err(self.mismatch("text or bytes"));
+        }
+        for (row, value) in rows.into_iter().enumerate() {
+            self.check(row)?;
+            let Some(value) = value else {
+                self.set_null(row)?;
+                continue;
+            };
+            let bytes = value.as_ref();
+            // SAFETY: the vector stores strings, `row` is below its capacity; DuckDB copies the bytes.
+            unsafe {
+                ffi::duckdb_vector_assign_string_element_len(
+                    self.vector,
+                    row as ffi::idx_t,
+                    bytes.as_ptr().cast(),
+                    bytes.len() as ffi::idx_t,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// One LIST of plain values a row, each list copied at once.
+    pub(crate) fn value_lists<T: Native>(&mut self, rows: &[Option<&[T]>]) -> Result<()> {
+        let lengths: Vec<_> = rows.iter().map(|row| row.map(<[T]>::len)).collect();
+        let mut elements = self.lists(&lengths)?;
+        let data = elements.data::<T>()?;
+        let mut at = 0;
+        for values in rows.iter().flatten() {
+            // SAFETY: `lists` made room for the elements of all rows, one after another, of type T (checked by `data`).
+            unsafe {
+                data.add(at)
+                    .copy_from_nonoverlapping(values.as_ptr(), values.len())
+            };
+            at += values.len();
+        }
+        Ok(())
+    }
+
+    /// Sets the entries of LIST (or MAP) rows, None being NULL, and gives the writer of the elements of all rows, one
+    /// row's after another's.
+    pub(crate) fn lists(&mut self, lengths: &[Option<usize>]) -> Result<Writer<'_>> {
+        if !matches!(self.kind.id(), TypeId::List | TypeId::Map) {
+            return Err(self.mismatch("a list"));
+        }
+        let total: usize = lengths.iter().flatten().sum();
+        // SAFETY: the vector is a list. Reserving and sizing the child come before the child's data pointer is taken.
+        let child = unsafe {
+            let state = ffi::duckdb_list_vector_reserve(self.vector, total as ffi::idx_t);
+            if state != ffi::DuckDBSuccess
+                || ffi::duckdb_list_vector_set_size(self.vector, total as ffi::idx_t)
+                    != ffi::DuckDBSuccess
+            {
+                return Err(Error::Internal(format!(
+                    "no memory for a list of {total} elements"
+                )));
+            }
+            ffi::duckdb_list_vector_get_child(self.vector)
+        };
+        let mut offset = 0;
+        for (row, length) in lengths.iter().enumerate() {
+            self.check(row)?;
+            let length = match length {
+                Some(length) => *length,
+                None => {
+                    self.set_invalid(row);
+                    0
+                }
+            };
+            let entry = ffi::duckdb_list_entry {
+                offset: offset as u64,
+                length: length as u64,
+            };
+            // SAFETY: list vectors store an entry a row, and `row` is below the capacity.
+            unsafe {
+                ffi::duckdb_vector_get_data(self.vector)
+                    .cast::<ffi::duckdb_list_entry>()
+                    .add(row)
+                    .write(entry)
+            };
+            offset += length;
+        }
+        // SAFETY: the child vector has room for `total` elements and is reached through this borrow only.
+        Ok(unsafe { Writer::new(child, total) })
+    }
+
+    /// The elements of a fixed-size ARRAY vector, `array_size` a row; NULL rows are marked by the caller.
+    pub(crate) fn array_elements(&mut self) -> Result<Writer<'_>> {
+        let size = self.kind.array_size();
+        if size == 0 {
+            return Err(self.mismatch("an array"));
+        }
+        // SAFETY: the vector is an ARRAY; its child has `size` elements a row and is reached through this borrow only.
+        Ok(unsafe {
+            Writer::new(
+                ffi::duckdb_array_vector_get_child(self.vector),
+                self.capacity * size,
+            )
+        })
+    }
+
+    /// The field of a STRUCT by position.
+    pub(crate) fn field(&mut self, index: usize) -> Result<Writer<'_>> {
+        let count = self.kind.fields().len();
+        if index >= count {
+            return Err(self.mismatch(&format!("a STRUCT with more than {index} fields")));
+        }
+        // SAFETY: the vector is a STRUCT with more than `index` fields; a field has its parent's rows and is reached
+        // through this borrow only.
+        Ok(unsafe {
+            Writer::new(
+                ffi::duckdb_struct_vector_get_child(self.vector, index as ffi::idx_t),
+                self.capacity,
+            )
+        })
+    }
+
+    /// Makes a row NULL; of a STRUCT, its fields as well, as DuckDB does; of a LIST, with an empty entry.
+    pub(crate) fn set_null(&mut self, row: usize) -> Result<()> {
+        self.check(row)?;
+        match self.kind.id() {
+            TypeId::Struct => {
+                for index in 0..self.kind.fields().len() {
+                    self.field(index)?.set_null(row)?;
+                }
+            }
+            TypeId::List | TypeId::Map => {
+                let entry = ffi::duckdb_list_entry {
+                    offset: 0,
+                    length: 0,
+                };
+                // SAFETY: list vectors store an entry a row, and `row` is below the capacity.
+                unsafe {
+                    ffi::duckdb_vector_get_data(self.vector)
+                        .cast::<ffi::duckdb_list_entry>()
+                        .add(row)
+                        .write(entry);
+                }
+            }
+            TypeId::Array => {
+                let size = self.kind.array_size();
+                let mut elements = self.array_elements()?;
+                for element in row * size..(row + 1) * size {
+                    elements.set_null(element)?;
+                }
+            }
+            _ => {}
+        }
+        self.set_invalid(row);
+        Ok(())
+    }
+
+    /// Marks rows of a STRUCT as NULL where `is_null` says so; fields are written as NULL by their own columns.
+    pub(crate) fn set_struct_nulls(
+        &mut self,
+        is_null: impl IntoIterator<Item = bool>,
+    ) -> Result<()> {
+        for (row, is_null) in is_null.into_iter().enumerate() {
+            self.check(row)?;
+            if is_null {
+                self.set_invalid(row);
+            }
+        }
+        Ok(())
+    }
+
+    /// Clears the validity bit of a row that `check` has passed.
+    fn set_invalid(&mut self, row: usize) {
+        // SAFETY: the vector is writable and has more than `row` rows; the mask is allocated before it is written.
+        unsafe {
+            ffi::duckdb_vector_ensure_validity_writable(self.vector);
+            let validity = ffi::duckdb_vector_get_validity(self.vector);
+            ffi::duckdb_validity_set_row_invalid(validity, row as ffi::idx_t);
+        }
+    }
+
+    /// The vector's memory as values of T, once its type is known to be stored so.
+    fn data<T: Native>(&mut self) -> Result<*mut T> {
+        let id = self.kind.id();
+        let fits = match self.kind.decimal_parts() {
+            Some((width, _)) => size_of::<T>() == decimal_bytes(width),
+            None => true,
+        };
+        if !T::IDS.contains(&id) || !fits {
+            return Err(self.mismatch(std::any::type_name::<T>()));
+        }
+        // SAFETY: the vector is live.
+        Ok(unsafe { ffi::duckdb_vector_get_data(self.vector) }.cast())
+    }
+
+    fn check(&self, row: usize) -> Result<()> {
+        if row < self.capacity {
+            return Ok(());
+        }
+        Err(Error::Internal(format!(
+            "row {row} is beyond a vector of {} rows",
+            self.capacity
+        )))
+    }
+
+    fn mismatch(&self, what: &str) -> Error {
+        Error::Internal(format!("cannot write {what} to a vector of {}", self.kind))
+    }
+}
+
+/// Bytes that a DECIMAL of this width takes: see "Decimal" in DuckDB's C API.
+fn decimal_bytes(width: u8) -> usize {
+    match width {
+        ..=4 => 2,
+        5..=9 => 4,
+        10..=18 => 8,
+        19.. => 16,
+    }
+}
