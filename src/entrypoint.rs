@@ -54,26 +54,18 @@ pub unsafe extern "C" fn rasteret_init_c_api(
 
 /// # Safety
 /// As for the entrypoint.
-unsafe fn load(
-    info: ffi::duckdb_extension_info,
-    access: *const ffi::duckdb_extension_access,
-) -> Result<()> {
+unsafe fn load(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_extension_access) -> Result<()> {
     // SAFETY: `access` is live; its functions take the `info` they came with. The API struct outlives the host. The
     // connection is closed before returning: kept, it would break the caller's database.
     unsafe {
         let slots = take_api(info, access)?;
         API.get_or_init(|| slots);
-        let padded = ffi::duckdb_extension_access {
-            get_api: Some(stable_api),
-            ..*access
-        };
+        let padded = ffi::duckdb_extension_access { get_api: Some(stable_api), ..*access };
         let initialised = ffi::duckdb_rs_extension_api_init(info, &raw const padded, API_VERSION);
         if !initialised.map_err(|what| Error::Internal(what.to_owned()))? {
             return Err(Error::Internal("DuckDB gave no API".to_owned()));
         }
-        let get_database = (*access)
-            .get_database
-            .ok_or_else(|| Error::Internal("no database".to_owned()))?;
+        let get_database = (*access).get_database.ok_or_else(|| Error::Internal("no database".to_owned()))?;
         let database = get_database(info);
         if database.is_null() {
             return Err(Error::Internal("DuckDB gave no database".to_owned()));
@@ -82,9 +74,7 @@ unsafe fn load(
         if ffi::duckdb_connect(*database, &raw mut connection) != ffi::DuckDBSuccess {
             return Err(Error::Internal("no connection to the database".to_owned()));
         }
-        let outcome = Session::from_env()
-            .map_err(Error::from)
-            .and_then(|s| functions::register(connection, &s));
+        let outcome = Session::from_env().map_err(Error::from).and_then(|s| functions::register(connection, &s));
         ffi::duckdb_disconnect(&raw mut connection);
         outcome
     }
@@ -94,29 +84,19 @@ unsafe fn load(
 ///
 /// # Safety
 /// As for the entrypoint.
-unsafe fn take_api(
-    info: ffi::duckdb_extension_info,
-    access: *const ffi::duckdb_extension_access,
-) -> Result<StableApi> {
+unsafe fn take_api(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_extension_access) -> Result<StableApi> {
     let version = CString::new(API_VERSION).unwrap_or_default();
     // SAFETY: `access` is live. The host's struct has at least the stable slots, each a nullable function pointer, and a
     // struct of nullable function pointers may be all null.
     unsafe {
-        let get_api = (*access)
-            .get_api
-            .ok_or_else(|| Error::Internal("no API".to_owned()))?;
+        let get_api = (*access).get_api.ok_or_else(|| Error::Internal("no API".to_owned()))?;
         let host = get_api(info, version.as_ptr());
         if host.is_null() {
-            return Err(Error::Internal(format!(
-                "this DuckDB does not offer the C API {API_VERSION}"
-            )));
+            return Err(Error::Internal(format!("this DuckDB does not offer the C API {API_VERSION}")));
         }
         let mut slots = MaybeUninit::<ffi::duckdb_ext_api_v1>::zeroed();
         let bytes = STABLE_SLOTS * size_of::<Option<unsafe extern "C" fn()>>();
-        slots
-            .as_mut_ptr()
-            .cast::<u8>()
-            .copy_from_nonoverlapping(host.cast::<u8>(), bytes);
+        slots.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(host.cast::<u8>(), bytes);
         Ok(StableApi(slots.assume_init()))
     }
 }
@@ -129,6 +109,5 @@ unsafe extern "C" fn stable_api(
     _info: ffi::duckdb_extension_info,
     _version: *const std::ffi::c_char,
 ) -> *const std::ffi::c_void {
-    API.get()
-        .map_or(std::ptr::null(), |api| std::ptr::from_ref(&api.0).cast())
+    API.get().map_or(std::ptr::null(), |api| std::ptr::from_ref(&api.0).cast())
 }

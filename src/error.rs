@@ -33,10 +33,7 @@ impl Error {
         match self {
             Self::Io(error) => {
                 let text = error.to_string();
-                let location = error
-                    .location()
-                    .map(ToString::to_string)
-                    .unwrap_or_default();
+                let location = error.location().map(ToString::to_string).unwrap_or_default();
                 match text.strip_prefix(&format!("{location}: ")) {
                     Some(cause) if !location.is_empty() => {
                         format!("{function}('{location}'): {cause}")

@@ -16,13 +16,8 @@ impl Host {
 
     /// `v1.5.6`; a development version such as `v1.6.0-dev12` counts as its release, an unreadable one as the oldest.
     fn parse(text: &str) -> Self {
-        let mut parts = text
-            .trim_start_matches('v')
-            .split(['.', '-'])
-            .map(|part| part.parse().unwrap_or(0));
-        Self {
-            version: std::array::from_fn(|_| parts.next().unwrap_or(0)),
-        }
+        let mut parts = text.trim_start_matches('v').split(['.', '-']).map(|part| part.parse().unwrap_or(0));
+        Self { version: std::array::from_fn(|_| parts.next().unwrap_or(0)) }
     }
 
     /// GEOMETRY is a type of the core since 1.5.0.

@@ -20,24 +20,14 @@ pub(super) static DOC: Documentation = Documentation {
         The distinct files of up to 2,048 rows are fetched concurrently, once each. A file that cannot be read fails the \
         query; see `try_cog_metadata` for rows that may fail.",
     parameters: &[
-        Parameter {
-            name: "href",
-            kind: "VARCHAR",
-            default: None,
-            description: "A local path or a URL.",
-        },
+        Parameter { name: "href", kind: "VARCHAR", default: None, description: "A local path or a URL." },
         Parameter {
             name: "band_index",
             kind: "BIGINT",
             default: Some("NULL"),
             description: "A band, counted from 0. Of a planar file, only that band's tiles are kept.",
         },
-        Parameter {
-            name: "hrefs",
-            kind: "VARCHAR[]",
-            default: None,
-            description: "Several files; gives a list.",
-        },
+        Parameter { name: "hrefs", kind: "VARCHAR[]", default: None, description: "Several files; gives a list." },
     ],
     returns: "The metadata STRUCT, NULL for NULL.",
     examples: &[Example {
@@ -59,15 +49,8 @@ impl ScalarFunction for CogMetadata {
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, output: Writer<'_>) -> Result<()> {
         answer(session, arguments, output, |writer, answers| {
-            let files = answers
-                .into_iter()
-                .map(Option::transpose)
-                .collect::<Result<Vec<_>, _>>()?;
-            Field::write_struct(
-                METADATA,
-                writer,
-                &files.iter().map(Option::as_ref).collect::<Vec<_>>(),
-            )
+            let files = answers.into_iter().map(Option::transpose).collect::<Result<Vec<_>, _>>()?;
+            Field::write_struct(METADATA, writer, &files.iter().map(Option::as_ref).collect::<Vec<_>>())
         })
     }
 }
@@ -79,23 +62,14 @@ pub(super) type Answer = Option<Result<CogFile, rasteret_io::Error>>;
 pub(super) fn signatures(returns: fn() -> LogicalType) -> Vec<Signature> {
     let band = || LogicalType::of(TypeId::Bigint);
     vec![
-        Signature {
-            parameters: vec![LogicalType::varchar()],
-            returns: returns(),
-        },
-        Signature {
-            parameters: vec![LogicalType::varchar(), band()],
-            returns: returns(),
-        },
+        Signature { parameters: vec![LogicalType::varchar()], returns: returns() },
+        Signature { parameters: vec![LogicalType::varchar(), band()], returns: returns() },
         Signature {
             parameters: vec![LogicalType::list(&LogicalType::varchar())],
             returns: LogicalType::list(&returns()),
         },
         Signature {
-            parameters: vec![
-                LogicalType::list(&LogicalType::varchar()),
-                LogicalType::list(&band()),
-            ],
+            parameters: vec![LogicalType::list(&LogicalType::varchar()), LogicalType::list(&band())],
             returns: LogicalType::list(&returns()),
         },
     ]
@@ -110,9 +84,7 @@ pub(super) fn answer(
 ) -> Result<()> {
     let (hrefs, bands) = (arguments.required(0)?, arguments.optional(1));
     if hrefs.kind().id() != TypeId::List {
-        let requests: Vec<_> = (0..arguments.rows())
-            .map(|row| files::request(hrefs, bands, row))
-            .collect();
+        let requests: Vec<_> = (0..arguments.rows()).map(|row| files::request(hrefs, bands, row)).collect();
         return write(&mut output, files::headers(session, &requests));
     }
     let mut lengths = Vec::with_capacity(arguments.rows());
@@ -120,10 +92,7 @@ pub(super) fn answer(
     for row in 0..arguments.rows() {
         lengths.push(list_requests(hrefs, bands, row, &mut requests)?);
     }
-    write(
-        &mut output.lists(&lengths)?,
-        files::headers(session, &requests),
-    )
+    write(&mut output.lists(&lengths)?, files::headers(session, &requests))
 }
 
 /// Adds the requests of a row of lists; gives their number, None where a list is NULL.
@@ -152,13 +121,8 @@ fn list_requests<'a>(
     }
     // In a list of bands, NULL stands for a file that is taken whole.
     requests.extend(range.zip(band_range).map(|(element, band)| {
-        let band = band_elements
-            .integer(band)
-            .map(|band| i64::try_from(band).unwrap_or(-1));
-        Some(Request {
-            href: elements.text(element)?,
-            band,
-        })
+        let band = band_elements.integer(band).map(|band| i64::try_from(band).unwrap_or(-1));
+        Some(Request { href: elements.text(element)?, band })
     }));
     Ok(Some(length))
 }

@@ -39,14 +39,9 @@ pub(super) static DOC: Documentation = Documentation {
 };
 
 /// The columns before and after the header's fields.
-const FILENAME: Field<ScannedFile> = Field {
-    name: "filename",
-    cell: Cell::Text(|scanned| Some(Cow::Borrowed(&scanned.href))),
-};
-const BOUNDS: Field<ScannedFile> = Field {
-    name: "bounds",
-    cell: Cell::Bounds(|scanned| scanned.file.header.bounds()),
-};
+const FILENAME: Field<ScannedFile> =
+    Field { name: "filename", cell: Cell::Text(|scanned| Some(Cow::Borrowed(&scanned.href))) };
+const BOUNDS: Field<ScannedFile> = Field { name: "bounds", cell: Cell::Bounds(|scanned| scanned.file.header.bounds()) };
 
 /// The table function.
 pub(super) struct CogMetadataTable;
@@ -69,50 +64,29 @@ impl TableFunction for CogMetadataTable {
     fn bind(session: &Session, info: &BindInfo) -> Result<Bind<FileList>> {
         let files = FileList::bind(session, info)?;
         let mut columns = vec![(FILENAME.name.to_owned(), FILENAME.cell.kind())];
-        columns.extend(
-            METADATA
-                .iter()
-                .map(|field| (field.name.to_owned(), field.cell.kind())),
-        );
+        columns.extend(METADATA.iter().map(|field| (field.name.to_owned(), field.cell.kind())));
         columns.push((BOUNDS.name.to_owned(), BOUNDS.cell.kind()));
-        Ok(Bind {
-            rows: files.exact_len(),
-            state: files,
-            columns,
-        })
+        Ok(Bind { rows: files.exact_len(), state: files, columns })
     }
 
     fn init(files: &FileList, _columns: &[usize]) -> Result<Init<Mutex<FileScan>>> {
         // One thread keeps the files' order, as read_parquet does; fetching is concurrent all the same.
-        Ok(Init {
-            state: Mutex::new(files.scan()),
-            max_threads: 1,
-        })
+        Ok(Init { state: Mutex::new(files.scan()), max_threads: 1 })
     }
 
     fn local(_files: &FileList, _scan: &Mutex<FileScan>) -> Result<()> {
         Ok(())
     }
 
-    fn next(
-        _files: &FileList,
-        scan: &Mutex<FileScan>,
-        (): &mut (),
-        output: &mut OutputChunk<'_>,
-    ) -> Result<()> {
-        let batch = scan
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .next_batch()?;
+    fn next(_files: &FileList, scan: &Mutex<FileScan>, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
+        let batch = scan.lock().unwrap_or_else(PoisonError::into_inner).next_batch()?;
         let rows: Vec<_> = batch.iter().map(Some).collect();
         let files: Vec<_> = batch.iter().map(|scanned| Some(&scanned.file)).collect();
         for (index, column) in output.columns().iter().copied().enumerate() {
             let writer = &mut output.writer(index)?;
             match column.checked_sub(1) {
                 None => FILENAME.cell.write(writer, &rows)?,
-                Some(field) if field < METADATA.len() => {
-                    METADATA[field].cell.write(writer, &files)?
-                }
+                Some(field) if field < METADATA.len() => METADATA[field].cell.write(writer, &files)?,
                 Some(field) if field == METADATA.len() => BOUNDS.cell.write(writer, &rows)?,
                 Some(_) => {}
             }

@@ -56,42 +56,15 @@ struct TileRow {
 
 /// The columns.
 const COLUMNS: &[Field<TileRow>] = &[
-    Field {
-        name: "filename",
-        cell: Cell::Text(|row| Some(Cow::Borrowed(&row.filename))),
-    },
-    Field {
-        name: "level",
-        cell: Cell::Integer(|row| i32::try_from(row.tile.level).ok()),
-    },
-    Field {
-        name: "band_index",
-        cell: Cell::Integer(|row| i32::try_from(row.tile.band_index?).ok()),
-    },
-    Field {
-        name: "tile_row",
-        cell: Cell::Integer(|row| i32::try_from(row.tile.row).ok()),
-    },
-    Field {
-        name: "tile_col",
-        cell: Cell::Integer(|row| i32::try_from(row.tile.col).ok()),
-    },
-    Field {
-        name: "tile_index",
-        cell: Cell::BigInt(|row| i64::try_from(row.tile.index).ok()),
-    },
-    Field {
-        name: "tile_offset",
-        cell: Cell::BigInt(|row| i64::try_from(row.tile.offset?).ok()),
-    },
-    Field {
-        name: "tile_byte_count",
-        cell: Cell::BigInt(|row| Some(row.tile.byte_count.into())),
-    },
-    Field {
-        name: "bbox",
-        cell: Cell::Bounds(|row| Some(row.tile.bbox)),
-    },
+    Field { name: "filename", cell: Cell::Text(|row| Some(Cow::Borrowed(&row.filename))) },
+    Field { name: "level", cell: Cell::Integer(|row| i32::try_from(row.tile.level).ok()) },
+    Field { name: "band_index", cell: Cell::Integer(|row| i32::try_from(row.tile.band_index?).ok()) },
+    Field { name: "tile_row", cell: Cell::Integer(|row| i32::try_from(row.tile.row).ok()) },
+    Field { name: "tile_col", cell: Cell::Integer(|row| i32::try_from(row.tile.col).ok()) },
+    Field { name: "tile_index", cell: Cell::BigInt(|row| i64::try_from(row.tile.index).ok()) },
+    Field { name: "tile_offset", cell: Cell::BigInt(|row| i64::try_from(row.tile.offset?).ok()) },
+    Field { name: "tile_byte_count", cell: Cell::BigInt(|row| Some(row.tile.byte_count.into())) },
+    Field { name: "bbox", cell: Cell::Bounds(|row| Some(row.tile.bbox)) },
 ];
 
 /// The table function.
@@ -129,55 +102,27 @@ impl TableFunction for CogTiles {
     }
 
     fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Call>> {
-        let level = info
-            .named("level")
-            .and_then(|value| value.integer())
-            .map(|level| {
-                u32::try_from(level).map_err(|_| {
-                    Error::argument(format!(
-                        "level: expected a level counted from 0, found {level}"
-                    ))
-                })
-            });
-        let state = Call {
-            level: level.transpose()?,
-            files: FileList::bind(session, info)?,
-        };
-        let columns = COLUMNS
-            .iter()
-            .map(|field| (field.name.to_owned(), field.cell.kind()))
-            .collect();
-        Ok(Bind {
-            state,
-            columns,
-            rows: None,
-        })
+        let level = info.named("level").and_then(|value| value.integer()).map(|level| {
+            u32::try_from(level)
+                .map_err(|_| Error::argument(format!("level: expected a level counted from 0, found {level}")))
+        });
+        let state = Call { level: level.transpose()?, files: FileList::bind(session, info)? };
+        let columns = COLUMNS.iter().map(|field| (field.name.to_owned(), field.cell.kind())).collect();
+        Ok(Bind { state, columns, rows: None })
     }
 
     fn init(call: &Call, _columns: &[usize]) -> Result<Init<Mutex<TileScan>>> {
-        let scan = TileScan {
-            files: call.files.scan(),
-            batch: VecDeque::new(),
-            level: call.level.unwrap_or(0),
-            position: 0,
-        };
+        let scan =
+            TileScan { files: call.files.scan(), batch: VecDeque::new(), level: call.level.unwrap_or(0), position: 0 };
         // One thread keeps the order of files and tiles; fetching is concurrent all the same.
-        Ok(Init {
-            state: Mutex::new(scan),
-            max_threads: 1,
-        })
+        Ok(Init { state: Mutex::new(scan), max_threads: 1 })
     }
 
     fn local(_call: &Call, _scan: &Mutex<TileScan>) -> Result<()> {
         Ok(())
     }
 
-    fn next(
-        call: &Call,
-        scan: &Mutex<TileScan>,
-        (): &mut (),
-        output: &mut OutputChunk<'_>,
-    ) -> Result<()> {
+    fn next(call: &Call, scan: &Mutex<TileScan>, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
         let mut scan = scan.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tiles = Vec::with_capacity(output.capacity());
         while tiles.len() < output.capacity() {
@@ -208,18 +153,12 @@ impl TileScan {
         let has_level = (self.level as usize) < file.header.level_count();
         if has_level {
             let filename: Arc<str> = href.as_str().into();
-            let grid = file
-                .header
-                .grid(self.level)
-                .map_err(|error| files::header_error(href, error))?;
+            let grid = file.header.grid(self.level).map_err(|error| files::header_error(href, error))?;
             while tiles.len() < capacity {
                 let Some(tile) = grid.tile(self.position) else {
                     break;
                 };
-                tiles.push(TileRow {
-                    filename: Arc::clone(&filename),
-                    tile,
-                });
+                tiles.push(TileRow { filename: Arc::clone(&filename), tile });
                 self.position += 1;
             }
             if tiles.len() == capacity {

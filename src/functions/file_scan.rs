@@ -38,15 +38,8 @@ impl FileList {
     /// Expands `paths`; no header is fetched yet.
     pub(super) fn bind(session: &Session, info: &BindInfo) -> Result<Self> {
         let hrefs = files::paths(session, info)?;
-        let ignore_errors = info
-            .named("ignore_errors")
-            .and_then(|value| value.boolean())
-            .unwrap_or(false);
-        Ok(Self {
-            session: session.clone(),
-            hrefs,
-            ignore_errors,
-        })
+        let ignore_errors = info.named("ignore_errors").and_then(|value| value.boolean()).unwrap_or(false);
+        Ok(Self { session: session.clone(), hrefs, ignore_errors })
     }
 
     /// How many files give their rows, where that is certain.
@@ -56,21 +49,14 @@ impl FileList {
 
     /// Starts at the first file.
     pub(super) fn scan(&self) -> FileScan {
-        FileScan {
-            files: self.clone(),
-            next: 0,
-        }
+        FileScan { files: self.clone(), next: 0 }
     }
 }
 
 impl FileScan {
     /// The next files, in order; empty at the end. A file that fails is left out, or fails the call.
     pub(super) fn next_batch(&mut self) -> Result<Vec<ScannedFile>> {
-        let FileList {
-            session,
-            hrefs,
-            ignore_errors,
-        } = &self.files;
+        let FileList { session, hrefs, ignore_errors } = &self.files;
         while self.next < hrefs.len() {
             let batch = &hrefs[self.next..hrefs.len().min(self.next + FILES_PER_BATCH)];
             self.next += batch.len();
@@ -78,10 +64,7 @@ impl FileScan {
             let mut scanned = Vec::with_capacity(batch.len());
             for (href, header) in batch.iter().zip(headers) {
                 match header {
-                    Ok(file) => scanned.push(ScannedFile {
-                        href: href.clone(),
-                        file,
-                    }),
+                    Ok(file) => scanned.push(ScannedFile { href: href.clone(), file }),
                     Err(_) if *ignore_errors => {}
                     Err(error) => return Err(error.into()),
                 }

@@ -23,11 +23,7 @@ pub(crate) fn headers(
     session: &Session,
     requests: &[Option<Request<'_>>],
 ) -> Vec<Option<Result<CogFile, rasteret_io::Error>>> {
-    let hrefs: Vec<&str> = requests
-        .iter()
-        .flatten()
-        .map(|request| request.href)
-        .collect();
+    let hrefs: Vec<&str> = requests.iter().flatten().map(|request| request.href).collect();
     let files = session.headers(&hrefs);
     let mut narrowed: HashMap<Request<'_>, Result<CogFile, rasteret_io::Error>> = HashMap::new();
     let mut files = files.into_iter();
@@ -38,21 +34,14 @@ pub(crate) fn headers(
             let file = files.next()?;
             Some(match request.band {
                 None => file,
-                Some(band) => narrowed
-                    .entry(request)
-                    .or_insert_with(|| narrow(request.href, file, band))
-                    .clone(),
+                Some(band) => narrowed.entry(request).or_insert_with(|| narrow(request.href, file, band)).clone(),
             })
         })
         .collect()
 }
 
 /// The file's header for one band.
-fn narrow(
-    href: &str,
-    file: Result<CogFile, rasteret_io::Error>,
-    band: i64,
-) -> Result<CogFile, rasteret_io::Error> {
+fn narrow(href: &str, file: Result<CogFile, rasteret_io::Error>, band: i64) -> Result<CogFile, rasteret_io::Error> {
     let file = file?;
     let header = match u32::try_from(band) {
         Ok(band) => file.header.for_band(band),
@@ -61,10 +50,7 @@ fn narrow(
         }),
     };
     match header {
-        Ok(header) => Ok(CogFile {
-            header: Arc::new(header),
-            ..file
-        }),
+        Ok(header) => Ok(CogFile { header: Arc::new(header), ..file }),
         Err(source) => Err(header_error(href, source)),
     }
 }
@@ -78,11 +64,7 @@ pub(crate) fn header_error(href: &str, source: rasteret_cog::Error) -> rasteret_
 }
 
 /// The request of a row of `href` and, where the overload has it, `band_index`; None where either is NULL.
-pub(crate) fn request<'a>(
-    hrefs: &Reader<'a>,
-    bands: Option<&Reader<'_>>,
-    row: usize,
-) -> Option<Request<'a>> {
+pub(crate) fn request<'a>(hrefs: &Reader<'a>, bands: Option<&Reader<'_>>, row: usize) -> Option<Request<'a>> {
     let href = hrefs.text(row)?;
     let band = match bands {
         Some(bands) => Some(i64::try_from(bands.integer(row)?).unwrap_or(-1)),
@@ -98,9 +80,7 @@ pub(crate) fn paths_type() -> LogicalType {
 
 /// The hrefs that the `paths` argument stands for: a path, a glob, or a list of both.
 pub(crate) fn paths(session: &Session, info: &BindInfo) -> Result<Vec<String>> {
-    let value = info
-        .argument(0)
-        .ok_or_else(|| Error::argument("expected paths, found no argument"))?;
+    let value = info.argument(0).ok_or_else(|| Error::argument("expected paths, found no argument"))?;
     let patterns = texts("paths", &value)?;
     let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
     Ok(session.files(&patterns)?)
@@ -108,23 +88,14 @@ pub(crate) fn paths(session: &Session, info: &BindInfo) -> Result<Vec<String>> {
 
 /// A VARCHAR, or a VARCHAR[] without NULLs, as a list.
 pub(crate) fn texts(name: &str, value: &Value) -> Result<Vec<String>> {
-    let unexpected = || {
-        Error::argument(format!(
-            "{name}: expected VARCHAR or VARCHAR[] without NULLs, found {}",
-            value.type_name()
-        ))
-    };
+    let unexpected =
+        || Error::argument(format!("{name}: expected VARCHAR or VARCHAR[] without NULLs, found {}", value.type_name()));
     if value.is_null() {
-        return Err(Error::argument(format!(
-            "{name}: expected VARCHAR or VARCHAR[], found NULL"
-        )));
+        return Err(Error::argument(format!("{name}: expected VARCHAR or VARCHAR[], found NULL")));
     }
     match (value.text(), value.list()) {
         (Some(text), _) => Ok(vec![text]),
-        (None, Some(list)) => list
-            .iter()
-            .map(|item| item.text().ok_or_else(unexpected))
-            .collect(),
+        (None, Some(list)) => list.iter().map(|item| item.text().ok_or_else(unexpected)).collect(),
         (None, None) => Err(unexpected()),
     }
 }

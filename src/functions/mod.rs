@@ -29,9 +29,7 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Sess
     unsafe {
         scalar_function::register::<cog_metadata::CogMetadata>(connection, session)?;
         scalar_function::register::<rasteret_enrich_sql::RasteretEnrichSql>(connection, session)?;
-        scalar_function::register::<rasteret_python_metadata::RasteretPythonMetadata>(
-            connection, session,
-        )?;
+        scalar_function::register::<rasteret_python_metadata::RasteretPythonMetadata>(connection, session)?;
         scalar_function::register::<rasteret_version::RasteretVersion>(connection, session)?;
         scalar_function::register::<try_cog_metadata::TryCogMetadata>(connection, session)?;
         table_function::register::<cog_metadata_table::CogMetadataTable>(connection, session)?;

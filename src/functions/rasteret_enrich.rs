@@ -3,27 +3,21 @@
 use std::sync::{Mutex, PoisonError};
 
 use rasteret_io::Session;
-use rasteret_io::enrich::{
-    Column, EnrichOptions, EnrichPlan, EnrichStream, EnrichedBatch, Normalized,
-};
+use rasteret_io::enrich::{Column, EnrichOptions, EnrichPlan, EnrichStream, EnrichedBatch, Normalized};
 
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use super::files;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::schema::{BOUNDS, Field, METADATA};
-use crate::vector::{
-    Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId, Value, arrow,
-};
+use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId, Value, arrow};
 
 pub(super) static DOC: Documentation = Documentation {
     name: "rasteret_enrich",
     kind: Kind::Table,
-    signatures: &[
-        "FROM rasteret_enrich(source [, bands := NULL, assets_column := 'assets', href_column := NULL, \
+    signatures: &["FROM rasteret_enrich(source [, bands := NULL, assets_column := 'assets', href_column := NULL, \
         band_index := MAP {}, url_rewrite := MAP {}, normalize := true, on_error := 'null', max_concurrent := 300, \
-        batch_size := 100])",
-    ],
+        batch_size := 100])"],
     description: "Records of Parquet files with the headers of their assets: builds an index. The files of all bands and \
         rows are fetched concurrently, once each.",
     parameters: &[
@@ -129,9 +123,7 @@ impl TableFunction for RasteretEnrich {
     }
 
     fn bind(session: &Session, info: &BindInfo) -> Result<Bind<EnrichPlan>> {
-        let source = info
-            .argument(0)
-            .ok_or_else(|| Error::argument("expected a source, found no argument"))?;
+        let source = info.argument(0).ok_or_else(|| Error::argument("expected a source, found no argument"))?;
         let source = files::texts("source", &source)?;
         let source: Vec<&str> = source.iter().map(String::as_str).collect();
         let plan = EnrichPlan::new(session, &source, options(info)?)?;
@@ -141,37 +133,23 @@ impl TableFunction for RasteretEnrich {
             .into_iter()
             .map(|(name, column)| Ok((name, column_type(&plan, column, host)?)))
             .collect::<Result<_>>()?;
-        Ok(Bind {
-            state: plan,
-            columns,
-            rows: None,
-        })
+        Ok(Bind { state: plan, columns, rows: None })
     }
 
     fn init(plan: &EnrichPlan, columns: &[usize]) -> Result<Init<Mutex<Execution>>> {
         let all = plan.columns();
-        let projection: Vec<Option<Column>> = columns
-            .iter()
-            .map(|&at| all.get(at).map(|(_, column)| *column))
-            .collect();
+        let projection: Vec<Option<Column>> =
+            columns.iter().map(|&at| all.get(at).map(|(_, column)| *column)).collect();
         let stream = plan.start(&projection.iter().flatten().copied().collect::<Vec<_>>())?;
         // One thread keeps the records' order; fetching is concurrent all the same.
-        Ok(Init {
-            state: Mutex::new(Execution { stream, projection }),
-            max_threads: 1,
-        })
+        Ok(Init { state: Mutex::new(Execution { stream, projection }), max_threads: 1 })
     }
 
     fn local(_plan: &EnrichPlan, _execution: &Mutex<Execution>) -> Result<()> {
         Ok(())
     }
 
-    fn next(
-        _plan: &EnrichPlan,
-        execution: &Mutex<Execution>,
-        (): &mut (),
-        output: &mut OutputChunk<'_>,
-    ) -> Result<()> {
+    fn next(_plan: &EnrichPlan, execution: &Mutex<Execution>, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
         let execution = execution.lock().unwrap_or_else(PoisonError::into_inner);
         match execution.stream.next()? {
             Some(batch) => execution.write(batch, output),
@@ -200,16 +178,10 @@ impl Execution {
             let writer = &mut output.writer(index)?;
             match column {
                 Column::Source(_) => arrow::write(writer, source.next().ok_or_else(missing)?)?,
-                Column::Normalized(_) => {
-                    arrow::write(writer, normalized.next().ok_or_else(missing)?)?
-                }
+                Column::Normalized(_) => arrow::write(writer, normalized.next().ok_or_else(missing)?)?,
                 Column::Metadata(_) => {
                     let files = metadata.next().ok_or_else(missing)?;
-                    Field::write_struct(
-                        METADATA,
-                        writer,
-                        &files.iter().map(Option::as_ref).collect::<Vec<_>>(),
-                    )?;
+                    Field::write_struct(METADATA, writer, &files.iter().map(Option::as_ref).collect::<Vec<_>>())?;
                 }
                 Column::Error => writer.texts(batch.errors.iter().map(Option::as_deref))?,
             }
@@ -222,9 +194,7 @@ fn column_type(plan: &EnrichPlan, column: Column, host: Host) -> Result<LogicalT
     Ok(match column {
         Column::Source(index) => arrow::logical_type(plan.source_schema().field(index), host)?,
         Column::Metadata(_) => Field::struct_of(METADATA),
-        Column::Normalized(Normalized::Epsg | Normalized::Year | Normalized::Month) => {
-            LogicalType::of(TypeId::Integer)
-        }
+        Column::Normalized(Normalized::Epsg | Normalized::Year | Normalized::Month) => LogicalType::of(TypeId::Integer),
         Column::Normalized(Normalized::Crs) | Column::Error => LogicalType::varchar(),
         Column::Normalized(Normalized::Bbox) => Field::struct_of(BOUNDS),
     })
@@ -270,30 +240,12 @@ fn count(name: &str, value: &Value) -> Result<usize> {
     usize::try_from(number)
         .ok()
         .filter(|&number| number > 0)
-        .ok_or_else(|| {
-            Error::argument(format!(
-                "{name}: expected a number of at least 1, found {number}"
-            ))
-        })
+        .ok_or_else(|| Error::argument(format!("{name}: expected a number of at least 1, found {number}")))
 }
 
 /// The entries of a MAP with text keys.
-fn pairs<T>(
-    name: &str,
-    expected: &str,
-    value: &Value,
-    read: impl Fn(&Value) -> Option<T>,
-) -> Result<Vec<(String, T)>> {
-    let unexpected = || {
-        Error::argument(format!(
-            "{name}: expected {expected}, found {}",
-            value.type_name()
-        ))
-    };
+fn pairs<T>(name: &str, expected: &str, value: &Value, read: impl Fn(&Value) -> Option<T>) -> Result<Vec<(String, T)>> {
+    let unexpected = || Error::argument(format!("{name}: expected {expected}, found {}", value.type_name()));
     let entries = value.map().ok_or_else(unexpected)?;
-    entries
-        .iter()
-        .map(|(key, value)| Some((key.text()?, read(value)?)))
-        .collect::<Option<_>>()
-        .ok_or_else(unexpected)
+    entries.iter().map(|(key, value)| Some((key.text()?, read(value)?))).collect::<Option<_>>().ok_or_else(unexpected)
 }

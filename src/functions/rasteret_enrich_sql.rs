@@ -25,12 +25,7 @@ pub(super) static DOC: Documentation = Documentation {
             default: None,
             description: "The name of a table or view, quoted as SQL needs it, or a query.",
         },
-        Parameter {
-            name: "bands",
-            kind: "VARCHAR[]",
-            default: None,
-            description: "Asset keys.",
-        },
+        Parameter { name: "bands", kind: "VARCHAR[]", default: None, description: "Asset keys." },
         Parameter {
             name: "options",
             kind: "STRUCT",
@@ -54,25 +49,11 @@ impl ScalarFunction for RasteretEnrichSql {
     const NAME: &'static str = "rasteret_enrich_sql";
 
     fn signatures() -> Vec<Signature> {
-        let parameters = || {
-            vec![
-                LogicalType::varchar(),
-                LogicalType::list(&LogicalType::varchar()),
-            ]
-        };
-        let with_options = parameters()
-            .into_iter()
-            .chain([LogicalType::of(TypeId::Any)])
-            .collect();
+        let parameters = || vec![LogicalType::varchar(), LogicalType::list(&LogicalType::varchar())];
+        let with_options = parameters().into_iter().chain([LogicalType::of(TypeId::Any)]).collect();
         vec![
-            Signature {
-                parameters: parameters(),
-                returns: LogicalType::varchar(),
-            },
-            Signature {
-                parameters: with_options,
-                returns: LogicalType::varchar(),
-            },
+            Signature { parameters: parameters(), returns: LogicalType::varchar() },
+            Signature { parameters: with_options, returns: LogicalType::varchar() },
         ]
     }
 
@@ -85,17 +66,8 @@ impl ScalarFunction for RasteretEnrichSql {
             let Some(bands) = texts(bands, row) else {
                 return Ok(None);
             };
-            let options = arguments
-                .optional(2)
-                .map(|options| Options::read(options, row))
-                .transpose()?;
-            Enrichment {
-                source,
-                bands,
-                options: options.unwrap_or_default(),
-            }
-            .sql()
-            .map(Some)
+            let options = arguments.optional(2).map(|options| Options::read(options, row)).transpose()?;
+            Enrichment { source, bands, options: options.unwrap_or_default() }.sql().map(Some)
         });
         let texts = texts.collect::<Result<Vec<_>>>()?;
         output.texts(texts)
@@ -112,13 +84,7 @@ struct Options {
     fail: bool,
 }
 
-const OPTIONS: [&str; 5] = [
-    "assets_column",
-    "href_column",
-    "band_index",
-    "url_rewrite",
-    "on_error",
-];
+const OPTIONS: [&str; 5] = ["assets_column", "href_column", "band_index", "url_rewrite", "on_error"];
 
 impl Options {
     fn read(options: &Reader<'_>, row: usize) -> Result<Self> {
@@ -127,36 +93,24 @@ impl Options {
         }
         let fields = options.kind().fields();
         if options.kind().id() != TypeId::Struct {
-            return Err(Error::argument(format!(
-                "options: expected a STRUCT, found {}",
-                options.kind()
-            )));
+            return Err(Error::argument(format!("options: expected a STRUCT, found {}", options.kind())));
         }
-        if let Some((unknown, _)) = fields
-            .iter()
-            .find(|(name, _)| !OPTIONS.contains(&name.to_lowercase().as_str()))
-        {
+        if let Some((unknown, _)) = fields.iter().find(|(name, _)| !OPTIONS.contains(&name.to_lowercase().as_str())) {
             let known = OPTIONS.join(", ");
-            return Err(Error::argument(format!(
-                "options: expected {known}, found {unknown}"
-            )));
+            return Err(Error::argument(format!("options: expected {known}, found {unknown}")));
         }
         let fail = match text(options, "on_error", row)?.as_deref() {
             None | Some("null") => false,
             Some("fail") => true,
             Some(other) => {
-                return Err(Error::argument(format!(
-                    "on_error: expected 'null' or 'fail', found '{other}'"
-                )));
+                return Err(Error::argument(format!("on_error: expected 'null' or 'fail', found '{other}'")));
             }
         };
         Ok(Self {
             assets_column: text(options, "assets_column", row)?,
             href_column: text(options, "href_column", row)?,
             band_index: pairs(options, "band_index", "integers", row, Reader::integer)?,
-            url_rewrite: pairs(options, "url_rewrite", "texts", row, |value, at| {
-                value.text(at).map(str::to_owned)
-            })?,
+            url_rewrite: pairs(options, "url_rewrite", "texts", row, |value, at| value.text(at).map(str::to_owned))?,
             fail,
         })
     }
@@ -173,58 +127,24 @@ impl Enrichment<'_> {
     /// One function call a row for all bands, so that their files are fetched together; then a column a band.
     fn sql(&self) -> Result<String> {
         if self.bands.is_empty() {
-            return Err(Error::argument(
-                "bands: expected at least one asset key, found none",
-            ));
+            return Err(Error::argument("bands: expected at least one asset key, found none"));
         }
-        if let Some((band, _)) = self
-            .options
-            .band_index
-            .iter()
-            .find(|(band, _)| !self.bands.contains(band))
-        {
-            return Err(Error::argument(format!(
-                "band_index: expected a key of bands, found '{band}'"
-            )));
+        if let Some((band, _)) = self.options.band_index.iter().find(|(band, _)| !self.bands.contains(band)) {
+            return Err(Error::argument(format!("band_index: expected a key of bands, found '{band}'")));
         }
         let hrefs: Vec<_> = self.bands.iter().map(|band| self.href(band)).collect();
-        let indexes: Vec<_> = self
-            .bands
-            .iter()
-            .map(|band| self.band_index(band))
-            .collect();
-        let function = if self.options.fail {
-            "cog_metadata"
-        } else {
-            "try_cog_metadata"
-        };
+        let indexes: Vec<_> = self.bands.iter().map(|band| self.band_index(band)).collect();
+        let function = if self.options.fail { "cog_metadata" } else { "try_cog_metadata" };
         let mut sql = String::from("SELECT * EXCLUDE (\"rasteret headers\")");
         let mut errors = Vec::new();
         for (position, band) in (1..).zip(&self.bands) {
             let header = format!("\"rasteret headers\"[{position}]");
-            let metadata = if self.options.fail {
-                String::new()
-            } else {
-                ".metadata".to_owned()
-            };
+            let metadata = if self.options.fail { String::new() } else { ".metadata".to_owned() };
             // Writing to a String cannot fail.
-            let _ = write!(
-                sql,
-                ", ({header}){metadata} AS {}",
-                identifier(&format!("{band}_metadata"))
-            );
-            let error = if self.options.fail {
-                "NULL"
-            } else {
-                &format!("({header}).error")
-            };
-            let (no_href, prefix) = (
-                literal(&format!("{band}: no href")),
-                literal(&format!("{band}: ")),
-            );
-            errors.push(format!(
-                "CASE WHEN {header} IS NULL THEN {no_href} ELSE {prefix} || {error} END"
-            ));
+            let _ = write!(sql, ", ({header}){metadata} AS {}", identifier(&format!("{band}_metadata")));
+            let error = if self.options.fail { "NULL" } else { &format!("({header}).error") };
+            let (no_href, prefix) = (literal(&format!("{band}: no href")), literal(&format!("{band}: ")));
+            errors.push(format!("CASE WHEN {header} IS NULL THEN {no_href} ELSE {prefix} || {error} END"));
         }
         let _ = write!(
             sql,
@@ -261,11 +181,7 @@ impl Enrichment<'_> {
     }
 
     fn band_index(&self, band: &str) -> String {
-        let index = self
-            .options
-            .band_index
-            .iter()
-            .find(|(name, _)| name == band);
+        let index = self.options.band_index.iter().find(|(name, _)| name == band);
         index.map_or_else(|| "NULL".to_owned(), |(_, index)| index.to_string())
     }
 }
@@ -273,18 +189,9 @@ impl Enrichment<'_> {
 /// A query in parentheses, or a name as it stands.
 fn relation(source: &str) -> String {
     let source = source.trim().trim_end_matches(';');
-    let first = source
-        .split(|c: char| !c.is_alphanumeric())
-        .next()
-        .unwrap_or("");
-    let is_query = ["select", "from", "with", "values", "table"]
-        .iter()
-        .any(|word| first.eq_ignore_ascii_case(word));
-    if is_query {
-        format!("({source})")
-    } else {
-        source.to_owned()
-    }
+    let first = source.split(|c: char| !c.is_alphanumeric()).next().unwrap_or("");
+    let is_query = ["select", "from", "with", "values", "table"].iter().any(|word| first.eq_ignore_ascii_case(word));
+    if is_query { format!("({source})") } else { source.to_owned() }
 }
 
 fn identifier(name: &str) -> String {
@@ -298,12 +205,7 @@ fn literal(text: &str) -> String {
 /// The elements of a list of texts; NULL elements are left out.
 fn texts(reader: &Reader<'_>, row: usize) -> Option<Vec<String>> {
     let (range, elements) = reader.list(row)?;
-    Some(
-        range
-            .filter_map(|at| elements.text(at))
-            .map(str::to_owned)
-            .collect(),
-    )
+    Some(range.filter_map(|at| elements.text(at)).map(str::to_owned).collect())
 }
 
 /// A text option, None when it is absent or NULL.
@@ -312,8 +214,7 @@ fn text(options: &Reader<'_>, name: &str, row: usize) -> Result<Option<String>> 
         return Ok(None);
     };
     let text = field.text(row).map(str::to_owned);
-    text.map(Some)
-        .ok_or_else(|| Error::argument(format!("{name}: expected VARCHAR, found {}", field.kind())))
+    text.map(Some).ok_or_else(|| Error::argument(format!("{name}: expected VARCHAR, found {}", field.kind())))
 }
 
 /// An option of names and values: a MAP, or a STRUCT whose fields are the names.
@@ -329,12 +230,7 @@ fn pairs<T>(
     };
     let entries: Option<Vec<_>> = match field.list(row) {
         Some((range, entries)) => range
-            .map(|at| {
-                Some((
-                    entries.field("key")?.text(at)?.to_owned(),
-                    read(entries.field("value")?, at)?,
-                ))
-            })
+            .map(|at| Some((entries.field("key")?.text(at)?.to_owned(), read(entries.field("value")?, at)?)))
             .collect(),
         None => field
             .kind()
@@ -346,12 +242,7 @@ fn pairs<T>(
             })
             .collect(),
     };
-    entries.ok_or_else(|| {
-        Error::argument(format!(
-            "{name}: expected a MAP of {expected}, found {}",
-            field.kind()
-        ))
-    })
+    entries.ok_or_else(|| Error::argument(format!("{name}: expected a MAP of {expected}, found {}", field.kind())))
 }
 
 #[cfg(test)]
@@ -365,13 +256,7 @@ mod tests {
             band_index: vec![("a\"b".to_owned(), 2)],
             ..Options::default()
         };
-        let sql = Enrichment {
-            source: "t",
-            bands: vec!["a\"b".to_owned()],
-            options,
-        }
-        .sql()
-        .unwrap();
+        let sql = Enrichment { source: "t", bands: vec!["a\"b".to_owned()], options }.sql().unwrap();
         assert!(sql.contains("AS \"a\"\"b_metadata\""), "{sql}");
         assert!(sql.contains("'https://it''s/'"), "{sql}");
         assert!(sql.contains("[2]::BIGINT[]"), "{sql}");

@@ -33,21 +33,12 @@ impl ScalarFunction for RasteretPythonMetadata {
     const NAME: &'static str = "rasteret_python_metadata";
 
     fn signatures() -> Vec<Signature> {
-        vec![Signature {
-            parameters: vec![LogicalType::of(TypeId::Any)],
-            returns: Field::struct_of(PYTHON_METADATA),
-        }]
+        vec![Signature { parameters: vec![LogicalType::of(TypeId::Any)], returns: Field::struct_of(PYTHON_METADATA) }]
     }
 
     fn invoke(_session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
         let metadata = MetadataReader::new(arguments.required(0)?)?;
-        let files = (0..arguments.rows())
-            .map(|row| metadata.read(row))
-            .collect::<Result<Vec<_>>>()?;
-        Field::write_struct(
-            PYTHON_METADATA,
-            &mut output,
-            &files.iter().map(Option::as_ref).collect::<Vec<_>>(),
-        )
+        let files = (0..arguments.rows()).map(|row| metadata.read(row)).collect::<Result<Vec<_>>>()?;
+        Field::write_struct(PYTHON_METADATA, &mut output, &files.iter().map(Option::as_ref).collect::<Vec<_>>())
     }
 }

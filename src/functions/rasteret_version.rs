@@ -13,10 +13,7 @@ pub(super) static DOC: Documentation = Documentation {
     description: "The version of the loaded extension.",
     parameters: &[],
     returns: "A semantic version, such as `0.1.0`.",
-    examples: &[Example {
-        sql: "SELECT rasteret_version() LIKE '_%._%._%'",
-        result: "true",
-    }],
+    examples: &[Example { sql: "SELECT rasteret_version() LIKE '_%._%._%'", result: "true" }],
 };
 
 /// The scalar function.
@@ -26,10 +23,7 @@ impl ScalarFunction for RasteretVersion {
     const NAME: &'static str = "rasteret_version";
 
     fn signatures() -> Vec<Signature> {
-        vec![Signature {
-            parameters: Vec::new(),
-            returns: LogicalType::varchar(),
-        }]
+        vec![Signature { parameters: Vec::new(), returns: LogicalType::varchar() }]
     }
 
     fn invoke(_session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {

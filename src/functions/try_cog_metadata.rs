@@ -20,24 +20,14 @@ pub(super) static DOC: Documentation = Documentation {
     description: "The header of a GeoTIFF, or the reason why it could not be read: never fails for a file. Otherwise as \
         `cog_metadata`.",
     parameters: &[
-        Parameter {
-            name: "href",
-            kind: "VARCHAR",
-            default: None,
-            description: "A local path or a URL.",
-        },
+        Parameter { name: "href", kind: "VARCHAR", default: None, description: "A local path or a URL." },
         Parameter {
             name: "band_index",
             kind: "BIGINT",
             default: Some("NULL"),
             description: "A band, counted from 0. In a list, NULL stands for a file that is taken whole.",
         },
-        Parameter {
-            name: "hrefs",
-            kind: "VARCHAR[]",
-            default: None,
-            description: "Several files; gives a list.",
-        },
+        Parameter { name: "hrefs", kind: "VARCHAR[]", default: None, description: "Several files; gives a list." },
     ],
     returns: "`metadata` or `error`, one of which is NULL; NULL for NULL.",
     examples: &[Example {
@@ -54,26 +44,18 @@ impl ScalarFunction for TryCogMetadata {
 
     fn signatures() -> Vec<Signature> {
         signatures(|| {
-            LogicalType::structure([
-                ("metadata", Field::struct_of(METADATA)),
-                ("error", LogicalType::varchar()),
-            ])
+            LogicalType::structure([("metadata", Field::struct_of(METADATA)), ("error", LogicalType::varchar())])
         })
     }
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, output: Writer<'_>) -> Result<()> {
         answer(session, arguments, output, |writer, answers| {
             writer.set_struct_nulls(answers.iter().map(Option::is_none))?;
-            let files: Vec<_> = answers
-                .iter()
-                .map(|answer| answer.as_ref()?.as_ref().ok())
-                .collect();
+            let files: Vec<_> = answers.iter().map(|answer| answer.as_ref()?.as_ref().ok()).collect();
             Field::write_struct(METADATA, &mut writer.field(0)?, &files)?;
-            writer.field(1)?.texts(
-                answers
-                    .into_iter()
-                    .map(|answer| Some(Error::from(answer?.err()?).named(Self::NAME))),
-            )
+            writer
+                .field(1)?
+                .texts(answers.into_iter().map(|answer| Some(Error::from(answer?.err()?).named(Self::NAME))))
         })
     }
 }

@@ -80,29 +80,19 @@ impl<R> Cell<R> {
             Self::Text(get) => writer.texts(rows.iter().map(|row| row.and_then(get).map(Text))),
             Self::Blob(get) => writer.texts(rows.iter().map(|row| row.and_then(get))),
             Self::Shorts(get) => {
-                let lists: Vec<Option<Vec<u32>>> = rows
-                    .iter()
-                    .map(|row| Some(row.and_then(get)?.iter().copied().map(u32::from).collect()))
-                    .collect();
+                let lists: Vec<Option<Vec<u32>>> =
+                    rows.iter().map(|row| Some(row.and_then(get)?.iter().copied().map(u32::from).collect())).collect();
                 writer.value_lists(&lists.iter().map(Option::as_deref).collect::<Vec<_>>())
             }
-            Self::Integers(get) => {
-                writer.value_lists(&rows.iter().map(|row| row.and_then(get)).collect::<Vec<_>>())
-            }
-            Self::BigInts(get) => {
-                writer.value_lists(&rows.iter().map(|row| row.and_then(get)).collect::<Vec<_>>())
-            }
+            Self::Integers(get) => writer.value_lists(&rows.iter().map(|row| row.and_then(get)).collect::<Vec<_>>()),
+            Self::BigInts(get) => writer.value_lists(&rows.iter().map(|row| row.and_then(get)).collect::<Vec<_>>()),
             Self::Doubles(get) => {
                 let lists: Vec<_> = rows.iter().map(|row| row.and_then(get)).collect();
                 writer.value_lists(&lists.iter().map(Option::as_deref).collect::<Vec<_>>())
             }
             Self::Bounds(get) => {
                 let boxes: Vec<_> = each(rows, get).collect();
-                Field::write_struct(
-                    BOUNDS,
-                    writer,
-                    &boxes.iter().map(Option::as_ref).collect::<Vec<_>>(),
-                )
+                Field::write_struct(BOUNDS, writer, &boxes.iter().map(Option::as_ref).collect::<Vec<_>>())
             }
             Self::Levels(get) => {
                 let lists: Vec<_> = rows.iter().map(|row| row.map(get)).collect();
@@ -110,10 +100,7 @@ impl<R> Cell<R> {
                 let levels: Vec<_> = lists.into_iter().flatten().flatten().map(Some).collect();
                 Field::write_struct(LEVEL, &mut writer.lists(&lengths)?, &levels)
             }
-            Self::OfLevel(get, cell) => cell.write(
-                writer,
-                &rows.iter().map(|row| row.map(get)).collect::<Vec<_>>(),
-            ),
+            Self::OfLevel(get, cell) => cell.write(writer, &rows.iter().map(|row| row.map(get)).collect::<Vec<_>>()),
         }
     }
 }
@@ -125,11 +112,7 @@ impl<R> Field<R> {
     }
 
     /// Writes a STRUCT of these fields a row; None is NULL.
-    pub(crate) fn write_struct(
-        fields: &[Self],
-        writer: &mut Writer<'_>,
-        rows: &[Option<&R>],
-    ) -> Result<()> {
+    pub(crate) fn write_struct(fields: &[Self], writer: &mut Writer<'_>, rows: &[Option<&R>]) -> Result<()> {
         writer.set_struct_nulls(rows.iter().map(Option::is_none))?;
         for (index, field) in fields.iter().enumerate() {
             field.cell.write(&mut writer.field(index)?, rows)?;
@@ -139,10 +122,7 @@ impl<R> Field<R> {
 }
 
 /// The value of each row.
-fn each<'r, R, T>(
-    rows: &'r [Option<&R>],
-    get: &'r fn(&R) -> Option<T>,
-) -> impl Iterator<Item = Option<T>> + 'r {
+fn each<'r, R, T>(rows: &'r [Option<&R>], get: &'r fn(&R) -> Option<T>) -> impl Iterator<Item = Option<T>> + 'r {
     rows.iter().map(move |row| row.and_then(get))
 }
 

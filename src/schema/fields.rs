@@ -28,29 +28,14 @@ pub(crate) const METADATA: &[Field<CogFile>] = &[
     image(&PLANAR_CONFIGURATION),
     image(&PHOTOMETRIC),
     EXTRA_SAMPLES,
-    field(
-        "band_index",
-        Cell::Integer(|file| file.header.band_index.and_then(integer)),
-    ),
-    field(
-        "byte_order",
-        Cell::Text(|file| Some(Cow::Owned(file.header.byte_order.to_string()))),
-    ),
+    field("band_index", Cell::Integer(|file| file.header.band_index.and_then(integer))),
+    field("byte_order", Cell::Text(|file| Some(Cow::Owned(file.header.byte_order.to_string())))),
     image(&BITS_PER_SAMPLE),
     image(&SAMPLE_FORMAT),
     image(&IS_TILED),
-    field(
-        "crs",
-        Cell::Text(|file| Some(Cow::Owned(file.header.crs.as_ref()?.to_string()))),
-    ),
-    field(
-        "scale",
-        Cell::Doubles(|file| file.header.scale.as_deref().map(Cow::Borrowed)),
-    ),
-    field(
-        "offset",
-        Cell::Doubles(|file| file.header.offset.as_deref().map(Cow::Borrowed)),
-    ),
+    field("crs", Cell::Text(|file| Some(Cow::Owned(file.header.crs.as_ref()?.to_string())))),
+    field("scale", Cell::Doubles(|file| file.header.scale.as_deref().map(Cow::Borrowed))),
+    field("offset", Cell::Doubles(|file| file.header.offset.as_deref().map(Cow::Borrowed))),
     field("overviews", Cell::Levels(|file| &file.header.overviews)),
     field("masks", Cell::Levels(|file| &file.header.masks)),
     image(&FILL_ORDER),
@@ -58,14 +43,8 @@ pub(crate) const METADATA: &[Field<CogFile>] = &[
     image(&YCBCR_SUBSAMPLING),
     image(&LERC_PARAMETERS),
     image(&T4_OPTIONS),
-    field(
-        "file_size",
-        Cell::BigInt(|file| i64::try_from(file.file_size?).ok()),
-    ),
-    field(
-        "etag",
-        Cell::Text(|file| file.etag.as_deref().map(Cow::Borrowed)),
-    ),
+    field("file_size", Cell::BigInt(|file| i64::try_from(file.file_size?).ok())),
+    field("etag", Cell::Text(|file| file.etag.as_deref().map(Cow::Borrowed))),
     field("last_modified", Cell::Timestamp(|file| file.last_modified)),
 ];
 
@@ -78,10 +57,7 @@ pub(crate) const PYTHON_METADATA: &[Field<CogFile>] = &[
     image(&DTYPE),
     TRANSFORM,
     image(&PREDICTOR),
-    field(
-        "compression",
-        Cell::Integer(|file| Some(file.header.image.encoding.compression.code().into())),
-    ),
+    field("compression", Cell::Integer(|file| Some(file.header.image.encoding.compression.code().into()))),
     image(&TILE_OFFSETS),
     image(&TILE_BYTE_COUNTS),
     PIXEL_SCALE,
@@ -125,107 +101,43 @@ pub(crate) const BOUNDS: &[Field<BBox>] = &[
     field("ymax", Cell::Double(|bounds| Some(bounds.ymax))),
 ];
 
-const TRANSFORM: Field<CogFile> = field(
-    "transform",
-    Cell::Doubles(|file| Some(Cow::Owned(file.header.transform?.to_array().to_vec()))),
-);
-const PIXEL_SCALE: Field<CogFile> = field(
-    "pixel_scale",
-    Cell::Doubles(|file| file.header.pixel_scale.as_deref().map(Cow::Borrowed)),
-);
-const TIEPOINT: Field<CogFile> = field(
-    "tiepoint",
-    Cell::Doubles(|file| file.header.tiepoint.as_deref().map(Cow::Borrowed)),
-);
+const TRANSFORM: Field<CogFile> =
+    field("transform", Cell::Doubles(|file| Some(Cow::Owned(file.header.transform?.to_array().to_vec()))));
+const PIXEL_SCALE: Field<CogFile> =
+    field("pixel_scale", Cell::Doubles(|file| file.header.pixel_scale.as_deref().map(Cow::Borrowed)));
+const TIEPOINT: Field<CogFile> =
+    field("tiepoint", Cell::Doubles(|file| file.header.tiepoint.as_deref().map(Cow::Borrowed)));
 const NODATA: Field<CogFile> = field("nodata", Cell::Double(|file| file.header.nodata));
-const EXTRA_SAMPLES: Field<CogFile> = field(
-    "extra_samples",
-    Cell::Shorts(|file| file.header.extra_samples.as_deref()),
-);
+const EXTRA_SAMPLES: Field<CogFile> = field("extra_samples", Cell::Shorts(|file| file.header.extra_samples.as_deref()));
 
-const IMAGE_WIDTH: Field<Level> = field(
-    "image_width",
-    Cell::Integer(|level| integer(level.image_width)),
-);
-const IMAGE_HEIGHT: Field<Level> = field(
-    "image_height",
-    Cell::Integer(|level| integer(level.image_height)),
-);
-const TILE_WIDTH: Field<Level> = field(
-    "tile_width",
-    Cell::Integer(|level| integer(level.tile_width)),
-);
-const TILE_HEIGHT: Field<Level> = field(
-    "tile_height",
-    Cell::Integer(|level| integer(level.tile_height)),
-);
-const TILE_OFFSETS: Field<Level> = field(
-    "tile_offsets",
-    Cell::BigInts(|level| Some(&level.tile_offsets)),
-);
-const TILE_BYTE_COUNTS: Field<Level> = field(
-    "tile_byte_counts",
-    Cell::Integers(|level| Some(&level.tile_byte_counts)),
-);
+const IMAGE_WIDTH: Field<Level> = field("image_width", Cell::Integer(|level| integer(level.image_width)));
+const IMAGE_HEIGHT: Field<Level> = field("image_height", Cell::Integer(|level| integer(level.image_height)));
+const TILE_WIDTH: Field<Level> = field("tile_width", Cell::Integer(|level| integer(level.tile_width)));
+const TILE_HEIGHT: Field<Level> = field("tile_height", Cell::Integer(|level| integer(level.tile_height)));
+const TILE_OFFSETS: Field<Level> = field("tile_offsets", Cell::BigInts(|level| Some(&level.tile_offsets)));
+const TILE_BYTE_COUNTS: Field<Level> = field("tile_byte_counts", Cell::Integers(|level| Some(&level.tile_byte_counts)));
 const IS_TILED: Field<Level> = field("is_tiled", Cell::Boolean(|level| Some(level.is_tiled)));
-const DTYPE: Field<Level> = field(
-    "dtype",
-    Cell::Text(|level| Some(Cow::Borrowed(level.encoding.dtype.name()))),
-);
-const COMPRESSION: Field<Level> = field(
-    "compression",
-    Cell::Text(|level| Some(Cow::Owned(level.encoding.compression.to_string()))),
-);
-const PREDICTOR: Field<Level> = field(
-    "predictor",
-    Cell::Integer(|level| Some(level.encoding.predictor.into())),
-);
-const PLANAR_CONFIGURATION: Field<Level> = field(
-    "planar_configuration",
-    Cell::Integer(|level| Some(level.encoding.planar_configuration.into())),
-);
-const PHOTOMETRIC: Field<Level> = field(
-    "photometric",
-    Cell::Integer(|level| level.encoding.photometric.map(i32::from)),
-);
-const SAMPLES_PER_PIXEL: Field<Level> = field(
-    "samples_per_pixel",
-    Cell::Integer(|level| Some(level.encoding.samples_per_pixel.into())),
-);
-const BITS_PER_SAMPLE: Field<Level> = field(
-    "bits_per_sample",
-    Cell::Shorts(|level| Some(&level.encoding.bits_per_sample)),
-);
-const SAMPLE_FORMAT: Field<Level> = field(
-    "sample_format",
-    Cell::Shorts(|level| Some(&level.encoding.sample_format)),
-);
-const FILL_ORDER: Field<Level> = field(
-    "fill_order",
-    Cell::Integer(|level| Some(level.encoding.fill_order.into())),
-);
-const JPEG_TABLES: Field<Level> = field(
-    "jpeg_tables",
-    Cell::Blob(|level| level.encoding.jpeg_tables.as_deref()),
-);
-const YCBCR_SUBSAMPLING: Field<Level> = field(
-    "ycbcr_subsampling",
-    Cell::Shorts(|level| {
-        level
-            .encoding
-            .ycbcr_subsampling
-            .as_ref()
-            .map(|pair| &pair[..])
-    }),
-);
-const LERC_PARAMETERS: Field<Level> = field(
-    "lerc_parameters",
-    Cell::Integers(|level| level.encoding.lerc_parameters.as_deref()),
-);
-const T4_OPTIONS: Field<Level> = field(
-    "t4_options",
-    Cell::Integer(|level| level.encoding.t4_options.and_then(integer)),
-);
+const DTYPE: Field<Level> = field("dtype", Cell::Text(|level| Some(Cow::Borrowed(level.encoding.dtype.name()))));
+const COMPRESSION: Field<Level> =
+    field("compression", Cell::Text(|level| Some(Cow::Owned(level.encoding.compression.to_string()))));
+const PREDICTOR: Field<Level> = field("predictor", Cell::Integer(|level| Some(level.encoding.predictor.into())));
+const PLANAR_CONFIGURATION: Field<Level> =
+    field("planar_configuration", Cell::Integer(|level| Some(level.encoding.planar_configuration.into())));
+const PHOTOMETRIC: Field<Level> =
+    field("photometric", Cell::Integer(|level| level.encoding.photometric.map(i32::from)));
+const SAMPLES_PER_PIXEL: Field<Level> =
+    field("samples_per_pixel", Cell::Integer(|level| Some(level.encoding.samples_per_pixel.into())));
+const BITS_PER_SAMPLE: Field<Level> =
+    field("bits_per_sample", Cell::Shorts(|level| Some(&level.encoding.bits_per_sample)));
+const SAMPLE_FORMAT: Field<Level> = field("sample_format", Cell::Shorts(|level| Some(&level.encoding.sample_format)));
+const FILL_ORDER: Field<Level> = field("fill_order", Cell::Integer(|level| Some(level.encoding.fill_order.into())));
+const JPEG_TABLES: Field<Level> = field("jpeg_tables", Cell::Blob(|level| level.encoding.jpeg_tables.as_deref()));
+const YCBCR_SUBSAMPLING: Field<Level> =
+    field("ycbcr_subsampling", Cell::Shorts(|level| level.encoding.ycbcr_subsampling.as_ref().map(|pair| &pair[..])));
+const LERC_PARAMETERS: Field<Level> =
+    field("lerc_parameters", Cell::Integers(|level| level.encoding.lerc_parameters.as_deref()));
+const T4_OPTIONS: Field<Level> =
+    field("t4_options", Cell::Integer(|level| level.encoding.t4_options.and_then(integer)));
 
 const fn field<R>(name: &'static str, cell: Cell<R>) -> Field<R> {
     Field { name, cell }
@@ -233,10 +145,7 @@ const fn field<R>(name: &'static str, cell: Cell<R>) -> Field<R> {
 
 /// A field of the full-resolution image.
 const fn image(field: &'static Field<Level>) -> Field<CogFile> {
-    Field {
-        name: field.name,
-        cell: Cell::OfLevel(|file| &file.header.image, &field.cell),
-    }
+    Field { name: field.name, cell: Cell::OfLevel(|file| &file.header.image, &field.cell) }
 }
 
 /// Numbers that the decoder has bounded by `i32::MAX`.

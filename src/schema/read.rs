@@ -38,11 +38,7 @@ impl<'a> MetadataReader<'a> {
         if self.reader.is_null(row) {
             return Ok(None);
         }
-        let fields = Fields {
-            reader: self.reader,
-            row,
-            context: "metadata",
-        };
+        let fields = Fields { reader: self.reader, row, context: "metadata" };
         let image = level(&fields)?;
         let header = CogHeader {
             byte_order: fields.parsed("byte_order")?.unwrap_or(ByteOrder::Little),
@@ -63,9 +59,7 @@ impl<'a> MetadataReader<'a> {
             header: Arc::new(header),
             file_size: fields.integer("file_size")?,
             etag: fields.text("etag")?.map(str::to_owned),
-            last_modified: fields
-                .field("last_modified")
-                .and_then(|field| field.timestamp_micros(row)),
+            last_modified: fields.field("last_modified").and_then(|field| field.timestamp_micros(row)),
         }))
     }
 }
@@ -77,8 +71,7 @@ fn level(fields: &Fields<'_>) -> Result<Level> {
     let image_width = fields.required("image_width", fields.integer("image_width")?)?;
     let tile_width = fields.required("tile_width", fields.integer("tile_width")?)?;
     let offsets: Vec<u64> = fields.required("tile_offsets", fields.integers("tile_offsets")?)?;
-    let byte_counts: Vec<u32> =
-        fields.required("tile_byte_counts", fields.integers("tile_byte_counts")?)?;
+    let byte_counts: Vec<u32> = fields.required("tile_byte_counts", fields.integers("tile_byte_counts")?)?;
     if offsets.len() != byte_counts.len() {
         return Err(Error::argument(format!(
             "{}: expected as many tile_byte_counts as tile_offsets, found {} and {}",
@@ -103,14 +96,9 @@ fn level(fields: &Fields<'_>) -> Result<Level> {
         },
         dtype,
         fill_order: fields.integer("fill_order")?.unwrap_or(1),
-        jpeg_tables: fields
-            .bytes("jpeg_tables")?
-            .map(|tables| tables.to_vec().into()),
+        jpeg_tables: fields.bytes("jpeg_tables")?.map(|tables| tables.to_vec().into()),
         ycbcr_subsampling: match fields.integers("ycbcr_subsampling")? {
-            Some(pair) => Some(
-                pair.try_into()
-                    .map_err(|_| fields.unexpected("ycbcr_subsampling", "two numbers"))?,
-            ),
+            Some(pair) => Some(pair.try_into().map_err(|_| fields.unexpected("ycbcr_subsampling", "two numbers"))?),
             None => None,
         },
         lerc_parameters: fields.integers("lerc_parameters")?,
@@ -141,26 +129,15 @@ fn sample_format(dtype: DataType) -> u16 {
 }
 
 fn levels(fields: &Fields<'_>, name: &'static str) -> Result<Vec<Level>> {
-    let Some((range, elements)) = fields.field(name).and_then(|field| field.list(fields.row))
-    else {
+    let Some((range, elements)) = fields.field(name).and_then(|field| field.list(fields.row)) else {
         return Ok(Vec::new());
     };
-    range
-        .map(|row| {
-            level(&Fields {
-                reader: elements,
-                row,
-                context: name,
-            })
-        })
-        .collect()
+    range.map(|row| level(&Fields { reader: elements, row, context: name })).collect()
 }
 
 /// GDAL's name, or the TIFF code that Python Rasteret writes.
 fn compression(fields: &Fields<'_>) -> Result<Compression> {
-    let code = fields
-        .field("compression")
-        .and_then(|field| field.integer(fields.row));
+    let code = fields.field("compression").and_then(|field| field.integer(fields.row));
     match code {
         Some(code) => u16::try_from(code)
             .map(Compression::from_code)
@@ -174,9 +151,7 @@ fn transform(fields: &Fields<'_>) -> Result<Option<GeoTransform>> {
         return Ok(None);
     };
     let six = match *numbers.as_slice() {
-        [scale_x, translate_x, scale_y, translate_y] => {
-            [scale_x, 0.0, translate_x, 0.0, scale_y, translate_y]
-        }
+        [scale_x, translate_x, scale_y, translate_y] => [scale_x, 0.0, translate_x, 0.0, scale_y, translate_y],
         [a, b, c, d, e, f] => [a, b, c, d, e, f],
         _ => return Err(fields.unexpected("transform", "six numbers (or Python Rasteret's four)")),
     };
@@ -193,30 +168,16 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// A field that is there and not NULL in this row.
     fn field(&self, name: &str) -> Option<&'a Reader<'a>> {
-        self.reader
-            .field(name)
-            .filter(|field| !field.is_null(self.row))
+        self.reader.field(name).filter(|field| !field.is_null(self.row))
     }
 
     fn required<T>(&self, name: &str, value: Option<T>) -> Result<T> {
-        value.ok_or_else(|| {
-            Error::argument(format!(
-                "{}: expected a value in field {name}, found none",
-                self.context
-            ))
-        })
+        value.ok_or_else(|| Error::argument(format!("{}: expected a value in field {name}, found none", self.context)))
     }
 
     fn unexpected(&self, name: &str, expected: &str) -> Error {
-        let found = self
-            .reader
-            .field(name)
-            .map(|field| field.kind().to_string())
-            .unwrap_or_default();
-        Error::argument(format!(
-            "{}, field {name}: expected {expected}, found another value of {found}",
-            self.context
-        ))
+        let found = self.reader.field(name).map(|field| field.kind().to_string()).unwrap_or_default();
+        Error::argument(format!("{}, field {name}: expected {expected}, found another value of {found}", self.context))
     }
 
     /// A value through one of the reader's typed views.
@@ -227,17 +188,13 @@ impl<'a> Fields<'a> {
         view: impl Fn(&'a Reader<'a>, usize) -> Option<T>,
     ) -> Result<Option<T>> {
         match self.field(name) {
-            Some(field) => view(field, self.row)
-                .map(Some)
-                .ok_or_else(|| self.unexpected(name, expected)),
+            Some(field) => view(field, self.row).map(Some).ok_or_else(|| self.unexpected(name, expected)),
             None => Ok(None),
         }
     }
 
     fn integer<T: TryFrom<i128>>(&self, name: &str) -> Result<Option<T>> {
-        self.typed(name, "an integer in range", |field, row| {
-            T::try_from(field.integer(row)?).ok()
-        })
+        self.typed(name, "an integer in range", |field, row| T::try_from(field.integer(row)?).ok())
     }
 
     fn number(&self, name: &str) -> Result<Option<f64>> {
@@ -257,17 +214,13 @@ impl<'a> Fields<'a> {
     }
 
     fn parsed<T: FromStr>(&self, name: &str) -> Result<Option<T>> {
-        self.typed(name, "a name that rasteret writes", |field, row| {
-            field.text(row)?.parse().ok()
-        })
+        self.typed(name, "a name that rasteret writes", |field, row| field.text(row)?.parse().ok())
     }
 
     fn integers<T: TryFrom<i128>>(&self, name: &str) -> Result<Option<Vec<T>>> {
         self.typed(name, "a list of integers in range", |field, row| {
             let (range, elements) = field.list(row)?;
-            range
-                .map(|i| T::try_from(elements.integer(i)?).ok())
-                .collect()
+            range.map(|i| T::try_from(elements.integer(i)?).ok()).collect()
         })
     }
 

@@ -18,10 +18,9 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, IntervalMonthDayNanoType, Time64MicrosecondType, Time64NanosecondType,
-    TimestampMicrosecondType, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
+    ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, IntervalMonthDayNanoType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType,
+    TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, Field, IntervalUnit, TimeUnit};
@@ -57,9 +56,7 @@ pub(crate) fn logical_type(field: &Field, host: Host) -> Result<LogicalType> {
         (DataType::Time64(TimeUnit::Microsecond), _) => of(TypeId::Time),
         (DataType::Time64(TimeUnit::Nanosecond), _) if host.has_time_ns() => of(TypeId::TimeNs),
         (DataType::Time64(TimeUnit::Nanosecond), _) => of(TypeId::Time),
-        (DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, Some(_)), _) => {
-            of(TypeId::TimestampTZ)
-        }
+        (DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, Some(_)), _) => of(TypeId::TimestampTZ),
         (DataType::Timestamp(TimeUnit::Microsecond, None), _) => of(TypeId::Timestamp),
         (DataType::Timestamp(TimeUnit::Nanosecond, None), _) => of(TypeId::TimestampNs),
         (DataType::Interval(IntervalUnit::MonthDayNano), _) => of(TypeId::Interval),
@@ -69,19 +66,13 @@ pub(crate) fn logical_type(field: &Field, host: Host) -> Result<LogicalType> {
         }
         (DataType::List(element), _) => Ok(LogicalType::list(&logical_type(element, host)?)),
         (DataType::Struct(fields), _) => {
-            let types: Vec<_> = fields
-                .iter()
-                .map(|field| logical_type(field, host))
-                .collect::<Result<_>>()?;
-            Ok(LogicalType::structure(
-                fields.iter().map(|field| field.name().as_str()).zip(types),
-            ))
+            let types: Vec<_> = fields.iter().map(|field| logical_type(field, host)).collect::<Result<_>>()?;
+            Ok(LogicalType::structure(fields.iter().map(|field| field.name().as_str()).zip(types)))
         }
         (DataType::Map(entries, _), _) => match entries.data_type() {
-            DataType::Struct(fields) if fields.len() == 2 => Ok(LogicalType::map(
-                &logical_type(&fields[0], host)?,
-                &logical_type(&fields[1], host)?,
-            )),
+            DataType::Struct(fields) if fields.len() == 2 => {
+                Ok(LogicalType::map(&logical_type(&fields[0], host)?, &logical_type(&fields[1], host)?))
+            }
             _ => Err(unsupported(field)),
         },
         _ => Err(unsupported(field)),
@@ -89,11 +80,7 @@ pub(crate) fn logical_type(field: &Field, host: Host) -> Result<LogicalType> {
 }
 
 fn unsupported(field: &Field) -> Error {
-    Error::argument(format!(
-        "column \"{}\": the type {} is not supported",
-        field.name(),
-        field.data_type()
-    ))
+    Error::argument(format!("column \"{}\": the type {} is not supported", field.name(), field.data_type()))
 }
 
 /// Writes an array, whose column has the type that [`logical_type`] gave.
@@ -114,12 +101,9 @@ pub(crate) fn write(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<()> {
         DataType::Date32 => same::<Date32Type>(writer, array),
         DataType::Utf8 => writer.texts(array.as_string::<i32>()),
         DataType::Binary => writer.texts(array.as_binary::<i32>()),
-        DataType::FixedSizeBinary(16) => writer.values(
-            array
-                .as_fixed_size_binary()
-                .iter()
-                .map(|bytes| bytes.map(uuid)),
-        ),
+        DataType::FixedSizeBinary(16) => {
+            writer.values(array.as_fixed_size_binary().iter().map(|bytes| bytes.map(uuid)))
+        }
         DataType::Time64(TimeUnit::Microsecond) if writer.kind().id() == TypeId::TimeTZ => {
             mapped::<Time64MicrosecondType, _>(writer, array, time_tz)
         }
@@ -128,15 +112,11 @@ pub(crate) fn write(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<()> {
             mapped::<Time64NanosecondType, _>(writer, array, |nanos| nanos / 1000)
         }
         DataType::Time64(TimeUnit::Nanosecond) => same::<Time64NanosecondType>(writer, array),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            same::<TimestampMicrosecondType>(writer, array)
-        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => same::<TimestampMicrosecondType>(writer, array),
         DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) => {
             mapped::<TimestampNanosecondType, _>(writer, array, |nanos| nanos.div_euclid(1000))
         }
-        DataType::Timestamp(TimeUnit::Nanosecond, None) => {
-            same::<TimestampNanosecondType>(writer, array)
-        }
+        DataType::Timestamp(TimeUnit::Nanosecond, None) => same::<TimestampNanosecondType>(writer, array),
         DataType::Interval(IntervalUnit::MonthDayNano) => {
             mapped::<IntervalMonthDayNanoType, _>(writer, array, |interval| Interval {
                 months: interval.months,
@@ -155,17 +135,12 @@ pub(crate) fn write(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<()> {
             nested(writer, array, map.value_offsets(), &entries)
         }
         DataType::Struct(_) => structure(writer, array),
-        other => Err(Error::Internal(format!(
-            "no DuckDB type for Arrow's {other}"
-        ))),
+        other => Err(Error::Internal(format!("no DuckDB type for Arrow's {other}"))),
     }
 }
 
 /// Values whose memory is the same in Arrow and DuckDB.
-fn same<T: ArrowPrimitiveType<Native: Native>>(
-    writer: &mut Writer<'_>,
-    array: &ArrayRef,
-) -> Result<()> {
+fn same<T: ArrowPrimitiveType<Native: Native>>(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<()> {
     writer.values(array.as_primitive::<T>())
 }
 
@@ -174,27 +149,16 @@ fn mapped<T: ArrowPrimitiveType, N: Native>(
     array: &ArrayRef,
     map: impl Fn(T::Native) -> N,
 ) -> Result<()> {
-    writer.values(
-        array
-            .as_primitive::<T>()
-            .iter()
-            .map(|value| value.map(&map)),
-    )
+    writer.values(array.as_primitive::<T>().iter().map(|value| value.map(&map)))
 }
 
 /// DECIMALs are as wide as their precision needs; Arrow has checked that values fit it.
 fn decimal(writer: &mut Writer<'_>, array: &ArrayRef, precision: u8) -> Result<()> {
-    fn narrowed<N: Native + TryFrom<i128>>(
-        writer: &mut Writer<'_>,
-        array: &ArrayRef,
-    ) -> Result<()> {
+    fn narrowed<N: Native + TryFrom<i128>>(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<()> {
         let values = array.as_primitive::<Decimal128Type>();
         let out_of_range = || Error::argument("a DECIMAL value is beyond its declared precision");
         let narrow = |value: i128| N::try_from(value).map_err(|_| out_of_range());
-        let values: Vec<Option<N>> = values
-            .iter()
-            .map(|value| value.map(narrow).transpose())
-            .collect::<Result<_>>()?;
+        let values: Vec<Option<N>> = values.iter().map(|value| value.map(narrow).transpose()).collect::<Result<_>>()?;
         writer.values(values)
     }
     match precision {
@@ -206,34 +170,19 @@ fn decimal(writer: &mut Writer<'_>, array: &ArrayRef, precision: u8) -> Result<(
 }
 
 /// Lists and maps: the elements of valid rows, one row's after another's.
-fn nested(
-    writer: &mut Writer<'_>,
-    array: &ArrayRef,
-    offsets: &[i32],
-    values: &ArrayRef,
-) -> Result<()> {
+fn nested(writer: &mut Writer<'_>, array: &ArrayRef, offsets: &[i32], values: &ArrayRef) -> Result<()> {
     let lengths: Vec<Option<usize>> = offsets
         .windows(2)
         .enumerate()
-        .map(|(row, edges)| {
-            array
-                .is_valid(row)
-                .then(|| usize::try_from(edges[1] - edges[0]).unwrap_or(0))
-        })
+        .map(|(row, edges)| array.is_valid(row).then(|| usize::try_from(edges[1] - edges[0]).unwrap_or(0)))
         .collect();
-    let (first, last) = (
-        offsets.first().copied().unwrap_or(0),
-        offsets.last().copied().unwrap_or(0),
-    );
+    let (first, last) = (offsets.first().copied().unwrap_or(0), offsets.last().copied().unwrap_or(0));
     let spans = usize::try_from(last - first).unwrap_or(0);
     if lengths.iter().flatten().sum::<usize>() != spans {
         // A NULL row may span elements that are nobody's: they are left out, so that DuckDB's lists stay without gaps.
-        let keep = (0..array.len())
-            .filter(|row| array.is_valid(*row))
-            .flat_map(|row| offsets[row]..offsets[row + 1]);
+        let keep = (0..array.len()).filter(|row| array.is_valid(*row)).flat_map(|row| offsets[row]..offsets[row + 1]);
         let keep = arrow_array::Int32Array::from_iter_values(keep);
-        let kept = arrow_select::take::take(values, &keep, None)
-            .map_err(|error| Error::Internal(error.to_string()))?;
+        let kept = arrow_select::take::take(values, &keep, None).map_err(|error| Error::Internal(error.to_string()))?;
         return write(&mut writer.lists(&lengths)?, &kept);
     }
     let elements = values.slice(usize::try_from(first).unwrap_or(0), spans);

@@ -10,20 +10,16 @@ use crate::error::{Error, Result};
 /// Runs `body`; its error, or its panic as an error, becomes a message for DuckDB.
 pub(super) fn contain<T>(function: &str, body: impl FnOnce() -> Result<T>) -> Result<T, CString> {
     let outcome = catch_unwind(AssertUnwindSafe(body));
-    outcome
-        .unwrap_or_else(|payload| Err(Error::Internal(panic_text(payload.as_ref()))))
-        .map_err(|error| {
-            // Formatting runs outside of `catch_unwind` above, so it is contained on its own.
-            let text = catch_unwind(AssertUnwindSafe(|| error.named(function)));
-            c_string(&text.unwrap_or_else(|_| format!("{function}: internal error")))
-        })
+    outcome.unwrap_or_else(|payload| Err(Error::Internal(panic_text(payload.as_ref())))).map_err(|error| {
+        // Formatting runs outside of `catch_unwind` above, so it is contained on its own.
+        let text = catch_unwind(AssertUnwindSafe(|| error.named(function)));
+        c_string(&text.unwrap_or_else(|_| format!("{function}: internal error")))
+    })
 }
 
 fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic without text")
-        .to_owned()
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without text").to_owned()
 }
 
 /// Frees a `Box<T>` that was handed to DuckDB.

@@ -47,19 +47,13 @@ impl LogicalType {
 
     /// `STRUCT(name type, …)`. A NUL in a name, which C strings cannot hold, is dropped.
     pub(crate) fn structure<'a>(fields: impl IntoIterator<Item = (&'a str, LogicalType)>) -> Self {
-        let (names, types): (Vec<CString>, Vec<LogicalType>) = fields
-            .into_iter()
-            .map(|(name, kind)| (c_string(name), kind))
-            .unzip();
+        let (names, types): (Vec<CString>, Vec<LogicalType>) =
+            fields.into_iter().map(|(name, kind)| (c_string(name), kind)).unzip();
         let mut names: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
         let mut handles: Vec<_> = types.iter().map(|kind| kind.0).collect();
         // SAFETY: both arrays hold `handles.len()` live pointers; DuckDB copies names and types.
         Self(unsafe {
-            ffi::duckdb_create_struct_type(
-                handles.as_mut_ptr(),
-                names.as_mut_ptr(),
-                handles.len() as ffi::idx_t,
-            )
+            ffi::duckdb_create_struct_type(handles.as_mut_ptr(), names.as_mut_ptr(), handles.len() as ffi::idx_t)
         })
     }
 
@@ -103,12 +97,7 @@ impl LogicalType {
     pub(crate) fn decimal_parts(&self) -> Option<(u8, u8)> {
         (self.id() == TypeId::Decimal)
             // SAFETY: the handle is live and a DECIMAL.
-            .then(|| unsafe {
-                (
-                    ffi::duckdb_decimal_width(self.0),
-                    ffi::duckdb_decimal_scale(self.0),
-                )
-            })
+            .then(|| unsafe { (ffi::duckdb_decimal_width(self.0), ffi::duckdb_decimal_scale(self.0)) })
     }
 
     /// Names and types of a STRUCT's fields; none for other types.
@@ -120,12 +109,8 @@ impl LogicalType {
         unsafe {
             (0..ffi::duckdb_struct_type_child_count(self.0))
                 .map(|i| {
-                    let name = take_string(ffi::duckdb_struct_type_child_name(self.0, i))
-                        .unwrap_or_default();
-                    (
-                        name,
-                        Self::from_raw(ffi::duckdb_struct_type_child_type(self.0, i)),
-                    )
+                    let name = take_string(ffi::duckdb_struct_type_child_name(self.0, i)).unwrap_or_default();
+                    (name, Self::from_raw(ffi::duckdb_struct_type_child_type(self.0, i)))
                 })
                 .collect()
         }
@@ -140,10 +125,7 @@ impl LogicalType {
                 TypeId::Array => Some(Self::from_raw(ffi::duckdb_array_type_child_type(self.0))),
                 TypeId::Map => Some(Self::structure([
                     ("key", Self::from_raw(ffi::duckdb_map_type_key_type(self.0))),
-                    (
-                        "value",
-                        Self::from_raw(ffi::duckdb_map_type_value_type(self.0)),
-                    ),
+                    ("value", Self::from_raw(ffi::duckdb_map_type_value_type(self.0))),
                 ])),
                 _ => None,
             }

@@ -37,20 +37,11 @@ impl<'a> Reader<'a> {
             let children = match id {
                 TypeId::Struct => (0u64..)
                     .zip(kind.fields())
-                    .map(|(i, (name, _))| {
-                        (
-                            name,
-                            Reader::new(ffi::duckdb_struct_vector_get_child(vector, i), len),
-                        )
-                    })
+                    .map(|(i, (name, _))| (name, Reader::new(ffi::duckdb_struct_vector_get_child(vector, i), len)))
                     .collect(),
                 TypeId::List | TypeId::Map => {
-                    let size =
-                        usize::try_from(ffi::duckdb_list_vector_get_size(vector)).unwrap_or(0);
-                    vec![(
-                        String::new(),
-                        Reader::new(ffi::duckdb_list_vector_get_child(vector), size),
-                    )]
+                    let size = usize::try_from(ffi::duckdb_list_vector_get_size(vector)).unwrap_or(0);
+                    vec![(String::new(), Reader::new(ffi::duckdb_list_vector_get_child(vector), size))]
                 }
                 TypeId::Array => {
                     let child = ffi::duckdb_array_vector_get_child(vector);
@@ -103,10 +94,7 @@ impl<'a> Reader<'a> {
 
     /// Bytes of a VARCHAR, BLOB, GEOMETRY or BIT value; None for NULL and for other types.
     pub(crate) fn bytes(&self, row: usize) -> Option<&'a [u8]> {
-        let textual = matches!(
-            self.id,
-            TypeId::Varchar | TypeId::Blob | TypeId::Geometry | TypeId::StringLiteral
-        );
+        let textual = matches!(self.id, TypeId::Varchar | TypeId::Blob | TypeId::Geometry | TypeId::StringLiteral);
         if !textual || self.is_null(row) {
             return None;
         }
@@ -115,10 +103,7 @@ impl<'a> Reader<'a> {
         unsafe {
             let string = self.data.cast::<ffi::duckdb_string_t>().add(row).cast_mut();
             let len = ffi::duckdb_string_t_length(*string) as usize;
-            Some(slice::from_raw_parts(
-                ffi::duckdb_string_t_data(string).cast::<u8>(),
-                len,
-            ))
+            Some(slice::from_raw_parts(ffi::duckdb_string_t_data(string).cast::<u8>(), len))
         }
     }
 
@@ -129,10 +114,7 @@ impl<'a> Reader<'a> {
 
     /// A BOOLEAN value.
     pub(crate) fn boolean(&self, row: usize) -> Option<bool> {
-        (self.id == TypeId::Boolean)
-            .then(|| self.plain::<u8>(row))
-            .flatten()
-            .map(|value| value != 0)
+        (self.id == TypeId::Boolean).then(|| self.plain::<u8>(row)).flatten().map(|value| value != 0)
     }
 
     /// A value of any integer type.
@@ -201,10 +183,7 @@ impl<'a> Reader<'a> {
     /// A STRUCT's field; names are compared as SQL does, without regard to case.
     pub(crate) fn field(&self, name: &str) -> Option<&Reader<'a>> {
         let is_struct = self.id == TypeId::Struct;
-        self.children
-            .iter()
-            .find(|(key, _)| is_struct && key.eq_ignore_ascii_case(name))
-            .map(|(_, field)| field)
+        self.children.iter().find(|(key, _)| is_struct && key.eq_ignore_ascii_case(name)).map(|(_, field)| field)
     }
 }
 

@@ -49,8 +49,7 @@ impl<'a> Arguments<'a> {
 
     /// An argument that every overload has.
     pub(crate) fn required(&self, index: usize) -> Result<&Reader<'a>> {
-        self.optional(index)
-            .ok_or_else(|| Error::Internal(format!("argument {index} is missing")))
+        self.optional(index).ok_or_else(|| Error::Internal(format!("argument {index} is missing")))
     }
 }
 
@@ -58,10 +57,7 @@ impl<'a> Arguments<'a> {
 ///
 /// # Safety
 /// `connection` must be live.
-pub(crate) unsafe fn register<F: ScalarFunction>(
-    connection: ffi::duckdb_connection,
-    session: &Session,
-) -> Result<()> {
+pub(crate) unsafe fn register<F: ScalarFunction>(connection: ffi::duckdb_connection, session: &Session) -> Result<()> {
     let name = c_string(F::NAME);
     // SAFETY: all handles are made here and destroyed here; DuckDB copies functions into the set and the set into its
     // catalog. The extra info is freed by DuckDB with the function.
@@ -79,11 +75,7 @@ pub(crate) unsafe fn register<F: ScalarFunction>(
                 ffi::duckdb_scalar_function_set_volatile(function);
             }
             let extra = Box::into_raw(Box::new(session.clone()));
-            ffi::duckdb_scalar_function_set_extra_info(
-                function,
-                extra.cast(),
-                Some(drop_box::<Session>),
-            );
+            ffi::duckdb_scalar_function_set_extra_info(function, extra.cast(), Some(drop_box::<Session>));
             ffi::duckdb_scalar_function_set_function(function, Some(invoke::<F>));
             ffi::duckdb_add_scalar_function_to_set(set, function);
             ffi::duckdb_destroy_scalar_function(&mut function);
@@ -93,10 +85,7 @@ pub(crate) unsafe fn register<F: ScalarFunction>(
         if state == ffi::DuckDBSuccess {
             Ok(())
         } else {
-            Err(Error::Internal(format!(
-                "DuckDB refused the scalar function {}",
-                F::NAME
-            )))
+            Err(Error::Internal(format!("DuckDB refused the scalar function {}", F::NAME)))
         }
     }
 }
@@ -118,11 +107,7 @@ unsafe extern "C" fn invoke<F: ScalarFunction>(
             let columns = (0..ffi::duckdb_data_chunk_get_column_count(input))
                 .map(|i| Reader::new(ffi::duckdb_data_chunk_get_vector(input, i), rows))
                 .collect();
-            F::invoke(
-                session,
-                &Arguments { columns, rows },
-                Writer::new(output, rows),
-            )
+            F::invoke(session, &Arguments { columns, rows }, Writer::new(output, rows))
         }
     });
     if let Err(message) = outcome {

@@ -83,12 +83,7 @@ impl BindInfo {
     /// A named argument, None when it was not given.
     pub(crate) fn named(&self, name: &str) -> Option<Value> {
         // SAFETY: the info is live during bind; a name that was not given gives null.
-        unsafe {
-            Value::from_raw(ffi::duckdb_bind_get_named_parameter(
-                self.0,
-                c_string(name).as_ptr(),
-            ))
-        }
+        unsafe { Value::from_raw(ffi::duckdb_bind_get_named_parameter(self.0, c_string(name).as_ptr())) }
     }
 }
 
@@ -117,21 +112,13 @@ impl<'a> OutputChunk<'a> {
             return Err(Error::Internal(format!("no output vector {index}")));
         }
         // SAFETY: the chunk is live and has a vector for each projected column, of DuckDB's standard capacity.
-        Ok(unsafe {
-            Writer::new(
-                ffi::duckdb_data_chunk_get_vector(self.chunk, index as ffi::idx_t),
-                self.capacity,
-            )
-        })
+        Ok(unsafe { Writer::new(ffi::duckdb_data_chunk_get_vector(self.chunk, index as ffi::idx_t), self.capacity) })
     }
 
     /// Says how many rows were written.
     pub(crate) fn set_rows(&mut self, rows: usize) -> Result<()> {
         if rows > self.capacity {
-            return Err(Error::Internal(format!(
-                "{rows} rows in a chunk of {}",
-                self.capacity
-            )));
+            return Err(Error::Internal(format!("{rows} rows in a chunk of {}", self.capacity)));
         }
         // SAFETY: the chunk is live and has room for the rows.
         unsafe { ffi::duckdb_data_chunk_set_size(self.chunk, rows as ffi::idx_t) };
@@ -152,10 +139,7 @@ struct Execution<G> {
 ///
 /// # Safety
 /// `connection` must be live.
-pub(crate) unsafe fn register<F: TableFunction>(
-    connection: ffi::duckdb_connection,
-    session: &Session,
-) -> Result<()> {
+pub(crate) unsafe fn register<F: TableFunction>(connection: ffi::duckdb_connection, session: &Session) -> Result<()> {
     let name = c_string(F::NAME);
     // SAFETY: the handle is made and destroyed here; DuckDB copies the function into its catalog and frees the extra info
     // with it.
@@ -166,11 +150,7 @@ pub(crate) unsafe fn register<F: TableFunction>(
             ffi::duckdb_table_function_add_parameter(function, parameter.raw());
         }
         for (name, kind) in F::named_parameters() {
-            ffi::duckdb_table_function_add_named_parameter(
-                function,
-                c_string(name).as_ptr(),
-                kind.raw(),
-            );
+            ffi::duckdb_table_function_add_named_parameter(function, c_string(name).as_ptr(), kind.raw());
         }
         let extra: *mut Extra = Box::into_raw(Box::new(session.clone()));
         ffi::duckdb_table_function_set_extra_info(function, extra.cast(), Some(drop_box::<Extra>));
@@ -184,10 +164,7 @@ pub(crate) unsafe fn register<F: TableFunction>(
         if state == ffi::DuckDBSuccess {
             Ok(())
         } else {
-            Err(Error::Internal(format!(
-                "DuckDB refused the table function {}",
-                F::NAME
-            )))
+            Err(Error::Internal(format!("DuckDB refused the table function {}", F::NAME)))
         }
     }
 }
@@ -225,22 +202,12 @@ unsafe extern "C" fn init<F: TableFunction>(info: ffi::duckdb_init_info) {
         unsafe {
             let bound = &*ffi::duckdb_init_get_bind_data(info).cast::<F::Bind>();
             let columns: Vec<usize> = (0..ffi::duckdb_init_get_column_count(info))
-                .map(|i| {
-                    usize::try_from(ffi::duckdb_init_get_column_index(info, i))
-                        .unwrap_or(usize::MAX)
-                })
+                .map(|i| usize::try_from(ffi::duckdb_init_get_column_index(info, i)).unwrap_or(usize::MAX))
                 .collect();
             let started = F::init(bound, &columns)?;
             ffi::duckdb_init_set_max_threads(info, started.max_threads.max(1) as ffi::idx_t);
-            let data = Box::into_raw(Box::new(Execution {
-                state: started.state,
-                columns,
-            }));
-            ffi::duckdb_init_set_init_data(
-                info,
-                data.cast(),
-                Some(drop_box::<Execution<F::Global>>),
-            );
+            let data = Box::into_raw(Box::new(Execution { state: started.state, columns }));
+            ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<Execution<F::Global>>));
             Ok(())
         }
     });
@@ -258,34 +225,24 @@ struct Thread<L>(Option<L>);
 unsafe extern "C" fn local_init<F: TableFunction>(info: ffi::duckdb_init_info) {
     let data = Box::into_raw(Box::new(Thread::<F::Local>(None)));
     // SAFETY: DuckDB owns the data and frees it with the thread's state.
-    unsafe {
-        ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<Thread<F::Local>>))
-    };
+    unsafe { ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<Thread<F::Local>>)) };
 }
 
 /// # Safety
 /// Called by DuckDB with a live info and an empty output chunk, by one thread at a time for each local state.
-unsafe extern "C" fn next<F: TableFunction>(
-    info: ffi::duckdb_function_info,
-    output: ffi::duckdb_data_chunk,
-) {
+unsafe extern "C" fn next<F: TableFunction>(info: ffi::duckdb_function_info, output: ffi::duckdb_data_chunk) {
     let outcome = contain(F::NAME, || {
         // SAFETY: the three states are the boxes of `bind`, `init` and `local_init`; the local one is this thread's own.
         unsafe {
             let bound = &*ffi::duckdb_function_get_bind_data(info).cast::<F::Bind>();
             let global = &*ffi::duckdb_function_get_init_data(info).cast::<Execution<F::Global>>();
-            let thread =
-                &mut *ffi::duckdb_function_get_local_init_data(info).cast::<Thread<F::Local>>();
+            let thread = &mut *ffi::duckdb_function_get_local_init_data(info).cast::<Thread<F::Local>>();
             let local = match &mut thread.0 {
                 Some(local) => local,
                 empty => empty.insert(F::local(bound, &global.state)?),
             };
             let capacity = usize::try_from(ffi::duckdb_vector_size()).unwrap_or(0);
-            let mut chunk = OutputChunk {
-                chunk: output,
-                columns: &global.columns,
-                capacity,
-            };
+            let mut chunk = OutputChunk { chunk: output, columns: &global.columns, capacity };
             F::next(bound, &global.state, local, &mut chunk)
         }
     });
@@ -298,7 +255,5 @@ unsafe extern "C" fn next<F: TableFunction>(
 /// The library version of the host, such as `v1.5.6`.
 pub(crate) fn host_version() -> String {
     // SAFETY: DuckDB answers with a static C string.
-    unsafe { std::ffi::CStr::from_ptr(ffi::duckdb_library_version()) }
-        .to_string_lossy()
-        .into_owned()
+    unsafe { std::ffi::CStr::from_ptr(ffi::duckdb_library_version()) }.to_string_lossy().into_owned()
 }

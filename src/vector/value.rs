@@ -27,9 +27,7 @@ impl Value {
     pub(crate) fn type_name(&self) -> String {
         // SAFETY: the value is live; the borrowed type is only displayed, and forgotten before it could be destroyed.
         unsafe {
-            let kind = std::mem::ManuallyDrop::new(LogicalType::from_raw(
-                ffi::duckdb_get_value_type(self.0),
-            ));
+            let kind = std::mem::ManuallyDrop::new(LogicalType::from_raw(ffi::duckdb_get_value_type(self.0)));
             kind.to_string()
         }
     }
@@ -52,8 +50,7 @@ impl Value {
     /// A BOOLEAN.
     pub(crate) fn boolean(&self) -> Option<bool> {
         // SAFETY: the value is a live BOOLEAN.
-        (!self.is_null() && self.id() == TypeId::Boolean)
-            .then(|| unsafe { ffi::duckdb_get_bool(self.0) })
+        (!self.is_null() && self.id() == TypeId::Boolean).then(|| unsafe { ffi::duckdb_get_bool(self.0) })
     }
 
     /// A value of any integer type that fits BIGINT.
@@ -74,9 +71,7 @@ impl Value {
             return None;
         }
         // SAFETY: the value is a live integer. As text, since reading a value as another type than its own may throw.
-        unsafe { take_string(ffi::duckdb_get_varchar(self.0)) }?
-            .parse()
-            .ok()
+        unsafe { take_string(ffi::duckdb_get_varchar(self.0)) }?.parse().ok()
     }
 
     /// The elements of a LIST.

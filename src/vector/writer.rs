@@ -74,12 +74,7 @@ impl<'a> Writer<'a> {
     pub(super) unsafe fn new(vector: ffi::duckdb_vector, capacity: usize) -> Self {
         // SAFETY: the vector is live; the type is to be destroyed.
         let kind = unsafe { LogicalType::from_raw(ffi::duckdb_vector_get_column_type(vector)) };
-        Self {
-            vector,
-            kind,
-            capacity,
-            lifetime: PhantomData,
-        }
+        Self { vector, kind, capacity, lifetime: PhantomData }
     }
 
     /// The vector's type.
@@ -88,10 +83,7 @@ impl<'a> Writer<'a> {
     }
 
     /// One plain value a row.
-    pub(crate) fn values<T: Native>(
-        &mut self,
-        rows: impl IntoIterator<Item = Option<T>>,
-    ) -> Result<()> {
+    pub(crate) fn values<T: Native>(&mut self, rows: impl IntoIterator<Item = Option<T>>) -> Result<()> {
         let data = self.data::<T>()?;
         for (row, value) in rows.into_iter().enumerate() {
             self.check(row)?;
@@ -105,14 +97,8 @@ impl<'a> Writer<'a> {
     }
 
     /// One VARCHAR, BLOB or GEOMETRY value a row. Text must be UTF-8: callers pass `&str` bytes or write to BLOBs.
-    pub(crate) fn texts<B: AsRef<[u8]>>(
-        &mut self,
-        rows: impl IntoIterator<Item = Option<B>>,
-    ) -> Result<()> {
-        if !matches!(
-            self.kind.id(),
-            TypeId::Varchar | TypeId::Blob | TypeId::Geometry
-        ) {
+    pub(crate) fn texts<B: AsRef<[u8]>>(&mut self, rows: impl IntoIterator<Item = Option<B>>) -> Result<()> {
+        if !matches!(self.kind.id(), TypeId::Varchar | TypeId::Blob | TypeId::Geometry) {
             return Err(self.mismatch("text or bytes"));
         }
         for (row, value) in rows.into_iter().enumerate() {
@@ -143,10 +129,7 @@ impl<'a> Writer<'a> {
         let mut at = 0;
         for values in rows.iter().flatten() {
             // SAFETY: `lists` made room for the elements of all rows, one after another, of type T (checked by `data`).
-            unsafe {
-                data.add(at)
-                    .copy_from_nonoverlapping(values.as_ptr(), values.len())
-            };
+            unsafe { data.add(at).copy_from_nonoverlapping(values.as_ptr(), values.len()) };
             at += values.len();
         }
         Ok(())
@@ -163,12 +146,9 @@ impl<'a> Writer<'a> {
         let child = unsafe {
             let state = ffi::duckdb_list_vector_reserve(self.vector, total as ffi::idx_t);
             if state != ffi::DuckDBSuccess
-                || ffi::duckdb_list_vector_set_size(self.vector, total as ffi::idx_t)
-                    != ffi::DuckDBSuccess
+                || ffi::duckdb_list_vector_set_size(self.vector, total as ffi::idx_t) != ffi::DuckDBSuccess
             {
-                return Err(Error::Internal(format!(
-                    "no memory for a list of {total} elements"
-                )));
+                return Err(Error::Internal(format!("no memory for a list of {total} elements")));
             }
             ffi::duckdb_list_vector_get_child(self.vector)
         };
@@ -182,17 +162,9 @@ impl<'a> Writer<'a> {
                     0
                 }
             };
-            let entry = ffi::duckdb_list_entry {
-                offset: offset as u64,
-                length: length as u64,
-            };
+            let entry = ffi::duckdb_list_entry { offset: offset as u64, length: length as u64 };
             // SAFETY: list vectors store an entry a row, and `row` is below the capacity.
-            unsafe {
-                ffi::duckdb_vector_get_data(self.vector)
-                    .cast::<ffi::duckdb_list_entry>()
-                    .add(row)
-                    .write(entry)
-            };
+            unsafe { ffi::duckdb_vector_get_data(self.vector).cast::<ffi::duckdb_list_entry>().add(row).write(entry) };
             offset += length;
         }
         // SAFETY: the child vector has room for `total` elements and is reached through this borrow only.
@@ -206,12 +178,7 @@ impl<'a> Writer<'a> {
             return Err(self.mismatch("an array"));
         }
         // SAFETY: the vector is an ARRAY; its child has `size` elements a row and is reached through this borrow only.
-        Ok(unsafe {
-            Writer::new(
-                ffi::duckdb_array_vector_get_child(self.vector),
-                self.capacity * size,
-            )
-        })
+        Ok(unsafe { Writer::new(ffi::duckdb_array_vector_get_child(self.vector), self.capacity * size) })
     }
 
     /// The field of a STRUCT by position.
@@ -222,12 +189,7 @@ impl<'a> Writer<'a> {
         }
         // SAFETY: the vector is a STRUCT with more than `index` fields; a field has its parent's rows and is reached
         // through this borrow only.
-        Ok(unsafe {
-            Writer::new(
-                ffi::duckdb_struct_vector_get_child(self.vector, index as ffi::idx_t),
-                self.capacity,
-            )
-        })
+        Ok(unsafe { Writer::new(ffi::duckdb_struct_vector_get_child(self.vector, index as ffi::idx_t), self.capacity) })
     }
 
     /// Makes a row NULL; of a STRUCT, its fields as well, as DuckDB does; of a LIST, with an empty entry.
@@ -240,16 +202,10 @@ impl<'a> Writer<'a> {
                 }
             }
             TypeId::List | TypeId::Map => {
-                let entry = ffi::duckdb_list_entry {
-                    offset: 0,
-                    length: 0,
-                };
+                let entry = ffi::duckdb_list_entry { offset: 0, length: 0 };
                 // SAFETY: list vectors store an entry a row, and `row` is below the capacity.
                 unsafe {
-                    ffi::duckdb_vector_get_data(self.vector)
-                        .cast::<ffi::duckdb_list_entry>()
-                        .add(row)
-                        .write(entry);
+                    ffi::duckdb_vector_get_data(self.vector).cast::<ffi::duckdb_list_entry>().add(row).write(entry);
                 }
             }
             TypeId::Array => {
@@ -266,10 +222,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Marks rows of a STRUCT as NULL where `is_null` says so; fields are written as NULL by their own columns.
-    pub(crate) fn set_struct_nulls(
-        &mut self,
-        is_null: impl IntoIterator<Item = bool>,
-    ) -> Result<()> {
+    pub(crate) fn set_struct_nulls(&mut self, is_null: impl IntoIterator<Item = bool>) -> Result<()> {
         for (row, is_null) in is_null.into_iter().enumerate() {
             self.check(row)?;
             if is_null {
@@ -307,10 +260,7 @@ impl<'a> Writer<'a> {
         if row < self.capacity {
             return Ok(());
         }
-        Err(Error::Internal(format!(
-            "row {row} is beyond a vector of {} rows",
-            self.capacity
-        )))
+        Err(Error::Internal(format!("row {row} is beyond a vector of {} rows", self.capacity)))
     }
 
     fn mismatch(&self, what: &str) -> Error {
