@@ -81,12 +81,7 @@ impl HeaderDecoder {
     /// A decoder that has seen nothing; `file_size` in bytes, where known, catches impossible offsets early.
     #[must_use]
     pub fn new(limits: Limits, file_size: Option<u64>) -> Self {
-        Self {
-            file: File::new(limits, file_size),
-            chain: Chain::default(),
-            classified: 0,
-            kept: Vec::new(),
-        }
+        Self { file: File::new(limits, file_size), chain: Chain::default(), classified: 0, kept: Vec::new() }
     }
 
     /// Hands over `bytes` that stand at `offset` of the file, in any order and of any size; overlaps are fine.
@@ -133,11 +128,7 @@ impl HeaderDecoder {
                         max: u64::from(max),
                     });
                 }
-                self.kept.push(Kept {
-                    ifd: self.classified,
-                    role,
-                    is_ready: false,
-                });
+                self.kept.push(Kept { ifd: self.classified, role, is_ready: false });
             }
             self.classified += 1;
         }
@@ -168,10 +159,7 @@ impl HeaderDecoder {
         let file = &mut self.file;
         refuse_shared_tables(file, self.kept.iter().map(|kept| &ifds[kept.ifd]))?;
         let Some(first) = self.kept.first().map(|kept| &ifds[kept.ifd]) else {
-            return Err(Error::Malformed {
-                at: Place::byte(4),
-                what: "expected an IFD, found none".to_owned(),
-            });
+            return Err(Error::Malformed { at: Place::byte(4), what: "expected an IFD, found none".to_owned() });
         };
         let image = level(file, first)?;
         let samples = image.encoding.samples_per_pixel;
@@ -193,10 +181,7 @@ impl HeaderDecoder {
         }
         largest_first(&mut overviews);
         largest_first(&mut masks);
-        let extra_samples = first
-            .value(file, Tag::EXTRA_SAMPLES)?
-            .map(|value| value.integers())
-            .transpose()?;
+        let extra_samples = first.value(file, Tag::EXTRA_SAMPLES)?.map(|value| value.integers()).transpose()?;
         let georeference = Georeference::read(file, first, samples)?;
         Ok(CogHeader {
             byte_order: first.header.byte_order,
@@ -269,12 +254,7 @@ fn require_values(file: &mut File, ifd: &Ifd, role: Role) -> Result<bool> {
             ("length in bytes", length, limits.max_value_bytes)
         };
         if asked > max {
-            return Err(Error::LimitExceeded {
-                at: ifd.place(tag),
-                limit,
-                asked,
-                max,
-            });
+            return Err(Error::LimitExceeded { at: ifd.place(tag), limit, asked, max });
         }
         is_ready &= ifd.require(file, entry)?;
     }

@@ -111,29 +111,21 @@ impl CogHeader {
         if index >= usize::from(bands) {
             let last = bands.saturating_sub(1);
             return Err(Error::InvalidArgument {
-                what: format!(
-                    "expected a band_index from 0 to {last}, found {band}: the file has {bands} bands"
-                ),
+                what: format!("expected a band_index from 0 to {last}, found {band}: the file has {bands} bands"),
             });
         }
         match self.band_index {
             Some(narrowed) if narrowed == band => return Ok(self.clone()),
             Some(narrowed) => {
                 return Err(Error::InvalidArgument {
-                    what: format!(
-                        "expected band_index {narrowed}, to which the metadata was narrowed, found {band}"
-                    ),
+                    what: format!("expected band_index {narrowed}, to which the metadata was narrowed, found {band}"),
                 });
             }
             None => {}
         }
         Ok(Self {
             image: self.image.for_band(index),
-            overviews: self
-                .overviews
-                .iter()
-                .map(|level| level.for_band(index))
-                .collect(),
+            overviews: self.overviews.iter().map(|level| level.for_band(index)).collect(),
             masks: self.masks.clone(),
             band_index: Some(band),
             extra_samples: self.extra_samples.clone(),
@@ -149,8 +141,7 @@ impl CogHeader {
     /// World box of the image, in its CRS; None without georeferencing.
     #[must_use]
     pub fn bounds(&self) -> Option<BBox> {
-        self.transform
-            .map(|transform| transform.bounds(self.image.image_width, self.image.image_height))
+        self.transform.map(|transform| transform.bounds(self.image.image_width, self.image.image_height))
     }
 }
 
@@ -168,20 +159,12 @@ impl Level {
             ),
             _ => (self.tile_offsets.clone(), self.tile_byte_counts.clone()),
         };
-        Self {
-            tile_offsets,
-            tile_byte_counts,
-            encoding,
-            ..*self
-        }
+        Self { tile_offsets, tile_byte_counts, encoding, ..*self }
     }
 }
 
 /// The part of a planar file's table that belongs to one band.
 fn plane<T: Copy>(table: &[T], band: usize, bands: u16) -> Vec<T> {
     let tiles = table.len() / usize::from(bands.max(1));
-    table
-        .get(band * tiles..(band + 1) * tiles)
-        .unwrap_or_default()
-        .to_vec()
+    table.get(band * tiles..(band + 1) * tiles).unwrap_or_default().to_vec()
 }

@@ -34,12 +34,8 @@ pub(crate) const LAYOUT_TAGS: [Tag; 19] = [
 ];
 
 /// Tile tables. Like libtiff, offsets and counts of tiles and strips are taken under either tag.
-pub(crate) const TABLE_TAGS: [Tag; 4] = [
-    Tag::TILE_OFFSETS,
-    Tag::TILE_BYTE_COUNTS,
-    Tag::STRIP_OFFSETS,
-    Tag::STRIP_BYTE_COUNTS,
-];
+pub(crate) const TABLE_TAGS: [Tag; 4] =
+    [Tag::TILE_OFFSETS, Tag::TILE_BYTE_COUNTS, Tag::STRIP_OFFSETS, Tag::STRIP_BYTE_COUNTS];
 
 /// The level that an IFD describes. All values of [`LAYOUT_TAGS`] and [`TABLE_TAGS`] are at hand in `file`.
 ///
@@ -82,46 +78,27 @@ pub(crate) fn level(file: &mut File, ifd: &Ifd) -> Result<Level> {
         });
     }
     let tile_offsets: Vec<u64> = offsets.integers()?;
-    if let Some(offset) = tile_offsets
-        .iter()
-        .find(|offset| i64::try_from(**offset).is_err())
-    {
+    if let Some(offset) = tile_offsets.iter().find(|offset| i64::try_from(**offset).is_err()) {
         return Err(Error::Malformed {
             at: offsets.at,
             what: format!("expected tile offsets of at most 2^63 - 1, found {offset}"),
         });
     }
-    let byte_counts = tags.table(
-        [Tag::TILE_BYTE_COUNTS, Tag::STRIP_BYTE_COUNTS],
-        is_tiled,
-        expected,
-    )?;
+    let byte_counts = tags.table([Tag::TILE_BYTE_COUNTS, Tag::STRIP_BYTE_COUNTS], is_tiled, expected)?;
     let tile_byte_counts: Vec<u32> = byte_counts.integers()?;
-    if let Some(count) = tile_byte_counts
-        .iter()
-        .find(|count| i32::try_from(**count).is_err())
-    {
+    if let Some(count) = tile_byte_counts.iter().find(|count| i32::try_from(**count).is_err()) {
         return Err(Error::Malformed {
             at: byte_counts.at,
             what: format!("expected tile byte counts of at most 2^31 - 1, found {count}"),
         });
     }
-    Ok(Level {
-        image_width,
-        image_height,
-        tile_width,
-        tile_height,
-        is_tiled,
-        tile_offsets,
-        tile_byte_counts,
-        encoding,
-    })
+    Ok(Level { image_width, image_height, tile_width, tile_height, is_tiled, tile_offsets, tile_byte_counts, encoding })
 }
 
 /// The type that samples of so many bits have when decoded; None where no type fits.
 ///
-/// As GDAL has it: depths between 8, 16, 32 and 64 bits widen, and are unsigned whatever their format says, as are
-/// "floats" of up to 8 bits; a 24-bit float becomes a `float32`.
+/// As GDAL has it: depths between 8, 16, 32 and 64 bits widen, and are unsigned whatever their format says; a 24-bit
+/// float becomes a `float32`.
 fn data_type(bits: u16, format: u16) -> Option<DataType> {
     Some(match (format, bits) {
         (_, 0) => return None,
@@ -136,7 +113,7 @@ fn data_type(bits: u16, format: u16) -> Option<DataType> {
         (5, 64) => DataType::ComplexInt32,
         (6, 64) => DataType::Complex64,
         (6, 128) => DataType::Complex128,
-        (1..=3, ..=8) => DataType::Uint8,
+        (1 | 2, ..=8) => DataType::Uint8,
         (1 | 2, ..=16) => DataType::Uint16,
         (1 | 2, ..=32) => DataType::Uint32,
         (1 | 2, ..=64) => DataType::Uint64,
@@ -147,10 +124,7 @@ fn data_type(bits: u16, format: u16) -> Option<DataType> {
 impl Encoding {
     /// The type of one band's decoded samples; None beyond the last band.
     pub(crate) fn data_type_of(&self, band: usize) -> Option<DataType> {
-        data_type(
-            *self.bits_per_sample.get(band)?,
-            *self.sample_format.get(band)?,
-        )
+        data_type(*self.bits_per_sample.get(band)?, *self.sample_format.get(band)?)
     }
 }
 
@@ -162,10 +136,7 @@ struct Tags<'a> {
 
 impl Tags<'_> {
     fn malformed(&self, tag: Tag, what: &str) -> Error {
-        Error::Malformed {
-            at: self.ifd.place(tag),
-            what: what.to_owned(),
-        }
+        Error::Malformed { at: self.ifd.place(tag), what: what.to_owned() }
     }
 
     fn value(&mut self, tag: Tag) -> Result<Option<Value>> {
@@ -188,21 +159,14 @@ impl Tags<'_> {
     /// The tile table under either tag, with as many entries as the image has tiles.
     fn table(&mut self, tags: [Tag; 2], is_tiled: bool, expected: u128) -> Result<Value> {
         let [first, second] = if is_tiled { tags } else { [tags[1], tags[0]] };
-        let tag = if self.ifd.entry(first).is_some() {
-            first
-        } else {
-            second
-        };
+        let tag = if self.ifd.entry(first).is_some() { first } else { second };
         let Some(table) = self.value(tag)? else {
             return Err(self.malformed(first, "expected the tag, found none"));
         };
         if u128::from(table.count) != expected {
             return Err(Error::Malformed {
                 at: table.at,
-                what: format!(
-                    "expected {expected} entries for the image's tiles, found {}",
-                    table.count
-                ),
+                what: format!("expected {expected} entries for the image's tiles, found {}", table.count),
             });
         }
         Ok(table)
@@ -259,9 +223,7 @@ impl Tags<'_> {
             if data_type(*bits, *format).is_none() {
                 return Err(Error::Unsupported {
                     at: self.ifd.place(Tag::BITS_PER_SAMPLE),
-                    what: format!(
-                        "samples of {bits} bits in sample format {format} are not supported"
-                    ),
+                    what: format!("samples of {bits} bits in sample format {format} are not supported"),
                 });
             }
         }
@@ -269,10 +231,7 @@ impl Tags<'_> {
             (Some(bits), Some(format)) => data_type(*bits, *format),
             _ => None,
         };
-        let lerc_parameters = self
-            .value(Tag::LERC_PARAMETERS)?
-            .map(|value| value.integers())
-            .transpose()?;
+        let lerc_parameters = self.value(Tag::LERC_PARAMETERS)?.map(|value| value.integers()).transpose()?;
         Ok(Encoding {
             compression: self.compression(lerc_parameters.as_deref())?,
             predictor: self.integer(Tag::PREDICTOR)?.unwrap_or(1),
@@ -296,10 +255,7 @@ impl Tags<'_> {
             return Ok(Compression::None);
         };
         let codes: Vec<u16> = value.integers()?;
-        let Some(code) = codes
-            .first()
-            .filter(|first| codes.iter().all(|code| code == *first))
-        else {
+        let Some(code) = codes.first().filter(|first| codes.iter().all(|code| code == *first)) else {
             return Err(self.malformed(Tag::COMPRESSION, "expected one scheme for all samples"));
         };
         Ok(match (Compression::from_code(*code), lerc_parameters) {

@@ -23,10 +23,7 @@ fn corpus() -> Option<PathBuf> {
     }
     let required = std::env::var("RASTERET_REQUIRE_CORPUS").is_ok_and(|value| value == "1");
     assert!(!required, "no corpus at {}", path.display());
-    eprintln!(
-        "SKIPPED: no corpus at {}; set RASTERET_CORPUS",
-        path.display()
-    );
+    eprintln!("SKIPPED: no corpus at {}; set RASTERET_CORPUS", path.display());
     None
 }
 
@@ -46,9 +43,7 @@ fn records(corpus: &PathBuf) -> Vec<Record> {
         .map(|line| {
             let oracle: Value = serde_json::from_str(line).unwrap();
             let name = oracle["file"].as_str().unwrap().to_owned();
-            let row = manifest
-                .lines()
-                .find(|row| row.starts_with(&format!("{name},")));
+            let row = manifest.lines().find(|row| row.starts_with(&format!("{name},")));
             Record {
                 bytes: std::fs::read(corpus.join(&name)).unwrap(),
                 is_crafted: row.is_some_and(|row| row.contains("fuzz-or-crafted")),
@@ -71,47 +66,16 @@ fn differences(header: &CogHeader, oracle: &Value) -> Vec<String> {
             wrong.push(format!("{name}: got {got}, want {want}"));
         }
     };
-    check(
-        "image_width",
-        image.image_width.to_string(),
-        ifd["width"].to_string(),
-    );
-    check(
-        "image_height",
-        image.image_height.to_string(),
-        ifd["height"].to_string(),
-    );
-    check(
-        "is_tiled",
-        image.is_tiled.to_string(),
-        ifd["is_tiled"].to_string(),
-    );
+    check("image_width", image.image_width.to_string(), ifd["width"].to_string());
+    check("image_height", image.image_height.to_string(), ifd["height"].to_string());
+    check("is_tiled", image.is_tiled.to_string(), ifd["is_tiled"].to_string());
     if image.is_tiled {
-        check(
-            "tile_width",
-            image.tile_width.to_string(),
-            ifd["tile_width"].to_string(),
-        );
-        check(
-            "tile_height",
-            image.tile_height.to_string(),
-            ifd["tile_height"].to_string(),
-        );
+        check("tile_width", image.tile_width.to_string(), ifd["tile_width"].to_string());
+        check("tile_height", image.tile_height.to_string(), ifd["tile_height"].to_string());
     } else {
-        let rows = ifd["tile_height"]
-            .as_u64()
-            .unwrap()
-            .min(ifd["height"].as_u64().unwrap());
-        check(
-            "tile_width",
-            image.tile_width.to_string(),
-            ifd["width"].to_string(),
-        );
-        check(
-            "tile_height",
-            image.tile_height.to_string(),
-            rows.to_string(),
-        );
+        let rows = ifd["tile_height"].as_u64().unwrap().min(ifd["height"].as_u64().unwrap());
+        check("tile_width", image.tile_width.to_string(), ifd["width"].to_string());
+        check("tile_height", image.tile_height.to_string(), rows.to_string());
     }
     let bits = numbers(&ifd["bits_per_sample"]);
     let dtype = gdal["dtypes"][0].as_str().unwrap();
@@ -123,76 +87,33 @@ fn differences(header: &CogHeader, oracle: &Value) -> Vec<String> {
     }
     let code = ifd["compression"].as_u64().unwrap();
     let structure = gdal["image_structure"]["COMPRESSION"].as_str();
-    check(
-        "compression",
-        encoding.compression.to_string(),
-        compression(code, structure),
-    );
-    check(
-        "predictor",
-        encoding.predictor.to_string(),
-        or_one(&ifd["predictor"]),
-    );
-    check(
-        "planar",
-        encoding.planar_configuration.to_string(),
-        or_one(&ifd["planar_config"]),
-    );
+    check("compression", encoding.compression.to_string(), compression(code, structure));
+    check("predictor", encoding.predictor.to_string(), or_one(&ifd["predictor"]));
+    check("planar", encoding.planar_configuration.to_string(), or_one(&ifd["planar_config"]));
     check(
         "photometric",
-        encoding
-            .photometric
-            .map_or("null".to_owned(), |number| number.to_string()),
+        encoding.photometric.map_or("null".to_owned(), |number| number.to_string()),
         ifd["photometric"].to_string(),
     );
-    check(
-        "samples_per_pixel",
-        encoding.samples_per_pixel.to_string(),
-        ifd["samples_per_pixel"].to_string(),
-    );
+    check("samples_per_pixel", encoding.samples_per_pixel.to_string(), ifd["samples_per_pixel"].to_string());
     let extra = header.extra_samples.clone().unwrap_or_default();
-    check(
-        "extra_samples",
-        format!("{:?}", extra),
-        list(&ifd["extra_samples"]),
-    );
+    check("extra_samples", format!("{:?}", extra), list(&ifd["extra_samples"]));
     let get = |name: &str| ifd[name].as_u64().unwrap();
-    let planes = if ifd["planar_config"] == 2 {
-        get("samples_per_pixel")
-    } else {
-        1
-    };
+    let planes = if ifd["planar_config"] == 2 { get("samples_per_pixel") } else { 1 };
     let tiles = get("tiles_across") * get("tiles_down") * planes;
     if get("n_offsets") == tiles && get("n_byte_counts") == tiles {
-        check(
-            "n_tiles",
-            image.tile_offsets.len().to_string(),
-            tiles.to_string(),
-        );
+        check("n_tiles", image.tile_offsets.len().to_string(), tiles.to_string());
         let sum: u64 = image.tile_offsets.iter().sum();
-        check(
-            "sum_offsets",
-            sum.to_string(),
-            ifd["sum_offsets"].to_string(),
-        );
-        let sum: u64 = image
-            .tile_byte_counts
-            .iter()
-            .map(|count| u64::from(*count))
-            .sum();
-        check(
-            "sum_byte_counts",
-            sum.to_string(),
-            ifd["sum_byte_counts"].to_string(),
-        );
+        check("sum_offsets", sum.to_string(), ifd["sum_offsets"].to_string());
+        let sum: u64 = image.tile_byte_counts.iter().map(|count| u64::from(*count)).sum();
+        check("sum_byte_counts", sum.to_string(), ifd["sum_byte_counts"].to_string());
     }
     let mut check_floats = |name: &str, got: Option<&[f64]>, want: &Value, slack: f64| {
         let want = (!want.is_null()).then(|| numbers(want));
         let is_same = match (got, &want) {
             (None, None) => true,
             (Some(got), Some(want)) => {
-                got.len() == want.len()
-                    && got.iter().zip(want).all(|(a, b)| is_close(*a, *b, slack))
+                got.len() == want.len() && got.iter().zip(want).all(|(a, b)| is_close(*a, *b, slack))
             }
             _ => false,
         };
@@ -200,57 +121,27 @@ fn differences(header: &CogHeader, oracle: &Value) -> Vec<String> {
             wrong.push(format!("{name}: got {got:?}, want {want:?}"));
         }
     };
-    check_floats(
-        "pixel_scale",
-        header.pixel_scale.as_deref(),
-        &geo["model_pixel_scale"],
-        1e-9,
-    );
-    check_floats(
-        "tiepoint",
-        header.tiepoint.as_deref(),
-        &geo["model_tiepoint"],
-        1e-9,
-    );
+    check_floats("pixel_scale", header.pixel_scale.as_deref(), &geo["model_pixel_scale"], 1e-9);
+    check_floats("tiepoint", header.tiepoint.as_deref(), &geo["model_tiepoint"], 1e-9);
     let has_transform = gdal["has_geotransform"].as_bool().unwrap_or(false);
-    let want = if has_transform {
-        &gdal["affine"]
-    } else {
-        &Value::Null
-    };
+    let want = if has_transform { &gdal["affine"] } else { &Value::Null };
     // rasterio does not tell an identity matrix from none.
     if has_transform || geo["model_transformation"].is_null() {
         let got = header.transform.map(|transform| transform.to_array());
-        check_floats(
-            "transform",
-            got.as_ref().map(|array| &array[..]),
-            want,
-            1e-9,
-        );
+        check_floats("transform", got.as_ref().map(|array| &array[..]), want, 1e-9);
     }
     // GDAL drops a nodata that the type cannot hold: such a tag is not checked.
-    let has_metadata = geo["gdal_metadata"]
-        .as_str()
-        .is_some_and(|xml| xml.contains("NODATA_VALUE"));
+    let has_metadata = geo["gdal_metadata"].as_str().is_some_and(|xml| xml.contains("NODATA_VALUE"));
     if !gdal["nodata"].is_null() || geo["gdal_nodata"].is_null() && !has_metadata {
         let want = match &gdal["nodata"] {
             Value::Null => Value::Null,
             number => Value::Array(vec![number.clone()]),
         };
-        check_floats(
-            "nodata",
-            header.nodata.as_ref().map(std::slice::from_ref),
-            &want,
-            1e-6,
-        );
+        check_floats("nodata", header.nodata.as_ref().map(std::slice::from_ref), &want, 1e-6);
     }
     let keys = &geo["geo_keys"];
     let has_keys = keys.as_object().is_some_and(|keys| !keys.is_empty());
-    let key = |name: &str| {
-        keys[name]
-            .as_u64()
-            .filter(|code| ![0, 32767].contains(code))
-    };
+    let key = |name: &str| keys[name].as_u64().filter(|code| ![0, 32767].contains(code));
     let code = match keys["3072"].as_u64() {
         Some(32767) => None,
         _ => key("3072").or(key("2048")),
@@ -259,37 +150,18 @@ fn differences(header: &CogHeader, oracle: &Value) -> Vec<String> {
     match (&header.crs, code) {
         (Some(Crs::Epsg(got)), Some(code)) if u64::from(*got) == code => {}
         (got, Some(code)) => wrong.push(format!("crs: got {got:?}, want EPSG:{code}")),
-        (None, None) if has_keys && wkt.is_some() => {
-            wrong.push(format!("crs: got none, want {wkt:?}"))
-        }
-        (Some(got), None) if !has_keys && gdal["crs"].is_null() => {
-            wrong.push(format!("crs: got {got}, want none"))
-        }
+        (None, None) if has_keys && wkt.is_some() => wrong.push(format!("crs: got none, want {wkt:?}")),
+        (Some(got), None) if !has_keys && gdal["crs"].is_null() => wrong.push(format!("crs: got {got}, want none")),
         _ => {}
     }
-    let order = if tifffile["byteorder"] == "<" {
-        "little"
-    } else {
-        "big"
-    };
+    let order = if tifffile["byteorder"] == "<" { "little" } else { "big" };
     if header.byte_order.to_string() != order {
-        wrong.push(format!(
-            "byte_order: got {}, want {order}",
-            header.byte_order
-        ));
+        wrong.push(format!("byte_order: got {}, want {order}", header.byte_order));
     }
-    let sizes = |ifd: &Value| {
-        (
-            ifd["width"].as_u64().unwrap(),
-            ifd["height"].as_u64().unwrap(),
-        )
-    };
+    let sizes = |ifd: &Value| (ifd["width"].as_u64().unwrap(), ifd["height"].as_u64().unwrap());
     let ifds = tifffile["ifds"].as_array().unwrap();
-    let mut overviews: Vec<_> = ifds[1..]
-        .iter()
-        .filter(|ifd| ifd["subfiletype"].as_u64().unwrap_or(0) & 5 == 1)
-        .map(sizes)
-        .collect();
+    let mut overviews: Vec<_> =
+        ifds[1..].iter().filter(|ifd| ifd["subfiletype"].as_u64().unwrap_or(0) & 5 == 1).map(sizes).collect();
     overviews.sort_unstable_by(|a, b| b.cmp(a));
     let has_overviews = !numbers(&gdal["overviews"]).is_empty();
     if overviews.is_empty() != has_overviews && ifd["n_subifds"] == 0 {
@@ -314,13 +186,7 @@ fn numbers(list: &Value) -> Vec<f64> {
 }
 
 fn list(list: &Value) -> String {
-    format!(
-        "{:?}",
-        numbers(list)
-            .iter()
-            .map(|number| *number as u16)
-            .collect::<Vec<_>>()
-    )
+    format!("{:?}", numbers(list).iter().map(|number| *number as u16).collect::<Vec<_>>())
 }
 
 fn or_one(value: &Value) -> String {
@@ -367,44 +233,25 @@ fn headers_agree_with_tifffile_and_gdal() {
         if started.elapsed() > Duration::from_secs(1) {
             wrong.push(format!("{}: took {:?}", record.name, started.elapsed()));
         }
-        let both_read =
-            record.oracle["tifffile"]["ok"] == true && record.oracle["gdal"]["ok"] == true;
+        let both_read = record.oracle["tifffile"]["ok"] == true && record.oracle["gdal"]["ok"] == true;
         match result {
             Ok(header) => {
                 read += 1;
                 if both_read {
                     let found = differences(&header, &record.oracle);
-                    wrong.extend(
-                        found
-                            .into_iter()
-                            .map(|what| format!("{}: {what}", record.name)),
-                    );
+                    wrong.extend(found.into_iter().map(|what| format!("{}: {what}", record.name)));
                 }
             }
-            Err(error) if both_read && !record.is_crafted => {
-                wrong.push(format!("{}: {error}", record.name))
-            }
+            Err(error) if both_read && !record.is_crafted => wrong.push(format!("{}: {error}", record.name)),
             Err(error) => {
                 refused += 1;
-                if !matches!(
-                    error,
-                    Error::Malformed { .. }
-                        | Error::Unsupported { .. }
-                        | Error::LimitExceeded { .. }
-                ) {
-                    wrong.push(format!(
-                        "{}: refused for the wrong reason: {error}",
-                        record.name
-                    ));
+                if !matches!(error, Error::Malformed { .. } | Error::Unsupported { .. } | Error::LimitExceeded { .. }) {
+                    wrong.push(format!("{}: refused for the wrong reason: {error}", record.name));
                 }
             }
         }
     }
-    eprintln!(
-        "{} files: {read} read, {refused} refused, {} wrong",
-        records.len(),
-        wrong.len()
-    );
+    eprintln!("{} files: {read} read, {refused} refused, {} wrong", records.len(), wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -32,9 +32,7 @@ impl FromStr for Crs {
             Some((authority, code)) if authority.eq_ignore_ascii_case("EPSG") => code
                 .parse()
                 .map(Self::Epsg)
-                .map_err(|_| Error::InvalidArgument {
-                    what: format!("expected a code after 'EPSG:', found '{code}'"),
-                }),
+                .map_err(|_| Error::InvalidArgument { what: format!("expected a code after 'EPSG:', found '{code}'") }),
             _ => Ok(Self::Wkt(text.to_owned())),
         }
     }
@@ -46,10 +44,7 @@ mod tests {
 
     #[test]
     fn display_parses_back() {
-        for crs in [
-            Crs::Epsg(32643),
-            Crs::Wkt("LOCAL_CS[\"x\",UNIT[\"metre\",1]]".into()),
-        ] {
+        for crs in [Crs::Epsg(32643), Crs::Wkt("LOCAL_CS[\"x\",UNIT[\"metre\",1]]".into())] {
             assert_eq!(crs.to_string().parse(), Ok(crs));
         }
         assert!("EPSG:x".parse::<Crs>().is_err());

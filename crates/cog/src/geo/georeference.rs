@@ -1,6 +1,6 @@
 //! All that an IFD says of where its pixels are and what their values mean.
 
-use super::gdal_metadata::{GdalMetadata, number};
+use super::gdal_metadata::{GdalMetadata, nodata};
 use super::keys::{GeoKeys, key};
 use super::{Crs, GeoTransform, user_defined};
 use crate::Result;
@@ -39,7 +39,7 @@ impl Georeference {
             None => GdalMetadata::default(),
         };
         let nodata = match ifd.value(file, Tag::GDAL_NODATA)? {
-            Some(value) => number(&value.text()?),
+            Some(value) => nodata(&value.text()?),
             None => gdal_metadata.nodata,
         };
         Ok(Self {
@@ -60,9 +60,7 @@ impl Georeference {
 }
 
 fn floats(file: &mut File, ifd: &Ifd, tag: Tag) -> Result<Option<Vec<f64>>> {
-    ifd.value(file, tag)?
-        .map(|value| value.floats())
-        .transpose()
+    ifd.value(file, tag)?.map(|value| value.floats()).transpose()
 }
 
 fn keys(file: &mut File, ifd: &Ifd) -> Result<GeoKeys> {

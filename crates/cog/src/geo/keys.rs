@@ -72,11 +72,7 @@ pub(crate) struct GeoKeys {
 impl GeoKeys {
     /// The keys that the values of the three tags hold. A directory cut short keeps the keys that it has.
     pub(crate) fn new(directory: Vec<u16>, doubles: Vec<f64>, ascii: Vec<u8>) -> Self {
-        Self {
-            directory,
-            doubles,
-            ascii,
-        }
+        Self { directory, doubles, ascii }
     }
 
     /// Whether there is any key at all.
@@ -115,8 +111,7 @@ impl GeoKeys {
 
     /// A key of type SHORT that names something: not 0 (undefined), and not [`USER_DEFINED`].
     pub(crate) fn code(&self, key: u16) -> Option<u16> {
-        self.short(key)
-            .filter(|code| ![0, USER_DEFINED].contains(code))
+        self.short(key).filter(|code| ![0, USER_DEFINED].contains(code))
     }
 
     /// All values of a key of type DOUBLE.
@@ -131,10 +126,7 @@ impl GeoKeys {
 
     /// The first finite value of a key of type DOUBLE.
     pub(crate) fn double(&self, key: u16) -> Option<f64> {
-        self.doubles(key)?
-            .first()
-            .copied()
-            .filter(|number| number.is_finite())
+        self.doubles(key)?.first().copied().filter(|number| number.is_finite())
     }
 
     /// A key of type ASCII, without the `|` or NUL that ends it.
@@ -160,8 +152,8 @@ mod tests {
     #[test]
     fn values_come_from_four_places() {
         let directory = vec![
-            1, 1, 0, 5, 1024, 0, 1, 2, 1026, 34737, 4, 1, 2057, 34736, 1, 1, 2062, 34736, 3, 0,
-            3000, 34735, 1, 7, 9999, 0, 1, 1,
+            1, 1, 0, 5, 1024, 0, 1, 2, 1026, 34737, 4, 1, 2057, 34736, 1, 1, 2062, 34736, 3, 0, 3000, 34735, 1, 7,
+            9999, 0, 1, 1,
         ];
         let keys = GeoKeys::new(directory, vec![1.0, 2.0, f64::NAN], b"xabc|".to_vec());
         assert_eq!(keys.short(1024), Some(2));
@@ -174,9 +166,7 @@ mod tests {
 
     #[test]
     fn indices_past_the_end_are_none() {
-        let directory = vec![
-            1, 1, 0, 9, 2057, 34736, 2, 65535, 1026, 34737, 65535, 65535, 1, 34735, 1, 99,
-        ];
+        let directory = vec![1, 1, 0, 9, 2057, 34736, 2, 65535, 1026, 34737, 65535, 65535, 1, 34735, 1, 99];
         let keys = GeoKeys::new(directory, vec![1.0], Vec::new());
         assert_eq!(keys.double(2057), None);
         assert_eq!(keys.text(1026).unwrap(), "");

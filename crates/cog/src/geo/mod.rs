@@ -4,11 +4,14 @@
 
 mod bbox;
 mod crs;
+mod epsg;
 mod gdal_metadata;
 mod georeference;
 mod keys;
+mod projection;
 mod transform;
 mod user_defined;
+mod wkt;
 
 pub use bbox::BBox;
 pub use crs::Crs;

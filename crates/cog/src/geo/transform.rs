@@ -37,10 +37,7 @@ impl GeoTransform {
     /// World coordinates `(x, y)` of a fractional `(col, row)`; (0, 0) is the outer corner of the first pixel.
     #[must_use]
     pub fn forward(&self, col: f64, row: f64) -> (f64, f64) {
-        (
-            self.a * col + self.b * row + self.c,
-            self.d * col + self.e * row + self.f,
-        )
+        (self.a * col + self.b * row + self.c, self.d * col + self.e * row + self.f)
     }
 
     /// The transform from world coordinates to `(col, row)`; None where pixels have no area or numbers overflow.
@@ -48,32 +45,14 @@ impl GeoTransform {
     pub fn inverse(&self) -> Option<Self> {
         // Without rotation each axis is its own division: no product of the two scales, whose rounding would show.
         let inverse = if self.b == 0.0 && self.d == 0.0 {
-            Self {
-                a: 1.0 / self.a,
-                b: 0.0,
-                c: -self.c / self.a,
-                d: 0.0,
-                e: 1.0 / self.e,
-                f: -self.f / self.e,
-            }
+            Self { a: 1.0 / self.a, b: 0.0, c: -self.c / self.a, d: 0.0, e: 1.0 / self.e, f: -self.f / self.e }
         } else {
             let determinant = self.a * self.e - self.b * self.d;
             let (a, b) = (self.e / determinant, -self.b / determinant);
             let (d, e) = (-self.d / determinant, self.a / determinant);
-            Self {
-                a,
-                b,
-                c: -(a * self.c + b * self.f),
-                d,
-                e,
-                f: -(d * self.c + e * self.f),
-            }
+            Self { a, b, c: -(a * self.c + b * self.f), d, e, f: -(d * self.c + e * self.f) }
         };
-        inverse
-            .to_array()
-            .iter()
-            .all(|number| number.is_finite())
-            .then_some(inverse)
+        inverse.to_array().iter().all(|number| number.is_finite()).then_some(inverse)
     }
 
     /// World box of an image of `width` columns and `height` rows: of all four corners, so rotated images fit.
@@ -81,12 +60,7 @@ impl GeoTransform {
     pub fn bounds(&self, width: u32, height: u32) -> BBox {
         let (width, height) = (f64::from(width), f64::from(height));
         let (x, y) = self.forward(0.0, 0.0);
-        let mut bounds = BBox {
-            xmin: x,
-            ymin: y,
-            xmax: x,
-            ymax: y,
-        };
+        let mut bounds = BBox { xmin: x, ymin: y, xmax: x, ymax: y };
         for (col, row) in [(width, 0.0), (0.0, height), (width, height)] {
             let (x, y) = self.forward(col, row);
             bounds.xmin = bounds.xmin.min(x);
@@ -121,14 +95,7 @@ impl GeoTransform {
                     return None;
                 };
                 let (a, e) = (*x, -y.abs());
-                Self {
-                    a,
-                    b: 0.0,
-                    c: world_x - col * a,
-                    d: 0.0,
-                    e,
-                    f: world_y - row * e,
-                }
+                Self { a, b: 0.0, c: world_x - col * a, d: 0.0, e, f: world_y - row * e }
             }
             (_, _, Some([a, b, _, c, d, e, _, f, _, _, _, _, _, _, _, _])) => {
                 Self::from_array([*a, *b, *c, *d, *e, *f])
@@ -139,11 +106,7 @@ impl GeoTransform {
             transform.c -= transform.a * 0.5 + transform.b * 0.5;
             transform.f -= transform.d * 0.5 + transform.e * 0.5;
         }
-        transform
-            .to_array()
-            .iter()
-            .all(|number| number.is_finite())
-            .then_some(transform)
+        transform.to_array().iter().all(|number| number.is_finite()).then_some(transform)
     }
 }
 
@@ -154,28 +117,13 @@ mod tests {
     #[test]
     fn scale_and_tiepoint() {
         let of = |scale: &[f64], tiepoint: &[f64], is_point| {
-            GeoTransform::from_tags(Some(scale), Some(tiepoint), None, is_point)
-                .map(GeoTransform::to_array)
+            GeoTransform::from_tags(Some(scale), Some(tiepoint), None, is_point).map(GeoTransform::to_array)
         };
         let expected = Some([10.0, 0.0, 80.0, 0.0, -20.0, 260.0]);
+        assert_eq!(of(&[10.0, 20.0, 0.0], &[2.0, 3.0, 0.0, 100.0, 200.0, 0.0], false), expected);
+        assert_eq!(of(&[10.0, -20.0], &[2.0, 3.0, 0.0, 100.0, 200.0, 0.0], false), expected);
         assert_eq!(
-            of(
-                &[10.0, 20.0, 0.0],
-                &[2.0, 3.0, 0.0, 100.0, 200.0, 0.0],
-                false
-            ),
-            expected
-        );
-        assert_eq!(
-            of(&[10.0, -20.0], &[2.0, 3.0, 0.0, 100.0, 200.0, 0.0], false),
-            expected
-        );
-        assert_eq!(
-            of(
-                &[10.0, 20.0, 0.0],
-                &[2.0, 3.0, 0.0, 100.0, 200.0, 0.0],
-                true
-            ),
+            of(&[10.0, 20.0, 0.0], &[2.0, 3.0, 0.0, 100.0, 200.0, 0.0], true),
             Some([10.0, 0.0, 75.0, 0.0, -20.0, 270.0])
         );
         assert_eq!(of(&[10.0, 20.0], &[], false), None);
@@ -186,34 +134,22 @@ mod tests {
     #[test]
     fn a_matrix_counts_without_a_usable_scale() {
         let mut matrix = [0.0; 16];
-        (
-            matrix[0], matrix[1], matrix[3], matrix[4], matrix[5], matrix[7],
-        ) = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0);
+        (matrix[0], matrix[1], matrix[3], matrix[4], matrix[5], matrix[7]) = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0);
         let of = |scale, tiepoint, is_point| {
-            GeoTransform::from_tags(scale, tiepoint, Some(&matrix), is_point)
-                .map(GeoTransform::to_array)
+            GeoTransform::from_tags(scale, tiepoint, Some(&matrix), is_point).map(GeoTransform::to_array)
         };
         let expected = Some([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(of(None, None, false), expected);
-        assert_eq!(
-            of(Some(&[0.0, 0.0, 0.0]), Some(&[0.0; 12]), false),
-            expected
-        );
+        assert_eq!(of(Some(&[0.0, 0.0, 0.0]), Some(&[0.0; 12]), false), expected);
         assert_eq!(of(Some(&[1.0, 1.0, 0.0]), None, false), None);
         assert_eq!(of(None, None, true), Some([1.0, 2.0, 1.5, 4.0, 5.0, 1.5]));
-        assert_eq!(
-            GeoTransform::from_tags(None, None, Some(&matrix[..12]), false),
-            None
-        );
+        assert_eq!(GeoTransform::from_tags(None, None, Some(&matrix[..12]), false), None);
     }
 
     #[test]
     fn tiepoints_alone_are_ground_control_points() {
         for count in [6, 24] {
-            assert_eq!(
-                GeoTransform::from_tags(None, Some(&vec![1.0; count]), None, false),
-                None
-            );
+            assert_eq!(GeoTransform::from_tags(None, Some(&vec![1.0; count]), None, false), None);
         }
     }
 
@@ -227,20 +163,13 @@ mod tests {
             let transform = GeoTransform::from_array(array);
             let (x, y) = transform.forward(3.25, 7.5);
             let (col, row) = transform.inverse().unwrap().forward(x, y);
-            assert!(
-                (col - 3.25).abs() < 1e-9 && (row - 7.5).abs() < 1e-9,
-                "{col} {row}"
-            );
+            assert!((col - 3.25).abs() < 1e-9 && (row - 7.5).abs() < 1e-9, "{col} {row}");
         }
     }
 
     #[test]
     fn pixels_without_area_have_no_inverse() {
-        for array in [
-            [0.0; 6],
-            [1.0, 1.0, 0.0, 1.0, 1.0, 0.0],
-            [1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
-        ] {
+        for array in [[0.0; 6], [1.0, 1.0, 0.0, 1.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]] {
             assert_eq!(GeoTransform::from_array(array).inverse(), None);
         }
     }
@@ -248,14 +177,6 @@ mod tests {
     #[test]
     fn bounds_hold_all_corners_of_a_rotated_image() {
         let transform = GeoTransform::from_array([1.0, -1.0, 0.0, 1.0, 1.0, 0.0]);
-        assert_eq!(
-            transform.bounds(2, 3),
-            BBox {
-                xmin: -3.0,
-                ymin: 0.0,
-                xmax: 2.0,
-                ymax: 5.0
-            }
-        );
+        assert_eq!(transform.bounds(2, 3), BBox { xmin: -3.0, ymin: 0.0, xmax: 2.0, ymax: 5.0 });
     }
 }

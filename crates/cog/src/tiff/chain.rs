@@ -52,11 +52,7 @@ impl Chain {
                 self.next = 0;
                 break;
             }
-            let at = Place {
-                ifd: Some(index),
-                tag: None,
-                byte: Some(self.next),
-            };
+            let at = Place { ifd: Some(index), tag: None, byte: Some(self.next) };
             if self.seen.contains(&self.next) {
                 return Err(Error::Malformed {
                     at,

@@ -87,10 +87,7 @@ impl Compression {
         match code {
             32946 => Self::Deflate,
             52546 => Self::Jxl,
-            _ => NAMES
-                .iter()
-                .find(|row| row.1 == code)
-                .map_or(Self::Unknown(code), |row| row.0),
+            _ => NAMES.iter().find(|row| row.1 == code).map_or(Self::Unknown(code), |row| row.0),
         }
     }
 
@@ -99,10 +96,7 @@ impl Compression {
     pub fn code(self) -> u16 {
         match self {
             Self::Unknown(code) => code,
-            known => NAMES
-                .iter()
-                .find(|row| row.0 == known)
-                .map_or(0, |row| row.1),
+            known => NAMES.iter().find(|row| row.0 == known).map_or(0, |row| row.1),
         }
     }
 }
@@ -148,10 +142,7 @@ mod tests {
         }
         for name in ["lerc_deflate", "lerc_zstd"] {
             let compression: Compression = name.parse().unwrap();
-            assert_eq!(
-                (compression.to_string().as_str(), compression.code()),
-                (name, 34887)
-            );
+            assert_eq!((compression.to_string().as_str(), compression.code()), (name, 34887));
         }
     }
 
@@ -162,14 +153,7 @@ mod tests {
 
     #[test]
     fn other_names_are_refused() {
-        for name in [
-            "",
-            "LZW",
-            "unknown",
-            "unknown()",
-            "unknown(65536)",
-            "unknown(6",
-        ] {
+        for name in ["", "LZW", "unknown", "unknown()", "unknown(65536)", "unknown(6"] {
             assert!(name.parse::<Compression>().is_err(), "{name}");
         }
     }

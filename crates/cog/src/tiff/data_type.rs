@@ -61,10 +61,7 @@ const NAMES: [(DataType, &str, usize); 15] = [
 
 impl DataType {
     fn row(self) -> (&'static str, usize) {
-        NAMES
-            .iter()
-            .find(|row| row.0 == self)
-            .map_or(("", 0), |row| (row.1, row.2))
+        NAMES.iter().find(|row| row.0 == self).map_or(("", 0), |row| (row.1, row.2))
     }
 
     /// numpy's name.
@@ -82,10 +79,7 @@ impl DataType {
     /// Whether a sample has a real and an imaginary part.
     #[must_use]
     pub fn is_complex(self) -> bool {
-        matches!(
-            self,
-            Self::ComplexInt16 | Self::ComplexInt32 | Self::Complex64 | Self::Complex128
-        )
+        matches!(self, Self::ComplexInt16 | Self::ComplexInt32 | Self::Complex64 | Self::Complex128)
     }
 
     /// Whether a sample is a real floating-point number.
@@ -105,13 +99,9 @@ impl FromStr for DataType {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        NAMES
-            .iter()
-            .find(|row| row.1 == name)
-            .map(|row| row.0)
-            .ok_or_else(|| Error::InvalidArgument {
-                what: format!("expected numpy's name of a sample type, such as 'uint16' or 'float32', found '{name}'"),
-            })
+        NAMES.iter().find(|row| row.1 == name).map(|row| row.0).ok_or_else(|| Error::InvalidArgument {
+            what: format!("expected numpy's name of a sample type, such as 'uint16' or 'float32', found '{name}'"),
+        })
     }
 }
 

@@ -59,12 +59,7 @@ impl FieldType {
             Self::BYTE | Self::ASCII | Self::SBYTE | Self::UNDEFINED => Some(1),
             Self::SHORT | Self::SSHORT => Some(2),
             Self::LONG | Self::SLONG | Self::FLOAT | Self::IFD => Some(4),
-            Self::RATIONAL
-            | Self::SRATIONAL
-            | Self::DOUBLE
-            | Self::LONG8
-            | Self::SLONG8
-            | Self::IFD8 => Some(8),
+            Self::RATIONAL | Self::SRATIONAL | Self::DOUBLE | Self::LONG8 | Self::SLONG8 | Self::IFD8 => Some(8),
             _ => None,
         }
     }

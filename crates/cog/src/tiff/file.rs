@@ -26,13 +26,7 @@ pub(crate) struct File {
 
 impl File {
     pub(crate) fn new(limits: Limits, size: Option<u64>) -> Self {
-        Self {
-            limits,
-            size,
-            pushed: Pushed::default(),
-            missing: Vec::new(),
-            held_when_asked: None,
-        }
+        Self { limits, size, pushed: Pushed::default(), missing: Vec::new(), held_when_asked: None }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -45,9 +39,7 @@ impl File {
 
     /// Whether a range may be part of the file, as far as its size is known.
     pub(crate) fn may_hold(&self, offset: u64, length: u64) -> bool {
-        offset
-            .checked_add(length)
-            .is_some_and(|end| self.size.is_none_or(|size| end <= size))
+        offset.checked_add(length).is_some_and(|end| self.size.is_none_or(|size| end <= size))
     }
 
     /// Bytes held so far.
@@ -97,9 +89,7 @@ impl File {
         let size = self.size.unwrap_or(u64::MAX);
         Error::Malformed {
             at,
-            what: format!(
-                "expected {length} bytes at byte {offset}, but the file ends at byte {size}"
-            ),
+            what: format!("expected {length} bytes at byte {offset}, but the file ends at byte {size}"),
         }
     }
 
@@ -117,17 +107,11 @@ impl File {
         if self.held_when_asked == Some(self.pushed.held()) {
             return Err(Error::Malformed {
                 at: *at,
-                what: format!(
-                    "expected more bytes at byte {}, but the file ends before",
-                    first.start
-                ),
+                what: format!("expected more bytes at byte {}, but the file ends before", first.start),
             });
         }
         self.held_when_asked = Some(self.pushed.held());
-        let mut gaps: Vec<Range<u64>> = missing
-            .into_iter()
-            .flat_map(|(range, _)| self.pushed.gaps(range))
-            .collect();
+        let mut gaps: Vec<Range<u64>> = missing.into_iter().flat_map(|(range, _)| self.pushed.gaps(range)).collect();
         gaps.sort_unstable_by_key(|gap| gap.start);
         gaps.dedup_by(|later, earlier| {
             let joined = later.start <= earlier.end;

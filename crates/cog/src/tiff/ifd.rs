@@ -41,46 +41,33 @@ impl FileHeader {
             found => {
                 return Err(Error::Malformed {
                     at,
-                    what: format!(
-                        "not a TIFF: expected II or MM, found {}",
-                        found.unwrap_or_default().escape_ascii()
-                    ),
+                    what: format!("not a TIFF: expected II or MM, found {}", found.unwrap_or_default().escape_ascii()),
                 });
             }
         };
         fields.byte_order = byte_order;
         match fields.u16() {
-            Some(42) => Ok(fields.u32().map(|first_ifd| Self {
-                byte_order,
-                is_big: false,
-                first_ifd: u64::from(first_ifd),
-            })),
+            Some(42) => {
+                Ok(fields.u32().map(|first_ifd| Self { byte_order, is_big: false, first_ifd: u64::from(first_ifd) }))
+            }
             Some(43) => {
                 let Some(bytes) = file.get_with_prefetch(0, Self::MAX_LENGTH, PREFETCH, at)? else {
                     return Ok(None);
                 };
                 let mut fields = Fields::new(&bytes[4..], byte_order);
                 match (fields.u16(), fields.u16()) {
-                    (Some(8), Some(0)) => Ok(fields.u64().map(|first_ifd| Self {
-                        byte_order,
-                        is_big: true,
-                        first_ifd,
-                    })),
+                    (Some(8), Some(0)) => {
+                        Ok(fields.u64().map(|first_ifd| Self { byte_order, is_big: true, first_ifd }))
+                    }
                     (size, _) => Err(Error::Malformed {
                         at: Place::byte(4),
-                        what: format!(
-                            "expected 8-byte offsets in a BigTIFF, found {}",
-                            size.unwrap_or_default()
-                        ),
+                        what: format!("expected 8-byte offsets in a BigTIFF, found {}", size.unwrap_or_default()),
                     }),
                 }
             }
             version => Err(Error::Malformed {
                 at: Place::byte(2),
-                what: format!(
-                    "not a TIFF: expected version 42 or 43, found {}",
-                    version.unwrap_or_default()
-                ),
+                what: format!("not a TIFF: expected version 42 or 43, found {}", version.unwrap_or_default()),
             }),
         }
     }
@@ -110,22 +97,9 @@ pub(crate) struct Ifd {
 
 impl Ifd {
     /// The IFD at `offset` and the offset of the next one, 0 for none; None when bytes are missing.
-    pub(crate) fn read(
-        file: &mut File,
-        header: FileHeader,
-        index: u32,
-        offset: u64,
-    ) -> Result<Option<(Self, u64)>> {
-        let at = Place {
-            ifd: Some(index),
-            tag: None,
-            byte: Some(offset),
-        };
-        let (count_size, entry_size, next_size) = if header.is_big {
-            (8, 20, 8)
-        } else {
-            (2, 12, 4)
-        };
+    pub(crate) fn read(file: &mut File, header: FileHeader, index: u32, offset: u64) -> Result<Option<(Self, u64)>> {
+        let at = Place { ifd: Some(index), tag: None, byte: Some(offset) };
+        let (count_size, entry_size, next_size) = if header.is_big { (8, 20, 8) } else { (2, 12, 4) };
         let Some(bytes) = file.get_with_prefetch(offset, count_size, PREFETCH, at)? else {
             return Ok(None);
         };
@@ -133,12 +107,7 @@ impl Ifd {
         let count = fields.offset_sized(header.is_big, true).unwrap_or(0);
         let max = file.limits().max_tags_per_ifd;
         if count > max {
-            return Err(Error::LimitExceeded {
-                at,
-                limit: "count of tags",
-                asked: count,
-                max,
-            });
+            return Err(Error::LimitExceeded { at, limit: "count of tags", asked: count, max });
         }
         let length = count_size + count * entry_size;
         // Files whose last IFD ends with the file, without a next offset, exist: their chain ends there.
@@ -154,17 +123,8 @@ impl Ifd {
             let byte = offset + count_size + number * entry_size;
             entries.extend(Entry::parse(&mut fields, header.is_big, byte));
         }
-        let next = if has_next {
-            fields.offset_sized(header.is_big, false).unwrap_or(0)
-        } else {
-            0
-        };
-        let ifd = Self {
-            index,
-            offset,
-            entries,
-            header,
-        };
+        let next = if has_next { fields.offset_sized(header.is_big, false).unwrap_or(0) } else { 0 };
+        let ifd = Self { index, offset, entries, header };
         Ok(Some((ifd, next)))
     }
 
@@ -175,11 +135,7 @@ impl Ifd {
 
     /// The place of a tag: of its entry, or of the IFD that lacks it.
     pub(crate) fn place(&self, tag: Tag) -> Place {
-        Place {
-            ifd: Some(self.index),
-            tag: Some(tag.0),
-            byte: self.entry(tag).map(|entry| entry.byte),
-        }
+        Place { ifd: Some(self.index), tag: Some(tag.0), byte: self.entry(tag).map(|entry| entry.byte) }
     }
 }
 
@@ -194,20 +150,12 @@ impl Entry {
         } else {
             value[..4].copy_from_slice(&fields.array::<4>()?);
         }
-        Some(Self {
-            tag,
-            field_type,
-            count,
-            value,
-            byte,
-        })
+        Some(Self { tag, field_type, count, value, byte })
     }
 
     /// Bytes of the whole value; None for a type of unknown length, or when no file can be that long.
     pub(crate) fn length(&self) -> Option<u64> {
-        self.count
-            .checked_mul(u64::from(self.field_type.size()?))
-            .filter(|length| *length < i64::MAX.unsigned_abs())
+        self.count.checked_mul(u64::from(self.field_type.size()?)).filter(|length| *length < i64::MAX.unsigned_abs())
     }
 
     /// The bytes of the entry itself, if they hold a value of `length` bytes; else where the value stands.

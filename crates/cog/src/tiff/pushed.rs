@@ -109,9 +109,6 @@ mod tests {
         let mut pushed = Pushed::default();
         pushed.push(u64::MAX - 1, Bytes::from_static(b"abc"));
         assert_eq!(pushed.held(), 1);
-        assert_eq!(
-            pushed.gaps(u64::MAX - 2..u64::MAX),
-            vec![u64::MAX - 2..u64::MAX - 1]
-        );
+        assert_eq!(pushed.gaps(u64::MAX - 2..u64::MAX), vec![u64::MAX - 2..u64::MAX - 1]);
     }
 }

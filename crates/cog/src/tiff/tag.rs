@@ -152,10 +152,7 @@ mod tests {
     fn tags_display_as_name_and_code() {
         assert_eq!(Tag::TILE_WIDTH.to_string(), "TileWidth (322)");
         assert_eq!(Tag::GDAL_NODATA.to_string(), "GDAL_NODATA (42113)");
-        assert_eq!(
-            Tag::GEO_KEY_DIRECTORY.to_string(),
-            "GeoKeyDirectoryTag (34735)"
-        );
+        assert_eq!(Tag::GEO_KEY_DIRECTORY.to_string(), "GeoKeyDirectoryTag (34735)");
         assert_eq!(Tag(65000).to_string(), "65000");
     }
 }

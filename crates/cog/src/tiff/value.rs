@@ -51,12 +51,7 @@ impl Ifd {
     }
 
     /// The first `max_count` values of an entry; None when bytes are missing, which `file` notes.
-    pub(crate) fn fetch(
-        &self,
-        file: &mut File,
-        entry: &Entry,
-        max_count: u64,
-    ) -> Result<Option<Value>> {
+    pub(crate) fn fetch(&self, file: &mut File, entry: &Entry, max_count: u64) -> Result<Option<Value>> {
         let at = self.place(entry.tag);
         let count = entry.count.min(max_count);
         let part = count * u64::from(entry.field_type.size().unwrap_or(1));
@@ -67,13 +62,7 @@ impl Ifd {
                 None => return Ok(None),
             },
         };
-        Ok(Some(Value {
-            at,
-            field_type: entry.field_type,
-            count,
-            bytes,
-            byte_order: self.header.byte_order,
-        }))
+        Ok(Some(Value { at, field_type: entry.field_type, count, bytes, byte_order: self.header.byte_order }))
     }
 
     /// Bytes of an entry's value.
@@ -82,10 +71,7 @@ impl Ifd {
             at: self.place(entry.tag),
             what: match entry.field_type.size() {
                 None => format!("expected a known field type, found {}", entry.field_type),
-                Some(_) => format!(
-                    "expected a value that fits a file, found {} values",
-                    entry.count
-                ),
+                Some(_) => format!("expected a value that fits a file, found {} values", entry.count),
             },
         })
     }
@@ -108,38 +94,27 @@ impl Value {
     pub(crate) fn integers<T: TryFrom<u64>>(&self) -> Result<Vec<T>> {
         let big = self.byte_order == ByteOrder::Big;
         match self.field_type {
-            FieldType::BYTE | FieldType::UNDEFINED => {
-                self.collect(|[byte]: [u8; 1]| u64::from(byte))
-            }
+            FieldType::BYTE | FieldType::UNDEFINED => self.collect(|[byte]: [u8; 1]| u64::from(byte)),
             FieldType::SHORT if big => self.collect(|bytes| u64::from(u16::from_be_bytes(bytes))),
             FieldType::SHORT => self.collect(|bytes| u64::from(u16::from_le_bytes(bytes))),
-            FieldType::LONG | FieldType::IFD if big => {
-                self.collect(|bytes| u64::from(u32::from_be_bytes(bytes)))
-            }
-            FieldType::LONG | FieldType::IFD => {
-                self.collect(|bytes| u64::from(u32::from_le_bytes(bytes)))
-            }
+            FieldType::LONG | FieldType::IFD if big => self.collect(|bytes| u64::from(u32::from_be_bytes(bytes))),
+            FieldType::LONG | FieldType::IFD => self.collect(|bytes| u64::from(u32::from_le_bytes(bytes))),
             FieldType::LONG8 | FieldType::IFD8 if big => self.collect(u64::from_be_bytes),
             FieldType::LONG8 | FieldType::IFD8 => self.collect(u64::from_le_bytes),
-            FieldType::SBYTE => {
-                self.collect(|[byte]: [u8; 1]| sign_extended(i64::from(byte.cast_signed())))
+            FieldType::SBYTE => self.collect(|[byte]: [u8; 1]| sign_extended(i64::from(byte.cast_signed()))),
+            FieldType::SSHORT => {
+                self.collect(|bytes| sign_extended(i64::from(self.byte_order.u16(bytes).cast_signed())))
             }
-            FieldType::SSHORT => self.collect(|bytes| {
-                sign_extended(i64::from(self.byte_order.u16(bytes).cast_signed()))
-            }),
-            FieldType::SLONG => self.collect(|bytes| {
-                sign_extended(i64::from(self.byte_order.u32(bytes).cast_signed()))
-            }),
+            FieldType::SLONG => {
+                self.collect(|bytes| sign_extended(i64::from(self.byte_order.u32(bytes).cast_signed())))
+            }
             FieldType::SLONG8 => self.collect(|bytes| self.byte_order.u64(bytes)),
             _ => Err(self.wrong_type("SHORT or LONG")),
         }
     }
 
     /// Converts each `N` bytes; numbers that `T` cannot hold, and negative ones, are an error.
-    fn collect<T: TryFrom<u64>, const N: usize>(
-        &self,
-        convert: impl Fn([u8; N]) -> u64,
-    ) -> Result<Vec<T>> {
+    fn collect<T: TryFrom<u64>, const N: usize>(&self, convert: impl Fn([u8; N]) -> u64) -> Result<Vec<T>> {
         let (chunks, _) = self.bytes.as_chunks::<N>();
         let mut numbers = Vec::with_capacity(chunks.len());
         for chunk in chunks {
@@ -154,21 +129,10 @@ impl Value {
 
     #[cold]
     fn out_of_range(&self, number: u64, bits: usize) -> Error {
-        let signed = [
-            FieldType::SBYTE,
-            FieldType::SSHORT,
-            FieldType::SLONG,
-            FieldType::SLONG8,
-        ]
-        .contains(&self.field_type);
-        let found = if signed {
-            number.cast_signed().to_string()
-        } else {
-            number.to_string()
-        };
-        self.malformed(format!(
-            "expected a number of {bits} bits without a sign, found {found}"
-        ))
+        let signed =
+            [FieldType::SBYTE, FieldType::SSHORT, FieldType::SLONG, FieldType::SLONG8].contains(&self.field_type);
+        let found = if signed { number.cast_signed().to_string() } else { number.to_string() };
+        self.malformed(format!("expected a number of {bits} bits without a sign, found {found}"))
     }
 
     /// The only integer.
@@ -177,9 +141,7 @@ impl Value {
             return Err(self.malformed(format!("expected 1 value, found {}", self.count)));
         }
         let mut numbers = self.integers()?;
-        numbers
-            .pop()
-            .ok_or_else(|| self.malformed("expected 1 value, found 0".to_owned()))
+        numbers.pop().ok_or_else(|| self.malformed("expected 1 value, found 0".to_owned()))
     }
 
     /// Floating-point numbers.
@@ -187,17 +149,11 @@ impl Value {
         match self.field_type {
             FieldType::DOUBLE => {
                 let (chunks, _) = self.bytes.as_chunks();
-                Ok(chunks
-                    .iter()
-                    .map(|chunk| f64::from_bits(self.byte_order.u64(*chunk)))
-                    .collect())
+                Ok(chunks.iter().map(|chunk| f64::from_bits(self.byte_order.u64(*chunk))).collect())
             }
             FieldType::FLOAT => {
                 let (chunks, _) = self.bytes.as_chunks();
-                Ok(chunks
-                    .iter()
-                    .map(|chunk| f64::from(f32::from_bits(self.byte_order.u32(*chunk))))
-                    .collect())
+                Ok(chunks.iter().map(|chunk| f64::from(f32::from_bits(self.byte_order.u32(*chunk)))).collect())
             }
             FieldType::SBYTE | FieldType::SSHORT | FieldType::SLONG | FieldType::SLONG8 => {
                 Err(self.wrong_type("DOUBLE"))
@@ -215,9 +171,7 @@ impl Value {
         match self.field_type {
             FieldType::ASCII | FieldType::BYTE | FieldType::UNDEFINED => {
                 let end = self.bytes.iter().position(|byte| *byte == 0);
-                Ok(String::from_utf8_lossy(
-                    &self.bytes[..end.unwrap_or(self.bytes.len())],
-                ))
+                Ok(String::from_utf8_lossy(&self.bytes[..end.unwrap_or(self.bytes.len())]))
             }
             _ => Err(self.wrong_type("ASCII")),
         }
