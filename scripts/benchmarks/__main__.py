@@ -1,0 +1,90 @@
+"""Headers of N distinct URLs, at several latencies, by every contender.
+
+The contenders take turns, so that a machine that slows down slows all of them; medians are compared. Client and server share
+the machine's cores: ratios matter, not the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import servers
+
+from . import rasters
+from .contenders import CONTENDERS, EXTENSION
+
+WORK = servers.ROOT / "build" / "bench"
+OURS = "rasteret-duckdb"
+TIME_LIMIT_S = 1800
+
+Measured = dict[str, float]
+
+
+def measure(contender: str, server: str, file: str, count: int, tag: str) -> Measured:
+    """One run of one contender in a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.contenders", contender]
+    command += ["--server", server, "--file", file, "--count", str(count), "--tag", tag]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=TIME_LIMIT_S)
+    if done.returncode != 0:
+        sys.exit(f"bench: {contender} failed")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def show(contender: str, latency: float, file: str, count: int, runs: list[Measured]) -> float:
+    """Prints a line; gives the median of headers a second."""
+    rates = sorted(count / run["seconds"] for run in runs)
+    rate, last = statistics.median(rates), runs[-1]
+    spread = f"{rates[0]:.0f}-{rates[-1]:.0f}"
+    print(
+        f"{file:13} {latency:5.0f} ms  {contender:16} {rate:8.0f} headers/s ({spread:>13}) {last['requests'] / count:6.2f} requests"
+        f" {last['bytes'] / count / 1024:7.1f} KiB a URL {last['peak_in_flight']:5.0f} in flight {last['peak_mb']:7.0f} MB",
+        flush=True,
+    )
+    return rate
+
+
+def enrich(args: argparse.Namespace) -> list[dict[str, object]]:
+    """The whole comparison; prints as it goes."""
+    results: list[dict[str, object]] = []
+    rasters.make(WORK)
+    with servers.http_server(WORK) as server:
+        for file in args.file:
+            for latency in args.latency:
+                urllib.request.urlopen(f"{server}/__latency?ms={latency}", timeout=10).close()
+                runs: dict[str, list[Measured]] = {name: [] for name in args.contender}
+                for turn in range(args.repeat):
+                    for name in args.contender:
+                        runs[name].append(measure(name, server, file, args.urls, f"{name}-{latency:.0f}-{turn}"))
+                rates = {name: show(name, latency, file, args.urls, measured) for name, measured in runs.items()}
+                for name, rate in rates.items():
+                    if name != OURS and OURS in rates:
+                        print(f"{'':25}{OURS} is {rates[OURS] / rate:.1f} times {name}", flush=True)
+                results += [{"contender": name, "file": file, "latency_ms": latency, "runs": measured} for name, measured in runs.items()]
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    benchmark = parser.add_subparsers(required=True).add_parser("enrich", help="headers of distinct URLs")
+    benchmark.add_argument("--urls", type=int, default=1000)
+    benchmark.add_argument("--latency", type=float, nargs="+", default=[0, 20, 50], metavar="MS")
+    benchmark.add_argument("--repeat", type=int, default=3)
+    benchmark.add_argument("--file", nargs="+", choices=rasters.SHAPES, default=list(rasters.SHAPES))
+    benchmark.add_argument("--contender", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    benchmark.add_argument("--json", type=Path, help="also write every run there")
+    args = parser.parse_args()
+    if OURS in args.contender and not EXTENSION.is_file():
+        sys.exit(f"bench: no such file: {EXTENSION}")
+    results = enrich(args)
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
