@@ -38,8 +38,17 @@
 //! that can come from a header (`"proj:epsg"`, `crs`, `bbox`) and for [`OnError::Fail`], whose outcome must not depend on
 //! the projection.
 
+mod assets;
+mod calendar;
+mod cell;
+mod envelope;
+mod fetch;
+mod href;
+mod layout;
+mod normalize;
 mod options;
 mod plan;
+mod record_crs;
 mod stream;
 
 pub use options::{EnrichOptions, OnError};

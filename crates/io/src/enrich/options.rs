@@ -21,7 +21,9 @@ impl FromStr for OnError {
         match text {
             "null" => Ok(Self::Null),
             "fail" => Ok(Self::Fail),
-            other => Err(Error::InvalidArgument { what: format!("on_error: expected 'null' or 'fail', found '{other}'") }),
+            other => {
+                Err(Error::InvalidArgument { what: format!("on_error: expected 'null' or 'fail', found '{other}'") })
+            }
         }
     }
 }

@@ -1,12 +1,28 @@
 //! Batches with their headers, in the source's order.
 
-use arrow_array::{ArrayRef, RecordBatch};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::{CogFile, Error, Result};
+use arrow_array::{ArrayRef, RecordBatch};
+use rasteret_cog::CogHeader;
+use tokio::sync::mpsc;
+
+use super::OnError;
+use super::fetch::{Cell, Fetching, Message, Pending};
+use super::layout::Layout;
+use crate::{CogFile, Error, Result, Session};
 
 /// A running enrichment. Dropping it ends its fetches.
 #[derive(Debug)]
-pub struct EnrichStream {}
+pub struct EnrichStream {
+    session: Session,
+    layout: Arc<Layout>,
+    pending: tokio::sync::Mutex<mpsc::UnboundedReceiver<Message>>,
+    tally: Mutex<Tally>,
+    task: tokio::task::JoinHandle<()>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "what tests look at"))]
+    pub(super) window: Arc<super::fetch::Window>,
+}
 
 /// Some consecutive records of the source and what was learned of them. Each vector has the projection's columns of its
 /// kind, in the projection's order.
@@ -18,20 +34,237 @@ pub struct EnrichedBatch {
     pub source: RecordBatch,
     /// For each metadata column, each row's header, narrowed to its band; None where there is none.
     pub metadata: Vec<Vec<Option<CogFile>>>,
-    /// For each computed column, its values: Int32, Utf8, or Struct of four Float64.
+    /// For each computed column, its values, of [`super::Normalized::data_type`].
     pub normalized: Vec<ArrayRef>,
     /// What failed, of each row; empty unless the projection holds [`super::Column::Error`].
     pub errors: Vec<Option<String>>,
 }
 
+/// What happened so far, over all threads.
+#[derive(Debug, Default)]
+struct Tally {
+    /// The last batch was taken.
+    ended: bool,
+    /// Batches that were taken and are not finished.
+    open: u64,
+    rows: u64,
+    /// Assets that were tried and those that failed.
+    tried: u64,
+    failed: u64,
+    causes: Vec<String>,
+    /// For each fetched band, whether some record had it.
+    seen: Vec<bool>,
+}
+
+/// Causes shown when everything fails.
+const CAUSES: usize = 3;
+
 impl EnrichStream {
-    pub(super) fn start() -> Result<Self> {
-        Err(Error::InvalidArgument { what: "rasteret_enrich is being built".to_owned() })
+    pub(super) fn new(session: Session, layout: Arc<Layout>, fetching: Fetching) -> Self {
+        let Fetching { pending, window, task } = fetching;
+        let tally = Tally { seen: vec![false; layout.bands.len()], ..Tally::default() };
+        Self { session, layout, pending: tokio::sync::Mutex::new(pending), tally: Mutex::new(tally), task, window }
     }
 
     /// The next batch, at most 2,048 rows; None after the last. May be called from several threads at once: each batch is
     /// given to one of them, [`EnrichedBatch::index`] tells the order. Blocks the calling thread.
     pub fn next(&self) -> Result<Option<EnrichedBatch>> {
-        Ok(None)
+        self.session.block_on(self.next_batch())?
+    }
+
+    /// As [`Self::next`], for callers in the runtime.
+    pub async fn next_batch(&self) -> Result<Option<EnrichedBatch>> {
+        let message = {
+            let mut pending = self.pending.lock().await;
+            if self.tally().ended {
+                return Ok(None);
+            }
+            let message = pending.recv().await;
+            let mut tally = self.tally();
+            match &message {
+                Some(Message::Batch(_)) => tally.open += 1,
+                Some(Message::Failed(_) | Message::End) | None => tally.ended = true,
+            }
+            message
+        };
+        match message {
+            Some(Message::Batch(pending)) => {
+                let batch = self.finish(*pending).await;
+                let mut tally = self.tally();
+                tally.open -= 1;
+                let batch = batch?;
+                // Another thread may have seen the end while this batch was open.
+                if tally.ended && tally.open == 0 {
+                    self.verdict(&tally)?;
+                }
+                Ok(Some(batch))
+            }
+            Some(Message::Failed(error)) => Err(error),
+            Some(Message::End) => {
+                let tally = self.tally();
+                if tally.open == 0 {
+                    self.verdict(&tally)?;
+                }
+                Ok(None)
+            }
+            None => {
+                let location = self.layout.inner.source.location().clone();
+                Err(Error::Internal { location, what: "reading the records ended unexpectedly".to_owned() })
+            }
+        }
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether what happened to all records together is an error.
+    fn verdict(&self, tally: &Tally) -> Result<()> {
+        if self.layout.inner.unproven && tally.rows > 0 {
+            let unseen = tally.seen.iter().zip(&self.layout.bands).find(|(seen, _)| !**seen);
+            if let Some((_, band)) = unseen {
+                return Err(Error::InvalidArgument { what: format!("bands: no record has an asset '{band}'") });
+            }
+        }
+        if tally.failed > 0 && tally.failed == tally.tried {
+            let causes = tally.causes.join("; ");
+            return Err(Error::InvalidArgument { what: format!("all {} assets failed: {causes}", tally.failed) });
+        }
+        Ok(())
+    }
+
+    async fn finish(&self, mut pending: Pending) -> Result<EnrichedBatch> {
+        let headers = pending.headers().await;
+        let (files, failures) = self.narrow(&pending, &headers);
+        self.record(&pending, &failures)?;
+        let layout = &self.layout;
+        let rows = pending.batch.num_rows();
+        let source = layout.source(&pending.batch)?;
+        let normalized = layout.inner.normalizer.columns(
+            &layout.normalized,
+            rows,
+            |input| layout.input(&pending.batch, input),
+            |row| files.iter().filter_map(move |files| Some(files.get(row)?.as_ref()?.header.as_ref())),
+        );
+        let errors = if layout.errors { self.errors(rows, failures) } else { Vec::new() };
+        let metadata = layout.metadata.iter().map(|band| files.get(*band).cloned().unwrap_or_default()).collect();
+        Ok(EnrichedBatch { index: pending.index, source, metadata, normalized, errors })
+    }
+
+    /// For each fetched band, each row's header; and what failed, by row, then band.
+    fn narrow(&self, pending: &Pending, headers: &[Result<CogFile>]) -> (Vec<Vec<Option<CogFile>>>, Vec<Failure>) {
+        let mut narrowed: HashMap<(usize, u32), Result<CogFile>> = HashMap::new();
+        let mut failures = Vec::new();
+        let mut files = Vec::with_capacity(pending.cells.len());
+        for (band, cells) in pending.cells.iter().enumerate() {
+            let mut column = Vec::with_capacity(cells.len());
+            for (row, cell) in cells.iter().enumerate() {
+                let file = match cell {
+                    Cell::Missing(why) => Err(Why::Missing(why)),
+                    Cell::NoSuchBand(index) => Err(Why::NoSuchBand(*index)),
+                    Cell::File { flight, band: index } => {
+                        let whole = headers.get(*flight);
+                        let file = match (whole, index) {
+                            (Some(Ok(whole)), Some(index)) => {
+                                narrowed.entry((*flight, *index)).or_insert_with(|| for_band(whole, *index)).clone()
+                            }
+                            (Some(whole), _) => whole.clone(),
+                            (None, _) => continue,
+                        };
+                        file.map_err(Why::Error)
+                    }
+                };
+                column.push(match file {
+                    Ok(file) => Some(file),
+                    Err(why) => {
+                        failures.push(Failure { row, band, why });
+                        None
+                    }
+                });
+            }
+            files.push(column);
+        }
+        failures.sort_by_key(|failure| (failure.row, failure.band));
+        (files, failures)
+    }
+
+    /// Counts what happened; an error where a failure is one.
+    fn record(&self, pending: &Pending, failures: &[Failure]) -> Result<()> {
+        let explain = |failure: &Failure| {
+            let band = self.layout.bands.get(failure.band).map(String::as_str).unwrap_or_default();
+            let row = pending.first_row + failure.row as u64;
+            format!("record {row}, {band}: {}", failure.why)
+        };
+        if let (OnError::Fail, Some(failure)) = (self.layout.inner.on_error, failures.first()) {
+            return Err(Error::InvalidArgument { what: explain(failure) });
+        }
+        let tried: usize = pending.cells.iter().map(|cells| cells.iter().filter(|cell| cell.is_tried()).count()).sum();
+        let failed: Vec<&Failure> = failures.iter().filter(|failure| !matches!(failure.why, Why::Missing(_))).collect();
+        let mut tally = self.tally();
+        tally.rows += pending.batch.num_rows() as u64;
+        tally.tried += tried as u64;
+        tally.failed += failed.len() as u64;
+        if tally.failed == tally.tried {
+            let more = CAUSES.saturating_sub(tally.causes.len());
+            tally.causes.extend(failed.iter().take(more).map(|failure| explain(failure)));
+        }
+        for (seen, cells) in tally.seen.iter_mut().zip(&pending.cells) {
+            *seen = *seen || cells.iter().any(Cell::is_tried);
+        }
+        Ok(())
+    }
+
+    fn errors(&self, rows: usize, failures: Vec<Failure>) -> Vec<Option<String>> {
+        let mut errors: Vec<Option<String>> = vec![None; rows];
+        for failure in failures {
+            let band = self.layout.bands.get(failure.band).map(String::as_str).unwrap_or_default();
+            let text = format!("{band}: {}", failure.why);
+            if let Some(error) = errors.get_mut(failure.row) {
+                *error = Some(match error.take() {
+                    Some(before) => format!("{before}; {text}"),
+                    None => text,
+                });
+            }
+        }
+        errors
+    }
+}
+
+impl Drop for EnrichStream {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Cell {
+    fn is_tried(&self) -> bool {
+        !matches!(self, Self::Missing(_))
+    }
+}
+
+/// An asset without metadata.
+#[derive(Debug)]
+struct Failure {
+    row: usize,
+    /// Among the fetched bands.
+    band: usize,
+    why: Why,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Why {
+    #[error("{0}")]
+    Missing(&'static str),
+    #[error("expected a band_index from 0, found {0}")]
+    NoSuchBand(i64),
+    #[error("{0}")]
+    Error(Error),
+}
+
+fn for_band(file: &CogFile, band: u32) -> Result<CogFile> {
+    let header: Result<CogHeader, _> = file.header.for_band(band);
+    match header {
+        Ok(header) => Ok(CogFile { header: Arc::new(header), ..file.clone() }),
+        Err(error) => Err(Error::InvalidArgument { what: error.to_string() }),
     }
 }

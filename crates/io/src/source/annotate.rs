@@ -68,8 +68,7 @@ fn node(field: &TypePtr, place: Place, leaves: &mut Vec<Leaf>) -> Result<TypePtr
         ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE if place != Place::InsideMap => Place::InsideMap,
         _ => Place::Field,
     };
-    let children =
-        field.get_fields().iter().map(|child| node(child, inside, leaves)).collect::<Result<Vec<_>>>()?;
+    let children = field.get_fields().iter().map(|child| node(child, inside, leaves)).collect::<Result<Vec<_>>>()?;
     let repeated = repetition(field) == Repetition::REPEATED;
     let wraps_one = repeated && children.len() == 1 && place != Place::InsideMap;
     let plain = field.get_basic_info().converted_type() == ConvertedType::NONE;

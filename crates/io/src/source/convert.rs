@@ -9,9 +9,7 @@ use arrow_array::types::{
     Time32MillisecondType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType,
     TimestampMillisecondType,
 };
-use arrow_array::{
-    Array, ArrayRef, ListArray, MapArray, PrimitiveArray, StructArray, new_null_array,
-};
+use arrow_array::{Array, ArrayRef, ListArray, MapArray, PrimitiveArray, StructArray, new_null_array};
 use arrow_schema::{ArrowError, DataType, Field, TimeUnit};
 
 use super::Kind;
@@ -89,7 +87,7 @@ fn convert_leaf(array: &ArrayRef, target: &DataType, leaf: &Leaf) -> Result<Arra
             Ok(Arc::new(primitive::<IntervalMonthDayNanoType>(array.iter().map(|value| value.map(interval)))?))
         }
         Leaf::DecimalBytes { precision, scale } => {
-            let values = values(array)?.map(|value| value.map(|bytes| unscaled(bytes)).transpose());
+            let values = values(array)?.map(|value| value.map(unscaled).transpose());
             let decimals = values.collect::<Result<PrimitiveArray<Decimal128Type>>>()?;
             Ok(Arc::new(decimals.with_precision_and_scale(*precision, *scale)?))
         }
@@ -100,9 +98,11 @@ fn convert_leaf(array: &ArrayRef, target: &DataType, leaf: &Leaf) -> Result<Arra
         }
         Leaf::Time { utc } => {
             let micros = match array.data_type() {
-                DataType::Time32(TimeUnit::Millisecond) => array
-                    .as_primitive::<Time32MillisecondType>()
-                    .unary::<_, Time64MicrosecondType>(|millis| i64::from(millis) * 1000),
+                DataType::Time32(TimeUnit::Millisecond) => {
+                    array
+                        .as_primitive::<Time32MillisecondType>()
+                        .unary::<_, Time64MicrosecondType>(|millis| i64::from(millis) * 1000)
+                }
                 DataType::Time64(TimeUnit::Microsecond) => array.as_primitive::<Time64MicrosecondType>().clone(),
                 DataType::Time64(TimeUnit::Nanosecond) => {
                     array.as_primitive::<Time64NanosecondType>().unary::<_, Time64MicrosecondType>(|nanos| nanos / 1000)
@@ -120,7 +120,9 @@ fn convert_leaf(array: &ArrayRef, target: &DataType, leaf: &Leaf) -> Result<Arra
         }
         Leaf::Timestamp { utc } => {
             let micros = match array.data_type() {
-                DataType::Timestamp(TimeUnit::Microsecond, _) => array.as_primitive::<TimestampMicrosecondType>().clone(),
+                DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                    array.as_primitive::<TimestampMicrosecondType>().clone()
+                }
                 DataType::Timestamp(TimeUnit::Millisecond, _) => {
                     array.as_primitive::<TimestampMillisecondType>().try_unary::<_, TimestampMicrosecondType, _>(
                         |millis| {

@@ -40,7 +40,8 @@ fn crs(member: Option<&Value>) -> Option<String> {
         Some(Value::String(text)) => Some(text.clone()),
         Some(projjson) => {
             let id = projjson.get("id");
-            let is = |key: &str, expected: &str| id.and_then(|id| id.get(key)).and_then(Value::as_str) == Some(expected);
+            let is =
+                |key: &str, expected: &str| id.and_then(|id| id.get(key)).and_then(Value::as_str) == Some(expected);
             if is("authority", "OGC") && is("code", "CRS84") {
                 Some(DEFAULT_CRS.to_owned())
             } else {

@@ -47,4 +47,4 @@ mod types;
 
 pub use kind::Kind;
 pub use open::{ParquetSource, Projection};
-pub use read::Batches;
+pub use read::{Batches, Records};

@@ -43,8 +43,19 @@ const COALESCE: CoalesceConfig = CoalesceConfig { max_gap: 1024 * 1024, max_size
 #[derive(Debug)]
 pub struct Batches {
     schema: SchemaRef,
-    batches: mpsc::Receiver<Result<RecordBatch>>,
+    batches: mpsc::Receiver<Result<Records>>,
     fetching: JoinHandle<()>,
+    decoding: Option<JoinHandle<()>>,
+    source: Location,
+}
+
+/// Some consecutive records of one file.
+#[derive(Debug)]
+pub struct Records {
+    /// The file, by its index in [`ParquetSource::files`].
+    pub file: usize,
+    /// The projected columns.
+    pub batch: RecordBatch,
 }
 
 impl Batches {
@@ -54,8 +65,17 @@ impl Batches {
     }
 
     /// The next batch, never an empty one; None after the last, and after an error.
-    pub async fn next(&mut self) -> Option<Result<RecordBatch>> {
-        self.batches.recv().await
+    pub async fn next(&mut self) -> Option<Result<Records>> {
+        if let Some(records) = self.batches.recv().await {
+            return Some(records);
+        }
+        // A channel also closes when its other side panics: that must not pass for the end of the records.
+        let decoding = self.decoding.take()?;
+        let fetched = (&mut self.fetching).await;
+        let decoded = decoding.await;
+        let what = [fetched, decoded].into_iter().find_map(Result::err)?;
+        let what = format!("reading the records failed: {what}");
+        Some(Err(Error::Internal { location: self.source.clone(), what }))
     }
 }
 
@@ -68,6 +88,7 @@ impl Drop for Batches {
 
 /// A piece of one file, ready to be decoded.
 struct Piece {
+    file: usize,
     location: Location,
     plan: Arc<Plan>,
     reader: ParquetRecordBatchReader,
@@ -77,14 +98,15 @@ pub(super) fn start(source: ParquetSource, projection: Projection, first: Plan, 
     let (send_batch, batches) = mpsc::channel(BATCHES_AHEAD);
     let (send_piece, pieces) = mpsc::channel(1);
     let schema = Arc::clone(&first.schema);
+    let location = source.location().clone();
     let fetching = tokio::spawn(async move {
         if let Err(error) = fetch(&source, &projection, first, rows, &send_piece).await {
             // An error that nobody waits for any more is nobody's error.
             let _ = send_piece.send(Err(error)).await;
         }
     });
-    tokio::task::spawn_blocking(move || decode(pieces, &send_batch));
-    Batches { schema, batches, fetching }
+    let decoding = tokio::task::spawn_blocking(move || decode(pieces, &send_batch));
+    Batches { schema, batches, fetching, decoding: Some(decoding), source: location }
 }
 
 /// Sends the files' pieces in order; returns early when nobody receives them.
@@ -102,20 +124,28 @@ async fn fetch(
         Ok((Arc::new(file), Arc::new(plan)))
     });
     let mut files = stream::once(async { Ok(first_file) }).chain(stream::iter(rest).buffered(FILES_AHEAD)).boxed();
+    let mut index = 0;
     while let Some(file) = files.next().await {
         let (file, plan) = file?;
-        if !fetch_file(&file, &plan, rows, pieces).await? {
+        if !fetch_file(index, &file, &plan, rows, pieces).await? {
             break;
         }
+        index += 1;
     }
     Ok(())
 }
 
 /// Sends one file's pieces; false when nobody receives them.
-async fn fetch_file(file: &File, plan: &Arc<Plan>, rows: usize, pieces: &mpsc::Sender<Result<Piece>>) -> Result<bool> {
+async fn fetch_file(
+    index: usize,
+    file: &File,
+    plan: &Arc<Plan>,
+    rows: usize,
+    pieces: &mpsc::Sender<Result<Piece>>,
+) -> Result<bool> {
     let location = file.object.location();
     let at = |error| fault(location, error);
-    let piece = |reader| Piece { location: location.clone(), plan: Arc::clone(plan), reader };
+    let piece = |reader| Piece { file: index, location: location.clone(), plan: Arc::clone(plan), reader };
     if let Place::File(path) = location.place() {
         let Ok(permit) = pieces.reserve().await else { return Ok(false) };
         let opened = std::fs::File::open(path).map_err(|error| at(ParquetError::from(error)))?;
@@ -144,7 +174,7 @@ async fn fetch_file(file: &File, plan: &Arc<Plan>, rows: usize, pieces: &mpsc::S
 }
 
 /// Decodes pieces until there are no more, there is an error, or nobody receives.
-fn decode(mut pieces: mpsc::Receiver<Result<Piece>>, batches: &mpsc::Sender<Result<RecordBatch>>) {
+fn decode(mut pieces: mpsc::Receiver<Result<Piece>>, batches: &mpsc::Sender<Result<Records>>) {
     while let Some(piece) = pieces.blocking_recv() {
         let piece = match piece {
             Ok(piece) => piece,
@@ -153,14 +183,14 @@ fn decode(mut pieces: mpsc::Receiver<Result<Piece>>, batches: &mpsc::Sender<Resu
                 return;
             }
         };
-        let Piece { location, plan, reader } = piece;
+        let Piece { file, location, plan, reader } = piece;
         for batch in reader {
             let batch = batch.and_then(|batch| plan.apply(&batch)).map_err(|error| fault(&location, error.into()));
             let failed = batch.is_err();
             if batch.as_ref().is_ok_and(|batch| batch.num_rows() == 0) {
                 continue;
             }
-            if batches.blocking_send(batch).is_err() || failed {
+            if batches.blocking_send(batch.map(|batch| Records { file, batch })).is_err() || failed {
                 return;
             }
         }

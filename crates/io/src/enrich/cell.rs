@@ -1,0 +1,77 @@
+//! Single values out of Arrow arrays whose type is known at run time only. NULL, another type and no such row are None.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
+};
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
+
+/// A VARCHAR.
+pub(super) fn text(array: &ArrayRef, row: usize) -> Option<&str> {
+    match array.data_type() {
+        DataType::Utf8 if array.is_valid(row) => Some(array.as_string::<i32>().value(row)),
+        _ => None,
+    }
+}
+
+/// A BLOB.
+pub(super) fn bytes(array: &ArrayRef, row: usize) -> Option<&[u8]> {
+    match array.data_type() {
+        DataType::Binary if array.is_valid(row) => Some(array.as_binary::<i32>().value(row)),
+        _ => None,
+    }
+}
+
+/// A number without a fraction.
+pub(super) fn integer(array: &ArrayRef, row: usize) -> Option<i64> {
+    if array.is_null(row) {
+        return None;
+    }
+    match array.data_type() {
+        DataType::Int8 => Some(array.as_primitive::<Int8Type>().value(row).into()),
+        DataType::Int16 => Some(array.as_primitive::<Int16Type>().value(row).into()),
+        DataType::Int32 => Some(array.as_primitive::<Int32Type>().value(row).into()),
+        DataType::Int64 => Some(array.as_primitive::<Int64Type>().value(row)),
+        DataType::UInt8 => Some(array.as_primitive::<UInt8Type>().value(row).into()),
+        DataType::UInt16 => Some(array.as_primitive::<UInt16Type>().value(row).into()),
+        DataType::UInt32 => Some(array.as_primitive::<UInt32Type>().value(row).into()),
+        DataType::UInt64 => i64::try_from(array.as_primitive::<UInt64Type>().value(row)).ok(),
+        // Readers of JSON make codes into doubles when one record of many lacks them.
+        DataType::Float32 => whole(array.as_primitive::<Float32Type>().value(row).into()),
+        DataType::Float64 => whole(array.as_primitive::<Float64Type>().value(row)),
+        _ => None,
+    }
+}
+
+fn whole(number: f64) -> Option<i64> {
+    // Beyond 2^53 a double does not tell one integer from the next.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() != 0.0 || number.abs() > EXACT {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number within 2^53")]
+    let whole = number as i64;
+    Some(whole)
+}
+
+/// Days since 1970-01-01 of a DATE or TIMESTAMP.
+pub(super) fn days(array: &ArrayRef, row: usize) -> Option<i64> {
+    use arrow_array::types::{TimestampMicrosecondType, TimestampNanosecondType};
+    use arrow_schema::TimeUnit;
+    const SECONDS: i64 = 86_400;
+    if array.is_null(row) {
+        return None;
+    }
+    match array.data_type() {
+        DataType::Date32 => Some(array.as_primitive::<Date32Type>().value(row).into()),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            Some(array.as_primitive::<TimestampMicrosecondType>().value(row).div_euclid(SECONDS * 1_000_000))
+        }
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            Some(array.as_primitive::<TimestampNanosecondType>().value(row).div_euclid(SECONDS * 1_000_000_000))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,339 @@
+//! The side that runs ahead of the reader: batches to hrefs, hrefs to headers, `max_concurrent` at a time.
+//!
+//! ```text
+//! batch 7  ▓▓▓▓▓▓▓▓ complete ──> EnrichStream::next
+//! batch 8  ▓▓▓▒▓▓▒▒ fetching        a fetch of batch 9 starts as soon as one of batch 8 ends: there is no barrier
+//! batch 9  ▒▒░░░░░░ fetching
+//! batch 10 ········ decoded, waiting for the window
+//! ```
+//!
+//! The window bounds what lies between the source and the reader, by rows and by bytes of records and headers. A batch
+//! enters it whole, so that it holds at least one batch whatever its size.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow_array::RecordBatch;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
+use rasteret_cog::{CogHeader, Level};
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::layout::Layout;
+use crate::source::{Batches, Records};
+use crate::{CogFile, Error, Result};
+
+/// Fetches one header.
+pub(super) type Fetch = Arc<dyn Fn(Arc<str>) -> BoxFuture<'static, Result<CogFile>> + Send + Sync>;
+
+/// A fetch that all records with its href share.
+type Flight = Shared<BoxFuture<'static, Result<CogFile>>>;
+
+/// Rows that may wait for the reader. Sixteen vectors of DuckDB's: enough for hundreds of fetches in flight when records
+/// share most of their files, few enough that small records cost little.
+const WINDOW_ROWS: u64 = 16 * 2_048;
+
+/// Bytes of records and headers that may wait for the reader.
+const WINDOW_BYTES: u64 = 96 * 1024 * 1024;
+
+/// Failed hrefs that are not tried again. Bounded, because a source may name millions that do not exist.
+const FAILURES_KEPT: usize = 10_000;
+
+/// A running fetcher.
+#[derive(Debug)]
+pub(super) struct Fetching {
+    pub(super) pending: mpsc::UnboundedReceiver<Message>,
+    pub(super) window: Arc<Window>,
+    pub(super) task: JoinHandle<()>,
+}
+
+/// What the fetcher sends. That the last batch was sent is said expressly: a channel that merely closes is a fault.
+#[derive(Debug)]
+pub(super) enum Message {
+    Batch(Box<Pending>),
+    Failed(Error),
+    End,
+}
+
+/// A batch whose headers are being fetched.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) index: u64,
+    /// Records of the source before the batch.
+    pub(super) first_row: u64,
+    pub(super) batch: RecordBatch,
+    /// For each fetched band, each row's asset.
+    pub(super) cells: Vec<Vec<Cell>>,
+    /// One for each distinct href of the batch.
+    flights: Vec<Flight>,
+    /// Those of the flights that this batch started; dropping them ends them.
+    tasks: JoinSet<()>,
+    /// What the batch holds of the window.
+    #[expect(dead_code, reason = "dropping it is what it is for")]
+    held: Held,
+}
+
+/// One asset of one record.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Cell {
+    /// The header of the batch's `flight`, narrowed to the band.
+    File { flight: usize, band: Option<u32> },
+    /// There is no file to read.
+    Missing(&'static str),
+    /// The record names a band that cannot be.
+    NoSuchBand(i64),
+}
+
+impl Pending {
+    /// The headers of the batch's distinct hrefs. Those of another batch that fails to be waited for are still fetched.
+    pub(super) async fn headers(&mut self) -> Vec<Result<CogFile>> {
+        while self.tasks.join_next().await.is_some() {}
+        futures::future::join_all(self.flights.iter().cloned()).await
+    }
+}
+
+/// Must be called in the runtime.
+pub(super) fn start(batches: Batches, layout: Arc<Layout>, fetch: Fetch, max_concurrent: usize) -> Fetching {
+    let (send, pending) = mpsc::unbounded_channel();
+    let window = Arc::new(Window::default());
+    let fetcher = Fetcher {
+        layout,
+        fetch,
+        window: Arc::clone(&window),
+        // More permits than the semaphore can count are as good as none.
+        limit: Arc::new(Semaphore::new(max_concurrent.min(Semaphore::MAX_PERMITS))),
+        flights: HashMap::new(),
+        failures: Arc::default(),
+        sweep_at: SWEEP_FROM,
+    };
+    let task = tokio::spawn(fetcher.run(batches, send));
+    Fetching { pending, window, task }
+}
+
+struct Fetcher {
+    layout: Arc<Layout>,
+    fetch: Fetch,
+    window: Arc<Window>,
+    limit: Arc<Semaphore>,
+    /// Fetches of batches that are in the window; the others' are in the session's cache.
+    flights: HashMap<Arc<str>, WeakShared<BoxFuture<'static, Result<CogFile>>>>,
+    failures: Arc<Mutex<HashMap<Arc<str>, Error>>>,
+    sweep_at: usize,
+}
+
+/// Flights of fewer hrefs are not worth looking through for those that ended.
+const SWEEP_FROM: usize = 4_096;
+
+impl Fetcher {
+    async fn run(mut self, mut batches: Batches, send: mpsc::UnboundedSender<Message>) {
+        let (mut index, mut first_row) = (0, 0);
+        let message = loop {
+            let Records { file, batch } = match batches.next().await {
+                Some(Ok(records)) => records,
+                Some(Err(error)) => break Message::Failed(error),
+                None => break Message::End,
+            };
+            let rows = batch.num_rows() as u64;
+            let held = self.window.enter(rows, batch.get_array_memory_size() as u64).await;
+            let pending = self.launch(index, first_row, file, batch, held).await;
+            if send.send(Message::Batch(Box::new(pending))).is_err() {
+                return;
+            }
+            index += 1;
+            first_row += rows;
+        };
+        // Nobody may be there to hear it.
+        let _ = send.send(message);
+    }
+
+    /// Starts all fetches of a batch; returns when the last has started.
+    async fn launch(&mut self, index: u64, first_row: u64, file: usize, batch: RecordBatch, held: Held) -> Pending {
+        let (cells, hrefs) = self.cells(file, &batch);
+        let mut tasks = JoinSet::new();
+        let mut flights = Vec::with_capacity(hrefs.len());
+        for href in hrefs {
+            flights.push(self.flight(href, &mut tasks, &held).await);
+        }
+        self.sweep();
+        Pending { index, first_row, batch, cells, flights, tasks, held }
+    }
+
+    /// The assets of a batch and its distinct hrefs.
+    fn cells(&self, file: usize, batch: &RecordBatch) -> (Vec<Vec<Cell>>, Vec<Arc<str>>) {
+        let inner = &self.layout.inner;
+        let base = inner.source.files().get(file).map(String::as_str).unwrap_or_default();
+        let by_option: Vec<Option<u32>> =
+            self.layout.fetched.iter().map(|band| inner.bands.get(*band).and_then(|band| band.index)).collect();
+        let mut cells = vec![Vec::with_capacity(batch.num_rows()); self.layout.fetched.len()];
+        let mut hrefs = Vec::new();
+        // Keyed by what the record says, so that an href is rewritten and resolved once; two that come to the same file
+        // then still are one.
+        let mut written: HashMap<String, usize> = HashMap::new();
+        let mut resolved: HashMap<Arc<str>, usize> = HashMap::new();
+        self.layout.assets(batch, |band, _, asset| {
+            let cell = match asset {
+                Err(why) => Cell::Missing(why),
+                Ok(asset) => {
+                    let flight = written.get(asset.href).copied().unwrap_or_else(|| {
+                        let href = inner.rewrites.resolve(asset.href, base);
+                        let flight = *resolved.entry(Arc::clone(&href)).or_insert_with(|| {
+                            hrefs.push(href);
+                            hrefs.len() - 1
+                        });
+                        written.insert(asset.href.to_owned(), flight);
+                        flight
+                    });
+                    match (by_option.get(band).copied().flatten(), asset.band_index) {
+                        (Some(index), _) => Cell::File { flight, band: Some(index) },
+                        (None, None) => Cell::File { flight, band: None },
+                        (None, Some(index)) => match u32::try_from(index) {
+                            Ok(index) => Cell::File { flight, band: Some(index) },
+                            Err(_) => Cell::NoSuchBand(index),
+                        },
+                    }
+                }
+            };
+            if let Some(cells) = cells.get_mut(band) {
+                cells.push(cell);
+            }
+        });
+        (cells, hrefs)
+    }
+
+    /// The fetch of an href: one that is under way, a failure that is known, or a new one as soon as there is room.
+    async fn flight(&mut self, href: Arc<str>, tasks: &mut JoinSet<()>, held: &Held) -> Flight {
+        if let Some(flight) = self.flights.get(&href).and_then(WeakShared::upgrade) {
+            return flight;
+        }
+        let known = lock(&self.failures).get(&href).cloned();
+        if let Some(error) = known {
+            return std::future::ready(Err(error)).boxed().shared();
+        }
+        let permit = Arc::clone(&self.limit).acquire_owned().await;
+        let flight = (self.fetch)(Arc::clone(&href)).shared();
+        if let Some(weak) = flight.downgrade() {
+            self.flights.insert(Arc::clone(&href), weak);
+        }
+        let (landing, failures, share) = (flight.clone(), Arc::clone(&self.failures), held.share());
+        tasks.spawn(async move {
+            let answer = landing.await;
+            drop(permit);
+            match answer {
+                Ok(file) => share.add(weight(&file.header)),
+                Err(error) => {
+                    let mut failures = lock(&failures);
+                    if failures.len() < FAILURES_KEPT {
+                        failures.insert(href, error);
+                    }
+                }
+            }
+        });
+        flight
+    }
+
+    /// Forgets flights whose batches have left the window.
+    fn sweep(&mut self) {
+        if self.flights.len() >= self.sweep_at {
+            self.flights.retain(|_, flight| flight.upgrade().is_some());
+            self.sweep_at = SWEEP_FROM.max(2 * self.flights.len());
+        }
+    }
+}
+
+/// Bytes that a header takes, near enough: tile tables are what grows.
+fn weight(header: &CogHeader) -> u64 {
+    const REST: usize = 1_024;
+    const TILE: usize = size_of::<u64>() + size_of::<u32>();
+    let level = |level: &Level| {
+        let tables = level.encoding.jpeg_tables.as_ref().map_or(0, |tables| tables.len());
+        REST + level.tile_offsets.len() * TILE + tables
+    };
+    let levels = std::iter::once(&header.image).chain(&header.overviews).chain(&header.masks);
+    levels.map(level).sum::<usize>() as u64
+}
+
+/// What lies between the source and the reader.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    inside: Mutex<Inside>,
+    left: Notify,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Inside {
+    batches: u64,
+    rows: u64,
+    bytes: u64,
+}
+
+/// A batch's place in the window; dropping it leaves.
+#[derive(Debug)]
+struct Held {
+    window: Arc<Window>,
+    rows: u64,
+    bytes: Arc<AtomicU64>,
+}
+
+/// Adds to what a batch holds.
+struct Share {
+    window: Arc<Window>,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Window {
+    /// Waits until there is room. There always is for a first batch.
+    async fn enter(self: &Arc<Self>, rows: u64, bytes: u64) -> Held {
+        loop {
+            let left = self.left.notified();
+            {
+                let mut inside = lock(&self.inside);
+                let fits = inside.rows + rows <= WINDOW_ROWS && inside.bytes + bytes <= WINDOW_BYTES;
+                if fits || inside.batches == 0 {
+                    inside.batches += 1;
+                    inside.rows += rows;
+                    inside.bytes += bytes;
+                    return Held { window: Arc::clone(self), rows, bytes: Arc::new(AtomicU64::new(bytes)) };
+                }
+            }
+            left.await;
+        }
+    }
+
+    /// Rows inside.
+    #[cfg(test)]
+    pub(super) fn rows(&self) -> u64 {
+        lock(&self.inside).rows
+    }
+}
+
+impl Held {
+    fn share(&self) -> Share {
+        Share { window: Arc::clone(&self.window), bytes: Arc::clone(&self.bytes) }
+    }
+}
+
+impl Share {
+    fn add(&self, bytes: u64) {
+        let mut inside = lock(&self.window.inside);
+        inside.bytes += bytes;
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut inside = lock(&self.window.inside);
+        inside.batches = inside.batches.saturating_sub(1);
+        inside.rows = inside.rows.saturating_sub(self.rows);
+        inside.bytes = inside.bytes.saturating_sub(self.bytes.load(Ordering::Relaxed));
+        drop(inside);
+        self.window.left.notify_one();
+    }
+}
+
+/// Counters and maps are whole after every statement: a panic elsewhere leaves nothing half done in them.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,203 @@
+//! Columns that collections have and the source lacks: `"proj:epsg"`, `crs`, `bbox`, `year`, `month`.
+//!
+//! | column | from the record | else |
+//! |---|---|---|
+//! | `"proj:epsg"`, `crs` | [`record_crs::COLUMNS`], as columns or in a STRUCT `properties` | the first band's header that has a CRS |
+//! | `bbox` | the geometry column's WKB, if its CRS is longitude and latitude | the first header that has EPSG:4326 bounds |
+//! | `year`, `month` | [`calendar::COLUMNS`], as columns or in a STRUCT `properties` | NULL |
+//!
+//! Bounds in another CRS are not projected here: `bbox` is NULL then.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int32Type};
+use arrow_array::{Array, ArrayRef, PrimitiveArray, StringArray, StructArray};
+use arrow_buffer::NullBuffer;
+use arrow_schema::{DataType, Field, Fields, Schema};
+use rasteret_cog::CogHeader;
+use rasteret_cog::geo::Crs;
+
+use super::plan::Normalized;
+use super::record_crs::RecordCrs;
+use super::{calendar, cell, envelope, record_crs};
+use crate::source::Kind;
+
+/// Which columns are computed, from which of the source's.
+#[derive(Debug, Default)]
+pub(super) struct Normalizer {
+    missing: Vec<Normalized>,
+    crs: Vec<Input>,
+    time: Vec<Input>,
+    geometry: Option<Input>,
+}
+
+/// A column of the source, or a field of its STRUCT `properties`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Input {
+    pub(super) column: usize,
+    pub(super) field: Option<String>,
+}
+
+/// Where STAC Items keep what GeoParquet has as columns.
+const PROPERTIES: &str = "properties";
+
+/// The codes whose coordinates are longitude and latitude in degrees of WGS 84.
+const LONGITUDE_LATITUDE: i32 = 4326;
+
+impl Normalizer {
+    pub(super) fn new(schema: &Schema) -> Self {
+        let absent = |name: &str| !schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(name));
+        let missing = Normalized::ALL.into_iter().filter(|column| absent(column.name())).collect();
+        let inputs = |names: &[&str]| names.iter().filter_map(|name| input(schema, name)).collect();
+        Self {
+            missing,
+            crs: inputs(&record_crs::COLUMNS),
+            time: inputs(&calendar::COLUMNS),
+            geometry: geometry(schema),
+        }
+    }
+
+    /// The columns that the source lacks, in the output's order.
+    pub(super) fn missing(&self) -> &[Normalized] {
+        &self.missing
+    }
+
+    /// What must be read of the source for these columns.
+    pub(super) fn inputs(&self, wanted: &[Normalized]) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        if wanted.iter().any(|column| matches!(column, Normalized::Epsg | Normalized::Crs)) {
+            inputs.extend(self.crs.iter().cloned());
+        }
+        if wanted.iter().any(|column| matches!(column, Normalized::Year | Normalized::Month)) {
+            inputs.extend(self.time.iter().cloned());
+        }
+        if wanted.contains(&Normalized::Bbox) {
+            inputs.extend(self.geometry.iter().cloned());
+        }
+        inputs
+    }
+
+    /// The wanted columns of `rows` records. `array` gives an input's values, `headers` those of one record's bands.
+    pub(super) fn columns<'a, I>(
+        &self,
+        wanted: &[Normalized],
+        rows: usize,
+        array: impl Fn(&Input) -> Option<ArrayRef>,
+        headers: impl Fn(usize) -> I,
+    ) -> Vec<ArrayRef>
+    where
+        I: Iterator<Item = &'a CogHeader>,
+    {
+        let arrays = |inputs: &[Input]| inputs.iter().filter_map(&array).collect::<Vec<_>>();
+        let (crs, time) = (arrays(&self.crs), arrays(&self.time));
+        let geometry = self.geometry.as_ref().and_then(&array);
+        let crs_of = |row: usize| {
+            let of_record = crs.iter().find_map(|array| RecordCrs::of_cell(array, row));
+            of_record.or_else(|| headers(row).find_map(header_crs))
+        };
+        let month_of = |row: usize| time.iter().find_map(|array| calendar::of_cell(array, row));
+        let bbox_of = |row: usize| {
+            let of_record = geometry.as_ref().and_then(|array| envelope::of_wkb(cell::bytes(array, row)?));
+            of_record.or_else(|| headers(row).find_map(header_bbox))
+        };
+        let rows = 0..rows;
+        wanted
+            .iter()
+            .map(|column| -> ArrayRef {
+                match column {
+                    Normalized::Epsg => {
+                        Arc::new(rows.clone().map(|row| crs_of(row)?.epsg).collect::<PrimitiveArray<Int32Type>>())
+                    }
+                    Normalized::Crs => {
+                        Arc::new(rows.clone().map(|row| Some(crs_of(row)?.text)).collect::<StringArray>())
+                    }
+                    Normalized::Bbox => boxes(rows.clone().map(bbox_of)),
+                    Normalized::Year => {
+                        Arc::new(rows.clone().map(|row| Some(month_of(row)?.0)).collect::<PrimitiveArray<Int32Type>>())
+                    }
+                    Normalized::Month => {
+                        Arc::new(rows.clone().map(|row| Some(month_of(row)?.1)).collect::<PrimitiveArray<Int32Type>>())
+                    }
+                }
+            })
+            .collect()
+    }
+}
+
+impl Input {
+    /// The input's values, given its column's.
+    pub(super) fn of(&self, column: &ArrayRef) -> Option<ArrayRef> {
+        let Some(field) = &self.field else { return Some(Arc::clone(column)) };
+        let properties = column.as_struct_opt()?;
+        let values = properties.column_by_name(field)?;
+        // A field of a NULL struct may hold anything.
+        match properties.nulls() {
+            None => Some(Arc::clone(values)),
+            Some(nulls) => {
+                let nulls = NullBuffer::union(Some(nulls), values.nulls());
+                values.to_data().into_builder().nulls(nulls).build().ok().map(arrow_array::make_array)
+            }
+        }
+    }
+}
+
+fn input(schema: &Schema, name: &str) -> Option<Input> {
+    if let Some((column, _)) = schema.fields().find(name) {
+        return Some(Input { column, field: None });
+    }
+    let (column, properties) = schema.fields().find(PROPERTIES)?;
+    match properties.data_type() {
+        DataType::Struct(fields) if fields.find(name).is_some() => Some(Input { column, field: Some(name.to_owned()) }),
+        _ => None,
+    }
+}
+
+/// The column `geometry`, else the first that the file calls one; not in a CRS other than longitude and latitude.
+fn geometry(schema: &Schema) -> Option<Input> {
+    let wkb = |field: &Field| *field.data_type() == DataType::Binary;
+    let named = schema.fields().find("geometry").filter(|(_, field)| wkb(field));
+    let marked = || {
+        let mut fields = schema.fields().iter().enumerate();
+        fields.find(|(_, field)| matches!(Kind::of(field), Some(Kind::Wkb { .. })))
+    };
+    let (column, field) = named.or_else(marked)?;
+    let geographic = match Kind::of(field) {
+        Some(Kind::Wkb { crs: Some(crs) }) => {
+            crs.eq_ignore_ascii_case("OGC:CRS84")
+                || RecordCrs::parse(&crs).is_some_and(|crs| crs.epsg == Some(LONGITUDE_LATITUDE))
+        }
+        _ => true,
+    };
+    geographic.then_some(Input { column, field: None })
+}
+
+fn header_crs(header: &CogHeader) -> Option<RecordCrs> {
+    match header.crs.as_ref()? {
+        Crs::Epsg(code) => RecordCrs::epsg(i64::from(*code)),
+        Crs::Wkt(wkt) => RecordCrs::parse(wkt),
+    }
+}
+
+fn header_bbox(header: &CogHeader) -> Option<envelope::Envelope> {
+    if header_crs(header)?.epsg != Some(LONGITUDE_LATITUDE) {
+        return None;
+    }
+    let bounds = header.bounds()?;
+    Some([bounds.xmin, bounds.ymin, bounds.xmax, bounds.ymax])
+}
+
+/// The fields of `bbox`.
+pub(super) fn bbox_fields() -> Fields {
+    ["xmin", "ymin", "xmax", "ymax"].into_iter().map(|name| Field::new(name, DataType::Float64, true)).collect()
+}
+
+fn boxes(boxes: impl Iterator<Item = Option<envelope::Envelope>>) -> ArrayRef {
+    let boxes: Vec<_> = boxes.collect();
+    let side = |side: usize| -> ArrayRef {
+        Arc::new(boxes.iter().map(|sides| sides.map(|sides| sides[side])).collect::<PrimitiveArray<Float64Type>>())
+    };
+    let nulls = NullBuffer::from_iter(boxes.iter().map(Option::is_some));
+    let columns = (0..4).map(side).collect();
+    Arc::new(StructArray::new(bbox_fields(), columns, Some(nulls)))
+}

@@ -1,0 +1,132 @@
+//! A record's coordinate reference system, from the columns in which catalogues write it.
+//!
+//! The columns, the first that says something counting: `proj:code`, `proj:epsg`, `crs`, `proj:wkt2`, `proj:projjson`. That
+//! is Python Rasteret's order. Each is looked for at the top level, then in a STRUCT `properties`.
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
+use serde_json::Value;
+
+use super::cell;
+
+/// In order of priority.
+pub(super) const COLUMNS: [&str; 5] = ["proj:code", "proj:epsg", "crs", "proj:wkt2", "proj:projjson"];
+
+/// A CRS as the columns `crs` and `"proj:epsg"` show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RecordCrs {
+    /// `EPSG:n`, `AUTHORITY:CODE`, WKT or PROJJSON.
+    pub(super) text: String,
+    pub(super) epsg: Option<i32>,
+}
+
+impl RecordCrs {
+    pub(super) fn epsg(code: i64) -> Option<Self> {
+        let code = i32::try_from(code).ok().filter(|code| *code > 0)?;
+        Some(Self { text: format!("EPSG:{code}"), epsg: Some(code) })
+    }
+
+    /// `EPSG:n`, another authority's code, a bare number, WKT or PROJJSON.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.is_empty() {
+            return None;
+        }
+        if let Ok(code) = text.parse() {
+            return Self::epsg(code);
+        }
+        if text.starts_with('{') {
+            let projjson: Value = serde_json::from_str(text).ok()?;
+            return Self::projjson(&projjson, text);
+        }
+        if let Some((authority, code)) = text.split_once(':')
+            && authority.eq_ignore_ascii_case("EPSG")
+        {
+            return Self::epsg(code.trim().parse().ok()?);
+        }
+        Some(Self { text: text.to_owned(), epsg: wkt_epsg(text) })
+    }
+
+    fn projjson(projjson: &Value, text: &str) -> Option<Self> {
+        let id = projjson.get("id");
+        let authority = id.and_then(|id| id.get("authority")).and_then(Value::as_str);
+        let code = id.and_then(|id| id.get("code"));
+        let code =
+            code.and_then(|code| code.as_i64().map(|code| code.to_string()).or(code.as_str().map(str::to_owned)));
+        match (authority, code) {
+            (Some(authority), Some(code)) => Self::parse(&format!("{authority}:{code}")),
+            // An empty object is how some writers say that there is none.
+            _ if projjson.as_object().is_some_and(serde_json::Map::is_empty) => None,
+            _ => Some(Self { text: text.to_owned(), epsg: None }),
+        }
+    }
+
+    /// What one cell of one of [`COLUMNS`] says.
+    pub(super) fn of_cell(array: &ArrayRef, row: usize) -> Option<Self> {
+        match array.data_type() {
+            DataType::Utf8 => Self::parse(cell::text(array, row)?),
+            // PROJJSON that a writer of Parquet has taken apart: only its id can be had back.
+            DataType::Struct(_) => {
+                let id = array.as_struct().column_by_name("id")?.as_struct_opt()?;
+                let (authority, code) = (id.column_by_name("authority")?, id.column_by_name("code")?);
+                let code = match cell::text(code, row) {
+                    Some(code) => code.to_owned(),
+                    None => cell::integer(code, row)?.to_string(),
+                };
+                let present = array.is_valid(row) && id.is_valid(row);
+                present.then(|| Self::parse(&format!("{}:{code}", cell::text(authority, row)?))).flatten()
+            }
+            _ => Self::epsg(cell::integer(array, row)?),
+        }
+    }
+}
+
+/// The EPSG code that WKT gives to itself: an ID or AUTHORITY right below the root, which stands at the end (ISO 19162,
+/// 7.3.4; OGC 01-009).
+fn wkt_epsg(wkt: &str) -> Option<i32> {
+    let end = wkt.trim_end().strip_suffix([']', ')'])?.trim_end();
+    let inner = end.strip_suffix([']', ')'])?;
+    let start = inner.rfind(['[', '('])?;
+    let keyword = inner.get(..start)?.trim_end();
+    let is = |name: &str| {
+        let at = keyword.len().checked_sub(name.len());
+        at.and_then(|at| keyword.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(name))
+    };
+    if !is("ID") && !is("AUTHORITY") {
+        return None;
+    }
+    let mut parts = inner.get(start + 1..)?.split(',').map(|part| part.trim().trim_matches('"'));
+    let authority = parts.next()?;
+    authority.eq_ignore_ascii_case("EPSG").then(|| parts.next()?.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Option<(String, Option<i32>)> {
+        RecordCrs::parse(text).map(|crs| (crs.text, crs.epsg))
+    }
+
+    #[test]
+    fn all_notations() {
+        assert_eq!(parsed("EPSG:32631"), Some(("EPSG:32631".to_owned(), Some(32631))));
+        assert_eq!(parsed("epsg:32631"), Some(("EPSG:32631".to_owned(), Some(32631))));
+        assert_eq!(parsed("4326"), Some(("EPSG:4326".to_owned(), Some(4326))));
+        assert_eq!(parsed("OGC:CRS84"), Some(("OGC:CRS84".to_owned(), None)));
+        assert_eq!(parsed(" "), None);
+        assert_eq!(parsed("EPSG:x"), None);
+        let wkt = r#"PROJCS["a",GEOGCS["WGS 84",AUTHORITY["EPSG","4326"]],UNIT["metre",1],AUTHORITY["EPSG","32631"]]"#;
+        assert_eq!(parsed(wkt), Some((wkt.to_owned(), Some(32631))));
+        let wkt = r#"GEOGCRS["a",DATUM["b",ID["EPSG",6326]]]"#;
+        assert_eq!(parsed(wkt), Some((wkt.to_owned(), None)));
+        let wkt = r#"GEOGCRS["a",DATUM["b"],ID["EPSG",4326]]"#;
+        assert_eq!(parsed(wkt), Some((wkt.to_owned(), Some(4326))));
+        let projjson = r#"{"type":"GeographicCRS","id":{"authority":"EPSG","code":4326}}"#;
+        assert_eq!(parsed(projjson), Some(("EPSG:4326".to_owned(), Some(4326))));
+        let projjson = r#"{"type":"GeographicCRS"}"#;
+        assert_eq!(parsed(projjson), Some((projjson.to_owned(), None)));
+        assert_eq!(parsed("{}"), None);
+    }
+}
