@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use crate::geo::Georeference;
 use crate::level::{LAYOUT_TAGS, TABLE_TAGS, level};
+use crate::role::{Role, role};
 use crate::tiff::Tag;
 use crate::tiff::chain::Chain;
 use crate::tiff::file::File;
@@ -63,19 +64,6 @@ const IMAGE_TAGS: [Tag; 9] = [
     Tag::GDAL_METADATA,
     Tag::GDAL_NODATA,
 ];
-
-/// What the image of an IFD is for (TIFF 6.0, section 8, NewSubfileType).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// The first IFD.
-    Image,
-    /// Bit 0 without bit 2.
-    Overview,
-    /// Bit 2.
-    Mask,
-    /// Another page, or another image.
-    Page,
-}
 
 impl HeaderDecoder {
     /// A decoder that has seen nothing; `file_size` in bytes, where known, catches impossible offsets early.
@@ -157,7 +145,7 @@ impl HeaderDecoder {
     fn assemble(&mut self) -> Result<CogHeader> {
         let ifds = self.chain.ifds();
         let file = &mut self.file;
-        refuse_shared_tables(file, self.kept.iter().map(|kept| &ifds[kept.ifd]))?;
+        refuse_shared_values(file, self.kept.iter().map(|kept| &ifds[kept.ifd]))?;
         let Some(first) = self.kept.first().map(|kept| &ifds[kept.ifd]) else {
             return Err(Error::Malformed { at: Place::byte(4), what: "expected an IFD, found none".to_owned() });
         };
@@ -207,34 +195,6 @@ fn is_fatal(role: Role, error: &Error) -> bool {
     role != Role::Overview || matches!(error, Error::LimitExceeded { .. })
 }
 
-/// What an IFD's image is for; None when the bytes that say so are missing.
-fn role(file: &mut File, ifd: &Ifd) -> Result<Option<Role>> {
-    if ifd.index == 0 {
-        return Ok(Some(Role::Image));
-    }
-    let (tag, is_old) = match ifd.entry(Tag::NEW_SUBFILE_TYPE) {
-        Some(_) => (Tag::NEW_SUBFILE_TYPE, false),
-        None => (Tag::SUBFILE_TYPE, true),
-    };
-    let Some(entry) = ifd.entry(tag) else {
-        return Ok(Some(Role::Page));
-    };
-    // Unless one integer says otherwise, an IFD is a page: that is the tag's default, and libtiff's choice.
-    let bits: u32 = match ifd.fetch(file, entry, 1) {
-        Ok(None) => return Ok(None),
-        Ok(Some(value)) => value.integer().unwrap_or(0),
-        Err(_) => 0,
-    };
-    Ok(Some(match bits {
-        // SubfileType counts instead: 2 is a reduced image (TIFF 6.0, section 8).
-        2 if is_old => Role::Overview,
-        _ if is_old => Role::Page,
-        _ if bits & 4 != 0 => Role::Mask,
-        _ if bits & 1 != 0 => Role::Overview,
-        _ => Role::Page,
-    }))
-}
-
 /// Whether all values that a role needs are at hand; notes those that are missing.
 fn require_values(file: &mut File, ifd: &Ifd, role: Role) -> Result<bool> {
     let limits = *file.limits();
@@ -261,17 +221,17 @@ fn require_values(file: &mut File, ifd: &Ifd, role: Role) -> Result<bool> {
     Ok(is_ready)
 }
 
-/// Refuses tile tables that many IFDs share: they would make memory grow without bytes to match. Tables of distinct
-/// images have no bytes in common; twice the bytes at hand leave room for oddities.
-fn refuse_shared_tables<'a>(file: &File, ifds: impl Iterator<Item = &'a Ifd>) -> Result<()> {
+/// Refuses values that many IFDs share: they would make memory grow without bytes to match. Those of distinct images have
+/// next to nothing in common; twice the bytes at hand leave room for oddities.
+fn refuse_shared_values<'a>(file: &File, ifds: impl Iterator<Item = &'a Ifd>) -> Result<()> {
     let mut total: u64 = 0;
     for ifd in ifds {
-        for entry in TABLE_TAGS.iter().filter_map(|tag| ifd.entry(*tag)) {
+        for entry in TABLE_TAGS.iter().chain(&LAYOUT_TAGS).filter_map(|tag| ifd.entry(*tag)) {
             total = total.saturating_add(entry.length().unwrap_or(0));
             if total > file.held().saturating_mul(2) {
                 return Err(Error::Malformed {
                     at: ifd.place(entry.tag),
-                    what: "expected a tile table of this image's own, found one that other images share".to_owned(),
+                    what: "expected a value of this image's own, found one that other images share".to_owned(),
                 });
             }
         }

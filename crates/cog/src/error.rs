@@ -61,11 +61,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Place {
     /// A byte of the file outside any IFD.
     pub(crate) const fn byte(byte: u64) -> Self {
-        Self {
-            ifd: None,
-            tag: None,
-            byte: Some(byte),
-        }
+        Self { ifd: None, tag: None, byte: Some(byte) }
     }
 }
 
@@ -91,19 +87,9 @@ mod tests {
 
     #[test]
     fn errors_name_the_place() {
-        let at = Place {
-            ifd: Some(0),
-            tag: Some(322),
-            byte: Some(118),
-        };
-        let error = Error::Malformed {
-            at,
-            what: "expected SHORT or LONG, found ASCII".to_owned(),
-        };
-        assert_eq!(
-            error.to_string(),
-            "IFD 0, tag TileWidth (322) at byte 118: expected SHORT or LONG, found ASCII"
-        );
+        let at = Place { ifd: Some(0), tag: Some(322), byte: Some(118) };
+        let error = Error::Malformed { at, what: "expected SHORT or LONG, found ASCII".to_owned() };
+        assert_eq!(error.to_string(), "IFD 0, tag TileWidth (322) at byte 118: expected SHORT or LONG, found ASCII");
         assert_eq!(Place::byte(4).to_string(), "file at byte 4");
     }
 }

@@ -13,12 +13,16 @@ mod error;
 pub mod geo;
 mod grid;
 mod header;
+mod ifds;
 mod level;
 mod limits;
+mod role;
 pub mod tiff;
 
 pub use decoder::{DecodeResult, HeaderDecoder};
 pub use error::{Error, Place, Result};
 pub use grid::{Tile, TileGrid};
 pub use header::{CogHeader, Encoding, Level};
+pub use ifds::{IfdDecoder, IfdInfo, MAX_BYTES_SHOWN, MAX_NUMBERS_SHOWN, MAX_TEXT_SHOWN, TagInfo};
 pub use limits::Limits;
+pub use role::Role;

@@ -3,7 +3,6 @@
 /// Bounds on what a file's own counts can make the decoder fetch, hold or follow. A file over one is refused with
 /// [`crate::Error::LimitExceeded`] before anything is allocated for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Limits {
     /// IFDs of a file. Default 65,536: pages of microscopy stacks and time series run to tens of thousands.
     pub max_ifds: u32,

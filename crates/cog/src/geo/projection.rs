@@ -106,6 +106,10 @@ pub(crate) fn from_keys(keys: &GeoKeys) -> Option<Method> {
     let longitude = longitude.or_else(|| first(&LONGITUDE)).unwrap_or(0.0);
     let latitude = latitude.or_else(|| first(&LATITUDE)).unwrap_or(0.0);
     let scale = first(&SCALE).unwrap_or(1.0);
+    // A Mercator with another origin than the equator, or one without scale, has no meaning in WKT 1; GDAL drops it too.
+    if scale <= 0.0 || name == "Mercator_1SP" && latitude != 0.0 {
+        return None;
+    }
     let mut values = Vec::new();
     for &parameter in parameters(name) {
         let value = match parameter {

@@ -78,6 +78,31 @@ impl Ifd {
 }
 
 impl Value {
+    /// Each number as text: rationals as `1/2`, numbers of unknown types not at all.
+    pub(crate) fn spelled_numbers(&self) -> Vec<String> {
+        let order = self.byte_order;
+        let (fours, _) = self.bytes.as_chunks::<4>();
+        let (pairs, _) = fours.as_chunks::<2>();
+        let (eights, _) = self.bytes.as_chunks::<8>();
+        match self.field_type {
+            FieldType::RATIONAL => pairs.iter().map(|[a, b]| format!("{}/{}", order.u32(*a), order.u32(*b))).collect(),
+            FieldType::SRATIONAL => pairs
+                .iter()
+                .map(|[a, b]| format!("{}/{}", order.u32(*a).cast_signed(), order.u32(*b).cast_signed()))
+                .collect(),
+            FieldType::FLOAT => fours.iter().map(|bytes| f32::from_bits(order.u32(*bytes)).to_string()).collect(),
+            FieldType::DOUBLE => eights.iter().map(|bytes| f64::from_bits(order.u64(*bytes)).to_string()).collect(),
+            FieldType::SBYTE | FieldType::SSHORT | FieldType::SLONG | FieldType::SLONG8 => {
+                let numbers: Vec<u64> = self.integers().unwrap_or_default();
+                numbers.iter().map(|number| number.cast_signed().to_string()).collect()
+            }
+            _ => {
+                let numbers: Vec<u64> = self.integers().unwrap_or_default();
+                numbers.iter().map(u64::to_string).collect()
+            }
+        }
+    }
+
     fn malformed(&self, what: String) -> Error {
         Error::Malformed { at: self.at, what }
     }
