@@ -103,12 +103,7 @@ impl Assets {
     }
 
     /// Calls `each(band, row, asset)` for all bands and rows of a column in this form.
-    pub(super) fn each(
-        &self,
-        array: &ArrayRef,
-        bands: &[String],
-        mut each: impl FnMut(usize, usize, Found<'_>),
-    ) {
+    pub(super) fn each(&self, array: &ArrayRef, bands: &[String], mut each: impl FnMut(usize, usize, Found<'_>)) {
         let rows = array.len();
         match self.form {
             Form::Href => {

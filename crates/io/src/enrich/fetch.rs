@@ -66,7 +66,9 @@ pub(super) struct Pending {
     pub(super) batch: RecordBatch,
     /// For each fetched band, each row's asset.
     pub(super) cells: Vec<Vec<Cell>>,
-    /// One for each distinct href of the batch.
+    /// The distinct hrefs of the batch, as they are opened.
+    pub(super) hrefs: Vec<Arc<str>>,
+    /// One for each of them.
     flights: Vec<Flight>,
     /// Those of the flights that this batch started; dropping them ends them.
     tasks: JoinSet<()>,
@@ -153,11 +155,11 @@ impl Fetcher {
         let (cells, hrefs) = self.cells(file, &batch);
         let mut tasks = JoinSet::new();
         let mut flights = Vec::with_capacity(hrefs.len());
-        for href in hrefs {
-            flights.push(self.flight(href, &mut tasks, &held).await);
+        for href in &hrefs {
+            flights.push(self.flight(Arc::clone(href), &mut tasks, &held).await);
         }
         self.sweep();
-        Pending { index, first_row, batch, cells, flights, tasks, held }
+        Pending { index, first_row, batch, cells, hrefs, flights, tasks, held }
     }
 
     /// The assets of a batch and its distinct hrefs.

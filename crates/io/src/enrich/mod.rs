@@ -54,3 +54,6 @@ mod stream;
 pub use options::{EnrichOptions, OnError};
 pub use plan::{Column, EnrichPlan, Normalized};
 pub use stream::{EnrichStream, EnrichedBatch};
+
+#[cfg(test)]
+mod tests;

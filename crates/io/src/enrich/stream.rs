@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::{ArrayRef, RecordBatch};
-use rasteret_cog::CogHeader;
 use tokio::sync::mpsc;
 
 use super::OnError;
 use super::fetch::{Cell, Fetching, Message, Pending};
 use super::layout::Layout;
-use crate::{CogFile, Error, Result, Session};
+use crate::{CogFile, Error, Location, Result, Session};
 
 /// A running enrichment. Dropping it ends its fetches.
 #[derive(Debug)]
@@ -165,9 +164,10 @@ impl EnrichStream {
                     Cell::File { flight, band: index } => {
                         let whole = headers.get(*flight);
                         let file = match (whole, index) {
-                            (Some(Ok(whole)), Some(index)) => {
-                                narrowed.entry((*flight, *index)).or_insert_with(|| for_band(whole, *index)).clone()
-                            }
+                            (Some(Ok(whole)), Some(index)) => narrowed
+                                .entry((*flight, *index))
+                                .or_insert_with(|| for_band(whole, *index, pending.hrefs.get(*flight)))
+                                .clone(),
                             (Some(whole), _) => whole.clone(),
                             (None, _) => continue,
                         };
@@ -261,10 +261,12 @@ enum Why {
     Error(Error),
 }
 
-fn for_band(file: &CogFile, band: u32) -> Result<CogFile> {
-    let header: Result<CogHeader, _> = file.header.for_band(band);
-    match header {
+fn for_band(file: &CogFile, band: u32, href: Option<&Arc<str>>) -> Result<CogFile> {
+    match file.header.for_band(band) {
         Ok(header) => Ok(CogFile { header: Arc::new(header), ..file.clone() }),
-        Err(error) => Err(Error::InvalidArgument { what: error.to_string() }),
+        Err(source) => {
+            let location = Location::parse(href.map(AsRef::as_ref).unwrap_or_default())?;
+            Err(Error::Header { location, source })
+        }
     }
 }
