@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -50,6 +51,8 @@ class Walk:
 
 
 def main() -> int:
+    # What is printed can be typed again, from here.
+    os.chdir(ROOT)
     collection, items = WORK / "collection", WORK / "items.parquet"
     shutil.rmtree(collection, ignore_errors=True)
     files = scenes.make(WORK / "scenes")
@@ -70,25 +73,29 @@ COPY (
         )
 
         heading("3. Look at it: from here on no COG is opened")
-        source = f"read_parquet('{collection.relative_to(ROOT)}/**/*.parquet', hive_partitioning := true)"
         walk.run(
             f"""
+CREATE VIEW scenes AS
+FROM read_parquet('{collection.relative_to(ROOT)}/**/*.parquet', hive_partitioning := true)"""
+        )
+        walk.run(
+            """
 SELECT id, datetime, "eo:cloud_cover" AS cloud, crs, year, month, rasteret_error
-FROM {source}
+FROM scenes
 ORDER BY datetime, id
 LIMIT 6"""
         )
         heading("4. What the index knows of one band of one scene")
         walk.run(
-            f"""
+            """
 UNPIVOT (
-    SELECT COLUMNS(*)::VARCHAR[:90]
-    FROM (SELECT unnest(B04_metadata) FROM {source} ORDER BY id LIMIT 1)
+    SELECT left(COLUMNS(*)::VARCHAR, 90)
+    FROM (SELECT unnest(B04_metadata) FROM scenes ORDER BY id LIMIT 1)
 ) ON COLUMNS(*) INTO NAME field VALUE value"""
         )
         heading("5. Tiles of each area: how much a read of everything would fetch")
         walk.run(
-            f"""
+            """
 SELECT
     split_part(id, '_', 2) AS area,
     count(*) AS scenes,
@@ -96,7 +103,7 @@ SELECT
     any_value(len(B04_metadata.tile_offsets)) AS tiles_per_scene,
     any_value(len(B04_metadata.overviews)) AS overviews,
     round(sum(list_sum(B04_metadata.tile_byte_counts) + list_sum(B08_metadata.tile_byte_counts)) / 1e6, 1) AS megabytes
-FROM {source}
+FROM scenes
 GROUP BY ALL
 ORDER BY area"""
         )
