@@ -34,7 +34,7 @@ static API: OnceLock<StableApi> = OnceLock::new();
 ///
 /// Called by DuckDB, which gives a live `info` and `access` for the time of the call.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rasteret_init_c_api(
+pub(crate) unsafe extern "C" fn rasteret_init_c_api(
     info: ffi::duckdb_extension_info,
     access: *const ffi::duckdb_extension_access,
 ) -> bool {

@@ -15,4 +15,4 @@ mod host;
 mod schema;
 mod vector;
 
-pub use functions::documentation;
+pub use functions::{Documentation, Example, Kind, Parameter, documentation};

@@ -14,6 +14,6 @@ mod cell;
 mod fields;
 mod read;
 
-pub(crate) use cell::{Cell, Field};
+pub(crate) use cell::{Cell, Field, struct_lists, structs};
 pub(crate) use fields::{BOUNDS, METADATA, PYTHON_METADATA};
 pub(crate) use read::MetadataReader;

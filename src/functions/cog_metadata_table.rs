@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
-use rasteret_io::Session;
+use rasteret_io::{CogFile, Session};
 
 use super::documentation::{Documentation, Example, Kind, Parameter};
-use super::file_scan::{FileList, FileScan, ScannedFile};
+use super::file_scan::{FileList, FileScan, Scanned};
 use super::files;
 use crate::error::Result;
-use crate::schema::{Cell, Field, METADATA};
+use crate::schema::{BOUNDS, Cell, Field, METADATA, structs};
 use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction};
 
 pub(super) static DOC: Documentation = Documentation {
@@ -39,16 +39,16 @@ pub(super) static DOC: Documentation = Documentation {
 };
 
 /// The columns before and after the header's fields.
-const FILENAME: Field<ScannedFile> =
+const FILENAME: Field<Scanned<CogFile>> =
     Field { name: "filename", cell: Cell::Text(|scanned| Some(Cow::Borrowed(&scanned.href))) };
-const BOUNDS: Field<ScannedFile> = Field { name: "bounds", cell: Cell::Bounds(|scanned| scanned.file.header.bounds()) };
+const BOX: Field<Scanned<CogFile>> = Field { name: "bounds", cell: Cell::Nested(|| Field::struct_of(BOUNDS), |writer, rows| structs(writer, rows, BOUNDS, |scanned| Some(scanned.content.header.native_bounds()))) };
 
 /// The table function.
 pub(super) struct CogMetadataTable;
 
 impl TableFunction for CogMetadataTable {
     type Bind = FileList;
-    type Global = Mutex<FileScan>;
+    type Global = Mutex<FileScan<CogFile>>;
     type Local = ();
 
     const NAME: &'static str = "cog_metadata";
@@ -65,29 +65,29 @@ impl TableFunction for CogMetadataTable {
         let files = FileList::bind(session, info)?;
         let mut columns = vec![(FILENAME.name.to_owned(), FILENAME.cell.kind())];
         columns.extend(METADATA.iter().map(|field| (field.name.to_owned(), field.cell.kind())));
-        columns.push((BOUNDS.name.to_owned(), BOUNDS.cell.kind()));
+        columns.push((BOX.name.to_owned(), BOX.cell.kind()));
         Ok(Bind { rows: files.exact_len(), state: files, columns })
     }
 
-    fn init(files: &FileList, _columns: &[usize]) -> Result<Init<Mutex<FileScan>>> {
+    fn init(files: &FileList, _columns: &[usize]) -> Result<Init<Mutex<FileScan<CogFile>>>> {
         // One thread keeps the files' order, as read_parquet does; fetching is concurrent all the same.
-        Ok(Init { state: Mutex::new(files.scan()), max_threads: 1 })
+        Ok(Init { state: Mutex::new(files.scan(Session::headers)), max_threads: 1 })
     }
 
-    fn local(_files: &FileList, _scan: &Mutex<FileScan>) -> Result<()> {
+    fn local(_files: &FileList, _scan: &Mutex<FileScan<CogFile>>) -> Result<()> {
         Ok(())
     }
 
-    fn next(_files: &FileList, scan: &Mutex<FileScan>, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
+    fn next(_files: &FileList, scan: &Mutex<FileScan<CogFile>>, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
         let batch = scan.lock().unwrap_or_else(PoisonError::into_inner).next_batch()?;
         let rows: Vec<_> = batch.iter().map(Some).collect();
-        let files: Vec<_> = batch.iter().map(|scanned| Some(&scanned.file)).collect();
+        let files: Vec<_> = batch.iter().map(|scanned| Some(&scanned.content)).collect();
         for (index, column) in output.columns().iter().copied().enumerate() {
             let writer = &mut output.writer(index)?;
             match column.checked_sub(1) {
                 None => FILENAME.cell.write(writer, &rows)?,
                 Some(field) if field < METADATA.len() => METADATA[field].cell.write(writer, &files)?,
-                Some(field) if field == METADATA.len() => BOUNDS.cell.write(writer, &rows)?,
+                Some(field) if field == METADATA.len() => BOX.cell.write(writer, &rows)?,
                 Some(_) => {}
             }
         }

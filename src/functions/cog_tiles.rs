@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rasteret_cog::Tile;
-use rasteret_io::Session;
+use rasteret_io::{CogFile, Session};
 
 use super::documentation::{Documentation, Example, Kind, Parameter};
-use super::file_scan::{FileList, FileScan, ScannedFile};
+use super::file_scan::{FileList, FileScan, Scanned};
 use super::files;
 use crate::error::{Error, Result};
-use crate::schema::{Cell, Field};
+use crate::schema::{BOUNDS, Cell, Field, structs};
 use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId};
 
 pub(super) static DOC: Documentation = Documentation {
@@ -64,7 +64,7 @@ const COLUMNS: &[Field<TileRow>] = &[
     Field { name: "tile_index", cell: Cell::BigInt(|row| i64::try_from(row.tile.index).ok()) },
     Field { name: "tile_offset", cell: Cell::BigInt(|row| i64::try_from(row.tile.offset?).ok()) },
     Field { name: "tile_byte_count", cell: Cell::BigInt(|row| Some(row.tile.byte_count.into())) },
-    Field { name: "bbox", cell: Cell::Bounds(|row| Some(row.tile.bbox)) },
+    Field { name: "bbox", cell: Cell::Nested(|| Field::struct_of(BOUNDS), |writer, rows| structs(writer, rows, BOUNDS, |row| Some(row.tile.bbox))) },
 ];
 
 /// The table function.
@@ -78,8 +78,8 @@ pub(super) struct Call {
 
 /// Where the scan stands: in which file, level and tile.
 pub(super) struct TileScan {
-    files: FileScan,
-    batch: VecDeque<ScannedFile>,
+    files: FileScan<CogFile>,
+    batch: VecDeque<Scanned<CogFile>>,
     level: u32,
     position: u64,
 }
@@ -113,7 +113,7 @@ impl TableFunction for CogTiles {
 
     fn init(call: &Call, _columns: &[usize]) -> Result<Init<Mutex<TileScan>>> {
         let scan =
-            TileScan { files: call.files.scan(), batch: VecDeque::new(), level: call.level.unwrap_or(0), position: 0 };
+            TileScan { files: call.files.scan(Session::headers), batch: VecDeque::new(), level: call.level.unwrap_or(0), position: 0 };
         // One thread keeps the order of files and tiles; fetching is concurrent all the same.
         Ok(Init { state: Mutex::new(scan), max_threads: 1 })
     }
@@ -135,19 +135,14 @@ impl TableFunction for CogTiles {
             scan.take_tiles(call, output.capacity(), &mut tiles)?;
         }
         let rows: Vec<_> = tiles.iter().map(Some).collect();
-        for (index, column) in output.columns().iter().copied().enumerate() {
-            if let Some(field) = COLUMNS.get(column) {
-                field.cell.write(&mut output.writer(index)?, &rows)?;
-            }
-        }
-        output.set_rows(rows.len())
+        output.write_fields(COLUMNS, &rows)
     }
 }
 
 impl TileScan {
     /// Takes tiles of the current file and level, up to `capacity`; goes on to the next where it ends.
     fn take_tiles(&mut self, call: &Call, capacity: usize, tiles: &mut Vec<TileRow>) -> Result<()> {
-        let Some(ScannedFile { href, file }) = self.batch.front() else {
+        let Some(Scanned { href, content: file }) = self.batch.front() else {
             return Ok(());
         };
         let has_level = (self.level as usize) < file.header.level_count();

@@ -1,6 +1,6 @@
 //! What the table functions over files share: their arguments, and the files' headers in order, a batch at a time.
 
-use rasteret_io::{CogFile, Session};
+use rasteret_io::Session;
 
 use super::files;
 use crate::error::Result;
@@ -17,16 +17,20 @@ pub(super) struct FileList {
     ignore_errors: bool,
 }
 
-/// A position in the files of a call.
-pub(super) struct FileScan {
+/// A position in the files of a call, and how a batch of them is read.
+pub(super) struct FileScan<T> {
     files: FileList,
+    read: Read<T>,
     next: usize,
 }
 
-/// A file with its header.
-pub(super) struct ScannedFile {
+/// Reads many files at once, answering in their order.
+type Read<T> = fn(&Session, &[&str]) -> Vec<Result<T, rasteret_io::Error>>;
+
+/// A file and what was read of it.
+pub(super) struct Scanned<T> {
     pub(super) href: String,
-    pub(super) file: CogFile,
+    pub(super) content: T,
 }
 
 impl FileList {
@@ -48,23 +52,23 @@ impl FileList {
     }
 
     /// Starts at the first file.
-    pub(super) fn scan(&self) -> FileScan {
-        FileScan { files: self.clone(), next: 0 }
+    pub(super) fn scan<T>(&self, read: Read<T>) -> FileScan<T> {
+        FileScan { files: self.clone(), read, next: 0 }
     }
 }
 
-impl FileScan {
+impl<T> FileScan<T> {
     /// The next files, in order; empty at the end. A file that fails is left out, or fails the call.
-    pub(super) fn next_batch(&mut self) -> Result<Vec<ScannedFile>> {
+    pub(super) fn next_batch(&mut self) -> Result<Vec<Scanned<T>>> {
         let FileList { session, hrefs, ignore_errors } = &self.files;
         while self.next < hrefs.len() {
             let batch = &hrefs[self.next..hrefs.len().min(self.next + FILES_PER_BATCH)];
             self.next += batch.len();
-            let headers = session.headers(&batch.iter().map(String::as_str).collect::<Vec<_>>());
+            let contents = (self.read)(session, &batch.iter().map(String::as_str).collect::<Vec<_>>());
             let mut scanned = Vec::with_capacity(batch.len());
-            for (href, header) in batch.iter().zip(headers) {
-                match header {
-                    Ok(file) => scanned.push(ScannedFile { href: href.clone(), file }),
+            for (href, content) in batch.iter().zip(contents) {
+                match content {
+                    Ok(content) => scanned.push(Scanned { href: href.clone(), content }),
                     Err(_) if *ignore_errors => {}
                     Err(error) => return Err(error.into()),
                 }

@@ -109,7 +109,7 @@ impl Options {
         Ok(Self {
             assets_column: text(options, "assets_column", row)?,
             href_column: text(options, "href_column", row)?,
-            band_index: pairs(options, "band_index", "integers", row, Reader::integer)?,
+            band_index: pairs(options, "band_index", "integers", row, |value, at| value.integer(at))?,
             url_rewrite: pairs(options, "url_rewrite", "texts", row, |value, at| value.text(at).map(str::to_owned))?,
             fail,
         })

@@ -3,11 +3,9 @@
 use std::borrow::Cow;
 
 use rasteret_cog::Level;
-use rasteret_cog::geo::BBox;
 
-use super::fields::{BOUNDS, LEVEL};
 use crate::error::Result;
-use crate::vector::{LogicalType, TypeId, Writer};
+use crate::vector::{LogicalType, OutputChunk, TypeId, Writer};
 
 /// One field of a STRUCT that describes an `R`, or a column of its own.
 pub(crate) struct Field<R: 'static> {
@@ -41,13 +39,14 @@ pub(crate) enum Cell<R: 'static> {
     BigInts(fn(&R) -> Option<&[u64]>),
     /// DOUBLE[].
     Doubles(fn(&R) -> Option<Cow<'_, [f64]>>),
-    /// STRUCT(xmin, ymin, xmax, ymax).
-    Bounds(fn(&R) -> Option<BBox>),
-    /// STRUCT(…)[] of images.
-    Levels(fn(&R) -> &[Level]),
+    /// A STRUCT, or a list of them: its type and how all rows are written; see [`structs`] and [`struct_lists`].
+    Nested(fn() -> LogicalType, Write<R>),
     /// What the field says of one image of the file.
     OfLevel(fn(&R) -> &Level, &'static Cell<Level>),
 }
+
+/// Writes a column of every row; None is NULL.
+pub(crate) type Write<R> = fn(&mut Writer<'_>, &[Option<&R>]) -> Result<()>;
 
 impl<R> Cell<R> {
     /// The field's SQL type.
@@ -64,8 +63,7 @@ impl<R> Cell<R> {
             Self::Shorts(_) | Self::Integers(_) => list(TypeId::Integer),
             Self::BigInts(_) => list(TypeId::Bigint),
             Self::Doubles(_) => list(TypeId::Double),
-            Self::Bounds(_) => Field::struct_of(BOUNDS),
-            Self::Levels(_) => LogicalType::list(&Field::struct_of(LEVEL)),
+            Self::Nested(kind, _) => kind(),
             Self::OfLevel(_, cell) => cell.kind(),
         }
     }
@@ -90,16 +88,7 @@ impl<R> Cell<R> {
                 let lists: Vec<_> = rows.iter().map(|row| row.and_then(get)).collect();
                 writer.value_lists(&lists.iter().map(Option::as_deref).collect::<Vec<_>>())
             }
-            Self::Bounds(get) => {
-                let boxes: Vec<_> = each(rows, get).collect();
-                Field::write_struct(BOUNDS, writer, &boxes.iter().map(Option::as_ref).collect::<Vec<_>>())
-            }
-            Self::Levels(get) => {
-                let lists: Vec<_> = rows.iter().map(|row| row.map(get)).collect();
-                let lengths: Vec<_> = lists.iter().map(|list| list.map(<[Level]>::len)).collect();
-                let levels: Vec<_> = lists.into_iter().flatten().flatten().map(Some).collect();
-                Field::write_struct(LEVEL, &mut writer.lists(&lengths)?, &levels)
-            }
+            Self::Nested(_, write) => write(writer, rows),
             Self::OfLevel(get, cell) => cell.write(writer, &rows.iter().map(|row| row.map(get)).collect::<Vec<_>>()),
         }
     }
@@ -119,6 +108,42 @@ impl<R> Field<R> {
         }
         Ok(())
     }
+}
+
+impl OutputChunk<'_> {
+    /// Writes a chunk of `rows` whose columns are `fields`, as far as the query needs them.
+    pub(crate) fn write_fields<R>(&mut self, fields: &[Field<R>], rows: &[Option<&R>]) -> Result<()> {
+        for (index, column) in self.columns().iter().copied().enumerate() {
+            if let Some(field) = fields.get(column) {
+                field.cell.write(&mut self.writer(index)?, rows)?;
+            }
+        }
+        self.set_rows(rows.len())
+    }
+}
+
+/// Writes a STRUCT of `fields` a row.
+pub(crate) fn structs<R, S>(
+    writer: &mut Writer<'_>,
+    rows: &[Option<&R>],
+    fields: &[Field<S>],
+    get: impl Fn(&R) -> Option<S>,
+) -> Result<()> {
+    let values: Vec<_> = rows.iter().map(|row| row.and_then(&get)).collect();
+    Field::write_struct(fields, writer, &values.iter().map(Option::as_ref).collect::<Vec<_>>())
+}
+
+/// Writes a list of STRUCTs of `fields` a row.
+pub(crate) fn struct_lists<R, S>(
+    writer: &mut Writer<'_>,
+    rows: &[Option<&R>],
+    fields: &[Field<S>],
+    get: impl Fn(&R) -> &[S],
+) -> Result<()> {
+    let lists: Vec<_> = rows.iter().map(|row| row.map(&get)).collect();
+    let lengths: Vec<_> = lists.iter().map(|list| list.map(<[S]>::len)).collect();
+    let elements: Vec<_> = lists.into_iter().flatten().flatten().map(Some).collect();
+    Field::write_struct(fields, &mut writer.lists(&lengths)?, &elements)
 }
 
 /// The value of each row.

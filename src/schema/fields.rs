@@ -6,7 +6,8 @@ use rasteret_cog::Level;
 use rasteret_cog::geo::BBox;
 use rasteret_io::CogFile;
 
-use super::cell::{Cell, Field};
+use super::cell::{Cell, Field, Write, struct_lists};
+use crate::vector::LogicalType;
 
 /// The metadata STRUCT. The first seventeen fields, their order and their types are fixed by the index format; readers find
 /// the later ones by name, and must live without them.
@@ -36,8 +37,8 @@ pub(crate) const METADATA: &[Field<CogFile>] = &[
     field("crs", Cell::Text(|file| Some(Cow::Owned(file.header.crs.as_ref()?.to_string())))),
     field("scale", Cell::Doubles(|file| file.header.scale.as_deref().map(Cow::Borrowed))),
     field("offset", Cell::Doubles(|file| file.header.offset.as_deref().map(Cow::Borrowed))),
-    field("overviews", Cell::Levels(|file| &file.header.overviews)),
-    field("masks", Cell::Levels(|file| &file.header.masks)),
+    field("overviews", levels(|writer, rows| struct_lists(writer, rows, LEVEL, |file| &file.header.overviews))),
+    field("masks", levels(|writer, rows| struct_lists(writer, rows, LEVEL, |file| &file.header.masks))),
     image(&FILL_ORDER),
     image(&JPEG_TABLES),
     image(&YCBCR_SUBSAMPLING),
@@ -141,6 +142,11 @@ const T4_OPTIONS: Field<Level> =
 
 const fn field<R>(name: &'static str, cell: Cell<R>) -> Field<R> {
     Field { name, cell }
+}
+
+/// A list of images.
+const fn levels(write: Write<CogFile>) -> Cell<CogFile> {
+    Cell::Nested(|| LogicalType::list(&Field::struct_of(LEVEL)), write)
 }
 
 /// A field of the full-resolution image.

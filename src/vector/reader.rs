@@ -66,11 +66,6 @@ impl<'a> Reader<'a> {
         &self.kind
     }
 
-    /// Rows of this vector; of a LIST's child, its elements over all rows.
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     /// Whether the row is NULL; rows beyond the end are.
     pub(crate) fn is_null(&self, row: usize) -> bool {
         if row >= self.len || self.id == TypeId::SqlNull {
