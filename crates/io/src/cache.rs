@@ -44,26 +44,13 @@ impl HeaderCache {
         let options = OptionsBuilder::new()
             .weight_capacity(bytes)
             // A header of an ordinary COG takes some 4 KiB; this only sizes the tables to begin with.
-            .estimated_items_capacity(
-                usize::try_from(bytes / 4096)
-                    .unwrap_or(usize::MAX)
-                    .min(65_536),
-            )
+            .estimated_items_capacity(usize::try_from(bytes / 4096).unwrap_or(usize::MAX).min(65_536))
             // Shards would each hold a share: one header with large tables could exceed it and never be kept.
             .shards(1)
             .build();
-        let cache = |options| {
-            Cache::with_options(
-                options,
-                ByBytes,
-                DefaultHashBuilder::default(),
-                DefaultLifecycle::default(),
-            )
-        };
-        Self {
-            kept: options.ok().filter(|_| bytes > 0).map(cache),
-            flights: Mutex::default(),
-        }
+        let cache =
+            |options| Cache::with_options(options, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
+        Self { kept: options.ok().filter(|_| bytes > 0).map(cache), flights: Mutex::default() }
     }
 
     /// The header that was read from a store before.
@@ -84,22 +71,12 @@ impl HeaderCache {
 
     fn put(&self, key: &str, file: &CogFile, stamp: Option<Stamp>) {
         if let Some(kept) = &self.kept {
-            kept.insert(
-                key.to_owned(),
-                Entry {
-                    file: file.clone(),
-                    stamp,
-                },
-            );
+            kept.insert(key.to_owned(), Entry { file: file.clone(), stamp });
         }
     }
 
     /// The header that was read before, is being read, or is read now by `load`.
-    pub(crate) async fn get_or_load<F>(
-        &self,
-        key: &str,
-        load: impl FnOnce() -> F,
-    ) -> Result<CogFile>
+    pub(crate) async fn get_or_load<F>(&self, key: &str, load: impl FnOnce() -> F) -> Result<CogFile>
     where
         F: Future<Output = Result<CogFile>>,
     {
@@ -147,14 +124,8 @@ impl<'a> Boarding<'a> {
 
 impl Drop for Boarding<'_> {
     fn drop(&mut self) {
-        let mut flights = self
-            .cache
-            .flights
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let is_ours = flights
-            .get(self.key)
-            .is_some_and(|flight| Arc::ptr_eq(flight, &self.flight));
+        let mut flights = self.cache.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_ours = flights.get(self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight));
         // Two: this seat and the board. Seats are only taken under the lock that is held here.
         if is_ours && (self.flight.initialized() || Arc::strong_count(&self.flight) <= 2) {
             flights.remove(self.key);
@@ -180,28 +151,16 @@ impl Weighter<String, Entry> for ByBytes {
 
 /// Bytes that a header holds on to, about.
 fn bytes_of(header: &CogHeader) -> u64 {
-    let levels = std::iter::once(&header.image)
-        .chain(&header.overviews)
-        .chain(&header.masks);
-    let vectors = [
-        &header.pixel_scale,
-        &header.tiepoint,
-        &header.scale,
-        &header.offset,
-    ];
+    let levels = std::iter::once(&header.image).chain(&header.overviews).chain(&header.masks);
+    let vectors = [&header.pixel_scale, &header.tiepoint, &header.scale, &header.offset];
     let numbers: usize = vectors.into_iter().flatten().map(Vec::len).sum();
-    levels.map(bytes_of_level).sum::<u64>()
-        + (size_of::<CogHeader>() + numbers * size_of::<f64>()) as u64
+    levels.map(bytes_of_level).sum::<u64>() + (size_of::<CogHeader>() + numbers * size_of::<f64>()) as u64
 }
 
 fn bytes_of_level(level: &Level) -> u64 {
-    let tables = level.tile_offsets.capacity() * size_of::<u64>()
-        + level.tile_byte_counts.capacity() * size_of::<u32>();
-    let jpeg = level
-        .encoding
-        .jpeg_tables
-        .as_ref()
-        .map_or(0, |tables| tables.len());
+    let tables =
+        level.tile_offsets.capacity() * size_of::<u64>() + level.tile_byte_counts.capacity() * size_of::<u32>();
+    let jpeg = level.encoding.jpeg_tables.as_ref().map_or(0, |tables| tables.len());
     let samples = level.encoding.bits_per_sample.len() * 2 * size_of::<u16>();
     (size_of::<Level>() + tables + jpeg + samples) as u64
 }

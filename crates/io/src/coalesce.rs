@@ -34,21 +34,14 @@ impl Default for CoalesceConfig {
 impl CoalesceConfig {
     /// The spans that cover all ranges, sorted and disjoint. Empty ranges need none.
     pub(crate) fn spans(&self, ranges: &[Range<u64>]) -> Vec<Range<u64>> {
-        let mut sorted: Vec<_> = ranges
-            .iter()
-            .filter(|range| !range.is_empty())
-            .cloned()
-            .collect();
+        let mut sorted: Vec<_> = ranges.iter().filter(|range| !range.is_empty()).cloned().collect();
         sorted.sort_unstable_by_key(|range| range.start);
         let mut spans: Vec<Range<u64>> = Vec::with_capacity(sorted.len());
         for range in sorted {
             match spans.last_mut() {
                 // What overlaps is never asked for twice, however large the span becomes.
                 Some(last) if range.start < last.end => last.end = last.end.max(range.end),
-                Some(last)
-                    if range.start - last.end <= self.max_gap
-                        && range.end - last.start <= self.max_size =>
-                {
+                Some(last) if range.start - last.end <= self.max_gap && range.end - last.start <= self.max_size => {
                     last.end = range.end;
                 }
                 _ => spans.push(range),
@@ -92,10 +85,7 @@ pub(crate) fn cut(range: &Range<u64>, spans: &[(Range<u64>, Bytes)]) -> Option<B
 mod tests {
     use super::*;
 
-    const CONFIG: CoalesceConfig = CoalesceConfig {
-        max_gap: 10,
-        max_size: 100,
-    };
+    const CONFIG: CoalesceConfig = CoalesceConfig { max_gap: 10, max_size: 100 };
 
     fn ranges(pairs: &[(u64, u64)]) -> Vec<Range<u64>> {
         pairs.iter().map(|(start, end)| *start..*end).collect()
@@ -120,10 +110,7 @@ mod tests {
     #[test]
     fn requests_cover_their_span() {
         let check = |(start, end): (u64, u64), expected: &[(u64, u64)]| {
-            assert_eq!(
-                CONFIG.requests(&(start..end)).collect::<Vec<_>>(),
-                ranges(expected)
-            );
+            assert_eq!(CONFIG.requests(&(start..end)).collect::<Vec<_>>(), ranges(expected));
         };
         check((0, 100), &[(0, 100)]);
         check((5, 250), &[(5, 105), (105, 205), (205, 250)]);
@@ -132,10 +119,7 @@ mod tests {
 
     #[test]
     fn cuts() {
-        let spans = [
-            (10..14, Bytes::from_static(b"abcd")),
-            (20..22, Bytes::from_static(b"xy")),
-        ];
+        let spans = [(10..14, Bytes::from_static(b"abcd")), (20..22, Bytes::from_static(b"xy"))];
         assert_eq!(cut(&(11..13), &spans).as_deref(), Some(&b"bc"[..]));
         assert_eq!(cut(&(20..22), &spans).as_deref(), Some(&b"xy"[..]));
         assert_eq!(cut(&(3..3), &spans).as_deref(), Some(&b""[..]));

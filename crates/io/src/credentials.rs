@@ -73,45 +73,24 @@ impl Credentials {
         Self {
             aws: match (get("AWS_ACCESS_KEY_ID"), get("AWS_SECRET_ACCESS_KEY")) {
                 _ if flag("AWS_NO_SIGN_REQUEST") || flag("AWS_SKIP_SIGNATURE") => Aws::Anonymous,
-                (Some(id), Some(secret)) => Aws::Keys {
-                    id,
-                    secret,
-                    token: get("AWS_SESSION_TOKEN"),
-                },
-                _ if get("RASTERET_AWS_CREDENTIALS")
-                    .is_some_and(|value| value.eq_ignore_ascii_case("imds")) =>
-                {
-                    Aws::Chain(
-                        AWS_CHAIN
-                            .iter()
-                            .filter_map(|name| Some(((*name).to_owned(), get(name)?)))
-                            .collect(),
-                    )
+                (Some(id), Some(secret)) => Aws::Keys { id, secret, token: get("AWS_SESSION_TOKEN") },
+                _ if get("RASTERET_AWS_CREDENTIALS").is_some_and(|value| value.eq_ignore_ascii_case("imds")) => {
+                    Aws::Chain(AWS_CHAIN.iter().filter_map(|name| Some(((*name).to_owned(), get(name)?))).collect())
                 }
                 _ => Aws::Anonymous,
             },
             aws_region: first(&["AWS_REGION", "AWS_DEFAULT_REGION"]),
             aws_endpoint: first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]),
             // AWS writes `requester`, object_store and others `true`.
-            aws_request_payer: get("AWS_REQUEST_PAYER")
-                .is_some_and(|value| is_yes(&value) || value == "requester"),
+            aws_request_payer: get("AWS_REQUEST_PAYER").is_some_and(|value| is_yes(&value) || value == "requester"),
             aws_virtual_hosted: flag("AWS_VIRTUAL_HOSTED_STYLE_REQUEST"),
             google: some(collect(
                 &get,
                 &[
                     ("GOOGLE_SERVICE_ACCOUNT", GoogleConfigKey::ServiceAccount),
-                    (
-                        "GOOGLE_SERVICE_ACCOUNT_PATH",
-                        GoogleConfigKey::ServiceAccount,
-                    ),
-                    (
-                        "GOOGLE_SERVICE_ACCOUNT_KEY",
-                        GoogleConfigKey::ServiceAccountKey,
-                    ),
-                    (
-                        "GOOGLE_APPLICATION_CREDENTIALS",
-                        GoogleConfigKey::ApplicationCredentials,
-                    ),
+                    ("GOOGLE_SERVICE_ACCOUNT_PATH", GoogleConfigKey::ServiceAccount),
+                    ("GOOGLE_SERVICE_ACCOUNT_KEY", GoogleConfigKey::ServiceAccountKey),
+                    ("GOOGLE_APPLICATION_CREDENTIALS", GoogleConfigKey::ApplicationCredentials),
                 ],
             ))
             .map(Google),
@@ -157,39 +136,26 @@ impl Credentials {
 
 impl Google {
     pub(crate) fn apply(&self, builder: GoogleCloudStorageBuilder) -> GoogleCloudStorageBuilder {
-        self.0.iter().fold(builder, |builder, (key, value)| {
-            builder.with_config(*key, value)
-        })
+        self.0.iter().fold(builder, |builder, (key, value)| builder.with_config(*key, value))
     }
 }
 
 impl Azure {
     /// The secrets for an account. A key or a SAS opens the account that it was made for and no other.
     pub(crate) fn of_account(&self, account: &str) -> Option<&AzureSecrets> {
-        let is_its = self
-            .account
-            .as_deref()
-            .is_none_or(|own| own.eq_ignore_ascii_case(account));
+        let is_its = self.account.as_deref().is_none_or(|own| own.eq_ignore_ascii_case(account));
         self.secrets.as_ref().filter(|_| is_its)
     }
 }
 
 impl AzureSecrets {
     pub(crate) fn apply(&self, builder: MicrosoftAzureBuilder) -> MicrosoftAzureBuilder {
-        self.0.iter().fold(builder, |builder, (key, value)| {
-            builder.with_config(*key, value)
-        })
+        self.0.iter().fold(builder, |builder, (key, value)| builder.with_config(*key, value))
     }
 }
 
-fn collect<K: Copy>(
-    get: &impl Fn(&str) -> Option<String>,
-    known: &[(&str, K)],
-) -> Vec<(K, String)> {
-    known
-        .iter()
-        .filter_map(|(name, key)| Some((*key, get(name)?)))
-        .collect()
+fn collect<K: Copy>(get: &impl Fn(&str) -> Option<String>, known: &[(&str, K)]) -> Vec<(K, String)> {
+    known.iter().filter_map(|(name, key)| Some((*key, get(name)?))).collect()
 }
 
 fn some<T>(items: Vec<T>) -> Option<Vec<T>> {
@@ -201,16 +167,11 @@ fn has_secret(settings: &[(AzureConfigKey, String)]) -> bool {
     has(AzureConfigKey::AccessKey)
         || has(AzureConfigKey::SasKey)
         || has(AzureConfigKey::Token)
-        || (has(AzureConfigKey::ClientId)
-            && has(AzureConfigKey::ClientSecret)
-            && has(AzureConfigKey::AuthorityId))
+        || (has(AzureConfigKey::ClientId) && has(AzureConfigKey::ClientSecret) && has(AzureConfigKey::AuthorityId))
 }
 
 fn is_yes(value: &str) -> bool {
-    matches!(
-        value.to_ascii_lowercase().as_str(),
-        "yes" | "true" | "1" | "on"
-    )
+    matches!(value.to_ascii_lowercase().as_str(), "yes" | "true" | "1" | "on")
 }
 
 impl fmt::Debug for Credentials {

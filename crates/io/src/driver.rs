@@ -1,4 +1,4 @@
-//! Fetches what the header decoder asks for.
+//! Fetches what a decoder asks for.
 //!
 //! Owns how many requests a header costs:
 //!
@@ -9,15 +9,14 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use rasteret_cog::{CogHeader, DecodeResult, HeaderDecoder, Limits};
+use rasteret_cog::{CogHeader, DecodeResult, HeaderDecoder, IfdDecoder, IfdInfo, Limits};
 
 use crate::coalesce::CoalesceConfig;
 use crate::object::{LocalFile, Object, Stamp};
 use crate::transport::{Answer, Span};
-use crate::{CogFile, Error, Fault, Location, Result};
+use crate::{Error, Fault, Location, Result};
 
 /// Bytes of the first request: the header, tables included, of a COG of some 2,000 tiles and its overviews, at a price that
 /// cannot be told from that of a smaller request.
@@ -35,73 +34,67 @@ const READ_AHEAD_MAX: u64 = 1 << 20;
 const MAX_ROUNDS: u32 = 1_000;
 
 /// Bytes of tables from which decoding is moved off the threads that wait on sockets.
-const DECODE_INLINE_MAX: u64 = 1 << 20;
+const DECODE_INLINE_MAX: usize = 1 << 20;
 
 /// Header tables lie close together or not at all: the gaps worth reading through are those between an IFD's tables.
-const HEADER_COALESCE: CoalesceConfig = CoalesceConfig {
-    max_gap: 64 << 10,
-    max_size: 8 << 20,
-};
+const HEADER_COALESCE: CoalesceConfig = CoalesceConfig { max_gap: 64 << 10, max_size: 8 << 20 };
 
-/// The header of a file in a store.
-pub(crate) async fn read(object: &Object) -> Result<CogFile> {
+/// What turns bytes into an answer and says which it misses.
+pub(crate) trait Decoder: Send + 'static {
+    type Answer: Send + 'static;
+
+    fn new(limits: Limits, file_size: Option<u64>) -> Self;
+    fn push(&mut self, offset: u64, bytes: Bytes);
+    fn try_decode(&mut self) -> rasteret_cog::Result<DecodeResult<Self::Answer>>;
+}
+
+/// What was decoded, and which version of the file it was read from.
+#[derive(Debug)]
+pub(crate) struct Decoded<T> {
+    pub(crate) answer: T,
+    pub(crate) file_size: Option<u64>,
+    pub(crate) etag: Option<String>,
+    /// Microseconds since 1970-01-01 UTC.
+    pub(crate) last_modified: Option<i64>,
+}
+
+/// Decodes a file in a store.
+pub(crate) async fn read<D: Decoder>(object: &Object) -> Result<Decoded<D::Answer>> {
     let first = match object.get(Span::Range(0..FIRST_GET)).await {
         Ok(answer) => answer,
         // There is no first byte: an empty file, for the decoder to say so.
-        Err(Fault::BeyondEnd(size)) => Answer {
-            size: size.or(Some(0)),
-            ..Answer::default()
-        },
+        Err(Fault::BeyondEnd(size)) => Answer { size: size.or(Some(0)), ..Answer::default() },
         Err(fault) => return Err(object.error(None, fault)),
     };
-    let mut decoding = Decoding::new(first.size, first.bytes);
-    let header = loop {
+    let mut decoding = Decoding::<D>::new(first.size, first.bytes);
+    let answer = loop {
         match decoding.step(object.location())? {
-            Step::Done(header) => break header,
+            Step::Done(answer) => break answer,
             Step::Fetch(spans) => {
-                let fetched = object.spans(spans, HEADER_COALESCE).await?;
+                let fetched = object.spans_within(spans, HEADER_COALESCE).await?;
                 let bytes: usize = fetched.iter().map(|(_, bytes)| bytes.len()).sum();
                 decoding.push(fetched);
-                if bytes as u64 > DECODE_INLINE_MAX {
+                if bytes > DECODE_INLINE_MAX {
                     decoding = off_thread(decoding, object.location()).await?;
                 }
             }
         }
     };
-    Ok(CogFile {
-        header,
-        file_size: first.size,
-        etag: first.etag,
-        last_modified: first.last_modified,
-    })
+    Ok(Decoded { answer, file_size: first.size, etag: first.etag, last_modified: first.last_modified })
 }
 
-/// The header of a local file, and what tells whether the file has changed since. Blocks.
-pub(crate) fn read_local(location: &Location, path: &Path) -> Result<(CogFile, Stamp)> {
-    let at = |range, fault| Error::Store {
-        location: location.clone(),
-        range,
-        fault,
-    };
+/// Decodes a local file, and tells by what to see whether it has changed since. Blocks.
+pub(crate) fn read_local<D: Decoder>(location: &Location, path: &Path) -> Result<(Decoded<D::Answer>, Stamp)> {
+    let at = |range, fault| Error::Store { location: location.clone(), range, fault };
     let file = LocalFile::open(path).map_err(|fault| at(None, fault))?;
     let stamp = file.stamp;
-    let first = file
-        .read(&(0..FIRST_GET))
-        .map_err(|fault| at(None, fault))?;
-    let mut decoding = Decoding::new(Some(stamp.size), first);
+    let first = file.read(&(0..FIRST_GET)).map_err(|fault| at(None, fault))?;
+    let mut decoding = Decoding::<D>::new(Some(stamp.size), first);
     loop {
         match decoding.step(location)? {
-            Step::Done(header) => {
+            Step::Done(answer) => {
                 let (file_size, last_modified) = (Some(stamp.size), stamp.last_modified());
-                return Ok((
-                    CogFile {
-                        header,
-                        file_size,
-                        etag: None,
-                        last_modified,
-                    },
-                    stamp,
-                ));
+                return Ok((Decoded { answer, file_size, etag: None, last_modified }, stamp));
             }
             Step::Fetch(spans) => {
                 let read = |span: Range<u64>| match file.read(&span) {
@@ -115,35 +108,28 @@ pub(crate) fn read_local(location: &Location, path: &Path) -> Result<(CogFile, S
 }
 
 /// A decoder and the rounds that it has had.
-struct Decoding {
-    decoder: HeaderDecoder,
+struct Decoding<D: Decoder> {
+    decoder: D,
     size: Option<u64>,
     rounds: u32,
-    /// The ranges of the last round, as the decoder named them.
-    asked: Vec<Range<u64>>,
-    /// What the last step found out, when it was taken elsewhere.
-    taken: Option<Result<DecodeResult<CogHeader>, rasteret_cog::Error>>,
+    /// What the next step found out, where it was taken elsewhere.
+    taken: Option<rasteret_cog::Result<DecodeResult<D::Answer>>>,
 }
 
-enum Step {
-    Done(Arc<CogHeader>),
-    /// Disjoint and within the file.
+enum Step<T> {
+    Done(T),
+    /// Sorted, disjoint and, where the file's size is known, within the file.
     Fetch(Vec<Range<u64>>),
 }
 
-impl Decoding {
+impl<D: Decoder> Decoding<D> {
     fn new(size: Option<u64>, first: Bytes) -> Self {
-        let mut decoder = HeaderDecoder::new(Limits::default(), size);
+        let mut decoder = D::new(Limits::default(), size);
         decoder.push(0, first);
-        Self {
-            decoder,
-            size,
-            rounds: 0,
-            asked: Vec::new(),
-            taken: None,
-        }
+        Self { decoder, size, rounds: 0, taken: None }
     }
 
+    /// Hands over what was fetched. The decoder itself notices when that is nothing new.
     fn push(&mut self, fetched: Vec<(Range<u64>, Bytes)>) {
         for (span, bytes) in fetched {
             self.decoder.push(span.start, bytes);
@@ -151,89 +137,80 @@ impl Decoding {
         self.rounds += 1;
     }
 
-    fn step(&mut self, location: &Location) -> Result<Step> {
-        let taken = self
-            .taken
-            .take()
-            .unwrap_or_else(|| self.decoder.try_decode());
-        match taken.map_err(|source| Error::Header {
-            location: location.clone(),
-            source,
-        })? {
-            DecodeResult::Data(header) => Ok(Step::Done(Arc::new(header))),
-            DecodeResult::NeedsData(missing) => {
-                let at = |range, fault| Error::Store {
-                    location: location.clone(),
-                    range,
-                    fault,
-                };
-                let size = self.size.unwrap_or(u64::MAX);
-                if let Some(beyond) = missing.iter().find(|range| range.end > size) {
-                    return Err(at(Some(beyond.clone()), Fault::BeyondEnd(self.size)));
-                }
-                if self.rounds >= MAX_ROUNDS {
-                    let what =
-                        format!("the header is scattered over more than {MAX_ROUNDS} places");
-                    return Err(at(None, Fault::Other(what)));
-                }
-                // Bytes that were handed over and are asked for again would be asked for forever.
-                if missing.is_empty() || missing == self.asked {
-                    let what = "the decoder asks for what it has".to_owned();
-                    return Err(Error::Internal {
-                        location: location.clone(),
-                        what,
-                    });
-                }
-                self.asked.clone_from(&missing);
-                Ok(Step::Fetch(self.spans(missing)))
+    fn step(&mut self, location: &Location) -> Result<Step<D::Answer>> {
+        let taken = self.taken.take().unwrap_or_else(|| self.decoder.try_decode());
+        match taken.map_err(|source| Error::Header { location: location.clone(), source })? {
+            DecodeResult::Data(answer) => Ok(Step::Done(answer)),
+            DecodeResult::NeedsData(_) if self.rounds >= MAX_ROUNDS => {
+                let what = format!("the header is scattered over more than {MAX_ROUNDS} places");
+                Err(Error::Store { location: location.clone(), range: None, fault: Fault::Other(what) })
             }
+            DecodeResult::NeedsData(missing) => Ok(Step::Fetch(wider(missing, self.size))),
         }
-    }
-
-    /// What to fetch for the ranges that are missing.
-    fn spans(&self, missing: Vec<Range<u64>>) -> Vec<Range<u64>> {
-        let size = self.size.unwrap_or(u64::MAX);
-        let asked: u64 = missing
-            .iter()
-            .map(|range| range.end.saturating_sub(range.start))
-            .fold(0, u64::saturating_add);
-        let ahead = (asked / 2).clamp(READ_AHEAD_MIN, READ_AHEAD_MAX);
-        let mut wanted: Vec<_> = missing
-            .into_iter()
-            .map(|range| widened(range, READ_AHEAD_MIN, size))
-            .collect();
-        // Whatever else there is to the header stands behind what is known of it.
-        if let (Some(last), true) = (
-            wanted.iter_mut().max_by_key(|range| range.end),
-            self.size.is_some(),
-        ) {
-            last.end = last.end.saturating_add(ahead - READ_AHEAD_MIN).min(size);
-        }
-        HEADER_COALESCE.spans(&wanted)
     }
 }
 
-/// The range, grown to a minimal length: forwards, and at the end of the file backwards. Where the size is not known it
-/// stays as it is, for nobody can tell whether the file goes on.
-fn widened(range: Range<u64>, length: u64, size: u64) -> Range<u64> {
-    if size == u64::MAX {
-        return range;
+/// What to fetch for the ranges that are missing. Where the size of the file is not known they stay as they are, for nobody
+/// can tell whether the file goes on.
+fn wider(mut missing: Vec<Range<u64>>, size: Option<u64>) -> Vec<Range<u64>> {
+    if let Some(size) = size {
+        let asked = missing.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);
+        let ahead = (asked / 2).clamp(READ_AHEAD_MIN, READ_AHEAD_MAX);
+        missing.iter_mut().for_each(|range| *range = widened(range, READ_AHEAD_MIN, size));
+        // Whatever else there is to the header stands behind what is known of it.
+        if let Some(last) = missing.iter_mut().max_by_key(|range| range.end) {
+            last.end = last.end.saturating_add(ahead - READ_AHEAD_MIN).min(size);
+        }
     }
+    HEADER_COALESCE.spans(&missing)
+}
+
+/// The range, grown to a minimal length: forwards, and at the end of the file backwards.
+fn widened(range: &Range<u64>, length: u64, size: u64) -> Range<u64> {
     let end = range.end.max(range.start.saturating_add(length)).min(size);
     let start = range.start.min(end.saturating_sub(length));
     start..end
 }
 
-/// Decodes large tables on a thread of its own.
-async fn off_thread(mut decoding: Decoding, location: &Location) -> Result<Decoding> {
+/// Decodes large tables off the threads that wait on sockets.
+async fn off_thread<D: Decoder>(mut decoding: Decoding<D>, location: &Location) -> Result<Decoding<D>> {
     let decoded = tokio::task::spawn_blocking(move || {
         decoding.taken = Some(decoding.decoder.try_decode());
         decoding
     });
-    decoded.await.map_err(|_| Error::Internal {
-        location: location.clone(),
-        what: "decoding panicked".to_owned(),
-    })
+    decoded.await.map_err(|_| Error::Internal { location: location.clone(), what: "decoding panicked".to_owned() })
+}
+
+impl Decoder for HeaderDecoder {
+    type Answer = CogHeader;
+
+    fn new(limits: Limits, file_size: Option<u64>) -> Self {
+        Self::new(limits, file_size)
+    }
+
+    fn push(&mut self, offset: u64, bytes: Bytes) {
+        self.push(offset, bytes);
+    }
+
+    fn try_decode(&mut self) -> rasteret_cog::Result<DecodeResult<CogHeader>> {
+        self.try_decode()
+    }
+}
+
+impl Decoder for IfdDecoder {
+    type Answer = Vec<IfdInfo>;
+
+    fn new(limits: Limits, file_size: Option<u64>) -> Self {
+        Self::new(limits, file_size)
+    }
+
+    fn push(&mut self, offset: u64, bytes: Bytes) {
+        self.push(offset, bytes);
+    }
+
+    fn try_decode(&mut self) -> rasteret_cog::Result<DecodeResult<Vec<IfdInfo>>> {
+        self.try_decode()
+    }
 }
 
 #[cfg(test)]
@@ -242,10 +219,9 @@ mod tests {
 
     #[test]
     fn small_requests_grow_within_the_file() {
-        assert_eq!(widened(100..102, 50, 1000), 100..150);
-        assert_eq!(widened(100..400, 50, 1000), 100..400);
-        assert_eq!(widened(990..992, 50, 1000), 950..1000);
-        assert_eq!(widened(0..2, 50, 10), 0..10);
-        assert_eq!(widened(100..102, 50, u64::MAX), 100..102);
+        assert_eq!(widened(&(100..102), 50, 1000), 100..150);
+        assert_eq!(widened(&(100..400), 50, 1000), 100..400);
+        assert_eq!(widened(&(990..992), 50, 1000), 950..1000);
+        assert_eq!(widened(&(0..2), 50, 10), 0..10);
     }
 }

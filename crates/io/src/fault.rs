@@ -48,14 +48,7 @@ pub enum Fault {
 impl Fault {
     /// The file is not there: nothing to retry, and the answer of `rasteret_refresh` is `gone`.
     pub fn is_not_found(&self) -> bool {
-        matches!(
-            self,
-            Self::NoSuchFile
-                | Self::Http {
-                    status: 404 | 410,
-                    ..
-                }
-        )
+        matches!(self, Self::NoSuchFile | Self::Http { status: 404 | 410, .. })
     }
 
     /// The same request may succeed a moment later. A time-out is not among these: the wait was long enough.
@@ -85,17 +78,9 @@ impl Fault {
     }
 
     /// A fault of the HTTP client, with the time-outs that it was given.
-    pub(crate) fn of_client(
-        error: &reqwest::Error,
-        timeout: Duration,
-        connect_timeout: Duration,
-    ) -> Self {
+    pub(crate) fn of_client(error: &reqwest::Error, timeout: Duration, connect_timeout: Duration) -> Self {
         if error.is_timeout() {
-            return if error.is_connect() {
-                Self::Unreachable(connect_timeout)
-            } else {
-                Self::Timeout(timeout)
-            };
+            return if error.is_connect() { Self::Unreachable(connect_timeout) } else { Self::Timeout(timeout) };
         }
         if error.is_redirect() {
             return Self::Other("too many redirects".to_owned());
@@ -106,11 +91,7 @@ impl Fault {
         if error.is_connect() {
             // What remains of connection errors once the sockets' own are sorted out is the handshake.
             let tls = error.url().is_some_and(|url| url.scheme() == "https");
-            return if tls {
-                Self::Tls
-            } else {
-                Self::Other("no connection".to_owned())
-            };
+            return if tls { Self::Tls } else { Self::Other("no connection".to_owned()) };
         }
         if error.is_builder() {
             return Self::Other("not a URL that a request can be made for".to_owned());
@@ -127,34 +108,24 @@ impl Fault {
             object_store::Error::NotFound { .. } => Self::status(404),
             object_store::Error::PermissionDenied { .. } => Self::status(403),
             object_store::Error::Unauthenticated { .. } => Self::status(401),
-            object_store::Error::InvalidPath { .. } => {
-                Self::Other("not a key that the store can have".to_owned())
-            }
-            object_store::Error::NotImplemented { .. }
-            | object_store::Error::NotSupported { .. } => {
+            object_store::Error::InvalidPath { .. } => Self::Other("not a key that the store can have".to_owned()),
+            object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. } => {
                 Self::Other("not supported by the store".to_owned())
             }
-            object_store::Error::Generic { store, .. } => {
-                Self::Other(format!("no usable answer from {store}"))
-            }
+            object_store::Error::Generic { store, .. } => Self::Other(format!("no usable answer from {store}")),
             _ => Self::Other("no usable answer from the store".to_owned()),
         }
     }
 }
 
 /// The error and its sources, outermost first.
-fn chain<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error| inner(*error))
 }
 
 /// What an error wraps. An `io::Error` that wraps another error skips it in `source()`.
 fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
-    match error
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref)
-    {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(wrapped) => Some(wrapped),
         None => error.source(),
     }
@@ -206,9 +177,7 @@ impl fmt::Display for Fault {
             Self::UnknownHost => f.write_str("unknown host"),
             Self::Tls => f.write_str("no secure connection (TLS handshake failed)"),
             Self::Interrupted => f.write_str("connection closed before the answer was complete"),
-            Self::RangeIgnored => {
-                f.write_str("the server does not support range requests (answered with HTTP 200)")
-            }
+            Self::RangeIgnored => f.write_str("the server does not support range requests (answered with HTTP 200)"),
             Self::BeyondEnd(Some(size)) => write!(f, "beyond the end of the file of {size} bytes"),
             Self::BeyondEnd(None) => f.write_str("beyond the end of the file"),
             Self::Other(what) => f.write_str(what),

@@ -12,6 +12,7 @@
 //! One semaphore bounds the requests of all threads. No error, log line or `Debug` text holds a query string or a token:
 //! see [`Location`].
 
+mod batch;
 mod cache;
 mod coalesce;
 mod credentials;

@@ -19,11 +19,8 @@ use crate::{Error, Fault, Location, Result, Session};
 const LISTINGS_AT_ONCE: usize = 16;
 
 /// A star stops at a slash, as in every shell; a leading dot is a character like others, as in object stores.
-const MATCH: MatchOptions = MatchOptions {
-    case_sensitive: true,
-    require_literal_separator: true,
-    require_literal_leading_dot: false,
-};
+const MATCH: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
 
 impl Session {
     /// The hrefs that patterns stand for, each pattern's sorted, in the order of the patterns: a path is itself, whether
@@ -45,9 +42,7 @@ impl Session {
         }
         let found = match split_scheme(pattern) {
             None => local(pattern)?,
-            Some((scheme, _)) if scheme.eq_ignore_ascii_case("file") => {
-                local(pattern.split_at("file://".len()).1)?
-            }
+            Some((scheme, _)) if scheme.eq_ignore_ascii_case("file") => local(pattern.split_at("file://".len()).1)?,
             Some((scheme, rest)) => match remote(pattern, scheme, rest)? {
                 Some((head, address)) => self.block_on(self.objects(pattern, &head, address))??,
                 None => vec![pattern.to_owned()],
@@ -66,9 +61,7 @@ impl Session {
         for segment in address.key.split('/').filter(|segment| !segment.is_empty()) {
             segments.push(Segment::parse(segment).map_err(|what| invalid(pattern, &what))?);
         }
-        let keys = walk(store, segments)
-            .await
-            .map_err(|error| fault(Fault::of_store(&error)))?;
+        let keys = walk(store, segments).await.map_err(|error| fault(Fault::of_store(&error)))?;
         Ok(keys.into_iter().map(|key| format!("{head}{key}")).collect())
     }
 }
@@ -87,9 +80,7 @@ impl Segment {
         match text {
             "**" => Ok(Self::AnyDirectories),
             _ if !is_glob(text) => Ok(Self::Name(text.to_owned())),
-            _ => Pattern::new(text)
-                .map(Self::Glob)
-                .map_err(|error| format!("not a glob: {}", error.msg)),
+            _ => Pattern::new(text).map(Self::Glob).map_err(|error| format!("not a glob: {}", error.msg)),
         }
     }
 
@@ -103,10 +94,7 @@ impl Segment {
 }
 
 /// Keys that match, sorted. Lists no deeper than the pattern goes, until its first `**`.
-async fn walk(
-    store: Arc<dyn ObjectStore>,
-    segments: Vec<Segment>,
-) -> object_store::Result<BTreeSet<String>> {
+async fn walk(store: Arc<dyn ObjectStore>, segments: Vec<Segment>) -> object_store::Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     let mut directories = vec![Path::default()];
     for (depth, segment) in segments.iter().enumerate() {
@@ -171,12 +159,10 @@ fn fits(pattern: &[Segment], key: &[&str]) -> bool {
         None => key.is_empty(),
         // At the end it stands for any file below; before that for any directories, none included.
         Some((Segment::AnyDirectories, [])) => !key.is_empty(),
-        Some((Segment::AnyDirectories, rest)) => {
-            (0..key.len()).any(|skipped| fits(rest, &key[skipped..]))
+        Some((Segment::AnyDirectories, rest)) => (0..key.len()).any(|skipped| fits(rest, &key[skipped..])),
+        Some((segment, rest)) => {
+            key.split_first().is_some_and(|(name, below)| segment.matches(name) && fits(rest, below))
         }
-        Some((segment, rest)) => key
-            .split_first()
-            .is_some_and(|(name, below)| segment.matches(name) && fits(rest, below)),
     }
 }
 
@@ -195,10 +181,7 @@ fn remote(pattern: &str, scheme: &str, rest: &str) -> Result<Option<(String, Add
         let address = address.map_err(|what| invalid(pattern, &what))?;
         let head = pattern[..pattern.len() - address.key.len()].to_owned();
         return match is_glob(&head) {
-            true => Err(invalid(
-                pattern,
-                "expected a bucket or container without wildcards",
-            )),
+            true => Err(invalid(pattern, "expected a bucket or container without wildcards")),
             false => Ok(Some((head, address))),
         };
     }
@@ -208,14 +191,12 @@ fn remote(pattern: &str, scheme: &str, rest: &str) -> Result<Option<(String, Add
         Location::parse(pattern)?;
         return Ok(None);
     }
-    let url = url::Url::parse(pattern)
-        .map_err(|error| invalid(pattern, &format!("not a valid URL: {error}")))?;
+    let url = url::Url::parse(pattern).map_err(|error| invalid(pattern, &format!("not a valid URL: {error}")))?;
     match Address::of_url(&url).filter(|_| url.query().is_none()) {
         Some(address) => Ok(Some((format!("{}/", address.store), address))),
-        None => Err(invalid(
-            pattern,
-            "http has no listing: expected a URL without *, or a bucket as s3://, gs:// or az://",
-        )),
+        None => {
+            Err(invalid(pattern, "http has no listing: expected a URL without *, or a bucket as s3://, gs:// or az://"))
+        }
     }
 }
 
@@ -225,18 +206,19 @@ fn local(pattern: &str) -> Result<Vec<String>> {
     if PathBuf::from(pattern).exists() {
         return Ok(vec![pattern.to_owned()]);
     }
-    let paths = glob::glob_with(pattern, MATCH)
-        .map_err(|error| invalid(pattern, &format!("not a glob: {}", error.msg)))?;
+    // At the end of a pattern `**` stands for all files below; to the glob crate it means directories there.
+    let pattern = match pattern == "**" || pattern.ends_with("/**") {
+        true => format!("{pattern}/*"),
+        false => pattern.to_owned(),
+    };
+    let pattern = pattern.as_str();
+    let paths =
+        glob::glob_with(pattern, MATCH).map_err(|error| invalid(pattern, &format!("not a glob: {}", error.msg)))?;
     let mut files = BTreeSet::new();
     for path in paths {
         let path = path.map_err(|error| {
-            let location =
-                Location::local(error.path().to_owned(), error.path().display().to_string());
-            Error::Store {
-                location,
-                range: None,
-                fault: Fault::of_file(error.error()),
-            }
+            let location = Location::local(error.path().to_owned(), error.path().display().to_string());
+            Error::Store { location, range: None, fault: Fault::of_file(error.error()) }
         })?;
         if path.is_dir() {
             continue;
@@ -244,10 +226,7 @@ fn local(pattern: &str) -> Result<Vec<String>> {
         match path.to_str() {
             Some(text) => files.insert(text.to_owned()),
             None => {
-                return Err(invalid(
-                    pattern,
-                    "a file that matches has a name that is not UTF-8",
-                ));
+                return Err(invalid(pattern, "a file that matches has a name that is not UTF-8"));
             }
         };
     }
@@ -255,9 +234,7 @@ fn local(pattern: &str) -> Result<Vec<String>> {
 }
 
 fn invalid(pattern: &str, what: &str) -> Error {
-    Error::InvalidArgument {
-        what: format!("{what}: '{}'", crate::location::redacted(pattern)),
-    }
+    Error::InvalidArgument { what: format!("{what}: '{}'", crate::location::redacted(pattern)) }
 }
 
 #[cfg(test)]

@@ -44,23 +44,15 @@ struct Inner {
 #[derive(Clone)]
 pub(crate) enum Place {
     File(PathBuf),
-    Object {
-        store: StoreKey,
-        path: Path,
-    },
-    Url {
-        url: Url,
-        object: Option<(StoreKey, Path)>,
-    },
+    Object { store: StoreKey, path: Path },
+    Url { url: Url, object: Option<(StoreKey, Path)> },
 }
 
 impl Location {
     /// Understands an href. Fails on an empty one, on a scheme that cannot be read and on what is not a URL.
     pub fn parse(href: &str) -> Result<Self> {
         if href.is_empty() {
-            return Err(Error::InvalidArgument {
-                what: "expected a path or a URL, found an empty string".to_owned(),
-            });
+            return Err(Error::InvalidArgument { what: "expected a path or a URL, found an empty string".to_owned() });
         }
         if let Some(inner) = gdal_prefix(href)? {
             return Self::parse(&inner);
@@ -91,11 +83,7 @@ impl Location {
         // Two working directories give one relative path two meanings; where there is none the path keys itself.
         let key = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
         let key = format!("file:{}", key.display());
-        Self(Arc::new(Inner {
-            place: Place::File(path),
-            shown,
-            key,
-        }))
+        Self(Arc::new(Inner { place: Place::File(path), shown, key }))
     }
 
     fn file_url(href: &str, path: &str) -> Result<Self> {
@@ -103,56 +91,36 @@ impl Location {
         if !path.starts_with('/') {
             return Ok(Self::local(PathBuf::from(href), redact::path(href)));
         }
-        let url = Url::parse(href)
-            .map_err(|error| invalid(href, &format!("not a valid URL: {error}")))?;
+        let url = Url::parse(href).map_err(|error| invalid(href, &format!("not a valid URL: {error}")))?;
         match url.to_file_path() {
             Ok(path) => {
                 let shown = redact::path(&path.to_string_lossy());
                 Ok(Self::local(path, shown))
             }
-            Err(()) => Err(invalid(
-                href,
-                "expected file:///path, found a file URL with a host",
-            )),
+            Err(()) => Err(invalid(href, "expected file:///path, found a file URL with a host")),
         }
     }
 
     fn url(href: &str) -> Result<Self> {
-        let mut url = Url::parse(href)
-            .map_err(|error| invalid(href, &format!("not a valid URL: {error}")))?;
+        let mut url = Url::parse(href).map_err(|error| invalid(href, &format!("not a valid URL: {error}")))?;
         // A fragment is the client's own (RFC 3986, section 3.5): it is never sent.
         url.set_fragment(None);
         let key = redact::without_signature(&url);
         let signed = url.query().is_some();
         let object = if signed { None } else { Address::of_url(&url) };
-        let object =
-            object.and_then(|address| Some((address.store, Path::parse(address.key).ok()?)));
-        Ok(Self(Arc::new(Inner {
-            place: Place::Url { url, object },
-            shown: redact::url(href),
-            key,
-        })))
+        let object = object.and_then(|address| Some((address.store, Path::parse(address.key).ok()?)));
+        Ok(Self(Arc::new(Inner { place: Place::Url { url, object }, shown: redact::url(href), key })))
     }
 
     fn object(href: &str, address: Address) -> Result<Self> {
         let path = Path::parse(&address.key).map_err(|_| {
-            invalid(
-                href,
-                "expected a key without empty, '.' or '..' segments and without control characters",
-            )
+            invalid(href, "expected a key without empty, '.' or '..' segments and without control characters")
         })?;
         if path.as_ref().is_empty() {
             return Err(invalid(href, "expected a key after the bucket"));
         }
         let key = format!("{}/{path}", address.store);
-        Ok(Self(Arc::new(Inner {
-            place: Place::Object {
-                store: address.store,
-                path,
-            },
-            shown: redact::url(href),
-            key,
-        })))
+        Ok(Self(Arc::new(Inner { place: Place::Object { store: address.store, path }, shown: redact::url(href), key })))
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -182,8 +150,7 @@ pub(crate) fn split_scheme(href: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = href.split_once("://")?;
     let mut bytes = scheme.bytes();
     let first = bytes.next()?;
-    let rest_is_scheme =
-        bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    let rest_is_scheme = bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
     (first.is_ascii_alphabetic() && rest_is_scheme && scheme.len() > 1).then_some((scheme, rest))
 }
 
@@ -210,8 +177,8 @@ fn gdal_prefix(href: &str) -> Result<Option<String>> {
         "az" => format!("az://{below}"),
         "adls" => format!("abfss://{below}"),
         // An archive, a piece of a file or memory of another process: no store here reads those.
-        "zip" | "gzip" | "tar" | "7z" | "rar" | "mem" | "subfile" | "stdin" | "sparse"
-        | "crypt" | "cached" | "oss" | "swift" | "hdfs" | "webhdfs" => {
+        "zip" | "gzip" | "tar" | "7z" | "rar" | "mem" | "subfile" | "stdin" | "sparse" | "crypt" | "cached" | "oss"
+        | "swift" | "hdfs" | "webhdfs" => {
             return Err(invalid(
                 &format!("/vsi{name}"),
                 "GDAL's /vsicurl/, /vsis3/, /vsigs/, /vsiaz/ and /vsiadls/ can be read, others not",
@@ -221,10 +188,7 @@ fn gdal_prefix(href: &str) -> Result<Option<String>> {
     };
     // One prefix is unwrapped: a chain of them is nothing that GDAL would accept either.
     if inner.starts_with("/vsi") {
-        return Err(invalid(
-            &format!("/vsi{name}"),
-            "expected a URL after the prefix, found another /vsi prefix",
-        ));
+        return Err(invalid(&format!("/vsi{name}"), "expected a URL after the prefix, found another /vsi prefix"));
     }
     Ok(Some(inner))
 }
@@ -238,9 +202,7 @@ pub(crate) fn redacted(href: &str) -> String {
 }
 
 fn invalid(href: &str, what: &str) -> Error {
-    Error::InvalidArgument {
-        what: format!("{}: {what}", redact::url(href)),
-    }
+    Error::InvalidArgument { what: format!("{}: {what}", redact::url(href)) }
 }
 
 #[cfg(test)]

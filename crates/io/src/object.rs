@@ -35,23 +35,13 @@ pub struct Object {
 #[derive(Clone)]
 pub(crate) enum Source {
     File(PathBuf),
-    Url {
-        transport: Transport,
-        url: Url,
-    },
-    Store {
-        store: Arc<dyn ObjectStore>,
-        path: object_store::path::Path,
-    },
+    Url { transport: Transport, url: Url },
+    Store { store: Arc<dyn ObjectStore>, path: object_store::path::Path },
 }
 
 impl Object {
     pub(crate) fn new(location: Location, source: Source, requests: Arc<Semaphore>) -> Self {
-        Self {
-            location,
-            source,
-            requests,
-        }
+        Self { location, source, requests }
     }
 
     /// Where the file is; displays redacted.
@@ -62,23 +52,13 @@ impl Object {
     /// Bytes of the whole file: one HEAD request, or none for a local file.
     pub async fn size(&self) -> Result<u64> {
         let size = self.head().await.map_err(|fault| self.error(None, fault))?;
-        size.ok_or_else(|| {
-            self.error(
-                None,
-                Fault::Other("expected a Content-Length, found none".to_owned()),
-            )
-        })
+        size.ok_or_else(|| self.error(None, Fault::Other("expected a Content-Length, found none".to_owned())))
     }
 
     /// The last `length` bytes (all, where the file is shorter) and the size of the whole file.
     pub async fn tail(&self, length: u64) -> Result<(Bytes, u64)> {
-        let answer = self
-            .get(Span::Tail(length.max(1)))
-            .await
-            .map_err(|fault| self.error(None, fault))?;
-        let size = answer
-            .size
-            .unwrap_or(answer.start + answer.bytes.len() as u64);
+        let answer = self.get(Span::Tail(length.max(1))).await.map_err(|fault| self.error(None, fault))?;
+        let size = answer.size.unwrap_or(answer.start + answer.bytes.len() as u64);
         Ok((answer.bytes, size))
     }
 
@@ -96,28 +76,38 @@ impl Object {
     }
 
     /// Exactly these bytes each, in the order asked for, with ranges close together fetched as one.
-    pub async fn ranges(
-        &self,
-        ranges: &[Range<u64>],
-        coalesce: CoalesceConfig,
-    ) -> Result<Vec<Bytes>> {
+    pub async fn ranges(&self, ranges: &[Range<u64>], coalesce: CoalesceConfig) -> Result<Vec<Bytes>> {
         let spans = self.spans(coalesce.spans(ranges), coalesce).await?;
         let exact = |range: &Range<u64>| {
-            cut(range, &spans)
-                .ok_or_else(|| self.error(Some(range.clone()), Fault::BeyondEnd(None)))
+            cut(range, &spans).ok_or_else(|| self.error(Some(range.clone()), Fault::BeyondEnd(None)))
         };
         ranges.iter().map(exact).collect()
     }
 
     /// The bytes of disjoint spans, each fetched in requests of bounded size, all side by side.
-    pub(crate) async fn spans(
+    async fn spans(&self, spans: Vec<Range<u64>>, coalesce: CoalesceConfig) -> Result<Vec<(Range<u64>, Bytes)>> {
+        let fetched = spans.into_iter().map(|span| async move {
+            let parts = try_join_all(coalesce.requests(&span).map(|request| self.range(request))).await?;
+            Ok((span, joined(parts)))
+        });
+        try_join_all(fetched).await
+    }
+
+    /// The same, with as much of each span as the file has: for whoever asks ahead of what is known.
+    pub(crate) async fn spans_within(
         &self,
         spans: Vec<Range<u64>>,
         coalesce: CoalesceConfig,
     ) -> Result<Vec<(Range<u64>, Bytes)>> {
-        let fetched = spans.into_iter().map(|span| async move {
-            let parts =
-                try_join_all(coalesce.requests(&span).map(|request| self.range(request))).await?;
+        let within = |request: Range<u64>| async {
+            match self.get(Span::Range(request.clone())).await {
+                Ok(answer) => Ok(answer.bytes),
+                Err(Fault::BeyondEnd(_)) => Ok(Bytes::new()),
+                Err(fault) => Err(self.error(Some(request), fault)),
+            }
+        };
+        let fetched = spans.into_iter().map(|span| async {
+            let parts = try_join_all(coalesce.requests(&span).map(within)).await?;
             Ok((span, joined(parts)))
         });
         try_join_all(fetched).await
@@ -154,30 +144,17 @@ impl Object {
             }
             Source::Store { store, path } => {
                 let _permit = self.permit().await?;
-                Ok(Some(
-                    store
-                        .head(path)
-                        .await
-                        .map_err(|error| Fault::of_store(&error))?
-                        .size,
-                ))
+                Ok(Some(store.head(path).await.map_err(|error| Fault::of_store(&error))?.size))
             }
         }
     }
 
     async fn permit(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Fault> {
-        self.requests
-            .acquire()
-            .await
-            .map_err(|_| Fault::Other("the session is closed".to_owned()))
+        self.requests.acquire().await.map_err(|_| Fault::Other("the session is closed".to_owned()))
     }
 
     pub(crate) fn error(&self, range: Option<Range<u64>>, fault: Fault) -> Error {
-        Error::Store {
-            location: self.location.clone(),
-            range,
-            fault,
-        }
+        Error::Store { location: self.location.clone(), range, fault }
     }
 }
 
@@ -201,45 +178,19 @@ async fn of_store(
         Span::Range(range) => GetRange::Bounded(range.clone()),
         Span::Tail(length) => GetRange::Suffix(*length),
     };
-    let got = match (
-        store
-            .get_opts(
-                path,
-                GetOptions {
-                    range: Some(range),
-                    ..Default::default()
-                },
-            )
-            .await,
-        span,
-    ) {
+    let got = match (store.get_opts(path, GetOptions { range: Some(range), ..Default::default() }).await, span) {
         // Azure has no suffix ranges: the size first, then the bytes.
         (Err(object_store::Error::NotSupported { .. }), Span::Tail(length)) => {
             let size = store.head(path).await?.size;
             let range = Some(GetRange::Bounded(size.saturating_sub(*length)..size));
-            store
-                .get_opts(
-                    path,
-                    GetOptions {
-                        range,
-                        ..Default::default()
-                    },
-                )
-                .await?
+            store.get_opts(path, GetOptions { range, ..Default::default() }).await?
         }
         (got, _) => got?,
     };
     // Stores that were sent no date make up the epoch.
-    let last_modified =
-        Some(got.meta.last_modified.timestamp_micros()).filter(|micros| *micros != 0);
+    let last_modified = Some(got.meta.last_modified.timestamp_micros()).filter(|micros| *micros != 0);
     let (start, size, etag) = (got.range.start, Some(got.meta.size), got.meta.e_tag.clone());
-    Ok(Answer {
-        bytes: got.bytes().await?,
-        start,
-        size,
-        etag,
-        last_modified,
-    })
+    Ok(Answer { bytes: got.bytes().await?, start, size, etag, last_modified })
 }
 
 /// Runs file I/O off the threads that wait on sockets.
@@ -248,9 +199,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Result<T, Fault> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
-        Err(_) => Err(Fault::Other(
-            "internal error: a reading thread panicked".to_owned(),
-        )),
+        Err(_) => Err(Fault::Other("internal error: a reading thread panicked".to_owned())),
     }
 }
 
@@ -278,11 +227,10 @@ impl LocalFile {
     /// Bytes at an offset, fewer where the file ends before.
     pub(crate) fn read(&self, range: &Range<u64>) -> Result<Bytes, Fault> {
         let end = range.end.min(self.stamp.size);
-        let length = usize::try_from(end.saturating_sub(range.start))
-            .map_err(|_| Fault::BeyondEnd(Some(self.stamp.size)))?;
+        let length =
+            usize::try_from(end.saturating_sub(range.start)).map_err(|_| Fault::BeyondEnd(Some(self.stamp.size)))?;
         let mut buffer = vec![0; length];
-        read_exact_at(&self.file, &mut buffer, range.start)
-            .map_err(|error| Fault::of_file(&error))?;
+        read_exact_at(&self.file, &mut buffer, range.start).map_err(|error| Fault::of_file(&error))?;
         Ok(buffer.into())
     }
 
@@ -316,25 +264,16 @@ impl Stamp {
         if metadata.is_dir() {
             return Err(Fault::IsDirectory);
         }
-        let modified =
-            metadata
-                .modified()
-                .map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
-                    Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
-                    Err(before) => i128::try_from(before.duration().as_nanos())
-                        .map_or(i128::MIN, |nanos| -nanos),
-                });
-        Ok(Self {
-            size: metadata.len(),
-            modified,
-        })
+        let modified = metadata.modified().map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
+            Err(before) => i128::try_from(before.duration().as_nanos()).map_or(i128::MIN, |nanos| -nanos),
+        });
+        Ok(Self { size: metadata.len(), modified })
     }
 
     /// Microseconds since 1970-01-01 UTC.
     pub(crate) fn last_modified(&self) -> Option<i64> {
-        i64::try_from(self.modified.div_euclid(1000))
-            .ok()
-            .filter(|_| self.modified != 0)
+        i64::try_from(self.modified.div_euclid(1000)).ok().filter(|_| self.modified != 0)
     }
 }
 

@@ -53,22 +53,10 @@ impl Options {
             Ok(Duration::from_secs_f64(seconds))
         };
         Ok(Self {
-            max_concurrent: number(
-                &variable,
-                "RASTERET_MAX_CONCURRENT",
-                default.max_concurrent,
-                1,
-                10_000,
-            )?,
+            max_concurrent: number(&variable, "RASTERET_MAX_CONCURRENT", default.max_concurrent, 1, 10_000)?,
             timeout: seconds("RASTERET_TIMEOUT", default.timeout)?,
             connect_timeout: seconds("RASTERET_CONNECT_TIMEOUT", default.connect_timeout)?,
-            max_retries: number(
-                &variable,
-                "RASTERET_MAX_RETRIES",
-                default.max_retries,
-                0,
-                100,
-            )?,
+            max_retries: number(&variable, "RASTERET_MAX_RETRIES", default.max_retries, 0, 100)?,
             header_cache_bytes: number(
                 &variable,
                 "RASTERET_HEADER_CACHE_BYTES",
@@ -80,13 +68,7 @@ impl Options {
     }
 }
 
-fn number<T>(
-    variable: &impl Fn(&str) -> Option<String>,
-    name: &str,
-    default: T,
-    min: T,
-    max: T,
-) -> Result<T>
+fn number<T>(variable: &impl Fn(&str) -> Option<String>, name: &str, default: T, min: T, max: T) -> Result<T>
 where
     T: FromStr + PartialOrd + std::fmt::Display,
 {
@@ -96,9 +78,7 @@ where
     match text.trim().parse() {
         Ok(value) if value >= min && value <= max => Ok(value),
         _ => Err(Error::InvalidArgument {
-            what: format!(
-                "environment variable {name}: expected a number from {min} to {max}, found '{text}'"
-            ),
+            what: format!("environment variable {name}: expected a number from {min} to {max}, found '{text}'"),
         }),
     }
 }
@@ -110,25 +90,14 @@ mod tests {
     #[test]
     fn variables() {
         let options = |pairs: &[(&str, &str)]| {
-            let pairs: Vec<_> = pairs
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect();
-            Options::from_variables(|name| {
-                Some(pairs.iter().find(|(known, _)| known == name)?.1.clone())
-            })
+            let pairs: Vec<_> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            Options::from_variables(|name| Some(pairs.iter().find(|(known, _)| known == name)?.1.clone()))
         };
         assert_eq!(options(&[]).unwrap(), Options::default());
-        let set = options(&[
-            ("RASTERET_MAX_CONCURRENT", "7"),
-            ("RASTERET_TIMEOUT", " 0.5 "),
-            ("RASTERET_MAX_RETRIES", ""),
-        ]);
+        let set =
+            options(&[("RASTERET_MAX_CONCURRENT", "7"), ("RASTERET_TIMEOUT", " 0.5 "), ("RASTERET_MAX_RETRIES", "")]);
         let set = set.unwrap();
-        assert_eq!(
-            (set.max_concurrent, set.timeout, set.max_retries),
-            (7, Duration::from_millis(500), 3)
-        );
+        assert_eq!((set.max_concurrent, set.timeout, set.max_retries), (7, Duration::from_millis(500), 3));
         for (name, value) in [
             ("RASTERET_MAX_CONCURRENT", "0"),
             ("RASTERET_MAX_CONCURRENT", "many"),

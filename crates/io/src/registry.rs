@@ -31,11 +31,7 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) fn new(transport: Transport, credentials: Credentials) -> Self {
-        Self {
-            transport,
-            credentials,
-            stores: Mutex::default(),
-        }
+        Self { transport, credentials, stores: Mutex::default() }
     }
 
     /// Serves a bucket or container from a store of the caller's.
@@ -52,36 +48,18 @@ impl Registry {
             Place::File(path) => return Ok(Source::File(path.clone())),
             Place::Object { store, path } => (store, path),
             // The URL itself is what the cloud was asked to serve; it is taken apart only where it has to be signed.
-            Place::Url {
-                object: Some((store, path)),
-                ..
-            } if self.credentials.cover(store) => (store, path),
+            Place::Url { object: Some((store, path)), .. } if self.credentials.cover(store) => (store, path),
             Place::Url { url, .. } => {
-                return Ok(Source::Url {
-                    transport: self.transport.clone(),
-                    url: url.clone(),
-                });
+                return Ok(Source::Url { transport: self.transport.clone(), url: url.clone() });
             }
         };
-        let store = self
-            .store(store)
-            .await
-            .map_err(|fault| at(location, fault))?;
-        Ok(Source::Store {
-            store,
-            path: path.clone(),
-        })
+        let store = self.store(store).await.map_err(|fault| at(location, fault))?;
+        Ok(Source::Store { store, path: path.clone() })
     }
 
     /// The store that a bucket or container is read through.
     pub(crate) async fn store(&self, key: &StoreKey) -> Result<Arc<dyn ObjectStore>, Fault> {
-        let slot = self
-            .stores
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(key.clone())
-            .or_default()
-            .clone();
+        let slot = self.stores.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default().clone();
         // A failure leaves the slot empty: the next file of the bucket tries again.
         slot.get_or_try_init(|| self.build(key)).await.cloned()
     }
@@ -104,9 +82,7 @@ impl Registry {
         builder = match &credentials.aws {
             Aws::Anonymous => builder.with_skip_signature(true),
             Aws::Keys { id, secret, token } => {
-                let builder = builder
-                    .with_access_key_id(id)
-                    .with_secret_access_key(secret);
+                let builder = builder.with_access_key_id(id).with_secret_access_key(secret);
                 match token {
                     Some(token) => builder.with_token(token),
                     None => builder,
@@ -124,13 +100,9 @@ impl Registry {
             (Some(endpoint), _) => (Some(endpoint), credentials.aws_region.clone()),
             (None, Some(region)) => (None, Some(region.to_owned())),
             // AWS_REGION is where the user computes, not where somebody's public bucket is.
-            (None, None) => (
-                None,
-                self.transport
-                    .bucket_region(bucket)
-                    .await?
-                    .or_else(|| credentials.aws_region.clone()),
-            ),
+            (None, None) => {
+                (None, self.transport.bucket_region(bucket).await?.or_else(|| credentials.aws_region.clone()))
+            }
         };
         builder = builder.with_region(region.as_deref().unwrap_or("us-east-1"));
         builder = match endpoint {
@@ -170,9 +142,7 @@ impl Registry {
             .with_retry(no_retries())
             .with_http_connector(self.transport.clone());
         if let Some(endpoint) = &credentials.endpoint {
-            builder = builder
-                .with_endpoint(endpoint.clone())
-                .with_allow_http(true);
+            builder = builder.with_endpoint(endpoint.clone()).with_allow_http(true);
         }
         let builder = match credentials.of_account(account) {
             Some(settings) => settings.apply(builder),
@@ -184,26 +154,17 @@ impl Registry {
 
 /// The transport repeats requests; see there.
 fn no_retries() -> object_store::RetryConfig {
-    object_store::RetryConfig {
-        max_retries: 0,
-        ..Default::default()
-    }
+    object_store::RetryConfig { max_retries: 0, ..Default::default() }
 }
 
 /// Errors of the builders print their settings, secrets among them.
 fn built<S: ObjectStore>(store: object_store::Result<S>) -> Result<Arc<dyn ObjectStore>, Fault> {
     match store {
         Ok(store) => Ok(Arc::new(store)),
-        Err(_) => Err(Fault::Other(
-            "the credentials or the endpoint in the environment cannot be used".to_owned(),
-        )),
+        Err(_) => Err(Fault::Other("the credentials or the endpoint in the environment cannot be used".to_owned())),
     }
 }
 
 fn at(location: &Location, fault: Fault) -> Error {
-    Error::Store {
-        location: location.clone(),
-        range: None,
-        fault,
-    }
+    Error::Store { location: location.clone(), range: None, fault }
 }

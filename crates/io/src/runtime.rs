@@ -23,22 +23,12 @@ pub(crate) fn runtime() -> Result<&'static Runtime> {
     let start = || {
         Builder::new_multi_thread()
             .thread_name("rasteret-io")
-            .worker_threads(
-                std::thread::available_parallelism()
-                    .map_or(1, usize::from)
-                    .min(MAX_WORKERS),
-            )
+            .worker_threads(std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS))
             .max_blocking_threads(MAX_BLOCKING)
             .enable_all()
             .build()
     };
-    RUNTIME
-        .get_or_init(start)
-        .as_ref()
-        .map_err(|error| Error::InvalidArgument {
-            what: format!(
-                "no threads for reading files could be started: {}",
-                error.kind()
-            ),
-        })
+    RUNTIME.get_or_init(start).as_ref().map_err(|error| Error::InvalidArgument {
+        what: format!("no threads for reading files could be started: {}", error.kind()),
+    })
 }

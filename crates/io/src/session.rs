@@ -1,33 +1,25 @@
 //! What all functions of one loaded extension share: stores, the header cache, limits.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::FutureExt;
-use futures::future::join_all;
 use object_store::ObjectStore;
-use rasteret_cog::CogHeader;
+use rasteret_cog::{CogHeader, HeaderDecoder, IfdDecoder, IfdInfo};
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 
+use crate::batch::{self, Task, panicked};
 use crate::cache::HeaderCache;
 use crate::credentials::Credentials;
+use crate::driver::Decoded;
 use crate::location::Place;
 use crate::object::Stamp;
 use crate::registry::Registry;
 use crate::runtime::runtime;
 use crate::transport::Transport;
 use crate::{Error, Location, Object, Options, Result, driver};
-
-/// Local files read side by side: disks and network file systems answer several at once, more only wait in line.
-const LOCAL_READERS: usize = 8;
-
-/// Local files for each of the readers: below this, another thread costs more than it gives.
-const LOCAL_FILES_PER_READER: usize = 16;
 
 /// A file's header and which version of the file it was read from.
 #[derive(Debug, Clone)]
@@ -69,10 +61,7 @@ impl Session {
 
     /// A session with the variables that `variable` knows.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        Ok(Self::with_credentials(
-            Options::from_variables(&variable)?,
-            Credentials::from_variables(&variable),
-        ))
+        Ok(Self::with_credentials(Options::from_variables(&variable)?, Credentials::from_variables(&variable)))
     }
 
     fn with_credentials(options: Options, credentials: Credentials) -> Self {
@@ -86,13 +75,7 @@ impl Session {
 
     /// Serves `s3://bucket/` from a store of the caller's, in place of S3.
     pub fn serve_bucket(&self, bucket: &str, store: Arc<dyn ObjectStore>) {
-        self.0.registry.insert(
-            crate::location::StoreKey::S3 {
-                bucket: bucket.to_owned(),
-                region: None,
-            },
-            store,
-        );
+        self.0.registry.insert(crate::location::StoreKey::S3 { bucket: bucket.to_owned(), region: None }, store);
     }
 
     /// The limits of this session.
@@ -114,42 +97,21 @@ impl Session {
                     let read = tokio::task::spawn_blocking(move || session.local_header(&here));
                     read.await.unwrap_or_else(|_| Err(panicked(location)))
                 }
-                _ => {
-                    self.0
-                        .cache
-                        .get_or_load(location.key(), || self.load(location))
-                        .await
-                }
+                _ => self.0.cache.get_or_load(location.key(), || self.load(location)).await,
             }
         };
-        AssertUnwindSafe(read)
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| Err(panicked(location)))
+        AssertUnwindSafe(read).catch_unwind().await.unwrap_or_else(|_| Err(panicked(location)))
     }
 
     /// The headers of many files, fetched concurrently, each distinct href once; blocks the calling thread, which must not
     /// be one of the runtime's. Answers in the order of `hrefs`.
     pub fn headers(&self, hrefs: &[&str]) -> Vec<Result<CogFile>> {
-        let mut places: HashMap<&str, usize> = HashMap::with_capacity(hrefs.len());
-        let mut distinct = Vec::new();
-        let slots: Vec<usize> = hrefs
-            .iter()
-            .map(|href| {
-                *places.entry(href).or_insert_with(|| {
-                    distinct.push(*href);
-                    distinct.len() - 1
-                })
-            })
-            .collect();
-        let answers = match self.distinct_headers(&distinct) {
-            Ok(answers) => answers,
-            Err(error) => vec![Err(error); distinct.len()],
-        };
-        slots
-            .into_iter()
-            .map(|slot| answers[slot].clone())
-            .collect()
+        batch::run::<Headers>(self, hrefs)
+    }
+
+    /// Every IFD of many files with its tags; otherwise as [`headers`](Self::headers), but nothing is kept.
+    pub fn ifds(&self, hrefs: &[&str]) -> Vec<Result<Vec<IfdInfo>>> {
+        batch::run::<Ifds>(self, hrefs)
     }
 
     /// A file, for reading ranges of; no request is made, save the one that finds the region of a public S3 bucket when it
@@ -161,11 +123,7 @@ impl Session {
     /// A file, for reading ranges of.
     pub async fn open_at(&self, location: &Location) -> Result<Object> {
         let source = self.0.registry.source(location).await?;
-        Ok(Object::new(
-            location.clone(),
-            source,
-            self.0.requests.clone(),
-        ))
+        Ok(Object::new(location.clone(), source, self.0.requests.clone()))
     }
 
     /// Runs a future on the extension's runtime; blocks the calling thread, which must not be one of the runtime's.
@@ -178,127 +136,74 @@ impl Session {
     }
 
     async fn load(&self, location: &Location) -> Result<CogFile> {
-        driver::read(&self.open_at(location).await?).await
+        Ok(driver::read::<HeaderDecoder>(&self.open_at(location).await?).await?.into())
     }
 
     /// Blocks.
     fn local_header(&self, location: &Location) -> Result<CogFile> {
-        let Place::File(path) = location.place() else {
-            return Err(Error::Internal {
-                location: location.clone(),
-                what: "not a local file".to_owned(),
-            });
-        };
+        let path = local_path(location)?;
         if let Some(file) = self.unchanged(location, path) {
             return Ok(file);
         }
-        let (file, stamp) = driver::read_local(location, path)?;
+        let (decoded, stamp) = driver::read_local::<HeaderDecoder>(location, path)?;
+        let file = decoded.into();
         self.0.cache.put_local(location.key(), &file, stamp);
         Ok(file)
     }
 
     fn unchanged(&self, location: &Location, path: &Path) -> Option<CogFile> {
-        self.0
-            .cache
-            .get_local(location.key(), Stamp::of(path).ok()?)
-    }
-
-    fn distinct_headers(&self, hrefs: &[&str]) -> Result<Vec<Result<CogFile>>> {
-        let mut answers: Vec<Option<Result<CogFile>>> = vec![None; hrefs.len()];
-        let (mut local, mut remote) = (Vec::new(), Vec::new());
-        for (slot, href) in hrefs.iter().enumerate() {
-            match Location::parse(href) {
-                Err(error) => answers[slot] = Some(Err(error)),
-                Ok(location) if matches!(location.place(), Place::File(_)) => {
-                    local.push((slot, location))
-                }
-                Ok(location) => match self.0.cache.get(location.key()) {
-                    Some(file) => answers[slot] = Some(Ok(file)),
-                    None => remote.push((slot, location)),
-                },
-            }
-        }
-        if !remote.is_empty() || !local.is_empty() {
-            let runtime = runtime()?;
-            let _guard = runtime.enter();
-            let readers = local
-                .len()
-                .div_ceil(LOCAL_FILES_PER_READER)
-                .min(LOCAL_READERS);
-            let fetchers = remote.len().min(self.0.options.max_concurrent);
-            let (local, remote) = (Queue::new(local), Queue::new(remote));
-            let tasks: Vec<JoinHandle<Vec<Answered>>> = (0..fetchers)
-                .map(|_| tokio::spawn(self.clone().fetch(remote.clone())))
-                .chain((0..readers).map(|_| {
-                    let (session, queue) = (self.clone(), local.clone());
-                    tokio::task::spawn_blocking(move || session.read(&queue))
-                }))
-                .collect();
-            for (slot, answer) in runtime
-                .block_on(join_all(tasks))
-                .into_iter()
-                .flatten()
-                .flatten()
-            {
-                answers[slot] = Some(answer);
-            }
-        }
-        let lost = |slot: usize| {
-            Err(Location::parse(hrefs[slot])
-                .map_or_else(|error| error, |location| panicked(&location)))
-        };
-        Ok(answers
-            .into_iter()
-            .enumerate()
-            .map(|(slot, answer)| answer.unwrap_or_else(|| lost(slot)))
-            .collect())
-    }
-
-    /// One of the tasks that fetch headers: as many as may be in flight, and each takes the next file when it is done with
-    /// one, so that a million files cost no more memory than their headers.
-    async fn fetch(self, queue: Arc<Queue>) -> Vec<Answered> {
-        let mut answered = Vec::new();
-        while let Some((slot, location)) = queue.next() {
-            answered.push((*slot, self.header_at(location).await));
-        }
-        answered
-    }
-
-    /// The same for local files, on a thread that may block.
-    fn read(&self, queue: &Queue) -> Vec<Answered> {
-        let mut answered = Vec::new();
-        while let Some((slot, location)) = queue.next() {
-            let read = std::panic::catch_unwind(AssertUnwindSafe(|| self.local_header(location)));
-            answered.push((*slot, read.unwrap_or_else(|_| Err(panicked(location)))));
-        }
-        answered
+        self.0.cache.get_local(location.key(), Stamp::of(path).ok()?)
     }
 }
 
-type Answered = (usize, Result<CogFile>);
+/// Headers, from the cache where they are in it.
+struct Headers;
 
-/// Files of which each is taken once.
-struct Queue {
-    files: Vec<(usize, Location)>,
-    next: AtomicUsize,
-}
+impl Task for Headers {
+    type Answer = CogFile;
 
-impl Queue {
-    fn new(files: Vec<(usize, Location)>) -> Arc<Self> {
-        Arc::new(Self {
-            files,
-            next: AtomicUsize::new(0),
-        })
+    fn known(session: &Session, location: &Location) -> Option<CogFile> {
+        session.0.cache.get(location.key())
     }
 
-    fn next(&self) -> Option<&(usize, Location)> {
-        self.files.get(self.next.fetch_add(1, Ordering::Relaxed))
+    async fn remote(session: &Session, location: &Location) -> Result<CogFile> {
+        session.header_at(location).await
+    }
+
+    fn local(session: &Session, location: &Location) -> Result<CogFile> {
+        session.local_header(location)
     }
 }
 
-fn panicked(location: &Location) -> Error {
-    Error::Internal {
-        location: location.clone(),
-        what: "reading the header panicked".to_owned(),
+/// Dumps of IFDs: looked at once, so not kept.
+struct Ifds;
+
+impl Task for Ifds {
+    type Answer = Vec<IfdInfo>;
+
+    fn known(_: &Session, _: &Location) -> Option<Vec<IfdInfo>> {
+        None
+    }
+
+    async fn remote(session: &Session, location: &Location) -> Result<Vec<IfdInfo>> {
+        Ok(driver::read::<IfdDecoder>(&session.open_at(location).await?).await?.answer)
+    }
+
+    fn local(_: &Session, location: &Location) -> Result<Vec<IfdInfo>> {
+        Ok(driver::read_local::<IfdDecoder>(location, local_path(location)?)?.0.answer)
+    }
+}
+
+impl From<Decoded<CogHeader>> for CogFile {
+    fn from(decoded: Decoded<CogHeader>) -> Self {
+        let Decoded { answer, file_size, etag, last_modified } = decoded;
+        Self { header: Arc::new(answer), file_size, etag, last_modified }
+    }
+}
+
+fn local_path(location: &Location) -> Result<&Path> {
+    match location.place() {
+        Place::File(path) => Ok(path),
+        _ => Err(Error::Internal { location: location.clone(), what: "not a local file".to_owned() }),
     }
 }

@@ -83,11 +83,7 @@ impl Transport {
                 StatusCode::PARTIAL_CONTENT => {
                     let (mut answer, length) = Answer::of_partial(response.headers(), &span)?;
                     answer.bytes = self.body(response, length, Excess::Refused).await?;
-                    if answer.bytes.len() < length {
-                        Err(Fault::Interrupted.into())
-                    } else {
-                        Ok(answer)
-                    }
+                    if answer.bytes.len() < length { Err(Fault::Interrupted.into()) } else { Ok(answer) }
                 }
                 StatusCode::OK => Ok(self.whole(response, &span).await?),
                 _ => Err(refusal(response).await),
@@ -100,11 +96,7 @@ impl Transport {
     pub(crate) async fn head(&self, url: &Url) -> Result<Answer, Fault> {
         let client = self.client()?;
         self.retrying(|| async {
-            let response = client
-                .head(url.clone())
-                .send()
-                .await
-                .map_err(|error| self.fault(&error))?;
+            let response = client.head(url.clone()).send().await.map_err(|error| self.fault(&error))?;
             match response.status() {
                 StatusCode::OK => Ok(Answer::of_whole(response.headers())),
                 _ => Err(refusal(response).await),
@@ -120,19 +112,11 @@ impl Transport {
             true => format!("https://s3.amazonaws.com/{bucket}"),
             false => format!("https://{bucket}.s3.amazonaws.com"),
         };
-        let url = Url::parse(&url)
-            .map_err(|_| Fault::Other("not a name that a bucket can have".to_owned()))?;
+        let url = Url::parse(&url).map_err(|_| Fault::Other("not a name that a bucket can have".to_owned()))?;
         let client = self.client()?;
         self.retrying(|| async {
-            let response = client
-                .head(url.clone())
-                .send()
-                .await
-                .map_err(|error| self.fault(&error))?;
-            let region = response
-                .headers()
-                .get("x-amz-bucket-region")
-                .and_then(|value| value.to_str().ok());
+            let response = client.head(url.clone()).send().await.map_err(|error| self.fault(&error))?;
+            let region = response.headers().get("x-amz-bucket-region").and_then(|value| value.to_str().ok());
             match region {
                 Some(region) => Ok(Some(region.to_owned())),
                 None if response.status() == StatusCode::NOT_FOUND => Err(refusal(response).await),
@@ -172,12 +156,7 @@ impl Transport {
     }
 
     /// The body, of which no more than about `limit` bytes are read.
-    async fn body(
-        &self,
-        mut response: Response,
-        limit: usize,
-        excess: Excess,
-    ) -> Result<Bytes, Fault> {
+    async fn body(&self, mut response: Response, limit: usize, excess: Excess) -> Result<Bytes, Fault> {
         let Some(first) = response.chunk().await.map_err(|error| self.fault(&error))? else {
             return Ok(Bytes::new());
         };
@@ -199,9 +178,7 @@ impl Transport {
         match excess {
             _ if all.len() <= limit => Ok(all),
             Excess::Cut => Ok(all.slice(..limit)),
-            Excess::Refused => Err(Fault::Other(
-                "the answer has more bytes than asked for".to_owned(),
-            )),
+            Excess::Refused => Err(Fault::Other("the answer has more bytes than asked for".to_owned())),
         }
     }
 
@@ -220,14 +197,7 @@ impl Transport {
             if tries >= self.0.max_retries || !refusal.fault.is_transient() {
                 return Err(refusal.fault);
             }
-            tokio::time::sleep(
-                refusal
-                    .retry_after
-                    .unwrap_or_default()
-                    .max(backoff(tries))
-                    .min(BACKOFF_MAX),
-            )
-            .await;
+            tokio::time::sleep(refusal.retry_after.unwrap_or_default().max(backoff(tries)).min(BACKOFF_MAX)).await;
             tries += 1;
         }
     }
@@ -243,9 +213,7 @@ impl Transport {
                 .referer(false)
                 .dns_resolver(Arc::new(dns::CachingResolver::default()))
                 .build()
-                .map_err(|_| {
-                    Fault::Other("no TLS: the system's certificates cannot be read".to_owned())
-                })
+                .map_err(|_| Fault::Other("no TLS: the system's certificates cannot be read".to_owned()))
         });
         made.as_ref().map_err(Clone::clone)
     }
@@ -270,10 +238,7 @@ struct Refusal {
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
-        Self {
-            fault,
-            retry_after: None,
-        }
+        Self { fault, retry_after: None }
     }
 }
 
@@ -283,29 +248,22 @@ async fn refusal(mut response: Response) -> Refusal {
     if status == StatusCode::RANGE_NOT_SATISFIABLE.as_u16() {
         return Fault::BeyondEnd(answer::size_of_unsatisfied(response.headers())).into();
     }
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let mut code = answer::error_code_of_headers(response.headers());
     // The code stands in the first hundred bytes of S3's, GCS's and Azure's error documents.
-    if code.is_none() && answer::is_xml(response.headers()) {
-        if let Ok(Some(chunk)) = response.chunk().await {
-            code = answer::error_code_of_xml(&chunk);
-        }
+    if code.is_none()
+        && answer::is_xml(response.headers())
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        code = answer::error_code_of_xml(&chunk);
     }
-    Refusal {
-        fault: Fault::Http { status, code },
-        retry_after: retry_after.map(Duration::from_secs),
-    }
+    Refusal { fault: Fault::Http { status, code }, retry_after: retry_after.map(Duration::from_secs) }
 }
 
 /// 200 ms, 400 ms ... each shortened by up to a half at random, so that hundreds of requests refused together do not
 /// return together.
 fn backoff(tries: u32) -> Duration {
-    let longest = BACKOFF_FIRST
-        .saturating_mul(1 << tries.min(10))
-        .min(BACKOFF_MAX);
+    let longest = BACKOFF_FIRST.saturating_mul(1 << tries.min(10)).min(BACKOFF_MAX);
     // A fresh RandomState hashes differently each time: randomness enough, without a dependency.
     let share = (RandomState::new().hash_one(tries) % 1024) as f64 / 1024.0;
     longest.mul_f64(0.5 + share / 2.0)
@@ -326,20 +284,14 @@ impl HttpService for Transport {
             return client.call(request).await;
         }
         let (parts, _) = request.into_parts();
-        let url = Url::parse(&parts.uri.to_string()).map_err(|_| {
-            service_error(Fault::Other(
-                "not a URL that a request can be made for".to_owned(),
-            ))
-        })?;
+        let url = Url::parse(&parts.uri.to_string())
+            .map_err(|_| service_error(Fault::Other("not a URL that a request can be made for".to_owned())))?;
         let ranged = parts.headers.contains_key(RANGE);
         self.retrying(|| {
             let mut request = Request::new(parts.method.clone(), url.clone());
             *request.headers_mut() = parts.headers.clone();
             async move {
-                let response = client
-                    .execute(request)
-                    .await
-                    .map_err(|error| self.fault(&error))?;
+                let response = client.execute(request).await.map_err(|error| self.fault(&error))?;
                 let status = response.status();
                 if !status.is_success() {
                     return Err(refusal(response).await);

@@ -10,17 +10,9 @@ use url::Url;
 /// One bucket or container: what one client serves.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum StoreKey {
-    S3 {
-        bucket: String,
-        region: Option<String>,
-    },
-    Gcs {
-        bucket: String,
-    },
-    Azure {
-        account: Option<String>,
-        container: String,
-    },
+    S3 { bucket: String, region: Option<String> },
+    Gcs { bucket: String },
+    Azure { account: Option<String>, container: String },
 }
 
 /// An object of a store, or a prefix or a pattern of such.
@@ -41,30 +33,20 @@ impl Address {
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.is_empty() {
             let name = if azure { "container" } else { "bucket" };
-            return Some(Err(format!(
-                "expected {scheme}://{name}/key, found no {name}"
-            )));
+            return Some(Err(format!("expected {scheme}://{name}/key, found no {name}")));
         }
         if azure {
             return Some(Self::azure(bucket, key));
         }
         if bucket.contains('@') {
-            return Some(Err(
-                "credentials are taken from the environment, never from the location".to_owned(),
-            ));
+            return Some(Err("credentials are taken from the environment, never from the location".to_owned()));
         }
         let bucket = bucket.to_owned();
         let store = match scheme {
             "gs" | "gcs" => StoreKey::Gcs { bucket },
-            _ => StoreKey::S3 {
-                bucket,
-                region: None,
-            },
+            _ => StoreKey::S3 { bucket, region: None },
         };
-        Some(Ok(Self {
-            store,
-            key: key.to_owned(),
-        }))
+        Some(Ok(Self { store, key: key.to_owned() }))
     }
 
     /// `container@account.dfs.core.windows.net/key`, `account.blob.core.windows.net/container/key` or `container/key`. A
@@ -87,13 +69,7 @@ impl Address {
             })?),
             None => None,
         };
-        Ok(Self {
-            store: StoreKey::Azure {
-                account,
-                container: container.to_owned(),
-            },
-            key: key.to_owned(),
-        })
+        Ok(Self { store: StoreKey::Azure { account, container: container.to_owned() }, key: key.to_owned() })
     }
 
     /// The address behind an `https://` URL of a cloud.
@@ -102,55 +78,31 @@ impl Address {
         if url.scheme() != "https" || url.port().is_some() {
             return None;
         }
-        let path = percent_decode_str(url.path().strip_prefix('/')?)
-            .decode_utf8()
-            .ok()?;
-        let split = || {
-            path.split_once('/')
-                .map(|(first, rest)| (first.to_owned(), rest.to_owned()))
-        };
+        let path = percent_decode_str(url.path().strip_prefix('/')?).decode_utf8().ok()?;
+        let split = || path.split_once('/').map(|(first, rest)| (first.to_owned(), rest.to_owned()));
         if let Some(account) = azure_account(host) {
             let (container, key) = split()?;
-            return Some(Self {
-                store: StoreKey::Azure {
-                    account: Some(account),
-                    container,
-                },
-                key,
-            });
+            return Some(Self { store: StoreKey::Azure { account: Some(account), container }, key });
         }
         if host == "storage.googleapis.com" {
             let (bucket, key) = split()?;
-            return Some(Self {
-                store: StoreKey::Gcs { bucket },
-                key,
-            });
+            return Some(Self { store: StoreKey::Gcs { bucket }, key });
         }
         if let Some(bucket) = host.strip_suffix(".storage.googleapis.com") {
-            return Some(Self {
-                store: StoreKey::Gcs {
-                    bucket: bucket.to_owned(),
-                },
-                key: path.into_owned(),
-            });
+            return Some(Self { store: StoreKey::Gcs { bucket: bucket.to_owned() }, key: path.into_owned() });
         }
         let (bucket, region) = s3_host(host)?;
         let (bucket, key) = match bucket {
             Some(bucket) => (bucket, path.into_owned()),
             None => split()?,
         };
-        Some(Self {
-            store: StoreKey::S3 { bucket, region },
-            key,
-        })
+        Some(Self { store: StoreKey::S3 { bucket, region }, key })
     }
 }
 
 /// `account` of `account.blob.core.windows.net`.
 fn azure_account(host: &str) -> Option<String> {
-    let account = host
-        .strip_suffix(".blob.core.windows.net")
-        .or_else(|| host.strip_suffix(".dfs.core.windows.net"))?;
+    let account = host.strip_suffix(".blob.core.windows.net").or_else(|| host.strip_suffix(".dfs.core.windows.net"))?;
     (!account.is_empty() && !account.contains('.')).then(|| account.to_owned())
 }
 
@@ -169,9 +121,7 @@ fn s3_host(host: &str) -> Option<(Option<String>, Option<String>)> {
     let region = match service {
         "s3" => None,
         _ => {
-            let region = service
-                .strip_prefix("s3.")
-                .or_else(|| service.strip_prefix("s3-"))?;
+            let region = service.strip_prefix("s3.").or_else(|| service.strip_prefix("s3-"))?;
             let region = region.strip_prefix("dualstack.").unwrap_or(region);
             // Access points, website endpoints, accelerated and FIPS endpoints are other protocols or other names.
             if region.contains('.')
@@ -192,16 +142,10 @@ impl fmt::Display for StoreKey {
         match self {
             Self::S3 { bucket, .. } => write!(f, "s3://{bucket}"),
             Self::Gcs { bucket } => write!(f, "gs://{bucket}"),
-            Self::Azure {
-                account: Some(account),
-                container,
-            } => {
+            Self::Azure { account: Some(account), container } => {
                 write!(f, "az://{account}.blob.core.windows.net/{container}")
             }
-            Self::Azure {
-                account: None,
-                container,
-            } => write!(f, "az://{container}"),
+            Self::Azure { account: None, container } => write!(f, "az://{container}"),
         }
     }
 }

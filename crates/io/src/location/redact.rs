@@ -16,11 +16,7 @@ pub(super) fn url(href: &str) -> String {
     let http = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
     // A fragment never leaves the client but may hold a token (OAuth 2 puts one there); in the key of an object, though,
     // `#` is a character like others.
-    let rest = if http {
-        rest.split('#').next().unwrap_or(rest)
-    } else {
-        rest
-    };
+    let rest = if http { rest.split('#').next().unwrap_or(rest) } else { rest };
     let (authority, path) = match rest.find('/') {
         Some(slash) => rest.split_at(slash),
         None => (rest, ""),
@@ -28,9 +24,7 @@ pub(super) fn url(href: &str) -> String {
     // Hadoop's Azure form has the container before the `@`: no secret unless a password follows it.
     let container = scheme.to_ascii_lowercase().starts_with("abfs");
     let authority = match authority.rsplit_once('@') {
-        Some((user, host)) if container && !user.contains(':') => {
-            Cow::Owned(format!("{user}@{host}"))
-        }
+        Some((user, host)) if container && !user.contains(':') => Cow::Owned(format!("{user}@{host}")),
         Some((_, host)) => Cow::Borrowed(host),
         None => Cow::Borrowed(authority),
     };
@@ -65,14 +59,10 @@ pub(super) fn without_signature(url: &Url) -> String {
         Some(slash) => url.as_str()[start..end].split_at(slash),
         None => (&url.as_str()[start..end], ""),
     };
-    let host = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let mut key = format!("{}{host}{path}", &url.as_str()[..start]);
     let query = url.query().unwrap_or_default();
-    let signed = query
-        .split('&')
-        .any(|pair| is_one_of(name(pair), SIGNATURES));
+    let signed = query.split('&').any(|pair| is_one_of(name(pair), SIGNATURES));
     let mut separator = '?';
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         if signed && is_signing_parameter(name(pair)) {
@@ -94,14 +84,8 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
 }
 
 fn is_signing_parameter(name: &str) -> bool {
-    let has_prefix = |prefix: &str| {
-        name.get(..prefix.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    };
-    has_prefix("x-amz-")
-        || has_prefix("x-goog-")
-        || is_one_of(name, SIGNATURES)
-        || is_one_of(name, SIGNED_WITH)
+    let has_prefix = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    has_prefix("x-amz-") || has_prefix("x-goog-") || is_one_of(name, SIGNATURES) || is_one_of(name, SIGNED_WITH)
 }
 
 /// The signature itself: AWS and GCS version 4, their version 2 and CloudFront, Azure SAS.

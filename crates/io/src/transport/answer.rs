@@ -7,8 +7,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use reqwest::header::{
-    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    LAST_MODIFIED,
+    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
 };
 
 use crate::Fault;
@@ -48,49 +47,29 @@ impl Span {
 impl Answer {
     /// The headers of a 206, checked against what was asked for, and the bytes that its body must have.
     pub(super) fn of_partial(headers: &HeaderMap, asked: &Span) -> Result<(Self, usize), Fault> {
-        let no_range = || {
-            Fault::Other("expected a Content-Range of the bytes asked for, found none".to_owned())
-        };
-        let (range, size) = headers
-            .get(CONTENT_RANGE)
-            .and_then(content_range)
-            .ok_or_else(no_range)?;
+        let no_range = || Fault::Other("expected a Content-Range of the bytes asked for, found none".to_owned());
+        let (range, size) = headers.get(CONTENT_RANGE).and_then(content_range).ok_or_else(no_range)?;
         let as_asked = match asked {
             // Fewer bytes than asked for are right only at the end of the file.
             Span::Range(asked) => {
                 range.start == asked.start
-                    && (range.end == asked.end
-                        || (range.end < asked.end && size.is_none_or(|size| size == range.end)))
+                    && (range.end == asked.end || (range.end < asked.end && size.is_none_or(|size| size == range.end)))
             }
-            Span::Tail(length) => {
-                size.is_none_or(|size| range.end == size) && range.end - range.start <= *length
-            }
+            Span::Tail(length) => size.is_none_or(|size| range.end == size) && range.end - range.start <= *length,
         };
-        let length = usize::try_from(range.end - range.start)
-            .ok()
-            .filter(|_| as_asked);
+        let length = usize::try_from(range.end - range.start).ok().filter(|_| as_asked);
         let Some(length) = length else {
             let (first, last) = (range.start, range.end - 1);
             return Err(Fault::Other(format!(
                 "expected the bytes asked for, found a Content-Range of bytes {first}-{last}"
             )));
         };
-        Ok((
-            Self {
-                start: range.start,
-                size,
-                ..Self::version(headers)
-            },
-            length,
-        ))
+        Ok((Self { start: range.start, size, ..Self::version(headers) }, length))
     }
 
     /// The headers of a 200 or of an answer to HEAD.
     pub(super) fn of_whole(headers: &HeaderMap) -> Self {
-        Self {
-            size: content_length(headers).map(|length| length as u64),
-            ..Self::version(headers)
-        }
+        Self { size: content_length(headers).map(|length| length as u64), ..Self::version(headers) }
     }
 
     fn version(headers: &HeaderMap) -> Self {
@@ -105,12 +84,7 @@ impl Answer {
 
 /// `bytes 0-32767/123456` or `bytes 0-32767/*`.
 fn content_range(value: &HeaderValue) -> Option<(Range<u64>, Option<u64>)> {
-    let (range, size) = value
-        .to_str()
-        .ok()?
-        .trim()
-        .strip_prefix("bytes ")?
-        .split_once('/')?;
+    let (range, size) = value.to_str().ok()?.trim().strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
     let (first, last): (u64, u64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
     let size = match size.trim() {
@@ -123,40 +97,20 @@ fn content_range(value: &HeaderValue) -> Option<(Range<u64>, Option<u64>)> {
 
 /// The size in the `bytes */123456` of a 416.
 pub(super) fn size_of_unsatisfied(headers: &HeaderMap) -> Option<u64> {
-    headers
-        .get(CONTENT_RANGE)?
-        .to_str()
-        .ok()?
-        .trim()
-        .strip_prefix("bytes */")?
-        .parse()
-        .ok()
+    headers.get(CONTENT_RANGE)?.to_str().ok()?.trim().strip_prefix("bytes */")?.parse().ok()
 }
 
 pub(super) fn content_length(headers: &HeaderMap) -> Option<usize> {
-    headers
-        .get(CONTENT_LENGTH)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// `Thu, 01 Jan 2026 00:00:00 GMT` (RFC 9110, section 5.6.7) in microseconds since 1970.
 fn http_date(text: &str) -> Option<i64> {
-    Some(
-        chrono::DateTime::parse_from_rfc2822(text)
-            .ok()?
-            .timestamp_micros(),
-    )
+    Some(chrono::DateTime::parse_from_rfc2822(text).ok()?.timestamp_micros())
 }
 
 pub(super) fn is_xml(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|kind| kind.contains("xml"))
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|kind| kind.contains("xml"))
 }
 
 /// Azure repeats the code of its error document in a header, also where there is no document.
@@ -173,9 +127,7 @@ pub(super) fn error_code_of_xml(document: &[u8]) -> Option<String> {
 
 /// A code is one word; anything else could be text that is not to be shown.
 fn word(code: &str) -> Option<String> {
-    let is_word = !code.is_empty()
-        && code.len() <= 64
-        && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_word = !code.is_empty() && code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
     is_word.then(|| code.to_owned())
 }
 
@@ -204,21 +156,11 @@ mod tests {
     fn a_206_must_be_what_was_asked_for() {
         let answer = |text: &'static str, span| {
             let headers = HeaderMap::from_iter([(CONTENT_RANGE, HeaderValue::from_static(text))]);
-            Answer::of_partial(&headers, &span)
-                .map(|(answer, length)| (answer.start, length, answer.size))
+            Answer::of_partial(&headers, &span).map(|(answer, length)| (answer.start, length, answer.size))
         };
-        assert_eq!(
-            answer("bytes 0-99/1000", Span::Range(0..100)),
-            Ok((0, 100, Some(1000)))
-        );
-        assert_eq!(
-            answer("bytes 0-49/50", Span::Range(0..100)),
-            Ok((0, 50, Some(50)))
-        );
-        assert_eq!(
-            answer("bytes 900-999/1000", Span::Tail(100)),
-            Ok((900, 100, Some(1000)))
-        );
+        assert_eq!(answer("bytes 0-99/1000", Span::Range(0..100)), Ok((0, 100, Some(1000))));
+        assert_eq!(answer("bytes 0-49/50", Span::Range(0..100)), Ok((0, 50, Some(50))));
+        assert_eq!(answer("bytes 900-999/1000", Span::Tail(100)), Ok((900, 100, Some(1000))));
         for (text, span) in [
             ("bytes 0-49/1000", Span::Range(0..100)),
             ("bytes 1-99/1000", Span::Range(0..100)),
@@ -231,14 +173,8 @@ mod tests {
 
     #[test]
     fn only_a_word_is_a_code() {
-        assert_eq!(
-            error_code_of_xml(b"<Error><Code>NoSuchKey</Code><Key>x</Key>").as_deref(),
-            Some("NoSuchKey")
-        );
-        assert_eq!(
-            error_code_of_xml(b"<Error><Code>sig=abc&amp;x</Code>"),
-            None
-        );
+        assert_eq!(error_code_of_xml(b"<Error><Code>NoSuchKey</Code><Key>x</Key>").as_deref(), Some("NoSuchKey"));
+        assert_eq!(error_code_of_xml(b"<Error><Code>sig=abc&amp;x</Code>"), None);
         assert_eq!(error_code_of_xml(b"<Error><Code>"), None);
     }
 

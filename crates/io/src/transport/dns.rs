@@ -35,24 +35,15 @@ impl Resolve for CachingResolver {
             hosts.retain(|_, lookup| lookup.asked.elapsed() < LIFETIME);
             hosts
                 .entry(name.as_str().to_owned())
-                .or_insert_with(|| Lookup {
-                    asked: Instant::now(),
-                    addresses: Arc::default(),
-                })
+                .or_insert_with(|| Lookup { asked: Instant::now(), addresses: Arc::default() })
                 .clone()
         };
         Box::pin(async move {
             let ask = || async {
                 // The port is the connector's business: 0 stands for the scheme's.
-                let found = tokio::net::lookup_host((name.as_str(), 0))
-                    .await
-                    .map_err(|_| Fault::UnknownHost)?;
+                let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| Fault::UnknownHost)?;
                 let found: Vec<_> = found.collect();
-                if found.is_empty() {
-                    Err(Fault::UnknownHost)
-                } else {
-                    Ok(found)
-                }
+                if found.is_empty() { Err(Fault::UnknownHost) } else { Ok(found) }
             };
             // A failed lookup leaves the cell empty: the next one asks again.
             let addresses = lookup.addresses.get_or_try_init(ask).await?.clone();

@@ -1,0 +1,181 @@
+//! A web server of a few lines that answers as told and keeps a log of what it was asked.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// One request, as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    /// Path and query string.
+    pub(crate) target: String,
+    /// `a..b` of `bytes=a-(b-1)`.
+    pub(crate) range: Option<Range<u64>>,
+    /// `n` of `bytes=-n`.
+    pub(crate) suffix: Option<u64>,
+    pub(crate) head: String,
+}
+
+/// How to answer.
+pub(crate) enum Reply {
+    /// 206 with the range, 200 without one, 416 beyond the end; with tag and date.
+    File(Vec<u8>),
+    /// The same without tag and date, and with `*` for the size.
+    Anonymous(Vec<u8>),
+    /// 200 and all of it, whatever was asked.
+    Whole(Vec<u8>),
+    /// A status, further header lines (each with its line end) and a body.
+    Status(u16, String, String),
+    /// The headers of the whole answer, then half of its bytes, then the end.
+    Cut(Vec<u8>),
+    /// Nothing, for so long.
+    Silence(Duration),
+    /// The reply, so much later.
+    Late(Duration, Box<Reply>),
+}
+
+type Handler = Arc<dyn Fn(&Asked, usize) -> Reply + Send + Sync>;
+
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    log: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Server {
+    /// Serves on a free port until the process ends; `handler` gets each request and how many came before it.
+    pub(crate) fn start(handler: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> Self {
+        let log: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let handler: Handler = Arc::new(handler);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let seen = log.clone();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let listener = TcpListener::from_std(listener).unwrap();
+                while let Ok((stream, _)) = listener.accept().await {
+                    tokio::spawn(serve(stream, handler.clone(), seen.clone()));
+                }
+            });
+        });
+        Self { port, log }
+    }
+
+    /// Serves one file under every path.
+    pub(crate) fn of_file(bytes: Vec<u8>) -> Self {
+        Self::start(move |_, _| Reply::File(bytes.clone()))
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/{path}", self.port)
+    }
+
+    pub(crate) fn log(&self) -> Vec<Asked> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The ranges asked for so far, in order.
+    pub(crate) fn ranges(&self) -> Vec<Range<u64>> {
+        self.log().into_iter().filter_map(|asked| asked.range).collect()
+    }
+}
+
+async fn serve(mut stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Asked>>>) {
+    let mut buffer = Vec::new();
+    loop {
+        let end = loop {
+            if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end;
+            }
+            let mut chunk = [0; 4096];
+            match stream.read(&mut chunk).await {
+                Ok(0) | Err(_) => return,
+                Ok(read) => buffer.extend_from_slice(&chunk[..read]),
+            }
+        };
+        let head = String::from_utf8(buffer.drain(..end + 4).collect()).unwrap();
+        let asked = parse(head);
+        let before = {
+            let mut log = log.lock().unwrap();
+            log.push(asked.clone());
+            log.len() - 1
+        };
+        let mut reply = handler(&asked, before);
+        if let Reply::Late(wait, then) = reply {
+            tokio::time::sleep(wait).await;
+            reply = *then;
+        }
+        let (bytes, keep) = match reply {
+            Reply::Silence(wait) => {
+                tokio::time::sleep(wait).await;
+                return;
+            }
+            Reply::Cut(file) => {
+                let whole = of_file(&asked, &file, true);
+                (whole.slice(..whole.len() - file.len().min(32768) / 2), false)
+            }
+            Reply::File(file) => (of_file(&asked, &file, true), true),
+            Reply::Anonymous(file) => (of_file(&asked, &file, false), true),
+            Reply::Whole(file) => (head_and_body("200 OK", "", &file), true),
+            Reply::Status(status, lines, body) => {
+                (head_and_body(&format!("{status} X"), &lines, body.as_bytes()), true)
+            }
+            Reply::Late(..) => unreachable!("late replies are not nested"),
+        };
+        if stream.write_all(&bytes).await.is_err() || !keep {
+            return;
+        }
+    }
+}
+
+fn parse(head: String) -> Asked {
+    let mut words = head.split(' ');
+    let (method, target) = (words.next().unwrap().to_owned(), words.next().unwrap().to_owned());
+    let range = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let (first, last) = value.trim().strip_prefix("bytes=")?.split_once('-')?;
+        let range = first.parse().ok()?..last.parse::<u64>().ok()? + 1;
+        name.eq_ignore_ascii_case("range").then_some(range)
+    });
+    let suffix = head.lines().find_map(|line| line.split_once("bytes=-")?.1.trim().parse().ok());
+    Asked { method, target, range, suffix, head }
+}
+
+fn of_file(asked: &Asked, file: &[u8], known: bool) -> Bytes {
+    let version = match known {
+        true => "ETag: \"v1\"\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n",
+        false => "",
+    };
+    let total = match known {
+        true => file.len().to_string(),
+        false => "*".to_owned(),
+    };
+    let suffix = asked.suffix.map(|length| (file.len() as u64).saturating_sub(length)..file.len() as u64);
+    match &asked.range.clone().or(suffix) {
+        Some(range) if range.start >= file.len() as u64 => {
+            head_and_body("416 X", &format!("Content-Range: bytes */{}\r\n", file.len()), b"")
+        }
+        Some(range) => {
+            let end = (range.end as usize).min(file.len());
+            let part = &file[range.start as usize..end];
+            let lines = format!("{version}Content-Range: bytes {}-{}/{total}\r\n", range.start, end - 1);
+            head_and_body("206 X", &lines, part)
+        }
+        None if asked.method == "HEAD" => {
+            Bytes::from(format!("HTTP/1.1 200 X\r\n{version}Content-Length: {}\r\n\r\n", file.len()))
+        }
+        None => head_and_body("200 X", version, file),
+    }
+}
+
+fn head_and_body(status: &str, lines: &str, body: &[u8]) -> Bytes {
+    let mut bytes = format!("HTTP/1.1 {status}\r\n{lines}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
+    bytes.extend_from_slice(body);
+    bytes.into()
+}
