@@ -1,5 +1,6 @@
 //! From the href that a record holds to one that can be opened.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use url::Url;
@@ -29,18 +30,18 @@ impl Rewrites {
     }
 }
 
-/// A relative href seen from the file `base`, as RFC 3986 does it (section 5) where `base` is a URL. Keys of object stores
-/// are literal: nothing is percent-encoded.
+/// A relative href seen from the file `base`: as RFC 3986 has it (section 5) where `base` is a URL, whose keys are literal in
+/// object stores, so that nothing is percent-encoded there. Beside a local file, it is the file of that name there if there
+/// is one, else what `cog_metadata(href)` takes it for: a path from the working directory.
 fn against(href: &str, base: &str) -> Arc<str> {
     if has_scheme(href) || href.is_empty() || href.starts_with("/vsi") {
         return href.into();
     }
     if !has_scheme(base) {
-        if href.starts_with('/') {
-            return href.into();
-        }
         let directory = base.rfind('/').map_or("", |end| &base[..=end]);
-        return format!("{directory}{}", href.strip_prefix("./").unwrap_or(href)).into();
+        let beside = format!("{directory}{}", href.strip_prefix("./").unwrap_or(href));
+        let is_beside = !href.starts_with('/') && Path::new(&beside).exists();
+        return if is_beside { beside.into() } else { href.into() };
     }
     if base.starts_with("http://") || base.starts_with("https://") {
         return match Url::parse(base).and_then(|base| base.join(href)) {
@@ -112,8 +113,9 @@ mod tests {
     fn relative_hrefs_are_seen_from_the_source() {
         for (href, base, expected) in [
             ("a.tif", "items.parquet", "a.tif"),
-            ("./a.tif", "/data/items.parquet", "/data/a.tif"),
-            ("../a.tif", "/data/x/items.parquet", "/data/x/../a.tif"),
+            ("a.tif", "/no/such/directory/items.parquet", "a.tif"),
+            ("./lib.rs", "src/items.parquet", "src/lib.rs"),
+            ("../Cargo.toml", "src/items.parquet", "src/../Cargo.toml"),
             ("/a.tif", "/data/items.parquet", "/a.tif"),
             ("./x/a.tif", "https://h/d/items.parquet?sig=1", "https://h/d/x/a.tif"),
             ("/a.tif", "https://h/d/items.parquet", "https://h/a.tif"),

@@ -24,7 +24,8 @@
 //! # Hrefs
 //!
 //! `url_rewrite` replaces the longest of its prefixes that the href starts with, once. A relative href then is resolved
-//! against the Parquet file that it stands in.
+//! against the Parquet file that it stands in; where that is a local file and nothing of that name is beside it, the href is
+//! a path from the working directory, as `cog_metadata(href)` takes it.
 //!
 //! # Failures
 //!
