@@ -11,7 +11,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::geo::Georeference;
-use crate::level::{LAYOUT_TAGS, TABLE_TAGS, level};
+use crate::level::{Need, level};
 use crate::role::{Role, role};
 use crate::tiff::Tag;
 use crate::tiff::chain::Chain;
@@ -51,19 +51,6 @@ struct Kept {
     /// Whether all its values are at hand.
     is_ready: bool,
 }
-
-/// Tags that are read of the first IFD only.
-const IMAGE_TAGS: [Tag; 9] = [
-    Tag::EXTRA_SAMPLES,
-    Tag::MODEL_PIXEL_SCALE,
-    Tag::MODEL_TIEPOINT,
-    Tag::MODEL_TRANSFORMATION,
-    Tag::GEO_KEY_DIRECTORY,
-    Tag::GEO_DOUBLE_PARAMS,
-    Tag::GEO_ASCII_PARAMS,
-    Tag::GDAL_METADATA,
-    Tag::GDAL_NODATA,
-];
 
 impl HeaderDecoder {
     /// A decoder that has seen nothing; `file_size` in bytes, where known, catches impossible offsets early.
@@ -199,22 +186,15 @@ fn is_fatal(role: Role, error: &Error) -> bool {
 fn require_values(file: &mut File, ifd: &Ifd, role: Role) -> Result<bool> {
     let limits = *file.limits();
     let mut is_ready = true;
-    let image_only: &[Tag] = match role {
-        Role::Image => &IMAGE_TAGS,
-        _ => &[],
-    };
-    for &tag in TABLE_TAGS.iter().chain(&LAYOUT_TAGS).chain(image_only) {
-        let Some(entry) = ifd.entry(tag) else {
-            continue;
-        };
-        let length = entry.length().unwrap_or(0);
-        let (limit, asked, max) = if TABLE_TAGS.contains(&tag) {
-            ("count of tiles", entry.count, limits.max_tiles)
-        } else {
-            ("length in bytes", length, limits.max_value_bytes)
+    for entry in &ifd.entries {
+        let (limit, asked, max) = match Need::of(entry.tag) {
+            Need::Nothing => continue,
+            Need::Image if role != Role::Image => continue,
+            Need::Table => ("count of tiles", entry.count, limits.max_tiles),
+            Need::Layout | Need::Image => ("length in bytes", entry.length().unwrap_or(0), limits.max_value_bytes),
         };
         if asked > max {
-            return Err(Error::LimitExceeded { at: ifd.place(tag), limit, asked, max });
+            return Err(Error::LimitExceeded { at: entry.place(ifd.index), limit, asked, max });
         }
         is_ready &= ifd.require(file, entry)?;
     }
@@ -226,11 +206,11 @@ fn require_values(file: &mut File, ifd: &Ifd, role: Role) -> Result<bool> {
 fn refuse_shared_values<'a>(file: &File, ifds: impl Iterator<Item = &'a Ifd>) -> Result<()> {
     let mut total: u64 = 0;
     for ifd in ifds {
-        for entry in TABLE_TAGS.iter().chain(&LAYOUT_TAGS).filter_map(|tag| ifd.entry(*tag)) {
+        for entry in ifd.entries.iter().filter(|entry| [Need::Table, Need::Layout].contains(&Need::of(entry.tag))) {
             total = total.saturating_add(entry.length().unwrap_or(0));
             if total > file.held().saturating_mul(2) {
                 return Err(Error::Malformed {
-                    at: ifd.place(entry.tag),
+                    at: entry.place(ifd.index),
                     what: "expected a value of this image's own, found one that other images share".to_owned(),
                 });
             }

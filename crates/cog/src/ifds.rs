@@ -216,7 +216,7 @@ fn info(file: &mut File, ifd: &Ifd, parent: Option<u32>, shown: &mut u64) -> Res
             }
             Ok(Some(value)) => {
                 // Entries that share their values would make memory grow without bytes to match.
-                *shown += value.bytes.len() as u64;
+                *shown += value.bytes().len() as u64;
                 let max = file.held().saturating_mul(4).saturating_add(1 << 16);
                 if *shown > max {
                     return Err(Error::LimitExceeded {
@@ -269,7 +269,7 @@ fn shown_count(entry: &Entry) -> u64 {
 fn spell(value: &Value, count: u64) -> String {
     let rest = if value.count < count { "…" } else { "" };
     match value.field_type {
-        FieldType::ASCII => format!("{}{rest}", text(&value.bytes)),
+        FieldType::ASCII => format!("{}{rest}", text(value.bytes())),
         FieldType::UNDEFINED => bytes(value, count),
         FieldType::BYTE if count > MAX_NUMBERS_SHOWN => bytes(value, count),
         _ => {
@@ -292,7 +292,7 @@ fn text(bytes: &[u8]) -> String {
 /// Hex digits, and how many bytes there are where not all are shown.
 fn bytes(value: &Value, count: u64) -> String {
     let mut text = String::from("0x");
-    for byte in &value.bytes {
+    for byte in value.bytes() {
         let _ = write!(text, "{byte:02x}");
     }
     if value.count < count {

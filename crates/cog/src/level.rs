@@ -10,39 +10,65 @@ use crate::tiff::value::Value;
 use crate::tiff::{Compression, DataType, Tag};
 use crate::{Encoding, Error, Level, Result};
 
-/// Tags of a level other than its tile tables.
-pub(crate) const LAYOUT_TAGS: [Tag; 19] = [
-    Tag::IMAGE_WIDTH,
-    Tag::IMAGE_LENGTH,
-    Tag::BITS_PER_SAMPLE,
-    Tag::COMPRESSION,
-    Tag::PHOTOMETRIC_INTERPRETATION,
-    Tag::FILL_ORDER,
-    Tag::SAMPLES_PER_PIXEL,
-    Tag::ROWS_PER_STRIP,
-    Tag::PLANAR_CONFIGURATION,
-    Tag::T4_OPTIONS,
-    Tag::PREDICTOR,
-    Tag::TILE_WIDTH,
-    Tag::TILE_LENGTH,
-    Tag::SAMPLE_FORMAT,
-    Tag::JPEG_TABLES,
-    Tag::YCBCR_SUBSAMPLING,
-    Tag::LERC_PARAMETERS,
-    Tag::NEW_SUBFILE_TYPE,
-    Tag::SUBFILE_TYPE,
-];
+/// What the index format's signed columns hold; all bits of both are set, so an `|` of numbers tells whether one is larger.
+const MAX_OFFSET: u64 = i64::MAX.cast_unsigned();
+const MAX_BYTE_COUNT: u32 = i32::MAX.cast_unsigned();
 
-/// Tile tables. Like libtiff, offsets and counts of tiles and strips are taken under either tag.
-pub(crate) const TABLE_TAGS: [Tag; 4] =
-    [Tag::TILE_OFFSETS, Tag::TILE_BYTE_COUNTS, Tag::STRIP_OFFSETS, Tag::STRIP_BYTE_COUNTS];
+/// What a value is needed for, and so which limit it has to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Tile tables. Like libtiff, offsets and counts of tiles and strips are taken under either tag.
+    Table,
+    /// Layout and encoding of any level.
+    Layout,
+    /// What is read of the full-resolution image only.
+    Image,
+    /// Nothing.
+    Nothing,
+}
 
-/// The level that an IFD describes. All values of [`LAYOUT_TAGS`] and [`TABLE_TAGS`] are at hand in `file`.
+impl Need {
+    /// What a tag's value is needed for.
+    pub(crate) const fn of(tag: Tag) -> Self {
+        match tag {
+            Tag::TILE_OFFSETS | Tag::TILE_BYTE_COUNTS | Tag::STRIP_OFFSETS | Tag::STRIP_BYTE_COUNTS => Self::Table,
+            Tag::IMAGE_WIDTH
+            | Tag::IMAGE_LENGTH
+            | Tag::BITS_PER_SAMPLE
+            | Tag::COMPRESSION
+            | Tag::PHOTOMETRIC_INTERPRETATION
+            | Tag::FILL_ORDER
+            | Tag::SAMPLES_PER_PIXEL
+            | Tag::ROWS_PER_STRIP
+            | Tag::PLANAR_CONFIGURATION
+            | Tag::T4_OPTIONS
+            | Tag::PREDICTOR
+            | Tag::TILE_WIDTH
+            | Tag::TILE_LENGTH
+            | Tag::SAMPLE_FORMAT
+            | Tag::JPEG_TABLES
+            | Tag::YCBCR_SUBSAMPLING
+            | Tag::LERC_PARAMETERS => Self::Layout,
+            Tag::EXTRA_SAMPLES
+            | Tag::MODEL_PIXEL_SCALE
+            | Tag::MODEL_TIEPOINT
+            | Tag::MODEL_TRANSFORMATION
+            | Tag::GEO_KEY_DIRECTORY
+            | Tag::GEO_DOUBLE_PARAMS
+            | Tag::GEO_ASCII_PARAMS
+            | Tag::GDAL_METADATA
+            | Tag::GDAL_NODATA => Self::Image,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// The level that an IFD describes. The values that are needed, see [`Need`], are at hand in `file`, and tables have
+/// passed the limit on tiles.
 ///
 /// # Errors
 ///
-/// [`Error::Malformed`] where the IFD breaks TIFF 6.0, [`Error::Unsupported`] for sample types that have no name,
-/// [`Error::LimitExceeded`] for more tiles than the limit.
+/// [`Error::Malformed`] where the IFD breaks TIFF 6.0, [`Error::Unsupported`] for sample types that have no name.
 pub(crate) fn level(file: &mut File, ifd: &Ifd) -> Result<Level> {
     let mut tags = Tags { file, ifd };
     let image_width = tags.size(Tag::IMAGE_WIDTH)?;
@@ -67,18 +93,11 @@ pub(crate) fn level(file: &mut File, ifd: &Ifd) -> Result<Level> {
     let expected = u128::from(image_width.div_ceil(tile_width))
         * u128::from(image_height.div_ceil(tile_height))
         * u128::from(planes);
-    let max = tags.file.limits().max_tiles;
     let offsets = tags.table([Tag::TILE_OFFSETS, Tag::STRIP_OFFSETS], is_tiled, expected)?;
-    if expected > u128::from(max) {
-        return Err(Error::LimitExceeded {
-            at: offsets.at,
-            limit: "count of tiles",
-            asked: u64::try_from(expected).unwrap_or(u64::MAX),
-            max,
-        });
-    }
     let tile_offsets: Vec<u64> = offsets.integers()?;
-    if let Some(offset) = tile_offsets.iter().find(|offset| i64::try_from(**offset).is_err()) {
+    // These two loops have no exit, so that they compile to vector instructions: there may be millions of tiles.
+    if tile_offsets.iter().fold(0, |all, offset| all | offset) > MAX_OFFSET {
+        let offset = tile_offsets.iter().find(|offset| **offset > MAX_OFFSET).copied().unwrap_or_default();
         return Err(Error::Malformed {
             at: offsets.at,
             what: format!("expected tile offsets of at most 2^63 - 1, found {offset}"),
@@ -86,7 +105,8 @@ pub(crate) fn level(file: &mut File, ifd: &Ifd) -> Result<Level> {
     }
     let byte_counts = tags.table([Tag::TILE_BYTE_COUNTS, Tag::STRIP_BYTE_COUNTS], is_tiled, expected)?;
     let tile_byte_counts: Vec<u32> = byte_counts.integers()?;
-    if let Some(count) = tile_byte_counts.iter().find(|count| i32::try_from(**count).is_err()) {
+    if tile_byte_counts.iter().fold(0, |all, count| all | count) > MAX_BYTE_COUNT {
+        let count = tile_byte_counts.iter().find(|count| **count > MAX_BYTE_COUNT).copied().unwrap_or_default();
         return Err(Error::Malformed {
             at: byte_counts.at,
             what: format!("expected tile byte counts of at most 2^31 - 1, found {count}"),
@@ -143,7 +163,7 @@ impl Tags<'_> {
         self.ifd.value(self.file, tag)
     }
 
-    fn integer<T: TryFrom<u64>>(&mut self, tag: Tag) -> Result<Option<T>> {
+    fn integer<T: TryFrom<u64> + Default>(&mut self, tag: Tag) -> Result<Option<T>> {
         self.value(tag)?.map(|value| value.integer()).transpose()
     }
 
@@ -242,7 +262,7 @@ impl Tags<'_> {
             bits_per_sample,
             sample_format,
             fill_order: self.integer(Tag::FILL_ORDER)?.unwrap_or(1),
-            jpeg_tables: self.value(Tag::JPEG_TABLES)?.map(|value| value.bytes),
+            jpeg_tables: self.value(Tag::JPEG_TABLES)?.map(Value::into_bytes),
             ycbcr_subsampling: self.ycbcr_subsampling()?,
             lerc_parameters,
             t4_options: self.integer(Tag::T4_OPTIONS)?,

@@ -8,6 +8,8 @@
 //! Every entry point takes hostile bytes: it returns an [`Error`], and neither panics, loops, nor allocates out of
 //! proportion to the bytes it was given. Counts that a file declares pass [`Limits`] before anything is allocated.
 
+#![forbid(unsafe_code)]
+
 mod decoder;
 mod error;
 pub mod geo;

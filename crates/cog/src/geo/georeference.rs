@@ -72,6 +72,6 @@ fn keys(file: &mut File, ifd: &Ifd) -> Result<GeoKeys> {
     Ok(GeoKeys::new(
         directory.integers()?,
         doubles.unwrap_or_default(),
-        ascii.map_or_else(Vec::new, |value| value.bytes.to_vec()),
+        ascii.map_or_else(Vec::new, |value| value.bytes().to_vec()),
     ))
 }

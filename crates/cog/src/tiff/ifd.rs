@@ -9,8 +9,6 @@
 //!
 //! Whatever stands between the header and the first IFD is skipped, GDAL's ghost area among it.
 
-use bytes::Bytes;
-
 use super::file::{File, PREFETCH};
 use super::{ByteOrder, FieldType, Tag};
 use crate::{Error, Place, Result};
@@ -80,7 +78,7 @@ pub(crate) struct Entry {
     pub(crate) field_type: FieldType,
     pub(crate) count: u64,
     /// The last 4 or 8 bytes: the value itself, left-justified, or its offset.
-    value: [u8; 8],
+    pub(crate) inline: [u8; 8],
     /// Byte offset of the entry.
     byte: u64,
 }
@@ -93,6 +91,8 @@ pub(crate) struct Ifd {
     pub(crate) offset: u64,
     pub(crate) entries: Vec<Entry>,
     pub(crate) header: FileHeader,
+    /// Whether tags ascend, as TIFF 6.0 asks.
+    is_sorted: bool,
 }
 
 impl Ifd {
@@ -124,12 +124,17 @@ impl Ifd {
             entries.extend(Entry::parse(&mut fields, header.is_big, byte));
         }
         let next = if has_next { fields.offset_sized(header.is_big, false).unwrap_or(0) } else { 0 };
-        let ifd = Self { index, offset, entries, header };
+        let is_sorted = entries.is_sorted_by_key(|entry| entry.tag);
+        let ifd = Self { index, offset, entries, header, is_sorted };
         Ok(Some((ifd, next)))
     }
 
     /// The entry of a tag; the first where a tag stands twice, as libtiff does.
     pub(crate) fn entry(&self, tag: Tag) -> Option<&Entry> {
+        if self.is_sorted {
+            let first = self.entries.partition_point(|entry| entry.tag < tag);
+            return self.entries.get(first).filter(|entry| entry.tag == tag);
+        }
         self.entries.iter().find(|entry| entry.tag == tag)
     }
 
@@ -144,13 +149,13 @@ impl Entry {
         let tag = Tag(fields.u16()?);
         let field_type = FieldType::from_code(fields.u16()?);
         let count = fields.offset_sized(is_big, false)?;
-        let mut value = [0; 8];
+        let mut inline = [0; 8];
         if is_big {
-            value = fields.array()?;
+            inline = fields.array()?;
         } else {
-            value[..4].copy_from_slice(&fields.array::<4>()?);
+            inline[..4].copy_from_slice(&fields.array::<4>()?);
         }
-        Some(Self { tag, field_type, count, value, byte })
+        Some(Self { tag, field_type, count, inline, byte })
     }
 
     /// Bytes of the whole value; None for a type of unknown length, or when no file can be that long.
@@ -158,17 +163,18 @@ impl Entry {
         self.count.checked_mul(u64::from(self.field_type.size()?)).filter(|length| *length < i64::MAX.unsigned_abs())
     }
 
-    /// The bytes of the entry itself, if they hold a value of `length` bytes; else where the value stands.
-    pub(crate) fn value_or_offset(&self, header: FileHeader, length: u64) -> Result<Bytes, u64> {
-        let room: usize = if header.is_big { 8 } else { 4 };
-        match usize::try_from(length) {
-            Ok(length) if length <= room => Ok(Bytes::copy_from_slice(&self.value[..length])),
-            _ if header.is_big => Err(header.byte_order.u64(self.value)),
-            _ => {
-                let [a, b, c, d, ..] = self.value;
-                Err(u64::from(header.byte_order.u32([a, b, c, d])))
-            }
+    /// Where a value of `length` bytes stands; None when it is [`Entry::inline`].
+    pub(crate) fn offset(&self, header: FileHeader, length: u64) -> Option<u64> {
+        let [a, b, c, d, ..] = self.inline;
+        match header.is_big {
+            true => (length > 8).then(|| header.byte_order.u64(self.inline)),
+            false => (length > 4).then(|| u64::from(header.byte_order.u32([a, b, c, d]))),
         }
+    }
+
+    /// The place of the entry, in an IFD of this index.
+    pub(crate) fn place(&self, ifd: u32) -> Place {
+        Place { ifd: Some(ifd), tag: Some(self.tag.0), byte: Some(self.byte) }
     }
 }
 

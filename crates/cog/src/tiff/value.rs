@@ -18,8 +18,15 @@ pub(crate) struct Value {
     pub(crate) at: Place,
     pub(crate) field_type: FieldType,
     pub(crate) count: u64,
-    pub(crate) bytes: Bytes,
+    bytes: ValueBytes,
     byte_order: ByteOrder,
+}
+
+/// Bytes of a value: most are a few in the entry itself, and need no allocation.
+#[derive(Debug, Clone)]
+enum ValueBytes {
+    Inline([u8; 8], usize),
+    Held(Bytes),
 }
 
 impl Ifd {
@@ -44,21 +51,22 @@ impl Ifd {
     /// Whether all bytes of an entry's value are at hand; when not, `file` notes what is missing.
     pub(crate) fn require(&self, file: &mut File, entry: &Entry) -> Result<bool> {
         let length = self.length(entry)?;
-        match entry.value_or_offset(self.header, length) {
-            Ok(_) => Ok(true),
-            Err(offset) => file.require(offset, length, self.place(entry.tag)),
+        match entry.offset(self.header, length) {
+            None => Ok(true),
+            Some(offset) => file.require(offset, length, entry.place(self.index)),
         }
     }
 
     /// The first `max_count` values of an entry; None when bytes are missing, which `file` notes.
     pub(crate) fn fetch(&self, file: &mut File, entry: &Entry, max_count: u64) -> Result<Option<Value>> {
-        let at = self.place(entry.tag);
+        let at = entry.place(self.index);
         let count = entry.count.min(max_count);
+        let length = self.length(entry)?;
         let part = count * u64::from(entry.field_type.size().unwrap_or(1));
-        let bytes = match entry.value_or_offset(self.header, self.length(entry)?) {
-            Ok(bytes) => bytes,
-            Err(offset) => match file.get(offset, part, at)? {
-                Some(bytes) => bytes,
+        let bytes = match entry.offset(self.header, length) {
+            None => ValueBytes::Inline(entry.inline, usize::try_from(part).unwrap_or(0)),
+            Some(offset) => match file.get(offset, part, at)? {
+                Some(bytes) => ValueBytes::Held(bytes),
                 None => return Ok(None),
             },
         };
@@ -68,7 +76,7 @@ impl Ifd {
     /// Bytes of an entry's value.
     fn length(&self, entry: &Entry) -> Result<u64> {
         entry.length().ok_or_else(|| Error::Malformed {
-            at: self.place(entry.tag),
+            at: entry.place(self.index),
             what: match entry.field_type.size() {
                 None => format!("expected a known field type, found {}", entry.field_type),
                 Some(_) => format!("expected a value that fits a file, found {} values", entry.count),
@@ -78,12 +86,26 @@ impl Ifd {
 }
 
 impl Value {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match &self.bytes {
+            ValueBytes::Inline(bytes, length) => bytes.get(..*length).unwrap_or_default(),
+            ValueBytes::Held(bytes) => bytes,
+        }
+    }
+
+    pub(crate) fn into_bytes(self) -> Bytes {
+        match self.bytes {
+            ValueBytes::Inline(..) => Bytes::copy_from_slice(self.bytes()),
+            ValueBytes::Held(bytes) => bytes,
+        }
+    }
+
     /// Each number as text: rationals as `1/2`, numbers of unknown types not at all.
     pub(crate) fn spelled_numbers(&self) -> Vec<String> {
         let order = self.byte_order;
-        let (fours, _) = self.bytes.as_chunks::<4>();
+        let (fours, _) = self.bytes().as_chunks::<4>();
         let (pairs, _) = fours.as_chunks::<2>();
-        let (eights, _) = self.bytes.as_chunks::<8>();
+        let (eights, _) = self.bytes().as_chunks::<8>();
         match self.field_type {
             FieldType::RATIONAL => pairs.iter().map(|[a, b]| format!("{}/{}", order.u32(*a), order.u32(*b))).collect(),
             FieldType::SRATIONAL => pairs
@@ -116,68 +138,85 @@ impl Value {
     /// # Errors
     ///
     /// [`Error::Malformed`] for other types, and for numbers that `T` cannot hold.
-    pub(crate) fn integers<T: TryFrom<u64>>(&self) -> Result<Vec<T>> {
-        let big = self.byte_order == ByteOrder::Big;
-        match self.field_type {
-            FieldType::BYTE | FieldType::UNDEFINED => self.collect(|[byte]: [u8; 1]| u64::from(byte)),
-            FieldType::SHORT if big => self.collect(|bytes| u64::from(u16::from_be_bytes(bytes))),
-            FieldType::SHORT => self.collect(|bytes| u64::from(u16::from_le_bytes(bytes))),
-            FieldType::LONG | FieldType::IFD if big => self.collect(|bytes| u64::from(u32::from_be_bytes(bytes))),
-            FieldType::LONG | FieldType::IFD => self.collect(|bytes| u64::from(u32::from_le_bytes(bytes))),
-            FieldType::LONG8 | FieldType::IFD8 if big => self.collect(u64::from_be_bytes),
-            FieldType::LONG8 | FieldType::IFD8 => self.collect(u64::from_le_bytes),
-            FieldType::SBYTE => self.collect(|[byte]: [u8; 1]| sign_extended(i64::from(byte.cast_signed()))),
-            FieldType::SSHORT => {
-                self.collect(|bytes| sign_extended(i64::from(self.byte_order.u16(bytes).cast_signed())))
+    pub(crate) fn integers<T: TryFrom<u64> + Default>(&self) -> Result<Vec<T>> {
+        self.integers_of(self.bytes())
+    }
+
+    fn integers_of<T: TryFrom<u64> + Default>(&self, bytes: &[u8]) -> Result<Vec<T>> {
+        let order = self.byte_order;
+        match (self.field_type, order) {
+            (FieldType::BYTE | FieldType::UNDEFINED, _) => self.convert(bytes, |[byte]: [u8; 1]| u64::from(byte)),
+            (FieldType::SHORT, ByteOrder::Big) => self.convert(bytes, |n| u64::from(u16::from_be_bytes(n))),
+            (FieldType::SHORT, ByteOrder::Little) => self.convert(bytes, |n| u64::from(u16::from_le_bytes(n))),
+            (FieldType::LONG | FieldType::IFD, ByteOrder::Big) => {
+                self.convert(bytes, |n| u64::from(u32::from_be_bytes(n)))
             }
-            FieldType::SLONG => {
-                self.collect(|bytes| sign_extended(i64::from(self.byte_order.u32(bytes).cast_signed())))
+            (FieldType::LONG | FieldType::IFD, ByteOrder::Little) => {
+                self.convert(bytes, |n| u64::from(u32::from_le_bytes(n)))
             }
-            FieldType::SLONG8 => self.collect(|bytes| self.byte_order.u64(bytes)),
+            (FieldType::LONG8 | FieldType::IFD8, ByteOrder::Big) => self.convert(bytes, u64::from_be_bytes),
+            (FieldType::LONG8 | FieldType::IFD8, ByteOrder::Little) => self.convert(bytes, u64::from_le_bytes),
+            (FieldType::SBYTE, _) => self.convert(bytes, |[n]: [u8; 1]| sign_extended(n.cast_signed())),
+            (FieldType::SSHORT, _) => self.convert(bytes, |n| sign_extended(order.u16(n).cast_signed())),
+            (FieldType::SLONG, _) => self.convert(bytes, |n| sign_extended(order.u32(n).cast_signed())),
+            (FieldType::SLONG8, _) => self.convert(bytes, |n| order.u64(n)),
             _ => Err(self.wrong_type("SHORT or LONG")),
         }
     }
 
     /// Converts each `N` bytes; numbers that `T` cannot hold, and negative ones, are an error.
-    fn collect<T: TryFrom<u64>, const N: usize>(&self, convert: impl Fn([u8; N]) -> u64) -> Result<Vec<T>> {
-        let (chunks, _) = self.bytes.as_chunks::<N>();
-        let mut numbers = Vec::with_capacity(chunks.len());
-        for chunk in chunks {
-            let number = convert(*chunk);
-            match T::try_from(number) {
-                Ok(number) => numbers.push(number),
-                Err(_) => return Err(self.out_of_range(number, size_of::<T>() * 8)),
-            }
+    ///
+    /// The loop has no exit, so that it compiles to vector instructions: tables of millions of tiles come through here.
+    fn convert<T: TryFrom<u64> + Default, const N: usize>(
+        &self,
+        bytes: &[u8],
+        number: impl Fn([u8; N]) -> u64,
+    ) -> Result<Vec<T>> {
+        let (chunks, _) = bytes.as_chunks::<N>();
+        let mut fit = true;
+        let convert = |chunk: &[u8; N]| {
+            let converted = T::try_from(number(*chunk));
+            fit &= converted.is_ok();
+            converted.unwrap_or_default()
+        };
+        let numbers = chunks.iter().map(convert).collect();
+        if fit {
+            return Ok(numbers);
         }
-        Ok(numbers)
+        let misfit = chunks.iter().map(|chunk| number(*chunk)).find(|number| T::try_from(*number).is_err());
+        Err(self.out_of_range(misfit.unwrap_or_default(), size_of::<T>() * 8))
     }
 
     #[cold]
     fn out_of_range(&self, number: u64, bits: usize) -> Error {
-        let signed =
+        let is_signed =
             [FieldType::SBYTE, FieldType::SSHORT, FieldType::SLONG, FieldType::SLONG8].contains(&self.field_type);
-        let found = if signed { number.cast_signed().to_string() } else { number.to_string() };
+        let found = if is_signed { number.cast_signed().to_string() } else { number.to_string() };
         self.malformed(format!("expected a number of {bits} bits without a sign, found {found}"))
     }
 
     /// The only integer.
-    pub(crate) fn integer<T: TryFrom<u64>>(&self) -> Result<T> {
-        if self.count != 1 {
-            return Err(self.malformed(format!("expected 1 value, found {}", self.count)));
-        }
-        let mut numbers = self.integers()?;
-        numbers.pop().ok_or_else(|| self.malformed("expected 1 value, found 0".to_owned()))
+    pub(crate) fn integer<T: TryFrom<u64> + Default>(&self) -> Result<T> {
+        let bytes = self.bytes();
+        // Nearly all scalars are one SHORT or LONG: they need no Vec.
+        let number = match (self.count, self.field_type, bytes) {
+            (1, FieldType::SHORT, [a, b]) => u64::from(self.byte_order.u16([*a, *b])),
+            (1, FieldType::LONG, [a, b, c, d]) => u64::from(self.byte_order.u32([*a, *b, *c, *d])),
+            (1, ..) => self.integers_of(bytes)?.pop().unwrap_or_default(),
+            _ => return Err(self.malformed(format!("expected 1 value, found {}", self.count))),
+        };
+        T::try_from(number).map_err(|_| self.out_of_range(number, size_of::<T>() * 8))
     }
 
     /// Floating-point numbers.
     pub(crate) fn floats(&self) -> Result<Vec<f64>> {
         match self.field_type {
             FieldType::DOUBLE => {
-                let (chunks, _) = self.bytes.as_chunks();
+                let (chunks, _) = self.bytes().as_chunks();
                 Ok(chunks.iter().map(|chunk| f64::from_bits(self.byte_order.u64(*chunk))).collect())
             }
             FieldType::FLOAT => {
-                let (chunks, _) = self.bytes.as_chunks();
+                let (chunks, _) = self.bytes().as_chunks();
                 Ok(chunks.iter().map(|chunk| f64::from(f32::from_bits(self.byte_order.u32(*chunk)))).collect())
             }
             FieldType::SBYTE | FieldType::SSHORT | FieldType::SLONG | FieldType::SLONG8 => {
@@ -195,8 +234,9 @@ impl Value {
     pub(crate) fn text(&self) -> Result<Cow<'_, str>> {
         match self.field_type {
             FieldType::ASCII | FieldType::BYTE | FieldType::UNDEFINED => {
-                let end = self.bytes.iter().position(|byte| *byte == 0);
-                Ok(String::from_utf8_lossy(&self.bytes[..end.unwrap_or(self.bytes.len())]))
+                let bytes = self.bytes();
+                let end = bytes.iter().position(|byte| *byte == 0);
+                Ok(String::from_utf8_lossy(&bytes[..end.unwrap_or(bytes.len())]))
             }
             _ => Err(self.wrong_type("ASCII")),
         }
@@ -204,6 +244,6 @@ impl Value {
 }
 
 /// A signed number as 64 bits; negative ones become too large for every type that is asked for.
-fn sign_extended(number: i64) -> u64 {
-    number.cast_unsigned()
+fn sign_extended(number: impl Into<i64>) -> u64 {
+    number.into().cast_unsigned()
 }
