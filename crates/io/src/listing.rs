@@ -236,6 +236,3 @@ fn local(pattern: &str) -> Result<Vec<String>> {
 fn invalid(pattern: &str, what: &str) -> Error {
     Error::InvalidArgument { what: format!("{what}: '{}'", crate::location::redacted(pattern)) }
 }
-
-#[cfg(test)]
-mod tests;
