@@ -163,8 +163,15 @@ impl Tags<'_> {
         self.ifd.value(self.file, tag)
     }
 
+    #[inline]
     fn integer<T: TryFrom<u64> + Default>(&mut self, tag: Tag) -> Result<Option<T>> {
-        self.value(tag)?.map(|value| value.integer()).transpose()
+        let Some(entry) = self.ifd.entry(tag) else {
+            return Ok(None);
+        };
+        match entry.inline_integer(self.ifd.header.byte_order).and_then(|number| T::try_from(number).ok()) {
+            Some(number) => Ok(Some(number)),
+            None => self.value(tag)?.map(|value| value.integer()).transpose(),
+        }
     }
 
     /// A required number of at least 1.
@@ -195,12 +202,22 @@ impl Tags<'_> {
     /// A value for each sample: one for all of them, or at least as many as there are, as libtiff has it.
     fn per_sample(&mut self, tag: Tag, samples: u16, default: u16) -> Result<Vec<u16>> {
         let samples = usize::from(samples);
+        let Some(entry) = self.ifd.entry(tag) else {
+            return Ok(vec![default; samples]);
+        };
+        let one = entry.inline_integer(self.ifd.header.byte_order);
+        if let Some(one) = one.and_then(|number| u16::try_from(number).ok()) {
+            return Ok(vec![one; samples]);
+        }
         let Some(value) = self.value(tag)? else {
             return Ok(vec![default; samples]);
         };
         let mut numbers: Vec<u16> = value.integers()?;
         match numbers[..] {
-            [one] => Ok(vec![one; samples]),
+            [one] => {
+                numbers.resize(samples, one);
+                Ok(numbers)
+            }
             _ if numbers.len() >= samples => {
                 numbers.truncate(samples);
                 Ok(numbers)

@@ -73,6 +73,10 @@ pub(crate) fn nodata(text: &str) -> Option<f64> {
     if text.is_empty() {
         return None;
     }
+    // Rust takes C's notation as a whole, nan and inf in any case among it.
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
     let unsigned = text.trim_start_matches(['-', '+']);
     let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
     let starts_with = |prefix: &str| {

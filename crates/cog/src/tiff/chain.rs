@@ -71,7 +71,10 @@ impl Chain {
             let Some((ifd, next)) = Ifd::read(file, header, index, self.next)? else {
                 return Ok(false);
             };
-            self.seen.insert(self.next);
+            // The last of a chain need not be known again, nor the only one, which most files have.
+            if next != 0 {
+                self.seen.insert(self.next);
+            }
             self.ifds.push(ifd);
             self.next = next;
         }

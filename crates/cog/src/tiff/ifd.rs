@@ -91,8 +91,8 @@ pub(crate) struct Ifd {
     pub(crate) offset: u64,
     pub(crate) entries: Vec<Entry>,
     pub(crate) header: FileHeader,
-    /// Whether tags ascend, as TIFF 6.0 asks.
-    is_sorted: bool,
+    /// Position in `entries`, plus 1, of the tags that have a [`Tag::slot`]; 0 for absent ones.
+    positions: [u16; Tag::SLOTS],
 }
 
 impl Ifd {
@@ -118,24 +118,30 @@ impl Ifd {
         };
         let mut fields = Fields::new(&bytes, header.byte_order);
         fields.offset_sized(header.is_big, true);
-        let mut entries = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
+        let mut entries: Vec<Entry> = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
+        let mut positions = [0; Tag::SLOTS];
         for number in 0..count {
             let byte = offset + count_size + number * entry_size;
-            entries.extend(Entry::parse(&mut fields, header.is_big, byte));
+            let Some(entry) = Entry::parse(&mut fields, header.is_big, byte) else {
+                break;
+            };
+            entries.push(entry);
+            // The first counts where a tag stands twice, as for libtiff.
+            if let Some(position) = entry.tag.slot().map(|slot| &mut positions[slot]).filter(|position| **position == 0)
+            {
+                *position = u16::try_from(entries.len()).unwrap_or(0);
+            }
         }
         let next = if has_next { fields.offset_sized(header.is_big, false).unwrap_or(0) } else { 0 };
-        let is_sorted = entries.is_sorted_by_key(|entry| entry.tag);
-        let ifd = Self { index, offset, entries, header, is_sorted };
+        let ifd = Self { index, offset, entries, header, positions };
         Ok(Some((ifd, next)))
     }
 
-    /// The entry of a tag; the first where a tag stands twice, as libtiff does.
+    /// The entry of a tag that this crate reads.
+    #[inline]
     pub(crate) fn entry(&self, tag: Tag) -> Option<&Entry> {
-        if self.is_sorted {
-            let first = self.entries.partition_point(|entry| entry.tag < tag);
-            return self.entries.get(first).filter(|entry| entry.tag == tag);
-        }
-        self.entries.iter().find(|entry| entry.tag == tag)
+        let position = usize::from(*self.positions.get(tag.slot()?)?);
+        self.entries.get(position.checked_sub(1)?)
     }
 
     /// The place of a tag: of its entry, or of the IFD that lacks it.
@@ -169,6 +175,17 @@ impl Entry {
         match header.is_big {
             true => (length > 8).then(|| header.byte_order.u64(self.inline)),
             false => (length > 4).then(|| u64::from(header.byte_order.u32([a, b, c, d]))),
+        }
+    }
+
+    /// The value, if it is the one SHORT or LONG that nearly all numbers are.
+    #[inline]
+    pub(crate) fn inline_integer(&self, byte_order: ByteOrder) -> Option<u64> {
+        let [a, b, c, d, ..] = self.inline;
+        match (self.count, self.field_type) {
+            (1, FieldType::SHORT) => Some(u64::from(byte_order.u16([a, b]))),
+            (1, FieldType::LONG) => Some(u64::from(byte_order.u32([a, b, c, d]))),
+            _ => None,
         }
     }
 

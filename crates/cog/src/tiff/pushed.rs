@@ -1,14 +1,16 @@
 //! The bytes of a file that have been handed over so far.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
-/// Disjoint pieces of a file, by offset. Where pushes overlap, the first stays.
+/// Disjoint pieces of a file. Where pushes overlap, the first stays.
+///
+/// A list, since a header comes in one piece, or in a few.
 #[derive(Debug, Default)]
 pub(crate) struct Pushed {
-    pieces: BTreeMap<u64, Bytes>,
+    /// Offset and bytes of each piece, by offset; none is empty.
+    pieces: Vec<(u64, Bytes)>,
     /// Bytes held, each counted once.
     held: u64,
 }
@@ -22,7 +24,8 @@ impl Pushed {
             let start = index(gap.start - offset);
             let piece = bytes.slice(start..start + index(gap.end - gap.start));
             self.held += piece.len() as u64;
-            self.pieces.insert(gap.start, piece);
+            let position = self.after(gap.start);
+            self.pieces.insert(position, (gap.start, piece));
         }
     }
 
@@ -31,12 +34,18 @@ impl Pushed {
         self.held
     }
 
+    /// Position of the first piece that starts after `offset`.
+    fn after(&self, offset: u64) -> usize {
+        self.pieces.partition_point(|(start, _)| *start <= offset)
+    }
+
     /// The bytes of a range, if all are held: without a copy where one piece has them.
     pub(crate) fn get(&self, range: Range<u64>) -> Option<Bytes> {
         if range.is_empty() {
             return Some(Bytes::new());
         }
-        let (&offset, piece) = self.pieces.range(..=range.start).next_back()?;
+        let first = self.after(range.start).checked_sub(1)?;
+        let (offset, piece) = self.pieces.get(first)?;
         let start = index(range.start - offset);
         let length = usize::try_from(range.end - range.start).ok()?;
         if piece.len().checked_sub(start)? >= length {
@@ -46,8 +55,8 @@ impl Pushed {
             return None;
         }
         let mut joined = BytesMut::with_capacity(length);
-        for (&offset, piece) in self.pieces.range(offset..range.end) {
-            let start = index(range.start.saturating_sub(offset));
+        for (offset, piece) in self.pieces[first..].iter().take_while(|(offset, _)| *offset < range.end) {
+            let start = index(range.start.saturating_sub(*offset));
             let end = piece.len().min(index(range.end - offset));
             joined.extend_from_slice(&piece[start..end]);
         }
@@ -58,22 +67,18 @@ impl Pushed {
     pub(crate) fn gaps(&self, range: Range<u64>) -> Vec<Range<u64>> {
         let mut gaps = Vec::new();
         let mut at = range.start;
-        if let Some((&offset, piece)) = self.pieces.range(..=at).next_back() {
+        let first = self.after(at).saturating_sub(1);
+        for (offset, piece) in &self.pieces[first..] {
+            if at >= range.end || *offset >= range.end {
+                break;
+            }
+            if at < *offset {
+                gaps.push(at..*offset);
+            }
             at = at.max(offset + piece.len() as u64);
         }
-        while at < range.end {
-            match self.pieces.range(at..range.end).next() {
-                Some((&offset, piece)) => {
-                    if at < offset {
-                        gaps.push(at..offset);
-                    }
-                    at = offset + piece.len() as u64;
-                }
-                None => {
-                    gaps.push(at..range.end);
-                    break;
-                }
-            }
+        if at < range.end {
+            gaps.push(at..range.end);
         }
         gaps
     }

@@ -8,11 +8,25 @@ use ::tiff::tags::Tag as Known;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(pub u16);
 
-/// Constants for the tags that this crate reads, under the names of the specifications.
+/// Constants for the tags that this crate reads, under the names of the specifications, each with a slot of its own.
 macro_rules! tags {
     ($($(#[$doc:meta])* $name:ident = $code:expr;)*) => {
         impl Tag {
             $($(#[$doc])* pub const $name: Self = Self($code);)*
+
+            /// How many tags have a slot.
+            pub(crate) const SLOTS: usize = [$(stringify!($name)),*].len();
+
+            /// A small number for each tag that this crate reads: IFDs find entries by it, at no cost for constants.
+            #[inline]
+            pub(crate) const fn slot(self) -> Option<usize> {
+                #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+                enum Slot { $($name),* }
+                match self {
+                    $(Self::$name => Some(Slot::$name as usize),)*
+                    _ => None,
+                }
+            }
         }
     };
 }

@@ -74,6 +74,7 @@ impl Ifd {
     }
 
     /// Bytes of an entry's value.
+    #[inline]
     fn length(&self, entry: &Entry) -> Result<u64> {
         entry.length().ok_or_else(|| Error::Malformed {
             at: entry.place(self.index),
@@ -139,13 +140,10 @@ impl Value {
     ///
     /// [`Error::Malformed`] for other types, and for numbers that `T` cannot hold.
     pub(crate) fn integers<T: TryFrom<u64> + Default>(&self) -> Result<Vec<T>> {
-        self.integers_of(self.bytes())
-    }
-
-    fn integers_of<T: TryFrom<u64> + Default>(&self, bytes: &[u8]) -> Result<Vec<T>> {
+        let bytes = self.bytes();
         let order = self.byte_order;
         match (self.field_type, order) {
-            (FieldType::BYTE | FieldType::UNDEFINED, _) => self.convert(bytes, |[byte]: [u8; 1]| u64::from(byte)),
+            (FieldType::BYTE, _) => self.convert(bytes, |[byte]: [u8; 1]| u64::from(byte)),
             (FieldType::SHORT, ByteOrder::Big) => self.convert(bytes, |n| u64::from(u16::from_be_bytes(n))),
             (FieldType::SHORT, ByteOrder::Little) => self.convert(bytes, |n| u64::from(u16::from_le_bytes(n))),
             (FieldType::LONG | FieldType::IFD, ByteOrder::Big) => {
@@ -197,14 +195,10 @@ impl Value {
 
     /// The only integer.
     pub(crate) fn integer<T: TryFrom<u64> + Default>(&self) -> Result<T> {
-        let bytes = self.bytes();
-        // Nearly all scalars are one SHORT or LONG: they need no Vec.
-        let number = match (self.count, self.field_type, bytes) {
-            (1, FieldType::SHORT, [a, b]) => u64::from(self.byte_order.u16([*a, *b])),
-            (1, FieldType::LONG, [a, b, c, d]) => u64::from(self.byte_order.u32([*a, *b, *c, *d])),
-            (1, ..) => self.integers_of(bytes)?.pop().unwrap_or_default(),
-            _ => return Err(self.malformed(format!("expected 1 value, found {}", self.count))),
-        };
+        if self.count != 1 {
+            return Err(self.malformed(format!("expected 1 value, found {}", self.count)));
+        }
+        let number: u64 = self.integers()?.pop().unwrap_or_default();
         T::try_from(number).map_err(|_| self.out_of_range(number, size_of::<T>() * 8))
     }
 
