@@ -4,7 +4,8 @@
     sqltest.py [FILE or DIRECTORY...] [--host NAME...] [--extension build/release/rasteret.duckdb_extension]
 
 Every file runs on every host in a process of its own, so that a crash is that file's failure; the working directory is the
-repository. ${HTTP} is the range server over test/data (see test/server.py). The last line is `N passed, N failed`.
+repository. ${HTTP} is the range server over test/data (see test/server.py). Run through scripts/s3-server, the extension finds
+that server as its S3, with test/data as the bucket `fixtures`. The last line is `N passed, N failed`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +28,7 @@ import venvs
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTENSION = ROOT / "build" / "release" / "rasteret.duckdb_extension"
+DATA = ROOT / "test" / "data"
 TIME_LIMIT_S = 120
 
 
@@ -87,11 +90,24 @@ def run_one(file: Path, host: venvs.Environment, extension: Path, environment: d
         return Outcome(file, host.name, seconds, failed=f"the host died with {ended}\n{stderr.strip()}")
 
 
+def s3_environment() -> dict[str, str]:
+    """What makes scripts/s3-server the S3 of the extension, when this runs under it."""
+    if "RASTERET_TEST_S3_ENDPOINT" not in os.environ:
+        return {}
+    shutil.copytree(DATA, Path(os.environ["RASTERET_TEST_S3_ROOT"]) / "fixtures", dirs_exist_ok=True)
+    return {
+        "AWS_ENDPOINT_URL": os.environ["RASTERET_TEST_S3_ENDPOINT"],
+        "AWS_ACCESS_KEY_ID": os.environ["RASTERET_TEST_S3_ACCESS_KEY"],
+        "AWS_SECRET_ACCESS_KEY": os.environ["RASTERET_TEST_S3_SECRET_KEY"],
+        "AWS_REGION": "us-east-1",
+    }
+
+
 def run_all(files: list[Path], hosts: list[venvs.Environment], extension: Path, jobs: int, limit: float) -> list[Outcome]:
     """Every file on every host, with the servers that the files talk to."""
     venvs.ensure([host.name for host in hosts])
     with ExitStack() as stack:
-        environment = {**os.environ, "HTTP": stack.enter_context(servers.http_server(ROOT / "test" / "data"))}
+        environment = {**os.environ, **s3_environment(), "HTTP": stack.enter_context(servers.http_server(DATA))}
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=jobs))
         tasks = [pool.submit(run_one, file, host, extension, environment, limit) for file in files for host in hosts]
         return [task.result() for task in tasks]

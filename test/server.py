@@ -7,6 +7,7 @@ The first line on standard output is `ready http://127.0.0.1:PORT`. GET and HEAD
 request (`bytes=a-b`, `a-`, `-n`). Words before the file's path change the answer, and may be combined:
 
     /at/KEY/...            nothing: makes as many distinct URLs of one file as there are keys
+    /as/FILE/...           that file of the root, whatever follows: stands in for a whole archive
     /once/KEY/...          410 from the second request of this URL on: proves that a URL is fetched once
     /status/CODE/...       that status, always
     /flaky/N/CODE/...      that status for the first N requests of this URL, with Retry-After: 0
@@ -40,7 +41,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from pathlib import Path
 
-MODIFIERS = {"at": 1, "once": 1, "status": 1, "flaky": 2, "redirect": 1, "slow": 1, "norange": 0, "truncated": 1, "bare": 0}
+MODIFIERS = {"at": 1, "as": 1, "once": 1, "status": 1, "flaky": 2, "redirect": 1, "slow": 1, "norange": 0, "truncated": 1, "bare": 0}
 # The log is for tests; a benchmark's millions of requests must not grow it.
 LOG_LIMIT = 10_000
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -108,7 +109,8 @@ class Request:
             name, count = words[0], MODIFIERS[words[0]]
             modifiers[name] = words[1 : 1 + count]
             words = words[1 + count :]
-        return cls(method, target, byte_range, modifiers, "/".join(words))
+        file = modifiers["as"][0] if "as" in modifiers else "/".join(words)
+        return cls(method, target, byte_range, modifiers, file)
 
 
 class Server:

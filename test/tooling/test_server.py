@@ -71,6 +71,7 @@ class RangeServer(unittest.TestCase):
 
     def test_modifiers_combine(self) -> None:
         self.assertEqual([self.get("/at/k/flaky/1/503/a.bin").status for _ in range(2)], [503, 200])
+        self.assertEqual(self.get("/at/k/as/a.bin/any/other/name.tif").read(), BODY)
 
     def test_counters(self) -> None:
         for _ in range(2):
