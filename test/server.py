@@ -105,7 +105,7 @@ class Request:
         byte_range = next((line[6:].strip() for line in lines if line[:6].lower() == "range:"), None)
         words = urllib.parse.unquote(target.partition("?")[0]).strip("/").split("/")
         modifiers: dict[str, list[str]] = {}
-        while words[0] in MODIFIERS and len(words) > MODIFIERS[words[0]]:
+        while words and words[0] in MODIFIERS and len(words) > MODIFIERS[words[0]]:
             name, count = words[0], MODIFIERS[words[0]]
             modifiers[name] = words[1 : 1 + count]
             words = words[1 + count :]

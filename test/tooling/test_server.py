@@ -58,7 +58,9 @@ class RangeServer(unittest.TestCase):
 
     def test_faults(self) -> None:
         self.assertEqual(self.get("/status/403/a.bin").status, 403)
+        self.assertEqual(self.get("/status/403/").status, 403)
         self.assertEqual(self.get("/no_such_file").status, 404)
+        self.assertEqual(self.get("/").status, 404)
         self.assertEqual(self.get("/../server.py").status, 404)
         self.assertEqual([self.get("/flaky/2/429/a.bin").status for _ in range(3)], [429, 429, 200])
         self.assertEqual([self.get("/once/k/a.bin").status for _ in range(2)], [200, 410])
