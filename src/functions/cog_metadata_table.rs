@@ -41,7 +41,13 @@ pub(super) static DOC: Documentation = Documentation {
 /// The columns before and after the header's fields.
 const FILENAME: Field<Scanned<CogFile>> =
     Field { name: "filename", cell: Cell::Text(|scanned| Some(Cow::Borrowed(&scanned.href))) };
-const BOX: Field<Scanned<CogFile>> = Field { name: "bounds", cell: Cell::Nested(|| Field::struct_of(BOUNDS), |writer, rows| structs(writer, rows, BOUNDS, |scanned| Some(scanned.content.header.native_bounds()))) };
+const BOX: Field<Scanned<CogFile>> = Field {
+    name: "bounds",
+    cell: Cell::Nested(
+        || Field::struct_of(BOUNDS),
+        |writer, rows| structs(writer, rows, BOUNDS, |scanned| Some(scanned.content.header.native_bounds())),
+    ),
+};
 
 /// The table function.
 pub(super) struct CogMetadataTable;
@@ -78,7 +84,12 @@ impl TableFunction for CogMetadataTable {
         Ok(())
     }
 
-    fn next(_files: &FileList, scan: &Mutex<FileScan<CogFile>>, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
+    fn next(
+        _files: &FileList,
+        scan: &Mutex<FileScan<CogFile>>,
+        (): &mut (),
+        output: &mut OutputChunk<'_>,
+    ) -> Result<()> {
         let batch = scan.lock().unwrap_or_else(PoisonError::into_inner).next_batch()?;
         let rows: Vec<_> = batch.iter().map(Some).collect();
         let files: Vec<_> = batch.iter().map(|scanned| Some(&scanned.content)).collect();

@@ -64,7 +64,13 @@ const COLUMNS: &[Field<TileRow>] = &[
     Field { name: "tile_index", cell: Cell::BigInt(|row| i64::try_from(row.tile.index).ok()) },
     Field { name: "tile_offset", cell: Cell::BigInt(|row| i64::try_from(row.tile.offset?).ok()) },
     Field { name: "tile_byte_count", cell: Cell::BigInt(|row| Some(row.tile.byte_count.into())) },
-    Field { name: "bbox", cell: Cell::Nested(|| Field::struct_of(BOUNDS), |writer, rows| structs(writer, rows, BOUNDS, |row| Some(row.tile.bbox))) },
+    Field {
+        name: "bbox",
+        cell: Cell::Nested(
+            || Field::struct_of(BOUNDS),
+            |writer, rows| structs(writer, rows, BOUNDS, |row| Some(row.tile.bbox)),
+        ),
+    },
 ];
 
 /// The table function.
@@ -112,8 +118,12 @@ impl TableFunction for CogTiles {
     }
 
     fn init(call: &Call, _columns: &[usize]) -> Result<Init<Mutex<TileScan>>> {
-        let scan =
-            TileScan { files: call.files.scan(Session::headers), batch: VecDeque::new(), level: call.level.unwrap_or(0), position: 0 };
+        let scan = TileScan {
+            files: call.files.scan(Session::headers),
+            batch: VecDeque::new(),
+            level: call.level.unwrap_or(0),
+            position: 0,
+        };
         // One thread keeps the order of files and tiles; fetching is concurrent all the same.
         Ok(Init { state: Mutex::new(scan), max_threads: 1 })
     }

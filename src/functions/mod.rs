@@ -1,5 +1,6 @@
 //! The SQL functions, one file each.
 
+mod cog_ifds;
 mod cog_metadata;
 mod cog_metadata_table;
 mod cog_tiles;
@@ -32,6 +33,7 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Sess
         scalar_function::register::<rasteret_python_metadata::RasteretPythonMetadata>(connection, session)?;
         scalar_function::register::<rasteret_version::RasteretVersion>(connection, session)?;
         scalar_function::register::<try_cog_metadata::TryCogMetadata>(connection, session)?;
+        table_function::register::<cog_ifds::CogIfds>(connection, session)?;
         table_function::register::<cog_metadata_table::CogMetadataTable>(connection, session)?;
         table_function::register::<cog_tiles::CogTiles>(connection, session)?;
         table_function::register::<rasteret_enrich::RasteretEnrich>(connection, session)?;
@@ -46,6 +48,7 @@ pub fn documentation() -> Vec<&'static Documentation> {
         &cog_metadata::DOC,
         &cog_metadata_table::DOC,
         &try_cog_metadata::DOC,
+        &cog_ifds::DOC,
         &cog_tiles::DOC,
         &rasteret_enrich::DOC,
         &rasteret_enrich_sql::DOC,
