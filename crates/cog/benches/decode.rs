@@ -12,9 +12,21 @@ use std::io::Cursor;
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rasteret_cog::{DecodeResult, HeaderDecoder, Limits};
-use support::{TiffWriter, Values, geo_keys, tiled};
+use support::{TiffWriter, Values, tiled};
 use tiff::decoder::Decoder;
 use tiff::tags::Tag;
+
+/// What GDAL writes for EPSG:32643.
+const GEO_KEYS: [[u16; 4]; 8] = [
+    [1, 1, 0, 7],
+    [1024, 0, 1, 1],
+    [1025, 0, 1, 1],
+    [1026, 34737, 22, 0],
+    [2049, 34737, 7, 22],
+    [2054, 0, 1, 9102],
+    [3072, 0, 1, 32643],
+    [3076, 0, 1, 9001],
+];
 
 /// A square image of `side` by `side` tiles.
 fn file(side: u32) -> Bytes {
@@ -26,7 +38,8 @@ fn file(side: u32) -> Bytes {
         .with(339, Values::Short(vec![1]))
         .with(33550, Values::Double(vec![10.0, 10.0, 0.0]))
         .with(33922, Values::Double(vec![0.0, 0.0, 0.0, 500_000.0, 4_200_000.0, 0.0]))
-        .with(34735, geo_keys(&[(1024, 1), (1025, 1), (3072, 32643)]))
+        .with(34735, Values::Short(GEO_KEYS.concat()))
+        .with(34737, Values::Ascii("WGS 84 / UTM zone 43N|WGS 84|\0"))
         .with(42113, Values::Ascii("0\0"));
     TiffWriter { is_big_tiff: true, ..file }.bytes().into()
 }
@@ -40,7 +53,7 @@ fn ours(file: &Bytes) -> usize {
     }
 }
 
-/// The `tiff` crate reading the tags that the header is made of.
+/// The `tiff` crate reading the tags that the header is made of, and looking for those that it may be made of.
 fn tiff_crate(file: &Bytes) -> usize {
     let mut limits = tiff::decoder::Limits::unlimited();
     limits.decoding_buffer_size = usize::MAX;
@@ -63,6 +76,22 @@ fn tiff_crate(file: &Bytes) -> usize {
     read += decoder.get_tag_f64_vec(Tag::ModelPixelScaleTag).unwrap().len();
     read += decoder.get_tag_f64_vec(Tag::ModelTiepointTag).unwrap().len();
     read += decoder.get_tag_u16_vec(Tag::GeoKeyDirectoryTag).unwrap().len();
+    read += decoder.get_tag_ascii_string(Tag::GeoAsciiParamsTag).unwrap().len();
+    for absent in [
+        Tag::RowsPerStrip,
+        Tag::FillOrder,
+        Tag::PlanarConfiguration,
+        Tag::ExtraSamples,
+        Tag::JPEGTables,
+        Tag::ChromaSubsampling,
+        Tag::ModelTransformationTag,
+        Tag::GeoDoubleParamsTag,
+        Tag::Unknown(292),
+        Tag::Unknown(42112),
+        Tag::Unknown(50674),
+    ] {
+        read += usize::from(decoder.find_tag(absent).unwrap().is_some());
+    }
     read += decoder.get_tag_ascii_string(Tag::GdalNodata).unwrap().len();
     read += decoder.get_tag_u64_vec(Tag::TileOffsets).unwrap().len();
     read + decoder.get_tag_u32_vec(Tag::TileByteCounts).unwrap().len()

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rasteret_cog::geo::Crs;
 use rasteret_cog::{CogHeader, Error};
 use serde_json::Value;
-use support::{decode, fetches};
+use support::{decode, dump, fetches};
 
 fn corpus() -> Option<PathBuf> {
     let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
@@ -175,6 +175,63 @@ fn differences(header: &CogHeader, oracle: &Value) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// The projection, its parameters with defaults left out, and the ellipsoid of a WKT 1.
+fn meaning(wkt: &str) -> (String, Vec<(String, f64)>, Vec<f64>) {
+    let after = |keyword: &str| wkt.split_once(&format!("{keyword}[\"")).map(|(_, rest)| rest);
+    let projection = after("PROJECTION").map_or("", |rest| &rest[..rest.find('"').unwrap()]);
+    let mut parameters: Vec<_> = wkt
+        .split("PARAMETER[\"")
+        .skip(1)
+        .map(|part| {
+            let (name, rest) = part.split_once("\",").unwrap();
+            (name.to_owned(), rest[..rest.find(']').unwrap()].parse().unwrap())
+        })
+        .filter(|(name, value)| *value != if name == "scale_factor" { 1.0 } else { 0.0 })
+        .collect();
+    parameters.sort_by(|a, b| a.0.cmp(&b.0));
+    let spheroid = after("SPHEROID").map_or("", |rest| rest.split_once("\",").unwrap().1);
+    let spheroid = spheroid.split([',', ']']).map_while(|number| number.parse().ok()).take(2).collect();
+    (projection.to_owned(), parameters, spheroid)
+}
+
+/// User-defined CRSs against GDAL's WKT of them, parameter by parameter.
+#[test]
+fn user_defined_crss_mean_what_gdal_says() {
+    let Some(corpus) = corpus() else { return };
+    let mut compared = 0;
+    for record in &records(&corpus) {
+        let Some(want) = record.oracle["gdal"]["crs"]["wkt"].as_str() else { continue };
+        let Ok(CogHeader { crs: Some(Crs::Wkt(got)), .. }) = decode(&record.bytes) else { continue };
+        // Esri's citations come as they are, in Esri's names; GDAL knows Esri's Web Mercator by its name.
+        let is_esri = got.contains("D_North_American_1983") || want.contains("Popular Visualisation");
+        if is_esri {
+            continue;
+        }
+        let ((projection, parameters, spheroid), want) = (meaning(&got), meaning(want));
+        assert_eq!(projection, want.0, "{}", record.name);
+        assert_eq!(parameters.len(), want.1.len(), "{}: {parameters:?} {want:?}", record.name);
+        for ((name, got), (want_name, want)) in parameters.iter().zip(&want.1) {
+            assert!(name == want_name && is_close(*got, *want, 1e-12), "{}: {name} {got} {want}", record.name);
+        }
+        assert!(spheroid.iter().zip(&want.2).all(|(a, b)| is_close(*a, *b, 1e-11)), "{}: {spheroid:?}", record.name);
+        compared += 1;
+    }
+    eprintln!("{compared} user-defined CRSs compared");
+    assert!(compared > 0);
+}
+
+#[test]
+fn every_ifd_can_be_dumped() {
+    let Some(corpus) = corpus() else { return };
+    for record in records(&corpus).iter().filter(|record| !record.is_crafted) {
+        let ifds = dump(&record.bytes, 32 << 10).unwrap_or_else(|error| panic!("{}: {error}", record.name));
+        let main = ifds.iter().filter(|ifd| ifd.parent.is_none()).count();
+        if let Some(want) = record.oracle["tifffile"]["n_ifds"].as_u64() {
+            assert_eq!(main as u64, want, "{}", record.name);
+        }
+    }
 }
 
 fn numbers(list: &Value) -> Vec<f64> {

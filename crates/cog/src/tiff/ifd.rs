@@ -116,23 +116,32 @@ impl Ifd {
         let Some(bytes) = file.get_with_prefetch(offset, length, PREFETCH, at)? else {
             return Ok(None);
         };
-        let mut fields = Fields::new(&bytes, header.byte_order);
-        fields.offset_sized(header.is_big, true);
-        let mut entries: Vec<Entry> = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
-        let mut positions = [0; Tag::SLOTS];
-        for number in 0..count {
-            let byte = offset + count_size + number * entry_size;
-            let Some(entry) = Entry::parse(&mut fields, header.is_big, byte) else {
-                break;
-            };
-            entries.push(entry);
-            // The first counts where a tag stands twice, as for libtiff.
-            if let Some(position) = entry.tag.slot().map(|slot| &mut positions[slot]).filter(|position| **position == 0)
-            {
-                *position = u16::try_from(entries.len()).unwrap_or(0);
+        let number_of = |bytes: &[u8]| Fields::new(bytes, header.byte_order).offset_sized(header.is_big, false);
+        let (body, next) = bytes.split_at(bytes.len() - if has_next { index_of(next_size) } else { 0 });
+        let next = if has_next { number_of(next).unwrap_or(0) } else { 0 };
+        let body = &body[index_of(count_size)..];
+        let mut entries: Vec<Entry> = Vec::with_capacity(index_of(count));
+        let mut byte = offset + count_size;
+        if header.is_big {
+            for entry in body.as_chunks().0 {
+                entries.push(Entry::parse_big(entry, header.byte_order, byte));
+                byte += entry_size;
+            }
+        } else {
+            for entry in body.as_chunks().0 {
+                entries.push(Entry::parse_classic(entry, header.byte_order, byte));
+                byte += entry_size;
             }
         }
-        let next = if has_next { fields.offset_sized(header.is_big, false).unwrap_or(0) } else { 0 };
+        let mut positions = [0; Tag::SLOTS];
+        for (position, entry) in (1..).zip(&entries) {
+            // The first counts where a tag stands twice, as for libtiff.
+            if let Some(slot) = entry.tag.slot()
+                && positions[slot] == 0
+            {
+                positions[slot] = position;
+            }
+        }
         let ifd = Self { index, offset, entries, header, positions };
         Ok(Some((ifd, next)))
     }
@@ -151,17 +160,28 @@ impl Ifd {
 }
 
 impl Entry {
-    fn parse(fields: &mut Fields<'_>, is_big: bool, byte: u64) -> Option<Self> {
-        let tag = Tag(fields.u16()?);
-        let field_type = FieldType::from_code(fields.u16()?);
-        let count = fields.offset_sized(is_big, false)?;
-        let mut inline = [0; 8];
-        if is_big {
-            inline = fields.array()?;
-        } else {
-            inline[..4].copy_from_slice(&fields.array::<4>()?);
+    #[inline]
+    fn parse_classic(bytes: &[u8; 12], order: ByteOrder, byte: u64) -> Self {
+        let [t0, t1, f0, f1, c0, c1, c2, c3, a, b, c, d] = *bytes;
+        Self {
+            tag: Tag(order.u16([t0, t1])),
+            field_type: FieldType::from_code(order.u16([f0, f1])),
+            count: u64::from(order.u32([c0, c1, c2, c3])),
+            inline: [a, b, c, d, 0, 0, 0, 0],
+            byte,
         }
-        Some(Self { tag, field_type, count, inline, byte })
+    }
+
+    #[inline]
+    fn parse_big(bytes: &[u8; 20], order: ByteOrder, byte: u64) -> Self {
+        let [t0, t1, f0, f1, c0, c1, c2, c3, c4, c5, c6, c7, a, b, c, d, e, f, g, h] = *bytes;
+        Self {
+            tag: Tag(order.u16([t0, t1])),
+            field_type: FieldType::from_code(order.u16([f0, f1])),
+            count: order.u64([c0, c1, c2, c3, c4, c5, c6, c7]),
+            inline: [a, b, c, d, e, f, g, h],
+            byte,
+        }
     }
 
     /// Bytes of the whole value; None for a type of unknown length, or when no file can be that long.
@@ -193,6 +213,11 @@ impl Entry {
     pub(crate) fn place(&self, ifd: u32) -> Place {
         Place { ifd: Some(ifd), tag: Some(self.tag.0), byte: Some(self.byte) }
     }
+}
+
+/// A size of an IFD's part, all of which is in memory or passed the limit on tags.
+fn index_of(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(0)
 }
 
 /// Splits numbers off the front of a slice; None past its end.

@@ -49,7 +49,12 @@ impl Ifd {
     }
 
     /// Whether all bytes of an entry's value are at hand; when not, `file` notes what is missing.
+    #[inline]
     pub(crate) fn require(&self, file: &mut File, entry: &Entry) -> Result<bool> {
+        // Nearly all values stand in their entry, whatever else is wrong with them.
+        if entry.inline_integer(self.header.byte_order).is_some() {
+            return Ok(true);
+        }
         let length = self.length(entry)?;
         match entry.offset(self.header, length) {
             None => Ok(true),

@@ -1,0 +1,208 @@
+//! Georeferencing end to end: tags to transform, CRS, nodata, scale and offset. What is expected is what GDAL 3.10.3 said of the
+//! same bytes, but for codes, which the contract takes before all else.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use rasteret_cog::geo::Crs;
+use support::{TiffWriter, Values, decode, refusal, tiled};
+
+/// Values of GeoKeys.
+enum Key {
+    Short(u16),
+    Double(f64),
+    Text(&'static str),
+}
+use Key::{Double, Short, Text};
+
+/// A file with these GeoKeys, spread over the three tags.
+fn with_keys(keys: &[(u16, Key)]) -> TiffWriter {
+    let mut directory = vec![1, 1, 0, u16::try_from(keys.len()).unwrap()];
+    let (mut doubles, mut ascii) = (Vec::new(), Vec::new());
+    for (key, value) in keys {
+        let at = |length: usize| u16::try_from(length).unwrap();
+        match value {
+            Short(value) => directory.extend([*key, 0, 1, *value]),
+            Double(value) => {
+                directory.extend([*key, 34736, 1, at(doubles.len())]);
+                doubles.push(*value);
+            }
+            Text(value) => {
+                directory.extend([*key, 34737, at(value.len() + 1), at(ascii.len())]);
+                ascii.extend(value.as_bytes());
+                ascii.push(b'|');
+            }
+        }
+    }
+    let count = ascii.len() as u64;
+    TiffWriter::new(vec![tiled(10, 10, 16)])
+        .with(34735, Values::Short(directory))
+        .with(34736, Values::Double(doubles))
+        .with(34737, Values::Raw(2, count, ascii))
+}
+
+fn crs(keys: &[(u16, Key)]) -> Option<String> {
+    decode(&with_keys(keys).bytes()).unwrap().crs.map(|crs| crs.to_string())
+}
+
+fn wkt(keys: &[(u16, Key)]) -> String {
+    let Some(Crs::Wkt(wkt)) = decode(&with_keys(keys).bytes()).unwrap().crs else { panic!("not a WKT") };
+    wkt
+}
+
+const WGS84: &str = "GEOGCS[\"WGS 84\",DATUM[\"WGS_1984\",SPHEROID[\"WGS 84\",6378137,298.257223563,\
+    AUTHORITY[\"EPSG\",\"7030\"]],AUTHORITY[\"EPSG\",\"6326\"]],PRIMEM[\"Greenwich\",0],\
+    UNIT[\"degree\",0.0174532925199433],AUTHORITY[\"EPSG\",\"4326\"]]";
+
+#[test]
+fn codes_come_first() {
+    let user = || (3072, Short(32767));
+    for (keys, expected) in [
+        (vec![(1024, Short(1)), (2048, Short(4326)), (3072, Short(32643))], Some("EPSG:32643")),
+        (vec![(1024, Short(2)), (2048, Short(4326))], Some("EPSG:4326")),
+        (vec![(1024, Short(1)), (2048, Short(4326)), (3072, Short(0))], Some("EPSG:4326")),
+        (vec![(2048, Short(4326)), (4096, Short(5773))], Some("EPSG:4326")),
+        (vec![(1024, Short(3)), (2048, Short(4978))], Some("EPSG:4978")),
+        (vec![(4096, Short(5773)), (1025, Short(1))], Some("LOCAL_CS[\"unnamed\",UNIT[\"unknown\",1]]")),
+        (
+            vec![(1024, Short(1)), (1026, Text("c")), (2048, Short(4326)), user(), (3076, Short(9001))],
+            Some("LOCAL_CS[\"c\",UNIT[\"metre\",1,AUTHORITY[\"EPSG\",\"9001\"]]]"),
+        ),
+        (vec![], None),
+    ] {
+        assert_eq!(crs(&keys).as_deref(), expected);
+    }
+}
+
+#[test]
+fn a_projection_code_on_a_base_by_code() {
+    let wkt = |code, unit| {
+        wkt(&[
+            (1024, Short(1)),
+            (2048, Short(4326)),
+            (3072, Short(32767)),
+            (3073, Text("mine")),
+            (3074, Short(code)),
+            (3076, Short(unit)),
+        ])
+    };
+    assert_eq!(
+        wkt(16013, 9001),
+        format!(
+            "PROJCS[\"mine\",{WGS84},PROJECTION[\"Transverse_Mercator\"],PARAMETER[\"latitude_of_origin\",0],\
+             PARAMETER[\"central_meridian\",-105],PARAMETER[\"scale_factor\",0.9996],PARAMETER[\"false_easting\",500000],\
+             PARAMETER[\"false_northing\",0],UNIT[\"metre\",1,AUTHORITY[\"EPSG\",\"9001\"]]]"
+        )
+    );
+    let feet = wkt(16113, 9003);
+    assert!(feet.contains("PARAMETER[\"false_easting\",1640416.66"), "{feet}");
+    assert!(feet.contains("PARAMETER[\"false_northing\",32808333.33"), "{feet}");
+    assert!(feet.contains("UNIT[\"US survey foot\",0.304800609601219"), "{feet}");
+}
+
+#[test]
+fn geographic_crss_are_found_by_any_of_their_keys() {
+    let geographic = |keys: Vec<(u16, Key)>| {
+        let mut all = vec![(1024, Short(2)), (2048, Short(32767))];
+        all.extend(keys);
+        wkt(&all)
+    };
+    assert_eq!(geographic(vec![(2050, Short(6326))]), WGS84);
+    assert_eq!(geographic(vec![(2049, Text("WGS 84"))]), WGS84);
+    let by_ellipsoid = geographic(vec![(2050, Short(32767)), (2056, Short(7030)), (2054, Short(9102))]);
+    assert!(by_ellipsoid.contains("SPHEROID[\"WGS 84\",6378137,298.257223563,AUTHORITY[\"EPSG\",\"7030\"]]"));
+    assert!(!by_ellipsoid.contains("4326"));
+    let paris = geographic(vec![(2051, Short(8903)), (2054, Short(9105)), (2056, Short(7011))]);
+    assert!(paris.contains("PRIMEM[\"Paris\",2.33722917],UNIT[\"grad\",0.01570796326794"), "{paris}");
+    let citation = "GCS Name = A|Datum = B|Ellipsoid = C|Primem = D";
+    let sphere = geographic(vec![(2049, Text(citation)), (2057, Double(6_371_007.181)), (2058, Double(6_371_007.181))]);
+    assert_eq!(
+        sphere,
+        "GEOGCS[\"A\",DATUM[\"B\",SPHEROID[\"C\",6371007.181,0]],PRIMEM[\"Greenwich\",0],\
+         UNIT[\"degree\",0.017453292519943295]]"
+    );
+    // Another ellipsoid than the code's: no code may claim otherwise.
+    let other = wkt(&[
+        (1024, Short(1)),
+        (2048, Short(4326)),
+        (2057, Double(6_378_140.0)),
+        (2059, Double(298.257)),
+        (3072, Short(32767)),
+        (3075, Short(1)),
+    ]);
+    assert!(other.contains("6378140,298.257]]") && !other.contains("4326") && !other.contains("6326"), "{other}");
+}
+
+#[test]
+fn methods_take_parameters_from_any_of_their_keys() {
+    let projected = |method: u16, keys: Vec<(u16, Key)>| {
+        let mut all = vec![(1024, Short(1)), (2048, Short(4326)), (3072, Short(32767)), (3075, Short(method))];
+        all.extend(keys);
+        wkt(&all)
+    };
+    for (method, keys, parts) in [
+        (
+            7,
+            vec![(3080, Double(3.0)), (3092, Double(0.9))],
+            &["Mercator_1SP", "\"central_meridian\",3]", "factor\",0.9]"][..],
+        ),
+        (7, vec![(3078, Double(45.0))], &["Mercator_2SP", "\"standard_parallel_1\",45]"]),
+        (7, vec![(3081, Double(45.0))], &["LOCAL_CS"]),
+        (
+            8,
+            vec![(3084, Double(3.0)), (3085, Double(46.0)), (3086, Double(7.0))],
+            &["Conic_2SP", "meridian\",3]", "origin\",46]", "easting\",7]"],
+        ),
+        (
+            15,
+            vec![(3095, Double(-45.0)), (3081, Double(70.0))],
+            &["Polar_Stereographic", "meridian\",-45]", "origin\",70]"],
+        ),
+        (15, vec![(3081, Double(-90.0)), (3092, Double(0.994))], &["origin\",-90]", "factor\",0.994]"]),
+        (24, vec![(3088, Double(20.0))], &["Sinusoidal", "\"longitude_of_center\",20]"]),
+        (9815, vec![(3094, Double(30.0)), (3096, Double(31.0))], &["Azimuth_Center", "\"azimuth\",30]", "angle\",31]"]),
+        (99, vec![], &["LOCAL_CS"]),
+    ] {
+        let wkt = projected(method, keys);
+        assert!(parts.iter().all(|part| wkt.contains(part)), "{method}: {wkt} lacks one of {parts:?}");
+    }
+}
+
+#[test]
+fn esri_citations_are_wkt() {
+    let text = "ESRI PE String = PROJCS[\"a\",GEOGCS[\"b\"]]";
+    for citation in [1026, 3073] {
+        let keys = [(1024, Short(32767)), (citation, Text(text)), (3072, Short(32767))];
+        assert_eq!(crs(&keys).unwrap(), "PROJCS[\"a\",GEOGCS[\"b\"]]");
+    }
+}
+
+#[test]
+fn geo_tags_of_the_wrong_type_are_refused() {
+    let file = with_keys(&[(1024, Short(2))]).with(33550, Values::Ascii("10,10\0"));
+    assert!(refusal(&file.bytes()).ends_with("expected DOUBLE, found ASCII"));
+}
+
+#[test]
+fn points_are_shifted_and_raw_tags_kept() {
+    let file = with_keys(&[(1025, Short(2)), (2048, Short(4326))])
+        .with(33550, Values::Double(vec![2.0, -4.0, 0.0]))
+        .with(33922, Values::Double(vec![1.0, 1.0, 0.0, 100.0, 50.0, 0.0]));
+    let header = decode(&file.bytes()).unwrap();
+    assert_eq!(header.transform.unwrap().to_array(), [2.0, 0.0, 97.0, 0.0, -4.0, 56.0]);
+    assert_eq!(header.pixel_scale, Some(vec![2.0, -4.0, 0.0]));
+    assert_eq!(header.tiepoint.unwrap().len(), 6);
+    let bounds = decode(&file.bytes()).unwrap().bounds().unwrap();
+    assert_eq!((bounds.xmin, bounds.ymin, bounds.xmax, bounds.ymax), (97.0, 16.0, 117.0, 56.0));
+}
+
+#[test]
+fn nodata_scale_and_offset() {
+    let xml = "<GDALMetadata><Item name=\"SCALE\" sample=\"0\" role=\"scale\">0.1</Item>\
+        <Item name=\"NODATA_VALUE\">7</Item></GDALMetadata>\0";
+    let file = TiffWriter::new(vec![tiled(10, 10, 16)]).with(42112, Values::Ascii(xml));
+    let header = decode(&file.bytes()).unwrap();
+    assert_eq!((header.nodata, header.scale, header.offset), (Some(7.0), Some(vec![0.1]), None));
+    let header = decode(&file.with(42113, Values::Ascii("-inf\0")).bytes()).unwrap();
+    assert_eq!(header.nodata, Some(f64::NEG_INFINITY));
+}
