@@ -29,6 +29,11 @@ impl Host {
     pub(crate) fn has_time_ns(self) -> bool {
         self.version >= [1, 5, 6]
     }
+
+    /// Since 2.0, `read_parquet` gives TIMESTAMPTZ_NS, and columns of the type `"NULL"`.
+    pub(crate) fn is_two(self) -> bool {
+        self.version >= [2, 0, 0]
+    }
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub(super) static DOC: Documentation = Documentation {
     examples: &[Example {
         sql: "SELECT m.image_width, m.dtype, m.compression, m.crs, len(m.tile_offsets) AS tiles \
               FROM (SELECT cog_metadata('test/data/cog.tif') AS m)",
-        result: "1024\tuint16\tdeflate\tEPSG:32631\t16",
+        result: "64\tuint16\tdeflate\tEPSG:32631\t16",
     }],
 };
 

@@ -44,7 +44,7 @@ pub(super) static DOC: Documentation = Documentation {
         in the raster's CRS.",
     examples: &[Example {
         sql: "SELECT level, count(*) AS tiles FROM cog_tiles('test/data/cog.tif') GROUP BY level ORDER BY level",
-        result: "0\t16\n1\t4",
+        result: "0\t16\n1\t4\n2\t1",
     }],
 };
 

@@ -88,7 +88,7 @@ pub(super) static DOC: Documentation = Documentation {
     examples: &[Example {
         sql: "SELECT id, B04_metadata.dtype, B08_metadata.image_width, year, month, rasteret_error \
               FROM rasteret_enrich('test/data/items.parquet', bands := ['B04', 'B08']) ORDER BY id LIMIT 1",
-        result: "",
+        result: "scene-0\tuint16\t64\t2023\t12\tNULL",
     }],
 };
 

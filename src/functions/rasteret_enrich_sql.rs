@@ -38,7 +38,7 @@ pub(super) static DOC: Documentation = Documentation {
     examples: &[Example {
         sql: "SELECT id, B04_metadata.dtype, rasteret_error \
               FROM query(rasteret_enrich_sql('FROM ''test/data/items.parquet''', ['B04'])) ORDER BY id LIMIT 1",
-        result: "",
+        result: "scene-0\tuint16\tNULL",
     }],
 };
 

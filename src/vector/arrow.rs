@@ -10,11 +10,12 @@
 //! | Utf8; with the kind Json | VARCHAR; JSON |
 //! | Binary; with the kind Wkb | BLOB; GEOMETRY where the host has it |
 //! | FixedSizeBinary(16), kind Uuid | UUID: a 128-bit integer with its sign bit flipped |
-//! | Date32, Timestamp(µs or ns), the same in UTC | DATE, TIMESTAMP, TIMESTAMP_NS, TIMESTAMP WITH TIME ZONE |
+//! | Date32, Timestamp(µs or ns) | DATE, TIMESTAMP, TIMESTAMP_NS |
+//! | Timestamp in UTC | TIMESTAMP WITH TIME ZONE; of nanoseconds TIMESTAMPTZ_NS where the host has it |
 //! | Time64(µs), with the kind TimeTz, Time64(ns) | TIME, TIME WITH TIME ZONE, TIME_NS where the host has it |
 //! | Interval(MonthDayNano) | INTERVAL, in microseconds |
 //! | List, Map, Struct | LIST, MAP, STRUCT |
-//! | Null | INTEGER |
+//! | Null | `"NULL"` since DuckDB 2.0, INTEGER before |
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -38,16 +39,17 @@ pub(crate) fn logical_type(field: &Field, host: Host) -> Result<LogicalType> {
         (DataType::Utf8, Some(Kind::Json)) => Ok(LogicalType::varchar().with_alias("JSON")),
         (DataType::Binary, Some(Kind::Wkb { .. })) if host.has_geometry() => of(TypeId::Geometry),
         (DataType::FixedSizeBinary(16), Some(Kind::Uuid)) => of(TypeId::Uuid),
-        (DataType::Time64(TimeUnit::Microsecond), Some(Kind::TimeTz)) => of(TypeId::TimeTZ),
+        (DataType::Time64(TimeUnit::Microsecond), Some(Kind::TimeTz)) => of(TypeId::TimeTz),
         (DataType::Boolean, _) => of(TypeId::Boolean),
         (DataType::Int8, _) => of(TypeId::Tinyint),
         (DataType::Int16, _) => of(TypeId::Smallint),
+        (DataType::Null, _) if host.is_two() => of(TypeId::SqlNull),
         (DataType::Int32 | DataType::Null, _) => of(TypeId::Integer),
         (DataType::Int64, _) => of(TypeId::Bigint),
-        (DataType::UInt8, _) => of(TypeId::UTinyint),
-        (DataType::UInt16, _) => of(TypeId::USmallint),
-        (DataType::UInt32, _) => of(TypeId::UInteger),
-        (DataType::UInt64, _) => of(TypeId::UBigint),
+        (DataType::UInt8, _) => of(TypeId::Utinyint),
+        (DataType::UInt16, _) => of(TypeId::Usmallint),
+        (DataType::UInt32, _) => of(TypeId::Uinteger),
+        (DataType::UInt64, _) => of(TypeId::Ubigint),
         (DataType::Float32, _) => of(TypeId::Float),
         (DataType::Float64, _) => of(TypeId::Double),
         (DataType::Utf8, _) => of(TypeId::Varchar),
@@ -56,7 +58,8 @@ pub(crate) fn logical_type(field: &Field, host: Host) -> Result<LogicalType> {
         (DataType::Time64(TimeUnit::Microsecond), _) => of(TypeId::Time),
         (DataType::Time64(TimeUnit::Nanosecond), _) if host.has_time_ns() => of(TypeId::TimeNs),
         (DataType::Time64(TimeUnit::Nanosecond), _) => of(TypeId::Time),
-        (DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, Some(_)), _) => of(TypeId::TimestampTZ),
+        (DataType::Timestamp(TimeUnit::Nanosecond, Some(_)), _) if host.is_two() => of(TypeId::TimestampTzNs),
+        (DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, Some(_)), _) => of(TypeId::TimestampTz),
         (DataType::Timestamp(TimeUnit::Microsecond, None), _) => of(TypeId::Timestamp),
         (DataType::Timestamp(TimeUnit::Nanosecond, None), _) => of(TypeId::TimestampNs),
         (DataType::Interval(IntervalUnit::MonthDayNano), _) => of(TypeId::Interval),
@@ -86,7 +89,7 @@ fn unsupported(field: &Field) -> Error {
 /// Writes an array, whose column has the type that [`logical_type`] gave.
 pub(crate) fn write(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<()> {
     match array.data_type() {
-        DataType::Null => writer.values((0..array.len()).map(|_| None::<i32>)),
+        DataType::Null => (0..array.len()).try_for_each(|row| writer.set_null(row)),
         DataType::Boolean => writer.values(array.as_boolean()),
         DataType::Int8 => same::<Int8Type>(writer, array),
         DataType::Int16 => same::<Int16Type>(writer, array),
@@ -104,7 +107,7 @@ pub(crate) fn write(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<()> {
         DataType::FixedSizeBinary(16) => {
             writer.values(array.as_fixed_size_binary().iter().map(|bytes| bytes.map(uuid)))
         }
-        DataType::Time64(TimeUnit::Microsecond) if writer.kind().id() == TypeId::TimeTZ => {
+        DataType::Time64(TimeUnit::Microsecond) if writer.kind().id() == TypeId::TimeTz => {
             mapped::<Time64MicrosecondType, _>(writer, array, time_tz)
         }
         DataType::Time64(TimeUnit::Microsecond) => same::<Time64MicrosecondType>(writer, array),
@@ -113,10 +116,10 @@ pub(crate) fn write(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<()> {
         }
         DataType::Time64(TimeUnit::Nanosecond) => same::<Time64NanosecondType>(writer, array),
         DataType::Timestamp(TimeUnit::Microsecond, _) => same::<TimestampMicrosecondType>(writer, array),
-        DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) => {
+        DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) if writer.kind().id() == TypeId::TimestampTz => {
             mapped::<TimestampNanosecondType, _>(writer, array, |nanos| nanos.div_euclid(1000))
         }
-        DataType::Timestamp(TimeUnit::Nanosecond, None) => same::<TimestampNanosecondType>(writer, array),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => same::<TimestampNanosecondType>(writer, array),
         DataType::Interval(IntervalUnit::MonthDayNano) => {
             mapped::<IntervalMonthDayNanoType, _>(writer, array, |interval| Interval {
                 months: interval.months,

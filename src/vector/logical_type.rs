@@ -19,7 +19,7 @@ impl LogicalType {
     /// A type without parameters, such as INTEGER or VARCHAR.
     pub(crate) fn of(id: TypeId) -> Self {
         // SAFETY: any id is accepted; one that needs parameters gives an INVALID type, which registration refuses.
-        Self(unsafe { ffi::duckdb_create_logical_type(id as ffi::duckdb_type) })
+        Self(unsafe { ffi::duckdb_create_logical_type(id.raw()) })
     }
 
     /// `VARCHAR`.
@@ -73,10 +73,10 @@ impl LogicalType {
     /// Which kind of type this is.
     pub(crate) fn id(&self) -> TypeId {
         if self.0.is_null() {
-            return TypeId::Invalid;
+            return TypeId::Unknown;
         }
         // SAFETY: the handle is live.
-        TypeId::from(unsafe { ffi::duckdb_get_type_id(self.0) })
+        TypeId::from_raw(unsafe { ffi::duckdb_get_type_id(self.0) })
     }
 
     /// The alias of a user-defined type, such as `GEOMETRY` of the spatial extension before DuckDB 1.5, or `JSON`.
@@ -168,9 +168,7 @@ impl fmt::Display for LogicalType {
                 }
                 f.write_str(")")
             }
-            TypeId::TimestampTZ => f.write_str("TIMESTAMP WITH TIME ZONE"),
-            TypeId::SqlNull => f.write_str("NULL"),
-            other => write!(f, "{}", format!("{other:?}").to_uppercase()),
+            other => f.write_str(other.name()),
         }
     }
 }

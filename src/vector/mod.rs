@@ -2,7 +2,7 @@
 //!
 //! | module | direction |
 //! |---|---|
-//! | [`logical_type`] | types, both ways |
+//! | [`logical_type`], [`type_id`] | types, both ways |
 //! | [`reader`] | vectors of arguments -> Rust |
 //! | [`value`] | constant arguments of table functions -> Rust |
 //! | [`writer`] | Rust -> vectors of results |
@@ -22,13 +22,14 @@ pub(crate) mod logical_type;
 pub(crate) mod reader;
 pub(crate) mod scalar_function;
 pub(crate) mod table_function;
+mod type_id;
 pub(crate) mod value;
 pub(crate) mod writer;
 
-pub(crate) use duckdb::core::LogicalTypeId as TypeId;
 pub(crate) use logical_type::LogicalType;
 pub(crate) use reader::Reader;
 pub(crate) use scalar_function::{Arguments, ScalarFunction, Signature};
 pub(crate) use table_function::{Bind, BindInfo, Init, OutputChunk, TableFunction, host_version};
+pub(crate) use type_id::TypeId;
 pub(crate) use value::Value;
 pub(crate) use writer::Writer;

@@ -119,10 +119,10 @@ impl<'a> Reader<'a> {
             TypeId::Smallint => self.plain::<i16>(row)?.into(),
             TypeId::Integer => self.plain::<i32>(row)?.into(),
             TypeId::Bigint => self.plain::<i64>(row)?.into(),
-            TypeId::UTinyint => self.plain::<u8>(row)?.into(),
-            TypeId::USmallint => self.plain::<u16>(row)?.into(),
-            TypeId::UInteger => self.plain::<u32>(row)?.into(),
-            TypeId::UBigint => self.plain::<u64>(row)?.into(),
+            TypeId::Utinyint => self.plain::<u8>(row)?.into(),
+            TypeId::Usmallint => self.plain::<u16>(row)?.into(),
+            TypeId::Uinteger => self.plain::<u32>(row)?.into(),
+            TypeId::Ubigint => self.plain::<u64>(row)?.into(),
             TypeId::Hugeint => self.plain::<Hugeint>(row)?.into(),
             _ => return None,
         })
@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn timestamp_micros(&self, row: usize) -> Option<i64> {
         let ticks = |id| (self.id == id).then(|| self.plain::<i64>(row)).flatten();
         ticks(TypeId::Timestamp)
-            .or_else(|| ticks(TypeId::TimestampTZ))
+            .or_else(|| ticks(TypeId::TimestampTz))
             .or_else(|| ticks(TypeId::TimestampS).and_then(|s| s.checked_mul(1_000_000)))
             .or_else(|| ticks(TypeId::TimestampMs).and_then(|ms| ms.checked_mul(1_000)))
             .or_else(|| ticks(TypeId::TimestampNs).map(|ns| ns.div_euclid(1_000)))

@@ -20,7 +20,7 @@ impl Value {
     /// Which kind of type the value has.
     pub(crate) fn id(&self) -> TypeId {
         // SAFETY: the value is live; its type is borrowed from it, not to be destroyed.
-        TypeId::from(unsafe { ffi::duckdb_get_type_id(ffi::duckdb_get_value_type(self.0)) })
+        TypeId::from_raw(unsafe { ffi::duckdb_get_type_id(ffi::duckdb_get_value_type(self.0)) })
     }
 
     /// The value's type as SQL writes it, for error messages.
@@ -61,10 +61,10 @@ impl Value {
                 | TypeId::Smallint
                 | TypeId::Integer
                 | TypeId::Bigint
-                | TypeId::UTinyint
-                | TypeId::USmallint
-                | TypeId::UInteger
-                | TypeId::UBigint
+                | TypeId::Utinyint
+                | TypeId::Usmallint
+                | TypeId::Uinteger
+                | TypeId::Ubigint
                 | TypeId::Hugeint
         );
         if self.is_null() || !integral {

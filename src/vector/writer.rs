@@ -43,12 +43,12 @@ native! {
     i8 => Tinyint;
     i16 => Smallint | Decimal;
     i32 => Integer | Date | Decimal;
-    i64 => Bigint | Timestamp | TimestampS | TimestampMs | TimestampNs | TimestampTZ | Time | TimeNs | Decimal;
+    i64 => Bigint | Timestamp | TimestampS | TimestampMs | TimestampNs | TimestampTz | TimestampTzNs | Time | TimeNs | Decimal;
     i128 => Hugeint | Decimal | Uuid;
-    u8 => UTinyint;
-    u16 => USmallint;
-    u32 => UInteger | Integer;
-    u64 => UBigint | Bigint | TimeTZ;
+    u8 => Utinyint;
+    u16 => Usmallint;
+    u32 => Uinteger | Integer;
+    u64 => Ubigint | Bigint | TimeTz;
     f32 => Float;
     f64 => Double;
     Interval => Interval;
