@@ -22,8 +22,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-import rasterio
 import rasteret
+import rasterio
 import shapely
 from rasterio.mask import mask
 from rasterio.transform import from_origin
@@ -86,7 +86,10 @@ def windows() -> list[shapely.Polygon]:
     corners = [(10, 10), (230, 230), (SIZE - 64, SIZE - 64), (0, 500), (511, 0)]
     return [
         shapely.box(
-            WEST + col * RESOLUTION, NORTH - (row + 64) * RESOLUTION, WEST + (col + 64) * RESOLUTION, NORTH - row * RESOLUTION
+            WEST + col * RESOLUTION,
+            NORTH - (row + 64) * RESOLUTION,
+            WEST + (col + 64) * RESOLUTION,
+            NORTH - row * RESOLUTION,
         )
         for col, row in corners
     ]
@@ -119,7 +122,9 @@ def main() -> int:
         write_index(args.extension.resolve(), work / "items.parquet", work / "collection")
         collection = rasteret.load(work / "collection")
         compared, different = differences(collection, cogs)
-    print(f"Python Rasteret {rasteret.version()} read {compared} windows, {compared - len(different)} as rasterio reads them")
+    print(
+        f"Python Rasteret {rasteret.version()} read {compared} windows, {compared - len(different)} as rasterio reads them"
+    )
     for window in different:
         print(f"differs: {window}")
     return 1 if different or not compared else 0

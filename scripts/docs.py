@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "functions.md"
 README = ROOT / "README.md"
-EXAMPLES = ROOT / "build" / "docs" / "examples.test"
+EXAMPLES = ROOT / "build" / "docs" / "examples"
 BEGIN, END = "<!-- functions: made by scripts/docs.py -->", "<!-- end of functions -->"
 HEAD = """\
 # Function reference
@@ -108,7 +109,12 @@ def section(function: Function) -> str:
     parts = [f"## {function.title}", "```sql\n" + "\n".join(function.signatures) + "\n```", function.description]
     if function.parameters:
         rows = [
-            [f"`{each.name}`", each.type, f"`{each.default}`" if each.default is not None else "required", each.description]
+            [
+                f"`{each.name}`",
+                each.type,
+                f"`{each.default}`" if each.default is not None else "required",
+                each.description,
+            ]
             for each in function.parameters
         ]
         parts.append(table(["parameter", "type", "default", "meaning"], rows))
@@ -133,18 +139,20 @@ def with_overview(readme: str, documented: list[Function]) -> str:
     return f"{before}{begin}\n{overview(documented)}\n{end}{after}"
 
 
-def example_tests(documented: list[Function]) -> str:
-    """Every example as a record of a .test file."""
-    records = ["require rasteret"]
+def example_tests(documented: list[Function]) -> dict[str, str]:
+    """A .test file a function, with its examples."""
+    files = {}
     for function in documented:
+        records = [f"# {function.title}", "require rasteret"]
         for example in function.examples:
             if not example.result:
                 raise DocsError(f"{function.title}: an example without a result proves nothing")
             widths = {line.count("\t") + 1 for line in example.result.splitlines()}
             if len(widths) != 1:
                 raise DocsError(f"{function.title}: the rows of an example differ in their number of columns")
-            records.append(f"# {function.title}\nquery {'T' * widths.pop()}\n{example.sql}\n----\n{example.result}")
-    return "\n\n".join(records) + "\n"
+            records.append(f"query {'T' * widths.pop()}\n{example.sql}\n----\n{example.result}")
+        files[f"{function.anchor}.test"] = "\n\n".join(records) + "\n"
+    return files
 
 
 def main() -> int:
@@ -167,8 +175,10 @@ def main() -> int:
         if not path.is_file() or path.read_text() != text:
             print(f"docs: {path.relative_to(ROOT)} is not what scripts/docs.py makes: run it", file=sys.stderr)
             return 1
-    EXAMPLES.parent.mkdir(parents=True, exist_ok=True)
-    EXAMPLES.write_text(tests)
+    shutil.rmtree(EXAMPLES, ignore_errors=True)
+    EXAMPLES.mkdir(parents=True)
+    for name, text in tests.items():
+        (EXAMPLES / name).write_text(text)
     return subprocess.run([sys.executable, str(ROOT / "scripts" / "sqltest.py"), str(EXAMPLES)]).returncode
 
 

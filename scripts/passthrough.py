@@ -17,7 +17,6 @@ import sys
 from pathlib import Path
 
 import duckdb
-
 import servers
 
 DATA = servers.ROOT / "test" / "data"
@@ -38,7 +37,9 @@ def described(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple[
     return [(name, data_type) for name, data_type, *_ in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
 
 
-def rows(connection: duckdb.DuckDBPyConnection, source: str, columns: list[tuple[str, str]]) -> list[tuple[str | None, ...]]:
+def rows(
+    connection: duckdb.DuckDBPyConnection, source: str, columns: list[tuple[str, str]]
+) -> list[tuple[str | None, ...]]:
     """These columns as DuckDB prints them."""
     return connection.execute(f"SELECT {', '.join(as_text(*column) for column in columns)} FROM {source}").fetchall()
 
@@ -62,7 +63,9 @@ def rewrites(connection: duckdb.DuckDBPyConnection, file: Path, server: str) -> 
 def compare(connection: duckdb.DuckDBPyConnection, file: Path, server: str) -> str:
     """Compares one file; gives a line about it."""
     source = f"read_parquet({quoted(file)})"
-    enriched = f"rasteret_enrich({quoted(file)}, url_rewrite := {rewrites(connection, file, server)}, on_error := 'null')"
+    enriched = (
+        f"rasteret_enrich({quoted(file)}, url_rewrite := {rewrites(connection, file, server)}, on_error := 'null')"
+    )
     expected, found = described(connection, source), described(connection, enriched)
     kept, added = found[: len(expected)], found[len(expected) :]
     for (name, want), (has_name, have) in zip(expected, kept):

@@ -103,7 +103,9 @@ def s3_environment() -> dict[str, str]:
     }
 
 
-def run_all(files: list[Path], hosts: list[venvs.Environment], extension: Path, jobs: int, limit: float) -> list[Outcome]:
+def run_all(
+    files: list[Path], hosts: list[venvs.Environment], extension: Path, jobs: int, limit: float
+) -> list[Outcome]:
     """Every file on every host, with the servers that the files talk to."""
     venvs.ensure([host.name for host in hosts])
     with ExitStack() as stack:

@@ -41,7 +41,18 @@ from email.utils import formatdate
 from http import HTTPStatus
 from pathlib import Path
 
-MODIFIERS = {"at": 1, "as": 1, "once": 1, "status": 1, "flaky": 2, "redirect": 1, "slow": 1, "norange": 0, "truncated": 1, "bare": 0}
+MODIFIERS = {
+    "at": 1,
+    "as": 1,
+    "once": 1,
+    "status": 1,
+    "flaky": 2,
+    "redirect": 1,
+    "slow": 1,
+    "norange": 0,
+    "truncated": 1,
+    "bare": 0,
+}
 # The log is for tests; a benchmark's millions of requests must not grow it.
 LOG_LIMIT = 10_000
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -82,7 +93,9 @@ class StoredFile:
     def open(cls, path: Path) -> StoredFile:
         stat = path.stat()
         with path.open("rb") as handle:
-            data = memoryview(mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)) if stat.st_size else memoryview(b"")
+            data = (
+                memoryview(mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)) if stat.st_size else memoryview(b"")
+            )
         modified = formatdate(stat.st_mtime, usegmt=True)
         validators = f'ETag: "{stat.st_mtime_ns:x}-{stat.st_size:x}"\r\nLast-Modified: {modified}\r\n'
         return cls(data, "Content-Type: image/tiff\r\nAccept-Ranges: bytes\r\n", validators)
@@ -257,7 +270,9 @@ class Connection(asyncio.Protocol):
 async def serve(root: Path, port: int, latency_ms: float) -> None:
     """Serves until it is cancelled or the process is ended."""
     server = Server(root, latency_ms / 1000)
-    listening = await asyncio.get_running_loop().create_server(lambda: Connection(server), "127.0.0.1", port, backlog=4096)
+    listening = await asyncio.get_running_loop().create_server(
+        lambda: Connection(server), "127.0.0.1", port, backlog=4096
+    )
     print(f"ready http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", flush=True)
     async with listening:
         await listening.serve_forever()

@@ -65,12 +65,17 @@ def enrich(args: argparse.Namespace) -> list[dict[str, object]]:
                 for name, rate in rates.items():
                     if name != OURS and OURS in rates:
                         print(f"{'':25}{OURS} is {rates[OURS] / rate:.1f} times {name}", flush=True)
-                results += [{"contender": name, "file": file, "latency_ms": latency, "runs": measured} for name, measured in runs.items()]
+                results += [
+                    {"contender": name, "file": file, "latency_ms": latency, "runs": measured}
+                    for name, measured in runs.items()
+                ]
     return results
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     benchmark = parser.add_subparsers(required=True).add_parser("enrich", help="headers of distinct URLs")
     benchmark.add_argument("--urls", type=int, default=1000)
     benchmark.add_argument("--latency", type=float, nargs="+", default=[0, 20, 50], metavar="MS")

@@ -49,7 +49,9 @@ def rasteret_duckdb(server: str, hrefs: list[str]) -> Work:
     collection = f"{directory}/collection.parquet"
 
     def work() -> int:
-        connection.execute(f"COPY (FROM rasteret_enrich('{items}', bands := ['B04'])) TO '{collection}' (FORMAT parquet)")
+        connection.execute(
+            f"COPY (FROM rasteret_enrich('{items}', bands := ['B04'])) TO '{collection}' (FORMAT parquet)"
+        )
         (found,) = connection.execute(
             f"SELECT count(*) FROM '{collection}' WHERE B04_metadata.image_width > 0 AND rasteret_error IS NULL"
         ).fetchone()
@@ -72,7 +74,9 @@ def python_rasteret(server: str, hrefs: list[str]) -> Work:
 
     logging.getLogger("rasteret").setLevel(logging.ERROR)
     store = HTTPStore.from_url(
-        f"{server}/", client_options={**_OBSTORE_CLIENT_OPTIONS, "allow_http": "true"}, retry_config=_OBSTORE_RETRY_CONFIG
+        f"{server}/",
+        client_options={**_OBSTORE_CLIENT_OPTIONS, "allow_http": "true"},
+        retry_config=_OBSTORE_RETRY_CONFIG,
     )
     backend = ObstoreBackend(store, url_prefix=f"{server}/")
     count = len(hrefs)
@@ -117,7 +121,11 @@ def rasterio_open(server: str, hrefs: list[str]) -> Work:
     """rasterio.open through /vsicurl in 32 threads, with the settings that its users are told to use."""
     import rasterio
 
-    settings = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif", "VSI_CACHE": True}
+    settings = {
+        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+        "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif",
+        "VSI_CACHE": True,
+    }
 
     def size(href: str) -> int:
         with rasterio.Env(**settings), rasterio.open(f"/vsicurl/{href}") as dataset:

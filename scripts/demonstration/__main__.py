@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import duckdb
-
 import servers
 
 from . import catalogue, scenes
@@ -60,7 +59,9 @@ def main() -> int:
     heading(f"1. {len(files)} real COGs, {size / 1e6:.0f} MB, served over HTTP with {LATENCY_MS} ms before each answer")
     with servers.http_server(WORK / "scenes", LATENCY_MS) as url:
         rows = catalogue.write(items, url)
-        print(f"   {items.relative_to(ROOT)} lists {rows} scenes of {len(scenes.BANDS)} bands: {rows * len(scenes.BANDS)} URLs below {url}")
+        print(
+            f"   {items.relative_to(ROOT)} lists {rows} scenes of {len(scenes.BANDS)} bands: {rows * len(scenes.BANDS)} URLs below {url}"
+        )
         walk = Walk(url)
 
         heading("2. Build the index: one request a COG reads its header, and Parquet keeps it")

@@ -54,7 +54,9 @@ def check_rows(query: Query, found: list[Row]) -> None:
     types = query.types if query.sort != "valuesort" else "T"
     for index, (want, have) in enumerate(zip(wanted, shown)):
         if not all(map(_same_value, types, want, have)):
-            raise Mismatch(f"row {index + 1} differs\n  expected: {_show(want)}\n  found:    {_show(have)}{_all(shown)}")
+            raise Mismatch(
+                f"row {index + 1} differs\n  expected: {_show(want)}\n  found:    {_show(have)}{_all(shown)}"
+            )
     if len(shown) != len(wanted):
         raise Mismatch(f"expected {len(wanted)} rows, found {len(shown)}{_all(shown)}")
 

@@ -18,7 +18,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 SORTS = ("nosort", "rowsort", "valuesort")
-DIRECTIVES = {"require": (1, 2), "require-env": (1, 2), "load": (0, 1), "restart": (0, 0), "halt": (0, 0), "mode": (1, 1)}
+DIRECTIVES = {
+    "require": (1, 2),
+    "require-env": (1, 2),
+    "load": (0, 1),
+    "restart": (0, 0),
+    "halt": (0, 0),
+    "mode": (1, 1),
+}
 
 
 class TestFileError(Exception):
@@ -40,7 +47,9 @@ class Condition:
     def parse(cls, keyword: str, text: str, line: int) -> Condition:
         match = cls.PATTERN.fullmatch(text)
         if not match:
-            raise TestFileError(f"line {line}: {keyword}: expected duckdb<op>version or client=python|cli, found {text!r}")
+            raise TestFileError(
+                f"line {line}: {keyword}: expected duckdb<op>version or client=python|cli, found {text!r}"
+            )
         subject, operator, value = (group for group in match.groups() if group is not None)
         return cls(keyword == "onlyif", subject, operator, value)
 
@@ -156,7 +165,9 @@ def _parse_body(lines: _Lines, loop: Loop | None) -> list[Record]:
             return records
         if keyword in ("foreach", "loop"):
             if conditions:
-                raise TestFileError(f"line {line}: a condition before {keyword}: expected it before a record of the body")
+                raise TestFileError(
+                    f"line {line}: a condition before {keyword}: expected it before a record of the body"
+                )
             started = Loop(line, *_loop_values(keyword, arguments, line))
             started.body.extend(_parse_body(lines, started))
             records.append(started)
@@ -210,7 +221,9 @@ def _parse_query(arguments: list[str], lines: _Lines, conditions: tuple[Conditio
     line = lines.number
     sort = arguments[1] if len(arguments) > 1 else "nosort"
     if not 1 <= len(arguments) <= 2 or not re.fullmatch("[TIR]+", arguments[0]) or sort not in SORTS:
-        raise TestFileError(f"line {line}: expected query <T|I|R a column> [{'|'.join(SORTS)}], found {' '.join(arguments)!r}")
+        raise TestFileError(
+            f"line {line}: expected query <T|I|R a column> [{'|'.join(SORTS)}], found {' '.join(arguments)!r}"
+        )
     sql, expected = lines.block()
     if not sql or expected is None:
         raise TestFileError(f"line {line}: query: expected SQL, a line ---- and the rows")

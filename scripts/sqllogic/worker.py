@@ -19,7 +19,15 @@ from . import expect, parser
 from .sessions import CliSession, HostCrash, PythonSession, Session, SqlError
 
 # Words that DuckDB's own files `require` and that hold on every host here.
-ALWAYS_MET = {"parquet", "json", "core_functions", "notwindows", "noforcestorage", "vector_size", "no_extension_autoloading"}
+ALWAYS_MET = {
+    "parquet",
+    "json",
+    "core_functions",
+    "notwindows",
+    "noforcestorage",
+    "vector_size",
+    "no_extension_autoloading",
+}
 
 
 class Skip(Exception):
@@ -42,7 +50,9 @@ class Run:
         self.client = client
         self.extension = extension
         self.variables = {"__TEST_DIR__": str(test_dir), "__WORKING_DIRECTORY__": os.getcwd()}
-        self.version = (session.query("SELECT ltrim(library_version, 'v') FROM pragma_version()")[0][0] or "").split("-")[0]
+        self.version = (session.query("SELECT ltrim(library_version, 'v') FROM pragma_version()")[0][0] or "").split(
+            "-"
+        )[0]
         self.database: str | None = None
         self.required: list[str] = []
         self.skipping = False

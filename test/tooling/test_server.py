@@ -37,7 +37,12 @@ class RangeServer(unittest.TestCase):
         return connection.getresponse()
 
     def test_ranges(self) -> None:
-        for byte_range, expected in (("bytes=0-9", BODY[:10]), ("bytes=250-", BODY[250:]), ("bytes=-6", BODY[-6:]), ("bytes=200-999", BODY[200:])):
+        for byte_range, expected in (
+            ("bytes=0-9", BODY[:10]),
+            ("bytes=250-", BODY[250:]),
+            ("bytes=-6", BODY[-6:]),
+            ("bytes=200-999", BODY[200:]),
+        ):
             with self.subTest(byte_range):
                 answer = self.get("/a.bin", byte_range)
                 self.assertEqual((answer.status, answer.read()), (206, expected))

@@ -37,10 +37,16 @@ REJECTED = {
     "pattern that must not match": ("query T\nSELECT 'abc'\n----\n<!REGEX>:a.*\n", "row 1 differs"),
     "query that fails": ("query I\nSELECT no_such_column\n----\n1\n", "Binder Error"),
     "statement that fails": ("statement ok\nSELEC 1\n", "Parser Error"),
-    "statement that does not fail": ("statement error\nSELECT 1\n----\nBinder Error\n", "expected an error, found none"),
+    "statement that does not fail": (
+        "statement error\nSELECT 1\n----\nBinder Error\n",
+        "expected an error, found none",
+    ),
     "another error": ("statement error\nSELECT no_such_column\n----\nno_other_column\n", "another error than expected"),
     "failure in a loop": ("foreach n 1 2\n\nquery I\nSELECT ${n}\n----\n1\n\nendloop\n", "[n=2]: row 1 differs"),
-    "unknown variable": ("statement ok\nSELECT '${NO_SUCH_VARIABLE}'\n", "neither a loop variable nor in the environment"),
+    "unknown variable": (
+        "statement ok\nSELECT '${NO_SUCH_VARIABLE}'\n",
+        "neither a loop variable nor in the environment",
+    ),
     "extension that is not there": ("require rasteret\n", "rasteret.duckdb_extension"),
     "failure after a skipped stretch": ("mode skip\n\nmode unskip\n\nquery I\nSELECT 1\n----\n2\n", "row 1 differs"),
     "failure on a host that is meant": ("onlyif duckdb>=1.0\nquery I\nSELECT 1\n----\n2\n", "row 1 differs"),
@@ -89,7 +95,9 @@ class Runner(unittest.TestCase):
                     self.assertIn(expected, outcome.failed or "")
 
     def test_stops_what_does_not_end(self) -> None:
-        endless = "statement ok\nSELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE hash(a) = hash(b) + 1\n"
+        endless = (
+            "statement ok\nSELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE hash(a) = hash(b) + 1\n"
+        )
         for outcome in self.outcomes(endless, limit=2):
             self.assertIn("no end after 2 s", outcome.failed or "")
 
