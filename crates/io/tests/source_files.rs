@@ -174,7 +174,9 @@ fn the_arrow_schema_entry_is_ignored() {
 
 #[test]
 fn geoparquet_names_geometries() {
-    let column = |name: &'static str| (name, Arc::new(BinaryArray::from(vec![b"\x01".as_slice()])) as ArrayRef);
+    let column = |name: &'static str| {
+        (name, Arc::new(BinaryArray::from(vec![b"\x01\x02\0\0\0\0\0\0\0".as_slice()])) as ArrayRef)
+    };
     let batch = RecordBatch::try_from_iter([column("a"), column("b"), column("c"), column("d"), column("e")]).unwrap();
     let geo = r#"{"version":"1.1.0","primary_column":"a","columns":{
         "a":{"encoding":"WKB","geometry_types":[]},
@@ -263,4 +265,30 @@ fn no_rows_no_batches() {
     let session = session(&[("a.parquet", &empty)]);
     let source = open(&session, &["a.parquet"]).unwrap();
     assert!(read(&session, &source, &Projection::columns([0]), 10).unwrap().is_empty());
+}
+
+#[test]
+fn geometries_are_what_duckdb_holds_or_what_is_stored() {
+    // Big-endian POINT (1 2), and what is no WKB.
+    let point = [[0, 0, 0, 0, 1].as_slice(), &1f64.to_be_bytes(), &2f64.to_be_bytes()].concat();
+    let file = |wkb: &[u8]| {
+        let batch = RecordBatch::try_from_iter([("g", Arc::new(BinaryArray::from(vec![Some(wkb), None])) as ArrayRef)]);
+        arrow(&[batch.unwrap()], 100, &[("geo", r#"{"columns":{"g":{"encoding":"WKB"}}}"#)])
+    };
+    let (good, bad) = (file(&point), file(b"POINT (1 2)"));
+    let session = session(&[("good.parquet", &good), ("bad.parquet", &bad)]);
+    let first = |source: &ParquetSource| {
+        let batch = read(&session, source, &Projection::columns([0]), 10)?.remove(0);
+        assert!(batch.column(0).is_null(1));
+        Ok::<_, rasteret_io::Error>(batch.column(0).as_binary::<i32>().value(0).to_vec())
+    };
+    let expected = [[1, 1, 0, 0, 0].as_slice(), &1f64.to_le_bytes(), &2f64.to_le_bytes()].concat();
+    assert_eq!(first(&open(&session, &["good.parquet"]).unwrap()).unwrap(), expected);
+    let error = first(&open(&session, &["bad.parquet"]).unwrap()).unwrap_err().to_string();
+    assert_eq!(error, "s3://b/bad.parquet: column 'g': WKB at byte 1: expected a byte order of 0 or 1");
+    let stored = |name: &str| {
+        let files = vec![format!("s3://b/{name}")];
+        first(&session.block_on(ParquetSource::open_as_stored(&session, files)).unwrap().unwrap()).unwrap()
+    };
+    assert_eq!((stored("good.parquet"), stored("bad.parquet")), (point, b"POINT (1 2)".to_vec()));
 }

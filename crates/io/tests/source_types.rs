@@ -31,6 +31,8 @@ fn types_of_flat_columns() {
     let i64s = || Values::I64(vec![7, 1]);
     let bytes = |length: usize| Values::Bytes(vec![vec![0; length], vec![1; length]]);
     let text = || Values::Bytes(vec![b"{}".to_vec(), b"1".to_vec()]);
+    // LINESTRING EMPTY, twice.
+    let lines = || Values::Bytes(vec![vec![1, 2, 0, 0, 0, 0, 0, 0, 0]; 2]);
     for (definition, values, expected) in [
         ("BOOLEAN c", Values::Bool(vec![true, false]), "Boolean"),
         ("INT32 c", i32s(), "Int32"),
@@ -78,8 +80,8 @@ fn types_of_flat_columns() {
         ("INT64 c (TIMESTAMP(NANOS,true))", i64s(), "Timestamp(ns, \"UTC\")"),
         ("INT96 c", Values::I96(vec![(0, 0, 2_440_588), (0, 0, 1)]), "Timestamp(µs)"),
         ("FIXED_LEN_BYTE_ARRAY(12) c (INTERVAL)", bytes(12), "Interval(MonthDayNano)"),
-        ("BYTE_ARRAY c (GEOMETRY)", bytes(3), "Binary Wkb { crs: Some(\"OGC:CRS84\") }"),
-        ("BYTE_ARRAY c (GEOGRAPHY)", bytes(3), "Binary Wkb { crs: Some(\"OGC:CRS84\") }"),
+        ("BYTE_ARRAY c (GEOMETRY)", lines(), "Binary Wkb { crs: Some(\"OGC:CRS84\") }"),
+        ("BYTE_ARRAY c (GEOGRAPHY)", lines(), "Binary Wkb { crs: Some(\"OGC:CRS84\") }"),
     ] {
         let batch = column(definition, values);
         assert_eq!(described(&batch), expected, "{definition}");
@@ -150,9 +152,9 @@ fn values_that_do_not_fit_are_errors() {
         whole(&bytes).unwrap_err().to_string()
     };
     let time = fails("INT32 c (TIME_MILLIS)", Values::I32(vec![-5]));
-    assert_eq!(time, "s3://b/a.parquet: Parser error: expected a time within a day, found -5000 µs");
+    assert_eq!(time, "s3://b/a.parquet: column 'c': expected a time within a day, found -5000 µs");
     let decimal = fails("FIXED_LEN_BYTE_ARRAY(20) c (DECIMAL(30,2))", Values::Bytes(vec![vec![1; 20]]));
-    assert_eq!(decimal, "s3://b/a.parquet: Parser error: decimal of 20 bytes does not fit 128 bits");
+    assert_eq!(decimal, "s3://b/a.parquet: column 'c': decimal of 20 bytes does not fit 128 bits");
     let timestamp = fails("INT64 c (TIMESTAMP_MILLIS)", Values::I64(vec![i64::MAX]));
     assert!(timestamp.contains("does not fit 64 bits of microseconds"), "{timestamp}");
     let text = fails("BYTE_ARRAY c (ENUM)", Values::Bytes(vec![vec![0xff]]));

@@ -43,6 +43,9 @@ pub struct EnrichOptions {
     pub url_rewrite: Vec<(String, String)>,
     /// Whether to give `"proj:epsg"`, `crs`, `bbox`, `year` and `month` where the source lacks them.
     pub normalize: bool,
+    /// Whether geometry columns are wanted as DuckDB's GEOMETRY holds them; else as they are stored. True for hosts that
+    /// have GEOMETRY: no argument of SQL.
+    pub geometry: bool,
     /// What to do about an asset whose header cannot be read.
     pub on_error: OnError,
     /// Headers fetched at once, at least 1. The session's own limit holds besides.
@@ -61,6 +64,7 @@ impl Default for EnrichOptions {
             band_index: Vec::new(),
             url_rewrite: Vec::new(),
             normalize: true,
+            geometry: true,
             on_error: OnError::Null,
             // What Python Rasteret's users know; also near where one server's throughput stops growing.
             max_concurrent: 300,

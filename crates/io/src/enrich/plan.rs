@@ -116,7 +116,10 @@ impl EnrichPlan {
     pub fn new(session: &Session, source: &[&str], options: EnrichOptions) -> Result<Self> {
         let files = session.files(source)?;
         let inner = session.block_on(async {
-            let source = ParquetSource::open(session, files).await?;
+            let source = match options.geometry {
+                true => ParquetSource::open(session, files).await?,
+                false => ParquetSource::open_as_stored(session, files).await?,
+            };
             resolve(source, options).await
         })??;
         Ok(Self { session: session.clone(), inner: Arc::new(inner) })

@@ -23,6 +23,8 @@ pub(super) enum Leaf {
     Same,
     /// The Arrow type is the one wanted; it has a kind besides.
     Named(Kind),
+    /// Binary that becomes the WKB of DuckDB's GEOMETRY; see [`super::wkb`].
+    Wkb(Kind),
     /// FixedSizeBinary to Binary.
     Bytes,
     /// Float16 to Float32.

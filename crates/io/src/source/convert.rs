@@ -12,9 +12,9 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, ListArray, MapArray, PrimitiveArray, StructArray, new_null_array};
 use arrow_schema::{ArrowError, DataType, Field, TimeUnit};
 
-use super::Kind;
 use super::annotate::Leaf;
 use super::types::Convert;
+use super::{Kind, wkb};
 
 type Result<T> = std::result::Result<T, ArrowError>;
 
@@ -72,6 +72,15 @@ fn mismatch(array: &ArrayRef, target: &DataType) -> ArrowError {
 fn convert_leaf(array: &ArrayRef, target: &DataType, leaf: &Leaf) -> Result<ArrayRef> {
     match leaf {
         Leaf::Same | Leaf::Named(_) | Leaf::Int96 => Ok(Arc::clone(array)),
+        Leaf::Wkb(_) => {
+            let array = array.as_binary::<i32>();
+            let mut bytes = BinaryBuilder::with_capacity(array.len(), array.value_data().len());
+            for value in array {
+                let value = value.map(wkb::canonical).transpose().map_err(ArrowError::ParseError)?;
+                bytes.append_option(value);
+            }
+            Ok(Arc::new(bytes.finish()))
+        }
         Leaf::Bytes => {
             let array = array.as_fixed_size_binary();
             let mut bytes = BinaryBuilder::with_capacity(array.len(), array.values().len());

@@ -30,7 +30,7 @@
 //! | INT96 | TIMESTAMP | Timestamp(µs) | nanoseconds cut |
 //! | FIXED(12), INTERVAL | INTERVAL | Interval(MonthDayNano) | all three parts |
 //! | any, UNKNOWN | `"NULL"` since 2.0, before the physical type | Null | |
-//! | BYTE_ARRAY; GEOMETRY, GEOGRAPHY, or named by GeoParquet's `geo` entry | GEOMETRY since 1.5, before BLOB | Binary, [`Kind::Wkb`] | |
+//! | BYTE_ARRAY; GEOMETRY, GEOGRAPHY, or named by GeoParquet's `geo` entry | GEOMETRY since 1.5, before BLOB | Binary, [`Kind::Wkb`] | as GEOMETRY holds it, or as stored |
 //! | LIST in three levels, two levels, or a bare repeated field | LIST | List | a repeated group of one field is that field |
 //! | MAP, MAP_KEY_VALUE | MAP | Map | |
 //! | group | STRUCT | Struct | |
@@ -44,6 +44,7 @@ mod kind;
 mod open;
 mod read;
 mod types;
+mod wkb;
 
 pub use kind::Kind;
 pub use open::{ParquetSource, Projection};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchOptions, new_empty_array, new_null_array};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_empty_array, new_null_array};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -23,6 +23,14 @@ pub struct ParquetSource {
     files: Arc<[String]>,
     first: Arc<File>,
     schema: SchemaRef,
+    wkb: Wkb,
+}
+
+/// How geometry columns come out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wkb {
+    Canonical,
+    AsStored,
 }
 
 /// Columns to read, in the order wanted.
@@ -75,14 +83,26 @@ impl Projection {
 
 impl ParquetSource {
     /// Opens the first of the files and reads its footer. `files` are single files: see [`Session::files`] for patterns.
+    ///
+    /// Geometries come out as DuckDB's GEOMETRY holds them, whatever dialect of WKB the file has; what DuckDB would not read
+    /// is an error.
     pub async fn open(session: &Session, files: Vec<String>) -> Result<Self> {
+        Self::open_with(session, files, Wkb::Canonical).await
+    }
+
+    /// As [`Self::open`], with the bytes of geometries as they are stored: for hosts that have no GEOMETRY.
+    pub async fn open_as_stored(session: &Session, files: Vec<String>) -> Result<Self> {
+        Self::open_with(session, files, Wkb::AsStored).await
+    }
+
+    async fn open_with(session: &Session, files: Vec<String>, wkb: Wkb) -> Result<Self> {
         let Some(first) = files.first() else {
             return Err(Error::InvalidArgument { what: "expected at least one Parquet file, found none".to_owned() });
         };
-        let first = Arc::new(File::open(session, first).await?);
+        let first = Arc::new(File::open(session, first, wkb).await?);
         let fields = first.roots.iter().map(|root| root.field(files.len() > 1));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Ok(Self { session: session.clone(), files: files.into(), first, schema })
+        Ok(Self { session: session.clone(), files: files.into(), first, schema, wkb })
     }
 
     /// All columns, with the types of the table in [`crate::source`].
@@ -109,6 +129,10 @@ impl ParquetSource {
 
     pub(super) fn session(&self) -> &Session {
         &self.session
+    }
+
+    pub(super) fn wkb(&self) -> Wkb {
+        self.wkb
     }
 
     pub(super) fn first(&self) -> &Arc<File> {
@@ -173,21 +197,34 @@ struct PlanColumn {
 }
 
 impl Plan {
-    pub(super) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    /// The batch as the table has it; an error names the column.
+    pub(super) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch, String> {
         let rows = batch.num_rows();
         let columns = self.columns.iter().map(|column| {
-            let Some(position) = column.position else { return Ok(new_null_array(column.target.data_type(), rows)) };
-            let array = convert(batch.column(position), &column.from, &column.convert)?;
-            if !self.several {
-                return Ok(array);
-            }
-            adapt(&array, &column.from, &column.target).ok_or_else(|| {
-                ArrowError::CastError(format!("expected {}, found {}", column.target.data_type(), array.data_type()))
-            })
+            self.column(column, batch).map_err(|what| format!("column '{}': {what}", column.target.name()))
         });
-        let columns = columns.collect::<Result<Vec<_>, ArrowError>>()?;
+        let columns = columns.collect::<Result<Vec<_>, String>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(in_words)
+    }
+
+    fn column(&self, column: &PlanColumn, batch: &RecordBatch) -> Result<ArrayRef, String> {
+        let target = &column.target;
+        let Some(position) = column.position else { return Ok(new_null_array(target.data_type(), batch.num_rows())) };
+        let array = convert(batch.column(position), &column.from, &column.convert).map_err(in_words)?;
+        if !self.several {
+            return Ok(array);
+        }
+        adapt(&array, &column.from, target)
+            .ok_or_else(|| format!("expected {}, found {}", target.data_type(), array.data_type()))
+    }
+}
+
+/// Arrow's error without the name of its kind, which says nothing of the file.
+fn in_words(error: ArrowError) -> String {
+    match error {
+        ArrowError::ParseError(what) | ArrowError::CastError(what) | ArrowError::InvalidArgumentError(what) => what,
+        other => other.to_string(),
     }
 }
 
@@ -223,13 +260,13 @@ struct Selected {
 }
 
 impl File {
-    pub(super) async fn open(session: &Session, href: &str) -> Result<Self> {
+    pub(super) async fn open(session: &Session, href: &str, wkb: Wkb) -> Result<Self> {
         let object = session.open(href).await?;
         let metadata = read::footer(&object).await?;
-        Self::new(object.clone(), metadata).map_err(|error| read::fault(object.location(), error))
+        Self::new(object.clone(), metadata, wkb).map_err(|error| read::fault(object.location(), error))
     }
 
-    fn new(object: Object, metadata: ParquetMetaData) -> Result<Self, ParquetError> {
+    fn new(object: Object, metadata: ParquetMetaData, wkb: Wkb) -> Result<Self, ParquetError> {
         let file = metadata.file_metadata();
         let (schema, mut leaves) = annotate::rewrite(file.schema_descr())?;
         let geometries = geo::columns(file);
@@ -259,6 +296,11 @@ impl File {
                 (field.data_type(), geometry, leaves.get_mut(first_leaf))
             {
                 *leaf = Leaf::Named(kind.clone());
+            }
+            for leaf in leaves.iter_mut().skip(first_leaf).take(count).filter(|_| wkb == Wkb::Canonical) {
+                if let Leaf::Named(kind @ Kind::Wkb { .. }) = leaf {
+                    *leaf = Leaf::Wkb(kind.clone());
+                }
             }
             let name = unique(field.name(), &roots);
             let own = leaves.get(first_leaf..first_leaf + count).unwrap_or_default();

@@ -119,7 +119,7 @@ async fn fetch(
 ) -> Result<()> {
     let first_file = (Arc::clone(source.first()), Arc::new(first));
     let rest = source.files().iter().skip(1).map(|href| async move {
-        let file = File::open(source.session(), href).await?;
+        let file = File::open(source.session(), href, source.wkb()).await?;
         let plan = source.plan(&file, projection)?;
         Ok((Arc::new(file), Arc::new(plan)))
     });
@@ -185,7 +185,9 @@ fn decode(mut pieces: mpsc::Receiver<Result<Piece>>, batches: &mpsc::Sender<Resu
         };
         let Piece { file, location, plan, reader } = piece;
         for batch in reader {
-            let batch = batch.and_then(|batch| plan.apply(&batch)).map_err(|error| fault(&location, error.into()));
+            let batch = batch.map_err(|error| fault(&location, error.into())).and_then(|batch| {
+                plan.apply(&batch).map_err(|what| Error::Records { location: location.clone(), what })
+            });
             let failed = batch.is_err();
             if batch.as_ref().is_ok_and(|batch| batch.num_rows() == 0) {
                 continue;

@@ -43,12 +43,12 @@ pub(super) fn target<'a>(field: &Field, leaves: &mut impl Iterator<Item = &'a Le
             let leaf = leaves.next().unwrap_or(&Leaf::Same);
             let target = leaf_type(data_type, leaf);
             let metadata = match leaf {
-                Leaf::Named(kind) => kind.metadata(),
+                Leaf::Named(kind) | Leaf::Wkb(kind) => kind.metadata(),
                 Leaf::Time { utc: true } => Kind::TimeTz.metadata(),
                 _ => Default::default(),
             };
             // A kind is metadata: it changes the field, not the array.
-            let convert = if target == *data_type && !matches!(leaf, Leaf::Time { .. }) {
+            let convert = if target == *data_type && !matches!(leaf, Leaf::Time { .. } | Leaf::Wkb(_)) {
                 Convert::Keep
             } else {
                 Convert::Leaf(leaf.clone())
@@ -69,7 +69,7 @@ fn element_of(convert: Convert) -> Convert {
 fn leaf_type(read: &DataType, leaf: &Leaf) -> DataType {
     let zone = |utc: bool| utc.then(|| UTC.into());
     match leaf {
-        Leaf::Same | Leaf::Named(_) => read.clone(),
+        Leaf::Same | Leaf::Named(_) | Leaf::Wkb(_) => read.clone(),
         Leaf::Bytes => DataType::Binary,
         Leaf::Half => DataType::Float32,
         Leaf::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
