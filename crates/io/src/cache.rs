@@ -164,3 +164,49 @@ fn bytes_of_level(level: &Level) -> u64 {
     let samples = level.encoding.bits_per_sample.len() * 2 * size_of::<u16>();
     (size_of::<Level>() + tables + jpeg + samples) as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Error;
+
+    async fn failing(loads: &AtomicUsize) -> Result<CogFile> {
+        loads.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Err(Error::InvalidArgument { what: "no".to_owned() })
+    }
+
+    #[tokio::test]
+    async fn an_error_is_shared_and_forgotten() {
+        let (cache, loads) = (HeaderCache::new(1000), AtomicUsize::new(0));
+        let asks = (0..10).map(|_| cache.get_or_load("k", || failing(&loads)));
+        assert!(futures::future::join_all(asks).await.iter().all(Result::is_err));
+        assert_eq!(loads.load(Ordering::SeqCst), 1);
+        assert!(cache.flights.lock().unwrap().is_empty());
+        assert!(cache.get_or_load("k", || failing(&loads)).await.is_err());
+        assert_eq!(loads.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_flight_outlives_who_started_it() {
+        let (cache, loads) = (HeaderCache::new(1000), AtomicUsize::new(0));
+        let mut first = Box::pin(cache.get_or_load("k", || failing(&loads)));
+        assert!(tokio::time::timeout(Duration::from_millis(1), &mut first).await.is_err());
+        let second = cache.get_or_load("k", || failing(&loads));
+        drop(first);
+        assert!(second.await.is_err());
+        assert_eq!(loads.load(Ordering::SeqCst), 2);
+        assert!(cache.flights.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_flight_leaves_nothing() {
+        let (cache, loads) = (HeaderCache::new(1000), AtomicUsize::new(0));
+        let ask = cache.get_or_load("k", || failing(&loads));
+        assert!(tokio::time::timeout(Duration::from_millis(1), ask).await.is_err());
+        assert!(cache.flights.lock().unwrap().is_empty());
+    }
+}

@@ -5,7 +5,7 @@
 //! | cloud | signed when | also read |
 //! |---|---|---|
 //! | S3 | `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and `AWS_SESSION_TOKEN`), or `RASTERET_AWS_CREDENTIALS=imds` | `AWS_REGION`, `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `AWS_REQUEST_PAYER`, `AWS_VIRTUAL_HOSTED_STYLE_REQUEST`; never signed with `AWS_NO_SIGN_REQUEST` or `AWS_SKIP_SIGNATURE` |
-//! | GCS | `GOOGLE_SERVICE_ACCOUNT`, `GOOGLE_SERVICE_ACCOUNT_PATH`, `GOOGLE_SERVICE_ACCOUNT_KEY` or `GOOGLE_APPLICATION_CREDENTIALS` | |
+//! | GCS | `GOOGLE_SERVICE_ACCOUNT`, `GOOGLE_SERVICE_ACCOUNT_PATH`, `GOOGLE_SERVICE_ACCOUNT_KEY` or `GOOGLE_APPLICATION_CREDENTIALS` | `STORAGE_EMULATOR_HOST` |
 //! | Azure | `AZURE_STORAGE_ACCOUNT_KEY`, `AZURE_STORAGE_ACCESS_KEY`, `AZURE_STORAGE_SAS_TOKEN`, `AZURE_STORAGE_SAS_KEY`, `AZURE_STORAGE_TOKEN`, or client id, secret and tenant | `AZURE_STORAGE_ACCOUNT_NAME`, `AZURE_STORAGE_ACCOUNT`, `AZURE_STORAGE_ENDPOINT` |
 
 use std::fmt;
@@ -24,6 +24,7 @@ pub(crate) struct Credentials {
     pub(crate) aws_request_payer: bool,
     pub(crate) aws_virtual_hosted: bool,
     pub(crate) google: Option<Google>,
+    pub(crate) google_endpoint: Option<String>,
     pub(crate) azure: Azure,
 }
 
@@ -94,6 +95,7 @@ impl Credentials {
                 ],
             ))
             .map(Google),
+            google_endpoint: get("STORAGE_EMULATOR_HOST"),
             azure: Azure {
                 account: first(&["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT"]),
                 endpoint: first(&["AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"]),
@@ -177,5 +179,69 @@ fn is_yes(value: &str) -> bool {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: &[(&str, &str)]) -> Credentials {
+        let known: Vec<(String, String)> =
+            pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        Credentials::from_variables(|name| Some(known.iter().find(|(own, _)| own == name)?.1.clone()))
+    }
+
+    fn s3() -> StoreKey {
+        StoreKey::S3 { bucket: "b".to_owned(), region: None }
+    }
+
+    fn azure(account: &str) -> StoreKey {
+        StoreKey::Azure { account: Some(account.to_owned()), container: "c".to_owned() }
+    }
+
+    const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "SECRET")];
+
+    #[test]
+    fn s3_is_signed_with_both_keys_only() {
+        assert!(with(&KEYS).cover(&s3()));
+        for unsigned in [&[][..], &KEYS[..1], &[KEYS[0], ("AWS_SECRET_ACCESS_KEY", "")]] {
+            assert!(!with(unsigned).cover(&s3()), "{unsigned:?}");
+        }
+        assert!(!with(&[KEYS[0], KEYS[1], ("AWS_NO_SIGN_REQUEST", "YES")]).cover(&s3()));
+        // What a machine in the cloud has in its environment without its user's doing.
+        assert!(!with(&[("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x"), ("AWS_REGION", "eu-west-1")]).cover(&s3()));
+        assert!(with(&[("RASTERET_AWS_CREDENTIALS", "imds")]).cover(&s3()));
+        assert!(!with(&[("RASTERET_AWS_CREDENTIALS", "no")]).cover(&s3()));
+    }
+
+    #[test]
+    fn other_settings_of_s3() {
+        assert!(with(&[("AWS_REQUEST_PAYER", "requester")]).aws_request_payer);
+        assert!(!with(&[("AWS_REQUEST_PAYER", "")]).aws_request_payer);
+        let endpoint = with(&[("AWS_ENDPOINT_URL", "http://a"), ("AWS_ENDPOINT_URL_S3", "http://b")]).aws_endpoint;
+        assert_eq!(endpoint.as_deref(), Some("http://b"));
+        assert_eq!(with(&[("AWS_DEFAULT_REGION", "eu-west-1")]).aws_region.as_deref(), Some("eu-west-1"));
+    }
+
+    #[test]
+    fn azure_secrets_are_for_their_account() {
+        let of_one = with(&[("AZURE_STORAGE_ACCOUNT_NAME", "one"), ("AZURE_STORAGE_SAS_TOKEN", "sig=SECRET")]);
+        assert!(of_one.cover(&azure("one")) && !of_one.cover(&azure("two")));
+        let of_any = with(&[("AZURE_STORAGE_ACCOUNT_KEY", "SECRET")]);
+        assert!(of_any.cover(&azure("one")));
+        assert!(!with(&[("AZURE_CLIENT_ID", "id")]).cover(&azure("one")));
+    }
+
+    #[test]
+    fn gcs_is_signed_when_asked_to() {
+        let gcs = StoreKey::Gcs { bucket: "b".to_owned() };
+        assert!(!with(&[]).cover(&gcs));
+        assert!(with(&[("GOOGLE_APPLICATION_CREDENTIALS", "/x.json")]).cover(&gcs));
+    }
+
+    #[test]
+    fn nothing_of_it_is_shown() {
+        assert!(!format!("{:#?}", with(&KEYS)).contains("SECRET"));
     }
 }

@@ -49,10 +49,10 @@ impl Object {
         &self.location
     }
 
-    /// Bytes of the whole file: one HEAD request, or none for a local file.
+    /// Bytes of the whole file: one request, or none for a local file.
     pub async fn size(&self) -> Result<u64> {
-        let size = self.head().await.map_err(|fault| self.error(None, fault))?;
-        size.ok_or_else(|| self.error(None, Fault::Other("expected a Content-Length, found none".to_owned())))
+        let size = self.whole_size().await.map_err(|fault| self.error(None, fault))?;
+        size.ok_or_else(|| self.error(None, Fault::Other("expected the size of the file, found none".to_owned())))
     }
 
     /// The last `length` bytes (all, where the file is shorter) and the size of the whole file.
@@ -132,16 +132,18 @@ impl Object {
         }
     }
 
-    async fn head(&self) -> Result<Option<u64>, Fault> {
+    async fn whole_size(&self) -> Result<Option<u64>, Fault> {
         match &self.source {
             Source::File(path) => {
                 let path = path.clone();
-                blocking(move || Ok(Some(LocalFile::open(&path)?.stamp.size))).await
+                blocking(move || Ok(Some(Stamp::of(&path)?.size))).await
             }
-            Source::Url { transport, url } => {
-                let _permit = self.permit().await?;
-                Ok(transport.head(url).await?.size)
-            }
+            // A URL that is signed for GET is forbidden for HEAD.
+            Source::Url { .. } => match self.get(Span::Range(0..1)).await {
+                Ok(answer) => Ok(answer.size),
+                Err(Fault::BeyondEnd(size)) => Ok(size),
+                Err(fault) => Err(fault),
+            },
             Source::Store { store, path } => {
                 let _permit = self.permit().await?;
                 Ok(Some(store.head(path).await.map_err(|error| Fault::of_store(&error))?.size))

@@ -5,6 +5,7 @@
 //! anywhere else the question hangs.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use object_store::ObjectStore;
@@ -22,7 +23,6 @@ use crate::{Error, Fault, Location, Result};
 type Slot = Arc<OnceCell<Arc<dyn ObjectStore>>>;
 
 /// Shared by all threads of a session.
-#[derive(Debug)]
 pub(crate) struct Registry {
     transport: Transport,
     credentials: Credentials,
@@ -121,6 +121,10 @@ impl Registry {
             .with_bucket_name(bucket)
             .with_retry(no_retries())
             .with_http_connector(self.transport.clone());
+        let builder = match &self.credentials.google_endpoint {
+            Some(endpoint) => builder.with_base_url(&with_scheme(endpoint)),
+            None => builder,
+        };
         let builder = match &self.credentials.google {
             Some(settings) => settings.apply(builder),
             None => builder.with_skip_signature(true),
@@ -149,6 +153,21 @@ impl Registry {
             None => builder.with_skip_signature(true),
         };
         built(builder.build())
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Stores print their settings, secrets among them.
+        f.debug_struct("Registry").finish_non_exhaustive()
+    }
+}
+
+/// The convention of Google's emulators leaves the scheme out.
+fn with_scheme(endpoint: &str) -> String {
+    match endpoint.contains("://") {
+        true => endpoint.to_owned(),
+        false => format!("http://{endpoint}"),
     }
 }
 

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::FutureExt;
 use object_store::ObjectStore;
 use rasteret_cog::{CogHeader, HeaderDecoder, IfdDecoder, IfdInfo};
@@ -196,8 +197,13 @@ impl Task for Ifds {
 
 impl From<Decoded<CogHeader>> for CogFile {
     fn from(decoded: Decoded<CogHeader>) -> Self {
-        let Decoded { answer, file_size, etag, last_modified } = decoded;
-        Self { header: Arc::new(answer), file_size, etag, last_modified }
+        let Decoded { answer: mut header, file_size, etag, last_modified } = decoded;
+        let levels = std::iter::once(&mut header.image).chain(&mut header.overviews).chain(&mut header.masks);
+        for tables in levels.filter_map(|level| level.encoding.jpeg_tables.as_mut()) {
+            // A slice of the fetched bytes would keep all 32 KiB of them, for as long as the header is cached.
+            *tables = Bytes::copy_from_slice(tables);
+        }
+        Self { header: Arc::new(header), file_size, etag, last_modified }
     }
 }
 

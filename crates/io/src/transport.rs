@@ -92,19 +92,6 @@ impl Transport {
         .await
     }
 
-    /// Size, tag and date of the file at a URL, without its bytes.
-    pub(crate) async fn head(&self, url: &Url) -> Result<Answer, Fault> {
-        let client = self.client()?;
-        self.retrying(|| async {
-            let response = client.head(url.clone()).send().await.map_err(|error| self.fault(&error))?;
-            match response.status() {
-                StatusCode::OK => Ok(Answer::of_whole(response.headers())),
-                _ => Err(refusal(response).await),
-            }
-        })
-        .await
-    }
-
     /// The region of an S3 bucket, which S3 tells also those who may not read it.
     pub(crate) async fn bucket_region(&self, bucket: &str) -> Result<Option<String>, Fault> {
         // The certificate of *.s3.amazonaws.com covers one label: buckets with dots are asked for in the path.

@@ -232,6 +232,27 @@ fn ranges_are_coalesced_and_cut() {
         .unwrap();
     let mut asked: Vec<_> = server.ranges().into_iter().map(|range| (range.start, range.end)).collect();
     asked.sort_unstable();
-    let expected = [(0, 70), (50_000, 50_010), (70_000, 71_000), (71_000, 72_000), (72_000, 72_500), (99_990, 100_010)];
+    // The first byte is asked for the size.
+    let expected =
+        [(0, 1), (0, 70), (50_000, 50_010), (70_000, 71_000), (71_000, 72_000), (72_000, 72_500), (99_990, 100_010)];
     assert_eq!(asked, expected);
+}
+
+#[test]
+fn a_panic_is_an_error_of_its_file() {
+    let (session, store) = with_object("a.tif", TILES_16.bytes());
+    store.panic_at("bad.tif");
+    let answers = session.headers(&["s3://b/a.tif", "s3://b/bad.tif", "s3://b/a.tif"]);
+    assert!(answers[0].is_ok() && answers[2].is_ok());
+    let error = answers[1].as_ref().unwrap_err().to_string();
+    assert_eq!(error, "s3://b/bad.tif: internal error: reading the header panicked");
+}
+
+#[test]
+fn a_dump_of_ifds_costs_what_a_header_costs() {
+    let server = Server::of_file(Tiff { overviews: 2, ..TILES_16 }.bytes());
+    let url = server.url("a.tif");
+    let ifds = session(&[]).ifds(&[&url, &url]).remove(1).unwrap();
+    assert_eq!(ifds.len(), 3);
+    assert_eq!(server.ranges(), vec![0..32_768; 1]);
 }

@@ -17,11 +17,18 @@ pub(crate) struct Counting<S> {
     log: Mutex<Vec<String>>,
     in_flight: AtomicUsize,
     peak: AtomicUsize,
+    panic_at: Mutex<Option<String>>,
 }
 
 impl<S: ObjectStore> Counting<S> {
     pub(crate) fn new(inner: S) -> Arc<Self> {
-        Arc::new(Self { inner, log: Mutex::default(), in_flight: AtomicUsize::new(0), peak: AtomicUsize::new(0) })
+        Arc::new(Self {
+            inner,
+            log: Mutex::default(),
+            in_flight: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+            panic_at: Mutex::default(),
+        })
     }
 
     /// `get path 0-32767`, `list path`, in the order in which they came.
@@ -32,6 +39,11 @@ impl<S: ObjectStore> Counting<S> {
     /// The most gets that were under way at once.
     pub(crate) fn peak(&self) -> usize {
         self.peak.load(Ordering::SeqCst)
+    }
+
+    /// Makes gets of this path panic.
+    pub(crate) fn panic_at(&self, path: &str) {
+        *self.panic_at.lock().unwrap() = Some(path.to_owned());
     }
 
     fn note(&self, what: String) {
@@ -55,6 +67,7 @@ impl<S: ObjectStore> ObjectStore for Counting<S> {
             None => String::new(),
         };
         self.note(format!("{} {location}{range}", if options.head { "head" } else { "get" }));
+        assert_ne!(self.panic_at.lock().unwrap().as_deref(), Some(location.as_ref()), "as told");
         self.peak.fetch_max(self.in_flight.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         let got = self.inner.get_opts(location, options).await;
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
