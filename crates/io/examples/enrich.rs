@@ -24,8 +24,8 @@ use object_store::{
 };
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
-use rasteret_io::enrich::{Column, EnrichOptions, EnrichPlan};
 use rasteret_io::Session;
+use rasteret_io::enrich::{Column, EnrichOptions, EnrichPlan};
 
 type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
 
