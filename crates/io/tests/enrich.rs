@@ -1,5 +1,7 @@
 //! Enrichment of real files: the fixtures of `test/data`, and the STAC GeoParquet files of the corpus.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
 mod records;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,8 @@
 //! Every Parquet type comes out as the Arrow type of what DuckDB's `read_parquet` gives. The types and values expected here
 //! were seen in DuckDB 2.0.0 over the same files.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
 mod records;
 
 use arrow_array::cast::AsArray;

@@ -206,8 +206,11 @@ mod tests {
             (point(false, 1 | Z | SRID, Some(1), &[1.0, 2.0, 3.0]), &z),
             (point(true, 1 | M, None, &[1.0, 2.0, 3.0]), &point(true, 2001, None, &[1.0, 2.0, 3.0])),
             (point(true, 1001 | M, None, &[1.0, 2.0, 3.0, 4.0]), &point(true, 3001, None, &[1.0, 2.0, 3.0, 4.0])),
-            (collection(true, 4, &[point(false, 1, None, &[1.0, 2.0])]), &collection(true, 4, &[plain.clone()])),
-            (collection(false, 4, &[plain.clone()]), &collection(true, 4, &[plain.clone()])),
+            (
+                collection(true, 4, &[point(false, 1, None, &[1.0, 2.0])]),
+                &collection(true, 4, std::slice::from_ref(&plain)),
+            ),
+            (collection(false, 4, std::slice::from_ref(&plain)), &collection(true, 4, std::slice::from_ref(&plain))),
         ] {
             assert_eq!(canonical(&wkb).unwrap(), expected.as_slice(), "{wkb:02x?}");
         }
@@ -232,7 +235,7 @@ mod tests {
                 "WKB at byte 14: a part of type 2 in a geometry of type 4",
             ),
             (
-                collection(true, 1007, &[good.clone()]),
+                collection(true, 1007, std::slice::from_ref(&good)),
                 "WKB at byte 14: a part has other Z and M dimensions than the whole",
             ),
             (deep(16), "WKB at byte 144: nested deeper than 16 levels"),
