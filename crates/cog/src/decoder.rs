@@ -129,9 +129,9 @@ impl HeaderDecoder {
     }
 
     /// The header, from IFDs whose values are all at hand.
-    fn assemble(&mut self) -> Result<CogHeader> {
+    fn assemble(&self) -> Result<CogHeader> {
         let ifds = self.chain.ifds();
-        let file = &mut self.file;
+        let file = &self.file;
         refuse_shared_values(file, self.kept.iter().map(|kept| &ifds[kept.ifd]))?;
         let Some(first) = self.kept.first().map(|kept| &ifds[kept.ifd]) else {
             return Err(Error::Malformed { at: Place::byte(4), what: "expected an IFD, found none".to_owned() });

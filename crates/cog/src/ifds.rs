@@ -205,6 +205,7 @@ fn info(file: &mut File, ifd: &Ifd, parent: Option<u32>, shown: &mut u64) -> Res
     let Some(role) = role(file, ifd)? else {
         return Ok(None);
     };
+    let max = file.held().saturating_mul(4).saturating_add(1 << 16);
     let mut is_complete = true;
     let mut tags = Vec::with_capacity(ifd.entries.len());
     for entry in &ifd.entries {
@@ -217,7 +218,6 @@ fn info(file: &mut File, ifd: &Ifd, parent: Option<u32>, shown: &mut u64) -> Res
             Ok(Some(value)) => {
                 // Entries that share their values would make memory grow without bytes to match.
                 *shown += value.bytes().len() as u64;
-                let max = file.held().saturating_mul(4).saturating_add(1 << 16);
                 if *shown > max {
                     return Err(Error::LimitExceeded {
                         at: ifd.place(entry.tag),

@@ -69,8 +69,8 @@ impl Need {
 /// # Errors
 ///
 /// [`Error::Malformed`] where the IFD breaks TIFF 6.0, [`Error::Unsupported`] for sample types that have no name.
-pub(crate) fn level(file: &mut File, ifd: &Ifd) -> Result<Level> {
-    let mut tags = Tags { file, ifd };
+pub(crate) fn level(file: &File, ifd: &Ifd) -> Result<Level> {
+    let tags = Tags { file, ifd };
     let image_width = tags.size(Tag::IMAGE_WIDTH)?;
     let image_height = tags.size(Tag::IMAGE_LENGTH)?;
     let is_tiled = ifd.entry(Tag::TILE_WIDTH).is_some() || ifd.entry(Tag::TILE_LENGTH).is_some();
@@ -149,22 +149,23 @@ impl Encoding {
 }
 
 /// The tags of one IFD, by what a level needs of them.
+#[derive(Clone, Copy)]
 struct Tags<'a> {
-    file: &'a mut File,
+    file: &'a File,
     ifd: &'a Ifd,
 }
 
-impl Tags<'_> {
-    fn malformed(&self, tag: Tag, what: &str) -> Error {
+impl<'a> Tags<'a> {
+    fn malformed(self, tag: Tag, what: &str) -> Error {
         Error::Malformed { at: self.ifd.place(tag), what: what.to_owned() }
     }
 
-    fn value(&mut self, tag: Tag) -> Result<Option<Value>> {
+    fn value(self, tag: Tag) -> Result<Option<Value<'a>>> {
         self.ifd.value(self.file, tag)
     }
 
     #[inline]
-    fn integer<T: TryFrom<u64> + Default>(&mut self, tag: Tag) -> Result<Option<T>> {
+    fn integer<T: TryFrom<u64> + Default>(self, tag: Tag) -> Result<Option<T>> {
         let Some(entry) = self.ifd.entry(tag) else {
             return Ok(None);
         };
@@ -175,7 +176,7 @@ impl Tags<'_> {
     }
 
     /// A required number of at least 1.
-    fn size(&mut self, tag: Tag) -> Result<u32> {
+    fn size(self, tag: Tag) -> Result<u32> {
         match self.integer(tag)? {
             None => Err(self.malformed(tag, "expected the tag, found none")),
             Some(0) => Err(self.malformed(tag, "expected at least 1, found 0")),
@@ -184,7 +185,7 @@ impl Tags<'_> {
     }
 
     /// The tile table under either tag, with as many entries as the image has tiles.
-    fn table(&mut self, tags: [Tag; 2], is_tiled: bool, expected: u128) -> Result<Value> {
+    fn table(self, tags: [Tag; 2], is_tiled: bool, expected: u128) -> Result<Value<'a>> {
         let [first, second] = if is_tiled { tags } else { [tags[1], tags[0]] };
         let tag = if self.ifd.entry(first).is_some() { first } else { second };
         let Some(table) = self.value(tag)? else {
@@ -200,7 +201,7 @@ impl Tags<'_> {
     }
 
     /// A value for each sample: one for all of them, or at least as many as there are, as libtiff has it.
-    fn per_sample(&mut self, tag: Tag, samples: u16, default: u16) -> Result<Vec<u16>> {
+    fn per_sample(self, tag: Tag, samples: u16, default: u16) -> Result<Vec<u16>> {
         let samples = usize::from(samples);
         let Some(entry) = self.ifd.entry(tag) else {
             return Ok(vec![default; samples]);
@@ -229,7 +230,7 @@ impl Tags<'_> {
         }
     }
 
-    fn encoding(&mut self) -> Result<Encoding> {
+    fn encoding(self) -> Result<Encoding> {
         let samples_per_pixel: u16 = self.integer(Tag::SAMPLES_PER_PIXEL)?.unwrap_or(1);
         if samples_per_pixel == 0 {
             return Err(self.malformed(Tag::SAMPLES_PER_PIXEL, "expected at least 1, found 0"));
@@ -279,7 +280,7 @@ impl Tags<'_> {
             bits_per_sample,
             sample_format,
             fill_order: self.integer(Tag::FILL_ORDER)?.unwrap_or(1),
-            jpeg_tables: self.value(Tag::JPEG_TABLES)?.map(Value::into_bytes),
+            jpeg_tables: self.value(Tag::JPEG_TABLES)?.map(|value| value.to_bytes()),
             ycbcr_subsampling: self.ycbcr_subsampling()?,
             lerc_parameters,
             t4_options: self.integer(Tag::T4_OPTIONS)?,
@@ -287,7 +288,7 @@ impl Tags<'_> {
     }
 
     /// Compression, one value or one for each sample, all the same, as libtiff has it.
-    fn compression(&mut self, lerc_parameters: Option<&[u32]>) -> Result<Compression> {
+    fn compression(self, lerc_parameters: Option<&[u32]>) -> Result<Compression> {
         let Some(value) = self.value(Tag::COMPRESSION)? else {
             return Ok(Compression::None);
         };
@@ -308,7 +309,7 @@ impl Tags<'_> {
         })
     }
 
-    fn ycbcr_subsampling(&mut self) -> Result<Option<[u16; 2]>> {
+    fn ycbcr_subsampling(self) -> Result<Option<[u16; 2]>> {
         let Some(value) = self.value(Tag::YCBCR_SUBSAMPLING)? else {
             return Ok(None);
         };

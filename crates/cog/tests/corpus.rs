@@ -327,3 +327,18 @@ fn cogs_take_one_fetch_of_32_kib() {
     }
     assert!(several.is_empty(), "{}", several.join("\n"));
 }
+
+/// Headers away from the start take one round for the IFD, and one more where tables or further IFDs are away from it.
+#[test]
+fn other_files_take_few_fetches() {
+    let Some(corpus) = corpus() else { return };
+    let mut rounds = [0; 4];
+    for record in records(&corpus).iter().filter(|record| !record.is_crafted) {
+        if let Ok((header, fetched)) = fetches(&record.bytes, 32 << 10) {
+            let levels = header.overviews.len() + header.masks.len();
+            assert!(fetched.len() <= 3 + levels, "{}: {fetched:?}", record.name);
+            rounds[fetched.len().min(4) - 1] += 1;
+        }
+    }
+    eprintln!("files by rounds of fetches (1, 2, 3, more): {rounds:?}");
+}

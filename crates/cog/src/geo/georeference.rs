@@ -29,7 +29,7 @@ impl Georeference {
     /// # Errors
     ///
     /// [`crate::Error::Malformed`] for a tag of the wrong type.
-    pub(crate) fn read(file: &mut File, ifd: &Ifd, bands: u16) -> Result<Self> {
+    pub(crate) fn read(file: &File, ifd: &Ifd, bands: u16) -> Result<Self> {
         let pixel_scale = floats(file, ifd, Tag::MODEL_PIXEL_SCALE)?;
         let tiepoint = floats(file, ifd, Tag::MODEL_TIEPOINT)?;
         let matrix = floats(file, ifd, Tag::MODEL_TRANSFORMATION)?;
@@ -59,11 +59,11 @@ impl Georeference {
     }
 }
 
-fn floats(file: &mut File, ifd: &Ifd, tag: Tag) -> Result<Option<Vec<f64>>> {
+fn floats(file: &File, ifd: &Ifd, tag: Tag) -> Result<Option<Vec<f64>>> {
     ifd.value(file, tag)?.map(|value| value.floats()).transpose()
 }
 
-fn keys(file: &mut File, ifd: &Ifd) -> Result<GeoKeys> {
+fn keys(file: &File, ifd: &Ifd) -> Result<GeoKeys> {
     let Some(directory) = ifd.value(file, Tag::GEO_KEY_DIRECTORY)? else {
         return Ok(GeoKeys::default());
     };

@@ -1,5 +1,6 @@
 //! A file as a decoder sees it: what is there, what is missing, and what cannot be.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -47,44 +48,51 @@ impl File {
         self.pushed.held()
     }
 
-    /// Whether the bytes at `offset` are there; when they are missing, that is noted for [`File::needs`].
-    pub(crate) fn require(&mut self, offset: u64, length: u64, at: Place) -> Result<bool> {
+    /// The bytes at `offset`; None when they are missing.
+    #[inline]
+    pub(crate) fn get(&self, offset: u64, length: u64, at: Place) -> Result<Option<Cow<'_, [u8]>>> {
         if !self.may_hold(offset, length) {
             return Err(self.beyond_the_end(offset, length, at));
         }
-        let range = offset..offset + length;
-        let is_held = self.pushed.gaps(range.clone()).is_empty();
+        Ok(self.pushed.get(offset..offset + length))
+    }
+
+    /// Whether the bytes at `offset` are there; when they are missing, that is noted for [`File::needs`].
+    pub(crate) fn require(&mut self, offset: u64, length: u64, at: Place) -> Result<bool> {
+        self.require_with_prefetch(offset, length, length, at)
+    }
+
+    /// As [`File::require`]; what is missing is asked for with what follows, up to `prefetch` bytes in all. Where the file
+    /// ends before, the rest is taken from what precedes: writers put an IFD at the end of a file and its values around it.
+    pub(crate) fn require_with_prefetch(&mut self, offset: u64, length: u64, prefetch: u64, at: Place) -> Result<bool> {
+        if !self.may_hold(offset, length) {
+            return Err(self.beyond_the_end(offset, length, at));
+        }
+        let is_held = self.pushed.holds(offset..offset + length);
         if !is_held {
-            self.missing.push((range, at));
+            let end = offset.saturating_add(prefetch.max(length));
+            let end = self.size.map_or(end, |size| end.min(size));
+            let start = offset.min(end.saturating_sub(prefetch));
+            self.missing.push((start..end, at));
         }
         Ok(is_held)
     }
 
-    /// The bytes at `offset`; None when they are missing, which is noted for [`File::needs`].
-    pub(crate) fn get(&mut self, offset: u64, length: u64, at: Place) -> Result<Option<Bytes>> {
-        self.get_with_prefetch(offset, length, length, at)
-    }
-
-    /// As [`File::get`]; what is missing is asked for with what follows, up to `prefetch` bytes in all.
+    /// As [`File::get`]; what is missing is noted as [`File::require_with_prefetch`] does.
     pub(crate) fn get_with_prefetch(
         &mut self,
         offset: u64,
         length: u64,
         prefetch: u64,
         at: Place,
-    ) -> Result<Option<Bytes>> {
-        if !self.may_hold(offset, length) {
-            return Err(self.beyond_the_end(offset, length, at));
+    ) -> Result<Option<Cow<'_, [u8]>>> {
+        if !self.require_with_prefetch(offset, length, prefetch, at)? {
+            return Ok(None);
         }
-        let found = self.pushed.get(offset..offset + length);
-        if found.is_none() {
-            let end = offset.saturating_add(prefetch.max(length));
-            let end = self.size.map_or(end, |size| end.min(size));
-            self.missing.push((offset..end, at));
-        }
-        Ok(found)
+        self.get(offset, length, at)
     }
 
+    #[cold]
     fn beyond_the_end(&self, offset: u64, length: u64, at: Place) -> Error {
         let size = self.size.unwrap_or(u64::MAX);
         Error::Malformed {

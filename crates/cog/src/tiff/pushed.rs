@@ -1,8 +1,9 @@
 //! The bytes of a file that have been handed over so far.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 /// Disjoint pieces of a file. Where pushes overlap, the first stays.
 ///
@@ -40,27 +41,44 @@ impl Pushed {
     }
 
     /// The bytes of a range, if all are held: without a copy where one piece has them.
-    pub(crate) fn get(&self, range: Range<u64>) -> Option<Bytes> {
+    #[inline]
+    pub(crate) fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
+        let first = self.after(range.start).saturating_sub(1);
+        if let Some((offset, piece)) = self.pieces.get(first)
+            && let Some(start) = range.start.checked_sub(*offset)
+            && let Some(found) = piece.get(index(start)..index(range.end - offset))
+        {
+            return Some(Cow::Borrowed(found));
+        }
+        self.join(range, first)
+    }
+
+    /// The bytes of a range that starts in the piece at `first` and goes on in the next ones.
+    #[cold]
+    fn join(&self, range: Range<u64>, first: usize) -> Option<Cow<'_, [u8]>> {
         if range.is_empty() {
-            return Some(Bytes::new());
+            return Some(Cow::Borrowed(&[]));
         }
-        let first = self.after(range.start).checked_sub(1)?;
-        let (offset, piece) = self.pieces.get(first)?;
-        let start = index(range.start - offset);
-        let length = usize::try_from(range.end - range.start).ok()?;
-        if piece.len().checked_sub(start)? >= length {
-            return Some(piece.slice(start..start + length));
-        }
-        if !self.gaps(range.clone()).is_empty() {
+        if !self.holds(range.clone()) {
             return None;
         }
-        let mut joined = BytesMut::with_capacity(length);
+        let mut joined = Vec::with_capacity(index(range.end - range.start));
         for (offset, piece) in self.pieces[first..].iter().take_while(|(offset, _)| *offset < range.end) {
             let start = index(range.start.saturating_sub(*offset));
             let end = piece.len().min(index(range.end - offset));
             joined.extend_from_slice(&piece[start..end]);
         }
-        Some(joined.freeze())
+        Some(Cow::Owned(joined))
+    }
+
+    /// Whether all bytes of a range are held.
+    #[inline]
+    pub(crate) fn holds(&self, range: Range<u64>) -> bool {
+        let in_one_piece = self
+            .pieces
+            .get(self.after(range.start).saturating_sub(1))
+            .is_some_and(|(offset, piece)| *offset <= range.start && range.end - offset <= piece.len() as u64);
+        in_one_piece || self.gaps(range).is_empty()
     }
 
     /// The parts of a range that are not held, in order.
@@ -103,10 +121,10 @@ mod tests {
         assert_eq!(pushed.gaps(0..20), vec![0..2, 4..6, 10..20]);
         pushed.push(0, Bytes::from_static(b"ab..ef....kl"));
         assert_eq!(pushed.held(), 12);
-        assert_eq!(pushed.get(0..12).unwrap(), "abcdefghijkl");
-        assert_eq!(pushed.get(7..9).unwrap(), "hi");
+        assert_eq!(*pushed.get(0..12).unwrap(), *b"abcdefghijkl");
+        assert_eq!(*pushed.get(7..9).unwrap(), *b"hi");
         assert_eq!(pushed.get(11..13), None);
-        assert_eq!(pushed.get(20..20).unwrap(), "");
+        assert_eq!(*pushed.get(20..20).unwrap(), *b"");
     }
 
     #[test]

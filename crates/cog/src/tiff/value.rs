@@ -14,19 +14,19 @@ use crate::{Error, Place, Result};
 
 /// The value of one entry, all its bytes at hand.
 #[derive(Debug, Clone)]
-pub(crate) struct Value {
+pub(crate) struct Value<'a> {
     pub(crate) at: Place,
     pub(crate) field_type: FieldType,
     pub(crate) count: u64,
-    bytes: ValueBytes,
+    bytes: ValueBytes<'a>,
     byte_order: ByteOrder,
 }
 
 /// Bytes of a value: most are a few in the entry itself, and need no allocation.
 #[derive(Debug, Clone)]
-enum ValueBytes {
+enum ValueBytes<'a> {
     Inline([u8; 8], usize),
-    Held(Bytes),
+    Held(Cow<'a, [u8]>),
 }
 
 impl Ifd {
@@ -35,11 +35,11 @@ impl Ifd {
     /// # Errors
     ///
     /// [`Error::Malformed`] when the type is unknown, or the value lies beyond the file or is not at hand.
-    pub(crate) fn value(&self, file: &mut File, tag: Tag) -> Result<Option<Value>> {
+    pub(crate) fn value<'a>(&self, file: &'a File, tag: Tag) -> Result<Option<Value<'a>>> {
         let Some(entry) = self.entry(tag) else {
             return Ok(None);
         };
-        match self.fetch(file, entry, u64::MAX)? {
+        match self.read_value(file, entry, u64::MAX)? {
             Some(value) => Ok(Some(value)),
             None => Err(Error::Malformed {
                 at: self.place(tag),
@@ -63,7 +63,18 @@ impl Ifd {
     }
 
     /// The first `max_count` values of an entry; None when bytes are missing, which `file` notes.
-    pub(crate) fn fetch(&self, file: &mut File, entry: &Entry, max_count: u64) -> Result<Option<Value>> {
+    pub(crate) fn fetch<'a>(&self, file: &'a mut File, entry: &Entry, max_count: u64) -> Result<Option<Value<'a>>> {
+        if let Some(offset) = entry.offset(self.header, self.length(entry)?) {
+            let part = entry.count.min(max_count) * u64::from(entry.field_type.size().unwrap_or(1));
+            if !file.require(offset, part, entry.place(self.index))? {
+                return Ok(None);
+            }
+        }
+        self.read_value(file, entry, max_count)
+    }
+
+    /// The first `max_count` values of an entry; None when bytes are missing.
+    fn read_value<'a>(&self, file: &'a File, entry: &Entry, max_count: u64) -> Result<Option<Value<'a>>> {
         let at = entry.place(self.index);
         let count = entry.count.min(max_count);
         let length = self.length(entry)?;
@@ -91,7 +102,7 @@ impl Ifd {
     }
 }
 
-impl Value {
+impl Value<'_> {
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.bytes {
             ValueBytes::Inline(bytes, length) => bytes.get(..*length).unwrap_or_default(),
@@ -99,11 +110,9 @@ impl Value {
         }
     }
 
-    pub(crate) fn into_bytes(self) -> Bytes {
-        match self.bytes {
-            ValueBytes::Inline(..) => Bytes::copy_from_slice(self.bytes()),
-            ValueBytes::Held(bytes) => bytes,
-        }
+    /// The bytes as their own: a slice would keep alive all that came with them, for as long as a header is cached.
+    pub(crate) fn to_bytes(&self) -> Bytes {
+        Bytes::copy_from_slice(self.bytes())
     }
 
     /// Each number as text: rationals as `1/2`, numbers of unknown types not at all.
