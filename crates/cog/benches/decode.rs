@@ -1,7 +1,7 @@
 //! Header decoding beside the `tiff` crate reading the same tags: time must grow with the tile table and nothing else.
 //!
 //! Files are BigTIFF as GDAL writes large COGs: LONG8 offsets, LONG byte counts, georeferencing, one image.
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;

@@ -55,15 +55,13 @@ impl CogHeader {
     /// y = row, downwards).
     #[must_use]
     pub fn native_transform(&self) -> GeoTransform {
-        self.transform
-            .unwrap_or(GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
+        self.transform.unwrap_or(GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
     }
 
     /// The box of the image in the raster's own coordinates.
     #[must_use]
     pub fn native_bounds(&self) -> BBox {
-        self.native_transform()
-            .bounds(self.image.image_width, self.image.image_height)
+        self.native_transform().bounds(self.image.image_width, self.image.image_height)
     }
 
     /// The grid of a level, 0 being the full resolution.
@@ -74,70 +72,36 @@ impl CogHeader {
     pub fn grid(&self, index: u32) -> Result<TileGrid<'_>> {
         let level = match index.checked_sub(1) {
             None => Some(&self.image),
-            Some(overview) => usize::try_from(overview)
-                .ok()
-                .and_then(|at| self.overviews.get(at)),
+            Some(overview) => usize::try_from(overview).ok().and_then(|at| self.overviews.get(at)),
         };
         let level = level.ok_or_else(|| Error::InvalidArgument {
-            what: format!(
-                "level: expected one of the {} levels from 0, found {index}",
-                self.level_count()
-            ),
+            what: format!("level: expected one of the {} levels from 0, found {index}", self.level_count()),
         })?;
-        let (width, height) = (
-            f64::from(self.image.image_width),
-            f64::from(self.image.image_height),
-        );
+        let (width, height) = (f64::from(self.image.image_width), f64::from(self.image.image_height));
         let columns = width / f64::from(level.image_width);
         let rows = height / f64::from(level.image_height);
         let [a, b, c, d, e, f] = self.native_transform().to_array();
-        let transform =
-            GeoTransform::from_array([a * columns, b * rows, c, d * columns, e * rows, f]);
+        let transform = GeoTransform::from_array([a * columns, b * rows, c, d * columns, e * rows, f]);
         TileGrid::new(level, index, transform, self.band_index)
     }
 }
 
 impl<'a> TileGrid<'a> {
-    fn new(
-        level: &'a Level,
-        index: u32,
-        transform: GeoTransform,
-        band_index: Option<u32>,
-    ) -> Result<Self> {
-        let malformed = |what: String| Error::Malformed {
-            at: Place {
-                ifd: None,
-                tag: None,
-                byte: None,
-            },
-            what,
-        };
+    fn new(level: &'a Level, index: u32, transform: GeoTransform, band_index: Option<u32>) -> Result<Self> {
+        let malformed = |what: String| Error::Malformed { at: Place { ifd: None, tag: None, byte: None }, what };
         if level.tile_width == 0 || level.tile_height == 0 {
-            return Err(malformed(format!(
-                "level {index}: expected tiles with an area, found none"
-            )));
+            return Err(malformed(format!("level {index}: expected tiles with an area, found none")));
         }
         let tiles_across = u64::from(level.image_width.div_ceil(level.tile_width));
-        let tiles_per_plane =
-            tiles_across * u64::from(level.image_height.div_ceil(level.tile_height));
+        let tiles_per_plane = tiles_across * u64::from(level.image_height.div_ceil(level.tile_height));
         let tables = level.tile_offsets.len() as u64;
-        if tables == 0
-            || tables % tiles_per_plane != 0
-            || level.tile_byte_counts.len() as u64 != tables
-        {
+        if tables == 0 || !tables.is_multiple_of(tiles_per_plane) || level.tile_byte_counts.len() as u64 != tables {
             return Err(malformed(format!(
                 "level {index}: expected offsets and byte counts of {tiles_per_plane} tiles a plane, found {tables} and {}",
                 level.tile_byte_counts.len()
             )));
         }
-        Ok(Self {
-            level,
-            index,
-            transform,
-            band_index,
-            tiles_across,
-            tiles_per_plane,
-        })
+        Ok(Self { level, index, transform, band_index, tiles_across, tiles_per_plane })
     }
 
     /// Planes in the tables: 1 for chunky files and for headers narrowed to a band.
@@ -149,14 +113,8 @@ impl<'a> TileGrid<'a> {
     #[must_use]
     pub fn tile(&self, position: u64) -> Option<Tile> {
         let at = usize::try_from(position).ok()?;
-        let (offset, byte_count) = (
-            *self.level.tile_offsets.get(at)?,
-            *self.level.tile_byte_counts.get(at)?,
-        );
-        let (plane, index) = (
-            position / self.tiles_per_plane,
-            position % self.tiles_per_plane,
-        );
+        let (offset, byte_count) = (*self.level.tile_offsets.get(at)?, *self.level.tile_byte_counts.get(at)?);
+        let (plane, index) = (position / self.tiles_per_plane, position % self.tiles_per_plane);
         let row = u32::try_from(index / self.tiles_across).ok()?;
         let col = u32::try_from(index % self.tiles_across).ok()?;
         // TIFF has no word for a tile that was never written; GDAL leaves its offset, its byte count, or both at 0.
@@ -175,8 +133,7 @@ impl<'a> TileGrid<'a> {
 
     /// The band of a plane; None where planes hold all bands.
     fn band_of_plane(&self, plane: u64) -> Option<u32> {
-        let planar = self.level.encoding.planar_configuration == 2
-            && self.level.encoding.samples_per_pixel > 1;
+        let planar = self.level.encoding.planar_configuration == 2 && self.level.encoding.samples_per_pixel > 1;
         if !planar {
             return None;
         }
@@ -197,12 +154,7 @@ impl<'a> TileGrid<'a> {
         let (top, bottom) = edge(row, self.level.tile_height, self.level.image_height);
         let corners = [(left, top), (right, top), (left, bottom), (right, bottom)];
         let [first, others @ ..] = corners.map(|(col, row)| self.transform.forward(col, row));
-        let start = BBox {
-            xmin: first.0,
-            ymin: first.1,
-            xmax: first.0,
-            ymax: first.1,
-        };
+        let start = BBox { xmin: first.0, ymin: first.1, xmax: first.0, ymax: first.1 };
         others.into_iter().fold(start, |bbox, (x, y)| BBox {
             xmin: bbox.xmin.min(x),
             ymin: bbox.ymin.min(y),
@@ -255,9 +207,7 @@ mod tests {
             masks: Vec::new(),
             band_index: None,
             extra_samples: None,
-            transform: Some(GeoTransform::from_array([
-                10.0, 0.0, 500.0, 0.0, -10.0, 900.0,
-            ])),
+            transform: Some(GeoTransform::from_array([10.0, 0.0, 500.0, 0.0, -10.0, 900.0])),
             pixel_scale: None,
             tiepoint: None,
             crs: None,
@@ -273,19 +223,8 @@ mod tests {
         let grid = header.grid(0).unwrap();
         let tile = grid.tile(5).unwrap();
         assert_eq!((tile.row, tile.col, tile.index), (1, 2, 5));
-        assert_eq!(
-            (tile.offset, tile.byte_count, tile.band_index),
-            (Some(1005), 6, None)
-        );
-        assert_eq!(
-            tile.bbox,
-            BBox {
-                xmin: 2500.0,
-                ymin: 200.0,
-                xmax: 3000.0,
-                ymax: 400.0
-            }
-        );
+        assert_eq!((tile.offset, tile.byte_count, tile.band_index), (Some(1005), 6, None));
+        assert_eq!(tile.bbox, BBox { xmin: 2500.0, ymin: 200.0, xmax: 3000.0, ymax: 400.0 });
         assert_eq!(grid.tile(6), None);
     }
 
@@ -293,10 +232,7 @@ mod tests {
     fn planes_follow_one_another() {
         let header = header(level(250, 70, 3), Vec::new());
         let tile = header.grid(0).unwrap().tile(13).unwrap();
-        assert_eq!(
-            (tile.band_index, tile.row, tile.col, tile.index),
-            (Some(2), 0, 1, 1)
-        );
+        assert_eq!((tile.band_index, tile.row, tile.col, tile.index), (Some(2), 0, 1, 1));
     }
 
     #[test]
@@ -305,10 +241,7 @@ mod tests {
         narrowed.image.tile_offsets.truncate(6);
         narrowed.image.tile_byte_counts.truncate(6);
         narrowed.band_index = Some(2);
-        assert_eq!(
-            narrowed.grid(0).unwrap().tile(0).unwrap().band_index,
-            Some(2)
-        );
+        assert_eq!(narrowed.grid(0).unwrap().tile(0).unwrap().band_index, Some(2));
     }
 
     #[test]
@@ -316,15 +249,7 @@ mod tests {
         let header = header(level(250, 70, 1), vec![level(125, 35, 1)]);
         let tile = header.grid(1).unwrap().tile(1).unwrap();
         assert_eq!((tile.level, tile.col), (1, 1));
-        assert_eq!(
-            tile.bbox,
-            BBox {
-                xmin: 2500.0,
-                ymin: 200.0,
-                xmax: 3000.0,
-                ymax: 900.0
-            }
-        );
+        assert_eq!(tile.bbox, BBox { xmin: 2500.0, ymin: 200.0, xmax: 3000.0, ymax: 900.0 });
     }
 
     #[test]
@@ -343,15 +268,7 @@ mod tests {
     fn without_georeferencing_coordinates_are_pixels() {
         let mut plain = header(level(250, 70, 1), Vec::new());
         plain.transform = None;
-        assert_eq!(
-            plain.native_bounds(),
-            BBox {
-                xmin: 0.0,
-                ymin: 0.0,
-                xmax: 250.0,
-                ymax: 70.0
-            }
-        );
+        assert_eq!(plain.native_bounds(), BBox { xmin: 0.0, ymin: 0.0, xmax: 250.0, ymax: 70.0 });
     }
 
     #[test]

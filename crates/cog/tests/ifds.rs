@@ -1,5 +1,5 @@
 //! The dump of all IFDs: order, SubIFDs, how values are spelled, and what it tolerates.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 mod support;
 

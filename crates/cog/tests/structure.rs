@@ -1,5 +1,11 @@
 //! File structure: byte orders, BigTIFF, chains, roles, tables, requests, and what is refused.
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::single_range_in_vec_init,
+    missing_docs
+)]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! A small TIFF writer, and a driver that feeds a decoder from memory.
-#![allow(dead_code, clippy::cast_possible_truncation, clippy::unwrap_used)]
+#![allow(dead_code, clippy::cast_possible_truncation, clippy::unwrap_used, clippy::single_range_in_vec_init)]
 
 use std::ops::Range;
 
