@@ -203,7 +203,7 @@ fn column_type(plan: &EnrichPlan, column: Column, host: Host) -> Result<LogicalT
 /// The named arguments; NULL is as good as none.
 fn options(info: &BindInfo) -> Result<EnrichOptions> {
     let given = |name| info.named(name).filter(|value| !value.is_null());
-    let mut options = EnrichOptions::default();
+    let mut options = EnrichOptions { geometry: Host::current().has_geometry(), ..EnrichOptions::default() };
     if let Some(value) = given("bands") {
         options.bands = Some(files::texts("bands", &value)?);
     }

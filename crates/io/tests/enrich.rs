@@ -19,7 +19,7 @@ use rasteret_io::source::{ParquetSource, Projection};
 use rasteret_io::{Options, Result, Session};
 use records::arrow;
 
-/// A local Parquet file beside links to the fixtures' rasters.
+/// A local Parquet file. Its hrefs are paths from this crate's folder, where cargo runs tests.
 struct Table {
     directory: PathBuf,
     path: String,
@@ -29,9 +29,6 @@ impl Table {
     fn new(name: &str, batch: RecordBatch) -> Self {
         let directory = std::env::temp_dir().join(format!("rasteret-enrich-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
-        for raster in ["cog.tif", "cog_b.tif", "planar.tif", "plain.tif"] {
-            std::fs::copy(data().join(raster), directory.join(raster)).unwrap();
-        }
         let path = directory.join("items.parquet");
         std::fs::write(&path, arrow(&[batch], 5_000, &[])).unwrap();
         Self { path: path.to_str().unwrap().to_owned(), directory }
@@ -94,16 +91,16 @@ fn asset(hrefs: &[Option<&str>], media_type: Option<&str>) -> ArrayRef {
 fn struct_assets() -> ArrayRef {
     structure(&[
         ("thumbnail", asset(&[Some("a.png"), None], Some("image/png"))),
-        ("B08", asset(&[Some("cog_b.tif"), None], None)),
-        ("B04", asset(&[Some("./cog.tif"), Some("cog.tif")], Some(COG_TYPE))),
+        ("B08", asset(&[Some("../../test/data/cog_b.tif"), None], None)),
+        ("B04", asset(&[Some("../../test/data/cog.tif"), Some("../../test/data/cog.tif")], Some(COG_TYPE))),
     ])
 }
 
 fn json_assets() -> ArrayRef {
     let first = format!(
-        r#"{{"thumbnail":{{"href":"a.png"}},"B08":{{"href":"cog_b.tif"}},"B04":{{"href":"cog.tif","type":"{COG_TYPE}"}}}}"#
+        r#"{{"thumbnail":{{"href":"a.png"}},"B08":{{"href":"../../test/data/cog_b.tif"}},"B04":{{"href":"../../test/data/cog.tif","type":"{COG_TYPE}"}}}}"#
     );
-    text(&[Some(&first), Some(r#"{"B04":{"href":"cog.tif"}}"#)])
+    text(&[Some(&first), Some(r#"{"B04":{"href":"../../test/data/cog.tif"}}"#)])
 }
 
 /// Rows of `(key, href, band_index)`.
@@ -132,8 +129,12 @@ fn table(name: &str, columns: &[(&str, ArrayRef)]) -> Table {
 #[test]
 fn bands_are_found_in_every_form() {
     let map = map_assets(&[
-        vec![("thumbnail", "a.png", None), ("B08", "cog_b.tif", None), ("B04", "cog.tif", None)],
-        vec![("B04", "cog.tif", None)],
+        vec![
+            ("thumbnail", "a.png", None),
+            ("B08", "../../test/data/cog_b.tif", None),
+            ("B04", "../../test/data/cog.tif", None),
+        ],
+        vec![("B04", "../../test/data/cog.tif", None)],
     ]);
     for (name, assets) in [("struct", struct_assets()), ("json", json_assets()), ("map", map)] {
         let table = table(name, &[("assets", assets)]);
@@ -164,8 +165,8 @@ fn unknown_bands_are_listed() {
 
 #[test]
 fn keys_beyond_the_survey_are_proven_at_the_end() {
-    let mut rows = vec![vec![("B04", "cog.tif", None)]; 15_000];
-    rows[14_000] = vec![("late", "cog_b.tif", None)];
+    let mut rows = vec![vec![("B04", "../../test/data/cog.tif", None)]; 15_000];
+    rows[14_000] = vec![("late", "../../test/data/cog_b.tif", None)];
     let table = table("late", &[("assets", map_assets(&rows))]);
     let options = |name: &str| EnrichOptions { batch_size: 2_048, normalize: false, ..bands(&["B04", name]) };
     let (_, batches) = enrich(&table.path, options("late")).unwrap();
@@ -176,8 +177,8 @@ fn keys_beyond_the_survey_are_proven_at_the_end() {
 #[test]
 fn an_asset_names_its_band() {
     let map = map_assets(&[
-        vec![("a", "planar.tif", Some(2)), ("b", "planar.tif", None)],
-        vec![("a", "planar.tif", Some(-1)), ("b", "planar.tif", Some(1))],
+        vec![("a", "../../test/data/planar.tif", Some(2)), ("b", "../../test/data/planar.tif", None)],
+        vec![("a", "../../test/data/planar.tif", Some(-1)), ("b", "../../test/data/planar.tif", Some(1))],
     ]);
     let table = table("band-index", &[("assets", map)]);
     let options = EnrichOptions { band_index: vec![("b".to_owned(), 3)], ..bands(&["a", "b"]) };
@@ -199,7 +200,7 @@ fn columns_that_are_in_the_way() {
     let enriched = table("enriched", &[("assets", struct_assets()), ("rasteret_error", text(&[None, None]))]);
     let message = error(&enriched.path, bands(&["B08"]));
     assert_eq!(message, "the source has a column 'rasteret_error' already: it was enriched before");
-    let list = table("not-assets", &[("assets", structure(&[("B04", text(&[Some("cog.tif")]))]))]);
+    let list = table("not-assets", &[("assets", structure(&[("B04", text(&[Some("../../test/data/cog.tif")]))]))]);
     let message = error(&list.path, bands(&["B04"]));
     assert!(
         message.starts_with("assets_column 'assets': expected STRUCT(band STRUCT(href VARCHAR, ...), ...), MAP"),
@@ -244,7 +245,9 @@ fn some(values: &[&str]) -> Vec<Option<String>> {
 
 #[test]
 fn records_say_crs_time_and_place() {
-    let hrefs = ["cog.tif", "cog.tif", "cog.tif", "plain.tif"].map(Some);
+    let hrefs =
+        ["../../test/data/cog.tif", "../../test/data/cog.tif", "../../test/data/cog.tif", "../../test/data/plain.tif"]
+            .map(Some);
     let (point, place) = (point(3.0, 41.0), point(-1.0, 2.0));
     let table = table(
         "normalize",
@@ -277,7 +280,7 @@ fn only_absent_columns_are_computed() {
     let table = table(
         "present",
         &[
-            ("assets", structure(&[("B04", asset(&[Some("cog.tif")], None))])),
+            ("assets", structure(&[("B04", asset(&[Some("../../test/data/cog.tif")], None))])),
             ("BBOX", text(&[Some("mine")])),
             ("crs", Arc::new(Int64Array::from(vec![3857]))),
             ("year", text(&[None])),

@@ -22,7 +22,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::layout::Layout;
-use crate::source::{Batches, Records};
+use crate::source::Batches;
 use crate::{CogFile, Error, Result};
 
 /// Fetches one header.
@@ -132,14 +132,14 @@ impl Fetcher {
     async fn run(mut self, mut batches: Batches, send: mpsc::UnboundedSender<Message>) {
         let (mut index, mut first_row) = (0, 0);
         let message = loop {
-            let Records { file, batch } = match batches.next().await {
-                Some(Ok(records)) => records,
+            let batch = match batches.next().await {
+                Some(Ok(records)) => records.batch,
                 Some(Err(error)) => break Message::Failed(error),
                 None => break Message::End,
             };
             let rows = batch.num_rows() as u64;
             let held = self.window.enter(rows, batch.get_array_memory_size() as u64).await;
-            let pending = self.launch(index, first_row, file, batch, held).await;
+            let pending = self.launch(index, first_row, batch, held).await;
             if send.send(Message::Batch(Box::new(pending))).is_err() {
                 return;
             }
@@ -151,8 +151,8 @@ impl Fetcher {
     }
 
     /// Starts all fetches of a batch; returns when the last has started.
-    async fn launch(&mut self, index: u64, first_row: u64, file: usize, batch: RecordBatch, held: Held) -> Pending {
-        let (cells, hrefs) = self.cells(file, &batch);
+    async fn launch(&mut self, index: u64, first_row: u64, batch: RecordBatch, held: Held) -> Pending {
+        let (cells, hrefs) = self.cells(&batch);
         let mut tasks = JoinSet::new();
         let mut flights = Vec::with_capacity(hrefs.len());
         for href in &hrefs {
@@ -163,24 +163,23 @@ impl Fetcher {
     }
 
     /// The assets of a batch and its distinct hrefs.
-    fn cells(&self, file: usize, batch: &RecordBatch) -> (Vec<Vec<Cell>>, Vec<Arc<str>>) {
+    fn cells(&self, batch: &RecordBatch) -> (Vec<Vec<Cell>>, Vec<Arc<str>>) {
         let inner = &self.layout.inner;
-        let base = inner.source.files().get(file).map(String::as_str).unwrap_or_default();
         let by_option: Vec<Option<u32>> =
             self.layout.fetched.iter().map(|band| inner.bands.get(*band).and_then(|band| band.index)).collect();
         let mut cells = vec![Vec::with_capacity(batch.num_rows()); self.layout.fetched.len()];
         let mut hrefs = Vec::new();
-        // Keyed by what the record says, so that an href is rewritten and resolved once; two that come to the same file
+        // Keyed by what the record says, so that an href is rewritten once; two that come to the same file
         // then still are one.
         let mut written: HashMap<String, usize> = HashMap::new();
-        let mut resolved: HashMap<Arc<str>, usize> = HashMap::new();
+        let mut rewritten: HashMap<Arc<str>, usize> = HashMap::new();
         self.layout.assets(batch, |band, _, asset| {
             let cell = match asset {
                 Err(why) => Cell::Missing(why),
                 Ok(asset) => {
                     let flight = written.get(asset.href).copied().unwrap_or_else(|| {
-                        let href = inner.rewrites.resolve(asset.href, base);
-                        let flight = *resolved.entry(Arc::clone(&href)).or_insert_with(|| {
+                        let href = inner.rewrites.apply(asset.href);
+                        let flight = *rewritten.entry(Arc::clone(&href)).or_insert_with(|| {
                             hrefs.push(href);
                             hrefs.len() - 1
                         });

@@ -23,14 +23,14 @@
 //!
 //! # Hrefs
 //!
-//! `url_rewrite` replaces the longest of its prefixes that the href starts with, once. A relative href then is resolved
-//! against the Parquet file that it stands in; where that is a local file and nothing of that name is beside it, the href is
-//! a path from the working directory, as `cog_metadata(href)` takes it.
+//! `url_rewrite` replaces the longest of its prefixes that the href starts with, once. A path is a path from the working
+//! directory, as `cog_metadata(href)` takes it, wherever the record stands.
 //!
 //! # Failures
 //!
 //! A record is never lost: an asset whose header cannot be read has NULL metadata, and the record's error text names it, as
-//! `B04: <why>; B08: <why>`. `no href` is said of a record that lacks the asset. When no asset at all could be read although
+//! `B04: <why>; B08: <why>`. `no href` is said of a record that lacks an asset
+//! which was asked for by name; where bands were found, not named, such a record is as it should be. When no asset at all could be read although
 //! some were tried, [`EnrichStream::next`] fails after the last record, with the first causes.
 //!
 //! # What is fetched

@@ -95,6 +95,8 @@ pub(super) struct Inner {
     pub(super) on_error: OnError,
     /// Whether a band may turn out to be in no record: the assets' type does not name it and not all records were seen.
     pub(super) unproven: bool,
+    /// Whether the bands are those that were found: a record that lacks one of them is then as it should be.
+    pub(super) discovered: bool,
     normalize: bool,
     max_concurrent: usize,
     rows: usize,
@@ -200,6 +202,7 @@ pub(super) async fn resolve(source: ParquetSource, options: EnrichOptions) -> Re
         normalizer: Normalizer::new(&schema),
         on_error: options.on_error,
         unproven,
+        discovered: options.bands.is_none() && options.href_column.is_none(),
         normalize: options.normalize,
         max_concurrent: options.max_concurrent,
         rows: options.batch_size.min(MAX_ROWS),

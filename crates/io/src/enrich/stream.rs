@@ -159,6 +159,10 @@ impl EnrichStream {
             let mut column = Vec::with_capacity(cells.len());
             for (row, cell) in cells.iter().enumerate() {
                 let file = match cell {
+                    Cell::Missing(_) if self.layout.inner.discovered => {
+                        column.push(None);
+                        continue;
+                    }
                     Cell::Missing(why) => Err(Why::Missing(why)),
                     Cell::NoSuchBand(index) => Err(Why::NoSuchBand(*index)),
                     Cell::File { flight, band: index } => {

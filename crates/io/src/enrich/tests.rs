@@ -235,7 +235,7 @@ fn failures_name_band_and_cause() {
 #[test]
 fn failures_are_not_tried_again() {
     let hrefs: Vec<_> =
-        (0..300).map(|row| Some(if row == 0 { "a".to_owned() } else { "missing".to_owned() })).collect();
+        (0..300).map(|row| Some(if row == 0 { "s3://b/a".to_owned() } else { "s3://b/missing".to_owned() })).collect();
     let options = EnrichOptions { batch_size: 1, max_concurrent: 1, ..two_bands() };
     let setup = setup(&hrefs, options).unwrap();
     let (fetch, fetches) = fetch(setup.file.clone(), Duration::ZERO);
