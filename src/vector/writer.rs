@@ -88,8 +88,9 @@ impl<'a> Writer<'a> {
         for (row, value) in rows.into_iter().enumerate() {
             self.check(row)?;
             match value {
-                // SAFETY: `data` holds `capacity` values of T, checked by `data` and `check`.
-                Some(value) => unsafe { data.add(row).write(value) },
+                // SAFETY: `data` holds `capacity` values of T, checked by `data` and `check`. Unaligned, since DuckDB
+                // promises no 16-byte alignment for 128-bit values.
+                Some(value) => unsafe { data.add(row).write_unaligned(value) },
                 None => self.set_null(row)?,
             }
         }
