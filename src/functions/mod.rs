@@ -9,6 +9,7 @@ mod file_scan;
 mod files;
 mod rasteret_enrich;
 mod rasteret_enrich_sql;
+mod rasteret_normalize;
 mod rasteret_python_metadata;
 mod rasteret_version;
 mod try_cog_metadata;
@@ -30,6 +31,7 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Sess
     unsafe {
         scalar_function::register::<cog_metadata::CogMetadata>(connection, session)?;
         scalar_function::register::<rasteret_enrich_sql::RasteretEnrichSql>(connection, session)?;
+        scalar_function::register::<rasteret_normalize::RasteretNormalize>(connection, session)?;
         scalar_function::register::<rasteret_python_metadata::RasteretPythonMetadata>(connection, session)?;
         scalar_function::register::<rasteret_version::RasteretVersion>(connection, session)?;
         scalar_function::register::<try_cog_metadata::TryCogMetadata>(connection, session)?;
@@ -52,6 +54,7 @@ pub fn documentation() -> Vec<&'static Documentation> {
         &cog_tiles::DOC,
         &rasteret_enrich::DOC,
         &rasteret_enrich_sql::DOC,
+        &rasteret_normalize::DOC,
         &rasteret_python_metadata::DOC,
         &rasteret_version::DOC,
     ]

@@ -3,13 +3,13 @@
 use std::sync::{Mutex, PoisonError};
 
 use rasteret_io::Session;
-use rasteret_io::enrich::{Column, EnrichOptions, EnrichPlan, EnrichStream, EnrichedBatch, Normalized};
+use rasteret_io::enrich::{Column, EnrichOptions, EnrichPlan, EnrichStream, EnrichedBatch};
 
 use super::documentation::{Documentation, Example, Kind, Parameter};
-use super::files;
+use super::{files, rasteret_normalize};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::schema::{BOUNDS, Field, METADATA};
+use crate::schema::{Field, METADATA};
 use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId, Value, arrow};
 
 pub(super) static DOC: Documentation = Documentation {
@@ -194,9 +194,8 @@ fn column_type(plan: &EnrichPlan, column: Column, host: Host) -> Result<LogicalT
     Ok(match column {
         Column::Source(index) => arrow::logical_type(plan.source_schema().field(index), host)?,
         Column::Metadata(_) => Field::struct_of(METADATA),
-        Column::Normalized(Normalized::Epsg | Normalized::Year | Normalized::Month) => LogicalType::of(TypeId::Integer),
-        Column::Normalized(Normalized::Crs) | Column::Error => LogicalType::varchar(),
-        Column::Normalized(Normalized::Bbox) => Field::struct_of(BOUNDS),
+        Column::Normalized(column) => rasteret_normalize::logical_type(column),
+        Column::Error => LogicalType::varchar(),
     })
 }
 

@@ -1,8 +1,20 @@
 //! `rasteret_enrich_sql(source, bands [, options])`: what `rasteret_enrich` does, as SQL text for `FROM query(…)`.
+//!
+//! # Columns that only some sources lack
+//!
+//! The text cannot look at the source, so it lets DuckDB find out which of the computed columns there are already:
+//!
+//! 1. Each column of the source is renamed from `X` to `X of source`, by `COLUMNS(…) AS …`.
+//! 2. After them come the columns that are new for certain, as `X of rasteret`, and those that may not be, as `X of source`.
+//!    Where the source has X, in whatever case, a second `X of source` is a duplicate, which DuckDB renames in the outer
+//!    query: `X of source_1`.
+//! 3. The outermost SELECT takes the columns whose names end in ` of source` or ` of rasteret`, without that ending. The
+//!    duplicates do not end so; all of the source's own do, even if one was called `X_1`.
 
-use std::fmt::Write as _;
+use std::collections::HashSet;
 
 use rasteret_io::Session;
+use rasteret_io::enrich::Normalized;
 
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::{Error, Result};
@@ -15,9 +27,10 @@ pub(super) static DOC: Documentation = Documentation {
         "rasteret_enrich_sql(source VARCHAR, bands VARCHAR[]) -> VARCHAR",
         "rasteret_enrich_sql(source VARCHAR, bands VARCHAR[], options STRUCT(…)) -> VARCHAR",
     ],
-    description: "SQL text that gives a source's columns with the headers of its assets, for `FROM query(…)`: the source may \
-        be any table, view, CTE, temporary table or subquery of the caller's own connection. Other than `rasteret_enrich`, \
-        it names its bands, adds no normalised columns, and never fails because all files failed.",
+    description: "What `rasteret_enrich` gives, as SQL text for `FROM query(…)`: the source may be any table, view, CTE, \
+        temporary table or subquery of the caller's own connection. Other than `rasteret_enrich`, it names its bands, never \
+        fails because all files failed, and takes a `bbox` from a geometry as `rasteret_normalize` does. A column of the \
+        source that is called as a band's metadata or `rasteret_error` keeps its name, and DuckDB adds `_1` to the new one's.",
     parameters: &[
         Parameter {
             name: "source",
@@ -30,15 +43,15 @@ pub(super) static DOC: Documentation = Documentation {
             name: "options",
             kind: "STRUCT",
             default: Some("{}"),
-            description: "`assets_column`, `href_column`, `band_index`, `url_rewrite` and `on_error`, as in `rasteret_enrich`; \
-                the MAPs may be written as STRUCTs.",
+            description: "`assets_column`, `href_column`, `band_index`, `url_rewrite`, `normalize` and `on_error`, as in \
+                `rasteret_enrich`; the MAPs may be written as STRUCTs.",
         },
     ],
     returns: "SQL text.",
     examples: &[Example {
-        sql: "SELECT id, B04_metadata.dtype, rasteret_error \
+        sql: "SELECT id, B04_metadata.dtype, year, month, rasteret_error \
               FROM query(rasteret_enrich_sql('FROM ''test/data/items.parquet''', ['B04'])) ORDER BY id LIMIT 1",
-        result: "scene-0\tuint16\tNULL",
+        result: "scene-0\tuint16\t2023\t12\tNULL",
     }],
 };
 
@@ -81,10 +94,12 @@ struct Options {
     href_column: Option<String>,
     band_index: Vec<(String, i128)>,
     url_rewrite: Vec<(String, String)>,
+    /// None: true.
+    normalize: Option<bool>,
     fail: bool,
 }
 
-const OPTIONS: [&str; 5] = ["assets_column", "href_column", "band_index", "url_rewrite", "on_error"];
+const OPTIONS: [&str; 6] = ["assets_column", "href_column", "band_index", "url_rewrite", "normalize", "on_error"];
 
 impl Options {
     fn read(options: &Reader<'_>, row: usize) -> Result<Self> {
@@ -111,6 +126,7 @@ impl Options {
             href_column: text(options, "href_column", row)?,
             band_index: pairs(options, "band_index", "integers", row, |value, at| value.integer(at))?,
             url_rewrite: pairs(options, "url_rewrite", "texts", row, |value, at| value.text(at).map(str::to_owned))?,
+            normalize: boolean(options, "normalize", row)?,
             fail,
         })
     }
@@ -124,49 +140,90 @@ struct Enrichment<'a> {
 }
 
 impl Enrichment<'_> {
-    /// One function call a row for all bands, so that their files are fetched together; then a column a band.
     fn sql(&self) -> Result<String> {
         if self.bands.is_empty() {
             return Err(Error::argument("bands: expected at least one asset key, found none"));
         }
+        let mut names = HashSet::new();
+        if let Some(band) = self.bands.iter().find(|band| !names.insert(band.to_lowercase())) {
+            return Err(Error::argument(format!("bands: '{band}' is there twice (letter case is ignored)")));
+        }
         if let Some((band, _)) = self.options.band_index.iter().find(|(band, _)| !self.bands.contains(band)) {
             return Err(Error::argument(format!("band_index: expected a key of bands, found '{band}'")));
         }
-        let hrefs: Vec<_> = self.bands.iter().map(|band| self.href(band)).collect();
+        let normalize = self.options.normalize.unwrap_or(true);
+        Ok(if normalize { self.normalized() } else { self.bare() })
+    }
+
+    /// The source's columns and the new ones.
+    fn bare(&self) -> String {
+        let columns = Columns::new(self, "");
+        let headers = self.headers(|column| format!("\"rasteret record\".{}", identifier(column)));
+        let fetched = format!("SELECT *, {headers} AS \"rasteret headers\" FROM {}", self.relation());
+        format!("SELECT * EXCLUDE (\"rasteret headers\"), {}, {} FROM ({fetched})", columns.metadata, columns.error)
+    }
+
+    /// The same, and those that the source lacks.
+    ///
+    /// What the record alone says is asked without headers: they are not fetched where nothing else is wanted, nor for rows
+    /// that a condition on `year` leaves out, since DuckDB moves it below the call that fetches.
+    fn normalized(&self) -> String {
+        let columns = Columns::new(self, " of rasteret");
+        let headers = self.headers(|column| identifier(&format!("{column} of source")));
+        let header = if self.options.fail { "header" } else { "header.metadata" };
+        let fields =
+            ["crs", "transform", "image_width", "image_height"].map(|name| format!("'{name}': {header}.{name}"));
+        let added = Normalized::ALL.map(|column| {
+            let from = match column {
+                Normalized::Year | Normalized::Month => "rasteret time",
+                Normalized::Epsg | Normalized::Crs | Normalized::Bbox => "rasteret place",
+            };
+            let name = column.name();
+            format!("\"{from}\".\"{name}\" AS \"{name} of source\"")
+        });
+        let renamed = format!(
+            "SELECT COLUMNS('(?s)^(.*)$') AS '\\1 of source', \"rasteret record\" AS \"rasteret record\" FROM {}",
+            self.relation()
+        );
+        let fetched = format!(
+            "SELECT *, rasteret_normalize(\"rasteret record\") AS \"rasteret time\", {headers} AS \"rasteret headers\" \
+             FROM ({renamed})"
+        );
+        let located = format!(
+            "SELECT *, rasteret_normalize(\"rasteret record\", list_transform(\"rasteret headers\", lambda header: {{{}}})) \
+             AS \"rasteret place\" FROM ({fetched})",
+            fields.join(", ")
+        );
+        let all = format!(
+            "SELECT * EXCLUDE (\"rasteret record\", \"rasteret time\", \"rasteret headers\", \"rasteret place\"), {}, {}, {} \
+             FROM ({located})",
+            columns.metadata,
+            added.join(", "),
+            columns.error
+        );
+        format!("SELECT COLUMNS('(?s)^(.*) of (?:source|rasteret)$') AS '\\1' FROM ({all})")
+    }
+
+    /// The source under a name that gives a row as a STRUCT, and that no column is likely to have.
+    fn relation(&self) -> String {
+        format!("{} AS \"rasteret record\"", relation(self.source))
+    }
+
+    /// One function call a row for all bands, so that their files are fetched together.
+    /// `column` gives the expression of a source's column.
+    fn headers(&self, column: impl Fn(&str) -> String) -> String {
+        let hrefs: Vec<_> = self.bands.iter().map(|band| self.href(band, &column)).collect();
         let indexes: Vec<_> = self.bands.iter().map(|band| self.band_index(band)).collect();
         let function = if self.options.fail { "cog_metadata" } else { "try_cog_metadata" };
-        let mut sql = String::from("SELECT * EXCLUDE (\"rasteret headers\")");
-        let mut errors = Vec::new();
-        for (position, band) in (1..).zip(&self.bands) {
-            let header = format!("\"rasteret headers\"[{position}]");
-            let metadata = if self.options.fail { String::new() } else { ".metadata".to_owned() };
-            // Writing to a String cannot fail.
-            let _ = write!(sql, ", ({header}){metadata} AS {}", identifier(&format!("{band}_metadata")));
-            let error = if self.options.fail { "NULL" } else { &format!("({header}).error") };
-            let (no_href, prefix) = (literal(&format!("{band}: no href")), literal(&format!("{band}: ")));
-            errors.push(format!("CASE WHEN {header} IS NULL THEN {no_href} ELSE {prefix} || {error} END"));
-        }
-        let _ = write!(
-            sql,
-            ", nullif(concat_ws('; ', {}), '') AS rasteret_error FROM (SELECT *, {function}([{}], [{}]::BIGINT[]) AS \
-             \"rasteret headers\" FROM {} AS source)",
-            errors.join(", "),
-            hrefs.join(", "),
-            indexes.join(", "),
-            relation(self.source),
-        );
-        Ok(sql)
+        format!("{function}([{}], [{}]::BIGINT[])", hrefs.join(", "), indexes.join(", "))
     }
 
     /// The expression of a band's href.
-    fn href(&self, band: &str) -> String {
+    fn href(&self, band: &str, column: impl Fn(&str) -> String) -> String {
         let href = match (&self.options.href_column, &self.options.assets_column) {
-            (Some(column), _) => format!("source.{}", identifier(column)),
+            (Some(name), _) => column(name),
             // Brackets read STRUCTs and MAPs alike.
-            (None, column) => {
-                let assets = identifier(column.as_deref().unwrap_or("assets"));
-                format!("source.{assets}[{}]['href']", literal(band))
-            }
+            (None, name) => format!("{}[{}]['href']", column(name.as_deref().unwrap_or("assets")), literal(band)),
         };
         let mut rewrites: Vec<_> = self.options.url_rewrite.iter().collect();
         if rewrites.is_empty() {
@@ -183,6 +240,35 @@ impl Enrichment<'_> {
     fn band_index(&self, band: &str) -> String {
         let index = self.options.band_index.iter().find(|(name, _)| name == band);
         index.map_or_else(|| "NULL".to_owned(), |(_, index)| index.to_string())
+    }
+}
+
+/// The columns that every source gets, for a SELECT.
+struct Columns {
+    metadata: String,
+    error: String,
+}
+
+impl Columns {
+    /// Under their names with this ending.
+    fn new(enrichment: &Enrichment<'_>, ending: &str) -> Self {
+        let mut metadata = Vec::new();
+        let mut errors = Vec::new();
+        for (position, band) in (1..).zip(&enrichment.bands) {
+            let header = format!("\"rasteret headers\"[{position}]");
+            let (field, error) = match enrichment.options.fail {
+                true => ("", "NULL".to_owned()),
+                false => (".metadata", format!("({header}).error")),
+            };
+            metadata.push(format!("({header}){field} AS {}", identifier(&format!("{band}_metadata{ending}"))));
+            let (no_href, prefix) = (literal(&format!("{band}: no href")), literal(&format!("{band}: ")));
+            errors.push(format!("CASE WHEN {header} IS NULL THEN {no_href} ELSE {prefix} || {error} END"));
+        }
+        let name = identifier(&format!("rasteret_error{ending}"));
+        Self {
+            metadata: metadata.join(", "),
+            error: format!("nullif(concat_ws('; ', {}), '') AS {name}", errors.join(", ")),
+        }
     }
 }
 
@@ -215,6 +301,15 @@ fn text(options: &Reader<'_>, name: &str, row: usize) -> Result<Option<String>> 
     };
     let text = field.text(row).map(str::to_owned);
     text.map(Some).ok_or_else(|| Error::argument(format!("{name}: expected VARCHAR, found {}", field.kind())))
+}
+
+/// A BOOLEAN option, None when it is absent or NULL.
+fn boolean(options: &Reader<'_>, name: &str, row: usize) -> Result<Option<bool>> {
+    let Some(field) = options.field(name).filter(|field| !field.is_null(row)) else {
+        return Ok(None);
+    };
+    let boolean = field.boolean(row);
+    boolean.map(Some).ok_or_else(|| Error::argument(format!("{name}: expected BOOLEAN, found {}", field.kind())))
 }
 
 /// An option of names and values: a MAP, or a STRUCT whose fields are the names.
@@ -254,13 +349,14 @@ mod tests {
         let options = Options {
             url_rewrite: vec![("s3://".to_owned(), "https://it's/".to_owned())],
             band_index: vec![("a\"b".to_owned(), 2)],
+            normalize: Some(false),
             ..Options::default()
         };
         let sql = Enrichment { source: "t", bands: vec!["a\"b".to_owned()], options }.sql().unwrap();
         assert!(sql.contains("AS \"a\"\"b_metadata\""), "{sql}");
         assert!(sql.contains("'https://it''s/'"), "{sql}");
         assert!(sql.contains("[2]::BIGINT[]"), "{sql}");
-        assert!(sql.ends_with("FROM t AS source)"), "{sql}");
+        assert!(sql.ends_with("FROM t AS \"rasteret record\")"), "{sql}");
     }
 
     #[test]

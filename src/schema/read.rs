@@ -5,6 +5,7 @@
 //! Rasteret's own form is read too: `compression` as the TIFF code, and `transform` as its four numbers (scale x, translate
 //! x, scale y, translate y).
 
+use std::borrow::Cow;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use rasteret_cog::geo::{Crs, GeoTransform};
 use rasteret_cog::tiff::{ByteOrder, Compression, DataType};
 use rasteret_cog::{CogHeader, Encoding, Level};
 use rasteret_io::CogFile;
+use rasteret_io::enrich::Georeference;
 
 use crate::error::{Error, Result};
 use crate::vector::{Reader, TypeId};
@@ -61,6 +63,20 @@ impl<'a> MetadataReader<'a> {
             etag: fields.text("etag")?.map(str::to_owned),
             last_modified: fields.field("last_modified").and_then(|field| field.timestamp_micros(row)),
         }))
+    }
+
+    /// Where a row's image lies, all that is read of a STRUCT which may hold nothing else; None for NULL.
+    pub(crate) fn georeference(&self, row: usize) -> Result<Option<Georeference<'static>>> {
+        if self.reader.is_null(row) {
+            return Ok(None);
+        }
+        let fields = Fields { reader: self.reader, row, context: "metadata" };
+        let size = (fields.integer("image_width")?, fields.integer("image_height")?);
+        let bounds = match (transform(&fields)?, size) {
+            (Some(transform), (Some(width), Some(height))) => Some(transform.bounds(width, height)),
+            _ => None,
+        };
+        Ok(Some(Georeference { crs: fields.parsed::<Crs>("crs")?.map(Cow::Owned), bounds }))
     }
 }
 

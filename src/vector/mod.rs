@@ -7,6 +7,7 @@
 //! | [`value`] | constant arguments of table functions -> Rust |
 //! | [`writer`] | Rust -> vectors of results |
 //! | [`arrow`] | Arrow arrays -> vectors of results |
+//! | [`arrow_reader`] | vectors of arguments -> Arrow arrays |
 //! | [`scalar_function`], [`table_function`] | registration, and callbacks that neither panic nor unwind into DuckDB |
 //! | [`callback`] | what both kinds of callbacks share |
 //!
@@ -17,6 +18,7 @@
 //! DuckDB releases.
 
 pub(crate) mod arrow;
+pub(crate) mod arrow_reader;
 pub(crate) mod callback;
 pub(crate) mod logical_type;
 pub(crate) mod reader;

@@ -147,14 +147,25 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Microseconds since 1970-01-01 of a TIMESTAMP or TIMESTAMP WITH TIME ZONE (which counts in UTC) of any precision.
+    /// Days since 1970-01-01 of a DATE; None for infinity, which is the largest number or its negative.
+    pub(crate) fn date_days(&self, row: usize) -> Option<i32> {
+        let days = (self.id == TypeId::Date).then(|| self.plain::<i32>(row)).flatten();
+        days.filter(|days| days.unsigned_abs() != i32::MAX.unsigned_abs())
+    }
+
+    /// Microseconds since 1970-01-01 of a TIMESTAMP or TIMESTAMP WITH TIME ZONE (which counts in UTC) of any precision; None
+    /// for infinity, which is the largest number or its negative.
     pub(crate) fn timestamp_micros(&self, row: usize) -> Option<i64> {
-        let ticks = |id| (self.id == id).then(|| self.plain::<i64>(row)).flatten();
+        let ticks = |id| {
+            let ticks = (self.id == id).then(|| self.plain::<i64>(row)).flatten();
+            ticks.filter(|ticks| ticks.unsigned_abs() != i64::MAX.unsigned_abs())
+        };
         ticks(TypeId::Timestamp)
             .or_else(|| ticks(TypeId::TimestampTz))
             .or_else(|| ticks(TypeId::TimestampS).and_then(|s| s.checked_mul(1_000_000)))
             .or_else(|| ticks(TypeId::TimestampMs).and_then(|ms| ms.checked_mul(1_000)))
             .or_else(|| ticks(TypeId::TimestampNs).map(|ns| ns.div_euclid(1_000)))
+            .or_else(|| ticks(TypeId::TimestampTzNs).map(|ns| ns.div_euclid(1_000)))
     }
 
     /// The elements of a LIST, MAP or ARRAY value: their place in, and the reader of, the child vector.

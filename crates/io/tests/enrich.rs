@@ -276,6 +276,23 @@ fn records_say_crs_time_and_place() {
 }
 
 #[test]
+fn a_geometry_of_unknown_crs_counts_where_it_could_be_degrees() {
+    let places = [point(3.0, 41.0), point(500_000.0, 4_600_000.0), point(180.5, 0.0), point(180.0, -90.0)];
+    let table = table(
+        "unknown_crs",
+        &[
+            ("assets", structure(&[("B04", asset(&[Some("../../test/data/cog.tif"); 4], None))])),
+            ("geometry", Arc::new(places.iter().map(|wkb| Some(wkb.as_slice())).collect::<BinaryArray>())),
+        ],
+    );
+    let (plan, batches) = enrich(&table.path, EnrichOptions::default()).unwrap();
+    assert_eq!(
+        normalized(&plan, &batches[0], Normalized::Bbox),
+        some(&["[3.0, 41.0, 3.0, 41.0]", "NULL", "NULL", "[180.0, -90.0, 180.0, -90.0]"])
+    );
+}
+
+#[test]
 fn only_absent_columns_are_computed() {
     let table = table(
         "present",

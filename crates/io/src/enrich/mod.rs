@@ -52,6 +52,7 @@ mod plan;
 mod record_crs;
 mod stream;
 
+pub use normalize::{Georeference, Input, Normalizer};
 pub use options::{EnrichOptions, OnError};
 pub use plan::{Column, EnrichPlan, Normalized};
 pub use stream::{EnrichStream, EnrichedBatch};

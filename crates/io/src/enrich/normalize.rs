@@ -6,8 +6,10 @@
 //! | `bbox` | the geometry column's WKB, if its CRS is longitude and latitude | the first header that has EPSG:4326 bounds |
 //! | `year`, `month` | [`calendar::COLUMNS`], as columns or in a STRUCT `properties` | NULL |
 //!
-//! Bounds in another CRS are not projected here: `bbox` is NULL then.
+//! Bounds in another CRS are not projected here: `bbox` is NULL then. A geometry column need not say its CRS: a file can call
+//! it unknown, and through DuckDB's stable C API a GEOMETRY does not tell. Such a geometry counts where [`could_be_degrees`].
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -16,7 +18,7 @@ use arrow_array::{Array, ArrayRef, PrimitiveArray, StringArray, StructArray};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Fields, Schema};
 use rasteret_cog::CogHeader;
-use rasteret_cog::geo::Crs;
+use rasteret_cog::geo::{BBox, Crs};
 
 use super::plan::Normalized;
 use super::record_crs::RecordCrs;
@@ -25,18 +27,37 @@ use crate::source::Kind;
 
 /// Which columns are computed, from which of the source's.
 #[derive(Debug, Default)]
-pub(super) struct Normalizer {
+pub struct Normalizer {
     missing: Vec<Normalized>,
     crs: Vec<Input>,
     time: Vec<Input>,
-    geometry: Option<Input>,
+    geometry: Option<Geometry>,
 }
 
 /// A column of the source, or a field of its STRUCT `properties`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Input {
-    pub(super) column: usize,
-    pub(super) field: Option<String>,
+pub struct Input {
+    /// By its index in the schema.
+    pub column: usize,
+    /// The field's name; None for the column itself.
+    pub field: Option<String>,
+}
+
+/// What a header says of where its image lies.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Georeference<'a> {
+    /// The image's CRS.
+    pub crs: Option<Cow<'a, Crs>>,
+    /// The image's box, in that CRS.
+    pub bounds: Option<BBox>,
+}
+
+/// The column of geometries.
+#[derive(Debug)]
+struct Geometry {
+    input: Input,
+    /// Whether its CRS is said, and is longitude and latitude.
+    is_geographic: bool,
 }
 
 /// Where STAC Items keep what GeoParquet has as columns.
@@ -45,8 +66,15 @@ const PROPERTIES: &str = "properties";
 /// The codes whose coordinates are longitude and latitude in degrees of WGS 84.
 const LONGITUDE_LATITUDE: i32 = 4326;
 
+impl<'a> From<&'a CogHeader> for Georeference<'a> {
+    fn from(header: &'a CogHeader) -> Self {
+        Self { crs: header.crs.as_ref().map(Cow::Borrowed), bounds: header.bounds() }
+    }
+}
+
 impl Normalizer {
-    pub(super) fn new(schema: &Schema) -> Self {
+    /// For records of these columns.
+    pub fn new(schema: &Schema) -> Self {
         let absent = |name: &str| !schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(name));
         let missing = Normalized::ALL.into_iter().filter(|column| absent(column.name())).collect();
         let inputs = |names: &[&str]| names.iter().filter_map(|name| input(schema, name)).collect();
@@ -64,7 +92,7 @@ impl Normalizer {
     }
 
     /// What must be read of the source for these columns.
-    pub(super) fn inputs(&self, wanted: &[Normalized]) -> Vec<Input> {
+    pub fn inputs(&self, wanted: &[Normalized]) -> Vec<Input> {
         let mut inputs = Vec::new();
         if wanted.iter().any(|column| matches!(column, Normalized::Epsg | Normalized::Crs)) {
             inputs.extend(self.crs.iter().cloned());
@@ -73,13 +101,13 @@ impl Normalizer {
             inputs.extend(self.time.iter().cloned());
         }
         if wanted.contains(&Normalized::Bbox) {
-            inputs.extend(self.geometry.iter().cloned());
+            inputs.extend(self.geometry.iter().map(|geometry| geometry.input.clone()));
         }
         inputs
     }
 
     /// The wanted columns of `rows` records. `array` gives an input's values, `headers` those of one record's bands.
-    pub(super) fn columns<'a, I>(
+    pub fn columns<'a, I>(
         &self,
         wanted: &[Normalized],
         rows: usize,
@@ -87,19 +115,22 @@ impl Normalizer {
         headers: impl Fn(usize) -> I,
     ) -> Vec<ArrayRef>
     where
-        I: Iterator<Item = &'a CogHeader>,
+        I: IntoIterator<Item = Georeference<'a>>,
     {
         let arrays = |inputs: &[Input]| inputs.iter().filter_map(&array).collect::<Vec<_>>();
         let (crs, time) = (arrays(&self.crs), arrays(&self.time));
-        let geometry = self.geometry.as_ref().and_then(&array);
+        let geometry = self.geometry.as_ref().and_then(|geometry| Some((geometry, array(&geometry.input)?)));
         let crs_of = |row: usize| {
             let of_record = crs.iter().find_map(|array| RecordCrs::of_cell(array, row));
-            of_record.or_else(|| headers(row).find_map(header_crs))
+            of_record.or_else(|| headers(row).into_iter().find_map(|header| header_crs(&header)))
         };
         let month_of = |row: usize| time.iter().find_map(|array| calendar::of_cell(array, row));
         let bbox_of = |row: usize| {
-            let of_record = geometry.as_ref().and_then(|array| envelope::of_wkb(cell::bytes(array, row)?));
-            of_record.or_else(|| headers(row).find_map(header_bbox))
+            let of_record = geometry.as_ref().and_then(|(geometry, array)| {
+                let envelope = envelope::of_wkb(cell::bytes(array, row)?)?;
+                (geometry.is_geographic || could_be_degrees(envelope)).then_some(envelope)
+            });
+            of_record.or_else(|| headers(row).into_iter().find_map(|header| header_bbox(&header)))
         };
         let rows = 0..rows;
         wanted
@@ -153,8 +184,8 @@ fn input(schema: &Schema, name: &str) -> Option<Input> {
     }
 }
 
-/// The column `geometry`, else the first that the file calls one; not in a CRS other than longitude and latitude.
-fn geometry(schema: &Schema) -> Option<Input> {
+/// The column `geometry`, else the first that the source calls one; not in a CRS other than longitude and latitude.
+fn geometry(schema: &Schema) -> Option<Geometry> {
     let wkb = |field: &Field| *field.data_type() == DataType::Binary;
     let named = schema.fields().find("geometry").filter(|(_, field)| wkb(field));
     let marked = || {
@@ -162,28 +193,35 @@ fn geometry(schema: &Schema) -> Option<Input> {
         fields.find(|(_, field)| matches!(Kind::of(field), Some(Kind::Wkb { .. })))
     };
     let (column, field) = named.or_else(marked)?;
-    let geographic = match Kind::of(field) {
-        Some(Kind::Wkb { crs: Some(crs) }) => {
-            crs.eq_ignore_ascii_case("OGC:CRS84")
-                || RecordCrs::parse(&crs).is_some_and(|crs| crs.epsg == Some(LONGITUDE_LATITUDE))
-        }
-        _ => true,
+    let input = Input { column, field: None };
+    let Some(Kind::Wkb { crs: Some(crs) }) = Kind::of(field) else {
+        return Some(Geometry { input, is_geographic: false });
     };
-    geographic.then_some(Input { column, field: None })
+    let is_geographic = crs.eq_ignore_ascii_case("OGC:CRS84")
+        || RecordCrs::parse(&crs).is_some_and(|crs| crs.epsg == Some(LONGITUDE_LATITUDE));
+    is_geographic.then_some(Geometry { input, is_geographic })
 }
 
-fn header_crs(header: &CogHeader) -> Option<RecordCrs> {
-    match header.crs.as_ref()? {
+/// Whether a box of unknown CRS lies within longitude -180 to 180 and latitude -90 to 90.
+///
+/// STAC has all geometries in degrees, so what can be degrees is taken for that. Metres or feet of a projected CRS cannot,
+/// unless within two hundred of its origin.
+fn could_be_degrees([xmin, ymin, xmax, ymax]: envelope::Envelope) -> bool {
+    xmin >= -180.0 && xmax <= 180.0 && ymin >= -90.0 && ymax <= 90.0
+}
+
+fn header_crs(header: &Georeference<'_>) -> Option<RecordCrs> {
+    match header.crs.as_deref()? {
         Crs::Epsg(code) => RecordCrs::epsg(i64::from(*code)),
         Crs::Wkt(wkt) => RecordCrs::parse(wkt),
     }
 }
 
-fn header_bbox(header: &CogHeader) -> Option<envelope::Envelope> {
+fn header_bbox(header: &Georeference<'_>) -> Option<envelope::Envelope> {
     if header_crs(header)?.epsg != Some(LONGITUDE_LATITUDE) {
         return None;
     }
-    let bounds = header.bounds()?;
+    let bounds = header.bounds?;
     Some([bounds.xmin, bounds.ymin, bounds.xmax, bounds.ymax])
 }
 

@@ -143,7 +143,7 @@ impl EnrichStream {
             &layout.normalized,
             rows,
             |input| layout.input(&pending.batch, input),
-            |row| files.iter().filter_map(move |files| Some(files.get(row)?.as_ref()?.header.as_ref())),
+            |row| files.iter().filter_map(move |files| Some(files.get(row)?.as_ref()?.header.as_ref().into())),
         );
         let errors = if layout.errors { self.errors(rows, failures) } else { Vec::new() };
         let metadata = layout.metadata.iter().map(|band| files.get(*band).cloned().unwrap_or_default()).collect();

@@ -37,8 +37,8 @@ impl Kind {
         }
     }
 
-    /// The metadata that says so.
-    pub(super) fn metadata(&self) -> HashMap<String, String> {
+    /// The metadata that says so of a field.
+    pub fn metadata(&self) -> HashMap<String, String> {
         let name = match self {
             Self::Uuid => "arrow.uuid",
             Self::Json => "arrow.json",
