@@ -9,6 +9,7 @@
 //!
 //! Owns the arithmetic between tile positions, pixels and world coordinates. Refuses tables that contradict the grid.
 
+use crate::cover::Tiling;
 use crate::geo::{BBox, GeoTransform};
 use crate::{CogHeader, Error, Level, Place, Result};
 
@@ -105,8 +106,28 @@ impl<'a> TileGrid<'a> {
     }
 
     /// Planes in the tables: 1 for chunky files and for headers narrowed to a band.
-    fn planes(&self) -> u64 {
+    pub(crate) fn planes(&self) -> u64 {
         self.level.tile_offsets.len() as u64 / self.tiles_per_plane
+    }
+
+    /// Pixel corners of this level to the raster's own coordinates.
+    pub(crate) fn transform(&self) -> GeoTransform {
+        self.transform
+    }
+
+    /// The image and its tiles.
+    pub(crate) fn tiling(&self) -> Tiling {
+        Tiling {
+            image_width: self.level.image_width,
+            image_height: self.level.image_height,
+            tile_width: self.level.tile_width,
+            tile_height: self.level.tile_height,
+        }
+    }
+
+    /// The position in the tables of a tile of a plane.
+    pub(crate) fn position(&self, plane: u64, row: u32, col: u32) -> u64 {
+        plane * self.tiles_per_plane + u64::from(row) * self.tiles_across + u64::from(col)
     }
 
     /// The tile at a position in the tables; None beyond their end.

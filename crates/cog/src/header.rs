@@ -106,23 +106,11 @@ impl CogHeader {
     ///
     /// [`Error::InvalidArgument`] when the file has no such band.
     pub fn for_band(&self, band: u32) -> Result<Self> {
-        let bands = self.image.encoding.samples_per_pixel;
+        self.check_band(band)?;
+        if self.band_index == Some(band) {
+            return Ok(self.clone());
+        }
         let index = usize::try_from(band).unwrap_or(usize::MAX);
-        if index >= usize::from(bands) {
-            let last = bands.saturating_sub(1);
-            return Err(Error::InvalidArgument {
-                what: format!("expected a band_index from 0 to {last}, found {band}: the file has {bands} bands"),
-            });
-        }
-        match self.band_index {
-            Some(narrowed) if narrowed == band => return Ok(self.clone()),
-            Some(narrowed) => {
-                return Err(Error::InvalidArgument {
-                    what: format!("expected band_index {narrowed}, to which the metadata was narrowed, found {band}"),
-                });
-            }
-            None => {}
-        }
         Ok(Self {
             image: self.image.for_band(index),
             overviews: self.overviews.iter().map(|level| level.for_band(index)).collect(),
@@ -136,6 +124,26 @@ impl CogHeader {
             offset: self.offset.clone(),
             ..*self
         })
+    }
+
+    /// Whether the file has a band, and the header was not narrowed to another.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] otherwise.
+    pub fn check_band(&self, band: u32) -> Result<()> {
+        let bands = self.image.encoding.samples_per_pixel;
+        let what = match self.band_index {
+            _ if band >= u32::from(bands) => {
+                let last = bands.saturating_sub(1);
+                format!("expected a band_index from 0 to {last}, found {band}: the file has {bands} bands")
+            }
+            Some(narrowed) if narrowed != band => {
+                format!("expected band_index {narrowed}, to which the metadata was narrowed, found {band}")
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::InvalidArgument { what })
     }
 
     /// World box of the image, in its CRS; None without georeferencing.

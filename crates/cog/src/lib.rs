@@ -10,21 +10,34 @@
 
 #![forbid(unsafe_code)]
 
+mod coalesce;
+mod cover;
+pub mod crs;
 mod decoder;
 mod error;
+mod footprint;
 pub mod geo;
+mod geometry;
 mod grid;
 mod header;
 mod ifds;
 mod level;
 mod limits;
+mod plan;
 mod role;
 pub mod tiff;
+mod view;
 
+pub use coalesce::CoalesceConfig;
+pub use cover::{TileSpan, Tiling};
 pub use decoder::{DecodeResult, HeaderDecoder};
 pub use error::{Error, Place, Result};
+pub use footprint::Footprint;
+pub use geometry::{Geometry, ParsedGeometry};
 pub use grid::{Tile, TileGrid};
 pub use header::{CogHeader, Encoding, Level};
 pub use ifds::{IfdDecoder, IfdInfo, MAX_BYTES_SHOWN, MAX_NUMBERS_SHOWN, MAX_TEXT_SHOWN, TagInfo};
 pub use limits::Limits;
+pub use plan::{NATIVE, TilePlan};
 pub use role::Role;
+pub use view::View;

@@ -1,0 +1,120 @@
+//! Which tiles a geometry meets, exactly, in pixel coordinates.
+//!
+//! ```text
+//!      0     1     2     3
+//!   0 ┌─────┬─────┬─────┬──┐    edges are walked from tile to tile     ● marked: the edge passes through the tile's inside
+//!     │   ●╱│●────│●╲   │  │    the middle of each row of tiles is
+//!   1 ├──╱──┼─────┼──╲──┤──┤    scanned for what lies between edges    ○ found: its middle lies inside
+//!     │╌╱●╌╌│╌╌○╌╌│╌╌●╲╌│  │
+//!     └─────┴─────┴─────┴──┘
+//! ```
+//!
+//! A polygon meets a tile when they share an area: an edge through the inside of a tile has the polygon on one of its sides,
+//! and a tile without edges inside is wholly in the polygon or wholly out of it. Lines and points meet the tiles that they
+//! touch. Only the part of a tile inside the image counts. Decisions are exact for the coordinates given: which side of an
+//! edge a tile's corner lies on is computed without rounding.
+//!
+//! The cost grows with the edges, the rows of tiles that they span, and the result; not with the raster.
+
+mod walk;
+
+use geo_types::{Coord, Polygon};
+
+use crate::geometry::{Geometry, rings};
+use walk::{Contact, Grid};
+
+/// Tiles next to one another in a row of tiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TileSpan {
+    /// The row of tiles.
+    pub row: u32,
+    /// The first column.
+    pub start: u32,
+    /// The column after the last.
+    pub end: u32,
+}
+
+/// An image and the tiles that it is cut into, all in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tiling {
+    /// Columns of the image.
+    pub image_width: u32,
+    /// Rows of the image.
+    pub image_height: u32,
+    /// Columns of a tile, at least 1.
+    pub tile_width: u32,
+    /// Rows of a tile, at least 1.
+    pub tile_height: u32,
+}
+
+impl Tiling {
+    /// The tiles that a geometry in pixel coordinates meets, row by row, each once. Coordinates beyond
+    /// [`Tiling::MAX_COORDINATE`] in size lose exactness.
+    #[must_use]
+    pub fn cover(&self, geometry: &Geometry) -> Vec<TileSpan> {
+        let mut spans = Spans { grid: Grid::new(self), spans: Vec::new() };
+        for point in &geometry.points {
+            spans.mark_edge(*point, *point, Contact::Touch);
+        }
+        for pair in geometry.lines.iter().flat_map(|line| line.0.windows(2)) {
+            spans.mark_edge(pair[0], pair[1], Contact::Touch);
+        }
+        for polygon in &geometry.polygons {
+            spans.mark_polygon(polygon);
+        }
+        spans.merged()
+    }
+
+    /// The size of coordinates up to which the cover is exact.
+    pub const MAX_COORDINATE: f64 = walk::MAX_COORDINATE;
+}
+
+/// Tiles found so far, in any order, with repetitions.
+struct Spans {
+    grid: Grid,
+    spans: Vec<TileSpan>,
+}
+
+impl Spans {
+    fn mark_edge(&mut self, a: Coord<f64>, b: Coord<f64>, contact: Contact) {
+        let spans = &mut self.spans;
+        self.grid.walk(a, b, contact, |row, col| match spans.last_mut() {
+            Some(last) if last.row == row && last.start <= col && col < last.end => {}
+            Some(last) if last.row == row && last.end == col => last.end += 1,
+            _ => spans.push(TileSpan { row, start: col, end: col + 1 }),
+        });
+    }
+
+    fn mark_polygon(&mut self, polygon: &Polygon<f64>) {
+        let mut crossings: Vec<(u32, f64)> = Vec::new();
+        for pair in rings(polygon).flat_map(|ring| ring.0.windows(2)) {
+            if pair[0] != pair[1] {
+                self.mark_edge(pair[0], pair[1], Contact::Through);
+                self.grid.scan(pair[0], pair[1], |row, x| crossings.push((row, x)));
+            }
+        }
+        crossings.sort_unstable_by(|first, second| first.0.cmp(&second.0).then(first.1.total_cmp(&second.1)));
+        // Rings are closed: each row is crossed an even number of times, and what lies between two crossings is inside.
+        for pair in crossings.chunks_exact(2) {
+            let (row, start, end) = (pair[0].0, self.grid.column_after(pair[0].1), self.grid.column_after(pair[1].1));
+            if start < end {
+                self.spans.push(TileSpan { row, start, end });
+            }
+        }
+    }
+
+    fn merged(mut self) -> Vec<TileSpan> {
+        self.spans.sort_unstable();
+        let mut merged: Vec<TileSpan> = Vec::with_capacity(self.spans.len());
+        for span in self.spans {
+            match merged.last_mut() {
+                Some(last) if last.row == span.row && span.start <= last.end => last.end = last.end.max(span.end),
+                _ => merged.push(span),
+            }
+        }
+        merged
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! Edges over the grid of tiles: which tiles each passes through, and where it crosses the middle of each row.
+
+use geo_types::Coord;
+use robust::orient2d;
+
+use super::Tiling;
+
+/// Coordinates up to this size are at most a hundred-thousandth of a pixel off after the arithmetic below.
+pub(super) const MAX_COORDINATE: f64 = 1e9;
+
+/// How far the estimated place of an edge may be off, in pixels: tiles so near are looked at, and then decided exactly.
+const SLACK: f64 = 1e-4;
+
+/// When an edge meets a tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Contact {
+    /// When it passes through the tile's inside.
+    Through,
+    /// When they share a point.
+    Touch,
+}
+
+/// The grid, in the numbers that edges have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grid {
+    width: f64,
+    height: f64,
+    tile_width: f64,
+    tile_height: f64,
+    across: u32,
+    down: u32,
+}
+
+impl Grid {
+    pub(super) fn new(tiling: &Tiling) -> Self {
+        let (tile_width, tile_height) = (tiling.tile_width.max(1), tiling.tile_height.max(1));
+        Self {
+            width: tiling.image_width.into(),
+            height: tiling.image_height.into(),
+            tile_width: tile_width.into(),
+            tile_height: tile_height.into(),
+            across: tiling.image_width.div_ceil(tile_width),
+            down: tiling.image_height.div_ceil(tile_height),
+        }
+    }
+
+    /// Calls `visit` with the row and column of every tile that an edge meets, each once.
+    pub(super) fn walk(&self, a: Coord<f64>, b: Coord<f64>, contact: Contact, mut visit: impl FnMut(u32, u32)) {
+        let (low, high) = if a.y <= b.y { (a, b) } else { (b, a) };
+        let (left, right) = (a.x.min(b.x), a.x.max(b.x));
+        let slope = (high.x - low.x) / (high.y - low.y);
+        for row in tiles(low.y, high.y, self.tile_height, self.down) {
+            let (top, bottom) = self.rows_of(row);
+            // The part of the edge in this row of tiles; of a level edge, all of it.
+            let at = |y: f64| low.x + (y - low.y) * slope;
+            let (start, end) = if slope.is_finite() {
+                let (enter, leave) = (at(top.clamp(low.y, high.y)), at(bottom.clamp(low.y, high.y)));
+                (enter.min(leave).clamp(left, right), enter.max(leave).clamp(left, right))
+            } else {
+                (left, right)
+            };
+            for col in tiles(start, end, self.tile_width, self.across) {
+                if self.meets(low, high, row, col, contact) {
+                    visit(row, col);
+                }
+            }
+        }
+    }
+
+    /// Calls `visit` with every row of tiles whose middle an edge crosses, and where.
+    pub(super) fn scan(&self, a: Coord<f64>, b: Coord<f64>, mut visit: impl FnMut(u32, f64)) {
+        let (low, high) = if a.y <= b.y { (a, b) } else { (b, a) };
+        for row in tiles(low.y, high.y, self.tile_height, self.down) {
+            let (top, bottom) = self.rows_of(row);
+            let middle = f64::midpoint(top, bottom);
+            // Half open, so that a vertex on the line counts for one of its two edges.
+            if low.y <= middle && middle < high.y {
+                visit(row, low.x + (middle - low.y) * ((high.x - low.x) / (high.y - low.y)));
+            }
+        }
+    }
+
+    /// The first column whose middle lies beyond `x`; the number of columns when none does. A crossing that matters lies in a
+    /// tile that was walked through or on its border, so never near the middle of another.
+    pub(super) fn column_after(&self, x: f64) -> u32 {
+        let near = tile_at(x, self.tile_width, self.across);
+        let (left, right) = self.columns_of(near);
+        if f64::midpoint(left, right) > x { near } else { near + 1 }
+    }
+
+    /// Top and bottom of a row of tiles, inside the image.
+    fn rows_of(&self, row: u32) -> (f64, f64) {
+        let top = f64::from(row) * self.tile_height;
+        (top, (top + self.tile_height).min(self.height))
+    }
+
+    /// Left and right of a column of tiles, inside the image.
+    fn columns_of(&self, col: u32) -> (f64, f64) {
+        let left = f64::from(col) * self.tile_width;
+        (left, (left + self.tile_width).min(self.width))
+    }
+
+    /// Whether an edge meets a tile: neither a level nor an upright line separates them, nor the edge's own line.
+    fn meets(&self, low: Coord<f64>, high: Coord<f64>, row: u32, col: u32, contact: Contact) -> bool {
+        let ((top, bottom), (left, right)) = (self.rows_of(row), self.columns_of(col));
+        let (start, end) = (low.x.min(high.x), low.x.max(high.x));
+        let boxes = match contact {
+            Contact::Through => end > left && start < right && high.y > top && low.y < bottom,
+            Contact::Touch => end >= left && start <= right && high.y >= top && low.y <= bottom,
+        };
+        if !boxes {
+            return false;
+        }
+        // Of the four corners, the two that the line can have on different sides.
+        let (one, other) =
+            if low.x <= high.x { ((left, bottom), (right, top)) } else { ((left, top), (right, bottom)) };
+        let side = |(x, y)| orient2d(point(low), point(high), robust::Coord { x, y });
+        let (one, other) = (side(one), side(other));
+        match contact {
+            Contact::Through => one > 0.0 && other < 0.0 || one < 0.0 && other > 0.0,
+            Contact::Touch => !(one > 0.0 && other > 0.0 || one < 0.0 && other < 0.0),
+        }
+    }
+}
+
+fn point(coord: Coord<f64>) -> robust::Coord<f64> {
+    robust::Coord { x: coord.x, y: coord.y }
+}
+
+/// The tiles along one axis that may hold coordinates from `start` to `end`.
+fn tiles(start: f64, end: f64, size: f64, count: u32) -> std::ops::Range<u32> {
+    if end < -SLACK || start > f64::from(count) * size + SLACK {
+        return 0..0;
+    }
+    tile_at(start - SLACK, size, count)..(tile_at(end + SLACK, size, count) + 1).min(count)
+}
+
+/// The tile along one axis that a coordinate lies in, or the nearest.
+fn tile_at(coordinate: f64, size: f64, count: u32) -> u32 {
+    let last = f64::from(count.saturating_sub(1));
+    let tile = (coordinate / size).floor().clamp(0.0, last);
+    // The clamp makes it a whole number from 0 to a u32.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let tile = tile as u32;
+    tile
+}

@@ -1,0 +1,30 @@
+//! `terrio-crs` as a [`PointTransform`].
+
+use std::sync::Once;
+
+use terrio_crs::Transformer;
+
+use super::PointTransform;
+use super::definition::Definition;
+
+/// The transformation between two definitions, or why there is none.
+pub(super) fn transform(from: &Definition, to: &Definition) -> Result<Box<dyn PointTransform>, String> {
+    quiet();
+    let transformer = Transformer::new(from.reference(), to.reference()).map_err(|error| error.to_string())?;
+    Ok(Box::new(transformer))
+}
+
+/// Keeps the crate from looking for grid files on this machine or in the network: results must not depend on either.
+pub(super) fn quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        terrio_crs::set_grid_search_paths(Some(Vec::new()));
+        terrio_crs::set_network_enabled(Some(false));
+    });
+}
+
+impl PointTransform for Transformer {
+    fn point(&self, x: f64, y: f64) -> Option<(f64, f64)> {
+        self.transform(x, y).ok()
+    }
+}

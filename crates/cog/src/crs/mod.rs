@@ -1,0 +1,170 @@
+//! Coordinates of one reference system in another.
+//!
+//! ```text
+//! name (EPSG:n, OGC:CRS84, WKT, PROJ, …) ─ definition ─┐
+//!                                                      ├─ Transforms (cached a pair) ─ Transform ─ points there and back
+//! name ─────────────────────────────────── definition ─┘
+//! ```
+//!
+//! Owns the meaning of CRS names and the cache. The mathematics is `terrio-crs`, behind the trait [`PointTransform`]: that
+//! crate is young, so it is pinned, used through this module only, and held against PROJ by `tests/crs_oracle.rs`. Its
+//! datum operations are those of PROJ without grid files; grids of the user's machine are not looked for.
+//!
+//! Refuses, by an error, whatever is not known to be right: see [`definition`]. Coordinates are x (easting, longitude) first,
+//! whatever a CRS's own axis order.
+
+mod definition;
+mod engine;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use geo_types::Coord;
+
+use crate::{Error, Result};
+use definition::Definition;
+
+/// CRS pairs kept: far more than a collection has, few enough that names made up row by row cannot fill the memory.
+const MAX_PAIRS: usize = 4096;
+
+/// Latitudes beyond the poles by so much are rounding.
+const POLE_TOLERANCE: f64 = 1e-9;
+
+/// What moves points from one CRS to another: the border to the crate that knows how.
+trait PointTransform: Send + Sync {
+    /// The point in the other CRS; None where it has no image.
+    fn point(&self, x: f64, y: f64) -> Option<(f64, f64)>;
+}
+
+/// A transformation between two CRSs, both ways.
+pub struct Transform {
+    from: Side,
+    to: Side,
+    forward: Option<Box<dyn PointTransform>>,
+    backward: Option<Box<dyn PointTransform>>,
+}
+
+/// What is to be known of the coordinates of one side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Side {
+    /// Longitudes and latitudes in degrees: x comes back to itself after 360.
+    degrees: bool,
+}
+
+/// Transformations by the names of their CRSs, each made once.
+#[derive(Default)]
+pub struct Transforms(Mutex<HashMap<(String, String), Result<Arc<Transform>>>>);
+
+impl Transforms {
+    /// The transformation from one CRS to another, by their names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] where a name is none, or where no transformation is known to be right.
+    pub fn get(&self, from: &str, to: &str) -> Result<Arc<Transform>> {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (from.to_owned(), to.to_owned());
+        if let Some(known) = lock().get(&key) {
+            return known.clone();
+        }
+        // Made without the lock: two threads may make the same pair, which costs less than waiting for another pair.
+        let made = Transform::new(from, to).map(Arc::new);
+        let mut pairs = lock();
+        if pairs.len() >= MAX_PAIRS {
+            pairs.clear();
+        }
+        pairs.insert(key, made.clone());
+        made
+    }
+}
+
+impl fmt::Debug for Transforms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pairs = self.0.lock().unwrap_or_else(PoisonError::into_inner).len();
+        write!(f, "Transforms({pairs} pairs)")
+    }
+}
+
+impl Transform {
+    fn new(from: &str, to: &str) -> Result<Self> {
+        let (source, target) = (Definition::parse(from)?, Definition::parse(to)?);
+        let sides = (Side { degrees: source.is_degrees() }, Side { degrees: target.is_degrees() });
+        if source.is_same(&target) {
+            return Ok(Self { from: sides.0, to: sides.1, forward: None, backward: None });
+        }
+        let pair = |a: &Definition, b: &Definition| {
+            engine::transform(a, b).map_err(|cause| Error::InvalidArgument {
+                what: format!("no transformation from {source} to {target} is known to be right: {cause}"),
+            })
+        };
+        Ok(Self {
+            from: sides.0,
+            to: sides.1,
+            forward: Some(pair(&source, &target)?),
+            backward: Some(pair(&target, &source)?),
+        })
+    }
+
+    /// Whether both CRSs are the same.
+    #[must_use]
+    pub fn is_identity(&self) -> bool {
+        self.forward.is_none()
+    }
+
+    /// Whether x is a longitude in degrees before the transformation.
+    #[must_use]
+    pub fn from_degrees(&self) -> bool {
+        self.from.degrees
+    }
+
+    /// Whether x is a longitude in degrees after the transformation.
+    #[must_use]
+    pub fn to_degrees(&self) -> bool {
+        self.to.degrees
+    }
+
+    /// A point in the second CRS; None where it has none there. Between longitudes, the nearest of all that are the same.
+    #[must_use]
+    pub fn forward(&self, point: Coord<f64>) -> Option<Coord<f64>> {
+        apply(self.forward.as_deref(), point, self.from, self.to)
+    }
+
+    /// A point of the second CRS in the first.
+    #[must_use]
+    pub fn backward(&self, point: Coord<f64>) -> Option<Coord<f64>> {
+        apply(self.backward.as_deref(), point, self.to, self.from)
+    }
+}
+
+impl fmt::Debug for Transform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Transform({:?} to {:?})", self.from, self.to)
+    }
+}
+
+fn apply(transform: Option<&dyn PointTransform>, point: Coord<f64>, from: Side, to: Side) -> Option<Coord<f64>> {
+    let on_earth = |side: Side, y: f64| !side.degrees || y.abs() <= 90.0 + POLE_TOLERANCE;
+    if !on_earth(from, point.y) {
+        return None;
+    }
+    let Some(transform) = transform else {
+        return Some(point);
+    };
+    let (mut x, y) = transform.point(point.x, point.y)?;
+    if !x.is_finite() || !y.is_finite() || !on_earth(to, y) {
+        return None;
+    }
+    if from.degrees && to.degrees {
+        x = nearest_longitude(x, point.x);
+    }
+    Some(Coord { x, y })
+}
+
+/// Of all longitudes that are the same, the one nearest to another.
+pub(crate) fn nearest_longitude(longitude: f64, to: f64) -> f64 {
+    longitude + 360.0 * ((to - longitude) / 360.0).round()
+}
+
+#[cfg(test)]
+mod tests;

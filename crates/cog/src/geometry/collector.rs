@@ -1,0 +1,190 @@
+//! What the readers of all formats visit: builds a flat [`Geometry`] and refuses what it cannot hold.
+
+use geo_types::{Coord, LineString, Polygon};
+use geozero::GeomProcessor;
+use geozero::error::{GeozeroError, Result as Visit};
+
+use super::{Geometry, invalid};
+use crate::Result;
+
+/// Collections in collections: as deep as anybody writes them, and far from the end of a thread's stack.
+const MAX_DEPTH: usize = 32;
+
+/// Receives coordinates part by part.
+#[derive(Default)]
+pub(super) struct Collector {
+    geometry: Geometry,
+    srid: Option<i32>,
+    depth: usize,
+    /// Whether single coordinates are points of their own; otherwise they are vertices of `line`.
+    in_line: bool,
+    line: Vec<Coord<f64>>,
+    /// The rings of the polygon that is being read.
+    rings: Option<Vec<LineString<f64>>>,
+    fault: Option<String>,
+}
+
+impl Collector {
+    /// What was visited, and the SRID of EWKB; `outcome` is what the reader says.
+    pub(super) fn finish(self, format: &str, outcome: Visit<()>) -> Result<(Geometry, Option<i32>)> {
+        match (self.fault, outcome) {
+            (Some(fault), _) => Err(invalid(fault)),
+            (None, Err(GeozeroError::IoError(_))) => {
+                Err(invalid(format!("expected {format}, found its end before the end of the geometry")))
+            }
+            (None, Err(GeozeroError::GeometryFormat)) => {
+                Err(invalid(format!("expected {format}, found an unknown geometry type")))
+            }
+            (None, Err(error)) => Err(invalid(format!("expected {format}: {error}"))),
+            (None, Ok(())) => Ok((self.geometry, self.srid)),
+        }
+    }
+
+    /// Ends the visit with an error of our own.
+    fn refuse<T>(&mut self, fault: String) -> Visit<T> {
+        self.fault.get_or_insert(fault);
+        Err(GeozeroError::GeometryFormat)
+    }
+
+    /// `polygon 2, ring 0`, `line 1` or `point 3`: where the next coordinate belongs.
+    fn place(&self) -> String {
+        match &self.rings {
+            Some(rings) => format!("polygon {}, ring {}", self.geometry.polygons.len(), rings.len()),
+            None if self.in_line => format!("line {}", self.geometry.lines.len()),
+            None => format!("point {}", self.geometry.points.len()),
+        }
+    }
+
+    fn curve(&mut self, kind: &str) -> Visit<()> {
+        self.refuse(format!("expected points, lines and polygons, found a {kind}: make it straight edges first"))
+    }
+
+    fn end_ring(&mut self, ring: LineString<f64>) -> Visit<()> {
+        let place = self.place();
+        let (Some(first), Some(last)) = (ring.0.first(), ring.0.last()) else {
+            return Ok(());
+        };
+        if first != last {
+            let fault = format!(
+                "{place}: expected a closed ring, found ({} {}) at its start and ({} {}) at its end",
+                first.x, first.y, last.x, last.y
+            );
+            return self.refuse(fault);
+        }
+        if ring.0.len() < 4 {
+            let found = ring.0.len();
+            return self.refuse(format!("{place}: expected a ring of at least 4 vertices, found {found}"));
+        }
+        if let Some(rings) = &mut self.rings {
+            rings.push(ring);
+        }
+        Ok(())
+    }
+}
+
+impl GeomProcessor for Collector {
+    fn srid(&mut self, srid: Option<i32>) -> Visit<()> {
+        self.srid = srid;
+        Ok(())
+    }
+
+    fn xy(&mut self, x: f64, y: f64, _index: usize) -> Visit<()> {
+        // How WKB writes an empty point inside a collection of points.
+        if x.is_nan() && y.is_nan() && !self.in_line {
+            return Ok(());
+        }
+        if !x.is_finite() || !y.is_finite() {
+            let vertex = if self.in_line { format!(", vertex {}", self.line.len()) } else { String::new() };
+            return self.refuse(format!("{}{vertex}: expected finite coordinates, found ({x} {y})", self.place()));
+        }
+        if self.in_line {
+            self.line.push(Coord { x, y });
+        } else {
+            self.geometry.points.push(Coord { x, y });
+        }
+        Ok(())
+    }
+
+    fn empty_point(&mut self, _index: usize) -> Visit<()> {
+        Ok(())
+    }
+
+    fn linestring_begin(&mut self, _tagged: bool, _size: usize, _index: usize) -> Visit<()> {
+        self.in_line = true;
+        Ok(())
+    }
+
+    fn linestring_end(&mut self, _tagged: bool, _index: usize) -> Visit<()> {
+        let line = LineString(std::mem::take(&mut self.line));
+        if self.rings.is_some() {
+            self.end_ring(line)?;
+        } else {
+            match line.0.len() {
+                0 => {}
+                1 => return self.refuse(format!("{}: expected at least 2 vertices, found 1", self.place())),
+                _ => self.geometry.lines.push(line),
+            }
+        }
+        self.in_line = false;
+        Ok(())
+    }
+
+    fn polygon_begin(&mut self, _tagged: bool, _size: usize, _index: usize) -> Visit<()> {
+        self.rings = Some(Vec::new());
+        Ok(())
+    }
+
+    fn polygon_end(&mut self, _tagged: bool, _index: usize) -> Visit<()> {
+        let mut rings = self.rings.take().unwrap_or_default();
+        if !rings.is_empty() {
+            let shell = rings.remove(0);
+            self.geometry.polygons.push(Polygon::new(shell, rings));
+        }
+        Ok(())
+    }
+
+    fn geometrycollection_begin(&mut self, _size: usize, _index: usize) -> Visit<()> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return self.refuse(format!("expected at most {MAX_DEPTH} collections in one another, found more"));
+        }
+        Ok(())
+    }
+
+    fn geometrycollection_end(&mut self, _index: usize) -> Visit<()> {
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn circularstring_begin(&mut self, _size: usize, _index: usize) -> Visit<()> {
+        self.curve("CIRCULARSTRING")
+    }
+
+    fn compoundcurve_begin(&mut self, _size: usize, _index: usize) -> Visit<()> {
+        self.curve("COMPOUNDCURVE")
+    }
+
+    fn curvepolygon_begin(&mut self, _size: usize, _index: usize) -> Visit<()> {
+        self.curve("CURVEPOLYGON")
+    }
+
+    fn multicurve_begin(&mut self, _size: usize, _index: usize) -> Visit<()> {
+        self.curve("MULTICURVE")
+    }
+
+    fn multisurface_begin(&mut self, _size: usize, _index: usize) -> Visit<()> {
+        self.curve("MULTISURFACE")
+    }
+
+    fn triangle_begin(&mut self, _tagged: bool, _size: usize, _index: usize) -> Visit<()> {
+        self.curve("TRIANGLE")
+    }
+
+    fn polyhedralsurface_begin(&mut self, _size: usize, _index: usize) -> Visit<()> {
+        self.curve("POLYHEDRALSURFACE")
+    }
+
+    fn tin_begin(&mut self, _size: usize, _index: usize) -> Visit<()> {
+        self.curve("TIN")
+    }
+}

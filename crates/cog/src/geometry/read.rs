@@ -1,0 +1,153 @@
+//! WKB, WKT and GeoJSON as [`Geometry`], with the CRS that they carry.
+
+use geozero::GeozeroGeometry as _;
+use geozero::geojson::GeoJson;
+use geozero::wkb::{Ewkb, Wkb};
+use geozero::wkt::Wkt;
+
+use super::collector::Collector;
+use super::{Geometry, invalid, validity};
+use crate::Result;
+
+/// Parentheses in parentheses of WKT: as deep as anybody writes them, and far from the end of a thread's stack.
+const MAX_DEPTH: usize = 64;
+
+/// The flags of an EWKB type code: Z, M and SRID. ISO WKB adds thousands instead.
+const EWKB_FLAGS: u32 = 0xE000_0000;
+
+/// A geometry, and the CRS that its encoding names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParsedGeometry {
+    /// The geometry, valid.
+    pub geometry: Geometry,
+    /// The SRID of EWKT or EWKB as `EPSG:n`, or the name in GeoJSON's old `crs` member. None where nothing is said.
+    pub crs: Option<String>,
+}
+
+impl ParsedGeometry {
+    /// Reads WKB: ISO or EWKB, of either byte order.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::InvalidArgument`] for other bytes and for geometries that are not valid.
+    pub fn from_wkb(bytes: &[u8]) -> Result<Self> {
+        let code = match bytes {
+            [0, a, b, c, d, ..] => u32::from_be_bytes([*a, *b, *c, *d]),
+            [1, a, b, c, d, ..] => u32::from_le_bytes([*a, *b, *c, *d]),
+            [order, ..] if *order > 1 => {
+                return Err(invalid(format!("expected WKB, which starts with byte 0 or 1, found {order}")));
+            }
+            _ => return Err(invalid(format!("expected WKB of at least 5 bytes, found {}", bytes.len()))),
+        };
+        let mut collector = Collector::default();
+        let outcome = if code & EWKB_FLAGS == 0 {
+            Wkb(bytes).process_geom(&mut collector)
+        } else {
+            Ewkb(bytes).process_geom(&mut collector)
+        };
+        let (geometry, srid) = collector.finish("WKB", outcome)?;
+        Self::checked(geometry, srid.and_then(|srid| crs_of_srid(srid.into())))
+    }
+
+    /// Reads WKT, EWKT or GeoJSON (a geometry, a Feature or a FeatureCollection).
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::InvalidArgument`] for other text and for geometries that are not valid.
+    pub fn from_text(text: &str) -> Result<Self> {
+        let text = text.trim();
+        if text.starts_with('{') {
+            return Self::from_geojson(text);
+        }
+        match text.split_once(';') {
+            Some((srid, wkt)) => {
+                let number = srid.trim().get(..5).filter(|word| word.eq_ignore_ascii_case("SRID="));
+                let number = number.and_then(|_| srid.trim()[5..].trim().parse().ok());
+                let number = number
+                    .ok_or_else(|| invalid(format!("expected SRID=number before ';', found '{}'", start(srid))))?;
+                Self::from_wkt(wkt.trim(), crs_of_srid(number))
+            }
+            None => Self::from_wkt(text, None),
+        }
+    }
+
+    fn from_wkt(text: &str, crs: Option<String>) -> Result<Self> {
+        check_parentheses(text)?;
+        let mut collector = Collector::default();
+        let outcome = Wkt(text).process_geom(&mut collector);
+        let (geometry, _) = collector.finish(&format!("WKT or GeoJSON, found '{}'", start(text)), outcome)?;
+        Self::checked(geometry, crs)
+    }
+
+    fn from_geojson(text: &str) -> Result<Self> {
+        let mut collector = Collector::default();
+        let outcome = GeoJson(text).process_geom(&mut collector);
+        let (geometry, _) = collector.finish("GeoJSON", outcome)?;
+        Self::checked(geometry, crs_of_geojson(text)?)
+    }
+
+    fn checked(geometry: Geometry, crs: Option<String>) -> Result<Self> {
+        validity::check(&geometry)?;
+        Ok(Self { geometry, crs })
+    }
+}
+
+/// SRIDs are EPSG codes by convention; 0 and less say that nothing is known.
+fn crs_of_srid(srid: i64) -> Option<String> {
+    (srid > 0).then(|| format!("EPSG:{srid}"))
+}
+
+/// The `crs` member of GeoJSON 2008. RFC 7946 removed it, but what still says so means it: taken for longitudes and
+/// latitudes, such coordinates would be somewhere else.
+fn crs_of_geojson(text: &str) -> Result<Option<String>> {
+    if !text.contains("\"crs\"") {
+        return Ok(None);
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| invalid(format!("expected GeoJSON: {error}")))?;
+    match json.get("crs") {
+        None | Some(serde_json::Value::Null) => Ok(None),
+        Some(crs) => match crs.pointer("/properties/name").and_then(serde_json::Value::as_str) {
+            Some(name) => Ok(Some(name.to_owned())),
+            None => Err(invalid("expected a name in the GeoJSON member crs, found none")),
+        },
+    }
+}
+
+/// Refuses what a recursive reader would drown in, and text after the end of the geometry, which it would not see.
+fn check_parentheses(text: &str) -> Result<()> {
+    let mut depth = 0usize;
+    for (at, character) in text.char_indices() {
+        match character {
+            '(' => depth += 1,
+            ')' if depth <= 1 => {
+                let rest = text[at + 1..].trim();
+                let fault = match (depth, rest) {
+                    (0, _) => format!("expected WKT, found ')' without '(' at character {at}"),
+                    (_, "") => return Ok(()),
+                    _ => format!("expected the end of the WKT, found '{}'", start(rest)),
+                };
+                return Err(invalid(fault));
+            }
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(invalid(format!("expected at most {MAX_DEPTH} nested parentheses, found more")));
+        }
+    }
+    if depth > 0 {
+        return Err(invalid(format!("expected WKT, found its end with {depth} '(' open")));
+    }
+    Ok(())
+}
+
+/// As much of a text as an error message shows.
+fn start(text: &str) -> String {
+    const SHOWN: usize = 40;
+    let shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() { format!("{shown}…") } else { shown }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+//! Whether polygons are what OGC Simple Features 1.2.1 (6.1.11) calls valid, and where they are not.
+//!
+//! Checked: rings neither cross nor touch themselves; rings of a polygon cross nowhere and share no edge; holes lie in the
+//! shell and in no other hole. Points that two rings share are fine, repeated vertices too, and so are polygons that
+//! overlap: they are separate parts. Signs of orientations are exact, so that no valid polygon fails by rounding.
+
+use geo_types::{Coord, LineString, Polygon};
+use robust::orient2d;
+
+use super::{Geometry, bbox, invalid, rings};
+use crate::Result;
+use crate::geo::BBox;
+
+/// Rings of up to so many edges are checked pair by pair, which beats sorting them.
+const FEW_EDGES: usize = 24;
+
+/// Checks the polygons of a geometry.
+pub(super) fn check(geometry: &Geometry) -> Result<()> {
+    geometry.polygons.iter().enumerate().try_for_each(|(index, polygon)| {
+        check_polygon(polygon).map_err(|fault| invalid(format!("polygon {index}, {fault}: ST_MakeValid may repair it")))
+    })
+}
+
+/// An edge of a ring.
+#[derive(Debug, Clone, Copy)]
+struct Edge {
+    a: Coord<f64>,
+    b: Coord<f64>,
+    ring: usize,
+    /// The vertex that it starts at.
+    vertex: usize,
+    /// Its place among the ring's edges of some length.
+    position: usize,
+}
+
+impl Edge {
+    fn span(&self, by_x: bool) -> (f64, f64) {
+        let (a, b) = if by_x { (self.a.x, self.b.x) } else { (self.a.y, self.b.y) };
+        (a.min(b), a.max(b))
+    }
+}
+
+/// How two edges meet.
+#[derive(Debug, PartialEq)]
+enum Meeting {
+    Apart,
+    /// In one point, which is an end of at least one of them.
+    Touch,
+    /// In one point inside both, or in more than a point.
+    Cross,
+}
+
+fn check_polygon(polygon: &Polygon<f64>) -> Result<(), String> {
+    let (edges, lengths) = edges(polygon)?;
+    let mut touching = vec![false; lengths.len()];
+    each_near_pair(&edges, |first, second| {
+        let meeting = meet(first, second);
+        if meeting == Meeting::Apart {
+            return Ok(());
+        }
+        if first.ring != second.ring {
+            touching[first.ring] = true;
+            touching[second.ring] = true;
+            return if meeting == Meeting::Touch { Ok(()) } else { Err(crossing(first, second)) };
+        }
+        let apart = first.position.abs_diff(second.position);
+        let neighbours = apart == 1 || apart + 1 == lengths[first.ring];
+        if meeting == Meeting::Touch && neighbours { Ok(()) } else { Err(crossing(first, second)) }
+    })?;
+    check_holes(polygon, &touching)
+}
+
+/// The edges of some length, and how many each ring has.
+fn edges(polygon: &Polygon<f64>) -> Result<(Vec<Edge>, Vec<usize>), String> {
+    let mut edges = Vec::with_capacity(rings(polygon).map(|ring| ring.0.len()).sum());
+    let mut lengths = Vec::with_capacity(1 + polygon.interiors().len());
+    for (index, ring) in rings(polygon).enumerate() {
+        let before = edges.len();
+        for (vertex, pair) in ring.0.windows(2).enumerate() {
+            if pair[0] != pair[1] {
+                edges.push(Edge { a: pair[0], b: pair[1], ring: index, vertex, position: edges.len() - before });
+            }
+        }
+        if edges.len() - before < 3 {
+            let Coord { x, y } = ring.0[0];
+            return Err(format!("ring {index}: expected an area, found none at ({x} {y})"));
+        }
+        lengths.push(edges.len() - before);
+    }
+    Ok((edges, lengths))
+}
+
+fn crossing(first: &Edge, second: &Edge) -> String {
+    let (first, second) =
+        if (first.ring, first.vertex) <= (second.ring, second.vertex) { (first, second) } else { (second, first) };
+    let Coord { x, y } = crossing_point(first, second);
+    format!(
+        "ring {}, edge {} meets ring {}, edge {} near ({x} {y})",
+        first.ring, first.vertex, second.ring, second.vertex
+    )
+}
+
+/// About where two edges meet.
+fn crossing_point(first: &Edge, second: &Edge) -> Coord<f64> {
+    let ends = [second.a, second.b, first.a, first.b];
+    let on = [(first, second.a), (first, second.b), (second, first.a), (second, first.b)];
+    if let Some(at) = on.iter().position(|(edge, end)| side(edge.a, edge.b, *end) == 0.0 && within(edge, *end)) {
+        return ends[at];
+    }
+    let (along, across) = (first.b - first.a, second.b - second.a);
+    let t = ((second.a.x - first.a.x) * across.y - (second.a.y - first.a.y) * across.x)
+        / (along.x * across.y - along.y * across.x);
+    first.a + along * t
+}
+
+/// Calls `visit` with every pair of edges whose boxes meet.
+fn each_near_pair(edges: &[Edge], mut visit: impl FnMut(&Edge, &Edge) -> Result<(), String>) -> Result<(), String> {
+    let overlap = |first: (f64, f64), second: (f64, f64)| first.0 <= second.1 && second.0 <= first.1;
+    if edges.len() <= FEW_EDGES {
+        for (at, first) in edges.iter().enumerate() {
+            for second in &edges[at + 1..] {
+                if overlap(first.span(true), second.span(true)) && overlap(first.span(false), second.span(false)) {
+                    visit(first, second)?;
+                }
+            }
+        }
+        return Ok(());
+    }
+    // A sweep along the axis on which edges are short beside the whole, so that few are under the line at once.
+    let share = |by_x: bool| {
+        let spans = || edges.iter().map(|edge| edge.span(by_x));
+        let whole =
+            spans().fold((f64::INFINITY, f64::NEG_INFINITY), |all, span| (all.0.min(span.0), all.1.max(span.1)));
+        spans().map(|span| span.1 - span.0).sum::<f64>() / (whole.1 - whole.0)
+    };
+    let by_x = share(true) <= share(false);
+    let mut order: Vec<&Edge> = edges.iter().collect();
+    order.sort_unstable_by(|first, second| first.span(by_x).0.total_cmp(&second.span(by_x).0));
+    let mut under: Vec<&Edge> = Vec::new();
+    for edge in order {
+        let start = edge.span(by_x).0;
+        under.retain(|other| other.span(by_x).1 >= start);
+        for other in &under {
+            if overlap(edge.span(!by_x), other.span(!by_x)) {
+                visit(other, edge)?;
+            }
+        }
+        under.push(edge);
+    }
+    Ok(())
+}
+
+/// The sign says on which side of the line through `a` and `b` the point `p` lies; 0 on it. Exact.
+fn side(a: Coord<f64>, b: Coord<f64>, p: Coord<f64>) -> f64 {
+    let point = |coord: Coord<f64>| robust::Coord { x: coord.x, y: coord.y };
+    orient2d(point(a), point(b), point(p))
+}
+
+/// Whether a point of an edge's line lies in its box, so on the edge.
+fn within(edge: &Edge, p: Coord<f64>) -> bool {
+    let ((left, right), (low, high)) = (edge.span(true), edge.span(false));
+    left <= p.x && p.x <= right && low <= p.y && p.y <= high
+}
+
+fn meet(first: &Edge, second: &Edge) -> Meeting {
+    let (c, d) = (side(first.a, first.b, second.a), side(first.a, first.b, second.b));
+    if c * d > 0.0 {
+        return Meeting::Apart;
+    }
+    let (a, b) = (side(second.a, second.b, first.a), side(second.a, second.b, first.b));
+    if a * b > 0.0 {
+        return Meeting::Apart;
+    }
+    if c == 0.0 && d == 0.0 {
+        return meet_on_a_line(first, second);
+    }
+    if c != 0.0 && d != 0.0 && a != 0.0 && b != 0.0 {
+        return Meeting::Cross;
+    }
+    let touches = [(first, second.a, c), (first, second.b, d), (second, first.a, a), (second, first.b, b)];
+    let touch = touches.iter().any(|(edge, end, side)| *side == 0.0 && within(edge, *end));
+    if touch { Meeting::Touch } else { Meeting::Apart }
+}
+
+/// Two edges of one line: apart, end to end, or over one another.
+fn meet_on_a_line(first: &Edge, second: &Edge) -> Meeting {
+    let by_x = first.a.x != first.b.x;
+    let (first, second) = (first.span(by_x), second.span(by_x));
+    match first.1.min(second.1).partial_cmp(&first.0.max(second.0)) {
+        Some(std::cmp::Ordering::Greater) => Meeting::Cross,
+        Some(std::cmp::Ordering::Equal) => Meeting::Touch,
+        _ => Meeting::Apart,
+    }
+}
+
+/// Edges cross nowhere: a hole is inside a ring as soon as one of its points is, unless they touch.
+fn check_holes(polygon: &Polygon<f64>, touching: &[bool]) -> Result<(), String> {
+    if polygon.interiors().is_empty() {
+        return Ok(());
+    }
+    let boxes: Vec<Option<BBox>> = rings(polygon).map(|ring| bbox(ring.0.iter().copied())).collect();
+    for (index, hole) in polygon.interiors().iter().enumerate() {
+        let ring = index + 1;
+        let outside = position(hole, polygon.exterior(), touching[ring]).is_some_and(|inside| !inside);
+        if outside {
+            let Coord { x, y } = hole.0[0];
+            return Err(format!("ring {ring}: expected a hole inside the shell, found ({x} {y}) outside"));
+        }
+    }
+    let mut order: Vec<usize> = (1..boxes.len()).collect();
+    let left = |ring: usize| boxes[ring].map_or(0.0, |bbox| bbox.xmin);
+    order.sort_unstable_by(|first, second| left(*first).total_cmp(&left(*second)));
+    let mut under: Vec<usize> = Vec::new();
+    for ring in order {
+        under.retain(|other| boxes[*other].is_some_and(|bbox| bbox.xmax >= left(ring)));
+        for &other in &under {
+            for (inner, outer) in [(ring, other), (other, ring)] {
+                let (Some(small), Some(large)) = (boxes[inner], boxes[outer]) else { continue };
+                if !contains(large, small) {
+                    continue;
+                }
+                let holes = polygon.interiors();
+                if position(&holes[inner - 1], &holes[outer - 1], touching[inner]) == Some(true) {
+                    let Coord { x, y } = holes[inner - 1].0[0];
+                    return Err(format!(
+                        "ring {inner}: expected holes beside one another, found ({x} {y}) in ring {outer}"
+                    ));
+                }
+            }
+        }
+        under.push(ring);
+    }
+    Ok(())
+}
+
+fn contains(outer: BBox, inner: BBox) -> bool {
+    outer.xmin <= inner.xmin && inner.xmax <= outer.xmax && outer.ymin <= inner.ymin && inner.ymax <= outer.ymax
+}
+
+/// Whether a ring lies inside another that it does not cross; None where all that was looked at lies on it. Where they may
+/// touch, every vertex and every edge's middle is looked at, and one outside decides: a ring may leave another through a vertex.
+fn position(ring: &LineString<f64>, other: &LineString<f64>, may_touch: bool) -> Option<bool> {
+    if !may_touch {
+        return inside(other, ring.0[0]);
+    }
+    let middles = ring.0.windows(2).map(|pair| (pair[0] + pair[1]) / 2.0);
+    let mut found = ring.0.iter().copied().chain(middles).filter_map(|point| inside(other, point));
+    let first = found.next()?;
+    Some(first && found.all(|inside| inside))
+}
+
+/// Whether a point lies inside a ring; None on it.
+fn inside(ring: &LineString<f64>, p: Coord<f64>) -> Option<bool> {
+    let mut inside = false;
+    for pair in ring.0.windows(2) {
+        let (a, b) = (pair[0], pair[1]);
+        let (low, high) = if a.y <= b.y { (a, b) } else { (b, a) };
+        if p.y < low.y || p.y > high.y || p.x > a.x.max(b.x) {
+            continue;
+        }
+        let turn = side(low, high, p);
+        if turn == 0.0 && p.x >= a.x.min(b.x) {
+            return None;
+        }
+        // Upwards edges turn left to what is on their left; an end counts for the edge above it only.
+        if low.y <= p.y && p.y < high.y && turn > 0.0 {
+            inside = !inside;
+        }
+    }
+    Some(inside)
+}
+
+#[cfg(test)]
+mod tests;
