@@ -1,1 +1,72 @@
+use super::{TileSpan, Tiling};
+use crate::ParsedGeometry;
 
+/// Three columns and two rows of tiles of 10 x 10, the last ones 5 wide and 6 high inside the image.
+const TILING: Tiling = Tiling { image_width: 25, image_height: 16, tile_width: 10, tile_height: 10 };
+
+fn cover(text: &str) -> Vec<(u32, u32)> {
+    let spans = TILING.cover(&ParsedGeometry::from_text(text).unwrap().geometry);
+    assert!(spans.is_sorted() && spans.windows(2).all(|pair| pair[0].row < pair[1].row || pair[0].end < pair[1].start));
+    spans.into_iter().flat_map(|TileSpan { row, start, end }| (start..end).map(move |col| (row, col))).collect()
+}
+
+const ALL: [(u32, u32); 6] = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)];
+
+#[test]
+fn polygons_meet_tiles_in_an_area() {
+    assert_eq!(cover("POLYGON((1 1, 2 1, 2 2, 1 2, 1 1))"), [(0, 0)]);
+    // A tile's own box, and one that shares edges with four tiles.
+    assert_eq!(cover("POLYGON((10 0, 20 0, 20 10, 10 10, 10 0))"), [(0, 1)]);
+    assert_eq!(cover("POLYGON((10 0, 20 0, 20 16, 10 16, 10 0))"), [(0, 1), (1, 1)]);
+    assert_eq!(cover("POLYGON((-99 -99, 99 -99, 99 99, -99 99, -99 -99))"), ALL);
+    // Through a corner of four tiles: the two beside the diagonal are met in a point only.
+    assert_eq!(cover("POLYGON((0 0, 1 0, 20 19, 20 20, 19 20, 0 1, 0 0))"), [(0, 0), (0, 1), (1, 0), (1, 1)]);
+    assert_eq!(cover("POLYGON((0 0, 20 20, 0 20, 0 0))"), [(0, 0), (1, 0), (1, 1)]);
+    assert_eq!(cover("POLYGON((10 10, 20 0, 20 10, 10 10))"), [(0, 1)]);
+}
+
+#[test]
+fn holes_leave_tiles_out() {
+    let shell = "-5 -5, 30 -5, 30 30, -5 30, -5 -5";
+    assert_eq!(cover(&format!("POLYGON(({shell}),(10 0, 20 0, 20 10, 10 10, 10 0))")), [(0, 0), (0, 2), (1, 0), (1, 1), (1, 2)]);
+    assert_eq!(cover(&format!("POLYGON(({shell}),(9 -1, 21 -1, 21 11, 9 11, 9 -1))")), [(0, 0), (0, 2), (1, 0), (1, 1), (1, 2)]);
+    assert_eq!(cover(&format!("POLYGON(({shell}),(11 1, 19 1, 19 9, 11 9, 11 1))")), ALL);
+}
+
+#[test]
+fn only_the_part_inside_the_image_counts() {
+    // In the padding of the last column, and of the last row.
+    assert_eq!(cover("POLYGON((26 1, 29 1, 29 9, 26 9, 26 1))"), []);
+    assert_eq!(cover("POLYGON((1 17, 9 17, 9 19, 1 19, 1 17))"), []);
+    assert_eq!(cover("POLYGON((25 0, 30 0, 30 10, 25 10, 25 0))"), []);
+    assert_eq!(cover("LINESTRING(25 0, 30 0)"), [(0, 2)]);
+    assert_eq!(cover("POINT(25.1 1)"), []);
+    assert_eq!(cover("POLYGON((-9 1, -1 1, -1 9, -9 1))"), []);
+}
+
+#[test]
+fn lines_and_points_meet_what_they_touch() {
+    assert_eq!(cover("POINT(1 1)"), [(0, 0)]);
+    assert_eq!(cover("POINT(10 1)"), [(0, 0), (0, 1)]);
+    assert_eq!(cover("POINT(10 10)"), [(0, 0), (0, 1), (1, 0), (1, 1)]);
+    assert_eq!(cover("POINT(25 16)"), [(1, 2)]);
+    assert_eq!(cover("LINESTRING(1 1, 24 1)"), [(0, 0), (0, 1), (0, 2)]);
+    assert_eq!(cover("LINESTRING(1 10, 9 10)"), [(0, 0), (1, 0)]);
+    assert_eq!(cover("LINESTRING(0 20, 20 0)"), [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]);
+    assert_eq!(cover("LINESTRING(10 1, 10 9)"), [(0, 0), (0, 1)]);
+    assert_eq!(cover("LINESTRING(1 1, 1 1)"), [(0, 0)]);
+    assert_eq!(cover("LINESTRING(-5 3, 3 -5)"), []);
+}
+
+#[test]
+fn collections_meet_what_their_parts_meet() {
+    assert_eq!(cover("GEOMETRYCOLLECTION(POINT(1 1),POLYGON((11 11, 19 11, 19 15, 11 11)),POINT(2 2))"), [(0, 0), (1, 1)]);
+    assert_eq!(cover("GEOMETRYCOLLECTION EMPTY"), []);
+}
+
+#[test]
+fn the_cost_grows_with_the_result_and_not_with_the_raster() {
+    let tiling = Tiling { image_width: u32::MAX, image_height: u32::MAX, tile_width: 1, tile_height: 1 };
+    let geometry = ParsedGeometry::from_text("POLYGON((5e8 5e8, 500000003 5e8, 5e8 500000003, 5e8 5e8))").unwrap().geometry;
+    assert_eq!(tiling.cover(&geometry).iter().map(|span| span.end - span.start).sum::<u32>(), 6);
+}

@@ -92,9 +92,9 @@ impl Definition {
         engine::quiet();
         let reference = if name.starts_with('{') {
             return Self::parse(&projjson_id(name)?);
-        } else if name.starts_with('+') || name.contains("+proj=") {
+        } else if name.starts_with('+') {
             proj(name)?
-        } else if name.contains('[') || name.contains('(') {
+        } else if name.contains(['[', '(']) {
             wkt(name)?
         } else {
             code(name)?
@@ -103,7 +103,7 @@ impl Definition {
             return Err(unusable(name, "geocentric coordinates have no x and y on a map"));
         }
         let reference = match reference.compound_parts() {
-            Some((horizontal, _)) => SpatialRef::from_epsg(horizontal).map_err(|error| unusable(name, error))?,
+            Some((horizontal, _)) => SpatialRef::from_epsg(horizontal).map_err(|error| unusable(name, engine::cause(&error)))?,
             None => reference,
         };
         Ok(Self { name: name.to_owned(), reference })
@@ -182,7 +182,7 @@ fn code(name: &str) -> Result<SpatialRef> {
         ("ESRI", _, Ok(code)) => SpatialRef::from_esri(code),
         _ => return Err(expected()),
     };
-    reference.map_err(|error| unusable(name, error))
+    reference.map_err(|error| unusable(name, engine::cause(&error)))
 }
 
 /// The code that PROJJSON names.
@@ -214,7 +214,7 @@ fn proj(text: &str) -> Result<SpatialRef> {
         };
         return Err(unusable(text, format!("{parameter}: {fault}")));
     }
-    SpatialRef::from_proj4(text).map_err(|error| unusable(text, error))
+    SpatialRef::from_proj4(text).map_err(|error| unusable(text, engine::cause(&error)))
 }
 
 fn wkt(text: &str) -> Result<SpatialRef> {

@@ -10,8 +10,14 @@ use super::definition::Definition;
 /// The transformation between two definitions, or why there is none.
 pub(super) fn transform(from: &Definition, to: &Definition) -> Result<Box<dyn PointTransform>, String> {
     quiet();
-    let transformer = Transformer::new(from.reference(), to.reference()).map_err(|error| error.to_string())?;
+    let transformer = Transformer::new(from.reference(), to.reference()).map_err(|error| cause(&error))?;
     Ok(Box::new(transformer))
+}
+
+/// The engine's words, without its advice on how to build it.
+pub(super) fn cause(error: &terrio_crs::Error) -> String {
+    let text = error.to_string();
+    text.split(';').next().unwrap_or_default().to_owned()
 }
 
 /// Keeps the crate from looking for grid files on this machine or in the network: results must not depend on either.
