@@ -87,4 +87,4 @@ impl CogHeader {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

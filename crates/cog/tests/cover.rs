@@ -9,8 +9,12 @@ use proptest::prelude::*;
 use rasteret_cog::{CoalesceConfig, Geometry, Tiling};
 
 fn tiling() -> impl Strategy<Value = Tiling> {
-    (1u32..60, 1u32..60, 1u32..25, 1u32..25)
-        .prop_map(|(image_width, image_height, tile_width, tile_height)| Tiling { image_width, image_height, tile_width, tile_height })
+    (1u32..60, 1u32..60, 1u32..25, 1u32..25).prop_map(|(image_width, image_height, tile_width, tile_height)| Tiling {
+        image_width,
+        image_height,
+        tile_width,
+        tile_height,
+    })
 }
 
 /// A coordinate around an image: often a whole number, so that corners and edges coincide with tiles.
@@ -29,7 +33,11 @@ fn ring() -> impl Strategy<Value = LineString<f64>> {
             spokes.sort_by(|a, b| a.0.total_cmp(&b.0));
             let corner = |(angle, length, whole): (f64, f64, bool)| {
                 let corner = coord! { x: centre.x + length * angle.cos(), y: centre.y + length * angle.sin() };
-                if whole { coord! { x: corner.x.round(), y: corner.y.round() } } else { corner }
+                if whole {
+                    coord! { x: corner.x.round(), y: corner.y.round() }
+                } else {
+                    corner
+                }
             };
             let mut ring: Vec<_> = spokes.into_iter().map(corner).collect();
             ring.push(ring[0]);

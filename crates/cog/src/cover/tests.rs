@@ -28,8 +28,14 @@ fn polygons_meet_tiles_in_an_area() {
 #[test]
 fn holes_leave_tiles_out() {
     let shell = "-5 -5, 30 -5, 30 30, -5 30, -5 -5";
-    assert_eq!(cover(&format!("POLYGON(({shell}),(10 0, 20 0, 20 10, 10 10, 10 0))")), [(0, 0), (0, 2), (1, 0), (1, 1), (1, 2)]);
-    assert_eq!(cover(&format!("POLYGON(({shell}),(9 -1, 21 -1, 21 11, 9 11, 9 -1))")), [(0, 0), (0, 2), (1, 0), (1, 1), (1, 2)]);
+    assert_eq!(
+        cover(&format!("POLYGON(({shell}),(10 0, 20 0, 20 10, 10 10, 10 0))")),
+        [(0, 0), (0, 2), (1, 0), (1, 1), (1, 2)]
+    );
+    assert_eq!(
+        cover(&format!("POLYGON(({shell}),(9 -1, 21 -1, 21 11, 9 11, 9 -1))")),
+        [(0, 0), (0, 2), (1, 0), (1, 1), (1, 2)]
+    );
     assert_eq!(cover(&format!("POLYGON(({shell}),(11 1, 19 1, 19 9, 11 9, 11 1))")), ALL);
 }
 
@@ -60,13 +66,17 @@ fn lines_and_points_meet_what_they_touch() {
 
 #[test]
 fn collections_meet_what_their_parts_meet() {
-    assert_eq!(cover("GEOMETRYCOLLECTION(POINT(1 1),POLYGON((11 11, 19 11, 19 15, 11 11)),POINT(2 2))"), [(0, 0), (1, 1)]);
+    assert_eq!(
+        cover("GEOMETRYCOLLECTION(POINT(1 1),POLYGON((11 11, 19 11, 19 15, 11 11)),POINT(2 2))"),
+        [(0, 0), (1, 1)]
+    );
     assert_eq!(cover("GEOMETRYCOLLECTION EMPTY"), []);
 }
 
 #[test]
 fn the_cost_grows_with_the_result_and_not_with_the_raster() {
     let tiling = Tiling { image_width: u32::MAX, image_height: u32::MAX, tile_width: 1, tile_height: 1 };
-    let geometry = ParsedGeometry::from_text("POLYGON((5e8 5e8, 500000003 5e8, 5e8 500000003, 5e8 5e8))").unwrap().geometry;
+    let geometry =
+        ParsedGeometry::from_text("POLYGON((5e8 5e8, 500000003 5e8, 5e8 500000003, 5e8 5e8))").unwrap().geometry;
     assert_eq!(tiling.cover(&geometry).iter().map(|span| span.end - span.start).sum::<u32>(), 6);
 }

@@ -103,7 +103,9 @@ impl Definition {
             return Err(unusable(name, "geocentric coordinates have no x and y on a map"));
         }
         let reference = match reference.compound_parts() {
-            Some((horizontal, _)) => SpatialRef::from_epsg(horizontal).map_err(|error| unusable(name, engine::cause(&error)))?,
+            Some((horizontal, _)) => {
+                SpatialRef::from_epsg(horizontal).map_err(|error| unusable(name, engine::cause(&error)))?
+            }
             None => reference,
         };
         Ok(Self { name: name.to_owned(), reference })

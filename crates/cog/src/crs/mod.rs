@@ -31,6 +31,9 @@ const MAX_PAIRS: usize = 4096;
 /// Latitudes beyond the poles by so much are rounding.
 const POLE_TOLERANCE: f64 = 1e-9;
 
+/// The latitude taken for a pole, a tenth of a millimetre before it: at the pole itself the engine's polar projections fail.
+const NEAR_POLE: f64 = 90.0 - 1e-9;
+
 /// What moves points from one CRS to another: the border to the crate that knows how.
 trait PointTransform: Send + Sync {
     /// The point in the other CRS; None where it has no image.
@@ -151,7 +154,8 @@ fn apply(transform: Option<&dyn PointTransform>, point: Coord<f64>, from: Side, 
     let Some(transform) = transform else {
         return Some(point);
     };
-    let (mut x, y) = transform.point(point.x, point.y)?;
+    let latitude = if from.degrees { point.y.clamp(-NEAR_POLE, NEAR_POLE) } else { point.y };
+    let (mut x, y) = transform.point(point.x, latitude)?;
     if !x.is_finite() || !y.is_finite() || !on_earth(to, y) {
         return None;
     }

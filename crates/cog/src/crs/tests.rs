@@ -35,7 +35,10 @@ fn names_of_the_same_crs() {
 #[test]
 fn x_comes_first_whatever_the_official_order() {
     let point = transform("EPSG:4326", "EPSG:3857").forward(Coord { x: 10.0, y: 50.0 }).unwrap();
-    assert!((point.x - 1_113_194.907_932_735_6).abs() < 1e-3 && (point.y - 6_446_275.841_017_158).abs() < 1e-3, "{point:?}");
+    assert!(
+        (point.x - 1_113_194.907_932_735_6).abs() < 1e-3 && (point.y - 6_446_275.841_017_158).abs() < 1e-3,
+        "{point:?}"
+    );
 }
 
 #[test]
@@ -94,4 +97,15 @@ fn pairs_are_made_once() {
     assert!(std::sync::Arc::ptr_eq(&first, &transforms.get("OGC:CRS84", "EPSG:32631").unwrap()));
     assert!(transforms.get("nonsense", "EPSG:32631").is_err());
     assert_eq!(format!("{transforms:?}"), "Transforms(2 pairs)");
+}
+
+#[test]
+fn poles_come_back() {
+    for (name, latitude) in [("EPSG:3031", -90.0), ("EPSG:3413", 90.0), ("EPSG:6931", 90.0), ("EPSG:6932", -90.0)] {
+        let polar = transform("OGC:CRS84", name);
+        let pole = polar.forward(Coord { x: 0.0, y: latitude }).unwrap();
+        assert!(pole.x.abs() < 1e-3 && pole.y.abs() < 1e-3, "{name}: {pole:?}");
+        let back = polar.backward(pole).unwrap();
+        assert!((back.y - latitude).abs() < 1e-6, "{name}: {back:?}");
+    }
 }

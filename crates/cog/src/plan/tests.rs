@@ -1,1 +1,125 @@
+use std::sync::Arc;
 
+use super::TilePlan;
+use crate::crs::Transforms;
+use crate::geo::{Crs, GeoTransform};
+use crate::tiff::{ByteOrder, Compression, DataType};
+use crate::{CogHeader, Encoding, Level, ParsedGeometry};
+
+/// A level of square tiles; the tile at position `i` of its tables is `i + 1` bytes at `1000 * (i + 1)`.
+fn level(width: u32, height: u32, tile: u32, planes: u16) -> Level {
+    let tiles = u64::from(width.div_ceil(tile) * height.div_ceil(tile)) * u64::from(planes);
+    Level {
+        image_width: width,
+        image_height: height,
+        tile_width: tile,
+        tile_height: tile,
+        is_tiled: true,
+        tile_offsets: (1..=tiles).map(|at| at * 1000).collect(),
+        tile_byte_counts: (1..).take(usize::try_from(tiles).unwrap()).collect(),
+        encoding: Encoding {
+            compression: Compression::None,
+            predictor: 1,
+            planar_configuration: if planes > 1 { 2 } else { 1 },
+            photometric: Some(1),
+            samples_per_pixel: planes,
+            bits_per_sample: vec![8; planes.into()],
+            sample_format: vec![1; planes.into()],
+            dtype: DataType::Uint8,
+            fill_order: 1,
+            jpeg_tables: None,
+            ycbcr_subsampling: None,
+            lerc_parameters: None,
+            t4_options: None,
+        },
+    }
+}
+
+/// A raster in UTM of 10 m pixels, with an overview of half the size.
+pub(crate) fn header(width: u32, height: u32, tile: u32, planes: u16) -> CogHeader {
+    CogHeader {
+        byte_order: ByteOrder::Little,
+        image: level(width, height, tile, planes),
+        overviews: vec![level(width.div_ceil(2), height.div_ceil(2), tile, planes)],
+        masks: Vec::new(),
+        band_index: None,
+        extra_samples: None,
+        transform: Some(GeoTransform::from_array([10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0])),
+        pixel_scale: None,
+        tiepoint: None,
+        crs: Some(Crs::Epsg(32631)),
+        nodata: None,
+        scale: None,
+        offset: None,
+    }
+}
+
+/// Level, band, position in the plane and offset of the tiles of a native geometry.
+fn tiles(header: &CogHeader, level: u32, band: Option<u32>, text: &str) -> Vec<(Option<u32>, u64, Option<u64>)> {
+    let plan = TilePlan::new(Arc::new(header.clone()), level, band, None).unwrap();
+    let tiles = plan.tiles(&ParsedGeometry::from_text(text).unwrap().geometry).unwrap();
+    assert!(tiles.iter().all(|tile| tile.level == level));
+    tiles.iter().map(|tile| (tile.band_index, tile.index, tile.offset)).collect()
+}
+
+/// Meets the second and third tile of the first row of tiles of 32.
+const SQUARE: &str = "POLYGON((500400 4599900, 500700 4599900, 500700 4599950, 500400 4599950, 500400 4599900))";
+
+#[test]
+fn levels_and_planes() {
+    let chunky = header(100, 100, 32, 1);
+    assert_eq!(tiles(&chunky, 0, None, SQUARE), [(None, 1, Some(2000)), (None, 2, Some(3000))]);
+    assert_eq!(tiles(&chunky, 0, Some(0), SQUARE), [(None, 1, Some(2000)), (None, 2, Some(3000))]);
+    assert_eq!(tiles(&chunky, 1, None, SQUARE), [(None, 0, Some(1000)), (None, 1, Some(2000))]);
+    let planar = header(100, 100, 32, 2);
+    assert_eq!(tiles(&planar, 0, Some(1), SQUARE), [(Some(1), 1, Some(18_000)), (Some(1), 2, Some(19_000))]);
+    let both =
+        [(Some(0), 1, Some(2000)), (Some(0), 2, Some(3000)), (Some(1), 1, Some(18_000)), (Some(1), 2, Some(19_000))];
+    assert_eq!(tiles(&planar, 0, None, SQUARE), both);
+    let narrowed = planar.for_band(1).unwrap();
+    assert_eq!(tiles(&narrowed, 0, None, SQUARE), both[2..]);
+    assert_eq!(tiles(&narrowed, 0, Some(1), SQUARE), both[2..]);
+}
+
+#[test]
+fn sparse_tiles_have_no_offset() {
+    let mut sparse = header(100, 100, 32, 1);
+    sparse.image.tile_offsets[1] = 0;
+    assert_eq!(tiles(&sparse, 0, None, SQUARE), [(None, 1, None), (None, 2, Some(3000))]);
+}
+
+#[test]
+fn levels_and_bands_that_are_not_there() {
+    let header = Arc::new(header(100, 100, 32, 1));
+    let fault = |level, band| TilePlan::new(Arc::clone(&header), level, band, None).unwrap_err().to_string();
+    assert_eq!(fault(2, None), "level: expected one of the 2 levels from 0, found 2");
+    assert_eq!(fault(0, Some(1)), "expected a band_index from 0 to 0, found 1: the file has 1 bands");
+}
+
+#[test]
+fn crs_of_the_raster() {
+    let transforms = Transforms::default();
+    let fault = |header: &CogHeader, crs: &str| header.transform_from(crs, &transforms).unwrap_err().to_string();
+    let full = header(100, 100, 32, 1);
+    assert!(full.transform_from("Native", &transforms).unwrap().is_none());
+    assert!(full.transform_from("EPSG:32631", &transforms).unwrap().unwrap().is_identity());
+    let plain = CogHeader { transform: None, ..full.clone() };
+    assert_eq!(
+        fault(&plain, "OGC:CRS84"),
+        "the raster has no georeferencing: only 'native' coordinates fit it, found 'OGC:CRS84'"
+    );
+    let unnamed = CogHeader { crs: None, ..full };
+    assert!(fault(&unnamed, "EPSG:4326").starts_with("the raster has no crs"));
+}
+
+#[test]
+fn longitudes_and_latitudes() {
+    let header = Arc::new(header(100, 100, 32, 1));
+    let transform = header.transform_from("OGC:CRS84", &Transforms::default()).unwrap();
+    let plan = TilePlan::new(header, 0, None, transform).unwrap();
+    let found = |text| plan.tiles(&ParsedGeometry::from_text(text).unwrap().geometry).unwrap();
+    // 500 m east and 500 m south of the corner.
+    assert_eq!(found("POINT(3.006 41.547)").iter().map(|tile| tile.index).collect::<Vec<_>>(), [5]);
+    assert_eq!(found("POLYGON((-180 -90, 180 -90, 180 90, -180 90, -180 -90))").len(), 16);
+    assert_eq!(found("POINT(4 41.547)"), []);
+}

@@ -86,9 +86,15 @@ fn carried_crs() {
 #[test]
 fn errors_say_where() {
     for (text, expected) in [
-        ("POLYGON((0 0, 1 0, 1 1))", "polygon 0, ring 0: expected a closed ring, found (0 0) at its start and (1 1) at its end"),
+        (
+            "POLYGON((0 0, 1 0, 1 1))",
+            "polygon 0, ring 0: expected a closed ring, found (0 0) at its start and (1 1) at its end",
+        ),
         ("POLYGON((0 0, 1 0, 0 0))", "polygon 0, ring 0: expected a ring of at least 4 vertices, found 3"),
-        ("MULTIPOLYGON(((0 0, 9 0, 9 9, 0 0)),((0 0, 9 0, 9 9, 0 0),(5 3, 6 3, 6 4)))", "polygon 1, ring 1: expected a closed"),
+        (
+            "MULTIPOLYGON(((0 0, 9 0, 9 9, 0 0)),((0 0, 9 0, 9 9, 0 0),(5 3, 6 3, 6 4)))",
+            "polygon 1, ring 1: expected a closed",
+        ),
         ("LINESTRING(1 2)", "line 0: expected at least 2 vertices"),
         ("CIRCULARSTRING(0 0, 1 1, 2 0)", "expected WKT or GeoJSON"),
         ("POINT(1 2) POINT(3 4)", "expected the end of the WKT, found 'POINT(3 4)'"),
@@ -130,7 +136,8 @@ fn hostile_input_is_an_error() {
 
 #[test]
 fn vertices_are_all_there() {
-    let parsed = ParsedGeometry::from_text("GEOMETRYCOLLECTION(POINT(1 2),POLYGON((0 0, 9 0, 9 9, 0 0),(5 3, 6 3, 6 4, 5 3)))");
+    let parsed =
+        ParsedGeometry::from_text("GEOMETRYCOLLECTION(POINT(1 2),POLYGON((0 0, 9 0, 9 9, 0 0),(5 3, 6 3, 6 4, 5 3)))");
     let geometry = parsed.unwrap().geometry;
     assert_eq!(geometry.vertices().count(), 9);
     assert_eq!(geometry.vertices().last(), Some(Coord { x: 5.0, y: 3.0 }));

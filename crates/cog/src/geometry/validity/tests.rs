@@ -34,7 +34,10 @@ fn invalid_polygons_and_where() {
         ("POLYGON((0 0, 4 4, 4 4, 0 0, 0 0))", "expected an area, found none at (0 0)"),
         ("POLYGON((0 0, 4 0, 4 4, 0 4, 0 0),(3 1, 5 1, 5 2, 3 2, 3 1))", "edge 1 meets ring 1, edge 0 near (4 1)"),
         ("POLYGON((0 0, 4 0, 4 4, 0 4, 0 0),(0 1, 1 1, 1 2, 0 2, 0 1))", "edge 3 meets ring 1, edge 3"),
-        ("POLYGON((0 0, 4 0, 4 4, 0 4, 0 0),(5 5, 6 5, 6 6, 5 5))", "ring 1: expected a hole inside the shell, found (5 5)"),
+        (
+            "POLYGON((0 0, 4 0, 4 4, 0 4, 0 0),(5 5, 6 5, 6 6, 5 5))",
+            "ring 1: expected a hole inside the shell, found (5 5)",
+        ),
         // Out through a vertex of the shell.
         ("POLYGON((0 0, 4 0, 4 4, 0 4, 0 0),(2 2, 4 4, 6 4, 4 4, 2 3, 2 2))", "polygon 0"),
         (
