@@ -22,6 +22,13 @@ impl From<rasteret_io::Error> for Error {
     }
 }
 
+/// What is wrong with a call, where no file is to be named.
+impl From<rasteret_cog::Error> for Error {
+    fn from(error: rasteret_cog::Error) -> Self {
+        Self::Argument(error.to_string())
+    }
+}
+
 impl Error {
     /// An argument error.
     pub(crate) fn argument(what: impl Into<String>) -> Self {

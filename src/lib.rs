@@ -11,7 +11,9 @@
 mod entrypoint;
 mod error;
 mod functions;
+mod geometry;
 mod host;
+mod options;
 mod schema;
 mod vector;
 

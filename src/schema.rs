@@ -15,5 +15,5 @@ mod fields;
 mod read;
 
 pub(crate) use cell::{Cell, Field, struct_lists, structs};
-pub(crate) use fields::{BOUNDS, METADATA, PYTHON_METADATA};
+pub(crate) use fields::{BOUNDS, METADATA, PYTHON_METADATA, TILE};
 pub(crate) use read::MetadataReader;

@@ -1,6 +1,5 @@
 //! `FROM cog_tiles(paths [, level := …])`: a row a tile.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +10,7 @@ use super::documentation::{Documentation, Example, Kind, Parameter};
 use super::file_scan::{FileList, FileScan, Scanned};
 use super::files;
 use crate::error::{Error, Result};
-use crate::schema::{BOUNDS, Cell, Field, structs};
+use crate::schema::TILE;
 use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId};
 
 pub(super) static DOC: Documentation = Documentation {
@@ -54,25 +53,6 @@ struct TileRow {
     tile: Tile,
 }
 
-/// The columns.
-const COLUMNS: &[Field<TileRow>] = &[
-    Field { name: "filename", cell: Cell::Text(|row| Some(Cow::Borrowed(&row.filename))) },
-    Field { name: "level", cell: Cell::Integer(|row| i32::try_from(row.tile.level).ok()) },
-    Field { name: "band_index", cell: Cell::Integer(|row| i32::try_from(row.tile.band_index?).ok()) },
-    Field { name: "tile_row", cell: Cell::Integer(|row| i32::try_from(row.tile.row).ok()) },
-    Field { name: "tile_col", cell: Cell::Integer(|row| i32::try_from(row.tile.col).ok()) },
-    Field { name: "tile_index", cell: Cell::BigInt(|row| i64::try_from(row.tile.index).ok()) },
-    Field { name: "tile_offset", cell: Cell::BigInt(|row| i64::try_from(row.tile.offset?).ok()) },
-    Field { name: "tile_byte_count", cell: Cell::BigInt(|row| Some(row.tile.byte_count.into())) },
-    Field {
-        name: "bbox",
-        cell: Cell::Nested(
-            || Field::struct_of(BOUNDS),
-            |writer, rows| structs(writer, rows, BOUNDS, |row| Some(row.tile.bbox)),
-        ),
-    },
-];
-
 /// The table function.
 pub(super) struct CogTiles;
 
@@ -113,7 +93,8 @@ impl TableFunction for CogTiles {
                 .map_err(|_| Error::argument(format!("level: expected a level counted from 0, found {level}")))
         });
         let state = Call { level: level.transpose()?, files: FileList::bind(session, info)? };
-        let columns = COLUMNS.iter().map(|field| (field.name.to_owned(), field.cell.kind())).collect();
+        let tile = TILE.iter().map(|field| (field.name.to_owned(), field.cell.kind()));
+        let columns = std::iter::once(("filename".to_owned(), LogicalType::varchar())).chain(tile).collect();
         Ok(Bind { state, columns, rows: None })
     }
 
@@ -144,8 +125,18 @@ impl TableFunction for CogTiles {
             }
             scan.take_tiles(call, output.capacity(), &mut tiles)?;
         }
-        let rows: Vec<_> = tiles.iter().map(Some).collect();
-        output.write_fields(COLUMNS, &rows)
+        let rows: Vec<_> = tiles.iter().map(|row| Some(&row.tile)).collect();
+        for (index, column) in output.columns().iter().copied().enumerate() {
+            // The columns are the filename, then the tile's.
+            match column.checked_sub(1) {
+                None => output.writer(index)?.texts(tiles.iter().map(|row| Some(row.filename.as_bytes())))?,
+                Some(at) => match TILE.get(at) {
+                    Some(field) => field.cell.write(&mut output.writer(index)?, &rows)?,
+                    None => {}
+                },
+            }
+        }
+        output.set_rows(rows.len())
     }
 }
 

@@ -1,9 +1,14 @@
 //! The SQL functions, one file each.
 
+mod cog_bounds;
+mod cog_byte_ranges;
+mod cog_footprint;
 mod cog_ifds;
 mod cog_metadata;
 mod cog_metadata_table;
 mod cog_tiles;
+mod cog_tiles_for_geometry;
+mod cog_tiles_for_geometry_table;
 mod documentation;
 mod file_scan;
 mod files;
@@ -12,6 +17,7 @@ mod rasteret_enrich_sql;
 mod rasteret_normalize;
 mod rasteret_python_metadata;
 mod rasteret_version;
+mod shared_headers;
 mod try_cog_metadata;
 
 use duckdb::ffi;
@@ -29,7 +35,11 @@ pub use documentation::{Documentation, Example, Kind, Parameter};
 pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Session) -> Result<()> {
     // SAFETY: the caller's contract.
     unsafe {
+        scalar_function::register::<cog_bounds::CogBounds>(connection, session)?;
+        scalar_function::register::<cog_byte_ranges::CogByteRanges>(connection, session)?;
+        scalar_function::register::<cog_footprint::CogFootprint>(connection, session)?;
         scalar_function::register::<cog_metadata::CogMetadata>(connection, session)?;
+        scalar_function::register::<cog_tiles_for_geometry::CogTilesForGeometry>(connection, session)?;
         scalar_function::register::<rasteret_enrich_sql::RasteretEnrichSql>(connection, session)?;
         scalar_function::register::<rasteret_normalize::RasteretNormalize>(connection, session)?;
         scalar_function::register::<rasteret_python_metadata::RasteretPythonMetadata>(connection, session)?;
@@ -38,6 +48,7 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Sess
         table_function::register::<cog_ifds::CogIfds>(connection, session)?;
         table_function::register::<cog_metadata_table::CogMetadataTable>(connection, session)?;
         table_function::register::<cog_tiles::CogTiles>(connection, session)?;
+        table_function::register::<cog_tiles_for_geometry_table::CogTilesForGeometryTable>(connection, session)?;
         table_function::register::<rasteret_enrich::RasteretEnrich>(connection, session)?;
     }
     Ok(())
@@ -52,6 +63,11 @@ pub fn documentation() -> Vec<&'static Documentation> {
         &try_cog_metadata::DOC,
         &cog_ifds::DOC,
         &cog_tiles::DOC,
+        &cog_tiles_for_geometry::DOC,
+        &cog_tiles_for_geometry_table::DOC,
+        &cog_byte_ranges::DOC,
+        &cog_bounds::DOC,
+        &cog_footprint::DOC,
         &rasteret_enrich::DOC,
         &rasteret_enrich_sql::DOC,
         &rasteret_normalize::DOC,

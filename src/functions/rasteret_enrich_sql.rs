@@ -18,6 +18,7 @@ use rasteret_io::enrich::Normalized;
 
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::{Error, Result};
+use crate::options::{OptionKey, OptionKind, Options};
 use crate::vector::{Arguments, LogicalType, Reader, ScalarFunction, Signature, TypeId, Writer};
 
 pub(super) static DOC: Documentation = Documentation {
@@ -72,6 +73,7 @@ impl ScalarFunction for RasteretEnrichSql {
 
     fn invoke(_session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
         let (source, bands) = (arguments.required(0)?, arguments.required(1)?);
+        let options = Options::new(arguments.optional(2), OPTIONS)?;
         let texts = (0..arguments.rows()).map(|row| {
             let Some(source) = source.text(row) else {
                 return Ok(None);
@@ -79,8 +81,8 @@ impl ScalarFunction for RasteretEnrichSql {
             let Some(bands) = texts(bands, row) else {
                 return Ok(None);
             };
-            let options = arguments.optional(2).map(|options| Options::read(options, row)).transpose()?;
-            Enrichment { source, bands, options: options.unwrap_or_default() }.sql().map(Some)
+            let options = Settings::read(&options, row)?;
+            Enrichment { source, bands, options }.sql().map(Some)
         });
         let texts = texts.collect::<Result<Vec<_>>>()?;
         output.texts(texts)
@@ -89,7 +91,7 @@ impl ScalarFunction for RasteretEnrichSql {
 
 /// The options, by their names in SQL.
 #[derive(Default)]
-struct Options {
+struct Settings {
     assets_column: Option<String>,
     href_column: Option<String>,
     band_index: Vec<(String, i128)>,
@@ -99,22 +101,18 @@ struct Options {
     fail: bool,
 }
 
-const OPTIONS: [&str; 6] = ["assets_column", "href_column", "band_index", "url_rewrite", "normalize", "on_error"];
+const OPTIONS: &[OptionKey] = &[
+    OptionKey { name: "assets_column", kind: OptionKind::Text },
+    OptionKey { name: "href_column", kind: OptionKind::Text },
+    OptionKey { name: "band_index", kind: OptionKind::Map },
+    OptionKey { name: "url_rewrite", kind: OptionKind::Map },
+    OptionKey { name: "normalize", kind: OptionKind::Boolean },
+    OptionKey { name: "on_error", kind: OptionKind::Text },
+];
 
-impl Options {
-    fn read(options: &Reader<'_>, row: usize) -> Result<Self> {
-        if options.is_null(row) {
-            return Ok(Self::default());
-        }
-        let fields = options.kind().fields();
-        if options.kind().id() != TypeId::Struct {
-            return Err(Error::argument(format!("options: expected a STRUCT, found {}", options.kind())));
-        }
-        if let Some((unknown, _)) = fields.iter().find(|(name, _)| !OPTIONS.contains(&name.to_lowercase().as_str())) {
-            let known = OPTIONS.join(", ");
-            return Err(Error::argument(format!("options: expected {known}, found {unknown}")));
-        }
-        let fail = match text(options, "on_error", row)?.as_deref() {
+impl Settings {
+    fn read(options: &Options<'_>, row: usize) -> Result<Self> {
+        let fail = match options.text("on_error", row) {
             None | Some("null") => false,
             Some("fail") => true,
             Some(other) => {
@@ -122,11 +120,11 @@ impl Options {
             }
         };
         Ok(Self {
-            assets_column: text(options, "assets_column", row)?,
-            href_column: text(options, "href_column", row)?,
-            band_index: pairs(options, "band_index", "integers", row, |value, at| value.integer(at))?,
-            url_rewrite: pairs(options, "url_rewrite", "texts", row, |value, at| value.text(at).map(str::to_owned))?,
-            normalize: boolean(options, "normalize", row)?,
+            assets_column: options.text("assets_column", row).map(str::to_owned),
+            href_column: options.text("href_column", row).map(str::to_owned),
+            band_index: options.pairs("band_index", "integers", row, |value, at| value.integer(at))?,
+            url_rewrite: options.pairs("url_rewrite", "texts", row, |value, at| value.text(at).map(str::to_owned))?,
+            normalize: options.boolean("normalize", row),
             fail,
         })
     }
@@ -136,7 +134,7 @@ impl Options {
 struct Enrichment<'a> {
     source: &'a str,
     bands: Vec<String>,
-    options: Options,
+    options: Settings,
 }
 
 impl Enrichment<'_> {
@@ -294,63 +292,17 @@ fn texts(reader: &Reader<'_>, row: usize) -> Option<Vec<String>> {
     Some(range.filter_map(|at| elements.text(at)).map(str::to_owned).collect())
 }
 
-/// A text option, None when it is absent or NULL.
-fn text(options: &Reader<'_>, name: &str, row: usize) -> Result<Option<String>> {
-    let Some(field) = options.field(name).filter(|field| !field.is_null(row)) else {
-        return Ok(None);
-    };
-    let text = field.text(row).map(str::to_owned);
-    text.map(Some).ok_or_else(|| Error::argument(format!("{name}: expected VARCHAR, found {}", field.kind())))
-}
-
-/// A BOOLEAN option, None when it is absent or NULL.
-fn boolean(options: &Reader<'_>, name: &str, row: usize) -> Result<Option<bool>> {
-    let Some(field) = options.field(name).filter(|field| !field.is_null(row)) else {
-        return Ok(None);
-    };
-    let boolean = field.boolean(row);
-    boolean.map(Some).ok_or_else(|| Error::argument(format!("{name}: expected BOOLEAN, found {}", field.kind())))
-}
-
-/// An option of names and values: a MAP, or a STRUCT whose fields are the names.
-fn pairs<T>(
-    options: &Reader<'_>,
-    name: &str,
-    expected: &str,
-    row: usize,
-    read: impl Fn(&Reader<'_>, usize) -> Option<T>,
-) -> Result<Vec<(String, T)>> {
-    let Some(field) = options.field(name).filter(|field| !field.is_null(row)) else {
-        return Ok(Vec::new());
-    };
-    let entries: Option<Vec<_>> = match field.list(row) {
-        Some((range, entries)) => range
-            .map(|at| Some((entries.field("key")?.text(at)?.to_owned(), read(entries.field("value")?, at)?)))
-            .collect(),
-        None => field
-            .kind()
-            .fields()
-            .into_iter()
-            .map(|(key, _)| {
-                let value = read(field.field(&key)?, row)?;
-                Some((key, value))
-            })
-            .collect(),
-    };
-    entries.ok_or_else(|| Error::argument(format!("{name}: expected a MAP of {expected}, found {}", field.kind())))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Enrichment, Options, relation};
+    use super::{Enrichment, Settings, relation};
 
     #[test]
     fn names_and_texts_are_quoted() {
-        let options = Options {
+        let options = Settings {
             url_rewrite: vec![("s3://".to_owned(), "https://it's/".to_owned())],
             band_index: vec![("a\"b".to_owned(), 2)],
             normalize: Some(false),
-            ..Options::default()
+            ..Settings::default()
         };
         let sql = Enrichment { source: "t", bands: vec!["a\"b".to_owned()], options }.sql().unwrap();
         assert!(sql.contains("AS \"a\"\"b_metadata\""), "{sql}");

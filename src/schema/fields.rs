@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use rasteret_cog::Level;
 use rasteret_cog::geo::BBox;
+use rasteret_cog::{Level, Tile};
 use rasteret_io::CogFile;
 
-use super::cell::{Cell, Field, Write, struct_lists};
+use super::cell::{Cell, Field, Write, struct_lists, structs};
 use crate::vector::LogicalType;
 
 /// The metadata STRUCT. The first seventeen fields, their order and their types are fixed by the index format; readers find
@@ -100,6 +100,21 @@ pub(crate) const BOUNDS: &[Field<BBox>] = &[
     field("ymin", Cell::Double(|bounds| Some(bounds.ymin))),
     field("xmax", Cell::Double(|bounds| Some(bounds.xmax))),
     field("ymax", Cell::Double(|bounds| Some(bounds.ymax))),
+];
+
+/// A tile: the columns of tile functions, and the STRUCT of a plan.
+pub(crate) const TILE: &[Field<Tile>] = &[
+    field("level", Cell::Integer(|tile| integer(tile.level))),
+    field("band_index", Cell::Integer(|tile| integer(tile.band_index?))),
+    field("tile_row", Cell::Integer(|tile| integer(tile.row))),
+    field("tile_col", Cell::Integer(|tile| integer(tile.col))),
+    field("tile_index", Cell::BigInt(|tile| i64::try_from(tile.index).ok())),
+    field("tile_offset", Cell::BigInt(|tile| i64::try_from(tile.offset?).ok())),
+    field("tile_byte_count", Cell::BigInt(|tile| Some(tile.byte_count.into()))),
+    field(
+        "bbox",
+        Cell::Nested(|| Field::struct_of(BOUNDS), |writer, rows| structs(writer, rows, BOUNDS, |tile| Some(tile.bbox))),
+    ),
 ];
 
 const TRANSFORM: Field<CogFile> =

@@ -35,6 +35,22 @@ impl<'a> MetadataReader<'a> {
         }
     }
 
+    /// Whether two rows hold the same metadata.
+    pub(crate) fn is_same(&self, a: usize, b: usize) -> bool {
+        self.reader.is_same(a, b)
+    }
+
+    /// A number that is equal for equal rows, and rarely for rows of different files.
+    pub(crate) fn fingerprint(&self, row: usize) -> u64 {
+        let fields = ["tile_offsets", "tile_byte_counts", "transform"].map(|name| self.reader.field(name));
+        fields.into_iter().flatten().fold(0, |sum, field| sum.rotate_left(21) ^ field.fingerprint(row))
+    }
+
+    /// Whether the row is NULL.
+    pub(crate) fn is_null(&self, row: usize) -> bool {
+        self.reader.is_null(row)
+    }
+
     /// The header of a row, None for NULL.
     pub(crate) fn read(&self, row: usize) -> Result<Option<CogFile>> {
         if self.reader.is_null(row) {

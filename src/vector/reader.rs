@@ -186,6 +186,84 @@ impl<'a> Reader<'a> {
         (range.end <= child.len).then_some((range, child))
     }
 
+    /// Whether two rows hold the same value. Types that no index holds count as different, rather than being compared.
+    pub(crate) fn is_same(&self, a: usize, b: usize) -> bool {
+        if self.is_null(a) || self.is_null(b) {
+            return self.is_null(a) && self.is_null(b);
+        }
+        match self.id {
+            TypeId::Struct => self.children.iter().all(|(_, field)| field.is_same(a, b)),
+            TypeId::Varchar | TypeId::Blob => self.bytes(a) == self.bytes(b),
+            TypeId::List => match (self.list(a), self.list(b)) {
+                (Some((a, elements)), Some((b, _))) => elements.are_same(a, b),
+                _ => false,
+            },
+            _ => match (self.plain_bytes(&(a..a + 1)), self.plain_bytes(&(b..b + 1))) {
+                (Some(a), Some(b)) => a == b,
+                _ => false,
+            },
+        }
+    }
+
+    /// A number that is equal for equal rows, and most often not for others: a little of each value is looked at.
+    pub(crate) fn fingerprint(&self, row: usize) -> u64 {
+        const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+        let of_bytes = |bytes: &[u8]| {
+            let ends = bytes.iter().take(8).chain(bytes.iter().rev().take(8));
+            ends.fold(bytes.len() as u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(ODD))
+        };
+        if self.is_null(row) {
+            return ODD;
+        }
+        match (self.list(row), self.bytes(row), self.plain_bytes(&(row..row + 1))) {
+            (Some((range, elements)), ..) => {
+                let ends = [range.start, range.end.wrapping_sub(1)].map(|at| elements.fingerprint(at));
+                (range.len() as u64 ^ ends[0]).wrapping_mul(ODD) ^ ends[1].rotate_left(7)
+            }
+            (_, Some(bytes), _) | (_, _, Some(bytes)) => of_bytes(bytes),
+            _ => 0,
+        }
+    }
+
+    /// Whether two ranges of rows hold the same values: at once where their memory is the same.
+    fn are_same(&self, a: Range<usize>, b: Range<usize>) -> bool {
+        if a == b {
+            return true;
+        }
+        if a.len() != b.len() {
+            return false;
+        }
+        if self.validity.is_null()
+            && let (Some(a), Some(b)) = (self.plain_bytes(&a), self.plain_bytes(&b))
+        {
+            return a == b;
+        }
+        a.zip(b).all(|(a, b)| self.is_same(a, b))
+    }
+
+    /// The memory of rows, for types whose values are nothing but their memory.
+    fn plain_bytes(&self, rows: &Range<usize>) -> Option<&'a [u8]> {
+        let width = match self.id {
+            TypeId::Boolean | TypeId::Tinyint | TypeId::UTinyint => 1,
+            TypeId::Smallint | TypeId::USmallint => 2,
+            TypeId::Integer | TypeId::UInteger | TypeId::Float | TypeId::Date => 4,
+            TypeId::Bigint
+            | TypeId::UBigint
+            | TypeId::Double
+            | TypeId::Timestamp
+            | TypeId::TimestampS
+            | TypeId::TimestampMs
+            | TypeId::TimestampNs
+            | TypeId::TimestampTZ => 8,
+            _ => return None,
+        };
+        if rows.end > self.len {
+            return None;
+        }
+        // SAFETY: vectors of these types hold `width` bytes a row, and the rows are below the length.
+        Some(unsafe { slice::from_raw_parts(self.data.add(rows.start * width), rows.len() * width) })
+    }
+
     /// A STRUCT's field; names are compared as SQL does, without regard to case.
     pub(crate) fn field(&self, name: &str) -> Option<&Reader<'a>> {
         let is_struct = self.id == TypeId::Struct;

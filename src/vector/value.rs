@@ -1,5 +1,8 @@
 //! Constant arguments of table functions.
 
+use std::mem::ManuallyDrop;
+use std::slice;
+
 use duckdb::ffi;
 
 use super::logical_type::take_string;
@@ -23,13 +26,16 @@ impl Value {
         TypeId::from_raw(unsafe { ffi::duckdb_get_type_id(ffi::duckdb_get_value_type(self.0)) })
     }
 
+    /// Looks at the value's type.
+    pub(crate) fn with_kind<T>(&self, look: impl FnOnce(&LogicalType) -> T) -> T {
+        // SAFETY: the value is live; its type is borrowed from it for the call, and forgotten before it could be destroyed.
+        let kind = unsafe { ManuallyDrop::new(LogicalType::from_raw(ffi::duckdb_get_value_type(self.0))) };
+        look(&kind)
+    }
+
     /// The value's type as SQL writes it, for error messages.
     pub(crate) fn type_name(&self) -> String {
-        // SAFETY: the value is live; the borrowed type is only displayed, and forgotten before it could be destroyed.
-        unsafe {
-            let kind = std::mem::ManuallyDrop::new(LogicalType::from_raw(ffi::duckdb_get_value_type(self.0)));
-            kind.to_string()
-        }
+        self.with_kind(LogicalType::to_string)
     }
 
     /// Whether the value is NULL.
@@ -45,6 +51,23 @@ impl Value {
         }
         // SAFETY: the value is live; the answer is null or a string to be freed with duckdb_free.
         unsafe { take_string(ffi::duckdb_get_varchar(self.0)) }
+    }
+
+    /// Bytes of a BLOB, or of a GEOMETRY, whose payload is WKB.
+    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
+        if self.is_null() || !matches!(self.id(), TypeId::Blob | TypeId::Geometry) {
+            return None;
+        }
+        // SAFETY: the value is live; the answer's data is null or to be freed with duckdb_free, and `size` bytes long.
+        unsafe {
+            let blob = ffi::duckdb_get_blob(self.0);
+            if blob.data.is_null() {
+                return None;
+            }
+            let bytes = slice::from_raw_parts(blob.data.cast::<u8>(), usize::try_from(blob.size).unwrap_or(0)).to_vec();
+            ffi::duckdb_free(blob.data);
+            Some(bytes)
+        }
     }
 
     /// A BOOLEAN.

@@ -65,11 +65,12 @@ impl CogHeader {
             ring.pop();
             ring.extend(side.into_iter().map(|point| point * unit));
         }
-        if let (true, Some(first), Some(last)) = (degrees, ring.first().copied(), ring.last().copied()) {
-            if (last.x - first.x).abs() > 180.0 {
-                let pole = if outline.bbox.ymax > -outline.bbox.ymin { 90.0 } else { -90.0 };
-                ring.extend([Coord { x: last.x, y: pole }, Coord { x: first.x, y: pole }, first]);
-            }
+        if let (Some(first), Some(last)) = (ring.first().copied(), ring.last().copied())
+            && degrees
+            && (last.x - first.x).abs() > 180.0
+        {
+            let pole = if outline.bbox.ymax > -outline.bbox.ymin { 90.0 } else { -90.0 };
+            ring.extend([Coord { x: last.x, y: pole }, Coord { x: first.x, y: pole }, first]);
         }
         Ok(Footprint { ring, degrees })
     }

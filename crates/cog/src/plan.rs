@@ -75,12 +75,10 @@ impl CogHeader {
         if crs.trim().eq_ignore_ascii_case(NATIVE) {
             return Ok(None);
         }
-        let fault = |what: &str| {
-            Err(Error::InvalidArgument { what: format!("{what}: only '{NATIVE}' coordinates fit it, found '{crs}'") })
-        };
+        let fault = |what: &str| Err(Error::InvalidArgument { what: what.to_owned() });
         match (&self.transform, &self.crs) {
-            (None, _) => fault("the raster has no georeferencing"),
-            (_, None) => fault("the raster has no crs"),
+            (None, _) => fault("the raster has no georeferencing: expected CRS 'native', its pixels as coordinates"),
+            (_, None) => fault("the metadata has no crs: expected CRS 'native', or the raster's CRS in the field crs"),
             (Some(_), Some(raster)) => transforms.get(crs, &raster.to_string()).map(Some),
         }
     }

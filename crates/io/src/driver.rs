@@ -13,7 +13,7 @@ use std::path::Path;
 use bytes::Bytes;
 use rasteret_cog::{CogHeader, DecodeResult, HeaderDecoder, IfdDecoder, IfdInfo, Limits};
 
-use crate::coalesce::CoalesceConfig;
+use crate::CoalesceConfig;
 use crate::object::{LocalFile, Object, Stamp};
 use crate::transport::{Answer, Span};
 use crate::{Error, Fault, Location, Result};

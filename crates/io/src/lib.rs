@@ -30,10 +30,12 @@ mod session;
 pub mod source;
 mod transport;
 
-pub use coalesce::CoalesceConfig;
 pub use error::{Error, Result};
 pub use fault::Fault;
 pub use location::Location;
 pub use object::Object;
 pub use options::Options;
 pub use session::{CogFile, Session};
+
+/// Which requests serve a set of ranges; a plan counts them before anything is read, so the rule is `rasteret-cog`'s.
+pub use rasteret_cog::CoalesceConfig;

@@ -19,7 +19,8 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::coalesce::{CoalesceConfig, cut, joined};
+use crate::CoalesceConfig;
+use crate::coalesce::{cut, joined};
 use crate::transport::{Answer, Span, Transport};
 use crate::{Error, Fault, Location, Result};
 

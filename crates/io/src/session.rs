@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use object_store::ObjectStore;
+use rasteret_cog::crs::Transforms;
 use rasteret_cog::{CogHeader, HeaderDecoder, IfdDecoder, IfdInfo};
 use tokio::sync::Semaphore;
 
@@ -46,6 +47,7 @@ struct Inner {
     cache: HeaderCache,
     /// One permit a request in flight.
     requests: Arc<Semaphore>,
+    transforms: Transforms,
 }
 
 impl Session {
@@ -70,6 +72,7 @@ impl Session {
             registry: Registry::new(Transport::new(&options), credentials),
             cache: HeaderCache::new(options.header_cache_bytes),
             requests: Arc::new(Semaphore::new(options.max_concurrent)),
+            transforms: Transforms::default(),
             options,
         }))
     }
@@ -82,6 +85,11 @@ impl Session {
     /// The limits of this session.
     pub fn options(&self) -> &Options {
         &self.0.options
+    }
+
+    /// Transformations between CRSs, made once for all functions.
+    pub fn transforms(&self) -> &Transforms {
+        &self.0.transforms
     }
 
     /// The header of one file, from the cache or by as few requests as it takes.

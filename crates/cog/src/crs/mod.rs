@@ -57,7 +57,9 @@ struct Side {
 
 /// Transformations by the names of their CRSs, each made once.
 #[derive(Default)]
-pub struct Transforms(Mutex<HashMap<(String, String), Result<Arc<Transform>>>>);
+pub struct Transforms(Mutex<Pairs>);
+
+type Pairs = HashMap<(String, String), Result<Arc<Transform>>>;
 
 impl Transforms {
     /// The transformation from one CRS to another, by their names.

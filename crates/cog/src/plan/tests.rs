@@ -104,12 +104,9 @@ fn crs_of_the_raster() {
     assert!(full.transform_from("Native", &transforms).unwrap().is_none());
     assert!(full.transform_from("EPSG:32631", &transforms).unwrap().unwrap().is_identity());
     let plain = CogHeader { transform: None, ..full.clone() };
-    assert_eq!(
-        fault(&plain, "OGC:CRS84"),
-        "the raster has no georeferencing: only 'native' coordinates fit it, found 'OGC:CRS84'"
-    );
+    assert!(fault(&plain, "OGC:CRS84").starts_with("the raster has no georeferencing"));
     let unnamed = CogHeader { crs: None, ..full };
-    assert!(fault(&unnamed, "EPSG:4326").starts_with("the raster has no crs"));
+    assert!(fault(&unnamed, "EPSG:4326").starts_with("the metadata has no crs"));
 }
 
 #[test]

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use geo_types::{Coord, LineString, Polygon};
 
-use crate::crs::Transform;
+use crate::crs::{Transform, nearest_longitude};
 use crate::geo::{BBox, GeoTransform};
 use crate::geometry::{Geometry, bbox, invalid};
 use crate::{Error, Result};
@@ -168,33 +168,27 @@ impl View {
             ))
         };
         let world = transform.forward(point).ok_or_else(outside)?;
-        if self.window == Window::Checked && !self.returns(transform, world, point) {
+        if self.window == Window::Checked && !Self::leads_back(transform, world, point) {
             return Err(outside());
         }
         Ok(world)
     }
 
-    /// Whether a world point comes from where it was said to, within a quarter of a pixel.
-    fn returns(&self, transform: &Transform, world: Coord<f64>, point: Coord<f64>) -> bool {
-        let again = transform.backward(world).map(|mut back| {
-            if transform.from_degrees() {
-                back.x = crate::crs::nearest_longitude(back.x, point.x);
-            }
-            back
-        });
-        let Some(again) = again.and_then(|back| transform.forward(back)) else {
+    /// Whether a point of the geometry's CRS leads to a world point, within a quarter of a pixel.
+    fn leads_to(&self, transform: &Transform, point: Coord<f64>, world: Coord<f64>) -> bool {
+        let there = transform.forward(point);
+        there.is_some_and(|there| distance(self.pixel(there), self.pixel(world)) <= densify::TOLERANCE)
+    }
+
+    /// Whether a world point leads back to the point that it was made of, and not to another that the map folds onto it.
+    fn leads_back(transform: &Transform, world: Coord<f64>, point: Coord<f64>) -> bool {
+        let tolerance = 1e-6 * point.x.abs().max(point.y.abs()).max(1.0);
+        let Some(back) = transform.backward(world) else {
             return false;
         };
-        let (pixel, again_pixel) = (self.pixel(world), self.pixel(again));
-        let near = distance(pixel, again_pixel) <= densify::TOLERANCE;
-        // A fold of the projection: the same place on the map from another place on Earth.
-        let same = transform.backward(world).is_some_and(|back| {
-            let x = if transform.from_degrees() { crate::crs::nearest_longitude(back.x, point.x) } else { back.x };
-            let scale = point.x.abs().max(point.y.abs()).max(1.0);
-            let pole = transform.from_degrees() && point.y.abs() > 89.999_999;
-            (pole || (x - point.x).abs() <= 1e-6 * scale) && (back.y - point.y).abs() <= 1e-6 * scale
-        });
-        near && same
+        let is_pole = transform.from_degrees() && point.y.abs() > 90.0 - tolerance;
+        let x = if transform.from_degrees() { nearest_longitude(back.x, point.x) } else { back.x };
+        (is_pole || (x - point.x).abs() <= tolerance) && (back.y - point.y).abs() <= tolerance
     }
 
     /// World coordinates in pixels. Without rotation each axis is one division, which gives whole numbers back as such; what
@@ -245,17 +239,17 @@ impl View {
         let Some(transform) = self.transform.as_deref().filter(|transform| !transform.is_identity()) else {
             return Ok(Window::All);
         };
-        let centre = self.world(Coord { x: self.width / 2.0, y: self.height / 2.0 });
-        let reached = transform.backward(centre).is_some_and(|point| self.returns(transform, centre, point));
         let back = |pixel: Coord<f64>| {
             let world = self.world(pixel);
-            transform.backward(world).filter(|point| self.returns(transform, world, *point))
+            transform.backward(world).filter(|point| self.leads_to(transform, *point, world))
         };
         let outline = outline(self.width, self.height, transform.from_degrees(), &back);
         match outline {
-            None if !reached => Err(Error::InvalidArgument {
-                what: "the raster lies where its CRS does not reach: only 'native' coordinates fit it".to_owned(),
-            }),
+            None if back(Coord { x: self.width / 2.0, y: self.height / 2.0 }).is_none() => {
+                Err(Error::InvalidArgument {
+                    what: "the raster lies where its CRS does not reach: only 'native' coordinates fit it".to_owned(),
+                })
+            }
             None => Ok(Window::Checked),
             Some(_) if transform.to_degrees() => Ok(Window::All),
             Some(outline) => Ok(self.window_around(transform, &outline)),
@@ -274,7 +268,7 @@ impl View {
             let world = transform.forward(Coord { x: 0.0, y: latitude })?;
             let pixel = self.pixel(world);
             let inside = 0.0 < pixel.x && pixel.x < self.width && 0.0 < pixel.y && pixel.y < self.height;
-            (inside && self.returns(transform, world, Coord { x: 0.0, y: latitude })).then_some(())
+            (inside && Self::leads_back(transform, world, Coord { x: 0.0, y: latitude })).then_some(())
         };
         let (north, south) = (pole(90.0).is_some(), pole(-90.0).is_some());
         if north || south {

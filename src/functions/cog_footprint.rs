@@ -1,0 +1,58 @@
+//! `cog_footprint(metadata [, crs])`: the outline of a raster.
+
+use rasteret_io::Session;
+
+use super::cog_bounds::{in_crs, in_crs_signatures};
+use super::documentation::{Documentation, Example, Kind, Parameter};
+use crate::error::Result;
+use crate::geometry::DEFAULT_CRS;
+use crate::host::Host;
+use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
+
+pub(super) static DOC: Documentation = Documentation {
+    name: "cog_footprint",
+    kind: Kind::Scalar,
+    signatures: &[
+        "cog_footprint(metadata STRUCT(…)) -> GEOMETRY",
+        "cog_footprint(metadata STRUCT(…), crs VARCHAR) -> GEOMETRY",
+    ],
+    description: "The outline of a raster as a polygon, by default in longitudes and latitudes. Its sides are followed to a \
+        quarter of a pixel. Across the antimeridian it is a multipolygon, cut there (RFC 7946, 3.1.9).",
+    parameters: &[
+        Parameter {
+            name: "metadata",
+            kind: "STRUCT",
+            default: None,
+            description: "What `cog_metadata` or an index gives.",
+        },
+        Parameter {
+            name: "crs",
+            kind: "VARCHAR",
+            default: Some("'OGC:CRS84'"),
+            description: "The CRS of the outline, named as `geometry_crs`; `native` for the raster's own coordinates.",
+        },
+    ],
+    returns: "GEOMETRY on DuckDB 1.5 and later, else a BLOB of WKB; NULL for NULL.",
+    examples: &[Example {
+        sql: "SELECT ST_AsText(cog_footprint(cog_metadata('test/data/cog.tif'), 'native'))",
+        result: "",
+    }],
+};
+
+/// The scalar function.
+pub(super) struct CogFootprint;
+
+impl ScalarFunction for CogFootprint {
+    const NAME: &'static str = "cog_footprint";
+
+    fn signatures() -> Vec<Signature> {
+        in_crs_signatures(|| {
+            LogicalType::of(if Host::current().has_geometry() { TypeId::Geometry } else { TypeId::Blob })
+        })
+    }
+
+    fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        let outlines = in_crs(session, arguments, DEFAULT_CRS, |footprint| Ok(footprint.to_wkb()?))?;
+        output.texts(outlines)
+    }
+}

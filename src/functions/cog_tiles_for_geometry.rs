@@ -1,0 +1,159 @@
+//! `cog_tiles_for_geometry(metadata, geometry [, options])`: the tiles that hold the pixels of a geometry.
+
+use rasteret_cog::{ParsedGeometry, Tile, TilePlan};
+use rasteret_io::Session;
+
+use super::documentation::{Documentation, Example, Kind, Parameter};
+use super::shared_headers::SharedHeaders;
+use crate::error::Result;
+use crate::geometry::{DEFAULT_CRS, GeometryReader, geometry_type};
+use crate::options::{OptionKey, OptionKind, Options};
+use crate::schema::{Field, TILE};
+use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
+
+pub(super) static DOC: Documentation = Documentation {
+    name: "cog_tiles_for_geometry",
+    kind: Kind::Scalar,
+    signatures: &[
+        "cog_tiles_for_geometry(metadata STRUCT(…), geometry ANY) -> STRUCT(…)[]",
+        "cog_tiles_for_geometry(metadata STRUCT(…), geometry ANY, options STRUCT(…)) -> STRUCT(…)[]",
+    ],
+    description: "The tiles that hold the pixels of a geometry, from a raster's metadata alone: nothing is read. Exactly the \
+        tiles whose part inside the image meets the geometry are given: polygons by an area, lines and points by touching. \
+        Edges are straight in the geometry's CRS and are followed to a quarter of a pixel in the raster's. In longitudes and \
+        latitudes, 190 and -170 are the same; an edge from 179 to -179 goes around the world, so that a geometry across the \
+        antimeridian goes on beyond 180 or is cut in two there. Invalid rings, coordinates that the raster's CRS does not \
+        reach, and transformations that are not known to be right are errors. Over a join, the rows of one raster share the \
+        work of reading its metadata.",
+    parameters: &[
+        Parameter {
+            name: "metadata",
+            kind: "STRUCT",
+            default: None,
+            description: "What `cog_metadata` or an index gives. An index that Python Rasteret wrote has no `crs` in it: \
+                `struct_insert(metadata, crs := 'EPSG:' || \"proj:epsg\")` adds it.",
+        },
+        GEOMETRY,
+        Parameter {
+            name: "geometry_crs",
+            kind: "option, VARCHAR",
+            default: Some("'OGC:CRS84'"),
+            description: GEOMETRY_CRS,
+        },
+        Parameter {
+            name: "level",
+            kind: "option, INTEGER",
+            default: Some("0"),
+            description: "The level, 0 being the full resolution.",
+        },
+        Parameter {
+            name: "band_index",
+            kind: "option, INTEGER",
+            default: Some("NULL"),
+            description: "A band, counted from 0. Of a planar file, only that band's tiles are given.",
+        },
+    ],
+    returns: "A list of `level`, `band_index` (NULL where one tile holds all bands), `tile_row`, `tile_col`, `tile_index` \
+        (within its plane), `tile_offset` (NULL for a sparse tile), `tile_byte_count` and `bbox`, the part inside the image \
+        in the raster's CRS: row by row, for planar files plane after plane. Empty where the geometry is outside; NULL for NULL.",
+    examples: &[
+        Example {
+            sql: "SELECT t.tile_row, t.tile_col, t.tile_offset, t.tile_byte_count FROM (SELECT unnest(cog_tiles_for_geometry(\
+                  cog_metadata('test/data/cog.tif'), 'POLYGON((3.0005 41.5468, 3.0045 41.5468, 3.0045 41.5474, 3.0005 41.5474, \
+                  3.0005 41.5468))')) AS t)",
+            result: "",
+        },
+        Example {
+            sql: "SELECT sum(r.range_length) AS bytes, count(*) AS requests FROM (SELECT unnest(cog_byte_ranges(\
+                  cog_tiles_for_geometry(m, geometry, {geometry_crs: 'EPSG:32631'}))) AS r FROM (SELECT \
+                  cog_metadata('test/data/cog.tif') AS m), (VALUES ('POINT(500100 4599900)'), ('POINT(500600 4599400)')) \
+                  AS plots(geometry))",
+            result: "",
+        },
+    ],
+};
+
+/// The documentation of a geometry parameter.
+pub(super) const GEOMETRY: Parameter = Parameter {
+    name: "geometry",
+    kind: "GEOMETRY, BLOB or VARCHAR",
+    default: None,
+    description: "A geometry of any type but curves: GEOMETRY, WKB (ISO or EWKB), WKT, EWKT or GeoJSON. Z and M are ignored.",
+};
+
+/// The documentation of `geometry_crs`.
+pub(super) const GEOMETRY_CRS: &str = "The CRS of the geometry: `EPSG:n`, `ESRI:n`, `OGC:CRS84`, WKT, a PROJ string, or \
+    `native` for the raster's own coordinates; x comes first whatever the CRS says. By default, what an EWKT or EWKB says, else \
+    longitudes and latitudes. The CRS of a `GEOMETRY('…')` type cannot be seen by an extension on all hosts: name it here.";
+
+/// The options.
+pub(super) const OPTIONS: &[OptionKey] = &[
+    OptionKey { name: "geometry_crs", kind: OptionKind::Text },
+    OptionKey { name: "level", kind: OptionKind::Integer },
+    OptionKey { name: "band_index", kind: OptionKind::Integer },
+];
+
+/// The scalar function.
+pub(super) struct CogTilesForGeometry;
+
+/// Which tiles of a raster: the CRS of geometries, the level and the band.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Question<'a> {
+    crs: &'a str,
+    level: u32,
+    band_index: Option<u32>,
+}
+
+/// Plans of one raster, by what they answer.
+type Plans = Vec<((String, u32, Option<u32>), TilePlan)>;
+
+impl ScalarFunction for CogTilesForGeometry {
+    const NAME: &'static str = "cog_tiles_for_geometry";
+
+    fn signatures() -> Vec<Signature> {
+        let signature = |options: bool| {
+            let mut parameters = vec![LogicalType::of(TypeId::Any), geometry_type()];
+            parameters.extend(options.then(|| LogicalType::of(TypeId::Any)));
+            Signature { parameters, returns: LogicalType::list(&Field::struct_of(TILE)) }
+        };
+        vec![signature(false), signature(true)]
+    }
+
+    fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        let mut headers = SharedHeaders::<Plans>::new(arguments.required(0)?)?;
+        let geometries = GeometryReader::new(arguments.required(1)?)?;
+        let options = Options::new(arguments.optional(2), OPTIONS)?;
+        let mut tiles: Vec<Tile> = Vec::new();
+        let mut lengths = Vec::with_capacity(arguments.rows());
+        for row in 0..arguments.rows() {
+            let (Some((header, plans)), Some(parsed)) = (headers.get(row)?, geometries.read(row)?) else {
+                lengths.push(None);
+                continue;
+            };
+            let ParsedGeometry { geometry, crs } = &parsed;
+            let question = Question {
+                crs: options.text("geometry_crs", row).or(crs.as_deref()).unwrap_or(DEFAULT_CRS),
+                level: options.integer("level", "a level counted from 0", row)?.unwrap_or(0),
+                band_index: options.integer("band_index", "a band counted from 0", row)?,
+            };
+            let at = match plans
+                .iter()
+                .position(|((crs, level, band), _)| question == Question { crs, level: *level, band_index: *band })
+            {
+                Some(at) => at,
+                None => {
+                    let Question { crs, level, band_index } = question;
+                    let transform = header.transform_from(crs, session.transforms())?;
+                    let plan = TilePlan::new(header.clone(), level, band_index, transform)?;
+                    plans.push(((crs.to_owned(), level, band_index), plan));
+                    plans.len() - 1
+                }
+            };
+            let before = tiles.len();
+            tiles.extend(plans[at].1.tiles(geometry)?);
+            lengths.push(Some(tiles.len() - before));
+        }
+        let rows: Vec<_> = tiles.iter().map(Some).collect();
+        Field::write_struct(TILE, &mut output.lists(&lengths)?, &rows)
+    }
+}

@@ -1,0 +1,143 @@
+//! `FROM cog_tiles_for_geometry(href, geometry, …)`: the tiles that hold the pixels of a geometry, a row a tile, from the file.
+
+use std::sync::{Mutex, PoisonError};
+
+use rasteret_cog::{Geometry, Tile, TilePlan};
+use rasteret_io::Session;
+
+use super::cog_tiles_for_geometry::{GEOMETRY, GEOMETRY_CRS};
+use super::documentation::{Documentation, Example, Kind, Parameter};
+use super::files;
+use crate::error::{Error, Result};
+use crate::geometry::{DEFAULT_CRS, geometry_of, geometry_type};
+use crate::schema::TILE;
+use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId};
+
+pub(super) static DOC: Documentation = Documentation {
+    name: "cog_tiles_for_geometry",
+    kind: Kind::Table,
+    signatures: &[
+        "FROM cog_tiles_for_geometry(href, geometry [, geometry_crs := NULL, level := 0, band_index := NULL])",
+    ],
+    description: "The tiles that hold the pixels of a geometry, a row a tile: the scalar function of the same name, with the \
+        header from the file.",
+    parameters: &[
+        Parameter { name: "href", kind: "VARCHAR", default: None, description: "A local path or a URL." },
+        GEOMETRY,
+        Parameter { name: "geometry_crs", kind: "VARCHAR", default: Some("NULL"), description: GEOMETRY_CRS },
+        Parameter {
+            name: "level",
+            kind: "INTEGER",
+            default: Some("0"),
+            description: "The level, 0 being the full resolution.",
+        },
+        Parameter {
+            name: "band_index",
+            kind: "INTEGER",
+            default: Some("NULL"),
+            description: "A band, counted from 0. Of a planar file, only that band's tiles are given.",
+        },
+    ],
+    returns: "`level`, `band_index`, `tile_row`, `tile_col`, `tile_index`, `tile_offset`, `tile_byte_count` and `bbox`, as the \
+        scalar function gives them. No rows for a NULL geometry.",
+    examples: &[Example {
+        sql: "SELECT tile_row, tile_col FROM cog_tiles_for_geometry('test/data/cog.tif', 'LINESTRING(500100 4599900, 500600 \
+              4599900)', geometry_crs := 'EPSG:32631')",
+        result: "",
+    }],
+};
+
+/// The table function.
+pub(super) struct CogTilesForGeometryTable;
+
+/// What the call asks for.
+pub(super) struct Call {
+    session: Session,
+    href: String,
+    /// None: a NULL, which has no tiles.
+    geometry: Option<Geometry>,
+    crs: String,
+    level: u32,
+    band_index: Option<u32>,
+}
+
+/// The tiles that are not given yet.
+pub(super) struct Pending(std::vec::IntoIter<Tile>);
+
+impl TableFunction for CogTilesForGeometryTable {
+    type Bind = Call;
+    type Global = Mutex<Pending>;
+    type Local = ();
+
+    const NAME: &'static str = "cog_tiles_for_geometry";
+
+    fn parameters() -> Vec<LogicalType> {
+        vec![LogicalType::varchar(), geometry_type()]
+    }
+
+    fn named_parameters() -> Vec<(&'static str, LogicalType)> {
+        vec![
+            ("geometry_crs", LogicalType::varchar()),
+            ("level", LogicalType::of(TypeId::Bigint)),
+            ("band_index", LogicalType::of(TypeId::Bigint)),
+        ]
+    }
+
+    fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Call>> {
+        let href = info.argument(0).and_then(|value| value.text());
+        let href = href.ok_or_else(|| Error::argument("href: expected a path or a URL, found NULL"))?;
+        let parsed = info.argument(1).map(|value| geometry_of(&value)).transpose()?.flatten();
+        let named = info.named("geometry_crs").and_then(|value| value.text());
+        let carried = parsed.as_ref().and_then(|parsed| parsed.crs.clone());
+        let number = |name: &str, what: &str| {
+            let value = info.named(name).and_then(|value| value.integer());
+            let value = value.map(|value| {
+                u32::try_from(value)
+                    .map_err(|_| Error::argument(format!("{name}: expected a {what} counted from 0, found {value}")))
+            });
+            value.transpose()
+        };
+        let state = Call {
+            session: session.clone(),
+            href,
+            geometry: parsed.map(|parsed| parsed.geometry),
+            crs: named.or(carried).unwrap_or_else(|| DEFAULT_CRS.to_owned()),
+            level: number("level", "level")?.unwrap_or(0),
+            band_index: number("band_index", "band")?,
+        };
+        let columns = TILE.iter().map(|field| (field.name.to_owned(), field.cell.kind())).collect();
+        Ok(Bind { state, columns, rows: None })
+    }
+
+    fn init(call: &Call, _columns: &[usize]) -> Result<Init<Mutex<Pending>>> {
+        Ok(Init { state: Mutex::new(Pending(call.tiles()?.into_iter())), max_threads: 1 })
+    }
+
+    fn local(_call: &Call, _pending: &Mutex<Pending>) -> Result<()> {
+        Ok(())
+    }
+
+    fn next(_call: &Call, pending: &Mutex<Pending>, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
+        let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let tiles: Vec<_> = pending.0.by_ref().take(output.capacity()).collect();
+        output.write_fields(TILE, &tiles.iter().map(Some).collect::<Vec<_>>())
+    }
+}
+
+impl Call {
+    fn tiles(&self) -> Result<Vec<Tile>> {
+        let Some(geometry) = &self.geometry else {
+            return Ok(Vec::new());
+        };
+        let mut files = self.session.headers(&[self.href.as_str()]);
+        let Some(file) = files.pop() else {
+            return Ok(Vec::new());
+        };
+        let header = file?.header;
+        let tiles = header
+            .transform_from(&self.crs, self.session.transforms())
+            .and_then(|transform| TilePlan::new(header.clone(), self.level, self.band_index, transform))
+            .and_then(|plan| plan.tiles(geometry));
+        Ok(tiles.map_err(|error| files::header_error(&self.href, error))?)
+    }
+}
