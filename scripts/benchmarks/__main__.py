@@ -16,7 +16,7 @@ from pathlib import Path
 
 import servers
 
-from . import rasters
+from . import plan, rasters
 from .contenders import CONTENDERS, EXTENSION
 
 WORK = servers.ROOT / "build" / "bench"
@@ -76,7 +76,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    benchmark = parser.add_subparsers(required=True).add_parser("enrich", help="headers of distinct URLs")
+    benchmarks = parser.add_subparsers(required=True, dest="benchmark")
+    plan.add_arguments(benchmarks.add_parser("plan", help="tiles of geometries", description=plan.__doc__))
+    benchmark = benchmarks.add_parser("enrich", help="headers of distinct URLs", description=__doc__)
     benchmark.add_argument("--urls", type=int, default=1000)
     benchmark.add_argument("--latency", type=float, nargs="+", default=[0, 20, 50], metavar="MS")
     benchmark.add_argument("--repeat", type=int, default=3)
@@ -86,7 +88,7 @@ def main() -> None:
     args = parser.parse_args()
     if OURS in args.contender and not EXTENSION.is_file():
         sys.exit(f"bench: no such file: {EXTENSION}")
-    results = enrich(args)
+    results = plan.compare(args) if args.benchmark == "plan" else enrich(args)
     if args.json:
         args.json.write_text(json.dumps(results, indent=1))
 

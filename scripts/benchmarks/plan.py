@@ -1,0 +1,233 @@
+"""Which tiles hold the pixels of each of N hexagons: this extension, numpy + pyproj + shapely, and duckdb's spatial.
+
+A hexagon each in longitudes and latitudes, 60 pixels across, anywhere over a Sentinel-2 grid in UTM (10980 pixels, tiles of 512).
+Each contender runs on one thread in a process of its own and starts from WKB in its own kind of table; what is timed ends
+with a count of tiles, and the tiles themselves are then compared, hexagon by hexagon. Ours is also timed on grids of more tiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import servers
+import venvs
+
+EXTENSION = servers.ROOT / "build" / "release" / "rasteret.duckdb_extension"
+WORK = servers.ROOT / "build" / "bench"
+TIME_LIMIT_S = 3600
+
+SIZE, TILE, PIXEL = 10980, 512, 10.0
+LEFT, TOP, EPSG = 500_000.0, 4_600_000.0, 32631
+# Tiles of the same ground, for the cost of a larger raster: 484, 6,400 and a million.
+GRIDS = {484: (10980, 512), 6_400: (20480, 256), 1_000_000: (256_000, 256)}
+OURS = "rasteret-duckdb"
+
+# (count of tiles, seconds, tiles of each hexagon)
+Answer = tuple[int, float, list[list[int]]]
+
+
+def hexagons(count: int) -> Path:
+    """A Parquet file of `i` and `geometry`, WKB in longitudes and latitudes."""
+    path = WORK / f"hexagons-{count}.parquet"
+    if path.exists():
+        return path
+    import numpy as np
+    import pyarrow.parquet
+    import pyproj
+    import shapely
+
+    generator = np.random.default_rng(0)
+    centres = generator.uniform(0, SIZE, (count, 1, 2))
+    angles = np.arange(7) * np.pi / 3
+    corners = centres + 30 * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    corners[:, 6] = corners[:, 0]
+    to_degrees = pyproj.Transformer.from_crs(EPSG, 4326, always_xy=True)
+    x, y = to_degrees.transform(LEFT + corners[..., 0] * PIXEL, TOP - corners[..., 1] * PIXEL)
+    rings = np.stack([x, y], axis=-1)
+    rings[:, 6] = rings[:, 0]
+    wkb = pyarrow.array(shapely.to_wkb(shapely.polygons(rings)), pyarrow.binary())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(pyarrow.table({"i": np.arange(count), "geometry": wkb}), path)
+    return path
+
+
+def metadata(tiles: int) -> str:
+    """The STRUCT of a raster over the ground, as SQL."""
+    size, tile = GRIDS[tiles]
+    pixel = SIZE * PIXEL / size
+    return (
+        f"{{image_width: {size}, image_height: {size}, tile_width: {tile}, tile_height: {tile}, dtype: 'uint16', "
+        f"transform: [{pixel!r}, 0.0, {LEFT}, 0.0, -{pixel!r}, {TOP}], predictor: 2, compression: 'deflate', "
+        f"tile_offsets: list_transform(range({tiles}), lambda k: 1000 + 500 * k), "
+        f"tile_byte_counts: list_transform(range({tiles}), lambda k: 400::INTEGER), crs: 'EPSG:{EPSG}'}}"
+    )
+
+
+def duckdb_connection() -> object:
+    import duckdb
+
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true", "threads": 1})
+    connection.execute(f"LOAD '{EXTENSION}'")
+    return connection
+
+
+def rasteret_duckdb(path: Path, tiles: int) -> Answer:
+    """This extension, on a join of one raster and its hexagons."""
+    connection = duckdb_connection()
+    connection.execute(f"CREATE TABLE raster AS SELECT {metadata(tiles)} AS m")
+    connection.execute(f"CREATE TABLE hexagons AS FROM '{path}'")
+    plan = "cog_tiles_for_geometry(m, geometry)"
+    connection.execute(f"SELECT {plan} FROM raster, (FROM hexagons LIMIT 1)").fetchall()  # the CRS tables are read once
+    started = time.perf_counter()
+    (found,) = connection.execute(f"SELECT sum(len({plan})) FROM hexagons, raster").fetchone()
+    seconds = time.perf_counter() - started
+    lists = connection.execute(f"SELECT [t.tile_index for t in {plan}] FROM hexagons, raster ORDER BY i").fetchall()
+    return found, seconds, [row[0] for row in lists]
+
+
+def duckdb_spatial(path: Path, tiles: int) -> Answer:
+    """Every tile as a polygon, joined with the transformed hexagons."""
+    import duckdb_extension_spatial
+
+    connection = duckdb_connection()
+    extension = next(Path(duckdb_extension_spatial.__path__[0]).rglob("spatial.duckdb_extension"))
+    connection.execute(f"LOAD '{extension}'")
+    size, tile = GRIDS[tiles]
+    across, pixel = -(-size // tile), SIZE * PIXEL / size
+    connection.execute(f"CREATE TABLE hexagons AS SELECT i, ST_GeomFromWKB(geometry) AS geometry FROM '{path}'")
+    connection.execute(
+        f"CREATE TABLE tiles AS SELECT r * {across} + c AS tile_index, ST_MakeEnvelope({LEFT} + c * {tile * pixel}, "
+        f"{TOP} - least((r + 1) * {tile}, {size}) * {pixel}, {LEFT} + least((c + 1) * {tile}, {size}) * {pixel}, "
+        f"{TOP} - r * {tile * pixel}) AS box FROM range({across}) rows(r), range({across}) columns(c)"
+    )
+    join = (
+        f"(SELECT i, ST_Transform(geometry, 'EPSG:4326', 'EPSG:{EPSG}', always_xy := true) AS geometry FROM hexagons) h "
+        "JOIN tiles ON ST_Intersects(h.geometry, box)"
+    )
+    inside = "ST_Area(ST_Intersection(h.geometry, box)) > 0"
+    started = time.perf_counter()
+    (found,) = connection.execute(f"SELECT count(*) FROM {join} WHERE {inside}").fetchone()
+    seconds = time.perf_counter() - started
+    rows = connection.execute(f"SELECT i, list(tile_index ORDER BY tile_index) FROM {join} WHERE {inside} GROUP BY i ORDER BY i")
+    return found, seconds, [row[1] for row in rows.fetchall()]
+
+
+def python(path: Path, tiles: int) -> Answer:
+    """Whole arrays at once; only hexagons whose box meets several tiles are cut with them."""
+    import numpy as np
+    import pyarrow.parquet
+    import pyproj
+    import shapely
+
+    wkb = pyarrow.parquet.read_table(path)["geometry"].to_numpy(zero_copy_only=False)
+    size, tile = GRIDS[tiles]
+    across, pixel = -(-size // tile), SIZE * PIXEL / size
+    to_utm = pyproj.Transformer.from_crs(4326, EPSG, always_xy=True)
+    to_utm.transform(3.0, 41.0)
+
+    started = time.perf_counter()
+    shapes = shapely.from_wkb(wkb)
+    coordinates = shapely.get_coordinates(shapes)
+    x, y = to_utm.transform(coordinates[:, 0], coordinates[:, 1])
+    pixels = shapely.set_coordinates(shapes, np.column_stack([(x - LEFT) / pixel, (TOP - y) / pixel]))
+    bounds = shapely.bounds(pixels)
+    first = np.maximum(np.floor(bounds[:, :2] / tile), 0).astype(int)
+    last = np.minimum(np.ceil(bounds[:, 2:] / tile) - 1, across - 1).astype(int)
+    last = np.where(bounds[:, 2:] > size, across - 1, last)
+    spans = np.maximum(last - first + 1, 0)
+    counts = spans[:, 0] * spans[:, 1]
+    shape = np.repeat(np.arange(len(shapes)), counts)
+    nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    col = first[shape, 0] + nth % np.maximum(spans[shape, 0], 1)
+    row = first[shape, 1] + nth // np.maximum(spans[shape, 0], 1)
+    kept = np.ones(len(shape), bool)
+    several = np.flatnonzero((counts[shape] > 1) | (bounds[shape, 2:].max(axis=1) > size) | (bounds[shape, :2].min(axis=1) < 0))
+    ends = np.minimum((col[several] + 1) * tile, size), np.minimum((row[several] + 1) * tile, size)
+    boxes = shapely.box(col[several] * tile, row[several] * tile, *ends)
+    kept[several] = shapely.area(shapely.intersection(pixels[shape[several]], boxes)) > 0
+    index, shape = (row * across + col)[kept], shape[kept]
+    found = len(index)
+    seconds = time.perf_counter() - started
+    edges = np.searchsorted(shape, np.arange(len(shapes) + 1))
+    return found, seconds, [index[a:b].tolist() for a, b in zip(edges[:-1], edges[1:])]
+
+
+CONTENDERS: dict[str, Callable[[Path, int], Answer]] = {
+    OURS: rasteret_duckdb,
+    "python": python,
+    "duckdb-spatial": duckdb_spatial,
+}
+# Spatial is on a registry for one host.
+ENVIRONMENTS = {"duckdb-spatial": "host-1.5.5"}
+
+
+def measure(contender: str, path: Path, tiles: int) -> dict[str, object]:
+    """One run in a process of its own."""
+    interpreter = sys.executable
+    if name := ENVIRONMENTS.get(contender):
+        interpreter = str(venvs.ensure([name])[name])
+    command = [interpreter, "-m", "benchmarks.plan", "--run", contender, "--hexagons", str(path), "--tiles", str(tiles)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=TIME_LIMIT_S)
+    if done.returncode != 0:
+        sys.exit(f"bench: {contender} failed")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--contender", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--json", type=Path, help="also write every run there")
+
+
+def compare(args: argparse.Namespace) -> list[dict[str, object]]:
+    """The whole comparison; prints as it goes. Answers that differ end it."""
+    path = hexagons(args.rows)
+    results: list[dict[str, object]] = []
+    medians: dict[str, float] = {}
+    runs: dict[str, list[dict[str, object]]] = {name: [] for name in args.contender}
+    for _ in range(args.repeat):
+        for name in args.contender:
+            runs[name].append(measure(name, path, 484))
+    for name, measured in runs.items():
+        medians[name] = statistics.median(float(run["seconds"]) for run in measured)
+        last = measured[-1]
+        print(f"484 tiles  {name:15} {medians[name]:8.3f} s  {medians[name] / args.rows * 1e6:8.2f} us a row  {last['found']} tiles  {last['peak_mb']:.0f} MB", flush=True)
+        results += [{"contender": name, "tiles": 484, **run} for run in measured]
+    for name in medians:
+        if name != OURS and OURS in medians:
+            print(f"{OURS} is {medians[name] / medians[OURS]:.1f} times {name}", flush=True)
+    if len({run["digest"] for measured in runs.values() for run in measured}) > 1:
+        sys.exit("bench: the contenders found different tiles")
+    print("all found the same tiles", flush=True)
+    for tiles in list(GRIDS)[1:] if OURS in runs else []:
+        seconds = statistics.median(float(measure(OURS, path, tiles)["seconds"]) for _ in range(args.repeat))
+        print(f"{tiles} tiles  {OURS:15} {seconds:8.3f} s  {seconds / args.rows * 1e6:8.2f} us a row", flush=True)
+        results.append({"contender": OURS, "tiles": tiles, "seconds": seconds})
+    return results
+
+
+def main() -> None:
+    """One contender, once: a line of JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run", choices=CONTENDERS, required=True)
+    parser.add_argument("--hexagons", type=Path, required=True)
+    parser.add_argument("--tiles", type=int, choices=GRIDS, required=True)
+    args = parser.parse_args()
+    found, seconds, tiles = CONTENDERS[args.run](args.hexagons, args.tiles)
+    digest = hashlib.sha256(json.dumps(tiles).encode()).hexdigest()
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"found": int(found), "seconds": seconds, "digest": digest, "peak_mb": peak_mb}))
+
+
+if __name__ == "__main__":
+    main()
