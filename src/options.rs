@@ -46,12 +46,11 @@ impl OptionKind {
                     | TypeId::Smallint
                     | TypeId::Integer
                     | TypeId::Bigint
-                    | TypeId::UTinyint
-                    | TypeId::USmallint
-                    | TypeId::UInteger
-                    | TypeId::UBigint
+                    | TypeId::Utinyint
+                    | TypeId::Usmallint
+                    | TypeId::Uinteger
+                    | TypeId::Ubigint
                     | TypeId::Hugeint
-                    | TypeId::IntegerLiteral
             ),
             Self::Map => matches!(id, TypeId::Map | TypeId::Struct),
         }

@@ -244,17 +244,17 @@ impl<'a> Reader<'a> {
     /// The memory of rows, for types whose values are nothing but their memory.
     fn plain_bytes(&self, rows: &Range<usize>) -> Option<&'a [u8]> {
         let width = match self.id {
-            TypeId::Boolean | TypeId::Tinyint | TypeId::UTinyint => 1,
-            TypeId::Smallint | TypeId::USmallint => 2,
-            TypeId::Integer | TypeId::UInteger | TypeId::Float | TypeId::Date => 4,
+            TypeId::Boolean | TypeId::Tinyint | TypeId::Utinyint => 1,
+            TypeId::Smallint | TypeId::Usmallint => 2,
+            TypeId::Integer | TypeId::Uinteger | TypeId::Float | TypeId::Date => 4,
             TypeId::Bigint
-            | TypeId::UBigint
+            | TypeId::Ubigint
             | TypeId::Double
             | TypeId::Timestamp
             | TypeId::TimestampS
             | TypeId::TimestampMs
             | TypeId::TimestampNs
-            | TypeId::TimestampTZ => 8,
+            | TypeId::TimestampTz => 8,
             _ => return None,
         };
         if rows.end > self.len {

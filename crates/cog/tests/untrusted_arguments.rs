@@ -1,0 +1,101 @@
+//! Arguments of callers and numbers of files, however odd: an answer or an error, never a panic.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use rasteret_cog::crs::Transforms;
+use rasteret_cog::geo::GeoTransform;
+use rasteret_cog::{ParsedGeometry, Tiling, View};
+
+static TRANSFORMS: LazyLock<Transforms> = LazyLock::new(Transforms::default);
+
+/// WKB and text of geometries, to be damaged.
+const TEXTS: [&str; 5] = [
+    "POLYGON((0 0, 9 0, 9 9, 0 9, 0 0),(1 1, 2 1, 2 2, 1 1))",
+    "SRID=4326;MULTIPOINT((1 2),(3 4))",
+    "GEOMETRYCOLLECTION(POINT(1 2),LINESTRING(1 2, 3 4))",
+    r#"{"type":"MultiPolygon","coordinates":[[[[0,0],[9,0],[9,9],[0,0]]]]}"#,
+    r#"{"type":"Point","coordinates":[1,2],"crs":{"type":"name","properties":{"name":"EPSG:4326"}}}"#,
+];
+
+const CRSS: [&str; 9] = [
+    "OGC:CRS84",
+    "EPSG:3857",
+    "EPSG:32631",
+    "EPSG:3031",
+    "EPSG:27700",
+    "EPSG:4807",
+    "ESRI:54009",
+    "+proj=sinu +R=6371007.181",
+    "+proj=geos +h=35786023 +lon_0=-75 +ellps=GRS80",
+];
+
+fn wkb() -> impl Strategy<Value = Vec<u8>> {
+    let number = prop_oneof![any::<f64>(), -200.0..200.0];
+    let codes = prop_oneof![1u32..8, Just(0x2000_0001), Just(1003), Just(0x8000_0003), any::<u32>()];
+    let counts = prop_oneof![0u32..4, any::<u32>()];
+    (any::<bool>(), codes, proptest::collection::vec((counts, proptest::collection::vec(number, 0..6)), 0..4)).prop_map(
+        |(is_little, code, parts)| {
+            let word = |value: u32| if is_little { value.to_le_bytes() } else { value.to_be_bytes() };
+            let mut bytes = vec![u8::from(is_little)];
+            bytes.extend(word(code));
+            for (count, numbers) in parts {
+                bytes.extend(word(count));
+                bytes.extend(numbers.into_iter().flat_map(|x| if is_little { x.to_le_bytes() } else { x.to_be_bytes() }));
+            }
+            bytes
+        },
+    )
+}
+
+fn damaged() -> impl Strategy<Value = String> {
+    (0..TEXTS.len(), any::<prop::sample::Index>(), "[-0-9(), .;=\\[\\]{}a-zA-Z\"]{0,4}", 0usize..3).prop_map(
+        |(text, at, with, cut)| {
+            let text: Vec<char> = TEXTS[text].chars().collect();
+            let at = at.index(text.len());
+            let rest = &text[(at + cut).min(text.len())..];
+            text[..at].iter().copied().chain(with.chars()).chain(rest.iter().copied()).collect()
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn geometries(bytes in proptest::collection::vec(any::<u8>(), 0..200), wkb in wkb(), text in any::<String>(), damaged in damaged()) {
+        let _ = (ParsedGeometry::from_wkb(&bytes), ParsedGeometry::from_wkb(&wkb));
+        let _ = (ParsedGeometry::from_text(&text), ParsedGeometry::from_text(&damaged));
+    }
+
+    #[test]
+    fn names_of_crss(text in any::<String>(), code in any::<u32>(), words in "(\\+[a-z_0-9]{1,6}=?[-a-zA-Z0-9.]{0,6} ?){1,5}") {
+        let _ = TRANSFORMS.get(&text, "EPSG:3857");
+        let _ = TRANSFORMS.get(&format!("EPSG:{}", code % 40_000), "OGC:CRS84");
+        let _ = TRANSFORMS.get(&format!("+proj=tmerc {words}"), "OGC:CRS84");
+        let _ = TRANSFORMS.get(&format!("PROJCS[\"x\",{text}]"), "OGC:CRS84");
+    }
+
+    #[test]
+    fn rasters_anywhere(
+        from in 0..CRSS.len(),
+        to in 0..CRSS.len(),
+        scales in (prop_oneof![-1e4..1e4, Just(0.0), any::<f64>()], -1e4..1e4),
+        origin in (-1e7..1e7, -1e7..1e7),
+        corners in proptest::collection::vec((-200.0..200.0, -90.0..90.0), 3..6),
+        scale in prop_oneof![Just(1.0), Just(1e5), any::<f64>()],
+    ) {
+        let mut ring: Vec<_> = corners.iter().map(|(x, y)| format!("{:?} {:?}", x * scale, y * scale)).collect();
+        ring.push(ring[0].clone());
+        let transform = TRANSFORMS.get(CRSS[from], CRSS[to]).unwrap();
+        let (Ok(parsed), Ok(view)) = (
+            ParsedGeometry::from_text(&format!("POLYGON(({}))", ring.join(","))),
+            View::new(1000, 700, GeoTransform::from_array([scales.0, 0.0, origin.0, 0.0, scales.1, origin.1]), Some(transform)),
+        ) else { return Ok(()) };
+        if let Ok(pixels) = view.pixels(&parsed.geometry) {
+            let tiling = Tiling { image_width: 1000, image_height: 700, tile_width: 64, tile_height: 64 };
+            prop_assert!(tiling.cover(&pixels).iter().all(|span| span.row < 11 && span.start < span.end && span.end <= 16));
+        }
+    }
+}
