@@ -128,12 +128,11 @@ impl TableFunction for CogTiles {
         let rows: Vec<_> = tiles.iter().map(|row| Some(&row.tile)).collect();
         for (index, column) in output.columns().iter().copied().enumerate() {
             // The columns are the filename, then the tile's.
-            match column.checked_sub(1) {
-                None => output.writer(index)?.texts(tiles.iter().map(|row| Some(row.filename.as_bytes())))?,
-                Some(at) => match TILE.get(at) {
-                    Some(field) => field.cell.write(&mut output.writer(index)?, &rows)?,
-                    None => {}
-                },
+            let mut writer = output.writer(index)?;
+            match column.checked_sub(1).map(|at| TILE.get(at)) {
+                None => writer.texts(tiles.iter().map(|row| Some(row.filename.as_bytes())))?,
+                Some(Some(field)) => field.cell.write(&mut writer, &rows)?,
+                Some(None) => {}
             }
         }
         output.set_rows(rows.len())

@@ -42,7 +42,9 @@ fn wkb() -> impl Strategy<Value = Vec<u8>> {
             bytes.extend(word(code));
             for (count, numbers) in parts {
                 bytes.extend(word(count));
-                bytes.extend(numbers.into_iter().flat_map(|x| if is_little { x.to_le_bytes() } else { x.to_be_bytes() }));
+                bytes.extend(
+                    numbers.into_iter().flat_map(|x| if is_little { x.to_le_bytes() } else { x.to_be_bytes() }),
+                );
             }
             bytes
         },
