@@ -7,7 +7,8 @@
 //! | `VARCHAR`, `JSON` | WKT, EWKT or GeoJSON |
 //!
 //! The spatial extension's `GEOMETRY` before DuckDB 1.5 is a BLOB by type and not WKB by content: it is refused, by its name.
-//! The CRS of a `GEOMETRY('…')` type is behind a function of the C API that not every host has, so it is not seen here.
+//! The CRS of a `GEOMETRY('…')` type is behind a function of the C API that not every host has, so it is not seen here: SQL's
+//! `ST_CRS` sees it. Constants of table functions come as values, whose GEOMETRY is read as WKT.
 
 use rasteret_cog::ParsedGeometry;
 
@@ -78,7 +79,10 @@ pub(crate) fn geometry_of(value: &Value) -> Result<Option<ParsedGeometry>> {
     }
     let parsed = match value.with_kind(Form::of)? {
         Form::Text => value.text().map(|text| ParsedGeometry::from_text(&text)),
-        Form::Wkb => value.bytes().map(|bytes| ParsedGeometry::from_wkb(&bytes)),
+        Form::Wkb => match value.geometry_text() {
+            Some(text) => Some(ParsedGeometry::from_text(&text)),
+            None => value.bytes().map(|bytes| ParsedGeometry::from_wkb(&bytes)),
+        },
         Form::Null => None,
     };
     Ok(parsed.transpose()?)

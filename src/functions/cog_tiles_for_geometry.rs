@@ -84,7 +84,8 @@ pub(super) const GEOMETRY: Parameter = Parameter {
 /// The documentation of `geometry_crs`.
 pub(super) const GEOMETRY_CRS: &str = "The CRS of the geometry: `EPSG:n`, `ESRI:n`, `OGC:CRS84`, WKT, a PROJ string, or \
     `native` for the raster's own coordinates; x comes first whatever the CRS says. By default, what an EWKT or EWKB says, else \
-    longitudes and latitudes. The CRS of a `GEOMETRY('…')` type cannot be seen by an extension on all hosts: name it here.";
+    longitudes and latitudes. The CRS of a `GEOMETRY('…')` type cannot be seen by an extension on all hosts: give it here, as in \
+    `{geometry_crs: ST_CRS(geometry)}`.";
 
 /// The options.
 pub(super) const OPTIONS: &[OptionKey] = &[

@@ -53,9 +53,18 @@ impl Value {
         unsafe { take_string(ffi::duckdb_get_varchar(self.0)) }
     }
 
-    /// Bytes of a BLOB, or of a GEOMETRY, whose payload is WKB.
+    /// The WKT of a GEOMETRY. Not its payload: 1.5 throws when asked for bytes, and no Rust catches a C++ exception.
+    pub(crate) fn geometry_text(&self) -> Option<String> {
+        if self.is_null() || self.id() != TypeId::Geometry {
+            return None;
+        }
+        // SAFETY: the value is live, and GEOMETRY has a cast to VARCHAR; the answer is null or to be freed with duckdb_free.
+        unsafe { take_string(ffi::duckdb_get_varchar(self.0)) }
+    }
+
+    /// Bytes of a BLOB.
     pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
-        if self.is_null() || !matches!(self.id(), TypeId::Blob | TypeId::Geometry) {
+        if self.is_null() || self.id() != TypeId::Blob {
             return None;
         }
         // SAFETY: the value is live; the answer's data is null or to be freed with duckdb_free, and `size` bytes long.

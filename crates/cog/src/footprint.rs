@@ -53,17 +53,21 @@ impl CogHeader {
             (outline.bbox.xmax - outline.bbox.xmin).min(outline.bbox.ymax - outline.bbox.ymin) / width.min(height);
         let mut ring: Vec<Coord<f64>> = Vec::new();
         let mut densifier = Densifier::new(false);
-        for pair in outline.points.windows(2) {
-            let ((start_pixel, start), (end_pixel, _)) = (pair[0], pair[1]);
-            let side = densifier.line(&[start_pixel, end_pixel], &|pixel| {
-                let mut point = back(pixel).ok_or_else(unreached)?;
-                if degrees {
-                    point.x = nearest_longitude(point.x, start.x);
-                }
-                Ok(point / unit)
-            })?;
-            ring.pop();
-            ring.extend(side.into_iter().map(|point| point * unit));
+        for side in outline.sides() {
+            // Longitudes are told apart by the nearest: far apart, they are followed from point to point.
+            let is_near = side.iter().all(|(_, point)| (point.x - side[0].1.x).abs() < 90.0);
+            for ends in side.windows(if degrees && !is_near { 2 } else { side.len() }) {
+                let ((start_pixel, start), (end_pixel, _)) = (ends[0], ends[ends.len() - 1]);
+                let part = densifier.line(&[start_pixel, end_pixel], &|pixel| {
+                    let mut point = back(pixel).ok_or_else(unreached)?;
+                    if degrees {
+                        point.x = nearest_longitude(point.x, start.x);
+                    }
+                    Ok(point / unit)
+                })?;
+                ring.pop();
+                ring.extend(part.into_iter().map(|point| point * unit));
+            }
         }
         if let (Some(first), Some(last)) = (ring.first().copied(), ring.last().copied())
             && degrees

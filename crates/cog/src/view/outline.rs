@@ -24,6 +24,14 @@ pub(crate) struct Outline {
     pub(crate) bbox: BBox,
 }
 
+impl Outline {
+    /// The four sides, each from corner to corner.
+    pub(crate) fn sides(&self) -> impl Iterator<Item = &[(Coord<f64>, Coord<f64>)]> {
+        let step = POINTS_A_SIDE as usize;
+        (0..4).filter_map(move |side| self.points.get(side * step..=(side + 1) * step))
+    }
+}
+
 /// The outline of an image of some size, through `back` from pixels; None where any of it has no image.
 pub(crate) fn outline(
     width: f64,
