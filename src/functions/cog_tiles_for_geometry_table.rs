@@ -137,7 +137,7 @@ impl Call {
         let tiles = header
             .transform_from(&self.crs, self.session.transforms())
             .and_then(|transform| TilePlan::new(header.clone(), self.level, self.band_index, transform))
-            .and_then(|plan| plan.tiles(geometry));
+            .and_then(|mut plan| plan.tiles(geometry));
         Ok(tiles.map_err(|error| files::header_error(&self.href, error))?)
     }
 }

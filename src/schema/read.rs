@@ -16,7 +16,7 @@ use rasteret_io::CogFile;
 use rasteret_io::enrich::Georeference;
 
 use crate::error::{Error, Result};
-use crate::vector::{Reader, TypeId};
+use crate::vector::{Integers, Reader, TypeId};
 
 /// Reads metadata STRUCTs of one vector.
 pub(crate) struct MetadataReader<'a> {
@@ -252,7 +252,12 @@ impl<'a> Fields<'a> {
     fn integers<T: TryFrom<i128>>(&self, name: &str) -> Result<Option<Vec<T>>> {
         self.typed(name, "a list of integers in range", |field, row| {
             let (range, elements) = field.list(row)?;
-            range.map(|i| T::try_from(elements.integer(i)?).ok()).collect()
+            // Tile tables are long, and most often of these types: a value costs a nanosecond instead of ten.
+            match elements.integers(&range) {
+                Some(Integers::Four(values)) => values.iter().map(|value| T::try_from((*value).into()).ok()).collect(),
+                Some(Integers::Eight(values)) => values.iter().map(|value| T::try_from((*value).into()).ok()).collect(),
+                None => range.map(|i| T::try_from(elements.integer(i)?).ok()).collect(),
+            }
         })
     }
 

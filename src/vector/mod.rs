@@ -29,7 +29,7 @@ pub(crate) mod value;
 pub(crate) mod writer;
 
 pub(crate) use logical_type::LogicalType;
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Integers, Reader};
 pub(crate) use scalar_function::{Arguments, ScalarFunction, Signature};
 pub(crate) use table_function::{Bind, BindInfo, Init, OutputChunk, TableFunction, host_version};
 pub(crate) use type_id::TypeId;

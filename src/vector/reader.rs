@@ -233,12 +233,52 @@ impl<'a> Reader<'a> {
         if a.len() != b.len() {
             return false;
         }
-        if self.validity.is_null()
+        if self.are_valid(&a)
+            && self.are_valid(&b)
             && let (Some(a), Some(b)) = (self.plain_bytes(&a), self.plain_bytes(&b))
         {
             return a == b;
         }
         a.zip(b).all(|(a, b)| self.is_same(a, b))
+    }
+
+    /// Whether no row of a range is NULL; the range must not go beyond the end.
+    fn are_valid(&self, rows: &Range<usize>) -> bool {
+        if self.validity.is_null() {
+            return true;
+        }
+        let mut row = rows.start;
+        while row < rows.end {
+            // SAFETY: as in `is_null`: rows are below the length.
+            let word = if row.is_multiple_of(64) { unsafe { *self.validity.add(row / 64) } } else { 0 };
+            if word == u64::MAX {
+                row += 64;
+            } else if self.is_null(row) {
+                return false;
+            } else {
+                row += 1;
+            }
+        }
+        true
+    }
+
+    /// The values of rows as they lie in memory, where they are integers of 4 or 8 bytes and none is NULL.
+    pub(crate) fn integers(&self, rows: &Range<usize>) -> Option<Integers<'a>> {
+        if rows.end > self.len || !self.are_valid(rows) {
+            return None;
+        }
+        // SAFETY: vectors of these types hold such values, aligned, and the rows are below the length.
+        unsafe {
+            match self.id {
+                TypeId::Integer => {
+                    Some(Integers::Four(slice::from_raw_parts(self.data.cast::<i32>().add(rows.start), rows.len())))
+                }
+                TypeId::Bigint => {
+                    Some(Integers::Eight(slice::from_raw_parts(self.data.cast::<i64>().add(rows.start), rows.len())))
+                }
+                _ => None,
+            }
+        }
     }
 
     /// The memory of rows, for types whose values are nothing but their memory.
@@ -269,6 +309,14 @@ impl<'a> Reader<'a> {
         let is_struct = self.id == TypeId::Struct;
         self.children.iter().find(|(key, _)| is_struct && key.eq_ignore_ascii_case(name)).map(|(_, field)| field)
     }
+}
+
+/// Integers as they lie in memory.
+pub(crate) enum Integers<'a> {
+    /// INTEGER.
+    Four(&'a [i32]),
+    /// BIGINT.
+    Eight(&'a [i64]),
 }
 
 /// DuckDB's 128-bit integer, as it lies in memory.

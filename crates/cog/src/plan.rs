@@ -18,7 +18,12 @@ pub struct TilePlan {
     level: u32,
     planes: Range<u64>,
     view: View,
+    /// Geometries that were asked for.
+    asked: u32,
 }
+
+/// After so many geometries the view is prepared for more: by then, that costs no more than they did.
+const MANY: u32 = 16;
 
 impl TilePlan {
     /// The plan of a level (0 is the full resolution), for a band or for all; `transform` leads from the CRS of geometries to the
@@ -45,7 +50,7 @@ impl TilePlan {
             }
         };
         let view = View::new(grid.tiling().image_width, grid.tiling().image_height, grid.transform(), transform)?;
-        Ok(Self { header, level, planes, view })
+        Ok(Self { header, level, planes, view, asked: 0 })
     }
 
     /// The tiles that a geometry meets, plane by plane, row by row.
@@ -53,9 +58,17 @@ impl TilePlan {
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] where a vertex is outside the range of its CRS, or of the raster's.
-    pub fn tiles(&self, geometry: &Geometry) -> Result<Vec<Tile>> {
+    pub fn tiles(&mut self, geometry: &Geometry) -> Result<Vec<Tile>> {
+        self.asked = self.asked.saturating_add(1);
+        if self.asked == MANY {
+            self.view.prepare();
+        }
         let grid = self.header.grid(self.level)?;
-        let spans = grid.tiling().cover(&self.view.pixels(geometry)?);
+        let quick = self.view.quick_box(geometry).and_then(|bounds| grid.tiling().tile_around(bounds));
+        let spans = match quick {
+            Some(tile) => tile.into_iter().collect(),
+            None => grid.tiling().cover(&self.view.pixels(geometry)?),
+        };
         let planes = self.planes.clone();
         let tiles = planes.flat_map(|plane| {
             let cells = spans.iter().flat_map(|span| (span.start..span.end).map(|col| (span.row, col)));

@@ -20,6 +20,7 @@ mod walk;
 
 use geo_types::{Coord, Polygon};
 
+use crate::geo::BBox;
 use crate::geometry::{Geometry, rings};
 use walk::{Contact, Grid};
 
@@ -63,6 +64,11 @@ impl Tiling {
             spans.mark_polygon(polygon);
         }
         spans.merged()
+    }
+
+    /// The one tile that all of a box lies inside, or none where the box lies outside the image; None where neither is so.
+    pub(crate) fn tile_around(&self, bounds: BBox) -> Option<Option<TileSpan>> {
+        Grid::new(self).around(bounds).map(|tile| tile.map(|(row, col)| TileSpan { row, start: col, end: col + 1 }))
     }
 
     /// The size of coordinates up to which the cover is exact.

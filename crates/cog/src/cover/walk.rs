@@ -4,6 +4,7 @@ use geo_types::Coord;
 use robust::orient2d;
 
 use super::Tiling;
+use crate::geo::BBox;
 
 /// Coordinates up to this size are at most a hundred-thousandth of a pixel off after the arithmetic below.
 pub(super) const MAX_COORDINATE: f64 = 1e9;
@@ -78,6 +79,18 @@ impl Grid {
                 visit(row, low.x + (middle - low.y) * ((high.x - low.x) / (high.y - low.y)));
             }
         }
+    }
+
+    /// The row and column of the tile whose inside holds a box, or Some(None) where the box misses the image.
+    pub(super) fn around(&self, bounds: BBox) -> Option<Option<(u32, u32)>> {
+        if bounds.xmax < 0.0 || bounds.xmin > self.width || bounds.ymax < 0.0 || bounds.ymin > self.height {
+            return Some(None);
+        }
+        let row = tile_at(bounds.ymin, self.tile_height, self.down);
+        let col = tile_at(bounds.xmin, self.tile_width, self.across);
+        let ((top, bottom), (left, right)) = (self.rows_of(row), self.columns_of(col));
+        let inside = left < bounds.xmin && bounds.xmax < right && top < bounds.ymin && bounds.ymax < bottom;
+        inside.then_some(Some((row, col)))
     }
 
     /// The first column whose middle lies beyond `x`; the number of columns when none does. A crossing that matters lies in a

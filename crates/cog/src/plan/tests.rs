@@ -56,7 +56,7 @@ pub(crate) fn header(width: u32, height: u32, tile: u32, planes: u16) -> CogHead
 
 /// Level, band, position in the plane and offset of the tiles of a native geometry.
 fn tiles(header: &CogHeader, level: u32, band: Option<u32>, text: &str) -> Vec<(Option<u32>, u64, Option<u64>)> {
-    let plan = TilePlan::new(Arc::new(header.clone()), level, band, None).unwrap();
+    let mut plan = TilePlan::new(Arc::new(header.clone()), level, band, None).unwrap();
     let tiles = plan.tiles(&ParsedGeometry::from_text(text).unwrap().geometry).unwrap();
     assert!(tiles.iter().all(|tile| tile.level == level));
     tiles.iter().map(|tile| (tile.band_index, tile.index, tile.offset)).collect()
@@ -113,10 +113,54 @@ fn crs_of_the_raster() {
 fn longitudes_and_latitudes() {
     let header = Arc::new(header(100, 100, 32, 1));
     let transform = header.transform_from("OGC:CRS84", &Transforms::default()).unwrap();
-    let plan = TilePlan::new(header, 0, None, transform).unwrap();
-    let found = |text| plan.tiles(&ParsedGeometry::from_text(text).unwrap().geometry).unwrap();
+    let mut plan = TilePlan::new(header, 0, None, transform).unwrap();
+    let mut found = |text| plan.tiles(&ParsedGeometry::from_text(text).unwrap().geometry).unwrap();
     // 500 m east and 500 m south of the corner.
     assert_eq!(found("POINT(3.006 41.547)").iter().map(|tile| tile.index).collect::<Vec<_>>(), [5]);
     assert_eq!(found("POLYGON((-180 -90, 180 -90, 180 90, -180 90, -180 -90))").len(), 16);
     assert_eq!(found("POINT(4 41.547)"), []);
+}
+
+/// Numbers from 0 to 1, the same in every run.
+fn numbers() -> impl FnMut() -> f64 {
+    let mut state = 1u64;
+    move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+#[test]
+fn many_geometries_get_what_each_would_alone() {
+    let transforms = Transforms::default();
+    let header = Arc::new(header(10_980, 10_980, 512, 1));
+    let mut number = numbers();
+    for crs in ["OGC:CRS84", "EPSG:3857", "EPSG:3035"] {
+        let transform = header.transform_from(crs, &transforms).unwrap();
+        let back = |x: f64, y: f64| {
+            let point = transform.as_ref().unwrap().backward(geo_types::Coord { x, y }).unwrap();
+            format!("{:?} {:?}", point.x, point.y)
+        };
+        let plan = || TilePlan::new(Arc::clone(&header), 0, None, transform.clone()).unwrap();
+        let (mut many, mut quick) = (plan(), 0);
+        for _ in 0..2000 {
+            // Around a border of tiles, or anywhere, also outside; from a pixel to ten tiles across.
+            let mut at = || (number() * 24.0 - 1.0) * 5120.0;
+            let (x, y) = (at(), at());
+            let (x, y) =
+                if number() < 0.5 { (x, y) } else { ((x / 5120.0).round() * 5120.0 + 20.0 * number() - 10.0, y) };
+            let size = 10f64.powf(1.0 + 3.0 * number());
+            let corners = [(0.0, 0.0), (size, 0.0), (size, size * number()), (0.0, size), (0.0, 0.0)];
+            let ring = corners.map(|(dx, dy)| back(500_000.0 + x + dx, 4_600_000.0 - y - dy)).join(", ");
+            let geometry = ParsedGeometry::from_text(&format!("POLYGON(({ring}))")).unwrap().geometry;
+            quick += u32::from(many.view.quick_box(&geometry).is_some_and(|bounds| {
+                let pixels = plan().view.pixels(&geometry).unwrap();
+                assert!(pixels.vertices().all(|pixel| bounds.xmin <= pixel.x && pixel.x <= bounds.xmax));
+                assert!(pixels.vertices().all(|pixel| bounds.ymin <= pixel.y && pixel.y <= bounds.ymax));
+                true
+            }));
+            assert_eq!(many.tiles(&geometry).unwrap(), plan().tiles(&geometry).unwrap(), "{crs}: {ring}");
+        }
+        assert!(quick > 1000, "{crs}: {quick}");
+    }
 }

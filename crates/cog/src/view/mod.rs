@@ -17,6 +17,7 @@
 mod clip;
 mod densify;
 mod outline;
+mod polynomial;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use crate::crs::{Transform, nearest_longitude};
 use crate::geo::{BBox, GeoTransform};
 use crate::geometry::{Geometry, bbox, invalid};
 use crate::{Error, Result};
+use polynomial::Polynomial;
 
 pub(crate) use clip::clip_ring;
 pub(crate) use densify::Densifier;
@@ -46,6 +48,8 @@ pub struct View {
     /// None where coordinates are the raster's own.
     transform: Option<Arc<Transform>>,
     window: Window,
+    /// The projection near the raster, once it is worth having.
+    polynomial: Option<Polynomial>,
 }
 
 /// What is projected of a geometry.
@@ -73,9 +77,51 @@ impl View {
                 what: format!("expected pixels with an area, found transform {numbers:?}"),
             });
         }
-        let mut view = Self { width: width.into(), height: height.into(), to_world, transform, window: Window::All };
+        let mut view = Self {
+            width: width.into(),
+            height: height.into(),
+            to_world,
+            transform,
+            window: Window::All,
+            polynomial: None,
+        };
         view.window = view.window()?;
         Ok(view)
+    }
+
+    /// Prepares for many geometries: what that costs pays after some tens of them.
+    pub fn prepare(&mut self) {
+        if let (Some(transform), Window::Box { bbox, around: false }) = (&self.transform, self.window) {
+            self.polynomial = Polynomial::fit(bbox, |point| Some(self.pixel(transform.forward(point)?)));
+        }
+    }
+
+    /// The box in which all of a geometry is sure to lie, in pixels; None where that is not known without projecting it.
+    #[must_use]
+    pub fn quick_box(&self, geometry: &Geometry) -> Option<BBox> {
+        let polynomial = self.polynomial.as_ref()?;
+        let bounds = geometry.bbox().filter(|bounds| polynomial.holds(*bounds))?;
+        let pixels = bbox(geometry.vertices().map(|point| polynomial.pixel(point)))?;
+        let margin = polynomial.error + polynomial.bow(bounds);
+        Some(BBox {
+            xmin: pixels.xmin - margin,
+            ymin: pixels.ymin - margin,
+            xmax: pixels.xmax + margin,
+            ymax: pixels.ymax + margin,
+        })
+    }
+
+    /// Whether edges within a box stay straight, to the tolerance.
+    fn is_straight(&self, bounds: Option<BBox>) -> bool {
+        let straight = |polynomial: &Polynomial, bounds: BBox| {
+            polynomial.holds(bounds) && polynomial.bow(bounds) + 2.0 * polynomial.error < densify::TOLERANCE
+        };
+        match &self.transform {
+            Some(transform) if !transform.is_identity() => {
+                self.polynomial.as_ref().zip(bounds).is_some_and(|(polynomial, bounds)| straight(polynomial, bounds))
+            }
+            _ => true,
+        }
     }
 
     /// A geometry in pixel coordinates. Parts that are nowhere near the image may be missing.
@@ -136,8 +182,7 @@ impl View {
                 Err(invalid(format!("expected coordinates near the raster, found ({} {})", point.x, point.y)))
             }
         };
-        let straight = self.transform.as_ref().is_none_or(|transform| transform.is_identity());
-        let mut densifier = Densifier::new(straight);
+        let mut densifier = Densifier::new(self.is_straight(geometry.bbox()));
         let mut line = |line: &LineString<f64>| densifier.line(&line.0, &to_pixels).map(LineString);
         let points = geometry.points.iter().map(|point| to_pixels(*point)).collect::<Result<_>>()?;
         let lines = geometry.lines.iter().map(&mut line).collect::<Result<_>>()?;
