@@ -27,7 +27,7 @@ TIME_LIMIT_S = 3600
 
 SIZE, TILE, PIXEL = 10980, 512, 10.0
 LEFT, TOP, EPSG = 500_000.0, 4_600_000.0, 32631
-# Tiles of the same ground, for the cost of a larger raster: 484, 6,400 and a million.
+# Tiles of the same ground -> sides of the image and of a tile: what a larger raster costs.
 GRIDS = {484: (10980, 512), 6_400: (20480, 256), 1_000_000: (256_000, 256)}
 OURS = "rasteret-duckdb"
 
@@ -35,9 +35,9 @@ OURS = "rasteret-duckdb"
 Answer = tuple[int, float, list[list[int]]]
 
 
-def hexagons(count: int) -> Path:
-    """A Parquet file of `i` and `geometry`, WKB in longitudes and latitudes."""
-    path = WORK / f"hexagons-{count}.parquet"
+def hexagons(count: int, tiles: int) -> Path:
+    """A Parquet file of `i` and `geometry`: WKB in longitudes and latitudes, 60 pixels of a grid across."""
+    path = WORK / f"hexagons-{count}-{tiles}.parquet"
     if path.exists():
         return path
     import numpy as np
@@ -46,12 +46,14 @@ def hexagons(count: int) -> Path:
     import shapely
 
     generator = np.random.default_rng(0)
-    centres = generator.uniform(0, SIZE, (count, 1, 2))
+    size, _ = GRIDS[tiles]
+    pixel = SIZE * PIXEL / size
+    centres = generator.uniform(0, size, (count, 1, 2))
     angles = np.arange(7) * np.pi / 3
     corners = centres + 30 * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
     corners[:, 6] = corners[:, 0]
     to_degrees = pyproj.Transformer.from_crs(EPSG, 4326, always_xy=True)
-    x, y = to_degrees.transform(LEFT + corners[..., 0] * PIXEL, TOP - corners[..., 1] * PIXEL)
+    x, y = to_degrees.transform(LEFT + corners[..., 0] * pixel, TOP - corners[..., 1] * pixel)
     rings = np.stack([x, y], axis=-1)
     rings[:, 6] = rings[:, 0]
     wkb = pyarrow.array(shapely.to_wkb(shapely.polygons(rings)), pyarrow.binary())
@@ -191,7 +193,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def compare(args: argparse.Namespace) -> list[dict[str, object]]:
     """The whole comparison; prints as it goes. Answers that differ end it."""
-    path = hexagons(args.rows)
+    path = hexagons(args.rows, 484)
     results: list[dict[str, object]] = []
     medians: dict[str, float] = {}
     runs: dict[str, list[dict[str, object]]] = {name: [] for name in args.contender}
@@ -210,7 +212,8 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
         sys.exit("bench: the contenders found different tiles")
     print("all found the same tiles", flush=True)
     for tiles in list(GRIDS)[1:] if OURS in runs else []:
-        seconds = statistics.median(float(measure(OURS, path, tiles)["seconds"]) for _ in range(args.repeat))
+        larger = hexagons(args.rows, tiles)
+        seconds = statistics.median(float(measure(OURS, larger, tiles)["seconds"]) for _ in range(args.repeat))
         print(f"{tiles} tiles  {OURS:15} {seconds:8.3f} s  {seconds / args.rows * 1e6:8.2f} us a row", flush=True)
         results.append({"contender": OURS, "tiles": tiles, "seconds": seconds})
     return results

@@ -94,7 +94,8 @@ impl Polynomial {
     pub(super) fn pixel(&self, point: Coord<f64>) -> Coord<f64> {
         let BBox { xmin, ymin, xmax, ymax } = self.bbox;
         let (u, v) = ((2.0 * point.x - xmin - xmax) / (xmax - xmin), (2.0 * point.y - ymin - ymax) / (ymax - ymin));
-        let along = |sum: (f64, f64), by: f64, next: (f64, f64)| (sum.0.mul_add(by, next.0), sum.1.mul_add(by, next.1));
+        // Not `mul_add`: where the compiler may not assume the instruction, that is a slow function.
+        let along = |sum: (f64, f64), by: f64, next: (f64, f64)| (sum.0 * by + next.0, sum.1 * by + next.1);
         let rows = self.coefficients.chunks_exact(self.terms).rev();
         let of_row = |row: &[(f64, f64)]| row.iter().rev().fold((0.0, 0.0), |sum, next| along(sum, u, *next));
         let (x, y) = rows.fold((0.0, 0.0), |sum, row| along(sum, v, of_row(row)));
