@@ -48,8 +48,9 @@ pub(super) static DOC: Documentation = Documentation {
     returns: "A list of `range_offset`, `range_length` and `tile_count`, the number of distinct tiles that begin in the \
         range, in the order of the file; NULL for NULL.",
     examples: &[Example {
-        sql: "SELECT cog_byte_ranges([{tile_offset: 1000, tile_byte_count: 500}, {tile_offset: 1600, tile_byte_count: 400}])",
-        result: "",
+        sql: "SELECT r.range_offset, r.range_length, r.tile_count FROM (SELECT unnest(cog_byte_ranges([{tile_offset: 1000, \
+              tile_byte_count: 500}, {tile_offset: 1600, tile_byte_count: 400}])) AS r)",
+        result: "1000\t1000\t2",
     }],
 };
 

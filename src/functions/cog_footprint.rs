@@ -34,8 +34,8 @@ pub(super) static DOC: Documentation = Documentation {
     ],
     returns: "GEOMETRY on DuckDB 1.5 and later, else a BLOB of WKB; NULL for NULL.",
     examples: &[Example {
-        sql: "SELECT ST_AsText(cog_footprint(cog_metadata('test/data/cog.tif'), 'native'))",
-        result: "",
+        sql: "SELECT len(cog_tiles_for_geometry(m, cog_footprint(m))) AS tiles FROM (SELECT cog_metadata('test/data/cog.tif') AS m)",
+        result: "16",
     }],
 };
 

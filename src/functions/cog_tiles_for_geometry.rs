@@ -59,16 +59,15 @@ pub(super) static DOC: Documentation = Documentation {
     examples: &[
         Example {
             sql: "SELECT t.tile_row, t.tile_col, t.tile_offset, t.tile_byte_count FROM (SELECT unnest(cog_tiles_for_geometry(\
-                  cog_metadata('test/data/cog.tif'), 'POLYGON((3.0005 41.5468, 3.0045 41.5468, 3.0045 41.5474, 3.0005 41.5474, \
-                  3.0005 41.5468))')) AS t)",
-            result: "",
+                  cog_metadata('test/data/cog.tif'), 'POLYGON((3.001 41.551, 3.003 41.551, 3.003 41.5512, 3.001 41.551))')) AS t)",
+            result: "0\t0\t3697\t523\n0\t1\t4228\t522",
         },
         Example {
-            sql: "SELECT sum(r.range_length) AS bytes, count(*) AS requests FROM (SELECT unnest(cog_byte_ranges(\
+            sql: "SELECT plot, sum(r.range_length) AS bytes, count(*) AS requests FROM (SELECT plot, unnest(cog_byte_ranges(\
                   cog_tiles_for_geometry(m, geometry, {geometry_crs: 'EPSG:32631'}))) AS r FROM (SELECT \
-                  cog_metadata('test/data/cog.tif') AS m), (VALUES ('POINT(500100 4599900)'), ('POINT(500600 4599400)')) \
-                  AS plots(geometry))",
-            result: "",
+                  cog_metadata('test/data/cog.tif') AS m), (VALUES ('a', 'POINT(500100 4599900)'), ('b', 'POINT(500600 4599400)')) \
+                  AS plots(plot, geometry)) GROUP BY plot ORDER BY plot",
+            result: "a\t523\t1\nb\t523\t1",
         },
     ],
 };

@@ -43,7 +43,7 @@ pub(super) static DOC: Documentation = Documentation {
     examples: &[Example {
         sql: "SELECT tile_row, tile_col FROM cog_tiles_for_geometry('test/data/cog.tif', 'LINESTRING(500100 4599900, 500600 \
               4599900)', geometry_crs := 'EPSG:32631')",
-        result: "",
+        result: "0\t0\n0\t1\n0\t2\n0\t3",
     }],
 };
 

@@ -10,6 +10,9 @@ use crate::Result;
 /// Collections in collections: as deep as anybody writes them, and far from the end of a thread's stack.
 const MAX_DEPTH: usize = 32;
 
+/// Vertices that room is made for because a count says so: counts of callers are not believed beyond it.
+const MAX_RESERVED: usize = 1024;
+
 /// Receives coordinates part by part.
 #[derive(Default)]
 pub(super) struct Collector {
@@ -109,7 +112,8 @@ impl GeomProcessor for Collector {
         Ok(())
     }
 
-    fn linestring_begin(&mut self, _tagged: bool, _size: usize, _index: usize) -> Visit<()> {
+    fn linestring_begin(&mut self, _tagged: bool, size: usize, _index: usize) -> Visit<()> {
+        self.line.reserve(size.min(MAX_RESERVED));
         self.in_line = true;
         Ok(())
     }
