@@ -36,7 +36,10 @@ pub(super) static DOC: Documentation = Documentation {
         },
     ],
     returns: "The box, NULL for NULL.",
-    examples: &[Example { sql: "SELECT cog_bounds(cog_metadata('test/data/cog.tif'))", result: "" }],
+    examples: &[Example {
+        sql: "SELECT b.xmin, b.ymin, b.xmax, b.ymax FROM (SELECT cog_bounds(cog_metadata('test/data/cog.tif')) AS b)",
+        result: "500000.0\t4599360.0\t500640.0\t4600000.0",
+    }],
 };
 
 /// The scalar function.

@@ -60,7 +60,7 @@ pub(super) static DOC: Documentation = Documentation {
         Example {
             sql: "SELECT t.tile_row, t.tile_col, t.tile_offset, t.tile_byte_count FROM (SELECT unnest(cog_tiles_for_geometry(\
                   cog_metadata('test/data/cog.tif'), 'POLYGON((3.001 41.551, 3.003 41.551, 3.003 41.5512, 3.001 41.551))')) AS t)",
-            result: "0\t0\t3697\t523\n0\t1\t4228\t522",
+            result: "0\t0\t3697\t523\n0\t1\t4228\t523",
         },
         Example {
             sql: "SELECT plot, sum(r.range_length) AS bytes, count(*) AS requests FROM (SELECT plot, unnest(cog_byte_ranges(\
