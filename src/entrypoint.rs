@@ -1,6 +1,6 @@
 //! What `LOAD rasteret` calls: takes DuckDB's API, registers every function, keeps nothing of the caller's database.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::panic::catch_unwind;
 use std::sync::OnceLock;
@@ -10,6 +10,7 @@ use rasteret_io::Session;
 
 use crate::error::{Error, Result};
 use crate::functions;
+use crate::host::Host;
 
 /// The C API version that the extension asks for, as its footer says.
 const API_VERSION: &str = "v1.2.0";
@@ -87,7 +88,8 @@ unsafe fn load(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_exte
 unsafe fn take_api(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_extension_access) -> Result<StableApi> {
     let version = CString::new(API_VERSION).unwrap_or_default();
     // SAFETY: `access` is live. The host's struct has at least the stable slots, each a nullable function pointer, and a
-    // struct of nullable function pointers may be all null.
+    // struct of nullable function pointers may be all null. The one later slot is read only in releases whose own header
+    // has it where the binding's has it.
     unsafe {
         let get_api = (*access).get_api.ok_or_else(|| Error::Internal("no API".to_owned()))?;
         let host = get_api(info, version.as_ptr());
@@ -97,7 +99,13 @@ unsafe fn take_api(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_
         let mut slots = MaybeUninit::<ffi::duckdb_ext_api_v1>::zeroed();
         let bytes = STABLE_SLOTS * size_of::<Option<unsafe extern "C" fn()>>();
         slots.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(host.cast::<u8>(), bytes);
-        Ok(StableApi(slots.assume_init()))
+        let mut slots = slots.assume_init();
+        let version = slots.duckdb_library_version.map(|version| CStr::from_ptr(version()).to_string_lossy());
+        if version.is_some_and(|version| Host::parse(&version).has_geometry_crs()) {
+            let host = host.cast::<ffi::duckdb_ext_api_v1>();
+            slots.duckdb_geometry_type_get_crs = (&raw const (*host).duckdb_geometry_type_get_crs).read();
+        }
+        Ok(StableApi(slots))
     }
 }
 

@@ -7,8 +7,8 @@
 //! | `VARCHAR`, `JSON` | WKT, EWKT or GeoJSON |
 //!
 //! The spatial extension's `GEOMETRY` before DuckDB 1.5 is a BLOB by type and not WKB by content: it is refused, by its name.
-//! The CRS of a `GEOMETRY('…')` type is behind a function of the C API that not every host has, so it is not seen here: SQL's
-//! `ST_CRS` sees it. Constants of table functions come as values, whose GEOMETRY is read as WKT.
+//! The CRS of a `GEOMETRY('…')` type counts on the hosts that let an extension see it, see [`LogicalType::geometry_crs`].
+//! Constants of table functions come as values, whose GEOMETRY is read as WKT.
 
 use rasteret_cog::ParsedGeometry;
 
@@ -53,12 +53,14 @@ pub(crate) fn geometry_type() -> LogicalType {
 pub(crate) struct GeometryReader<'a> {
     reader: &'a Reader<'a>,
     form: Form,
+    /// The CRS of a `GEOMETRY('…')`.
+    crs: Option<String>,
 }
 
 impl<'a> GeometryReader<'a> {
     /// Checks the vector's type.
     pub(crate) fn new(reader: &'a Reader<'a>) -> Result<Self> {
-        Ok(Self { reader, form: Form::of(reader.kind())? })
+        Ok(Self { reader, form: Form::of(reader.kind())?, crs: reader.kind().geometry_crs() })
     }
 
     /// The geometry of a row, None for NULL.
@@ -68,7 +70,7 @@ impl<'a> GeometryReader<'a> {
             Form::Wkb => self.reader.bytes(row).map(ParsedGeometry::from_wkb),
             Form::Null => None,
         };
-        Ok(parsed.transpose()?)
+        Ok(parsed.transpose()?.map(|parsed| with_crs(parsed, self.crs.as_deref())))
     }
 }
 
@@ -77,7 +79,8 @@ pub(crate) fn geometry_of(value: &Value) -> Result<Option<ParsedGeometry>> {
     if value.is_null() {
         return Ok(None);
     }
-    let parsed = match value.with_kind(Form::of)? {
+    let (form, crs) = value.with_kind(|kind| (Form::of(kind), kind.geometry_crs()));
+    let parsed = match form? {
         Form::Text => value.text().map(|text| ParsedGeometry::from_text(&text)),
         Form::Wkb => match value.geometry_text() {
             Some(text) => Some(ParsedGeometry::from_text(&text)),
@@ -85,5 +88,11 @@ pub(crate) fn geometry_of(value: &Value) -> Result<Option<ParsedGeometry>> {
         },
         Form::Null => None,
     };
-    Ok(parsed.transpose()?)
+    Ok(parsed.transpose()?.map(|parsed| with_crs(parsed, crs.as_deref())))
+}
+
+/// A geometry that carries no CRS itself is in its type's.
+fn with_crs(mut parsed: ParsedGeometry, crs: Option<&str>) -> ParsedGeometry {
+    parsed.crs = parsed.crs.or_else(|| crs.map(str::to_owned));
+    parsed
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use duckdb::ffi;
 
 use super::TypeId;
+use crate::host::Host;
 
 /// An owned DuckDB logical type.
 pub(crate) struct LogicalType(ffi::duckdb_logical_type);
@@ -91,6 +92,15 @@ impl LogicalType {
         // SAFETY: the handle is live and the name a C string that DuckDB copies.
         unsafe { ffi::duckdb_logical_type_set_alias(self.0, alias.as_ptr()) };
         self
+    }
+
+    /// The CRS of a `GEOMETRY('…')`; None without one, and on hosts that cannot say.
+    pub(crate) fn geometry_crs(&self) -> Option<String> {
+        if self.id() != TypeId::Geometry || !Host::current().has_geometry_crs() {
+            return None;
+        }
+        // SAFETY: the handle is a live GEOMETRY, and the slot is the host's; the answer is null or a string to be freed.
+        unsafe { take_string(ffi::duckdb_geometry_type_get_crs(self.0)) }
     }
 
     /// Width and scale of a DECIMAL.

@@ -15,7 +15,7 @@
 //! against the capacity of a vector, and no borrow outlives the callback that received it.
 //!
 //! Only functions of the first 357 slots of the C API struct (version `v1.2.0`) are called: later slots moved between
-//! DuckDB releases.
+//! DuckDB releases. The entrypoint hides them, but for one on the releases that `crate::host` lists.
 
 pub(crate) mod arrow;
 pub(crate) mod arrow_reader;
