@@ -119,7 +119,9 @@ def duckdb_spatial(path: Path, tiles: int) -> Answer:
     started = time.perf_counter()
     (found,) = connection.execute(f"SELECT count(*) FROM {join} WHERE {inside}").fetchone()
     seconds = time.perf_counter() - started
-    rows = connection.execute(f"SELECT i, list(tile_index ORDER BY tile_index) FROM {join} WHERE {inside} GROUP BY i ORDER BY i")
+    rows = connection.execute(
+        f"SELECT i, list(tile_index ORDER BY tile_index) FROM {join} WHERE {inside} GROUP BY i ORDER BY i"
+    )
     return found, seconds, [row[1] for row in rows.fetchall()]
 
 
@@ -152,7 +154,9 @@ def python(path: Path, tiles: int) -> Answer:
     col = first[shape, 0] + nth % np.maximum(spans[shape, 0], 1)
     row = first[shape, 1] + nth // np.maximum(spans[shape, 0], 1)
     kept = np.ones(len(shape), bool)
-    several = np.flatnonzero((counts[shape] > 1) | (bounds[shape, 2:].max(axis=1) > size) | (bounds[shape, :2].min(axis=1) < 0))
+    several = np.flatnonzero(
+        (counts[shape] > 1) | (bounds[shape, 2:].max(axis=1) > size) | (bounds[shape, :2].min(axis=1) < 0)
+    )
     ends = np.minimum((col[several] + 1) * tile, size), np.minimum((row[several] + 1) * tile, size)
     boxes = shapely.box(col[several] * tile, row[several] * tile, *ends)
     kept[several] = shapely.area(shapely.intersection(pixels[shape[several]], boxes)) > 0
@@ -203,7 +207,10 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
     for name, measured in runs.items():
         medians[name] = statistics.median(float(run["seconds"]) for run in measured)
         last = measured[-1]
-        print(f"484 tiles  {name:15} {medians[name]:8.3f} s  {medians[name] / args.rows * 1e6:8.2f} us a row  {last['found']} tiles  {last['peak_mb']:.0f} MB", flush=True)
+        print(
+            f"484 tiles  {name:15} {medians[name]:8.3f} s  {medians[name] / args.rows * 1e6:8.2f} us a row  {last['found']} tiles  {last['peak_mb']:.0f} MB",
+            flush=True,
+        )
         results += [{"contender": name, "tiles": 484, **run} for run in measured]
     for name in medians:
         if name != OURS and OURS in medians:
