@@ -46,16 +46,15 @@ def rasteret_duckdb(server: str, hrefs: list[str]) -> Work:
         f"FROM (SELECT unnest(range({len(hrefs)})) AS i, unnest($1) AS href)) TO '{items}' (FORMAT parquet)",
         [hrefs],
     )
-    collection = f"{directory}/collection.parquet"
 
     def work() -> int:
+        # A table in memory, as Python Rasteret's: nobody here writes a file.
         connection.execute(
-            f"COPY (FROM rasteret_enrich('{items}', bands := ['B04'])) TO '{collection}' (FORMAT parquet)"
+            f"CREATE OR REPLACE TEMP TABLE collection AS FROM rasteret_enrich('{items}', bands := ['B04'])"
         )
         (found,) = connection.execute(
-            f"SELECT count(*) FROM '{collection}' WHERE B04_metadata.image_width > 0 AND rasteret_error IS NULL"
+            "SELECT count(*) FROM collection WHERE B04_metadata.image_width > 0 AND rasteret_error IS NULL"
         ).fetchone()
-        Path(collection).unlink()
         return found
 
     return work
