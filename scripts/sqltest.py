@@ -28,6 +28,8 @@ import venvs
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTENSION = ROOT / "build" / "release" / "rasteret.duckdb_extension"
+# Seconds for one request, for the test that runs into it: far above what any other takes, far below the default of 30.
+TIMEOUT_S = "10"
 DATA = ROOT / "test" / "data"
 TIME_LIMIT_S = 120
 
@@ -109,7 +111,8 @@ def run_all(
     """Every file on every host, with the servers that the files talk to."""
     venvs.ensure([host.name for host in hosts])
     with ExitStack() as stack:
-        environment = {**os.environ, **s3_environment(), "HTTP": stack.enter_context(servers.http_server(DATA))}
+        http = stack.enter_context(servers.http_server(DATA))
+        environment = {**os.environ, **s3_environment(), "RASTERET_TIMEOUT": TIMEOUT_S, "HTTP": http}
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=jobs))
         tasks = [pool.submit(run_one, file, host, extension, environment, limit) for file in files for host in hosts]
         return [task.result() for task in tasks]
