@@ -11,7 +11,9 @@
 #![forbid(unsafe_code)]
 
 mod coalesce;
+pub mod codec;
 mod cover;
+pub mod coverage;
 pub mod crs;
 mod decoder;
 mod error;
@@ -23,6 +25,7 @@ mod header;
 mod ifds;
 mod level;
 mod limits;
+pub mod pixel;
 mod plan;
 mod role;
 pub mod tiff;

@@ -1,0 +1,15 @@
+//! From decoded tiles to the values that a question asks for.
+//!
+//! ```text
+//! Band ── sources(row, col) ──> tiles to fetch and decode: the data's, the alpha plane's, the mask's
+//!      └─ block(row, col, decoded) ──> Block: one band's values and their validity over one tile's part inside the image
+//! ```
+//!
+//! A block is all that is ever held of an image: what consumes one (a window that is filled, statistics, a neighbourhood)
+//! takes the part that it needs and lets it go.
+
+mod band;
+mod window;
+
+pub use band::{Band, Block, Image, TileSource};
+pub use window::Window;
