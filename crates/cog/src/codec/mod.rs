@@ -8,13 +8,22 @@
 //! Knows what TIFF says of one image ([`Encoding`]) and nothing of where tiles are. Samples are as stored, see
 //! [`DecodedTile`]: no palette is expanded and no colour converted, except that JPEG's YCbCr comes out as RGB.
 //!
+//! An image codec is a file with `fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile>`; a byte codec fills a
+//! slice of the length that the block's packed rows have, `fn decode(bytes: &[u8], output: &mut [u8], ..) -> Result<usize>`,
+//! and says how much of it there was.
+//!
 //! Untrusted input: any bytes give samples or an error; what is allocated is bounded by the block's own size.
 
+#[allow(dead_code, reason = "the codecs that use it are being written")]
+mod block;
 mod samples;
 
 use crate::tiff::{ByteOrder, Compression};
-use crate::{Encoding, Error, Place, Result};
+use crate::{Encoding, Result};
 
+use block::{Block, unsupported};
+
+pub use block::MAX_BLOCK_BYTES;
 pub use samples::{DecodedTile, Samples};
 
 /// The size of a block of samples: a tile with its padding, or a strip.
@@ -22,7 +31,7 @@ pub use samples::{DecodedTile, Samples};
 pub struct BlockShape {
     /// Columns.
     pub width: u32,
-    /// Rows.
+    /// Rows; the last strip of an image has only those that are in the image.
     pub height: u32,
     /// Samples of one pixel: 1 for a tile of a plane.
     pub samples_per_pixel: u16,
@@ -32,8 +41,9 @@ pub struct BlockShape {
 ///
 /// # Errors
 ///
-/// [`Error::Malformed`] where the bytes are not what the encoding says, [`Error::Unsupported`] where the codec, or what it is
-/// used for, is not supported, [`Error::LimitExceeded`] where the block is larger than any that can be held.
+/// [`Error::Malformed`](crate::Error::Malformed) where the bytes are not what the encoding says,
+/// [`Error::Unsupported`](crate::Error::Unsupported) where the codec, or what it is used for, is not supported,
+/// [`Error::LimitExceeded`](crate::Error::LimitExceeded) where the block has more than [`MAX_BLOCK_BYTES`].
 pub fn decode(
     bytes: &[u8],
     encoding: &Encoding,
@@ -41,12 +51,11 @@ pub fn decode(
     shape: BlockShape,
     first_sample: u16,
 ) -> Result<DecodedTile> {
-    let _ = (bytes, byte_order, shape, first_sample);
-    let at = Place { ifd: None, tag: None, byte: None };
+    let block = Block::new(encoding, byte_order, shape, first_sample)?;
+    let _ = (bytes, block);
     match encoding.compression {
-        Compression::Unknown(code) => {
-            Err(Error::Unsupported { at, what: format!("compression {code} is of no codec known here") })
-        }
-        compression => Err(Error::Unsupported { at, what: format!("compression {compression}") }),
+        Compression::Unknown(code) => Err(unsupported(format!("compression {code} is of no codec known here"))),
+        // An image codec: `Compression::Jpeg => jpeg::decode(bytes, &block)`.
+        compression => Err(unsupported(format!("compression {compression}"))),
     }
 }

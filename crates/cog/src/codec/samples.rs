@@ -42,7 +42,7 @@ pub struct DecodedTile {
     pub height: u32,
     /// Samples of one pixel: 1 for a tile of a plane.
     pub samples_per_pixel: u16,
-    /// `width * height * samples_per_pixel` samples.
+    /// `width * height * samples_per_pixel` samples. Where bands of a chunky image differ in type, all are of the widest.
     pub samples: Samples,
     /// What the codec itself says of pixels, where it does (LERC): one byte each, 0 for invalid.
     pub valid: Option<Vec<u8>>,
@@ -67,5 +67,30 @@ impl Samples {
             Self::Complex64(_) => DataType::Complex64,
             Self::Complex128(_) => DataType::Complex128,
         }
+    }
+
+    /// Number of samples.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Uint8(samples) => samples.len(),
+            Self::Uint16(samples) | Self::Float16(samples) => samples.len(),
+            Self::Uint32(samples) => samples.len(),
+            Self::Uint64(samples) => samples.len(),
+            Self::Int8(samples) => samples.len(),
+            Self::Int16(samples) => samples.len(),
+            Self::Int32(samples) => samples.len(),
+            Self::Int64(samples) => samples.len(),
+            Self::Float32(samples) => samples.len(),
+            Self::Float64(samples) => samples.len(),
+            Self::Complex64(samples) => samples.len(),
+            Self::Complex128(samples) => samples.len(),
+        }
+    }
+
+    /// Whether there is no sample.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
