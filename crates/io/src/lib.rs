@@ -28,6 +28,7 @@ mod registry;
 mod runtime;
 mod session;
 pub mod source;
+mod tiles;
 mod transport;
 
 pub use error::{Error, Result};
@@ -36,6 +37,7 @@ pub use location::Location;
 pub use object::Object;
 pub use options::Options;
 pub use session::{CogFile, Session};
+pub use tiles::{BlockRequest, BlockStream, Keep, RasterFile};
 
 /// Which requests serve a set of ranges; a plan counts them before anything is read, so the rule is `rasteret-cog`'s.
 pub use rasteret_cog::CoalesceConfig;

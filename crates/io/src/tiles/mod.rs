@@ -1,0 +1,46 @@
+//! From rows that ask for pixels to blocks of samples: what is fetched, when, how often, and in how much memory.
+//!
+//! ```text
+//! requests ── plan ──> distinct encoded tiles ─┬─ decoded before: from the cache ────────────────────────┐
+//!                                              ├─ under way for someone else: one slot for all who wait ─┤
+//!                                              └─ spans, by file and offset ── budget ──> fetch ──> bytes ┤
+//!                                                                  next(): decode, once a tile <──────────┘
+//!                                                                  Band::block ──> Block, in any order
+//! ```
+//!
+//! Owns the bound on memory, the single flight of a tile over all threads, the cache of decoded tiles, and the check that
+//! a file is still the one that was indexed. tokio's threads wait on sockets; decoding runs on the threads that call.
+
+mod raster;
+mod stream;
+mod workers;
+
+use std::sync::Arc;
+
+use rasteret_cog::pixel::Band;
+
+pub use raster::RasterFile;
+pub use stream::BlockStream;
+
+/// One block that somebody needs.
+#[derive(Debug, Clone)]
+pub struct BlockRequest {
+    /// The file.
+    pub file: Arc<RasterFile>,
+    /// A band of one of the file's levels, from the header that the file was made with.
+    pub band: Arc<Band>,
+    /// Row of the tile grid.
+    pub row: u32,
+    /// Column of the tile grid.
+    pub col: u32,
+}
+
+/// What becomes of decoded tiles once all blocks of a call have been made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// They stay in the session's cache, for rows of later calls that need them as well.
+    Tiles,
+    /// They are let go: a scan of whole images would push out what others come back to, and hold memory for nothing.
+    /// What is in the cache already is used.
+    Nothing,
+}
