@@ -1,0 +1,362 @@
+"""Pixels of whole images, windows and points, by every reader, on one thread and on two, from disk and over HTTP at 20 ms.
+
+Each reader runs in a process of its own and reads everything for the first time; what it read is then compared. This extension
+has its index, as it is meant to be used: what others need to open a file is theirs to pay. `limit` is how long this extension
+takes for the distinct tiles alone: the box of the 16 tiles, or the whole image.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import servers
+
+from . import scenes
+from .contenders import EXTENSION, peak_megabytes
+
+WORK = servers.ROOT / "build" / "bench"
+OURS = "rasteret-duckdb"
+TIME_LIMIT_S = 1800
+RASTERIO = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif", "VSI_CACHE": True,
+            "GDAL_CACHEMAX": 512, "GDAL_INGESTED_BYTES_AT_OPEN": 32768}  # fmt: skip
+# Sixteen tiles: a square of four by four, from the fifth row and column on.
+CORNER, SIDE = (2048, 2048), 2048
+
+# What is read of which files, and how much of it.
+WORKLOADS: dict[str, list[str]] = {
+    **{f"image-{codec}": [scenes.codec_file(codec)] for codec in scenes.CODECS},
+    "image": [scenes.SCENE],
+    "windows": [scenes.SCENE],
+    "spread": [scenes.SCENE],
+    "points": [scenes.SCENE],
+    "sorted": scenes.DATES,
+}
+
+# (seconds, what was read: arrays, in an order that all readers share)
+Answer = tuple[float, list[object]]
+
+
+def shapes(workload: str) -> object:
+    """Corners of the hexagons that are read."""
+    return scenes.hexagons(200, CORNER, SIDE) if workload == "windows" else scenes.hexagons(200, (0, 0), scenes.SIZE)
+
+
+def targets(workload: str) -> list[tuple[int, object]]:
+    """Positions of points by file."""
+    if workload == "points":
+        return [(0, scenes.points(1000, scenes.SIZE))]
+    return [(file, scenes.points(1000, scenes.DATE_SIZE, file)) for file in range(len(scenes.DATES))]
+
+
+def rasteret_duckdb(workload: str, hrefs: list[str], threads: int, limit: bool = False) -> Answer:
+    """This extension, on a table that holds its index."""
+    import duckdb
+    import numpy as np
+
+    os.environ["RASTERET_THREADS"] = str(threads)
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true", "threads": threads})
+    connection.execute(f"LOAD '{EXTENSION}'")
+    connection.execute(
+        "CREATE TABLE scene AS SELECT i, href, cog_metadata(href) AS m "
+        "FROM (SELECT unnest(range(len($1))) AS i, unnest($1) AS href)",
+        [hrefs],
+    )
+    native = "geometry_crs: 'native'"
+    if workload.startswith("image") or limit and workload != "windows":
+        started = time.perf_counter()
+        connection.execute("CREATE TEMP TABLE answer AS SELECT i, cog_read(href, m, NULL) AS r FROM scene")
+        seconds = time.perf_counter() - started
+        rows = connection.execute("SELECT r.data, r.height, r.width, r.dtype FROM answer").fetchall()
+        return seconds, [np.frombuffer(data, dtype).reshape(h, w) for data, h, w, dtype in rows]
+    if workload in ("windows", "spread"):
+        x, y = (scenes.LEFT + CORNER[0] * scenes.PIXEL, scenes.TOP - CORNER[1] * scenes.PIXEL)
+        side = SIDE * scenes.PIXEL
+        box = np.array([[[x, y], [x + side, y], [x + side, y - side], [x, y - side], [x, y]]])
+        wkt = [
+            "POLYGON((" + ", ".join(f"{x!r} {y!r}" for x, y in ring.tolist()) + "))"
+            for ring in (box if limit else shapes(workload))
+        ]
+        connection.execute("CREATE TABLE plots AS SELECT unnest(range(len($1))) AS j, unnest($1) AS g", [wkt])
+        started = time.perf_counter()
+        connection.execute(
+            f"CREATE TEMP TABLE answer AS SELECT j, cog_read(href, m, g, {{{native}}}) AS r FROM plots, scene"
+        )
+        seconds = time.perf_counter() - started
+        rows = connection.execute("SELECT r.data, r.height, r.width, r.dtype FROM answer ORDER BY j").fetchall()
+        return seconds, [np.frombuffer(data, dtype).reshape(h, w) for data, h, w, dtype in rows]
+    connection.execute("CREATE TABLE points (i INTEGER, j INTEGER, x DOUBLE, y DOUBLE)")
+    for file, positions in targets(workload):
+        data = {"x": positions[:, 0], "y": positions[:, 1], "j": np.arange(len(positions))}  # noqa: F841
+        connection.execute(f"INSERT INTO points SELECT {file}, j, x, y FROM data")
+    value = f"cog_value(href, m, 'POINT(' || x || ' ' || y || ')', {{{native}}})"
+    started = time.perf_counter()
+    connection.execute(f"CREATE TEMP TABLE answer AS SELECT i, j, {value} AS v FROM points JOIN scene USING (i)")
+    seconds = time.perf_counter() - started
+    values = connection.execute("SELECT v FROM answer ORDER BY i, j").fetchnumpy()["v"]
+    return seconds, [np.asarray(values, "float64")]
+
+
+def limit(workload: str, hrefs: list[str], threads: int) -> Answer:
+    """How long the distinct tiles take this extension."""
+    seconds, _ = rasteret_duckdb(workload, hrefs, threads, limit=True)
+    return seconds, []
+
+
+def rasterio_reads(workload: str, hrefs: list[str], threads: int) -> Answer:
+    """rasterio as its users are told to use it: GDAL's own threads for images, a dataset a thread for the rest."""
+    import numpy as np
+    import rasterio
+    import shapely
+    from rasterio.mask import mask
+
+    paths = [f"/vsicurl/{href}" if href.startswith("http") else href for href in hrefs]
+    local = threading.local()
+
+    def dataset(path: str) -> object:
+        known = local.__dict__.setdefault("datasets", {})
+        if path not in known:
+            known[path] = rasterio.open(path, num_threads=1)
+        return known[path]
+
+    def side_by_side(work: Callable[[object], object], items: list[object]) -> list[object]:
+        def one(item: object) -> object:
+            with rasterio.Env(**RASTERIO):
+                return work(item)
+
+        if threads == 1:
+            return [one(item) for item in items]
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(one, items))
+
+    if workload.startswith("image"):
+        started = time.perf_counter()
+        with rasterio.Env(**RASTERIO), rasterio.open(paths[0], num_threads=threads) as source:
+            image = source.read(1)
+        return time.perf_counter() - started, [image]
+    if workload in ("windows", "spread"):
+        polygons = list(shapely.polygons(shapes(workload)))
+        started = time.perf_counter()
+        windows = side_by_side(
+            lambda polygon: mask(dataset(paths[0]), [polygon], crop=True, indexes=1, nodata=0)[0], polygons
+        )
+        return time.perf_counter() - started, windows
+    # Sorted by rows of tiles, as those who know GDAL's cache do.
+    jobs = []
+    for file, positions in targets(workload):
+        for part in np.array_split(np.lexsort(positions.T), threads):
+            jobs.append((file, part, positions[part]))
+    started = time.perf_counter()
+    read = side_by_side(lambda job: [value[0] for value in dataset(paths[job[0]]).sample(job[2])], jobs)
+    seconds = time.perf_counter() - started
+    values = [np.empty(len(positions)) for _, positions in targets(workload)]
+    for (file, part, _), found in zip(jobs, read, strict=True):
+        values[file][part] = found
+    return seconds, [np.concatenate(values)]
+
+
+def python_rasteret(workload: str, hrefs: list[str], threads: int) -> Answer:
+    """Python Rasteret over HTTP, which is all that it reads; its index is made before. It sets its own threads."""
+    import datetime
+    import logging
+
+    import numpy as np
+    import pyarrow as pa
+    import rasteret
+    import shapely
+    from obstore.store import HTTPStore
+    from rasteret.cloud import ObstoreBackend
+    from rasteret.fetch.cog import _OBSTORE_CLIENT_OPTIONS, _OBSTORE_RETRY_CONFIG
+
+    logging.getLogger("rasteret").setLevel(logging.ERROR)
+    server = "/".join(hrefs[0].split("/")[:3])
+    store = HTTPStore.from_url(
+        f"{server}/",
+        client_options={**_OBSTORE_CLIENT_OPTIONS, "allow_http": "true"},
+        retry_config=_OBSTORE_RETRY_CONFIG,
+    )
+    backend = ObstoreBackend(store, url_prefix=f"{server}/")
+    footprint = shapely.to_wkb(shapely.box(2.9, 40.0, 4.5, 41.7))
+    table = pa.table(
+        {
+            "id": [f"r{index}" for index in range(len(hrefs))],
+            "datetime": pa.array(
+                [datetime.datetime(2024, 1, 1 + index) for index in range(len(hrefs))], pa.timestamp("us")
+            ),
+            "geometry": pa.array([footprint] * len(hrefs), pa.binary()),
+            "assets": pa.array([{"B04": {"href": href, "band_index": 0}} for href in hrefs]),
+        }
+    )
+    collection = rasteret.build_from_table(table, enrich_cog=True, backend=backend)
+    if workload in ("windows", "spread"):
+        polygons = list(shapely.polygons(shapes(workload)))
+        started = time.perf_counter()
+        frame = collection.get_gdf(polygons, ["B04"], geometry_crs=scenes.EPSG, backend=backend)
+        return time.perf_counter() - started, list(frame.sort_values("geometry_id")["data"])
+    (_, positions) = targets(workload)[0]
+    points = pa.table({"x": positions[:, 0], "y": positions[:, 1]})
+    started = time.perf_counter()
+    found = collection.sample_points(
+        points, ["B04"], x_column="x", y_column="y", geometry_crs=scenes.EPSG, backend=backend
+    )
+    return time.perf_counter() - started, [found.sort_by("point_index")["value"].to_numpy().astype("float64")]
+
+
+def async_geotiff(workload: str, hrefs: list[str], threads: int) -> Answer:
+    """async-geotiff on obstore; its decoding pool has as many threads as it takes."""
+    import numpy as np
+    from async_geotiff import GeoTIFF
+    from obstore.store import HTTPStore, LocalStore
+
+    if hrefs[0].startswith("http"):
+        server, path = "/".join(hrefs[0].split("/")[:3]), "/".join(hrefs[0].split("/")[3:])
+        store = HTTPStore.from_url(f"{server}/", client_options={"allow_http": "true"})
+    else:
+        store, path = LocalStore(), hrefs[0].lstrip("/")
+
+    async def read() -> object:
+        source = await GeoTIFF.open(path, store=store)
+        return (await source.read()).data
+
+    started = time.perf_counter()
+    data = asyncio.run(read())
+    return time.perf_counter() - started, [np.asarray(data)[0]]
+
+
+CONTENDERS: dict[str, Callable[[str, list[str], int], Answer]] = {
+    OURS: rasteret_duckdb,
+    "limit": limit,
+    "rasterio": rasterio_reads,
+    "python-rasteret": python_rasteret,
+    "async-geotiff": async_geotiff,
+}
+
+
+def takes_part(contender: str, workload: str, over_http: bool, threads: int) -> bool:
+    """Python Rasteret reads windows and points over HTTP, async-geotiff images; neither lets its threads be set."""
+    match contender:
+        case "python-rasteret":
+            return over_http and workload in ("windows", "spread", "points") and threads == max_threads()
+        case "async-geotiff":
+            return workload.startswith("image") and threads == max_threads()
+        case "limit":
+            return workload in ("windows", "points")
+    return True
+
+
+def max_threads() -> int:
+    return os.cpu_count() or 1
+
+
+def measure(contender: str, workload: str, hrefs: list[str], threads: int) -> dict[str, object]:
+    """One run in a process of its own; None where the reader fails."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.read", "--run", contender, "--workload", workload]
+    done = subprocess.run(
+        [*command, "--threads", str(threads), *hrefs],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=TIME_LIMIT_S,
+    )
+    if done.returncode != 0:
+        return {"failed": done.stderr.strip().splitlines()[-1][:200] if done.stderr.strip() else "no answer"}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workload", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
+    parser.add_argument("--latency", type=float, nargs="+", default=[-1, 20], metavar="MS", help="-1: from disk")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--contender", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--json", type=Path, help="also write every run there")
+
+
+def compare(args: argparse.Namespace) -> list[dict[str, object]]:
+    """The whole comparison; prints as it goes. Answers that differ end it, but for lossy codecs."""
+    scenes.make(WORK, [name for workload in args.workload for name in WORKLOADS[workload]])
+    results: list[dict[str, object]] = []
+    with servers.http_server(WORK) as server:
+        for workload in args.workload:
+            for latency in args.latency:
+                over_http = latency >= 0
+                if over_http and workload.startswith("image-"):
+                    continue  # what a codec costs shows from disk
+                if over_http:
+                    urllib.request.urlopen(f"{server}/__latency?ms={latency}", timeout=10).close()
+                for threads in args.threads:
+                    names = [name for name in args.contender if takes_part(name, workload, over_http, threads)]
+                    runs: dict[str, list[dict[str, object]]] = {name: [] for name in names}
+                    for turn in range(args.repeat):
+                        for name in names:
+                            base = f"{server}/at/{name}-{threads}-{turn}" if over_http else str(WORK)
+                            hrefs = [f"{base}/{file}" for file in WORKLOADS[workload]]
+                            if over_http:
+                                servers.reset(server)
+                            run = measure(name, workload, hrefs, threads)
+                            runs[name].append(run | (servers.stats(server) if over_http else {}))
+                    where = f"{latency:.0f} ms" if over_http else "disk"
+                    results += show(workload, where, threads, runs)
+    return results
+
+
+def show(workload: str, where: str, threads: int, runs: dict[str, list[dict[str, object]]]) -> list[dict[str, object]]:
+    """Prints a line a reader."""
+    medians: dict[str, float] = {}
+    for name, measured in runs.items():
+        if fault := next((run["failed"] for run in measured if "failed" in run), None):
+            print(f"{workload:20} {where:>6} {threads} thread(s)  {name:16} failed: {fault}", flush=True)
+            continue
+        medians[name] = statistics.median(float(run["seconds"]) for run in measured)
+        peak = max(float(run["peak_mb"]) for run in measured)
+        requests = (
+            f"{measured[-1]['requests']:5.0f} requests {measured[-1]['bytes'] / 1e6:7.1f} MB"
+            if "requests" in measured[-1]
+            else ""
+        )
+        ratio = f"{medians[name] / medians[OURS]:6.2f} times as long" if OURS in medians else ""
+        print(
+            f"{workload:20} {where:>6} {threads} thread(s)  {name:16} {medians[name]:8.4f} s {peak:6.0f} MB {requests} {ratio}",
+            flush=True,
+        )
+    digests = {run["digest"] for measured in runs.values() for run in measured if run.get("digest")}
+    lossy = any(codec == workload.removeprefix("image-") for codec in scenes.LOSSY)
+    if len(digests) > 1 and not lossy:
+        sys.exit(f"bench: {workload}: the readers read different values")
+    return [
+        {"contender": name, "workload": workload, "where": where, "threads": threads, "runs": measured}
+        for name, measured in runs.items()
+    ]
+
+
+def main() -> None:
+    """One contender, once: a line of JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run", choices=CONTENDERS, required=True)
+    parser.add_argument("--workload", choices=WORKLOADS, required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("hrefs", nargs="+")
+    args = parser.parse_args()
+    seconds, arrays = CONTENDERS[args.run](args.workload, args.hrefs, args.threads)
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(str(array.shape).encode() + array.tobytes())
+    print(
+        json.dumps({"seconds": seconds, "peak_mb": peak_megabytes(), "digest": digest.hexdigest() if arrays else None})
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What pixels are read of: rasters that compress as satellite images do, and the plots and points asked for.
+
+Each scene is Sentinel-2's 10 m grid (10980 pixels in tiles of 512) or a quarter of it, deterministic, made once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.transform import from_origin
+
+SIZE, TILE, PIXEL = 10980, 512, 10.0
+LEFT, TOP, EPSG = 500_000.0, 4_600_000.0, 32631
+SCENE = "scene.tif"
+# Ten dates of one grid, smaller so that all fit on a disk.
+DATES, DATE_SIZE = [f"date{index}.tif" for index in range(10)], 5120
+# Codec -> options of GDAL's driver: 4096 pixels in tiles of 512.
+CODECS: dict[str, dict[str, object]] = {
+    "none": {},
+    "packbits": {"compress": "packbits"},
+    "lzw": {"compress": "lzw", "predictor": 2},
+    "deflate": {"compress": "deflate", "predictor": 2},
+    "zstd": {"compress": "zstd", "predictor": 2},
+    "lzma": {"compress": "lzma"},
+    "lerc": {"compress": "lerc", "max_z_error": 0},
+    "lerc_deflate": {"compress": "lerc_deflate", "max_z_error": 0},
+    "lerc_zstd": {"compress": "lerc_zstd", "max_z_error": 0},
+    "jpeg": {"compress": "jpeg", "photometric": "ycbcr", "jpeg_quality": 85},
+    "webp": {"compress": "webp", "webp_level": 85},
+    "webp_lossless": {"compress": "webp", "webp_lossless": True},
+}
+CODEC_SIZE = 4096
+# Codecs of pictures: three bands of bytes.
+PICTURES = ("jpeg", "webp", "webp_lossless")
+LOSSY = ("jpeg", "webp")
+
+
+def field(size: int, seed: int) -> np.ndarray:
+    """Reflectances: hills of some hundred pixels, fields of some tens, and noise; never 0."""
+    generator = np.random.default_rng(seed)
+
+    def smooth(step: int, height: float) -> np.ndarray:
+        knots = generator.uniform(0, height, (size // step + 2, size // step + 2)).astype("float32")
+        at, between = np.divmod(np.arange(size, dtype="float32") / step, 1)
+        at = at.astype(int)
+        rows = knots[at] * (1 - between[:, None]) + knots[at + 1] * between[:, None]
+        return rows[:, at] * (1 - between) + rows[:, at + 1] * between
+
+    values = 400 + smooth(300, 2000) + smooth(40, 600)
+    return (values + generator.normal(0, 12, (size, size)).astype("float32")).astype("uint16")
+
+
+def make(directory: Path, names: list[str]) -> None:
+    """Writes those of `names` that are missing: the scene, dates, or `codec-NAME.tif`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if (directory / name).exists():
+            continue
+        if name == SCENE:
+            _write(directory / name, field(SIZE, 0)[None], {"compress": "deflate", "predictor": 2})
+        elif name in DATES:
+            _write(
+                directory / name, field(DATE_SIZE, 1 + DATES.index(name))[None], {"compress": "deflate", "predictor": 2}
+            )
+        else:
+            codec = name.removeprefix("codec-").removesuffix(".tif")
+            image = field(CODEC_SIZE, 0)[None]
+            if codec in PICTURES:
+                image = np.concatenate([image >> shift for shift in (4, 5, 6)]).astype("uint8")
+            _write(directory / name, image, CODECS[codec])
+
+
+def codec_file(codec: str) -> str:
+    return f"codec-{codec}.tif"
+
+
+def _write(path: Path, image: np.ndarray, options: dict[str, object]) -> None:
+    partial = path.with_suffix(".partial")
+    bands, height, width = image.shape
+    profile = {
+        "driver": "GTiff", "width": width, "height": height, "count": bands, "dtype": image.dtype, "tiled": True,
+        "crs": f"EPSG:{EPSG}", "transform": from_origin(LEFT, TOP, PIXEL, PIXEL), "blockxsize": TILE, "blockysize": TILE,
+        "interleave": "pixel", "num_threads": "all_cpus", **options,
+    }  # fmt: skip
+    with rasterio.open(partial, "w", **profile) as target:
+        target.write(image)
+    partial.replace(path)
+
+
+def hexagons(count: int, corner: tuple[int, int], side: int, across: float = 60) -> np.ndarray:
+    """Corners (count, 7, 2) in the scene's CRS of hexagons so many pixels across, inside a square of pixels."""
+    generator = np.random.default_rng(3)
+    radius = across / 2
+    centres = np.array(corner) + generator.uniform(radius, side - radius, (count, 1, 2))
+    angles = np.arange(7) * np.pi / 3 + 0.2
+    corners = centres + radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    corners[:, 6] = corners[:, 0]
+    return corners * [PIXEL, -PIXEL] + [LEFT, TOP]
+
+
+def points(count: int, size: int, seed: int = 7) -> np.ndarray:
+    """Positions (count, 2) in the scene's CRS, anywhere over so many pixels."""
+    return np.random.default_rng(seed).uniform(0, size, (count, 2)) * [PIXEL, -PIXEL] + [LEFT, TOP]

@@ -1,0 +1,335 @@
+"""Statistics of polygons, by every reader, on one thread and on two.
+
+fields    10,000 hexagons 60 pixels across over one Sentinel-2 band, from disk
+countries 50 outlines of 5,000 vertices, some 2,000 pixels across, over the same band
+dense     200 hexagons inside 16 tiles
+series    500 hexagons inside 16 tiles of each of 12 dates and 2 bands, over HTTP at 20 ms
+
+Each reader runs in a process of its own and reads everything for the first time. Those that weigh by coverage are compared with
+this extension's default, those that go by pixel centres with `method: 'center'`. `limit` is how long this extension takes for
+the tiles alone, as `scripts/bench read` has it; the goal for `series` is that and one round trip.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import servers
+
+from . import scenes
+from .contenders import EXTENSION, peak_megabytes
+from .read import CORNER, RASTERIO, SIDE, TIME_LIMIT_S, WORK
+
+OURS = "rasteret-duckdb"
+DATES, BANDS, LATENCY_MS = 12, 2, 20.0
+WORKLOADS = {
+    "fields": [scenes.SCENE],
+    "countries": [scenes.SCENE],
+    "dense": [scenes.SCENE],
+    "series": [f"{date}/{band}/{scenes.SCENE}" for date in range(DATES) for band in range(BANDS)],
+}
+STATISTICS = ("count", "mean", "min", "max", "stddev")
+
+# (seconds, rows of STATISTICS: files after one another, polygons in order)
+Answer = tuple[float, object]
+
+
+def rings(workload: str) -> object:
+    """Corners of the polygons, in the scene's CRS."""
+    import numpy as np
+
+    match workload:
+        case "fields":
+            return scenes.hexagons(10_000, (0, 0), scenes.SIZE)
+        case "dense":
+            return scenes.hexagons(200, CORNER, SIDE)
+        case "series":
+            return scenes.hexagons(500, CORNER, SIDE)
+    generator = np.random.default_rng(5)
+    angles = np.linspace(0, 2 * np.pi, 5001)
+    outlines = []
+    for _ in range(50):
+        waves = sum(
+            generator.uniform(-0.3, 0.3) / k * np.sin(k * angles + generator.uniform(0, 6)) for k in range(2, 40)
+        )
+        radius = generator.uniform(700, 1300) * np.clip(1 + waves, 0.2, None)
+        ring = generator.uniform(1500, scenes.SIZE - 1500, 2) + radius[:, None] * np.column_stack(
+            [np.cos(angles), np.sin(angles)]
+        )
+        ring[-1] = ring[0]
+        outlines.append(ring)
+    return np.array(outlines) * [scenes.PIXEL, -scenes.PIXEL] + [scenes.LEFT, scenes.TOP]
+
+
+def rasteret_duckdb(workload: str, hrefs: list[str], threads: int, method: str = "coverage") -> Answer:
+    """This extension, on a join of its index and the polygons."""
+    import duckdb
+    import numpy as np
+    import shapely
+
+    os.environ["RASTERET_THREADS"] = str(threads)
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true", "threads": threads})
+    connection.execute(f"LOAD '{EXTENSION}'")
+    connection.execute(
+        "CREATE TABLE scene AS SELECT i, href, cog_metadata(href) AS m "
+        "FROM (SELECT unnest(range(len($1))) AS i, unnest($1) AS href)",
+        [hrefs],
+    )
+    wkb = list(shapely.to_wkb(shapely.polygons(rings(workload))))
+    connection.execute("CREATE TABLE plots AS SELECT unnest(range(len($1))) AS j, unnest($1) AS g", [wkb])
+    stats = f"cog_zonal_stats(href, m, g, {{geometry_crs: 'native', method: '{method}'}})"
+    started = time.perf_counter()
+    connection.execute(f"CREATE TEMP TABLE answer AS SELECT i, j, {stats} AS z FROM plots, scene")
+    seconds = time.perf_counter() - started
+    columns = connection.execute(
+        f"SELECT {', '.join(f'z.{name}' for name in STATISTICS)} FROM answer ORDER BY i, j"
+    ).fetchnumpy()
+    return seconds, np.column_stack([columns[name] for name in STATISTICS])
+
+
+def rasteret_center(workload: str, hrefs: list[str], threads: int) -> Answer:
+    """The same by pixel centres."""
+    return rasteret_duckdb(workload, hrefs, threads, "center")
+
+
+def limit(workload: str, hrefs: list[str], threads: int) -> Answer:
+    """The same tiles and nothing else: one polygon around all of them."""
+    import duckdb
+
+    os.environ["RASTERET_THREADS"] = str(threads)
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true", "threads": threads})
+    connection.execute(f"LOAD '{EXTENSION}'")
+    connection.execute(
+        "CREATE TABLE scene AS SELECT href, cog_metadata(href) AS m FROM (SELECT unnest($1) AS href)", [hrefs]
+    )
+    left, top = scenes.LEFT + CORNER[0] * scenes.PIXEL, scenes.TOP - CORNER[1] * scenes.PIXEL
+    right, bottom = left + SIDE * scenes.PIXEL, top - SIDE * scenes.PIXEL
+    if workload in ("fields", "countries"):
+        left, top, right, bottom = scenes.LEFT, scenes.TOP, scenes.LEFT + 109800, scenes.TOP - 109800
+    box = f"POLYGON(({left} {bottom}, {right} {bottom}, {right} {top}, {left} {top}, {left} {bottom}))"
+    started = time.perf_counter()
+    connection.execute(
+        "CREATE TEMP TABLE answer AS SELECT cog_zonal_stats(href, m, $1, {geometry_crs: 'native'}) AS z FROM scene",
+        [box],
+    )
+    return time.perf_counter() - started, None
+
+
+def source_of(href: str) -> str:
+    return f"/vsicurl/{href}" if href.startswith("http") else href
+
+
+def side_by_side(work: Callable[[str], object], hrefs: list[str], threads: int) -> list[object]:
+    """Files in threads, each with GDAL's settings."""
+    import rasterio
+
+    def one(href: str) -> object:
+        with rasterio.Env(**RASTERIO):
+            return work(source_of(href))
+
+    if threads == 1 or len(hrefs) == 1:
+        return [one(href) for href in hrefs]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(one, hrefs))
+
+
+def exactextract(workload: str, hrefs: list[str], threads: int) -> Answer:
+    """exactextract on a file; it has no threads of its own."""
+    import geopandas
+    import numpy as np
+    import rasterio
+    import shapely
+    from exactextract import exact_extract
+
+    frame = geopandas.GeoDataFrame(geometry=list(shapely.polygons(rings(workload))), crs=scenes.EPSG)
+    names = ["count", "mean", "min", "max", "stdev"]
+
+    def one(path: str) -> object:
+        with rasterio.open(path) as source:
+            return exact_extract(source, frame, names, output="pandas")[names].to_numpy("float64")
+
+    started = time.perf_counter()
+    tables = side_by_side(one, hrefs, threads)
+    return time.perf_counter() - started, np.concatenate(tables)
+
+
+def exactextract_array(workload: str, hrefs: list[str], threads: int) -> Answer:
+    """exactextract on an array that rasterio read whole."""
+    import geopandas
+    import numpy as np
+    import rasterio
+    import shapely
+    from exactextract import exact_extract
+    from exactextract.raster import NumPyRasterSource
+
+    frame = geopandas.GeoDataFrame(geometry=list(shapely.polygons(rings(workload))), crs=scenes.EPSG)
+    names = ["count", "mean", "min", "max", "stdev"]
+
+    def one(path: str) -> object:
+        with rasterio.open(path, num_threads=threads) as source:
+            left, bottom, right, top = source.bounds
+            raster = NumPyRasterSource(source.read(1), left, bottom, right, top, srs_wkt=source.crs.to_wkt())
+        return exact_extract(raster, frame, names, output="pandas")[names].to_numpy("float64")
+
+    started = time.perf_counter()
+    tables = [one(source_of(href)) for href in hrefs]
+    return time.perf_counter() - started, np.concatenate(tables)
+
+
+def rasterstats(workload: str, hrefs: list[str], threads: int) -> Answer:
+    """rasterstats, which goes by pixel centres."""
+    import numpy as np
+    import shapely
+    from rasterstats import zonal_stats
+
+    polygons = list(shapely.polygons(rings(workload)))
+
+    def one(path: str) -> object:
+        found = zonal_stats(polygons, path, stats=["count", "mean", "min", "max", "std"], nodata=-1)
+        return np.array([[row[name] for name in ("count", "mean", "min", "max", "std")] for row in found], "float64")
+
+    started = time.perf_counter()
+    tables = side_by_side(one, hrefs, threads)
+    return time.perf_counter() - started, np.concatenate(tables)
+
+
+def rasterio_mask(workload: str, hrefs: list[str], threads: int) -> Answer:
+    """rasterio.mask and numpy."""
+    import numpy as np
+    import rasterio
+    import shapely
+    from rasterio.mask import raster_geometry_mask
+
+    polygons = list(shapely.polygons(rings(workload)))
+
+    def one(path: str) -> object:
+        rows = []
+        with rasterio.open(path, num_threads=1) as source:
+            for polygon in polygons:
+                outside, _, window = raster_geometry_mask(source, [polygon], crop=True)
+                values = source.read(1, window=window)[~outside]
+                rows.append((values.size, values.mean(), values.min(), values.max(), values.std()))
+        return np.array(rows, "float64")
+
+    started = time.perf_counter()
+    tables = side_by_side(one, hrefs, threads)
+    return time.perf_counter() - started, np.concatenate(tables)
+
+
+CONTENDERS: dict[str, Callable[[str, list[str], int], Answer]] = {
+    OURS: rasteret_duckdb,
+    "rasteret-center": rasteret_center,
+    "limit": limit,
+    "exactextract": exactextract,
+    "exactextract-array": exactextract_array,
+    "rasterio": rasterio_mask,
+    "rasterstats": rasterstats,
+}
+# Rule -> contenders whose answers must agree. exactextract holds coverage in single precision.
+RULES = {
+    "coverage": ((OURS, "exactextract", "exactextract-array"), 2e-6),
+    "centres": (("rasteret-center", "rasterio", "rasterstats"), 1e-9),
+}
+
+
+def takes_part(contender: str, workload: str, threads: int) -> bool:
+    """Those without threads of their own run on one where there is one file."""
+    if contender in ("exactextract", "rasterstats", "rasterio") and threads > 1:
+        return workload == "series"
+    # Whole images over HTTP are what an index is there to avoid; rasterstats alone takes minutes.
+    return not (contender in ("exactextract-array", "rasterstats") and workload == "series")
+
+
+def measure(contender: str, workload: str, hrefs: list[str], threads: int, rows: Path) -> dict[str, object]:
+    """One run in a process of its own; its rows go to a file."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.zonal", "--run", contender, "--workload", workload]
+    command += ["--threads", str(threads), "--rows", str(rows), *hrefs]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIME_LIMIT_S)
+    if done.returncode != 0:
+        sys.exit(f"bench: {contender} failed: {done.stderr.strip().splitlines()[-1:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workload", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--contender", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--json", type=Path, help="also write every run there")
+
+
+def compare(args: argparse.Namespace) -> list[dict[str, object]]:
+    """The whole comparison; prints as it goes. Answers that differ end it."""
+    scenes.make(WORK, [scenes.SCENE])
+    results: list[dict[str, object]] = []
+    with servers.http_server(WORK) as server:
+        urllib.request.urlopen(f"{server}/__latency?ms={LATENCY_MS}", timeout=10).close()
+        for workload in args.workload:
+            for threads in args.threads:
+                names = [name for name in args.contender if takes_part(name, workload, threads)]
+                runs: dict[str, list[dict[str, object]]] = {name: [] for name in names}
+                for turn in range(args.repeat):
+                    for name in names:
+                        over_http = workload == "series"
+                        base = f"{server}/at/{name}-{threads}-{turn}" if over_http else str(WORK)
+                        hrefs = [f"{base}/{file}" for file in WORKLOADS[workload]]
+                        runs[name].append(measure(name, workload, hrefs, threads, WORK / f"zonal-{name}.npy"))
+                show(workload, threads, runs)
+                results += [
+                    {"contender": name, "workload": workload, "threads": threads, "runs": measured}
+                    for name, measured in runs.items()
+                ]
+    return results
+
+
+def show(workload: str, threads: int, runs: dict[str, list[dict[str, object]]]) -> None:
+    """Prints a line a reader, and holds the answers of each rule against one another."""
+    import numpy as np
+
+    medians = {name: statistics.median(float(run["seconds"]) for run in measured) for name, measured in runs.items()}
+    for name, seconds in medians.items():
+        peak = max(float(run["peak_mb"]) for run in runs[name])
+        ours = medians.get("rasteret-center" if name in RULES["centres"][0] else OURS, seconds)
+        print(
+            f"{workload:10} {threads} thread(s)  {name:18} {seconds:8.4f} s {peak:6.0f} MB {seconds / ours:7.2f} times as long",
+            flush=True,
+        )
+    for rule, (names, tolerance) in RULES.items():
+        answers = {name: np.load(WORK / f"zonal-{name}.npy") for name in names if name in runs}
+        for name, rows in answers.items():
+            first = next(iter(answers.values()))
+            # stddev is small beside the values that it comes from: it is held against their size.
+            if not np.allclose(rows, first, rtol=tolerance, atol=tolerance * np.abs(first[:, 3]).max()):
+                sys.exit(f"bench: {workload}: by {rule}, {name} answers otherwise than {next(iter(answers))}")
+
+
+def main() -> None:
+    """One contender, once: a line of JSON, and its rows in a file."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run", choices=CONTENDERS, required=True)
+    parser.add_argument("--workload", choices=WORKLOADS, required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--rows", type=Path, required=True)
+    parser.add_argument("hrefs", nargs="+")
+    args = parser.parse_args()
+    seconds, rows = CONTENDERS[args.run](args.workload, args.hrefs, args.threads)
+    peak_mb = peak_megabytes()
+    if rows is not None:
+        import numpy as np
+
+        np.save(args.rows, rows)
+    print(json.dumps({"seconds": seconds, "peak_mb": peak_mb}))
+
+
+if __name__ == "__main__":
+    main()
