@@ -83,22 +83,31 @@ impl CogHeader {
         let rows = height / f64::from(level.image_height);
         let [a, b, c, d, e, f] = self.native_transform().to_array();
         let transform = GeoTransform::from_array([a * columns, b * rows, c, d * columns, e * rows, f]);
-        TileGrid::new(level, index, transform, self.band_index)
+        TileGrid::new(level, "level", index, transform, self.band_index)
+    }
+
+    /// The grid of the mask at a position of [`CogHeader::masks`], in pixels; masks are never narrowed to a band.
+    pub(crate) fn mask_grid(&self, index: u32) -> Result<TileGrid<'_>> {
+        let mask = usize::try_from(index).ok().and_then(|at| self.masks.get(at));
+        let mask = mask.ok_or_else(|| Error::InvalidArgument {
+            what: format!("mask: expected one of the {} masks from 0, found {index}", self.masks.len()),
+        })?;
+        TileGrid::new(mask, "mask", index, GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]), None)
     }
 }
 
 impl<'a> TileGrid<'a> {
-    fn new(level: &'a Level, index: u32, transform: GeoTransform, band_index: Option<u32>) -> Result<Self> {
+    fn new(level: &'a Level, name: &str, index: u32, transform: GeoTransform, band_index: Option<u32>) -> Result<Self> {
         let malformed = |what: String| Error::Malformed { at: Place { ifd: None, tag: None, byte: None }, what };
         if level.tile_width == 0 || level.tile_height == 0 {
-            return Err(malformed(format!("level {index}: expected tiles with an area, found none")));
+            return Err(malformed(format!("{name} {index}: expected tiles with an area, found none")));
         }
         let tiles_across = u64::from(level.image_width.div_ceil(level.tile_width));
         let tiles_per_plane = tiles_across * u64::from(level.image_height.div_ceil(level.tile_height));
         let tables = level.tile_offsets.len() as u64;
         if tables == 0 || !tables.is_multiple_of(tiles_per_plane) || level.tile_byte_counts.len() as u64 != tables {
             return Err(malformed(format!(
-                "level {index}: expected offsets and byte counts of {tiles_per_plane} tiles a plane, found {tables} and {}",
+                "{name} {index}: expected offsets and byte counts of {tiles_per_plane} tiles a plane, found {tables} and {}",
                 level.tile_byte_counts.len()
             )));
         }

@@ -115,7 +115,7 @@ pub(crate) fn unsupported(what: impl Into<String>) -> Error {
 }
 
 /// The type that all samples of a pixel are decoded to.
-fn data_type(encoding: &Encoding, shape: BlockShape, first_sample: u16) -> Result<DataType> {
+pub(crate) fn data_type(encoding: &Encoding, shape: BlockShape, first_sample: u16) -> Result<DataType> {
     let bands = usize::from(first_sample)..usize::from(first_sample) + usize::from(shape.samples_per_pixel);
     let mut common: Option<DataType> = None;
     for band in bands {

@@ -1,22 +1,59 @@
-//! One band of one level of a file, and its blocks.
+//! One band of one level of a file, and the tiles that its blocks are made of.
+//!
+//! | part | where it is |
+//! |---|---|
+//! | data | the tile at the block's place: of the band's plane in planar files, else of all bands |
+//! | alpha: the first extra sample (ExtraSamples 1 or 2) | chunky: the same tile; planar: the alpha plane's tile at the same place |
+//! | mask: of the level's size | the tiles of the mask's own grid that meet the block |
+//!
+//! Metadata that was narrowed to one band of a planar file has no tiles of the alpha plane. With `masked` that is refused, not
+//! passed over: pixels would come out as valid that are not.
+//!
+//! A mask has one band for all, or one for each of the image's. A sparse tile of a mask is 0, and so invalid. A sparse tile of data is
+//! nodata, or, without one, 0; where the type cannot hold nodata, it is the nearest value that it can, and valid, as for GDAL.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::codec::DecodedTile;
+use crate::codec::{self, BlockShape, DecodedTile};
 use crate::geo::GeoTransform;
 use crate::tiff::DataType;
-use crate::{CogHeader, Error, Result, Tiling};
+use crate::{CogHeader, Encoding, Error, Level, Place, Result, TileGrid, Tiling};
 
-use super::Window;
+use super::plane::Plane;
+use super::{Block, Window};
 
 /// One band of one level of a file, ready to be read tile by tile.
 #[derive(Debug, Clone)]
 pub struct Band {
     header: Arc<CogHeader>,
     level: u32,
-    index: u32,
+    index: u16,
     masked: bool,
+    tiling: Tiling,
+    transform: GeoTransform,
+    data_type: DataType,
+    data: Layer,
+    alpha: Option<Layer>,
+    mask: Option<Mask>,
+}
+
+/// Where a band is among the samples of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Layer {
+    /// The part of the tile tables that its tiles are in.
+    plane: u64,
+    /// The position of its sample in the pixels of those tiles.
+    sample: u16,
+}
+
+/// The mask of a level.
+#[derive(Debug, Clone, Copy)]
+struct Mask {
+    /// Its position among the masks.
+    index: u32,
+    tiling: Tiling,
+    layer: Layer,
 }
 
 /// An image of a file that has tiles.
@@ -39,50 +76,132 @@ pub struct TileSource {
     pub range: Option<Range<u64>>,
 }
 
-/// One band's values over one tile's part inside the image, and which of them are valid.
-#[derive(Debug, Clone)]
-pub struct Block {
-    /// The pixels of the level that the block covers.
-    pub window: Window,
-}
-
 impl Band {
     /// A band (counted from 0) of a level (0 is the full resolution); with `masked`, the internal mask and the alpha band make
     /// pixels invalid.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where there is no such level or band; [`Error::Malformed`] where the level's tables
-    /// contradict its sizes.
+    /// [`Error::InvalidArgument`] where there is no such level or band, or where the metadata was narrowed and lacks the alpha
+    /// plane; [`Error::Malformed`] where tables contradict sizes; [`Error::Unsupported`] for types of samples that are not decoded.
     pub fn new(header: Arc<CogHeader>, level: u32, band_index: u32, masked: bool) -> Result<Self> {
-        header.grid(level)?;
+        let grid = header.grid(level)?;
         header.check_band(band_index)?;
-        Ok(Self { header, level, index: band_index, masked })
+        let (tiling, transform) = (grid.tiling(), grid.transform());
+        let image = level_of(&header, Image::Level(level))?;
+        let index = u16::try_from(band_index).unwrap_or(u16::MAX);
+        let data = Layer::of(&image.encoding, grid.planes(), index, header.band_index).ok_or_else(|| {
+            malformed(format!(
+                "level {level}: expected tiles of band {index} among those of {} planes, found {} samples a pixel",
+                grid.planes(),
+                image.encoding.samples_per_pixel
+            ))
+        })?;
+        let data_type = codec::data_type(&image.encoding, shape(image, 0), first_sample(image, data, index))?;
+        let alpha = if masked { alpha_band(&header, image).filter(|alpha| *alpha != index) } else { None };
+        let alpha = match alpha
+            .map(|alpha| (alpha, Layer::of(&image.encoding, grid.planes(), alpha, header.band_index)))
+        {
+            None => None,
+            Some((_, Some(layer))) => Some(layer),
+            Some((alpha, None)) => {
+                return Err(Error::InvalidArgument {
+                    what: format!(
+                        "masked: expected metadata of all bands, since band {alpha} is the alpha band and a plane of its own, found \
+                         metadata narrowed to band {index}; masked := false reads without it"
+                    ),
+                });
+            }
+        };
+        let mask = if masked { Mask::of(&header, image, index)? } else { None };
+        Ok(Self { level, index, masked, tiling, transform, data_type, data, alpha, mask, header })
     }
 
     /// The level's image and its tiles.
     #[must_use]
     pub fn tiling(&self) -> Tiling {
-        todo!()
+        self.tiling
     }
 
     /// Pixel corners of the level to the raster's own coordinates.
     #[must_use]
     pub fn transform(&self) -> GeoTransform {
-        todo!()
+        self.transform
     }
 
     /// Type of the band's samples.
     #[must_use]
     pub fn data_type(&self) -> DataType {
-        todo!()
+        self.data_type
     }
 
-    /// The encoded tiles that the block at a row and column of the tile grid is made of, the data's own first.
+    /// The file's nodata as its tag has it, whether or not the band's type can hold it.
+    #[must_use]
+    pub fn nodata(&self) -> Option<f64> {
+        self.header.nodata
+    }
+
+    /// The file that the band is of.
+    #[must_use]
+    pub fn header(&self) -> &Arc<CogHeader> {
+        &self.header
+    }
+
+    /// The level, 0 being the full resolution.
+    #[must_use]
+    pub fn level(&self) -> u32 {
+        self.level
+    }
+
+    /// The band, counted from 0.
+    #[must_use]
+    pub fn index(&self) -> u32 {
+        self.index.into()
+    }
+
+    /// Scale and offset of the band: a stored value `v` stands for `v * scale + offset`. (1, 0) where the file has none.
+    #[must_use]
+    pub fn scale_and_offset(&self) -> (f64, f64) {
+        let of = |list: &Option<Vec<f64>>| list.as_ref().and_then(|list| list.get(usize::from(self.index)).copied());
+        (of(&self.header.scale).unwrap_or(1.0), of(&self.header.offset).unwrap_or(0.0))
+    }
+
+    /// Whether values are numbers, as questions need that answer in numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for complex samples.
+    pub fn check_real(&self) -> Result<()> {
+        if self.data_type.is_complex() {
+            let what = format!("expected samples that are numbers, found {}: only cog_read reads them", self.data_type);
+            return Err(Error::Unsupported { at: NOWHERE, what });
+        }
+        Ok(())
+    }
+
+    /// The encoded tiles that the block at a row and column of the tile grid is made of, the data's own first. None outside the
+    /// grid.
     #[must_use]
     pub fn sources(&self, row: u32, col: u32) -> Vec<TileSource> {
-        let _ = (row, col);
-        todo!()
+        let Some(window) = window(&self.tiling, row, col) else {
+            return Vec::new();
+        };
+        let mut sources = Vec::new();
+        if let Ok(grid) = self.header.grid(self.level) {
+            let image = Image::Level(self.level);
+            sources.push(source(image, &grid, grid.position(self.data.plane, row, col)));
+            if let Some(alpha) = self.alpha.filter(|alpha| alpha.plane != self.data.plane) {
+                sources.push(source(image, &grid, grid.position(alpha.plane, row, col)));
+            }
+        }
+        if let Some(mask) = self.mask
+            && let Ok(grid) = self.header.mask_grid(mask.index)
+        {
+            let image = Image::Mask(mask.index);
+            let tiles = tiles(&mask.tiling, window);
+            sources.extend(tiles.map(|(row, col)| source(image, &grid, grid.position(mask.layer.plane, row, col))));
+        }
+        sources
     }
 
     /// Decodes one of [`sources`](Self::sources).
@@ -91,8 +210,17 @@ impl Band {
     ///
     /// As [`crate::codec::decode`].
     pub fn decode(&self, source: &TileSource, bytes: &[u8]) -> Result<DecodedTile> {
-        let _ = (source, bytes);
-        Err(Error::InvalidArgument { what: String::new() })
+        let (image, grid) = match source.image {
+            Image::Level(level) => (level_of(&self.header, source.image)?, self.header.grid(level)?),
+            Image::Mask(index) => (level_of(&self.header, source.image)?, self.header.mask_grid(index)?),
+        };
+        let Some(tile) = grid.tile(source.position) else {
+            let what = format!("expected a tile of the image, found position {}", source.position);
+            return Err(Error::InvalidArgument { what });
+        };
+        // A plane of its own names its band; tiles of all bands begin with the first.
+        let first_sample = tile.band_index.and_then(|band| u16::try_from(band).ok()).unwrap_or(0);
+        codec::decode(bytes, &image.encoding, self.header.byte_order, shape(image, tile.row), first_sample)
     }
 
     /// The block at a row and column of the tile grid; `decoded` holds what [`sources`](Self::sources) names, in its order,
@@ -102,7 +230,163 @@ impl Band {
     ///
     /// [`Error::Malformed`] where the tiles do not fit together.
     pub fn block(&self, row: u32, col: u32, decoded: &[Option<Arc<DecodedTile>>]) -> Result<Block> {
-        let _ = (row, col, decoded, &self.header, self.level, self.index, self.masked);
-        Err(Error::InvalidArgument { what: String::new() })
+        let window = window(&self.tiling, row, col).ok_or_else(|| Error::InvalidArgument {
+            what: format!("expected a tile of the image, found row {row} and column {col} of tiles"),
+        })?;
+        let mut decoded = decoded.iter();
+        let mut next = || {
+            decoded.next().ok_or_else(|| Error::InvalidArgument {
+                what: format!("expected all tiles that row {row} and column {col} of tiles is made of, found fewer"),
+            })
+        };
+        let tile = next()?.as_ref();
+        let data = self.plane(tile, window, self.data)?;
+        let mut masks = Vec::new();
+        if let Some(alpha) = self.alpha {
+            let tile = if alpha.plane == self.data.plane { tile } else { next()?.as_ref() };
+            masks.push(self.plane(tile, window, alpha)?);
+        }
+        if let Some(mask) = self.mask {
+            for (row, col) in tiles(&mask.tiling, window) {
+                let Some((whole, part)) =
+                    self::window(&mask.tiling, row, col).and_then(|whole| Some((whole, whole.intersection(&window)?)))
+                else {
+                    continue;
+                };
+                let origin = (whole.col_off, whole.row_off);
+                masks.extend(match next()? {
+                    Some(tile) => Some(Plane::new(Arc::clone(tile), origin, part, mask.layer.sample)?),
+                    None => Plane::filled(DataType::Uint8, 0.0, part),
+                });
+            }
+        }
+        // LERC's validity comes with floats as NaN, for which nodata decides; integers have no such value.
+        let heeds_codec = self.masked && !self.data_type.is_float() && !self.data_type.is_complex();
+        Ok(Block { window, data, nodata: self.header.nodata, masks, heeds_codec })
     }
+
+    /// A layer of the level over a window that begins where the tile does.
+    fn plane(&self, tile: Option<&Arc<DecodedTile>>, window: Window, layer: Layer) -> Result<Plane> {
+        let plane = match tile {
+            Some(tile) => Plane::new(Arc::clone(tile), (window.col_off, window.row_off), window, layer.sample)?,
+            None => Plane::filled(self.data_type, self.header.nodata.unwrap_or(0.0), window)
+                .ok_or_else(|| malformed(format!("expected a type that is decoded, found {}", self.data_type)))?,
+        };
+        match plane.samples().data_type() {
+            // An alpha plane may be of another type than the data.
+            found if found != self.data_type && layer == self.data => {
+                Err(malformed(format!("expected a decoded tile of type {}, found {found}", self.data_type)))
+            }
+            _ => Ok(plane),
+        }
+    }
+}
+
+impl Layer {
+    /// Where a band is in an image with so many planes in its tables; None where they do not hold it.
+    fn of(encoding: &Encoding, planes: u64, band: u16, narrowed: Option<u32>) -> Option<Self> {
+        let bands = encoding.samples_per_pixel;
+        if band >= bands {
+            return None;
+        }
+        if encoding.planar_configuration != 2 || bands == 1 {
+            return (planes == 1).then_some(Self { plane: 0, sample: band });
+        }
+        if planes == u64::from(bands) {
+            return Some(Self { plane: band.into(), sample: 0 });
+        }
+        (planes == 1 && narrowed == Some(band.into())).then_some(Self { plane: 0, sample: 0 })
+    }
+}
+
+impl Mask {
+    /// The mask of a level's image, if it has one; of those with its size, the first.
+    fn of(header: &CogHeader, image: &Level, band: u16) -> Result<Option<Self>> {
+        let size = (image.image_width, image.image_height);
+        let found = (0_u32..).zip(&header.masks).find(|(_, mask)| (mask.image_width, mask.image_height) == size);
+        let Some((index, mask)) = found else {
+            return Ok(None);
+        };
+        let grid = header.mask_grid(index)?;
+        let band = if mask.encoding.samples_per_pixel == 1 { 0 } else { band };
+        let layer = Layer::of(&mask.encoding, grid.planes(), band, None).ok_or_else(|| {
+            malformed(format!(
+                "mask {index}: expected tiles of band {band} among those of {} planes, found {} samples a pixel",
+                grid.planes(),
+                mask.encoding.samples_per_pixel
+            ))
+        })?;
+        Ok(Some(Self { index, tiling: grid.tiling(), layer }))
+    }
+}
+
+/// No place in the file: the caller knows which tile it is.
+const NOWHERE: Place = Place { ifd: None, tag: None, byte: None };
+
+fn malformed(what: String) -> Error {
+    Error::Malformed { at: NOWHERE, what }
+}
+
+fn level_of(header: &CogHeader, image: Image) -> Result<&Level> {
+    let level = match image {
+        Image::Level(0) => Some(&header.image),
+        Image::Level(level) => usize::try_from(level - 1).ok().and_then(|at| header.overviews.get(at)),
+        Image::Mask(index) => usize::try_from(index).ok().and_then(|at| header.masks.get(at)),
+    };
+    level.ok_or_else(|| Error::InvalidArgument { what: format!("expected an image of the file, found {image:?}") })
+}
+
+/// The band that ExtraSamples says is alpha: extra samples are the last of a pixel, and the first of type 1 or 2 counts.
+fn alpha_band(header: &CogHeader, image: &Level) -> Option<u16> {
+    let extra = header.extra_samples.as_deref()?;
+    let at = extra.iter().position(|kind| [1, 2].contains(kind))?;
+    let bands = image.encoding.samples_per_pixel;
+    let first = usize::from(bands).checked_sub(extra.len())?;
+    u16::try_from(first + at).ok()
+}
+
+/// The size of a tile in a row of tiles. Tiles are whole, strips end with the image.
+fn shape(image: &Level, row: u32) -> BlockShape {
+    let left = u64::from(image.image_height).saturating_sub(u64::from(row) * u64::from(image.tile_height));
+    let height = match u32::try_from(left) {
+        Ok(left) if !image.is_tiled => left.min(image.tile_height),
+        _ => image.tile_height,
+    };
+    let samples_per_pixel = match image.encoding.planar_configuration {
+        2 => 1,
+        _ => image.encoding.samples_per_pixel,
+    };
+    BlockShape { width: image.tile_width, height, samples_per_pixel }
+}
+
+/// The band that the first sample of a band's tiles belongs to.
+fn first_sample(image: &Level, layer: Layer, band: u16) -> u16 {
+    if image.encoding.planar_configuration == 2 { band } else { band - layer.sample }
+}
+
+fn source(image: Image, grid: &TileGrid<'_>, position: u64) -> TileSource {
+    let range = grid.tile(position).and_then(|tile| {
+        let offset = tile.offset?;
+        Some(offset..offset.saturating_add(tile.byte_count.into()))
+    });
+    TileSource { image, position, range }
+}
+
+/// The part of a tile inside the image; None outside the grid.
+fn window(tiling: &Tiling, row: u32, col: u32) -> Option<Window> {
+    let part = |position: u32, size: u32, end: u32| {
+        let start = position.checked_mul(size).filter(|start| *start < end)?;
+        Some((start, size.min(end - start)))
+    };
+    let (col_off, width) = part(col, tiling.tile_width, tiling.image_width)?;
+    let (row_off, height) = part(row, tiling.tile_height, tiling.image_height)?;
+    Some(Window { col_off, row_off, width, height })
+}
+
+/// The tiles (row, col) that meet a window, row by row.
+fn tiles(tiling: &Tiling, window: Window) -> impl Iterator<Item = (u32, u32)> + use<> {
+    let (width, height) = (tiling.tile_width, tiling.tile_height);
+    let rows = window.row_off / height..window.row_end().div_ceil(height);
+    let cols = window.col_off / width..window.col_end().div_ceil(width);
+    rows.flat_map(move |row| cols.clone().map(move |col| (row, col)))
 }

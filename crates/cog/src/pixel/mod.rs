@@ -9,7 +9,16 @@
 //! takes the part that it needs and lets it go.
 
 mod band;
+mod block;
+#[macro_use]
+mod plane;
+mod sample;
 mod window;
 
-pub use band::{Band, Block, Image, TileSource};
+pub use band::{Band, Image, TileSource};
+pub use block::{Block, Pixel, Pixels, Visitor};
+pub use sample::Sample;
 pub use window::Window;
+
+#[cfg(test)]
+pub(crate) mod tests;

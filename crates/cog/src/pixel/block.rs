@@ -1,0 +1,256 @@
+//! One band's values over one tile's part inside the image, and which of them are valid.
+//!
+//! ```text
+//! data ───── sample by sample, in the band's type ──────────┐
+//! nodata ─── compared in that type ──┐                      ├── Pixels of a run of columns in a row
+//! alpha ──── not 0 ──────────────────┼── all of these ──────┘
+//! mask IFD ─ not 0 ──────────────────┤
+//! codec ──── integers of LERC ───────┘
+//! ```
+//!
+//! Nothing is copied: a block refers to decoded tiles, and says of a run of pixels what is asked, when it is asked.
+
+use std::ops::Range;
+
+use half::f16;
+
+use super::Window;
+use super::plane::Plane;
+use super::sample::{Sample, held_by_half};
+use crate::codec::Samples;
+use crate::coverage::Run;
+use crate::tiff::DataType;
+
+/// One band's values over one tile's part inside the image, and which of them are valid.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// The pixels of the level that the block covers.
+    pub window: Window,
+    pub(super) data: Plane,
+    pub(super) nodata: Option<f64>,
+    /// Planes that are 0 where pixels are invalid, each over all of the window or a part of it.
+    pub(super) masks: Vec<Plane>,
+    /// Whether what the codec says of pixels counts.
+    pub(super) heeds_codec: bool,
+}
+
+/// Pixels next to one another in a row of a block.
+#[derive(Debug, Clone, Copy)]
+pub struct Pixels<'a, T> {
+    samples: &'a [T],
+    stride: usize,
+    len: usize,
+    nodata: Option<T>,
+    mask: Option<&'a [u8]>,
+}
+
+/// What is done with a run of pixels, whatever their type: a closure over a type that the block knows.
+pub trait Visitor {
+    /// What comes of it.
+    type Output;
+
+    /// Takes the pixels.
+    fn visit<T: Sample>(self, pixels: Pixels<'_, T>) -> Self::Output;
+}
+
+/// One pixel, its value as a double.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pixel {
+    /// Its column in the level.
+    pub col: u32,
+    /// Its row in the level.
+    pub row: u32,
+    /// Its value, see [`Sample::to_f64`].
+    pub value: f64,
+    /// Whether the value counts.
+    pub is_valid: bool,
+}
+
+impl Block {
+    /// Type of the values.
+    #[must_use]
+    pub fn data_type(&self) -> DataType {
+        self.data.samples().data_type()
+    }
+
+    /// Shows a run of pixels, in the level's rows and columns, to a visitor; only those inside the block's window. Half floats
+    /// are shown as singles.
+    pub fn visit<V: Visitor>(&self, row: u32, cols: Range<u32>, visitor: V) -> V::Output {
+        let cols = self.clipped(row, cols);
+        let mask = self.mask(row, &cols);
+        let run = RunOf { block: self, row, cols, mask: mask.as_deref() };
+        match self.data.samples() {
+            Samples::Uint8(list) => run.show(list, visitor),
+            Samples::Uint16(list) => run.show(list, visitor),
+            Samples::Uint32(list) => run.show(list, visitor),
+            Samples::Uint64(list) => run.show(list, visitor),
+            Samples::Int8(list) => run.show(list, visitor),
+            Samples::Int16(list) => run.show(list, visitor),
+            Samples::Int32(list) => run.show(list, visitor),
+            Samples::Int64(list) => run.show(list, visitor),
+            Samples::Float32(list) => run.show(list, visitor),
+            Samples::Float64(list) => run.show(list, visitor),
+            Samples::Complex64(list) => run.show(list, visitor),
+            Samples::Complex128(list) => run.show(list, visitor),
+            Samples::Float16(list) => {
+                let bits = run.samples(list);
+                let singles: Vec<f32> = bits.iter().map(|bits| f16::from_bits(*bits).to_f32()).collect();
+                visitor.visit(run.pixels(&singles, self.nodata.and_then(held_by_half)))
+            }
+        }
+    }
+
+    /// The pixels of a run that are inside the block's window, from left to right.
+    pub fn pixels(&self, run: &Run) -> impl Iterator<Item = Pixel> + use<> {
+        let (row, cols) = (run.row, self.clipped(run.row, run.start..run.end));
+        let values = self.visit(row, cols.clone(), ToDoubles);
+        cols.zip(values).map(move |(col, (value, is_valid))| Pixel { col, row, value, is_valid })
+    }
+
+    /// A pixel of the block's window; None outside.
+    #[must_use]
+    pub fn pixel(&self, col: u32, row: u32) -> Option<Pixel> {
+        let run = Run { row, start: col, end: col.checked_add(1)?, weight: 1.0 };
+        self.pixels(&run).next()
+    }
+
+    /// Writes the samples of a run inside the block's window, as stored, little-endian, one after the other.
+    pub fn copy(&self, row: u32, cols: Range<u32>, bytes: &mut [u8]) {
+        self.data.copy(row, &self.clipped(row, cols), bytes);
+    }
+
+    /// The part of a run inside the window; an empty one where there is none.
+    fn clipped(&self, row: u32, cols: Range<u32>) -> Range<u32> {
+        let (start, end) = (cols.start.max(self.window.col_off), cols.end.min(self.window.col_end()));
+        let is_inside = (self.window.row_off..self.window.row_end()).contains(&row) && start < end;
+        if is_inside { start..end } else { 0..0 }
+    }
+
+    /// A byte a pixel of a run, 0 where it is invalid for other reasons than nodata; None where there are no such reasons.
+    fn mask(&self, row: u32, cols: &Range<u32>) -> Option<Vec<u8>> {
+        let codec = self.heeds_codec && self.data.codec_validity().is_some();
+        if self.masks.is_empty() && !codec {
+            return None;
+        }
+        let mut mask = vec![u8::MAX; cols.len()];
+        if codec {
+            self.data.mask_by_codec(row, cols, &mut mask);
+        }
+        for plane in &self.masks {
+            let part = Window { col_off: cols.start, row_off: row, width: cols.end - cols.start, height: 1 };
+            let Some(part) = plane.window.intersection(&part) else {
+                continue;
+            };
+            let start = usize::try_from(part.col_off - cols.start).unwrap_or(usize::MAX);
+            if let Some(bytes) = mask.get_mut(start..) {
+                let cols = part.col_off..part.col_end();
+                let len = bytes.len().min(cols.len());
+                plane.mask(row, &cols, bytes.get_mut(..len).unwrap_or_default());
+            }
+        }
+        Some(mask)
+    }
+}
+
+/// A run that is about to be shown.
+struct RunOf<'a> {
+    block: &'a Block,
+    row: u32,
+    cols: Range<u32>,
+    mask: Option<&'a [u8]>,
+}
+
+impl<'a> RunOf<'a> {
+    fn show<T: Sample, V: Visitor>(&self, list: &'a [T], visitor: V) -> V::Output {
+        visitor.visit(self.pixels(self.samples(list), self.block.nodata.and_then(T::held)))
+    }
+
+    fn samples<T>(&self, list: &'a [T]) -> &'a [T] {
+        self.block.data.run(list, self.row, &self.cols)
+    }
+
+    fn pixels<'b, T: Sample>(&self, samples: &'b [T], nodata: Option<T>) -> Pixels<'b, T>
+    where
+        'a: 'b,
+    {
+        let len = if samples.is_empty() { 0 } else { self.cols.len() };
+        Pixels { samples, stride: self.block.data.stride(), len, nodata, mask: self.mask }
+    }
+}
+
+impl<'a, T: Sample> Pixels<'a, T> {
+    /// How many pixels there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The sample of pixel `i` is at `i * stride`.
+    #[must_use]
+    pub fn samples(&self) -> &'a [T] {
+        self.samples
+    }
+
+    /// Samples from one pixel to the next: 1 where bands are apart, 0 where all pixels have the same sample.
+    #[must_use]
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// The nodata that samples are compared with, by [`Sample::is`].
+    #[must_use]
+    pub fn nodata(&self) -> Option<T> {
+        self.nodata
+    }
+
+    /// A byte a pixel, 0 where it is invalid for other reasons than nodata; None where there are no such reasons.
+    #[must_use]
+    pub fn mask(&self) -> Option<&'a [u8]> {
+        self.mask
+    }
+
+    /// Each pixel's sample, and whether it is valid.
+    pub fn iter(&self) -> impl Iterator<Item = (T, bool)> + use<'a, T> {
+        let Self { samples, stride, nodata, mask, .. } = *self;
+        (0..self.len).filter_map(move |at| {
+            let sample = *samples.get(at * stride)?;
+            let is_kept = mask.and_then(|mask| mask.get(at)).is_none_or(|byte| *byte != 0);
+            Some((sample, is_kept && nodata.is_none_or(|nodata| !sample.is(nodata))))
+        })
+    }
+
+    /// Calls `take` with the position and the sample of each valid pixel, from left to right.
+    pub fn for_each_valid(&self, mut take: impl FnMut(usize, T)) {
+        // Most rasters, in loops that compile to vector instructions where `take` allows it.
+        match (self.stride, self.mask, self.nodata) {
+            (1, None, None) => self.samples.iter().enumerate().for_each(|(at, sample)| take(at, *sample)),
+            (1, None, Some(nodata)) => {
+                for (at, sample) in self.samples.iter().enumerate().filter(|(_, sample)| !sample.is(nodata)) {
+                    take(at, *sample);
+                }
+            }
+            _ => {
+                for (at, (sample, _)) in self.iter().enumerate().filter(|(_, (_, is_valid))| *is_valid) {
+                    take(at, sample);
+                }
+            }
+        }
+    }
+}
+
+/// All pixels, as doubles, and whether they are valid.
+struct ToDoubles;
+
+impl Visitor for ToDoubles {
+    type Output = Vec<(f64, bool)>;
+
+    fn visit<T: Sample>(self, pixels: Pixels<'_, T>) -> Self::Output {
+        pixels.iter().map(|(sample, is_valid)| (sample.to_f64(), is_valid)).collect()
+    }
+}

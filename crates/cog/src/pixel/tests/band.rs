@@ -1,0 +1,338 @@
+use std::sync::Arc;
+
+use super::{File, level};
+use crate::Error;
+use crate::codec::DecodedTile;
+use crate::coverage::Run;
+use crate::pixel::{Band, Block, Image, Pixels, Sample, Visitor, Window};
+use crate::tiff::DataType;
+
+const ALL: [DataType; 13] = [
+    DataType::Uint8,
+    DataType::Uint16,
+    DataType::Uint32,
+    DataType::Uint64,
+    DataType::Int8,
+    DataType::Int16,
+    DataType::Int32,
+    DataType::Int64,
+    DataType::Float16,
+    DataType::Float32,
+    DataType::Float64,
+    DataType::Complex64,
+    DataType::Complex128,
+];
+
+/// A value that tells its band, column and row, in the range of all types.
+fn marked(band: u16, col: u32, row: u32) -> f64 {
+    f64::from((u32::from(band) * 31 + col * 3 + row * 7) % 100)
+}
+
+/// Every pixel of a band: its value, or None where it is invalid. Blocks do not overlap and leave nothing out.
+fn read(file: &File, band: &Band) -> Vec<Vec<Option<f64>>> {
+    let tiling = band.tiling();
+    let mut image = vec![vec![None; tiling.image_width as usize]; tiling.image_height as usize];
+    for block in file.blocks(band) {
+        for row in block.window.row_off..block.window.row_end() {
+            for pixel in block.pixels(&Run { row, start: 0, end: u32::MAX, weight: 1.0 }) {
+                let place = &mut image[pixel.row as usize][pixel.col as usize];
+                assert_eq!(*place, None);
+                *place = Some(pixel.is_valid.then_some(pixel.value));
+            }
+        }
+    }
+    image
+        .into_iter()
+        .map(|row| row.into_iter().map(|pixel| pixel.expect("each pixel is in a block")).collect())
+        .collect()
+}
+
+/// What [`read`] gives by a rule.
+fn image(size: (u32, u32), rule: impl Fn(u32, u32) -> Option<f64>) -> Vec<Vec<Option<f64>>> {
+    (0..size.1).map(|row| (0..size.0).map(|col| rule(col, row)).collect()).collect()
+}
+
+#[test]
+fn every_type_and_layout() {
+    for dtype in ALL {
+        for (is_planar, tile) in [(false, (4, 3)), (true, (4, 3)), (false, (0, 3)), (true, (0, 3))] {
+            let file = File::new(level((10, 7), tile, 3, is_planar, dtype), marked);
+            for index in 0..3 {
+                let band = file.band(0, index, true);
+                assert_eq!(band.data_type(), dtype);
+                let expected = image((10, 7), |col, row| Some(marked(index as u16, col, row)));
+                assert_eq!(read(&file, &band), expected, "{dtype} {is_planar} {tile:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn edge_blocks_end_with_the_image() {
+    let file = File::new(level((10, 7), (4, 3), 1, false, DataType::Uint8), marked);
+    let band = file.band(0, 0, false);
+    let block = file.block(&band, 2, 2);
+    assert_eq!(block.window, Window { col_off: 8, row_off: 6, width: 2, height: 1 });
+    assert_eq!(
+        (block.pixel(9, 6).unwrap().value, block.pixel(10, 6), block.pixel(9, 7)),
+        (marked(0, 9, 6), None, None)
+    );
+    assert_eq!(band.sources(3, 0), []);
+    assert_eq!(band.sources(u32::MAX, u32::MAX), []);
+    assert!(matches!(band.block(0, 3, &[None]), Err(Error::InvalidArgument { .. })));
+    assert!(matches!(band.block(0, 0, &[]), Err(Error::InvalidArgument { .. })));
+}
+
+#[test]
+fn sparse_tiles_are_nodata_or_zero() {
+    for dtype in ALL {
+        let sparse = |nodata: Option<f64>| {
+            let file = File::new(level((8, 3), (4, 3), 2, false, dtype), marked);
+            let file = file.with(|header| (header.image.tile_byte_counts[1], header.nodata) = (0, nodata));
+            let band = file.band(0, 1, true);
+            assert_eq!(band.sources(0, 1)[0].range, None);
+            let pixel = file.block(&band, 0, 1).pixel(7, 2).unwrap();
+            (pixel.value, pixel.is_valid)
+        };
+        assert_eq!(sparse(None), (0.0, true), "{dtype}");
+        assert_eq!(sparse(Some(50.0)), (50.0, false), "{dtype}");
+    }
+    let file = File::new(level((4, 3), (4, 3), 1, false, DataType::Uint8), marked);
+    let file = file.with(|header| (header.image.tile_offsets[0], header.nodata) = (0, Some(-9999.0)));
+    let pixel = file.block(&file.band(0, 0, true), 0, 0).pixel(0, 0).unwrap();
+    assert_eq!((pixel.value, pixel.is_valid), (0.0, true));
+}
+
+#[test]
+fn alpha_is_in_the_same_tile_or_in_a_plane() {
+    let alpha =
+        |band: u16, col: u32, row: u32| if band == 3 { f64::from((col + row) % 3) } else { marked(band, col, row) };
+    for is_planar in [false, true] {
+        let file = File::new(level((10, 7), (4, 3), 4, is_planar, DataType::Uint8), alpha);
+        let file = file.with(|header| header.extra_samples = Some(vec![2]));
+        let masked = file.band(0, 1, true);
+        let sources = masked.sources(1, 2);
+        assert_eq!(sources.len(), if is_planar { 2 } else { 1 });
+        if is_planar {
+            assert_eq!([sources[0].position, sources[1].position], [9 + 5, 27 + 5]);
+            assert_eq!(sources[1].range, Some(1032..1033));
+        }
+        let expected = image((10, 7), |col, row| ((col + row) % 3 != 0).then(|| marked(1, col, row)));
+        assert_eq!(read(&file, &masked), expected);
+        let unmasked = image((10, 7), |col, row| Some(marked(1, col, row)));
+        assert_eq!(read(&file, &file.band(0, 1, false)), unmasked);
+        let own = image((10, 7), |col, row| Some(f64::from((col + row) % 3)));
+        assert_eq!(read(&file, &file.band(0, 3, true)), own);
+    }
+    // Neither an extra sample of another meaning, nor more of them than bands.
+    for extra in [vec![0], vec![], vec![2; 5]] {
+        let file = File::new(level((10, 7), (4, 3), 4, false, DataType::Uint8), alpha);
+        let file = file.with(|header| header.extra_samples = Some(extra));
+        assert!(read(&file, &file.band(0, 0, true)).iter().flatten().all(Option::is_some));
+    }
+    let file = File::new(level((10, 7), (4, 3), 4, true, DataType::Uint8), alpha);
+    let file = file.with(|header| header.extra_samples = Some(vec![0, 1]));
+    assert_eq!(file.band(0, 0, true).sources(0, 0)[1].position, 27);
+}
+
+#[test]
+fn a_sparse_alpha_tile_is_transparent() {
+    let file = File::new(level((8, 3), (4, 3), 2, true, DataType::Uint8), |_, _, _| 9.0).with(|header| {
+        header.extra_samples = Some(vec![1]);
+        header.image.tile_offsets[3] = 0;
+    });
+    let expected = image((8, 3), |col, _| (col < 4).then_some(9.0));
+    assert_eq!(read(&file, &file.band(0, 0, true)), expected);
+}
+
+#[test]
+fn a_mask_has_a_grid_of_its_own() {
+    let data = || level((10, 7), (4, 3), 2, true, DataType::Uint16);
+    let is_valid = |col: u32, row: u32| !(col * row).is_multiple_of(4);
+    for (mask_tile, count) in [((4, 3), 1), ((3, 2), 4), ((0, 2), 2), ((16, 16), 1)] {
+        let mask = level((10, 7), mask_tile, 1, false, DataType::Uint8);
+        let file =
+            File::new(data(), marked).with_mask(mask, move |_, col, row| f64::from(u8::from(is_valid(col, row)) * 7));
+        let band = file.band(0, 1, true);
+        let sources = band.sources(0, 1);
+        assert_eq!((sources[0].image, sources[1].image), (Image::Level(0), Image::Mask(0)));
+        assert!(sources.len() > count, "{mask_tile:?}: {}", sources.len());
+        assert_eq!(read(&file, &band), image((10, 7), |col, row| is_valid(col, row).then(|| marked(1, col, row))));
+        assert_eq!(file.band(0, 1, false).sources(0, 1).len(), 1);
+    }
+    // One of its own for each band; and of another size it belongs to another level.
+    for is_planar in [false, true] {
+        let mask = level((10, 7), (5, 5), 2, is_planar, DataType::Uint8);
+        let file = File::new(data(), marked).with_mask(mask, |band, col, _| f64::from(col % 2) + f64::from(band));
+        assert_eq!(
+            read(&file, &file.band(0, 0, true)),
+            image((10, 7), |col, row| (col % 2 == 1).then(|| marked(0, col, row)))
+        );
+        assert!(read(&file, &file.band(0, 1, true)).iter().flatten().all(Option::is_some));
+    }
+    let file = File::new(data(), marked).with_mask(level((5, 4), (4, 3), 1, false, DataType::Uint8), |_, _, _| 0.0);
+    let file = file.with_overview(level((5, 4), (4, 3), 2, true, DataType::Uint16), marked);
+    assert!(read(&file, &file.band(0, 0, true)).iter().flatten().all(Option::is_some));
+    assert!(read(&file, &file.band(1, 0, true)).iter().flatten().all(Option::is_none));
+}
+
+#[test]
+fn a_sparse_tile_of_a_mask_is_invalid() {
+    let mut mask = level((10, 7), (5, 7), 1, false, DataType::Uint8);
+    mask.tile_byte_counts[1] = 0;
+    let file = File::new(level((10, 7), (4, 3), 1, false, DataType::Uint16), marked).with_mask(mask, |_, _, _| 1.0);
+    assert_eq!(read(&file, &file.band(0, 0, true)), image((10, 7), |col, row| (col < 5).then(|| marked(0, col, row))));
+}
+
+#[test]
+fn nodata_mask_and_alpha_apply_together() {
+    let values = |band: u16, col: u32, _: u32| match (band, col) {
+        (0, 0) => 9.0,
+        (0, _) => 5.0,
+        (_, 1) => 0.0,
+        _ => 255.0,
+    };
+    let mask = level((4, 1), (4, 1), 1, false, DataType::Uint8);
+    let file = File::new(level((4, 1), (4, 1), 2, false, DataType::Uint8), values)
+        .with_mask(mask, |_, col, _| f64::from(u8::from(col != 2)))
+        .with(|header| (header.nodata, header.extra_samples) = (Some(9.0), Some(vec![2])));
+    assert_eq!(read(&file, &file.band(0, 0, true)), [[None, None, None, Some(5.0)]]);
+    assert_eq!(read(&file, &file.band(0, 0, false)), [[None, Some(5.0), Some(5.0), Some(5.0)]]);
+}
+
+#[test]
+fn nodata_is_compared_in_the_bands_type() {
+    let first = |dtype, nodata, value: f64| {
+        let file = File::new(level((1, 1), (1, 1), 1, false, dtype), move |_, _, _| value);
+        let file = file.with(|header| header.nodata = Some(nodata));
+        file.block(&file.band(0, 0, false), 0, 0).pixel(0, 0).unwrap().is_valid
+    };
+    assert!(!first(DataType::Float32, 0.1, 0.1));
+    assert!(!first(DataType::Float64, 0.1, 0.1));
+    assert!(first(DataType::Float32, 0.1, 0.1001));
+    assert!(!first(DataType::Float32, f64::NAN, f64::NAN) && first(DataType::Float32, f64::NAN, 1.0));
+    assert!(first(DataType::Float32, 1.0, f64::NAN));
+    assert!(
+        first(DataType::Uint8, -1.0, 255.0) && first(DataType::Uint8, 256.0, 0.0) && first(DataType::Uint8, 0.5, 0.0)
+    );
+    assert!(first(DataType::Uint8, f64::NAN, 0.0));
+    assert!(!first(DataType::Float16, -9999.0, -9999.0));
+    assert!(!first(DataType::Complex64, 3.0, 3.0) && first(DataType::Complex64, 3.5, 3.0));
+}
+
+#[test]
+fn headers_narrowed_to_a_band() {
+    for is_planar in [false, true] {
+        let file = File::new(level((10, 7), (4, 3), 3, is_planar, DataType::Uint8), marked);
+        let narrowed = file.header.for_band(2).unwrap();
+        let file = file.with(|header| *header = narrowed);
+        let band = file.band(0, 2, true);
+        assert_eq!(
+            band.sources(0, 1)[0].range,
+            Some(1001 + 18 * u64::from(is_planar)..1002 + 18 * u64::from(is_planar))
+        );
+        assert_eq!(read(&file, &band), image((10, 7), |col, row| Some(marked(2, col, row))));
+        assert!(Band::new(Arc::new(file.header.clone()), 0, 1, true).is_err());
+    }
+    let rgba = File::new(level((10, 7), (4, 3), 4, true, DataType::Uint8), marked);
+    let rgba = rgba.with(|header| header.extra_samples = Some(vec![2]));
+    let narrowed = rgba.header.for_band(1).unwrap();
+    let error = Band::new(Arc::new(narrowed.clone()), 0, 1, true).unwrap_err().to_string();
+    assert!(error.contains("band 3 is the alpha band") && error.contains("masked := false"), "{error}");
+    assert!(Band::new(Arc::new(narrowed), 0, 1, false).is_ok());
+    // The alpha band itself needs no other plane; nor does a chunky file.
+    assert!(Band::new(Arc::new(rgba.header.for_band(3).unwrap()), 0, 3, true).is_ok());
+    // Tables of one plane that do not say which.
+    let mut header = rgba.header.for_band(1).unwrap();
+    header.band_index = None;
+    assert!(matches!(Band::new(Arc::new(header), 0, 1, false), Err(Error::Malformed { .. })));
+}
+
+#[test]
+fn complex_numbers_are_not_real_and_complex_integers_not_decoded() {
+    let header = |dtype| Arc::new(File::new(level((4, 4), (4, 4), 1, false, dtype), marked).header);
+    assert!(Band::new(header(DataType::Float32), 0, 0, true).unwrap().check_real().is_ok());
+    let error = Band::new(header(DataType::Complex64), 0, 0, true).unwrap().check_real().unwrap_err();
+    assert!(error.to_string().contains("complex64"), "{error}");
+    assert!(matches!(Band::new(header(DataType::ComplexInt16), 0, 0, true), Err(Error::Unsupported { .. })));
+}
+
+#[test]
+fn tiles_that_do_not_fit_are_errors() {
+    let file = File::new(level((10, 7), (4, 3), 2, false, DataType::Uint16), marked);
+    let band = file.band(0, 1, true);
+    let good = file.decoded(&band, 0, 0)[0].clone().unwrap();
+    let refused = |change: &dyn Fn(&mut DecodedTile)| {
+        let mut tile = DecodedTile::clone(&good);
+        change(&mut tile);
+        matches!(band.block(0, 0, &[Some(Arc::new(tile))]), Err(Error::Malformed { .. }))
+    };
+    assert!(!refused(&|_| {}));
+    assert!(refused(&|tile| tile.height = 2));
+    assert!(refused(&|tile| (tile.width, tile.height) = (3, 4)));
+    assert!(refused(&|tile| (tile.width, tile.samples_per_pixel) = (8, 1)));
+    assert!(refused(&|tile| tile.samples = super::samples(DataType::Uint8, &[0.0; 24])));
+    assert!(refused(&|tile| tile.samples = super::samples(DataType::Uint16, &[0.0; 23])));
+}
+
+#[test]
+fn a_codecs_own_validity_counts_for_integers() {
+    for (dtype, masked, is_valid) in [
+        (DataType::Int16, true, false),
+        (DataType::Int16, false, true),
+        // There the codec's invalid pixels are NaN, and nodata decides.
+        (DataType::Float32, true, true),
+    ] {
+        let file = File::new(level((4, 4), (4, 4), 2, false, dtype), marked);
+        let band = file.band(0, 0, masked);
+        let mut tile = DecodedTile::clone(file.decoded(&band, 0, 0)[0].as_ref().unwrap());
+        let mut valid = vec![1; 16];
+        valid[4 + 2] = 0;
+        tile.valid = Some(valid);
+        let block = band.block(0, 0, &[Some(Arc::new(tile))]).unwrap();
+        assert_eq!(block.pixel(2, 1).unwrap().is_valid, is_valid);
+        assert!(block.pixel(1, 1).unwrap().is_valid && block.pixel(2, 2).unwrap().is_valid);
+    }
+}
+
+/// The sum of valid pixels, both ways that there are to get at them.
+struct Sum;
+
+impl Visitor for Sum {
+    type Output = (f64, f64);
+
+    fn visit<T: Sample>(self, pixels: Pixels<'_, T>) -> Self::Output {
+        let mut sum = 0.0;
+        pixels.for_each_valid(|at, sample| sum += sample.to_f64() * (at + 1) as f64);
+        let each = pixels.iter().enumerate().filter(|(_, (_, is_valid))| *is_valid);
+        (sum, each.map(|(at, (sample, _))| sample.to_f64() * (at + 1) as f64).sum())
+    }
+}
+
+#[test]
+fn visitors_see_the_valid_pixels_of_a_run() {
+    let sum = |block: &Block, row, cols| block.visit(row, cols, Sum);
+    for dtype in &ALL[..11] {
+        for bands in [1, 3] {
+            for nodata in [None, Some(17.0)] {
+                for masked in [false, true] {
+                    let mask = level((8, 2), (3, 2), 1, false, DataType::Uint8);
+                    let file = File::new(level((8, 2), (8, 2), bands, false, *dtype), |_, col, _| f64::from(10 + col));
+                    let file = file.with(|header| header.nodata = nodata);
+                    let file = file.with_mask(mask, |_, col, _| f64::from(col % 5));
+                    let block = file.block(&file.band(0, 0, masked), 0, 0);
+                    let expected = |cols: std::ops::Range<u32>| -> f64 {
+                        let start = cols.start;
+                        cols.filter(|col| nodata != Some(f64::from(10 + col)) && !(masked && col % 5 == 0))
+                            .map(|col| f64::from((10 + col) * (col - start + 1)))
+                            .sum()
+                    };
+                    assert_eq!(sum(&block, 1, 0..8), (expected(0..8), expected(0..8)));
+                    assert_eq!(sum(&block, 0, 4..20), (expected(4..8), expected(4..8)));
+                    assert_eq!(sum(&block, 2, 0..8), (0.0, 0.0));
+                    assert_eq!(sum(&block, 0, 5..5), (0.0, 0.0));
+                }
+            }
+        }
+    }
+}
