@@ -172,7 +172,6 @@ def python_rasteret(workload: str, hrefs: list[str], threads: int) -> Answer:
     import datetime
     import logging
 
-    import numpy as np
     import pyarrow as pa
     import rasteret
     import shapely
@@ -265,8 +264,7 @@ def measure(contender: str, workload: str, hrefs: list[str], threads: int) -> di
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.read", "--run", contender, "--workload", workload]
     done = subprocess.run(
         [*command, "--threads", str(threads), *hrefs],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=TIME_LIMIT_S,
     )

@@ -254,7 +254,7 @@ def measure(contender: str, workload: str, hrefs: list[str], threads: int, rows:
     """One run in a process of its own; its rows go to a file."""
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.zonal", "--run", contender, "--workload", workload]
     command += ["--threads", str(threads), "--rows", str(rows), *hrefs]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIME_LIMIT_S)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S)
     if done.returncode != 0:
         sys.exit(f"bench: {contender} failed: {done.stderr.strip().splitlines()[-1:]}")
     return json.loads(done.stdout.splitlines()[-1])
