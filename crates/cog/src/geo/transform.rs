@@ -55,6 +55,19 @@ impl GeoTransform {
         inverse.to_array().iter().all(|number| number.is_finite()).then_some(inverse)
     }
 
+    /// Length of a column's and of a row's side of a pixel.
+    #[must_use]
+    pub fn pixel_size(&self) -> (f64, f64) {
+        (self.a.hypot(self.d), self.b.hypot(self.e))
+    }
+
+    /// The transform of a window whose first pixel is at `(col_off, row_off)`.
+    #[must_use]
+    pub fn window(&self, col_off: u32, row_off: u32) -> Self {
+        let (c, f) = self.forward(col_off.into(), row_off.into());
+        Self { c, f, ..*self }
+    }
+
     /// World box of an image of `width` columns and `height` rows: of all four corners, so rotated images fit.
     #[must_use]
     pub fn bounds(&self, width: u32, height: u32) -> BBox {

@@ -198,7 +198,7 @@ impl Band {
             && let Ok(grid) = self.header.mask_grid(mask.index)
         {
             let image = Image::Mask(mask.index);
-            let tiles = tiles(&mask.tiling, window);
+            let tiles = window.tiles(&mask.tiling);
             sources.extend(tiles.map(|(row, col)| source(image, &grid, grid.position(mask.layer.plane, row, col))));
         }
         sources
@@ -247,7 +247,7 @@ impl Band {
             masks.push(self.plane(tile, window, alpha)?);
         }
         if let Some(mask) = self.mask {
-            for (row, col) in tiles(&mask.tiling, window) {
+            for (row, col) in window.tiles(&mask.tiling) {
                 let Some((whole, part)) =
                     self::window(&mask.tiling, row, col).and_then(|whole| Some((whole, whole.intersection(&window)?)))
                 else {
@@ -381,12 +381,4 @@ fn window(tiling: &Tiling, row: u32, col: u32) -> Option<Window> {
     let (col_off, width) = part(col, tiling.tile_width, tiling.image_width)?;
     let (row_off, height) = part(row, tiling.tile_height, tiling.image_height)?;
     Some(Window { col_off, row_off, width, height })
-}
-
-/// The tiles (row, col) that meet a window, row by row.
-fn tiles(tiling: &Tiling, window: Window) -> impl Iterator<Item = (u32, u32)> + use<> {
-    let (width, height) = (tiling.tile_width, tiling.tile_height);
-    let rows = window.row_off / height..window.row_end().div_ceil(height);
-    let cols = window.col_off / width..window.col_end().div_ceil(width);
-    rows.flat_map(move |row| cols.clone().map(move |col| (row, col)))
 }

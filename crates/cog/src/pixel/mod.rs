@@ -10,15 +10,19 @@
 
 mod band;
 mod block;
-#[macro_use]
+mod neighbourhood;
 mod plane;
+mod resolution;
 mod sample;
 mod window;
+mod window_sink;
 
 pub use band::{Band, Image, TileSource};
 pub use block::{Block, Pixel, Pixels, Visitor};
+pub use neighbourhood::{Neighbourhood, Resampling, ValueOptions};
 pub use sample::Sample;
 pub use window::Window;
+pub use window_sink::{WindowData, WindowOptions, WindowSink};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -3,8 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use half::f16;
+
 use super::Window;
-use super::sample::{Sample, nearest_half};
+use super::sample::Sample;
 use crate::codec::{DecodedTile, Samples};
 use crate::tiff::DataType;
 use crate::{Error, Place, Result};
@@ -82,7 +84,7 @@ impl Plane {
             DataType::Int16 => Samples::Int16(vec![Sample::nearest(number)]),
             DataType::Int32 => Samples::Int32(vec![Sample::nearest(number)]),
             DataType::Int64 => Samples::Int64(vec![Sample::nearest(number)]),
-            DataType::Float16 => Samples::Float16(vec![nearest_half(number).to_bits()]),
+            DataType::Float16 => Samples::Float16(vec![f16::from_f64(number).to_bits()]),
             DataType::Float32 => Samples::Float32(vec![Sample::nearest(number)]),
             DataType::Float64 => Samples::Float64(vec![Sample::nearest(number)]),
             DataType::Complex64 => Samples::Complex64(vec![Sample::nearest(number)]),

@@ -13,6 +13,8 @@
 
 use half::f16;
 
+use crate::tiff::DataType;
+
 /// A type of samples as a tile holds them; half floats are visited as the [`f32`] that they are exactly.
 pub trait Sample: Copy + PartialEq + Send + Sync + std::fmt::Debug + 'static {
     /// The value; of integers beyond 2^53 the nearest double, of complex numbers the real part.
@@ -24,8 +26,8 @@ pub trait Sample: Copy + PartialEq + Send + Sync + std::fmt::Debug + 'static {
     /// The value that a nodata has in this type; None where the type cannot hold it, so that no sample matches it.
     fn held(nodata: f64) -> Option<Self>;
 
-    /// The nearest value of this type, halves away from zero and NaN as 0 where there is none: what GDAL writes where it is
-    /// asked for a number that the type cannot hold.
+    /// The nearest value of this type, of halves the one away from zero, and 0 for NaN where there is none: what GDAL reads a
+    /// sparse tile as.
     fn nearest(number: f64) -> Self;
 
     /// Writes the sample little-endian, into as many bytes as it has.
@@ -81,10 +83,7 @@ impl Sample for f32 {
     }
 
     fn nearest(number: f64) -> Self {
-        match rounded(number) {
-            infinite if infinite.is_infinite() && number.is_finite() => Self::MAX.copysign(infinite),
-            nearest => nearest,
-        }
+        rounded(number)
     }
 
     fn write(self, bytes: &mut [u8]) {
@@ -156,17 +155,27 @@ pub(super) fn held_by_half(nodata: f64) -> Option<f32> {
     (held.is_finite() || !nodata.is_finite()).then_some(held.to_f32())
 }
 
-/// The nearest half float, see [`Sample::nearest`].
-pub(super) fn nearest_half(number: f64) -> f16 {
-    match f16::from_f64(number) {
-        infinite if infinite.is_infinite() && number.is_finite() => f16::MAX.copysign(infinite),
-        nearest => nearest,
+/// Whether samples of a type can be equal to a nodata, see [`Sample::held`].
+pub(super) fn holds(data_type: DataType, nodata: f64) -> bool {
+    match data_type {
+        DataType::Uint8 => u8::held(nodata).is_some(),
+        DataType::Uint16 => u16::held(nodata).is_some(),
+        DataType::Uint32 => u32::held(nodata).is_some(),
+        DataType::Uint64 => u64::held(nodata).is_some(),
+        DataType::Int8 => i8::held(nodata).is_some(),
+        DataType::Int16 => i16::held(nodata).is_some(),
+        DataType::Int32 => i32::held(nodata).is_some(),
+        DataType::Int64 => i64::held(nodata).is_some(),
+        DataType::Float16 => held_by_half(nodata).is_some(),
+        DataType::Float32 | DataType::Complex64 => f32::held(nodata).is_some(),
+        DataType::Float64 | DataType::Complex128 => true,
+        DataType::ComplexInt16 | DataType::ComplexInt32 => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Sample, held_by_half, nearest_half};
+    use super::{Sample, held_by_half};
 
     #[test]
     fn a_nodata_matches_only_where_the_type_holds_it() {
@@ -203,7 +212,6 @@ mod tests {
     fn what_a_type_cannot_hold_is_written_as_the_nearest() {
         assert_eq!((u8::nearest(-9999.0), u8::nearest(300.0), u8::nearest(0.5), u8::nearest(f64::NAN)), (0, 255, 1, 0));
         assert_eq!((i8::nearest(-0.5), i8::nearest(-1.4)), (-1, -1));
-        assert_eq!((f32::nearest(1e300), f32::nearest(f64::INFINITY)), (f32::MAX, f32::INFINITY));
-        assert_eq!(nearest_half(-1e9).to_f32(), -65504.0);
+        assert_eq!((f32::nearest(1e300), f32::nearest(0.1)), (f32::INFINITY, 0.1));
     }
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::cast_possible_truncation, reason = "tests choose numbers in range")]
 
 mod band;
+mod value;
+mod window;
 
 use std::sync::Arc;
 

@@ -1,0 +1,233 @@
+//! The pixels of a window, as one buffer: what `cog_read` answers.
+//!
+//! | geometry | window | pixels |
+//! |---|---|---|
+//! | none | the whole image | as stored |
+//! | some | `rasterio.mask(crop=True)`: around its bounds, inside the image | those that it covers as stored, others nodata, else 0 |
+//! | outside the image | none | |
+//!
+//! The mask is 255 for valid pixels that the geometry covers and 0 for all others. Only outside of the geometry is anything filled in:
+//! what a mask or alpha makes invalid is in the buffer as it is stored.
+//!
+//! Scaled values are doubles. They may come to any number, nodata's too, so there nodata and what is outside are NaN.
+
+use std::ops::Range;
+
+use super::block::{Block, Pixels, Visitor};
+use super::plane::Plane;
+use super::sample::{Sample, holds};
+use super::{Band, Window};
+use crate::coverage::{Coverage, Method};
+use crate::geo::GeoTransform;
+use crate::geometry::Geometry;
+use crate::tiff::DataType;
+use crate::{Error, Result, Tiling};
+
+/// How a window is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WindowOptions {
+    /// Whether all pixels that the geometry touches count; otherwise those whose centre is inside.
+    pub all_touched: bool,
+    /// Whether values are multiplied by the band's scale, and its offset added.
+    pub scaled: bool,
+}
+
+/// A window's pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WindowData {
+    /// Where it lies in the level.
+    pub window: Window,
+    /// Pixel corners of the window to the raster's own coordinates.
+    pub transform: GeoTransform,
+    /// Type of the values: the band's, or, of scaled ones, `float64`.
+    pub data_type: DataType,
+    /// The file's nodata as its tag has it; NaN for scaled values.
+    pub nodata: Option<f64>,
+    /// The values, row by row, little-endian.
+    pub data: Vec<u8>,
+    /// A byte a pixel: 255 where it is valid, else 0.
+    pub mask: Vec<u8>,
+}
+
+/// A window that is filled block by block, in any order.
+#[derive(Debug, Clone)]
+pub struct WindowSink {
+    tiling: Tiling,
+    /// None for all pixels of the window.
+    coverage: Option<Coverage>,
+    /// Scale and offset, if asked for.
+    scale: Option<(f64, f64)>,
+    /// What has been filled in so far.
+    result: WindowData,
+}
+
+impl WindowSink {
+    /// Bytes of a window's values and mask: what one DuckDB BLOB can take and a machine is likely to have. More are refused.
+    pub const MAX_BYTES: u64 = 1 << 31;
+
+    /// The window of a geometry in the pixel coordinates of the band's level, or, without one, of the whole image. None where the
+    /// geometry lies outside the image.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for windows of more than [`MAX_BYTES`](Self::MAX_BYTES), and for complex values that are to be
+    /// scaled.
+    pub fn new(band: &Band, geometry: Option<&Geometry>, options: WindowOptions) -> Result<Option<Self>> {
+        let tiling = band.tiling();
+        let (width, height) = (tiling.image_width, tiling.image_height);
+        let window = match geometry {
+            None => Some(Window::of_image(width, height)),
+            Some(geometry) => geometry.bbox().and_then(|bounds| Window::around(bounds, width, height)),
+        };
+        let Some(window) = window else {
+            return Ok(None);
+        };
+        let (data_type, nodata, fill) = if options.scaled {
+            band.check_real()?;
+            (DataType::Float64, Some(f64::NAN), f64::NAN)
+        } else {
+            let fill = band.nodata().filter(|nodata| holds(band.data_type(), *nodata)).unwrap_or(0.0);
+            (band.data_type(), band.nodata(), fill)
+        };
+        let (pixels, size) = (checked_pixels(window, data_type)?, data_type.size());
+        let coverage = geometry.map(|geometry| {
+            let method = if options.all_touched { Method::AllTouched } else { Method::Center };
+            Coverage::of(geometry, width, height, method)
+        });
+        let mut sample = vec![0; size];
+        if coverage.is_some()
+            && let Some(plane) = Plane::filled(data_type, fill, window)
+        {
+            plane.copy(window.row_off, &(window.col_off..window.col_off + 1), &mut sample);
+        }
+        let data = if sample.iter().all(|byte| *byte == 0) { vec![0; pixels * size] } else { sample.repeat(pixels) };
+        let mask = vec![0; pixels];
+        let transform = band.transform().window(window.col_off, window.row_off);
+        let scale = options.scaled.then(|| band.scale_and_offset());
+        let result = WindowData { window, transform, data_type, nodata, data, mask };
+        Ok(Some(Self { tiling, coverage, scale, result }))
+    }
+
+    /// Where the window lies in the level.
+    #[must_use]
+    pub fn window(&self) -> Window {
+        self.result.window
+    }
+
+    /// The tiles (row, col) whose blocks are needed, row by row.
+    #[must_use]
+    pub fn tiles(&self) -> Vec<(u32, u32)> {
+        match &self.coverage {
+            Some(coverage) => coverage.tiles(&self.tiling),
+            None => self.window().tiles(&self.tiling).collect(),
+        }
+    }
+
+    /// Takes what the window has of a block.
+    pub fn consume(&mut self, block: &Block) {
+        let Some(part) = block.window.intersection(&self.window()) else {
+            return;
+        };
+        let (result, scale) = (&mut self.result, self.scale);
+        match &self.coverage {
+            None => (part.row_off..part.row_end())
+                .for_each(|row| result.take(block, row, part.col_off..part.col_end(), scale)),
+            Some(coverage) => {
+                coverage.within(part).for_each(|run| result.take(block, run.row, run.start..run.end, scale));
+            }
+        }
+    }
+
+    /// The window as it is now; pixels of blocks that were not consumed count as outside.
+    #[must_use]
+    pub fn finish(self) -> WindowData {
+        self.result
+    }
+}
+
+impl WindowData {
+    /// Takes a run of pixels that lies in the window and in the block.
+    fn take(&mut self, block: &Block, row: u32, cols: Range<u32>, scale: Option<(f64, f64)>) {
+        let position = |row: u32, col: u32| {
+            let rows = u64::from(row - self.window.row_off) * u64::from(self.window.width);
+            usize::try_from(rows + u64::from(col - self.window.col_off)).unwrap_or(usize::MAX)
+        };
+        let (start, size) = (position(row, cols.start), self.data_type.size());
+        let end = start.saturating_add(cols.len());
+        let (Some(data), Some(mask)) =
+            (self.data.get_mut(start.saturating_mul(size)..end.saturating_mul(size)), self.mask.get_mut(start..end))
+        else {
+            return;
+        };
+        match scale {
+            None => {
+                block.copy(row, cols.clone(), data);
+                block.visit(row, cols, MaskInto(mask));
+            }
+            Some((scale, offset)) => block.visit(row, cols, ScaleInto { scale, offset, data, mask }),
+        }
+    }
+}
+
+/// How many pixels a window has, if they can be held.
+fn checked_pixels(window: Window, data_type: DataType) -> Result<usize> {
+    let bytes = u128::from(window.pixels()) * (data_type.size() as u128 + 1);
+    match usize::try_from(window.pixels()) {
+        Ok(pixels) if bytes <= u128::from(WindowSink::MAX_BYTES) => Ok(pixels),
+        _ => Err(Error::InvalidArgument {
+            what: format!(
+                "expected a window of at most {} bytes, found {} x {} pixels of {data_type}, {bytes} bytes: a smaller geometry or a \
+                 coarser level fits, and cog_pixels and cog_zonal_stats take any size",
+                WindowSink::MAX_BYTES,
+                window.width,
+                window.height
+            ),
+        }),
+    }
+}
+
+/// Writes 255 for valid pixels.
+struct MaskInto<'a>(&'a mut [u8]);
+
+impl Visitor for MaskInto<'_> {
+    type Output = ();
+
+    fn visit<T: Sample>(self, pixels: Pixels<'_, T>) {
+        let Self(mask) = self;
+        match (pixels.stride(), pixels.mask(), pixels.nodata()) {
+            (_, None, None) => mask.fill(u8::MAX),
+            (1, None, Some(nodata)) => {
+                for (byte, sample) in mask.iter_mut().zip(pixels.samples()) {
+                    *byte = u8::from(sample.is(nodata)).wrapping_sub(1);
+                }
+            }
+            _ => {
+                for (byte, (_, is_valid)) in mask.iter_mut().zip(pixels.iter()) {
+                    *byte = if is_valid { u8::MAX } else { 0 };
+                }
+            }
+        }
+    }
+}
+
+/// Writes scaled values, NaN for nodata, and 255 for valid pixels.
+struct ScaleInto<'a> {
+    scale: f64,
+    offset: f64,
+    data: &'a mut [u8],
+    mask: &'a mut [u8],
+}
+
+impl Visitor for ScaleInto<'_> {
+    type Output = ();
+
+    fn visit<T: Sample>(self, pixels: Pixels<'_, T>) {
+        let places = self.data.chunks_exact_mut(size_of::<f64>()).zip(self.mask);
+        for ((place, byte), (sample, is_valid)) in places.zip(pixels.iter()) {
+            let is_nodata = pixels.nodata().is_some_and(|nodata| sample.is(nodata));
+            let value = if is_nodata { f64::NAN } else { sample.to_f64() * self.scale + self.offset };
+            value.write(place);
+            *byte = if is_valid { u8::MAX } else { 0 };
+        }
+    }
+}
