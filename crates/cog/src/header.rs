@@ -66,7 +66,7 @@ pub struct Level {
 }
 
 /// How the samples of one image are laid out and encoded: all that a codec needs besides the bytes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Encoding {
     /// Compression (259), with LERC's second codec resolved from LercParameters.
     pub compression: Compression,

@@ -27,6 +27,24 @@ pub enum Error {
         /// Why there is no answer.
         fault: Fault,
     },
+    /// A file is another one than the index speaks of: its offsets would lead to wrong pixels.
+    #[error("{location}: {what}")]
+    Changed {
+        /// The file; displays redacted.
+        location: Location,
+        /// What was expected and what was found.
+        what: String,
+    },
+    /// Pixels could not be decoded.
+    #[error("{location}: {tile}: {}", DisplayCause(source))]
+    Pixels {
+        /// The file; displays redacted.
+        location: Location,
+        /// Which part of the image: `level 0, tile 17`.
+        tile: String,
+        /// The fault in its bytes, or what is not supported.
+        source: rasteret_cog::Error,
+    },
     /// A Parquet file could not be read as records.
     #[error("{location}: {what}")]
     Records {
@@ -49,6 +67,12 @@ pub enum Error {
         /// What happened.
         what: String,
     },
+    /// This library's own fault: work on the caller's rows that panicked.
+    #[error("internal error: {what}")]
+    Panicked {
+        /// What happened.
+        what: String,
+    },
 }
 
 /// Shorthand for results of this crate.
@@ -60,9 +84,11 @@ impl Error {
         match self {
             Self::Header { location, .. }
             | Self::Store { location, .. }
+            | Self::Changed { location, .. }
+            | Self::Pixels { location, .. }
             | Self::Internal { location, .. }
             | Self::Records { location, .. } => Some(location),
-            Self::InvalidArgument { .. } => None,
+            Self::InvalidArgument { .. } | Self::Panicked { .. } => None,
         }
     }
 }
@@ -75,6 +101,20 @@ impl fmt::Display for DisplayRange<'_> {
         match self.0 {
             Some(range) => write!(f, "bytes {}-{}: ", range.start, range.end.saturating_sub(1)),
             None => Ok(()),
+        }
+    }
+}
+
+/// What is wrong with a tile; decoders know no place in the file, so its name (`file: `) is left out.
+struct DisplayCause<'a>(&'a rasteret_cog::Error);
+
+impl fmt::Display for DisplayCause<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use rasteret_cog::{Error, Place};
+        match self.0 {
+            Error::Malformed { at: Place { ifd: None, tag: None, byte: None }, what }
+            | Error::Unsupported { at: Place { ifd: None, tag: None, byte: None }, what } => f.write_str(what),
+            other => other.fmt(f),
         }
     }
 }

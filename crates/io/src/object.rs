@@ -207,13 +207,14 @@ pub(crate) async fn blocking<T: Send + 'static>(
 }
 
 /// An open local file. All of it blocks.
+#[derive(Debug)]
 pub(crate) struct LocalFile {
     file: File,
     pub(crate) stamp: Stamp,
 }
 
 /// Tells whether a local file is still the one that was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Stamp {
     pub(crate) size: u64,
     /// Nanoseconds since 1970-01-01 UTC; 0 where the file system has no times.
@@ -235,6 +236,11 @@ impl LocalFile {
         let mut buffer = vec![0; length];
         read_exact_at(&self.file, &mut buffer, range.start).map_err(|error| Fault::of_file(&error))?;
         Ok(buffer.into())
+    }
+
+    /// The stamp that the open file has now.
+    pub(crate) fn stamp_now(&self) -> Result<Stamp, Fault> {
+        Stamp::of_metadata(&self.file.metadata().map_err(|error| Fault::of_file(&error))?)
     }
 
     fn get(&self, span: &Span) -> Result<Answer, Fault> {

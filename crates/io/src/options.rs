@@ -14,6 +14,9 @@ use crate::{Error, Result};
 /// | `RASTERET_CONNECT_TIMEOUT` | [`connect_timeout`](Self::connect_timeout) | seconds |
 /// | `RASTERET_MAX_RETRIES` | [`max_retries`](Self::max_retries) | requests |
 /// | `RASTERET_HEADER_CACHE_BYTES` | [`header_cache_bytes`](Self::header_cache_bytes) | bytes |
+/// | `RASTERET_TILE_CACHE_BYTES` | [`tile_cache_bytes`](Self::tile_cache_bytes) | bytes |
+/// | `RASTERET_READ_BUDGET_BYTES` | [`read_budget_bytes`](Self::read_budget_bytes) | bytes |
+/// | `RASTERET_THREADS` | [`threads`](Self::threads) | threads |
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
@@ -29,6 +32,16 @@ pub struct Options {
     pub max_retries: u32,
     /// Bytes of headers kept; 0 keeps none. Default 256 MiB: some 60,000 headers of ordinary COGs.
     pub header_cache_bytes: u64,
+    /// Bytes of decoded tiles kept; 0 keeps none. Default 256 MiB: a whole band of a Sentinel-2 scene (10980 x 10980 x 2 bytes
+    /// are 230 MiB), so that rows over one scene may come in any order.
+    pub tile_cache_bytes: u64,
+    /// Bytes of tiles under way, fetched but not decoded or decoded but not used, over all threads. Default 128 MiB: 256
+    /// requests of 512 KiB, nearly as many as may be in flight. A call that finds it used up goes on with one block at a
+    /// time, as does one whose block alone is larger.
+    pub read_budget_bytes: u64,
+    /// Threads that decode and compute, over all calls, those that call included. Default: what the host says (see
+    /// [`Session::set_host_threads`](crate::Session::set_host_threads)), else the processors that there are.
+    pub threads: Option<usize>,
 }
 
 impl Default for Options {
@@ -39,6 +52,9 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(5),
             max_retries: 3,
             header_cache_bytes: 256 << 20,
+            tile_cache_bytes: 256 << 20,
+            read_budget_bytes: 128 << 20,
+            threads: None,
         }
     }
 }
@@ -52,18 +68,17 @@ impl Options {
             let seconds = number(&variable, name, default.as_secs_f64(), 0.001, 3600.0)?;
             Ok(Duration::from_secs_f64(seconds))
         };
+        let bytes = |name, default, min| number(&variable, name, default, min, u64::MAX / 2);
         Ok(Self {
             max_concurrent: number(&variable, "RASTERET_MAX_CONCURRENT", default.max_concurrent, 1, 10_000)?,
             timeout: seconds("RASTERET_TIMEOUT", default.timeout)?,
             connect_timeout: seconds("RASTERET_CONNECT_TIMEOUT", default.connect_timeout)?,
             max_retries: number(&variable, "RASTERET_MAX_RETRIES", default.max_retries, 0, 100)?,
-            header_cache_bytes: number(
-                &variable,
-                "RASTERET_HEADER_CACHE_BYTES",
-                default.header_cache_bytes,
-                0,
-                u64::MAX / 2,
-            )?,
+            header_cache_bytes: bytes("RASTERET_HEADER_CACHE_BYTES", default.header_cache_bytes, 0)?,
+            tile_cache_bytes: bytes("RASTERET_TILE_CACHE_BYTES", default.tile_cache_bytes, 0)?,
+            read_budget_bytes: bytes("RASTERET_READ_BUDGET_BYTES", default.read_budget_bytes, 1)?,
+            // 0 is the number that the variable cannot have: it stands for none.
+            threads: Some(number(&variable, "RASTERET_THREADS", 0, 1, 1024)?).filter(|threads| *threads > 0),
         })
     }
 }
@@ -98,12 +113,15 @@ mod tests {
             options(&[("RASTERET_MAX_CONCURRENT", "7"), ("RASTERET_TIMEOUT", " 0.5 "), ("RASTERET_MAX_RETRIES", "")]);
         let set = set.unwrap();
         assert_eq!((set.max_concurrent, set.timeout, set.max_retries), (7, Duration::from_millis(500), 3));
+        assert_eq!(options(&[("RASTERET_THREADS", "3")]).unwrap().threads, Some(3));
         for (name, value) in [
             ("RASTERET_MAX_CONCURRENT", "0"),
             ("RASTERET_MAX_CONCURRENT", "many"),
             ("RASTERET_TIMEOUT", "NaN"),
             ("RASTERET_TIMEOUT", "-1"),
             ("RASTERET_HEADER_CACHE_BYTES", "1GB"),
+            ("RASTERET_READ_BUDGET_BYTES", "0"),
+            ("RASTERET_THREADS", "0"),
         ] {
             let text = options(&[(name, value)]).unwrap_err().to_string();
             assert!(text.contains(name) && text.contains(value), "{text}");

@@ -1,4 +1,4 @@
-//! What all functions of one loaded extension share: stores, the header cache, limits.
+//! What all functions of one loaded extension share: stores, caches of headers and tiles, limits.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -20,6 +20,7 @@ use crate::location::Place;
 use crate::object::Stamp;
 use crate::registry::Registry;
 use crate::runtime::runtime;
+use crate::tiles::{Tiles, Workers};
 use crate::transport::Transport;
 use crate::{Error, Location, Object, Options, Result, driver};
 
@@ -48,6 +49,8 @@ struct Inner {
     /// One permit a request in flight.
     requests: Arc<Semaphore>,
     transforms: Transforms,
+    tiles: Arc<Tiles>,
+    workers: Workers,
 }
 
 impl Session {
@@ -73,6 +76,8 @@ impl Session {
             cache: HeaderCache::new(options.header_cache_bytes),
             requests: Arc::new(Semaphore::new(options.max_concurrent)),
             transforms: Transforms::default(),
+            tiles: Tiles::new(&options),
+            workers: Workers::new(&options),
             options,
         }))
     }
@@ -142,6 +147,14 @@ impl Session {
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    pub(crate) fn tiles(&self) -> &Arc<Tiles> {
+        &self.0.tiles
+    }
+
+    pub(crate) fn workers(&self) -> &Workers {
+        &self.0.workers
     }
 
     async fn load(&self, location: &Location) -> Result<CogFile> {

@@ -11,7 +11,12 @@
 //! Owns the bound on memory, the single flight of a tile over all threads, the cache of decoded tiles, and the check that
 //! a file is still the one that was indexed. tokio's threads wait on sockets; decoding runs on the threads that call.
 
+mod budget;
+mod cache;
+mod fetch;
+mod plan;
 mod raster;
+mod slot;
 mod stream;
 mod workers;
 
@@ -19,8 +24,32 @@ use std::sync::Arc;
 
 use rasteret_cog::pixel::Band;
 
+use self::budget::Budget;
+use self::cache::TileCache;
+use self::slot::Board;
+use crate::Options;
+
 pub use raster::RasterFile;
 pub use stream::BlockStream;
+pub(crate) use workers::Workers;
+
+/// What all calls of a session share.
+#[derive(Debug)]
+pub(crate) struct Tiles {
+    cache: TileCache,
+    board: Arc<Board>,
+    budget: Arc<Budget>,
+}
+
+impl Tiles {
+    pub(crate) fn new(options: &Options) -> Arc<Self> {
+        Arc::new(Self {
+            cache: TileCache::new(options.tile_cache_bytes),
+            board: Arc::default(),
+            budget: Budget::new(options.read_budget_bytes),
+        })
+    }
+}
 
 /// One block that somebody needs.
 #[derive(Debug, Clone)]

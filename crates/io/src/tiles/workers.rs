@@ -1,9 +1,38 @@
 //! Threads that help a caller, bounded over all callers.
+//!
+//! DuckDB calls from several threads at once, or from one with the others idle (a scan that keeps order, a handful of rows):
+//! a caller takes helpers as far as the session's limit goes, counting all callers. A helper that finds the limit exceeded,
+//! because another caller has come, leaves after the item in its hands.
+//!
+//! # Why scoped threads and no pool
+//!
+//! Work borrows the caller's rows, which `std::thread::scope` allows without unsafe code; a pool of rayon's would as well, but
+//! its threads would stay when the database is closed, and would be counted apart from the callers. Starting a thread takes
+//! some 30 us where decoding a tile takes two milliseconds.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, Builder};
+use std::time::{Duration, Instant};
 
 use rasteret_cog::pixel::Block;
 
 use super::{BlockRequest, Keep};
-use crate::{Result, Session};
+use crate::{Error, Options, Result, Session};
+
+/// How long a caller works alone: less work than this is done before a thread has started.
+const ALONE: Duration = Duration::from_micros(50);
+
+/// How many threads may work, and how many do.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    is_set: bool,
+    limit: AtomicUsize,
+    active: AtomicUsize,
+}
+
+/// A thread at work, for as long as this lives.
+struct Active<'a>(&'a Workers);
 
 impl Session {
     /// Does `work` with each block of [`blocks`](Self::blocks), in any order, on the calling thread and on helpers, as far as the
@@ -14,20 +43,122 @@ impl Session {
         keep: Keep,
         work: impl Fn(usize, Result<Block>) + Sync,
     ) -> Result<()> {
-        let _ = (requests, keep, work);
-        todo!()
+        let stream = self.blocks(requests, keep);
+        let step = || match stream.next() {
+            Some((request, block)) => {
+                work(request, block);
+                true
+            }
+            None => false,
+        };
+        // Decoding one tile takes longer than starting a thread.
+        let alone = if stream.has_tiles_to_decode() { Duration::ZERO } else { ALONE };
+        self.workers().share(alone, step, || stream.left(), || stream.close())
     }
 
     /// Does `work` with each number below `count`, in any order, on the calling thread and on helpers, under the same limit.
-    /// Fails only where `work` panics.
+    /// Fails only where `work` panics. An item should take microseconds at least.
     pub fn for_each(&self, count: usize, work: impl Fn(usize) + Sync) -> Result<()> {
-        let _ = (count, work);
-        todo!()
+        let next = AtomicUsize::new(0);
+        let step = || {
+            let item = next.fetch_add(1, Ordering::Relaxed);
+            if item < count {
+                work(item);
+            }
+            item < count
+        };
+        self.workers().share(ALONE, step, || count.saturating_sub(next.load(Ordering::Relaxed)), || ())
     }
 
     /// Tells how many threads the host itself would use; `RASTERET_THREADS` goes before it.
     pub fn set_host_threads(&self, threads: usize) {
-        let _ = threads;
-        todo!()
+        if !self.workers().is_set {
+            self.workers().limit.store(threads.max(1), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Workers {
+    pub(crate) fn new(options: &Options) -> Self {
+        let processors = || thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            is_set: options.threads.is_some(),
+            limit: AtomicUsize::new(options.threads.unwrap_or_else(processors)),
+            active: AtomicUsize::new(0),
+        }
+    }
+
+    /// Takes steps, on this thread and on helpers, until one says that there are no more. `left` tells how many there may be;
+    /// `stop` has steps that wait end soon.
+    fn share(
+        &self,
+        alone: Duration,
+        step: impl Fn() -> bool + Sync,
+        left: impl Fn() -> usize + Sync,
+        stop: impl Fn() + Sync,
+    ) -> Result<()> {
+        let panicked = AtomicBool::new(false);
+        let safe_step = || {
+            let more = !panicked.load(Ordering::Relaxed)
+                && catch_unwind(AssertUnwindSafe(&step)).unwrap_or_else(|_| {
+                    panicked.store(true, Ordering::Relaxed);
+                    false
+                });
+            if panicked.load(Ordering::Relaxed) {
+                stop();
+            }
+            more
+        };
+        let _caller = self.enter();
+        let (helpers, mut can_start, start) = (AtomicUsize::new(0), true, Instant::now());
+        thread::scope(|scope| {
+            loop {
+                while can_start
+                    && start.elapsed() >= alone
+                    && helpers.load(Ordering::Relaxed) < left().saturating_sub(1)
+                {
+                    let Some(active) = self.try_enter() else {
+                        break;
+                    };
+                    helpers.fetch_add(1, Ordering::Relaxed);
+                    let (helpers, safe_step) = (&helpers, &safe_step);
+                    let help = move || {
+                        let _active = active;
+                        while !self.is_crowded() && safe_step() {}
+                        helpers.fetch_sub(1, Ordering::Relaxed);
+                    };
+                    // Where no thread can be had the caller does it all.
+                    can_start = Builder::new().name("rasteret-work".to_owned()).spawn_scoped(scope, help).is_ok();
+                }
+                if !safe_step() {
+                    break;
+                }
+            }
+        });
+        match panicked.load(Ordering::Relaxed) {
+            true => Err(Error::Panicked { what: "work on pixels panicked".to_owned() }),
+            false => Ok(()),
+        }
+    }
+
+    fn enter(&self) -> Active<'_> {
+        self.active.fetch_add(1, Ordering::Relaxed);
+        Active(self)
+    }
+
+    fn try_enter(&self) -> Option<Active<'_>> {
+        let limit = self.limit.load(Ordering::Relaxed);
+        let one_more = |active: usize| (active < limit).then_some(active + 1);
+        self.active.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok().map(|_| Active(self))
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.active.load(Ordering::Relaxed) > self.limit.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Active<'_> {
+    fn drop(&mut self) {
+        self.0.active.fetch_sub(1, Ordering::Relaxed);
     }
 }

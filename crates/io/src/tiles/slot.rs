@@ -1,0 +1,212 @@
+//! One encoded tile on its way to samples, shared by all calls that need it.
+//!
+//! ```text
+//! Idle ── someone claims it ──> Fetching ── bytes ──> Encoded ── first who needs it ──> Decoding ── samples ──> Ready
+//!   ^──── given up ───────────────┘    └── fault ──────────────> Failed <── fault ────────┘
+//! ```
+//!
+//! Owns the single flight: who finds a tile under way waits for it instead of asking again. Bytes are fetched by tasks that
+//! depend on no caller, and decoded by whoever needs them first, so that nobody ever waits for a call that stands still.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use bytes::Bytes;
+use rasteret_cog::codec::DecodedTile;
+use rasteret_cog::pixel::Image;
+
+use super::budget::Charge;
+use super::cache::TileCache;
+use super::raster::FileKey;
+use super::stream::Shared;
+use crate::Error;
+
+/// One encoded tile of one version of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct TileKey {
+    pub(super) file: FileKey,
+    pub(super) image: Image,
+    pub(super) position: u64,
+    /// Where its bytes stand: an index may be wrong about that, and then speaks of another tile.
+    pub(super) start: u64,
+    pub(super) end: u64,
+}
+
+/// The tiles that calls need now.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    slots: Mutex<HashMap<TileKey, Arc<Slot>>>,
+}
+
+/// See the module's picture.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Inner {
+    pub(super) stage: Stage,
+    /// Calls to tell when there is something to take, and what they call this tile.
+    waiters: Vec<(Weak<Shared>, usize)>,
+}
+
+#[derive(Debug, Default)]
+pub(super) enum Stage {
+    #[default]
+    Idle,
+    Fetching,
+    /// Bytes, and the charge of the span that they are a part of and keep in memory.
+    Encoded(Bytes, Option<Arc<Charge>>),
+    Decoding,
+    Ready(Arc<DecodedTile>, Charge),
+    Failed(Error),
+}
+
+/// A call's hold on a slot. The last one to leave takes the slot off the board.
+#[derive(Debug)]
+pub(super) struct Seat {
+    board: Arc<Board>,
+    key: TileKey,
+    slot: Arc<Slot>,
+}
+
+/// What the board has for a tile.
+pub(super) enum Found {
+    Decoded(Arc<DecodedTile>),
+    Seat(Seat),
+}
+
+impl Stage {
+    /// Whether someone is at work on it, so that the others wait.
+    pub(super) fn is_under_way(&self) -> bool {
+        matches!(self, Self::Fetching | Self::Decoding)
+    }
+}
+
+impl Board {
+    /// For each tile its samples, where they are kept, or a seat.
+    pub(super) fn seats(self: &Arc<Self>, keys: Vec<TileKey>, cache: &TileCache) -> Vec<Found> {
+        let mut slots = self.slots();
+        let seat = |key: TileKey| {
+            let known = slots.get(&key).cloned();
+            // An error is for those who waited for it; who comes later tries again.
+            if let Some(slot) = known.filter(|slot| !matches!(slot.lock().stage, Stage::Failed(_))) {
+                return Found::Seat(Seat { board: self.clone(), key, slot });
+            }
+            // Kept before its slot leaves the board: what is on neither has to be fetched.
+            if let Some(tile) = cache.get(&key) {
+                return Found::Decoded(tile);
+            }
+            let slot = Arc::<Slot>::default();
+            slots.insert(key.clone(), slot.clone());
+            Found::Seat(Seat { board: self.clone(), key, slot })
+        };
+        keys.into_iter().map(seat).collect()
+    }
+
+    /// How many tiles are on the board.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.slots().len()
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<TileKey, Arc<Slot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves on to a stage and tells those who wait.
+    pub(super) fn set(&self, stage: Stage) {
+        let mut inner = self.lock();
+        inner.stage = stage;
+        let waiters = std::mem::take(&mut inner.waiters);
+        // A call's own lock is never taken under a slot's: calls take them the other way around.
+        drop(inner);
+        tell(waiters);
+    }
+
+    /// Moves on with what was fetched, unless someone else fetched it meanwhile.
+    pub(super) fn land(&self, stage: Stage) {
+        let mut inner = self.lock();
+        if matches!(inner.stage, Stage::Idle | Stage::Fetching) {
+            inner.stage = stage;
+            let waiters = std::mem::take(&mut inner.waiters);
+            drop(inner);
+            tell(waiters);
+        }
+    }
+
+    /// Gives up a fetch. Whoever waits for it nevertheless fetches it anew.
+    pub(super) fn give_back(&self) {
+        let mut inner = self.lock();
+        if matches!(inner.stage, Stage::Fetching) {
+            inner.stage = Stage::Idle;
+            let waiters = std::mem::take(&mut inner.waiters);
+            drop(inner);
+            tell(waiters);
+        }
+    }
+
+    /// Whether a call waits for it.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.lock().waiters.iter().any(|(call, _)| call.strong_count() > 0)
+    }
+}
+
+impl Inner {
+    /// Has a call told as soon as there is something to take.
+    pub(super) fn wait(&mut self, call: Weak<Shared>, tile: usize) {
+        self.waiters.push((call, tile));
+    }
+}
+
+fn tell(waiters: Vec<(Weak<Shared>, usize)>) {
+    for (call, tile) in waiters {
+        if let Some(call) = call.upgrade() {
+            call.tile_is_available(tile);
+        }
+    }
+}
+
+impl Seat {
+    /// Another hold on the same slot.
+    pub(super) fn share(&self) -> Self {
+        Self { board: self.board.clone(), key: self.key.clone(), slot: self.slot.clone() }
+    }
+
+    pub(super) fn key(&self) -> &TileKey {
+        &self.key
+    }
+}
+
+impl Deref for Seat {
+    type Target = Slot;
+
+    fn deref(&self) -> &Slot {
+        &self.slot
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let own = std::mem::take(&mut self.slot);
+        let mut slots = self.board.slots();
+        let is_on_board = slots.get(&self.key).is_some_and(|slot| Arc::ptr_eq(slot, &own));
+        // Two: this seat's and the board's. Others are only made from a seat, or under the lock that is held here.
+        let last = (is_on_board && Arc::strong_count(&own) == 2).then(|| slots.remove(&self.key));
+        if is_on_board && last.is_none() {
+            // Given up under the lock: of two seats left at once, one has to see that it is the last.
+            drop(own);
+            return;
+        }
+        // What the slot holds is let go without the lock.
+        drop(slots);
+    }
+}
