@@ -60,7 +60,7 @@ pub(super) enum Stage {
     /// Bytes, and the charge of the span that they are a part of and keep in memory.
     Encoded(Bytes, Option<Arc<Charge>>),
     Decoding,
-    Ready(Arc<DecodedTile>, Charge),
+    Ready(Arc<DecodedTile>, #[expect(dead_code, reason = "it gives its bytes back when the samples go")] Charge),
     Failed(Error),
 }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a failed assertion is what a test is for")]
 
+pub(crate) mod raster;
 pub(crate) mod server;
 pub(crate) mod store;
 pub(crate) mod tiff;

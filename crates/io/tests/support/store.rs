@@ -1,7 +1,7 @@
 //! An object store around another one that keeps a log of the ranges it was asked for.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::stream::BoxStream;
@@ -17,6 +17,8 @@ pub(crate) struct Counting<S> {
     log: Mutex<Vec<String>>,
     in_flight: AtomicUsize,
     peak: AtomicUsize,
+    bytes_in_flight: AtomicU64,
+    peak_bytes: AtomicU64,
     panic_at: Mutex<Option<String>>,
 }
 
@@ -27,6 +29,8 @@ impl<S: ObjectStore> Counting<S> {
             log: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
+            bytes_in_flight: AtomicU64::new(0),
+            peak_bytes: AtomicU64::new(0),
             panic_at: Mutex::default(),
         })
     }
@@ -39,6 +43,11 @@ impl<S: ObjectStore> Counting<S> {
     /// The most gets that were under way at once.
     pub(crate) fn peak(&self) -> usize {
         self.peak.load(Ordering::SeqCst)
+    }
+
+    /// The most bytes that were asked for and not yet answered.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.peak_bytes.load(Ordering::SeqCst)
     }
 
     /// Makes gets of this path panic.
@@ -69,7 +78,13 @@ impl<S: ObjectStore> ObjectStore for Counting<S> {
         self.note(format!("{} {location}{range}", if options.head { "head" } else { "get" }));
         assert_ne!(self.panic_at.lock().unwrap().as_deref(), Some(location.as_ref()), "as told");
         self.peak.fetch_max(self.in_flight.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        let bytes = match &options.range {
+            Some(GetRange::Bounded(range)) => range.end - range.start,
+            _ => 0,
+        };
+        self.peak_bytes.fetch_max(self.bytes_in_flight.fetch_add(bytes, Ordering::SeqCst) + bytes, Ordering::SeqCst);
         let got = self.inner.get_opts(location, options).await;
+        self.bytes_in_flight.fetch_sub(bytes, Ordering::SeqCst);
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
         got
     }
