@@ -20,8 +20,15 @@ const PATIENCE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(super) struct Budget {
     limit: u64,
-    used: Mutex<u64>,
+    used: Mutex<Used>,
     released: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    bytes: u64,
+    /// Calls that wait for room.
+    waiting: u64,
 }
 
 /// What one call has charged. Cheap to clone.
@@ -40,7 +47,7 @@ pub(super) struct Charge {
 
 impl Budget {
     pub(super) fn new(limit: u64) -> Arc<Self> {
-        Arc::new(Self { limit, used: Mutex::new(0), released: Condvar::new() })
+        Arc::new(Self { limit, used: Mutex::default(), released: Condvar::new() })
     }
 
     pub(super) fn limit(&self) -> u64 {
@@ -57,16 +64,20 @@ impl Budget {
         used == 0 || bytes == 0 || used.saturating_add(bytes) <= self.limit
     }
 
-    fn used(&self) -> MutexGuard<'_, u64> {
+    fn used(&self) -> MutexGuard<'_, Used> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Account {
-    /// The bytes, where there is room for them.
+    /// The bytes, where there is room for them. While others wait for room, a call gets no more than its share of it:
+    /// else one that asks ahead would take what it has just given back.
     pub(super) fn try_charge(&self, bytes: u64) -> Option<Charge> {
         let mut used = self.budget.used();
-        self.budget.has_room(*used, bytes).then(|| self.take(&mut used, bytes))
+        let own = self.own.load(Ordering::Relaxed);
+        let share = self.budget.limit / (used.waiting + 1);
+        let is_greedy = used.waiting > 0 && bytes > 0 && own > 0 && own.saturating_add(bytes) > share;
+        (!is_greedy && self.budget.has_room(used.bytes, bytes)).then(|| self.take(&mut used, bytes))
     }
 
     /// The bytes, whether there is room or not.
@@ -79,18 +90,20 @@ impl Account {
     pub(super) fn charge_patiently(&self, bytes: u64) -> Charge {
         let start = Instant::now();
         let mut used = self.budget.used();
-        while !self.budget.has_room(*used, bytes) {
+        used.waiting += 1;
+        while !self.budget.has_room(used.bytes, bytes) {
             let others_can = self.budget.has_room(self.own.load(Ordering::Relaxed), bytes);
             let Some(left) = PATIENCE.checked_sub(start.elapsed()).filter(|left| others_can && !left.is_zero()) else {
                 break;
             };
             used = self.budget.released.wait_timeout(used, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+        used.waiting -= 1;
         self.take(&mut used, bytes)
     }
 
-    fn take(&self, used: &mut u64, bytes: u64) -> Charge {
-        *used = used.saturating_add(bytes);
+    fn take(&self, used: &mut Used, bytes: u64) -> Charge {
+        used.bytes = used.bytes.saturating_add(bytes);
         self.own.fetch_add(bytes, Ordering::Relaxed);
         Charge { account: self.clone(), bytes }
     }
@@ -109,7 +122,7 @@ impl Drop for Charge {
     fn drop(&mut self) {
         let budget = &self.account.budget;
         let mut used = budget.used();
-        *used = used.saturating_sub(self.bytes);
+        used.bytes = used.bytes.saturating_sub(self.bytes);
         self.account.own.fetch_sub(self.bytes, Ordering::Relaxed);
         drop(used);
         budget.released.notify_all();
@@ -135,7 +148,7 @@ mod tests {
         assert!(account.try_charge(1).is_none());
         assert!(account.try_charge(0).is_some());
         drop(large);
-        assert_eq!((*budget.used(), account.own.load(Ordering::Relaxed)), (0, 0));
+        assert_eq!((budget.used().bytes, account.own.load(Ordering::Relaxed)), (0, 0));
     }
 
     #[test]
@@ -146,7 +159,7 @@ mod tests {
         let start = Instant::now();
         let forced = mine.charge_patiently(10);
         assert!(start.elapsed() >= PATIENCE);
-        assert_eq!(*budget.used(), 110);
+        assert_eq!(budget.used().bytes, 110);
         drop(forced);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -157,6 +170,24 @@ mod tests {
             drop(mine.charge_patiently(10));
             assert!(start.elapsed() < PATIENCE);
         });
+    }
+
+    #[test]
+    fn who_asks_ahead_leaves_room_for_who_waits() {
+        let budget = Budget::new(100);
+        let (ahead, late) = (budget.account(), budget.account());
+        let mut charges: Vec<Charge> = (0..10).map(|_| ahead.try_charge(10).unwrap()).collect();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| late.charge_patiently(10));
+            while budget.used().waiting == 0 {
+                std::thread::yield_now();
+            }
+            // As soon as it gives something back, the other has it.
+            charges.pop();
+            assert!(budget.used().waiting == 0 || ahead.try_charge(10).is_none());
+            drop(waits.join().unwrap());
+        });
+        assert!(ahead.try_charge(10).is_some());
     }
 
     #[test]
