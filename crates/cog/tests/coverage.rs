@@ -1,0 +1,325 @@
+//! Coverage against second opinions: GDAL's and exactextract's stored answers, `geo`'s areas, samples of points, partitions.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
+
+use std::collections::BTreeMap;
+
+use geo::{Area, BooleanOps, BoundingRect, Contains, MapCoords, Rect, Validation, coord};
+use geo_types::{Coord, LineString, Point, Polygon};
+use proptest::prelude::*;
+use rasteret_cog::coverage::{Coverage, Method, Run};
+use rasteret_cog::geo::GeoTransform;
+use rasteret_cog::pixel::Window;
+use rasteret_cog::{Geometry, ParsedGeometry, Tiling};
+
+type Pixels = BTreeMap<(u32, u32), f64>;
+
+/// The weight of each pixel, each of which must come once and in order.
+fn pixels(coverage: &Coverage) -> Pixels {
+    let mut pixels = Pixels::new();
+    let mut before: Option<Run> = None;
+    for run in coverage.runs() {
+        assert!(run.start < run.end && run.weight > 0.0, "{run:?}");
+        if let Some(before) = before {
+            assert!((before.row, before.end) <= (run.row, run.start), "{before:?} {run:?}");
+            assert!(
+                before.row < run.row || before.end < run.start || before.weight != run.weight,
+                "{before:?} {run:?}"
+            );
+        }
+        before = Some(*run);
+        pixels.extend((run.start..run.end).map(|col| ((run.row, col), run.weight)));
+    }
+    pixels
+}
+
+fn of(wkt: &str, width: u32, height: u32, method: Method) -> Coverage {
+    Coverage::of(&ParsedGeometry::from_text(wkt).unwrap().geometry, width, height, method)
+}
+
+fn polygons(polygons: impl IntoIterator<Item = Polygon<f64>>) -> Geometry {
+    Geometry { polygons: polygons.into_iter().collect(), ..Geometry::default() }
+}
+
+/// What `scripts/make-coverage-cases` found; `RASTERET_COVERAGE_CASES` names another file of its making.
+#[test]
+fn gdal_and_exactextract_find_the_same_pixels() {
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/coverage_cases.tsv");
+    let path = std::env::var("RASTERET_COVERAGE_CASES").unwrap_or_else(|_| kept.to_owned());
+    let cases = std::fs::read_to_string(path).unwrap();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for (number, case) in cases.lines().enumerate() {
+        let fields: Vec<&str> = case.split('\t').collect();
+        let [method, world, width, height, wkt, expected] = fields[..] else { panic!("case {number}: {case}") };
+        let kind = match method {
+            "center" => Method::Center,
+            "all_touched" => Method::AllTouched,
+            _ => Method::Fraction,
+        };
+        let geometry = ParsedGeometry::from_text(wkt).unwrap().geometry;
+        let to_world =
+            GeoTransform { a: 1.0, b: 0.0, c: 0.0, d: 0.0, e: if world == "up" { -1.0 } else { 1.0 }, f: 0.0 };
+        let (width, height) = (width.parse().unwrap(), height.parse().unwrap());
+        let found = pixels(&Coverage::on_ground(&geometry, width, height, kind, &to_world));
+        let expected = expected_pixels(expected);
+        // exactextract computes areas of pixels in f64 and keeps them as f32; GDAL's are all or nothing.
+        let tolerance = if kind == Method::Fraction { 1e-6 } else { 0.0 };
+        let differing: Vec<_> = found
+            .keys()
+            .chain(expected.keys())
+            .filter(|pixel| {
+                let (found, expected) = (found.get(pixel).unwrap_or(&0.0), expected.get(pixel).unwrap_or(&0.0));
+                (found - expected).abs() > tolerance
+            })
+            .collect();
+        if !differing.is_empty() {
+            wrong.push(format!("case {number}, {method} {world} {width} x {height} {wkt}: {differing:?}"));
+        }
+        count += 1;
+    }
+    assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
+    assert!(count > 2000);
+}
+
+fn expected_pixels(text: &str) -> Pixels {
+    let mut pixels = Pixels::new();
+    for part in text.split_whitespace() {
+        let (row, rest) = part.split_once(':').unwrap();
+        let row: u32 = row.parse().unwrap();
+        if let Some((col, weight)) = rest.split_once('=') {
+            pixels.insert((row, col.parse().unwrap()), weight.parse().unwrap());
+        } else {
+            let (start, end) = rest.split_once('-').unwrap();
+            let columns = start.parse::<u32>().unwrap()..end.parse().unwrap();
+            pixels.extend(columns.map(|col| ((row, col), 1.0)));
+        }
+    }
+    pixels
+}
+
+/// A coordinate around an image: often on a side or a centre of pixels.
+fn around() -> impl Strategy<Value = f64> {
+    prop_oneof![(-20i32..80).prop_map(|half| f64::from(half) / 2.0), -10.0..40.0]
+}
+
+fn point() -> impl Strategy<Value = Coord<f64>> {
+    (around(), around()).prop_map(|(x, y)| Coord { x, y })
+}
+
+/// A ring around a centre, its vertices in the order of their directions.
+fn ring() -> impl Strategy<Value = LineString<f64>> {
+    let spokes = proptest::collection::vec((0.0..std::f64::consts::TAU, 0.3..1.0), 3..15);
+    let grid = prop_oneof![Just(0.0), Just(1.0), Just(2.0), Just(8.0)];
+    (point(), spokes, -7.0..4.5f64, grid, any::<bool>()).prop_map(|(centre, mut spokes, size, grid, reversed)| {
+        spokes.sort_by(|a, b| if reversed { b.0.total_cmp(&a.0) } else { a.0.total_cmp(&b.0) });
+        let snap = |x: f64| if grid == 0.0 { x } else { (x * grid).round() / grid };
+        let length = size.exp();
+        let corner = |(angle, part): (f64, f64)| {
+            coord! {
+                x: snap(centre.x + part * length * angle.cos()), y: snap(centre.y + part * length * angle.sin())
+            }
+        };
+        let mut ring: Vec<_> = spokes.into_iter().map(corner).collect();
+        ring.push(ring[0]);
+        LineString(ring)
+    })
+}
+
+/// A valid polygon, with a hole where one fits.
+fn polygon() -> impl Strategy<Value = Polygon<f64>> {
+    (ring(), 0.1..0.9, any::<bool>())
+        .prop_map(|(shell, part, with_hole)| {
+            let plain = Polygon::new(shell.clone(), vec![]);
+            let centre = plain.bounding_rect().unwrap().center();
+            let hole = shell.map_coords(|point| centre + (point - centre) * part);
+            let holed = Polygon::new(shell, vec![hole]);
+            if with_hole && holed.is_valid() { holed } else { plain }
+        })
+        .prop_filter("valid", Validation::is_valid)
+}
+
+/// A triangulation of more than the image: a jittered lattice, whose squares are cut along one diagonal or the other.
+fn partition() -> impl Strategy<Value = Vec<Polygon<f64>>> {
+    let jitter = proptest::collection::vec((-0.2..0.2, -0.2..0.2, any::<bool>()), 36);
+    (jitter, 0.3..9.0, prop_oneof![Just(0.0), -7.0..0.0], any::<bool>()).prop_map(|(jitter, size, start, exact)| {
+        let at = |row: usize, col: usize| {
+            let (x, y, _) = jitter[row * 6 + col];
+            let (x, y) = if exact { (0.0, 0.0) } else { (x, y) };
+            coord! { x: start + (col as f64 + x) * size, y: start + (row as f64 + y) * size }
+        };
+        let mut triangles = Vec::new();
+        for (row, col) in (0..25).map(|cell| (cell / 5, cell % 5)) {
+            let [a, b, c, d] = [at(row, col), at(row, col + 1), at(row + 1, col + 1), at(row + 1, col)];
+            let halves = if jitter[row * 6 + col].2 { [[a, b, c], [a, c, d]] } else { [[a, b, d], [b, c, d]] };
+            triangles.extend(halves.map(|[a, b, c]| Polygon::new(LineString(vec![a, b, c, a]), vec![])));
+        }
+        triangles
+    })
+}
+
+const WIDTH: u32 = 31;
+const HEIGHT: u32 = 27;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn weights_sum_to_the_area(polygon in polygon(), off_x in 0u32..8_000_000, off_y in 0u32..8_000_000) {
+        let inside = |x: f64, y: f64| polygon.map_coords(|point| coord! { x: point.x + x, y: point.y + y });
+        // Coordinates keep their digits only so far: the area of what is left of them is what counts.
+        let moved = inside(f64::from(off_x) + 200.0, f64::from(off_y) + 200.0);
+        let coverage = Coverage::of(&polygons([moved.clone()]), 9_000_000, 9_000_000, Method::Fraction);
+        let area = moved.unsigned_area();
+        prop_assert!((coverage.weight() - area).abs() <= 1e-9 * area, "{} {}", coverage.weight(), area);
+        prop_assert!(pixels(&coverage).values().all(|weight| *weight <= 1.0));
+    }
+
+    #[test]
+    fn each_pixel_weighs_its_intersection(polygon in polygon()) {
+        let found = pixels(&Coverage::of(&polygons([polygon.clone()]), WIDTH, HEIGHT, Method::Fraction));
+        for (row, col) in (0..HEIGHT).flat_map(|row| (0..WIDTH).map(move |col| (row, col))) {
+            let corner = coord! { x: f64::from(col), y: f64::from(row) };
+            let pixel = Rect::new(corner, corner + coord! { x: 1.0, y: 1.0 }).to_polygon();
+            let weight = found.get(&(row, col)).copied().unwrap_or(0.0);
+            // Of 16 x 16 points in the pixel, as many are inside as its weight says, but for those near an edge.
+            let samples = (0..256).filter(|at| {
+                let point = corner + coord! { x: (f64::from(at % 16) + 0.5) / 16.0, y: (f64::from(at / 16) + 0.5) / 16.0 };
+                polygon.contains(&Point(point))
+            });
+            let share = samples.count() as f64 / 256.0;
+            prop_assert!((weight - share).abs() < 0.5 && (share == 0.0 || weight > 0.0), "{row} {col} {weight} {share}");
+            if weight > 0.0 && weight < 1.0 {
+                let area = polygon.intersection(&pixel).unsigned_area();
+                prop_assert!((weight - area).abs() < 1e-6, "{row} {col} {weight} {area}");
+            }
+        }
+    }
+
+    #[test]
+    fn neighbours_share_each_pixel_out(triangles in partition()) {
+        let mut sums = Pixels::new();
+        for triangle in &triangles {
+            for (pixel, weight) in pixels(&Coverage::of(&polygons([triangle.clone()]), WIDTH, HEIGHT, Method::Fraction)) {
+                *sums.entry(pixel).or_default() += weight;
+            }
+        }
+        let together = pixels(&Coverage::of(&polygons(triangles), WIDTH, HEIGHT, Method::Fraction));
+        prop_assert_eq!(sums.len(), together.len());
+        for (pixel, sum) in &sums {
+            prop_assert!((sum - together[pixel]).abs() < 1e-12, "{pixel:?} {sum} {}", together[pixel]);
+            // Pixels within the outline of the whole are full.
+            let (row, col) = *pixel;
+            let is_inner = [(0i64, 1i64), (0, -1), (1, 0), (-1, 0)].iter().all(|(down, right)| {
+                let (row, col) = (i64::from(row) + down, i64::from(col) + right);
+                !(0..i64::from(HEIGHT)).contains(&row) || !(0..i64::from(WIDTH)).contains(&col)
+                    || sums.contains_key(&(row as u32, col as u32))
+            });
+            if is_inner && *sum > 1.0 - 1e-6 {
+                prop_assert!((sum - 1.0).abs() < 1e-12 && together[pixel] == 1.0, "{pixel:?} {sum} {}", together[pixel]);
+            }
+        }
+    }
+
+    // Not ALL_TOUCHED: where an edge runs through a corner, what GDAL takes it to touch depends on where it is cut.
+    #[test]
+    fn what_lies_outside_changes_nothing_inside(
+        polygon in polygon(), method in prop_oneof![Just(Method::Fraction), Just(Method::Center)],
+    ) {
+        let shifted = polygon.map_coords(|point| point + coord! { x: 16.0, y: 16.0 });
+        let large = pixels(&Coverage::of(&polygons([shifted]), WIDTH + 64, HEIGHT + 64, method));
+        let small = pixels(&Coverage::of(&polygons([polygon]), WIDTH, HEIGHT, method));
+        let inner: Pixels = large
+            .into_iter()
+            .filter(|((row, col), _)| (16..16 + HEIGHT).contains(row) && (16..16 + WIDTH).contains(col))
+            .map(|((row, col), weight)| ((row - 16, col - 16), weight))
+            .collect();
+        if method == Method::Fraction {
+            for pixel in small.keys().chain(inner.keys()) {
+                let weight = |pixels: &Pixels| pixels.get(pixel).copied().unwrap_or(0.0);
+                prop_assert!((weight(&small) - weight(&inner)).abs() < 1e-13);
+            }
+        } else {
+            prop_assert_eq!(small, inner);
+        }
+    }
+
+    #[test]
+    fn lines_weigh_what_is_in_the_image(line in proptest::collection::vec(point(), 2..6)) {
+        let geometry = Geometry { lines: vec![LineString(line.clone())], ..Geometry::default() };
+        let coverage = Coverage::of(&geometry, 200, 200, Method::Fraction);
+        let quarter = Rect::new(coord! { x: 0.0, y: 0.0 }, coord! { x: 200.0, y: 200.0 });
+        let length: f64 = line.windows(2).map(|pair| clipped_length(pair[0], pair[1], quarter)).sum();
+        prop_assert!((coverage.weight() - length).abs() <= 1e-12 * (1.0 + length), "{} {length}", coverage.weight());
+        let _ = pixels(&coverage);
+    }
+
+    #[test]
+    fn windows_cut_the_whole_into_parts(
+        polygon in polygon(), method in method(), tile_width in 1u32..20, tile_height in 1u32..20,
+    ) {
+        let coverage = Coverage::of(&polygons([polygon]), WIDTH, HEIGHT, method);
+        let tiling = Tiling { image_width: WIDTH, image_height: HEIGHT, tile_width, tile_height };
+        let mut together = Pixels::new();
+        let mut tiles = Vec::new();
+        for (row, col) in (0..HEIGHT.div_ceil(tile_height)).flat_map(|row| (0..WIDTH.div_ceil(tile_width)).map(move |col| (row, col))) {
+            let (col_off, row_off) = (col * tile_width, row * tile_height);
+            let window = Window { col_off, row_off, width: tile_width, height: tile_height };
+            let mut before = None;
+            for run in coverage.within(window) {
+                prop_assert!(row_off <= run.row && run.row < row_off + tile_height);
+                prop_assert!(col_off <= run.start && run.start < run.end && run.end <= col_off + tile_width);
+                prop_assert!(before < Some((run.row, run.start)));
+                before = Some((run.row, run.start));
+                together.extend((run.start..run.end).map(|col| ((run.row, col), run.weight)));
+            }
+            tiles.extend(before.map(|_| (row, col)));
+        }
+        prop_assert_eq!(together, pixels(&coverage));
+        prop_assert_eq!(tiles, coverage.tiles(&tiling));
+    }
+
+    #[test]
+    fn no_coordinates_panic_or_hang(
+        coords in proptest::collection::vec((wild(), wild()), 4..9), method in method(), width in 0u32..40, height in 0u32..40,
+    ) {
+        let mut ring: Vec<Coord<f64>> = coords.iter().map(|(x, y)| Coord { x: *x, y: *y }).collect();
+        ring.push(ring[0]);
+        let polygons = vec![Polygon::new(LineString(ring.clone()), vec![])];
+        let lines = vec![LineString(ring.clone())];
+        for geometry in [
+            Geometry { polygons, ..Geometry::default() },
+            Geometry { lines, ..Geometry::default() },
+            Geometry { points: ring, ..Geometry::default() },
+        ] {
+            let coverage = Coverage::of(&geometry, width, height, method);
+            prop_assert!(coverage.runs().iter().all(|run| run.row < height && run.end <= width));
+        }
+    }
+}
+
+fn method() -> impl Strategy<Value = Method> {
+    prop_oneof![Just(Method::Fraction), Just(Method::Center), Just(Method::AllTouched)]
+}
+
+/// Coordinates of any size.
+fn wild() -> impl Strategy<Value = f64> {
+    prop_oneof![around(), -1e9..1e9, proptest::num::f64::ANY]
+}
+
+fn clipped_length(a: Coord<f64>, b: Coord<f64>, image: Rect<f64>) -> f64 {
+    let along = b - a;
+    let (mut enter, mut leave) = (0.0f64, 1.0f64);
+    for (from, step, low, high) in
+        [(a.x, along.x, image.min().x, image.max().x), (a.y, along.y, image.min().y, image.max().y)]
+    {
+        if step == 0.0 {
+            if from < low || from >= high {
+                return 0.0;
+            }
+        } else {
+            let (first, second) = ((low - from) / step, (high - from) / step);
+            enter = enter.max(first.min(second));
+            leave = leave.min(first.max(second));
+        }
+    }
+    (leave - enter).max(0.0) * along.x.hypot(along.y)
+}
