@@ -81,6 +81,18 @@ impl<'a> Block<'a> {
         self.pixels() * self.samples_per_pixel
     }
 
+    /// Bits of each sample of a pixel.
+    pub(crate) fn depths(&self) -> &'a [u16] {
+        let first = usize::from(self.first_sample);
+        self.encoding.bits_per_sample.get(first..first + self.samples_per_pixel).unwrap_or_default()
+    }
+
+    /// Bytes of a row as stored by the codecs of bytes: rows start at bytes.
+    pub(crate) fn row_bytes(&self) -> usize {
+        let bits: usize = self.depths().iter().map(|bits| usize::from(*bits)).sum();
+        (self.width * bits).div_ceil(8)
+    }
+
     /// The tile that these samples make.
     ///
     /// # Errors

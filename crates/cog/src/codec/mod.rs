@@ -14,14 +14,23 @@
 //!
 //! Untrusted input: any bytes give samples or an error; what is allocated is bounded by the block's own size.
 
-#[allow(dead_code, reason = "the codecs that use it are being written")]
+mod bits;
 mod block;
+mod bytes;
+mod deflate;
+mod layout;
+mod lzma;
+mod lzw;
+mod packbits;
+mod predictor;
 mod samples;
+mod words;
+mod zstd;
 
-use crate::tiff::{ByteOrder, Compression};
+use crate::tiff::ByteOrder;
 use crate::{Encoding, Result};
 
-use block::{Block, unsupported};
+use block::Block;
 
 pub use block::MAX_BLOCK_BYTES;
 pub(crate) use block::data_type;
@@ -53,10 +62,8 @@ pub fn decode(
     first_sample: u16,
 ) -> Result<DecodedTile> {
     let block = Block::new(encoding, byte_order, shape, first_sample)?;
-    let _ = (bytes, block);
     match encoding.compression {
-        Compression::Unknown(code) => Err(unsupported(format!("compression {code} is of no codec known here"))),
         // An image codec: `Compression::Jpeg => jpeg::decode(bytes, &block)`.
-        compression => Err(unsupported(format!("compression {compression}"))),
+        _ => layout::decode(bytes, &block),
     }
 }

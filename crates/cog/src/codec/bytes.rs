@@ -1,0 +1,50 @@
+//! The codecs of bytes: what was compressed as a run of bytes, whatever they mean.
+//!
+//! Each fills a slice that has the length of the block's rows and says how much of it there was. What a tile holds beyond
+//! that is ignored, as libtiff does: writers pad the last strip of an image to the height of the others.
+
+use std::borrow::Cow;
+
+use crate::tiff::Compression;
+use crate::{Encoding, Result};
+
+use super::block::{malformed, unsupported};
+use super::{deflate, lzma, lzw, packbits, zstd};
+
+/// Fills `output` with what a tile holds.
+///
+/// # Errors
+///
+/// [`crate::Error::Malformed`] where the bytes are broken or end before `output` is full, [`crate::Error::Unsupported`] for
+/// other codecs.
+pub(super) fn fill(bytes: &[u8], encoding: &Encoding, output: &mut [u8]) -> Result<()> {
+    let bytes = fill_order(bytes, encoding);
+    let filled = match encoding.compression {
+        Compression::None => {
+            let length = bytes.len().min(output.len());
+            output[..length].copy_from_slice(&bytes[..length]);
+            length
+        }
+        Compression::PackBits => packbits::decode(&bytes, output),
+        Compression::Lzw => lzw::decode(&bytes, output)?,
+        Compression::Deflate => deflate::decode(&bytes, output)?,
+        Compression::Zstd => zstd::decode(&bytes, output)?,
+        Compression::Lzma => lzma::decode(&bytes, output)?,
+        Compression::Unknown(code) => return Err(unsupported(format!("compression {code} is of no codec known here"))),
+        compression => return Err(unsupported(format!("compression {compression}"))),
+    };
+    if filled < output.len() {
+        return Err(malformed(format!("expected {} bytes in a tile, found {filled}", output.len())));
+    }
+    Ok(())
+}
+
+/// The bytes with their most significant bit first: FillOrder (266) of 2 has turned each of them around.
+///
+/// TIFF 6.0 means it for fax and bilevel images; libtiff, whose reading is taken, turns the bytes of every codec but JPEG's.
+fn fill_order<'a>(bytes: &'a [u8], encoding: &Encoding) -> Cow<'a, [u8]> {
+    match encoding.fill_order {
+        2 => bytes.iter().map(|byte| byte.reverse_bits()).collect(),
+        _ => Cow::Borrowed(bytes),
+    }
+}

@@ -1,0 +1,125 @@
+//! From the bytes of a block's rows to its samples: byte order, bit depth and predictor.
+//!
+//! | bits as stored | rows |
+//! |---|---|
+//! | 8, 16, 32, 64, 128 | samples in the file's byte order: decompressed where they end up, put right in place |
+//! | 24, floating point | three bytes in the file's byte order |
+//! | others | a stream of bits, the most significant first whatever the byte order; each row starts at a byte |
+
+use bytemuck::Pod;
+
+use crate::tiff::{ByteOrder, Compression, DataType};
+use crate::{Encoding, Result};
+
+use super::block::{Block, unsupported};
+use super::words::Word;
+use super::{DecodedTile, Samples, bits, bytes, predictor};
+
+/// Whether samples as stored are in the other byte order than the machine's.
+pub(super) fn is_swapped(byte_order: ByteOrder) -> bool {
+    match byte_order {
+        ByteOrder::Little => cfg!(target_endian = "big"),
+        ByteOrder::Big => cfg!(target_endian = "little"),
+    }
+}
+
+/// Decodes a tile of one of the byte codecs.
+///
+/// # Errors
+///
+/// As [`super::decode`].
+pub(super) fn decode(encoded: &[u8], block: &Block) -> Result<DecodedTile> {
+    let depths = block.depths();
+    let depth = depths.first().copied().unwrap_or_default();
+    let is_mixed = depths.iter().any(|other| *other != depth);
+    let is_whole = !is_mixed && usize::from(depth) == 8 * block.data_type.size();
+    if !is_whole {
+        let samples = bits::decode(encoded, block)?;
+        return block.tile(samples, None);
+    }
+    let samples = match block.data_type {
+        DataType::Uint8 => Samples::Uint8(whole::<u8, u8>(encoded, block)?),
+        DataType::Uint16 => Samples::Uint16(whole::<u16, u16>(encoded, block)?),
+        DataType::Uint32 => Samples::Uint32(whole::<u32, u32>(encoded, block)?),
+        DataType::Uint64 => Samples::Uint64(whole::<u64, u64>(encoded, block)?),
+        DataType::Int8 => Samples::Int8(whole::<i8, u8>(encoded, block)?),
+        DataType::Int16 => Samples::Int16(whole::<i16, u16>(encoded, block)?),
+        DataType::Int32 => Samples::Int32(whole::<i32, u32>(encoded, block)?),
+        DataType::Int64 => Samples::Int64(whole::<i64, u64>(encoded, block)?),
+        DataType::Float16 => Samples::Float16(whole::<u16, u16>(encoded, block)?),
+        DataType::Float32 => Samples::Float32(whole::<f32, u32>(encoded, block)?),
+        DataType::Float64 => Samples::Float64(whole::<f64, u64>(encoded, block)?),
+        DataType::Complex64 => Samples::Complex64(complex::<[f32; 2], u32>(encoded, block)?),
+        DataType::Complex128 => Samples::Complex128(complex::<[f64; 2], u64>(encoded, block)?),
+        DataType::ComplexInt16 | DataType::ComplexInt32 => {
+            return Err(unsupported(format!("samples of type {} are not decoded", block.data_type)));
+        }
+    };
+    block.tile(samples, None)
+}
+
+/// Which predictor is to be undone. The tag belongs to these codecs: with others it means nothing, as in libtiff.
+pub(super) fn predictor_of(encoding: &Encoding) -> u16 {
+    match encoding.compression {
+        Compression::Lzw | Compression::Deflate | Compression::Zstd | Compression::Lzma => encoding.predictor,
+        _ => 1,
+    }
+}
+
+/// The error of a predictor that samples of this type and depth do not have.
+pub(super) fn no_predictor(block: &Block) -> crate::Error {
+    let depth = block.depths().first().copied().unwrap_or_default();
+    unsupported(format!("predictor {} of samples of {depth} bits, type {}", block.encoding.predictor, block.data_type))
+}
+
+/// Samples `T` that are stored as words `W` of the same size.
+fn whole<T: Pod, W: Word>(encoded: &[u8], block: &Block) -> Result<Vec<T>> {
+    let mut samples = vec![T::zeroed(); block.samples()];
+    bytes::fill(encoded, block.encoding, bytemuck::cast_slice_mut(&mut samples))?;
+    let words: &mut [W] = bytemuck::cast_slice_mut(&mut samples);
+    let swap = is_swapped(block.byte_order);
+    let row = block.width * block.samples_per_pixel;
+    match predictor_of(block.encoding) {
+        0 | 1 if swap => words.iter_mut().for_each(|word| *word = word.swapped()),
+        0 | 1 => {}
+        2 if swap => words.chunks_exact_mut(row).for_each(|row| {
+            predictor::horizontal::<true, W>(row, block.samples_per_pixel);
+        }),
+        2 => words.chunks_exact_mut(row).for_each(|row| {
+            predictor::horizontal::<false, W>(row, block.samples_per_pixel);
+        }),
+        3 if block.data_type.is_float() => {
+            let mut planes = vec![0; size_of::<W>() * row];
+            for row in words.chunks_exact_mut(row) {
+                planes.copy_from_slice(bytemuck::cast_slice(row));
+                predictor::planes(&mut planes, block.samples_per_pixel);
+                predictor::join_planes(&planes, row);
+            }
+        }
+        _ => return Err(no_predictor(block)),
+    }
+    Ok(samples)
+}
+
+/// Complex samples `T` of two words `W`.
+fn complex<T: Pod, W: Word>(encoded: &[u8], block: &Block) -> Result<Vec<T>> {
+    let mut samples = vec![T::zeroed(); block.samples()];
+    bytes::fill(encoded, block.encoding, bytemuck::cast_slice_mut(&mut samples))?;
+    let swap = is_swapped(block.byte_order);
+    match predictor_of(block.encoding) {
+        0 | 1 if swap => {
+            let words: &mut [W] = bytemuck::cast_slice_mut(&mut samples);
+            words.iter_mut().for_each(|word| *word = word.swapped());
+        }
+        0 | 1 => {}
+        2 if block.data_type == DataType::Complex64 => {
+            let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut samples);
+            let row = 8 * block.width * block.samples_per_pixel;
+            bytes
+                .chunks_exact_mut(row)
+                .for_each(|row| predictor::pairs(row, block.samples_per_pixel, block.byte_order));
+        }
+        _ => return Err(no_predictor(block)),
+    }
+    Ok(samples)
+}

@@ -1,0 +1,67 @@
+//! Predictors (317), undone row by row: 2 is horizontal differencing (TIFF 6.0, section 14), 3 the floating-point predictor
+//! (TIFF Technical Note 3).
+
+use crate::tiff::ByteOrder;
+
+use super::words::Word;
+
+/// Undoes horizontal differencing of a row of pixels of so many samples; with `SWAP`, of samples in the other byte order.
+///
+/// Sums wrap, whatever the type of the samples: writers take differences of the bits as of unsigned numbers.
+pub(super) fn horizontal<const SWAP: bool, W: Word>(row: &mut [W], samples_per_pixel: usize) {
+    match samples_per_pixel {
+        1 => horizontal_of::<SWAP, 1, W>(row),
+        2 => horizontal_of::<SWAP, 2, W>(row),
+        3 => horizontal_of::<SWAP, 3, W>(row),
+        4 => horizontal_of::<SWAP, 4, W>(row),
+        many => {
+            let mut sums = vec![W::default(); many];
+            for pixel in row.chunks_exact_mut(many) {
+                accumulate::<SWAP, W>(&mut sums, pixel);
+            }
+        }
+    }
+}
+
+/// [`horizontal`] for a number of samples that the compiler knows.
+fn horizontal_of<const SWAP: bool, const SAMPLES: usize, W: Word>(row: &mut [W]) {
+    let mut sums = [W::default(); SAMPLES];
+    for pixel in row.as_chunks_mut::<SAMPLES>().0 {
+        accumulate::<SWAP, W>(&mut sums, pixel);
+    }
+}
+
+#[inline(always)]
+fn accumulate<const SWAP: bool, W: Word>(sums: &mut [W], pixel: &mut [W]) {
+    for (sum, sample) in sums.iter_mut().zip(pixel) {
+        *sum = sum.plus(if SWAP { sample.swapped() } else { *sample });
+        *sample = *sum;
+    }
+}
+
+/// Undoes horizontal differencing of a row of complex samples of 64 bits, and leaves its floats in the machine's order.
+///
+/// libtiff, which writes such files, takes both floats for one number of 64 bits, the real part its low half.
+pub(super) fn pairs(row: &mut [u8], samples_per_pixel: usize, byte_order: ByteOrder) {
+    let mut sums = vec![0u64; samples_per_pixel];
+    for pixel in row.chunks_exact_mut(8 * samples_per_pixel) {
+        for (sum, bytes) in sums.iter_mut().zip(pixel.as_chunks_mut::<8>().0) {
+            *sum = sum.wrapping_add(byte_order.u64(*bytes));
+            let [a, b, c, d, e, f, g, h] = sum.to_le_bytes();
+            let [real, imaginary] = [[a, b, c, d], [e, f, g, h]].map(|half| u32::from_le_bytes(half).to_ne_bytes());
+            bytes[..4].copy_from_slice(&real);
+            bytes[4..].copy_from_slice(&imaginary);
+        }
+    }
+}
+
+/// Undoes the differencing of a row's bytes that the floating-point predictor ends with; what is left are the most significant
+/// bytes of all samples, then the next ones, down to the least significant.
+pub(super) fn planes(row: &mut [u8], samples_per_pixel: usize) {
+    horizontal::<false, u8>(row, samples_per_pixel);
+}
+
+/// Puts samples together from a row's [`planes`].
+pub(super) fn join_planes<W: Word>(planes: &[u8], row: &mut [W]) {
+    W::join_planes(planes, row);
+}

@@ -1,0 +1,181 @@
+//! Decoded pixels against the corpus of real files: whole bands of the full resolution by their SHA-256, for every file of which
+//! two other decoders say the same and whose codec loses nothing (`exact()` of `check.py`).
+//!
+//! The corpus is found at `RASTERET_CORPUS`, else at `../shared/corpus` beside the workspace. Without one the test says so
+//! and passes, unless `RASTERET_REQUIRE_CORPUS=1`.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use rasteret_cog::codec::{BlockShape, DecodedTile, Samples, decode};
+use rasteret_cog::tiff::Compression;
+use rasteret_cog::{CogHeader, Error};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+fn corpus() -> Option<PathBuf> {
+    let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
+    let path = std::env::var_os("RASTERET_CORPUS").map_or_else(default, PathBuf::from);
+    if path.join("oracle.jsonl").is_file() {
+        return Some(path);
+    }
+    let required = std::env::var("RASTERET_REQUIRE_CORPUS").is_ok_and(|value| value == "1");
+    assert!(!required, "no corpus at {}", path.display());
+    eprintln!("SKIPPED: no corpus at {}; set RASTERET_CORPUS", path.display());
+    None
+}
+
+/// Two decoders agree on the file, and its codec is exact.
+fn is_exact(record: &Value) -> bool {
+    record["tifffile"]["ok"] == true
+        && record["gdal"]["ok"] == true
+        && record["gdal"]["bands"].as_array().is_some_and(|bands| !bands.is_empty())
+        && record["gdal"]["lossy"] == false
+        && record["tifffile_vs_gdal"]["status"] == "equal"
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Binary16 as GDAL shows it.
+fn half(bits: u16) -> f32 {
+    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, mantissa) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+    match exponent {
+        0 => sign * mantissa * 2f32.powi(-24),
+        31 if mantissa == 0.0 => sign * f32::INFINITY,
+        31 => f32::from_bits(u32::from(bits) >> 15 << 31 | 0x7F80_0000 | u32::from(bits & 1023) << 13),
+        _ => sign * (1024.0 + mantissa) * 2f32.powi(exponent - 25),
+    }
+}
+
+/// The little-endian bytes of one sample; half floats as binary32.
+fn put(samples: &Samples, at: usize, out: &mut [u8]) {
+    match samples {
+        Samples::Uint8(list) => out.copy_from_slice(&list[at].to_le_bytes()),
+        Samples::Uint16(list) => out.copy_from_slice(&list[at].to_le_bytes()),
+        Samples::Uint32(list) => out.copy_from_slice(&list[at].to_le_bytes()),
+        Samples::Uint64(list) => out.copy_from_slice(&list[at].to_le_bytes()),
+        Samples::Int8(list) => out.copy_from_slice(&list[at].to_le_bytes()),
+        Samples::Int16(list) => out.copy_from_slice(&list[at].to_le_bytes()),
+        Samples::Int32(list) => out.copy_from_slice(&list[at].to_le_bytes()),
+        Samples::Int64(list) => out.copy_from_slice(&list[at].to_le_bytes()),
+        Samples::Float16(list) => out.copy_from_slice(&half(list[at]).to_le_bytes()),
+        Samples::Float32(list) => out.copy_from_slice(&list[at].to_le_bytes()),
+        Samples::Float64(list) => out.copy_from_slice(&list[at].to_le_bytes()),
+        Samples::Complex64(list) => out.copy_from_slice(&list[at].map(f32::to_le_bytes).concat()),
+        Samples::Complex128(list) => out.copy_from_slice(&list[at].map(f64::to_le_bytes).concat()),
+    }
+}
+
+/// One tile of the full resolution, or None where it is sparse.
+fn tile(file: &[u8], header: &CogHeader, position: usize, row: u32, plane: u16) -> Result<Option<DecodedTile>, Error> {
+    let image = &header.image;
+    let [offset, count] = [image.tile_offsets[position], u64::from(image.tile_byte_counts[position])];
+    if offset == 0 || count == 0 {
+        return Ok(None);
+    }
+    let end = (offset + count).min(file.len() as u64);
+    let is_planar = image.encoding.planar_configuration == 2;
+    let rows_left = image.image_height - row * image.tile_height;
+    let shape = BlockShape {
+        width: image.tile_width,
+        height: if image.is_tiled { image.tile_height } else { image.tile_height.min(rows_left) },
+        samples_per_pixel: if is_planar { 1 } else { image.encoding.samples_per_pixel },
+    };
+    let bytes = file.get(offset as usize..end as usize).unwrap_or_default();
+    decode(bytes, &image.encoding, header.byte_order, shape, plane).map(Some)
+}
+
+/// All bands of the full resolution, little-endian; `size` is that of a sample.
+fn bands(file: &[u8], header: &CogHeader, size: usize) -> Result<Vec<Vec<u8>>, Error> {
+    let image = &header.image;
+    let samples = image.encoding.samples_per_pixel;
+    let [width, height] = [image.image_width as usize, image.image_height as usize];
+    let [across, down] = [image.image_width.div_ceil(image.tile_width), image.image_height.div_ceil(image.tile_height)];
+    let mut bands = vec![vec![0; width * height * size]; usize::from(samples)];
+    let planes = if image.encoding.planar_configuration == 2 { samples } else { 1 };
+    for plane in 0..planes {
+        for row in 0..down {
+            for col in 0..across {
+                let position = (u32::from(plane) * down + row) * across + col;
+                let Some(tile) = tile(file, header, position as usize, row, plane)? else { continue };
+                let [left, top] = [(col * image.tile_width) as usize, (row * image.tile_height) as usize];
+                let per_pixel = usize::from(tile.samples_per_pixel);
+                for y in 0..(tile.height as usize).min(height - top) {
+                    for x in 0..(tile.width as usize).min(width - left) {
+                        for sample in 0..per_pixel {
+                            let from = (y * tile.width as usize + x) * per_pixel + sample;
+                            let to = ((top + y) * width + left + x) * size;
+                            let band = &mut bands[usize::from(plane) + sample];
+                            put(&tile.samples, from, &mut band[to..to + size]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Ok(bands)
+}
+
+#[test]
+fn bands_are_as_gdal_and_tifffile_say() {
+    let Some(corpus) = corpus() else { return };
+    let oracle = std::fs::read_to_string(corpus.join("oracle.jsonl")).unwrap();
+    let manifest = std::fs::read_to_string(corpus.join("manifest.csv")).unwrap();
+    let mut wrong = Vec::new();
+    let mut refused = Vec::new();
+    // Files and bands by codec.
+    let mut right: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for line in oracle.lines() {
+        let record: Value = serde_json::from_str(line).unwrap();
+        if !is_exact(&record) || record["gdal"]["dtypes"][0].as_str().unwrap().starts_with("complex_int") {
+            continue;
+        }
+        let name = record["file"].as_str().unwrap();
+        let file = std::fs::read(corpus.join(name)).unwrap();
+        let row = manifest.lines().find(|row| row.starts_with(&format!("{name},")));
+        let is_crafted = row.is_some_and(|row| row.contains("fuzz-or-crafted"));
+        let header = match support::decode(&file) {
+            Ok(header) => header,
+            Err(error) if is_crafted => {
+                refused.push(format!("{name}: {error}"));
+                continue;
+            }
+            Err(error) => panic!("{name}: {error}"),
+        };
+        let encoding = &header.image.encoding;
+        // Sparse tiles are the pixel path's.
+        if header.image.tile_byte_counts.contains(&0) || header.image.tile_offsets.contains(&0) {
+            continue;
+        }
+        let what = format!("{name}: {}, predictor {}, {}", encoding.compression, encoding.predictor, encoding.dtype);
+        let size = if encoding.dtype.name() == "float16" { 4 } else { encoding.dtype.size() };
+        match bands(&file, &header, size) {
+            // As `check.py` has it: hostile files and foreign codecs may be refused.
+            Err(error) if is_crafted || matches!(encoding.compression, Compression::Unknown(_)) => {
+                refused.push(format!("{what}: {error}"));
+            }
+            Err(error) => wrong.push(format!("{what}: {error}")),
+            Ok(bands) => {
+                let want = record["gdal"]["bands"].as_array().unwrap();
+                assert!(want.len() <= bands.len(), "{what}");
+                let differ: Vec<usize> =
+                    (0..want.len()).filter(|band| want[*band]["sha256"] != sha256(&bands[*band])).collect();
+                if differ.is_empty() {
+                    let counts = right.entry(encoding.compression.to_string()).or_default();
+                    *counts = (counts.0 + 1, counts.1 + want.len());
+                } else {
+                    wrong.push(format!("{what}: bands {differ:?} differ"));
+                }
+            }
+        }
+    }
+    eprintln!("files and bands by codec: {right:?}; refused:\n{}", refused.join("\n"));
+    assert!(wrong.is_empty(), "{} files:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(right.len() > 5);
+}
