@@ -29,6 +29,7 @@ pub(super) fn is_swapped(byte_order: ByteOrder) -> bool {
 ///
 /// As [`super::decode`].
 pub(super) fn decode(encoded: &[u8], block: &Block) -> Result<DecodedTile> {
+    refuse_subsampled(block)?;
     let depths = block.depths();
     let depth = depths.first().copied().unwrap_or_default();
     let is_mixed = depths.iter().any(|other| *other != depth);
@@ -56,6 +57,22 @@ pub(super) fn decode(encoded: &[u8], block: &Block) -> Result<DecodedTile> {
         }
     };
     block.tile(samples, None)
+}
+
+/// Refuses YCbCr whose chroma is stored once for several pixels (TIFF 6.0, section 21): rows are not rows of samples there.
+fn refuse_subsampled(block: &Block) -> Result<()> {
+    const YCBCR: u16 = 6;
+    match block.encoding {
+        Encoding {
+            photometric: Some(YCBCR), planar_configuration: 1, samples_per_pixel: 3, ycbcr_subsampling, ..
+        } if *ycbcr_subsampling != Some([1, 1]) => {
+            // The default is 2 by 2.
+            let [horizontal, vertical] = ycbcr_subsampling.unwrap_or([2, 2]);
+            let compression = block.encoding.compression;
+            Err(unsupported(format!("YCbCr subsampled {horizontal} by {vertical} with compression {compression}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Which predictor is to be undone. The tag belongs to these codecs: with others it means nothing, as in libtiff.

@@ -62,8 +62,5 @@ pub fn decode(
     first_sample: u16,
 ) -> Result<DecodedTile> {
     let block = Block::new(encoding, byte_order, shape, first_sample)?;
-    match encoding.compression {
-        // An image codec: `Compression::Jpeg => jpeg::decode(bytes, &block)`.
-        _ => layout::decode(bytes, &block),
-    }
+    layout::decode(bytes, &block)
 }
