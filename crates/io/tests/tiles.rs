@@ -34,6 +34,16 @@ fn read(session: &Session, raster: Raster, requests: Vec<BlockRequest>, tiles: &
     assert!(answers.iter().all(|answers| answers.load(Ordering::Relaxed) == 1), "each block once");
 }
 
+/// Whether nothing is left of calls that are over; fetches that were given up may take a moment to notice.
+fn assert_idle(session: &Session) {
+    let is_idle = || format!("{session:?}").contains("Tiles { under_way: 0, bytes_charged: 0, .. }");
+    let start = Instant::now();
+    while !is_idle() {
+        assert!(start.elapsed() < Duration::from_secs(5), "{session:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn all(raster: Raster) -> Vec<u32> {
     (0..raster.tiles()).collect()
 }
@@ -208,6 +218,7 @@ fn what_nobody_waits_for_any_more_is_not_fetched() {
     thread::sleep(Duration::from_millis(100));
     let asked = store.log().len();
     assert!(asked < 50, "{asked}");
+    assert_idle(&session);
     // What was given up is fetched anew by who needs it.
     read(&session, raster, requests, &all(raster));
 }
@@ -320,6 +331,7 @@ fn an_error_of_one_file_disturbs_no_other() {
     // Errors are not kept, and what they had charged is given back: nobody waits for it.
     read();
     assert_eq!(server.log().len(), 7 * 16);
+    assert_idle(&session);
     assert!(start.elapsed() < Duration::from_secs(20));
 }
 
@@ -341,6 +353,7 @@ fn a_panicking_fetch_is_an_error_of_its_tiles() {
         })
         .unwrap();
     assert_eq!((good.into_inner(), bad.into_inner()), (1, 2));
+    assert_idle(&session);
 }
 
 #[test]
@@ -496,9 +509,14 @@ fn many_threads_calls_and_files_in_little_memory() {
                             rasters[(pick / 16) as usize].1.assert_block(pick % 16, &block.unwrap());
                         };
                         session.for_each_block(requests.collect(), keep, check).unwrap();
+                        // Some calls end in the middle.
+                        let stream = session
+                            .blocks(rasters[0].1.requests("s3://b/0.tif", &rasters[0].1.unversioned(), 0..16), keep);
+                        stream.next().unwrap().1.unwrap();
                     }
                 });
             }
         });
+        assert_idle(&session);
     }
 }

@@ -54,6 +54,11 @@ impl Budget {
         self.limit
     }
 
+    /// Bytes that are charged.
+    pub(super) fn charged(&self) -> u64 {
+        self.used().bytes
+    }
+
     /// An account for a call.
     pub(super) fn account(self: &Arc<Self>) -> Account {
         Account { budget: self.clone(), own: Arc::default() }

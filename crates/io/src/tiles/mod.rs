@@ -20,6 +20,7 @@ mod slot;
 mod stream;
 mod workers;
 
+use std::fmt;
 use std::sync::Arc;
 
 use rasteret_cog::pixel::Band;
@@ -34,7 +35,6 @@ pub use stream::BlockStream;
 pub(crate) use workers::Workers;
 
 /// What all calls of a session share.
-#[derive(Debug)]
 pub(crate) struct Tiles {
     cache: TileCache,
     board: Arc<Board>,
@@ -48,6 +48,13 @@ impl Tiles {
             board: Arc::default(),
             budget: Budget::new(options.read_budget_bytes),
         })
+    }
+}
+
+impl fmt::Debug for Tiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (under_way, charged) = (self.board.len(), self.budget.charged());
+        f.debug_struct("Tiles").field("under_way", &under_way).field("bytes_charged", &charged).finish_non_exhaustive()
     }
 }
 

@@ -106,8 +106,7 @@ impl Board {
         keys.into_iter().map(seat).collect()
     }
 
-    /// How many tiles are on the board.
-    #[cfg(test)]
+    /// How many tiles calls hold on to.
     pub(super) fn len(&self) -> usize {
         self.slots().len()
     }
