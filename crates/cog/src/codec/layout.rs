@@ -30,6 +30,7 @@ pub(super) fn is_swapped(byte_order: ByteOrder) -> bool {
 /// As [`super::decode`].
 pub(super) fn decode(encoded: &[u8], block: &Block) -> Result<DecodedTile> {
     refuse_subsampled(block)?;
+    bytes::check_length(encoded, block.encoding, block.row_bytes().saturating_mul(block.height))?;
     let depths = block.depths();
     let depth = depths.first().copied().unwrap_or_default();
     let is_mixed = depths.iter().any(|other| *other != depth);
