@@ -126,7 +126,7 @@ impl Block {
         if is_inside { start..end } else { 0..0 }
     }
 
-    /// A byte a pixel of a run, 0 where it is invalid for other reasons than nodata; None where there are no such reasons.
+    /// What [`Pixels::mask`] says of a run.
     fn mask(&self, row: u32, cols: &Range<u32>) -> Option<Vec<u8>> {
         let codec = self.heeds_codec && self.data.codec_validity().is_some();
         if self.masks.is_empty() && !codec {
@@ -209,38 +209,52 @@ impl<'a, T: Sample> Pixels<'a, T> {
         self.nodata
     }
 
-    /// A byte a pixel, 0 where it is invalid for other reasons than nodata; None where there are no such reasons.
+    /// A byte a pixel: 0 where it is invalid for other reasons than nodata, else 255. None where there are no such reasons.
     #[must_use]
     pub fn mask(&self) -> Option<&'a [u8]> {
         self.mask
     }
 
-    /// Each pixel's sample, and whether it is valid.
-    pub fn iter(&self) -> impl Iterator<Item = (T, bool)> + use<'a, T> {
-        let Self { samples, stride, nodata, mask, .. } = *self;
-        (0..self.len).filter_map(move |at| {
-            let sample = *samples.get(at * stride)?;
-            let is_kept = mask.and_then(|mask| mask.get(at)).is_none_or(|byte| *byte != 0);
-            Some((sample, is_kept && nodata.is_none_or(|nodata| !sample.is(nodata))))
-        })
+    /// Calls `take` with the sample of each pixel, from left to right, and whether it is valid.
+    pub fn for_each(&self, mut take: impl FnMut(T, bool)) {
+        match self.mask {
+            None => self.each_sample(|_, sample| take(sample, !self.is_nodata(sample))),
+            Some(mask) => self.each_sample(|at, sample| {
+                take(sample, mask.get(at).is_some_and(|byte| *byte != 0) && !self.is_nodata(sample));
+            }),
+        }
     }
 
     /// Calls `take` with the position and the sample of each valid pixel, from left to right.
     pub fn for_each_valid(&self, mut take: impl FnMut(usize, T)) {
-        // Most rasters, in loops that compile to vector instructions where `take` allows it.
-        match (self.stride, self.mask, self.nodata) {
-            (1, None, None) => self.samples.iter().enumerate().for_each(|(at, sample)| take(at, *sample)),
-            (1, None, Some(nodata)) => {
-                for (at, sample) in self.samples.iter().enumerate().filter(|(_, sample)| !sample.is(nodata)) {
-                    take(at, *sample);
-                }
-            }
-            _ => {
-                for (at, (sample, _)) in self.iter().enumerate().filter(|(_, (_, is_valid))| *is_valid) {
+        // Loops of their own for most rasters, so that they compile to what `take` allows.
+        match (self.mask, self.nodata) {
+            (None, None) => self.each_sample(take),
+            (None, Some(nodata)) => self.each_sample(|at, sample| {
+                if !sample.is(nodata) {
                     take(at, sample);
                 }
-            }
+            }),
+            (Some(mask), _) => self.each_sample(|at, sample| {
+                if mask.get(at).is_some_and(|byte| *byte != 0) && !self.is_nodata(sample) {
+                    take(at, sample);
+                }
+            }),
         }
+    }
+
+    /// Calls `take` with the position and the sample of each pixel.
+    pub(super) fn each_sample(&self, mut take: impl FnMut(usize, T)) {
+        if self.stride == 1 {
+            self.samples.iter().enumerate().for_each(|(at, sample)| take(at, *sample));
+        } else {
+            let samples = (0..self.len).filter_map(|at| Some((at, *self.samples.get(at * self.stride)?)));
+            samples.for_each(|(at, sample)| take(at, sample));
+        }
+    }
+
+    fn is_nodata(&self, sample: T) -> bool {
+        self.nodata.is_some_and(|nodata| sample.is(nodata))
     }
 }
 
@@ -251,6 +265,8 @@ impl Visitor for ToDoubles {
     type Output = Vec<(f64, bool)>;
 
     fn visit<T: Sample>(self, pixels: Pixels<'_, T>) -> Self::Output {
-        pixels.iter().map(|(sample, is_valid)| (sample.to_f64(), is_valid)).collect()
+        let mut doubles = Vec::with_capacity(pixels.len());
+        pixels.for_each(|sample, is_valid| doubles.push((sample.to_f64(), is_valid)));
+        doubles
     }
 }

@@ -150,26 +150,42 @@ fn steps(position: u32, origin: u32, step: usize) -> usize {
     usize::try_from(position.saturating_sub(origin)).unwrap_or(usize::MAX).saturating_mul(step)
 }
 
-/// Sets a byte to 0 for every `stride`-th sample that is 0, or, where the stride is 0, all bytes if the first sample is.
+/// Sets a byte to 0 for every `stride`-th sample that is 0; where the stride is 0, the first is all of them.
 fn mask_zeros<T: Sample>(run: &[T], stride: usize, mask: &mut [u8]) {
     let zero = T::nearest(0.0);
-    match (stride, run) {
-        (0, [only, ..]) if *only == zero => mask.fill(0),
-        (0, _) => {}
-        _ => {
-            for (byte, sample) in mask.iter_mut().zip(run.iter().step_by(stride)) {
-                *byte &= if *sample == zero { 0 } else { u8::MAX };
-            }
-        }
+    if stride == 1 {
+        mask.iter_mut().zip(run).for_each(|(byte, sample)| *byte &= unless(*sample == zero));
+    } else {
+        let samples = (0..mask.len()).filter_map(|at| run.get(at * stride));
+        mask.iter_mut().zip(samples).for_each(|(byte, sample)| *byte &= unless(*sample == zero));
     }
+}
+
+/// The byte of a mask: 255 unless it is so, then 0.
+pub(super) fn unless(it_is: bool) -> u8 {
+    u8::from(it_is).wrapping_sub(1)
 }
 
 /// Writes every `stride`-th sample, or, where that is 0, the first again and again.
 fn copy<T: Sample>(run: &[T], stride: usize, bytes: &mut [u8]) {
-    let places = bytes.chunks_exact_mut(size_of::<T>());
-    match (stride, run) {
-        (0, [only, ..]) => places.for_each(|place| only.write(place)),
-        (1, _) => places.zip(run).for_each(|(place, sample)| sample.write(place)),
-        _ => places.zip(run.iter().step_by(stride.max(1))).for_each(|(place, sample)| sample.write(place)),
+    let gathered: Vec<T>;
+    let samples = match (stride, run) {
+        (1, _) | (_, []) => run,
+        (0, [only, ..]) => {
+            gathered = vec![*only; bytes.len() / size_of::<T>()];
+            &gathered
+        }
+        _ => {
+            gathered = run.chunks(stride).map(|pixel| pixel[0]).collect();
+            &gathered
+        }
+    };
+    if cfg!(target_endian = "little") {
+        let from: &[u8] = bytemuck::cast_slice(samples);
+        let len = from.len().min(bytes.len());
+        bytes[..len].copy_from_slice(&from[..len]);
+    } else {
+        let places = bytes.chunks_exact_mut(size_of::<T>());
+        places.zip(samples).for_each(|(place, sample)| sample.write(place));
     }
 }

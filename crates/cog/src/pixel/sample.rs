@@ -16,7 +16,7 @@ use half::f16;
 use crate::tiff::DataType;
 
 /// A type of samples as a tile holds them; half floats are visited as the [`f32`] that they are exactly.
-pub trait Sample: Copy + PartialEq + Send + Sync + std::fmt::Debug + 'static {
+pub trait Sample: bytemuck::NoUninit + PartialEq + Send + Sync + std::fmt::Debug {
     /// The value; of integers beyond 2^53 the nearest double, of complex numbers the real part.
     fn to_f64(self) -> f64;
 

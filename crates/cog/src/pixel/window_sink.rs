@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use super::block::{Block, Pixels, Visitor};
-use super::plane::Plane;
+use super::plane::{Plane, unless};
 use super::sample::{Sample, holds};
 use super::{Band, Window};
 use crate::coverage::{Coverage, Method};
@@ -194,18 +194,20 @@ impl Visitor for MaskInto<'_> {
 
     fn visit<T: Sample>(self, pixels: Pixels<'_, T>) {
         let Self(mask) = self;
-        match (pixels.stride(), pixels.mask(), pixels.nodata()) {
-            (_, None, None) => mask.fill(u8::MAX),
-            (1, None, Some(nodata)) => {
-                for (byte, sample) in mask.iter_mut().zip(pixels.samples()) {
-                    *byte = u8::from(sample.is(nodata)).wrapping_sub(1);
+        match pixels.mask() {
+            Some(bytes) => mask.iter_mut().zip(bytes).for_each(|(byte, from)| *byte = *from),
+            None => mask.fill(u8::MAX),
+        }
+        let Some(nodata) = pixels.nodata() else {
+            return;
+        };
+        match pixels.stride() {
+            1 => mask.iter_mut().zip(pixels.samples()).for_each(|(byte, sample)| *byte &= unless(sample.is(nodata))),
+            _ => pixels.each_sample(|at, sample| {
+                if let Some(byte) = mask.get_mut(at) {
+                    *byte &= unless(sample.is(nodata));
                 }
-            }
-            _ => {
-                for (byte, (_, is_valid)) in mask.iter_mut().zip(pixels.iter()) {
-                    *byte = if is_valid { u8::MAX } else { 0 };
-                }
-            }
+            }),
         }
     }
 }
@@ -222,12 +224,14 @@ impl Visitor for ScaleInto<'_> {
     type Output = ();
 
     fn visit<T: Sample>(self, pixels: Pixels<'_, T>) {
-        let places = self.data.chunks_exact_mut(size_of::<f64>()).zip(self.mask);
-        for ((place, byte), (sample, is_valid)) in places.zip(pixels.iter()) {
+        let mut places = self.data.chunks_exact_mut(size_of::<f64>()).zip(self.mask);
+        pixels.for_each(|sample, is_valid| {
             let is_nodata = pixels.nodata().is_some_and(|nodata| sample.is(nodata));
             let value = if is_nodata { f64::NAN } else { sample.to_f64() * self.scale + self.offset };
-            value.write(place);
-            *byte = if is_valid { u8::MAX } else { 0 };
-        }
+            if let Some((place, byte)) = places.next() {
+                value.write(place);
+                *byte = unless(!is_valid);
+            }
+        });
     }
 }

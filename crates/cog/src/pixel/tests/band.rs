@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use super::{File, level};
 use crate::Error;
 use crate::codec::DecodedTile;
@@ -304,8 +306,12 @@ impl Visitor for Sum {
     fn visit<T: Sample>(self, pixels: Pixels<'_, T>) -> Self::Output {
         let mut sum = 0.0;
         pixels.for_each_valid(|at, sample| sum += sample.to_f64() * (at + 1) as f64);
-        let each = pixels.iter().enumerate().filter(|(_, (_, is_valid))| *is_valid);
-        (sum, each.map(|(at, (sample, _))| sample.to_f64() * (at + 1) as f64).sum())
+        let (mut at, mut again) = (0.0, 0.0);
+        pixels.for_each(|sample, is_valid| {
+            at += 1.0;
+            again += if is_valid { sample.to_f64() * at } else { 0.0 };
+        });
+        (sum, again)
     }
 }
 
@@ -334,5 +340,94 @@ fn visitors_see_the_valid_pixels_of_a_run() {
                 }
             }
         }
+    }
+}
+
+/// A file drawn at random, all that makes pixels invalid among it.
+#[derive(Debug, Clone)]
+struct Drawn {
+    size: (u32, u32),
+    tile: (u32, u32),
+    mask_tile: (u32, u32),
+    is_planar: bool,
+    bands: u16,
+    alpha: Option<u16>,
+    has_mask: bool,
+    nodata: Option<u8>,
+    sparse: usize,
+    seed: u32,
+}
+
+impl Drawn {
+    /// The value of anything at a place; every fourth is 0.
+    fn at(&self, image: u32, band: u16, col: u32, row: u32) -> u8 {
+        let mixed =
+            (self.seed ^ image.wrapping_mul(97)).wrapping_add(u32::from(band) * 7919 + col * 104_729 + row * 1_299_709);
+        let mixed = mixed.wrapping_mul(2_654_435_761) >> 24;
+        if mixed < 64 { 0 } else { (mixed % 5) as u8 }
+    }
+
+    fn file(&self) -> File {
+        let (data, mask) = (self.clone(), self.clone());
+        let image = level(self.size, self.tile, self.bands, self.is_planar, DataType::Uint8);
+        let mut file = File::new(image, move |band, col, row| data.at(0, band, col, row).into());
+        if self.has_mask {
+            let image = level(self.size, self.mask_tile, 1, false, DataType::Uint8);
+            file = file.with_mask(image, move |_, col, row| mask.at(1, 0, col, row).into());
+        }
+        file.with(|header| {
+            let count = header.image.tile_offsets.len();
+            header.image.tile_offsets[self.sparse % count] = 0;
+            header.nodata = self.nodata.map(f64::from);
+            let extra = |alpha| (1..self.bands).map(|band| if band == alpha { 2 } else { 0 }).collect();
+            header.extra_samples = self.alpha.map(extra);
+        })
+    }
+
+    /// The rules, of one pixel: what is stored, and whether it counts.
+    fn pixel(&self, band: u16, col: u32, row: u32, masked: bool) -> Option<f64> {
+        let (across, down) = (self.size.0.div_ceil(self.tile.0), self.size.1.div_ceil(self.tile.1));
+        let stored = |band: u16| {
+            let plane = if self.is_planar { u32::from(band) } else { 0 };
+            let tile = plane * across * down + row / self.tile.1 * across + col / self.tile.0;
+            let planes = if self.is_planar { u32::from(self.bands) } else { 1 };
+            let is_sparse = tile as usize == self.sparse % (across * down * planes) as usize;
+            if is_sparse { self.nodata.unwrap_or(0) } else { self.at(0, band, col, row) }
+        };
+        let value = stored(band);
+        let hidden = masked && self.has_mask && self.at(1, 0, col, row) == 0;
+        let transparent = masked && self.alpha.is_some_and(|alpha| alpha != band && stored(alpha) == 0);
+        (self.nodata != Some(value) && !hidden && !transparent).then_some(value.into())
+    }
+}
+
+fn drawn() -> impl Strategy<Value = Drawn> {
+    let sizes = ((1_u32..12, 1_u32..12), (1_u32..6, 1_u32..6), (1_u32..8, 1_u32..8));
+    let alpha = prop::option::of(1_u16..4);
+    let rest = (any::<bool>(), 1_u16..5, alpha, any::<bool>(), prop::option::of(0_u8..5), any::<usize>(), any::<u32>());
+    (sizes, rest).prop_map(|((size, tile, mask_tile), (is_planar, bands, alpha, has_mask, nodata, sparse, seed))| {
+        Drawn {
+            size,
+            tile,
+            mask_tile,
+            // One plane is as good as none.
+            is_planar: is_planar && bands > 1,
+            bands,
+            alpha: alpha.filter(|alpha| *alpha < bands),
+            has_mask,
+            nodata,
+            sparse,
+            seed,
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn blocks_are_what_the_rules_say_of_each_pixel(drawn in drawn(), band: prop::sample::Index, masked: bool) {
+        let file = drawn.file();
+        let band = band.index(drawn.bands.into()) as u16;
+        let expected = image(drawn.size, |col, row| drawn.pixel(band, col, row, masked));
+        prop_assert_eq!(read(&file, &file.band(0, band.into(), masked)), expected);
     }
 }

@@ -1,3 +1,4 @@
+use super::value::pattern;
 use super::{File, level};
 use crate::geo::{BBox, GeoTransform};
 use crate::pixel::{Band, Window, WindowData, WindowOptions, WindowSink};
@@ -157,6 +158,66 @@ fn rasterios_windows_are_the_same() {
         (seen, equal) = (seen + 1, equal + usize::from(found == expected));
     }
     assert!(seen > 400 && equal * 10 > seen * 8, "{equal} of {seen}");
+}
+
+#[test]
+fn rasterios_masks_are_the_same() {
+    let mut seen = 0;
+    for line in include_str!("cases.tsv").lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let &["mask", transform, width, height, nodata, text, all_touched, place, values, valid] = fields.as_slice()
+        else {
+            continue;
+        };
+        let transform = GeoTransform::from_array(numbers(transform).try_into().unwrap());
+        let size = (width.parse().unwrap(), height.parse().unwrap());
+        let file = File::new(level(size, (4, 3), 1, false, DataType::Uint8), |_, col, row| pattern(col, row));
+        let file = file.with(|header| (header.transform, header.nodata) = (Some(transform), nodata.parse().ok()));
+        let options = WindowOptions { all_touched: all_touched == "true", scaled: false };
+        let geometry = geometry(text, transform, size);
+        let found = filled(&file, &file.band(0, 0, true), Some(&geometry), options);
+        // Where rasterio's rounding moved the window, it moved the pixels that edges run along as well.
+        let Some(found) = found.filter(|found| window(place) == Some(found.window)) else {
+            continue;
+        };
+        assert_eq!(found.data, numbers::<u8>(values), "{line}");
+        let mask: Vec<u8> = valid.bytes().map(|byte| if byte == b'1' { 255 } else { 0 }).collect();
+        assert_eq!(found.mask, mask, "{line}");
+        assert_eq!(found.transform.to_array(), transform.window(found.window.col_off, found.window.row_off).to_array());
+        seen += 1;
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn outside_is_nodata_where_the_type_holds_it() {
+    let inside = "POLYGON ((0.6 0.6, 2.4 0.6, 0.6 2.4, 0.6 0.6))";
+    let read = |nodata, dtype, options| {
+        let file = File::new(level((3, 3), (2, 2), 1, false, dtype), |_, col, row| pattern(col, row));
+        let file = file.with(|header| (header.nodata, header.transform) = (nodata, None));
+        let shape = geometry(inside, GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]), (3, 3));
+        filled(&file, &file.band(0, 0, true), Some(&shape), options).unwrap()
+    };
+    let plain = WindowOptions::default();
+    for (nodata, fill) in [(None, 0), (Some(200.0), 200), (Some(-9999.0), 0), (Some(f64::NAN), 0), (Some(0.5), 0)] {
+        let found = read(nodata, DataType::Uint8, plain);
+        assert_eq!(found.data[..5], [fill, fill, fill, fill, pattern(1, 1) as u8], "{nodata:?}");
+        assert_eq!(found.mask, [0, 0, 0, 0, 255, 0, 0, 0, 0]);
+        assert_eq!(found.nodata.map(f64::to_bits), nodata.map(f64::to_bits));
+    }
+    let found = read(None, DataType::Uint8, WindowOptions { scaled: true, all_touched: true });
+    let double = |at: usize| f64::from_le_bytes(found.data[at * 8..(at + 1) * 8].try_into().unwrap());
+    assert!(double(0) == pattern(0, 0) && double(8).is_nan(), "{:?}", found.data);
+    assert_eq!(found.mask, [255, 255, 255, 255, 255, 0, 255, 0, 0]);
+    // Tiles that hold no covered pixel are not asked for; without a geometry all are.
+    let file = File::new(level((9, 9), (2, 2), 1, false, DataType::Uint8), |_, _, _| 1.0)
+        .with(|header| header.transform = None);
+    let shape = geometry(inside, GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]), (9, 9));
+    let tiles = |shape| WindowSink::new(&file.band(0, 0, true), shape, plain).unwrap().unwrap().tiles();
+    assert_eq!(tiles(Some(&shape)), [(0, 0)]);
+    assert_eq!(tiles(None).len(), 25);
+    let outside = geometry("POINT (9 3)", GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]), (9, 9));
+    assert!(WindowSink::new(&file.band(0, 0, true), Some(&outside), plain).unwrap().is_none());
 }
 
 #[test]
