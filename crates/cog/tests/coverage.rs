@@ -32,8 +32,91 @@ fn pixels(coverage: &Coverage) -> Pixels {
     pixels
 }
 
-fn of(wkt: &str, width: u32, height: u32, method: Method) -> Coverage {
-    Coverage::of(&ParsedGeometry::from_text(wkt).unwrap().geometry, width, height, method)
+fn of(wkt: &str, width: u32, height: u32, method: Method) -> Vec<(u32, u32, u32, f64)> {
+    let coverage = Coverage::of(&ParsedGeometry::from_text(wkt).unwrap().geometry, width, height, method);
+    coverage.runs().iter().map(|run| (run.row, run.start, run.end, run.weight)).collect()
+}
+
+#[test]
+fn the_inside_is_one_run_a_row() {
+    let square = "POLYGON((1.5 1, 8 1, 8 3.25, 1.5 3.25, 1.5 1))";
+    let expected = [(1, 1, 2, 0.5), (1, 2, 8, 1.0), (2, 1, 2, 0.5), (2, 2, 8, 1.0), (3, 1, 2, 0.125), (3, 2, 8, 0.25)];
+    assert_eq!(of(square, 10, 10, Method::Fraction), expected);
+    // Cut by the image on the right, and below.
+    assert_eq!(of(square, 4, 2, Method::Fraction), [(1, 1, 2, 0.5), (1, 2, 4, 1.0)]);
+    let holed = "POLYGON((-5 -5, 15 -5, 15 15, -5 15, -5 -5),(2 0, 4 0, 4 1, 2 1, 2 0))";
+    assert_eq!(of(holed, 10, 2, Method::Fraction), [(0, 0, 2, 1.0), (0, 4, 10, 1.0), (1, 0, 10, 1.0)]);
+}
+
+#[test]
+fn the_smallest_polygon_keeps_its_area() {
+    let triangle = "POLYGON((7.25 3.5, 7.250000001 3.5, 7.25 3.500000001, 7.25 3.5))";
+    let found = of(triangle, 10, 10, Method::Fraction);
+    assert_eq!((found.len(), found[0].0, found[0].1), (1, 3, 7));
+    assert!((found[0].3 / 5e-19 - 1.0).abs() < 1e-6, "{found:?}");
+}
+
+#[test]
+fn corners_and_sides_that_are_touched_do_not_count() {
+    // Edges run through the corners of pixels, at slopes that are no sums of powers of two.
+    for step in 1..40 {
+        let (x, y) = (f64::from(step) * 20.0, 60.0);
+        let found = of(&format!("POLYGON((0 0, {x} {y}, 0 {y}, 0 0))"), 1000, 100, Method::Fraction);
+        assert!(found.iter().all(|run| run.3 > 1e-6), "{step} {found:?}");
+        let area: f64 = found.iter().map(|run| f64::from(run.2 - run.1) * run.3).sum();
+        assert!((area - x * y / 2.0).abs() < 1e-9 * area, "{step} {area}");
+    }
+    assert_eq!(of("POLYGON((2 2, 3 2, 3 3, 2 3, 2 2))", 10, 10, Method::Fraction), [(2, 2, 3, 1.0)]);
+    assert_eq!(of("POLYGON((10 2, 12 2, 12 3, 10 3, 10 2))", 10, 10, Method::Fraction), []);
+}
+
+#[test]
+fn parts_are_summed() {
+    let twice = "MULTIPOLYGON(((0 0, 2 0, 2 1, 0 1, 0 0)),((1 0, 3 0, 3 1, 1 1, 1 0)))";
+    assert_eq!(of(twice, 10, 10, Method::Fraction), [(0, 0, 1, 1.0), (0, 1, 2, 2.0), (0, 2, 3, 1.0)]);
+    assert_eq!(of(twice, 10, 10, Method::Center), [(0, 0, 3, 1.0)]);
+    // Deeper than covers of full resolution could be summed.
+    let square =
+        Polygon::new(LineString::from(vec![(0.5, 0.5), (2.5, 0.5), (2.5, 2.5), (0.5, 2.5), (0.5, 0.5)]), vec![]);
+    let many = Coverage::of(&polygons(vec![square; 5000]), 10, 10, Method::Fraction);
+    assert_eq!(
+        pixels(&many),
+        Pixels::from_iter([
+            ((0, 0), 1250.0),
+            ((0, 1), 2500.0),
+            ((0, 2), 1250.0),
+            ((1, 0), 2500.0),
+            ((1, 1), 5000.0),
+            ((1, 2), 2500.0),
+            ((2, 0), 1250.0),
+            ((2, 1), 2500.0),
+            ((2, 2), 1250.0),
+        ])
+    );
+}
+
+#[test]
+fn lines_weigh_by_length_and_points_by_one() {
+    let line = "LINESTRING(0.5 0.25, 2.25 0.25, 2.25 1.5)";
+    assert_eq!(of(line, 9, 9, Method::Fraction), [(0, 0, 1, 0.5), (0, 1, 3, 1.0), (1, 2, 3, 0.5)]);
+    let geometry = ParsedGeometry::from_text("LINESTRING(0 0, 3 4)").unwrap().geometry;
+    let to_world = GeoTransform { a: 20.0, b: 0.0, c: 0.0, d: 0.0, e: -10.0, f: 0.0 };
+    let world = Coverage::on_ground(&geometry, 9, 9, Method::Fraction, &to_world);
+    assert!((world.weight() - 60f64.hypot(40.0)).abs() < 1e-12);
+    // Between two pixels: once, in the right one; on the image's far side: outside.
+    assert_eq!(of("LINESTRING(2 1, 2 3)", 9, 9, Method::Fraction), [(1, 2, 3, 1.0), (2, 2, 3, 1.0)]);
+    assert_eq!(of("LINESTRING(2 3, 2 1)", 9, 9, Method::Fraction), [(1, 2, 3, 1.0), (2, 2, 3, 1.0)]);
+    assert_eq!(of("LINESTRING(9 1, 9 3)", 9, 9, Method::Fraction), []);
+    assert_eq!(of("MULTIPOINT(1 1, 1.5 1.5, 8.9 0, 9 0)", 9, 9, Method::Fraction), [(0, 8, 9, 1.0), (1, 1, 2, 2.0)]);
+    assert_eq!(
+        of(
+            "GEOMETRYCOLLECTION(POINT(5 5),LINESTRING(0 0, 1 0),POLYGON((0 0, 1 0, 1 1, 0 1, 0 0)))",
+            9,
+            9,
+            Method::Fraction
+        ),
+        [(0, 0, 1, 1.0)]
+    );
 }
 
 fn polygons(polygons: impl IntoIterator<Item = Polygon<f64>>) -> Geometry {
@@ -137,22 +220,26 @@ fn polygon() -> impl Strategy<Value = Polygon<f64>> {
         .prop_filter("valid", Validation::is_valid)
 }
 
-/// A triangulation of more than the image: a jittered lattice, whose squares are cut along one diagonal or the other.
-fn partition() -> impl Strategy<Value = Vec<Polygon<f64>>> {
+/// A square, and triangles that it is cut into: a lattice, jittered inside, whose cells are cut along one diagonal or the other.
+fn partition() -> impl Strategy<Value = (Polygon<f64>, Vec<Polygon<f64>>)> {
     let jitter = proptest::collection::vec((-0.2..0.2, -0.2..0.2, any::<bool>()), 36);
     (jitter, 0.3..9.0, prop_oneof![Just(0.0), -7.0..0.0], any::<bool>()).prop_map(|(jitter, size, start, exact)| {
         let at = |row: usize, col: usize| {
             let (x, y, _) = jitter[row * 6 + col];
-            let (x, y) = if exact { (0.0, 0.0) } else { (x, y) };
+            let is_moved = !exact && (1..5).contains(&row) && (1..5).contains(&col);
+            let (x, y) = if is_moved { (x, y) } else { (0.0, 0.0) };
             coord! { x: start + (col as f64 + x) * size, y: start + (row as f64 + y) * size }
+        };
+        let polygon = |corners: &[Coord<f64>]| {
+            Polygon::new(LineString(corners.iter().chain(&corners[..1]).copied().collect()), vec![])
         };
         let mut triangles = Vec::new();
         for (row, col) in (0..25).map(|cell| (cell / 5, cell % 5)) {
             let [a, b, c, d] = [at(row, col), at(row, col + 1), at(row + 1, col + 1), at(row + 1, col)];
             let halves = if jitter[row * 6 + col].2 { [[a, b, c], [a, c, d]] } else { [[a, b, d], [b, c, d]] };
-            triangles.extend(halves.map(|[a, b, c]| Polygon::new(LineString(vec![a, b, c, a]), vec![])));
+            triangles.extend(halves.map(|half| polygon(&half)));
         }
-        triangles
+        (polygon(&[at(0, 0), at(0, 5), at(5, 5), at(5, 0)]), triangles)
     })
 }
 
@@ -175,8 +262,8 @@ proptest! {
 
     #[test]
     fn each_pixel_weighs_its_intersection(polygon in polygon()) {
-        let found = pixels(&Coverage::of(&polygons([polygon.clone()]), WIDTH, HEIGHT, Method::Fraction));
-        for (row, col) in (0..HEIGHT).flat_map(|row| (0..WIDTH).map(move |col| (row, col))) {
+        let found = pixels(&Coverage::of(&polygons([polygon.clone()]), 13, 11, Method::Fraction));
+        for (row, col) in (0..11).flat_map(|row| (0..13).map(move |col| (row, col))) {
             let corner = coord! { x: f64::from(col), y: f64::from(row) };
             let pixel = Rect::new(corner, corner + coord! { x: 1.0, y: 1.0 }).to_polygon();
             let weight = found.get(&(row, col)).copied().unwrap_or(0.0);
@@ -195,27 +282,20 @@ proptest! {
     }
 
     #[test]
-    fn neighbours_share_each_pixel_out(triangles in partition()) {
+    fn neighbours_share_each_pixel_out((square, triangles) in partition()) {
+        let whole = pixels(&Coverage::of(&polygons([square]), WIDTH, HEIGHT, Method::Fraction));
+        let together = pixels(&Coverage::of(&polygons(triangles.clone()), WIDTH, HEIGHT, Method::Fraction));
         let mut sums = Pixels::new();
-        for triangle in &triangles {
-            for (pixel, weight) in pixels(&Coverage::of(&polygons([triangle.clone()]), WIDTH, HEIGHT, Method::Fraction)) {
+        for triangle in triangles {
+            for (pixel, weight) in pixels(&Coverage::of(&polygons([triangle]), WIDTH, HEIGHT, Method::Fraction)) {
                 *sums.entry(pixel).or_default() += weight;
             }
         }
-        let together = pixels(&Coverage::of(&polygons(triangles), WIDTH, HEIGHT, Method::Fraction));
-        prop_assert_eq!(sums.len(), together.len());
-        for (pixel, sum) in &sums {
-            prop_assert!((sum - together[pixel]).abs() < 1e-12, "{pixel:?} {sum} {}", together[pixel]);
-            // Pixels within the outline of the whole are full.
-            let (row, col) = *pixel;
-            let is_inner = [(0i64, 1i64), (0, -1), (1, 0), (-1, 0)].iter().all(|(down, right)| {
-                let (row, col) = (i64::from(row) + down, i64::from(col) + right);
-                !(0..i64::from(HEIGHT)).contains(&row) || !(0..i64::from(WIDTH)).contains(&col)
-                    || sums.contains_key(&(row as u32, col as u32))
-            });
-            if is_inner && *sum > 1.0 - 1e-6 {
-                prop_assert!((sum - 1.0).abs() < 1e-12 && together[pixel] == 1.0, "{pixel:?} {sum} {}", together[pixel]);
-            }
+        prop_assert!(whole.keys().eq(sums.keys()) && whole.keys().eq(together.keys()));
+        for (pixel, weight) in &whole {
+            prop_assert!((sums[pixel] - weight).abs() < 1e-12, "{pixel:?} {} {weight}", sums[pixel]);
+            prop_assert!((together[pixel] - weight).abs() < 1e-12, "{pixel:?} {} {weight}", together[pixel]);
+            prop_assert!(*weight != 1.0 || together[pixel] == 1.0, "{pixel:?} {}", together[pixel]);
         }
     }
 

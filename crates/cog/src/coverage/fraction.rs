@@ -28,6 +28,9 @@ const ROUNDING: f64 = 1e-14;
 
 /// The areas of polygons in the pixels of an image, summed.
 pub(super) fn polygons(polygons: &[Polygon<f64>], width: u32, height: u32) -> Coverage {
+    if width == 0 || height == 0 {
+        return Coverage::default();
+    }
     // As deep as polygons can lie over one another, the sum of covers must fit an i64.
     let bits = MOST_BITS.min(polygons.len().leading_zeros().saturating_sub(3));
     let mut edges = Edges::new(width, height, bits);
@@ -88,7 +91,8 @@ impl Edges {
     fn polygon(&mut self, polygon: &Polygon<f64>) {
         let Some(bounds) = bbox(polygon.exterior().0.iter().copied()) else { return };
         let (width, height) = (coordinate(self.width), coordinate(self.height));
-        if bounds.xmin >= width || bounds.xmax <= 0.0 || bounds.ymin >= height || bounds.ymax <= 0.0 {
+        let meets_image = bounds.xmin < width && bounds.xmax > 0.0 && bounds.ymin < height && bounds.ymax > 0.0;
+        if !meets_image {
             return;
         }
         let (col, row) = (floor(bounds.xmin), floor(bounds.ymin));

@@ -195,7 +195,7 @@ impl Burner {
             y += (0.0 - x) * slope;
             x = 0.0;
         }
-        if end_y > y {
+        if slope > 0.0 {
             if y < 0.0 {
                 x += (0.0 - y) / slope;
                 y = 0.0;
