@@ -68,7 +68,7 @@ pub(super) fn check_length(bytes: &[u8], encoding: &Encoding, expected: usize) -
 /// The bytes with their most significant bit first: FillOrder (266) of 2 has turned each of them around.
 ///
 /// TIFF 6.0 means it for fax and bilevel images; libtiff, whose reading is taken, turns the bytes of every codec but JPEG's.
-fn fill_order<'a>(bytes: &'a [u8], encoding: &Encoding) -> Cow<'a, [u8]> {
+pub(super) fn fill_order<'a>(bytes: &'a [u8], encoding: &Encoding) -> Cow<'a, [u8]> {
     match encoding.fill_order {
         2 => bytes.iter().map(|byte| byte.reverse_bits()).collect(),
         _ => Cow::Borrowed(bytes),

@@ -18,16 +18,21 @@ mod bits;
 mod block;
 mod bytes;
 mod deflate;
+mod jpeg;
 mod layout;
+mod lerc;
+mod library;
 mod lzma;
 mod lzw;
 mod packbits;
 mod predictor;
 mod samples;
+#[cfg(test)]
+mod trial;
 mod words;
 mod zstd;
 
-use crate::tiff::ByteOrder;
+use crate::tiff::{ByteOrder, Compression};
 use crate::{Encoding, Result};
 
 use block::Block;
@@ -62,5 +67,12 @@ pub fn decode(
     first_sample: u16,
 ) -> Result<DecodedTile> {
     let block = Block::new(encoding, byte_order, shape, first_sample)?;
-    layout::decode(bytes, &block)
+    match encoding.compression {
+        // As in libtiff, JPEG alone is not turned around by FillOrder.
+        Compression::Jpeg => jpeg::decode(bytes, &block),
+        Compression::Lerc | Compression::LercDeflate | Compression::LercZstd => {
+            lerc::decode(&bytes::fill_order(bytes, encoding), &block)
+        }
+        _ => layout::decode(bytes, &block),
+    }
 }

@@ -1,0 +1,69 @@
+//! What tests of the image codecs share: blocks to decode, bytes from text, and streams nobody wrote.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::{BlockShape, DecodedTile, Samples, decode};
+use crate::tiff::{ByteOrder, Compression, DataType};
+use crate::{Encoding, Result};
+
+/// What TIFF says of an image of these samples, chunky, in the codec's plainest form.
+pub(super) fn encoding(compression: Compression, dtype: DataType, samples_per_pixel: u16) -> Encoding {
+    let format = match dtype {
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => 2,
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => 3,
+        _ => 1,
+    };
+    let bits = u16::try_from(8 * dtype.size()).unwrap();
+    Encoding {
+        compression,
+        predictor: 1,
+        planar_configuration: 1,
+        photometric: Some(if samples_per_pixel < 3 { 1 } else { 2 }),
+        samples_per_pixel,
+        bits_per_sample: vec![bits; usize::from(samples_per_pixel)],
+        sample_format: vec![format; usize::from(samples_per_pixel)],
+        dtype,
+        fill_order: 1,
+        jpeg_tables: None,
+        ycbcr_subsampling: None,
+        lerc_parameters: None,
+        t4_options: None,
+    }
+}
+
+/// Decodes a whole tile of that many columns and rows.
+pub(super) fn tile(bytes: &[u8], encoding: &Encoding, width: u32, height: u32) -> Result<DecodedTile> {
+    let shape = BlockShape { width, height, samples_per_pixel: encoding.samples_per_pixel };
+    decode(bytes, encoding, ByteOrder::Little, shape, 0)
+}
+
+/// 8-bit samples of a tile that decodes.
+pub(super) fn bytes_of(tile: DecodedTile) -> Vec<u8> {
+    match tile.samples {
+        Samples::Uint8(samples) => samples,
+        other => panic!("expected 8-bit samples, found {}", other.data_type()),
+    }
+}
+
+/// Bytes written as hexadecimal digits, spaces and lines between them as one likes.
+pub(super) fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
+    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+/// A stream that began as a good one: cut, and some of its bytes changed.
+pub(super) fn damaged(stream: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+    let changes = prop::collection::vec((any::<Index>(), any::<u8>()), 0..6);
+    (changes, any::<Index>(), any::<bool>()).prop_map(move |(changes, end, is_cut)| {
+        let mut bytes = stream.clone();
+        for (place, byte) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        if is_cut {
+            bytes.truncate(end.index(stream.len() + 1));
+        }
+        bytes
+    })
+}
