@@ -52,9 +52,7 @@ struct Fragment {
 impl Fragment {
     fn row(&self) -> u32 {
         // The upper half.
-        #[expect(clippy::cast_possible_truncation)]
-        let row = (self.pixel >> 32) as u32;
-        row
+        (self.pixel >> 32) as u32
     }
 
     fn col(&self) -> u32 {
@@ -133,9 +131,9 @@ impl Edges {
         // A crossing that is nearer to a corner than it is known is at the corner: else rounding would touch other pixels.
         let noise = 4.0 * f64::EPSILON * (1.0 + (most - least));
         let at = |row: i64| {
-            let x = (start + (coordinate(row) - top.y) * slope).clamp(least, most);
+            let x = (start + (coordinate(row) - top.y) * slope).max(least).min(most);
             let near = coordinate(floor(x + 0.5));
-            if (x - near).abs() <= noise { near.clamp(least, most) } else { x }
+            if (x - near).abs() <= noise { near.max(least).min(most) } else { x }
         };
         let mut enter = if top.y < coordinate(first) {
             Crossing { x: at(first), depth: 0 }

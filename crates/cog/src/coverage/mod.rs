@@ -21,6 +21,7 @@ mod fraction;
 mod length;
 mod rasterize;
 mod runs;
+mod statistics;
 
 use geo_types::LineString;
 
@@ -28,6 +29,7 @@ use crate::geo::GeoTransform;
 use crate::geometry::Geometry;
 
 pub use runs::{Coverage, Run};
+pub use statistics::{Statistics, ValueStatistics, ZonalStats};
 
 /// When a pixel counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -17,6 +17,12 @@ use crate::tiff::DataType;
 
 /// A type of samples as a tile holds them; half floats are visited as the [`f32`] that they are exactly.
 pub trait Sample: bytemuck::NoUninit + PartialEq + Send + Sync + std::fmt::Debug {
+    /// Bits of an integer; 0 for other types.
+    const WHOLE_BITS: u32;
+
+    /// The value of an integer of up to 32 bits, and of longer ones that fit; else some number.
+    fn whole(self) -> i64;
+
     /// The value; of integers beyond 2^53 the nearest double, of complex numbers the real part.
     fn to_f64(self) -> f64;
 
@@ -37,6 +43,14 @@ pub trait Sample: bytemuck::NoUninit + PartialEq + Send + Sync + std::fmt::Debug
 macro_rules! integers {
     ($($type:ty),*) => {$(
         impl Sample for $type {
+            const WHOLE_BITS: u32 = <$type>::BITS;
+
+            fn whole(self) -> i64 {
+                #[allow(clippy::cast_lossless, clippy::cast_possible_wrap, reason = "longer types are said not to fit")]
+                let whole = self as i64;
+                whole
+            }
+
             fn to_f64(self) -> f64 {
                 #[allow(clippy::cast_lossless, reason = "not all of these types convert without loss")]
                 let value = self as f64;
@@ -69,6 +83,12 @@ macro_rules! integers {
 integers!(u8, u16, u32, u64, i8, i16, i32, i64);
 
 impl Sample for f32 {
+    const WHOLE_BITS: u32 = 0;
+
+    fn whole(self) -> i64 {
+        0
+    }
+
     fn to_f64(self) -> f64 {
         self.into()
     }
@@ -92,6 +112,12 @@ impl Sample for f32 {
 }
 
 impl Sample for f64 {
+    const WHOLE_BITS: u32 = 0;
+
+    fn whole(self) -> i64 {
+        0
+    }
+
     fn to_f64(self) -> f64 {
         self
     }
@@ -116,6 +142,12 @@ impl Sample for f64 {
 macro_rules! complex {
     ($($part:ty),*) => {$(
         impl Sample for [$part; 2] {
+            const WHOLE_BITS: u32 = 0;
+
+            fn whole(self) -> i64 {
+                0
+            }
+
             fn to_f64(self) -> f64 {
                 self[0].to_f64()
             }

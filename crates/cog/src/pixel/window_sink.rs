@@ -92,7 +92,7 @@ impl WindowSink {
         let (pixels, size) = (checked_pixels(window, data_type)?, data_type.size());
         let coverage = geometry.map(|geometry| {
             let method = if options.all_touched { Method::AllTouched } else { Method::Center };
-            Coverage::of(geometry, width, height, method)
+            Coverage::on_ground(geometry, width, height, method, &band.transform())
         });
         let mut sample = vec![0; size];
         if coverage.is_some()
