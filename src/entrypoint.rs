@@ -75,9 +75,38 @@ unsafe fn load(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_exte
         if ffi::duckdb_connect(*database, &raw mut connection) != ffi::DuckDBSuccess {
             return Err(Error::Internal("no connection to the database".to_owned()));
         }
-        let outcome = Session::from_env().map_err(Error::from).and_then(|s| functions::register(connection, &s));
+        let outcome = Session::from_env().map_err(Error::from).and_then(|session| {
+            if let Some(threads) = threads(connection) {
+                session.set_host_threads(threads);
+            }
+            functions::register(connection, &session)
+        });
         ffi::duckdb_disconnect(&raw mut connection);
         outcome
+    }
+}
+
+/// DuckDB's `threads` setting, None where it does not say. Decoding goes by it: a query of few rows runs on one of DuckDB's threads,
+/// however many there are.
+///
+/// # Safety
+/// `connection` must be live.
+unsafe fn threads(connection: ffi::duckdb_connection) -> Option<usize> {
+    // SAFETY: the result is destroyed here, a chunk too; a BIGINT vector of one row holds one i64.
+    unsafe {
+        let mut result = MaybeUninit::<ffi::duckdb_result>::zeroed().assume_init();
+        let state = ffi::duckdb_query(connection, c"SELECT current_setting('threads')::BIGINT".as_ptr(), &raw mut result);
+        let mut threads = None;
+        if state == ffi::DuckDBSuccess {
+            let mut chunk = ffi::duckdb_fetch_chunk(result);
+            if !chunk.is_null() && ffi::duckdb_data_chunk_get_size(chunk) == 1 {
+                let vector = ffi::duckdb_data_chunk_get_vector(chunk, 0);
+                threads = usize::try_from(ffi::duckdb_vector_get_data(vector).cast::<i64>().read()).ok();
+            }
+            ffi::duckdb_destroy_data_chunk(&raw mut chunk);
+        }
+        ffi::duckdb_destroy_result(&raw mut result);
+        threads
     }
 }
 

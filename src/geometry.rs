@@ -10,13 +10,11 @@
 //! The CRS of a `GEOMETRY('…')` type counts on the hosts that let an extension see it, see [`LogicalType::geometry_crs`].
 //! Constants of table functions come as values, whose GEOMETRY is read as WKT.
 
-use rasteret_cog::ParsedGeometry;
+pub(crate) use rasteret_cog::DEFAULT_CRS;
+use rasteret_cog::{EncodedGeometry, ParsedGeometry};
 
 use crate::error::{Error, Result};
 use crate::vector::{LogicalType, Reader, TypeId, Value};
-
-/// The CRS of a geometry for which nothing is said.
-pub(crate) const DEFAULT_CRS: &str = "OGC:CRS84";
 
 /// How a type's values are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,32 +61,71 @@ impl<'a> GeometryReader<'a> {
         Ok(Self { reader, form: Form::of(reader.kind())?, crs: reader.kind().geometry_crs() })
     }
 
+    /// The geometry of a row as it came, None for NULL.
+    pub(crate) fn encoded(&self, row: usize) -> Option<EncodedGeometry<'a>> {
+        match self.form {
+            Form::Text => self.reader.text(row).map(EncodedGeometry::Text),
+            Form::Wkb => self.reader.bytes(row).map(EncodedGeometry::Wkb),
+            Form::Null => None,
+        }
+    }
+
+    /// The CRS of a `GEOMETRY('…')` type.
+    pub(crate) fn type_crs(&self) -> Option<&str> {
+        self.crs.as_deref()
+    }
+
     /// The geometry of a row, None for NULL.
     pub(crate) fn read(&self, row: usize) -> Result<Option<ParsedGeometry>> {
-        let parsed = match self.form {
-            Form::Text => self.reader.text(row).map(ParsedGeometry::from_text),
-            Form::Wkb => self.reader.bytes(row).map(ParsedGeometry::from_wkb),
-            Form::Null => None,
-        };
+        let parsed = self.encoded(row).map(EncodedGeometry::parse);
         Ok(parsed.transpose()?.map(|parsed| with_crs(parsed, self.crs.as_deref())))
     }
 }
 
-/// The geometry of a constant argument, None for NULL.
-pub(crate) fn geometry_of(value: &Value) -> Result<Option<ParsedGeometry>> {
-    if value.is_null() {
-        return Ok(None);
+/// The geometry of a constant argument as it came, and the CRS of its type.
+pub(crate) struct ConstantGeometry {
+    encoded: Constant,
+    type_crs: Option<String>,
+}
+
+/// An owned [`EncodedGeometry`].
+enum Constant {
+    Text(String),
+    Wkb(Vec<u8>),
+}
+
+impl ConstantGeometry {
+    /// Takes it out of a value, None for NULL.
+    pub(crate) fn of(value: &Value) -> Result<Option<Self>> {
+        if value.is_null() {
+            return Ok(None);
+        }
+        let (form, type_crs) = value.with_kind(|kind| (Form::of(kind), kind.geometry_crs()));
+        let encoded = match form? {
+            Form::Text => value.text().map(Constant::Text),
+            Form::Wkb => value.geometry_text().map(Constant::Text).or_else(|| value.bytes().map(Constant::Wkb)),
+            Form::Null => None,
+        };
+        Ok(encoded.map(|encoded| Self { encoded, type_crs }))
     }
-    let (form, crs) = value.with_kind(|kind| (Form::of(kind), kind.geometry_crs()));
-    let parsed = match form? {
-        Form::Text => value.text().map(|text| ParsedGeometry::from_text(&text)),
-        Form::Wkb => match value.geometry_text() {
-            Some(text) => Some(ParsedGeometry::from_text(&text)),
-            None => value.bytes().map(|bytes| ParsedGeometry::from_wkb(&bytes)),
-        },
-        Form::Null => None,
-    };
-    Ok(parsed.transpose()?.map(|parsed| with_crs(parsed, crs.as_deref())))
+
+    /// The geometry as it came.
+    pub(crate) fn encoded(&self) -> EncodedGeometry<'_> {
+        match &self.encoded {
+            Constant::Text(text) => EncodedGeometry::Text(text),
+            Constant::Wkb(bytes) => EncodedGeometry::Wkb(bytes),
+        }
+    }
+
+    /// The CRS of a `GEOMETRY('…')` type.
+    pub(crate) fn type_crs(&self) -> Option<&str> {
+        self.type_crs.as_deref()
+    }
+
+    /// The geometry, read and checked.
+    pub(crate) fn parse(&self) -> Result<ParsedGeometry> {
+        Ok(with_crs(self.encoded().parse()?, self.type_crs()))
+    }
 }
 
 /// A geometry that carries no CRS itself is in its type's.

@@ -20,6 +20,10 @@ pub(crate) enum OptionKind {
     Boolean,
     /// An integer of any width.
     Integer,
+    /// A number of any type.
+    Number,
+    /// An integer of any width, or a word.
+    IntegerOrText,
     /// A MAP, or a STRUCT whose fields are the names.
     Map,
 }
@@ -31,6 +35,8 @@ impl OptionKind {
             Self::Text => "VARCHAR",
             Self::Boolean => "BOOLEAN",
             Self::Integer => "INTEGER",
+            Self::Number => "DOUBLE",
+            Self::IntegerOrText => "INTEGER or VARCHAR",
             Self::Map => "MAP",
         }
     }
@@ -40,21 +46,27 @@ impl OptionKind {
             _ if id == TypeId::SqlNull => true,
             Self::Text => matches!(id, TypeId::Varchar | TypeId::StringLiteral),
             Self::Boolean => id == TypeId::Boolean,
-            Self::Integer => matches!(
-                id,
-                TypeId::Tinyint
-                    | TypeId::Smallint
-                    | TypeId::Integer
-                    | TypeId::Bigint
-                    | TypeId::Utinyint
-                    | TypeId::Usmallint
-                    | TypeId::Uinteger
-                    | TypeId::Ubigint
-                    | TypeId::Hugeint
-            ),
+            Self::Integer => is_integer(id),
+            Self::Number => is_integer(id) || matches!(id, TypeId::Float | TypeId::Double | TypeId::Decimal),
+            Self::IntegerOrText => Self::Integer.accepts(id) || Self::Text.accepts(id),
             Self::Map => matches!(id, TypeId::Map | TypeId::Struct),
         }
     }
+}
+
+fn is_integer(id: TypeId) -> bool {
+    matches!(
+        id,
+        TypeId::Tinyint
+            | TypeId::Smallint
+            | TypeId::Integer
+            | TypeId::Bigint
+            | TypeId::Utinyint
+            | TypeId::Usmallint
+            | TypeId::Uinteger
+            | TypeId::Ubigint
+            | TypeId::Hugeint
+    )
 }
 
 /// The options of a vector of calls. An option that is absent or NULL has its default.
@@ -106,6 +118,11 @@ impl<'a> Options<'a> {
         };
         let in_range = T::try_from(value).map(Some);
         in_range.map_err(|_| Error::argument(format!("{name}: expected {expected}, found {value}")))
+    }
+
+    /// A number.
+    pub(crate) fn number(&self, name: &str, row: usize) -> Option<f64> {
+        self.field(name, row)?.number(row)
     }
 
     /// Names and values of a MAP or a STRUCT; `expected` says what the values are.

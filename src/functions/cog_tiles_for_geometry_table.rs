@@ -9,7 +9,7 @@ use super::cog_tiles_for_geometry::{GEOMETRY, GEOMETRY_CRS};
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use super::files;
 use crate::error::{Error, Result};
-use crate::geometry::{DEFAULT_CRS, geometry_of, geometry_type};
+use crate::geometry::{ConstantGeometry, DEFAULT_CRS, geometry_type};
 use crate::schema::TILE;
 use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId};
 
@@ -86,7 +86,8 @@ impl TableFunction for CogTilesForGeometryTable {
     fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Call>> {
         let href = info.argument(0).and_then(|value| value.text());
         let href = href.ok_or_else(|| Error::argument("href: expected a path or a URL, found NULL"))?;
-        let parsed = info.argument(1).map(|value| geometry_of(&value)).transpose()?.flatten();
+        let constant = info.argument(1).map(|value| ConstantGeometry::of(&value)).transpose()?.flatten();
+        let parsed = constant.map(|constant| constant.parse()).transpose()?;
         let named = info.named("geometry_crs").and_then(|value| value.text());
         let carried = parsed.as_ref().and_then(|parsed| parsed.crs.clone());
         let number = |name: &str, what: &str| {

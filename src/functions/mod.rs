@@ -1,14 +1,19 @@
 //! The SQL functions, one file each.
 
+mod asks;
 mod cog_bounds;
 mod cog_byte_ranges;
 mod cog_footprint;
 mod cog_ifds;
 mod cog_metadata;
 mod cog_metadata_table;
+mod cog_pixels;
+mod cog_read;
 mod cog_tiles;
 mod cog_tiles_for_geometry;
 mod cog_tiles_for_geometry_table;
+mod cog_value;
+mod cog_zonal_stats;
 mod documentation;
 mod file_scan;
 mod files;
@@ -39,6 +44,9 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Sess
         scalar_function::register::<cog_byte_ranges::CogByteRanges>(connection, session)?;
         scalar_function::register::<cog_footprint::CogFootprint>(connection, session)?;
         scalar_function::register::<cog_metadata::CogMetadata>(connection, session)?;
+        scalar_function::register::<cog_read::CogRead>(connection, session)?;
+        scalar_function::register::<cog_value::CogValue>(connection, session)?;
+        scalar_function::register::<cog_zonal_stats::CogZonalStats>(connection, session)?;
         scalar_function::register::<cog_tiles_for_geometry::CogTilesForGeometry>(connection, session)?;
         scalar_function::register::<rasteret_enrich_sql::RasteretEnrichSql>(connection, session)?;
         scalar_function::register::<rasteret_normalize::RasteretNormalize>(connection, session)?;
@@ -47,6 +55,7 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Sess
         scalar_function::register::<try_cog_metadata::TryCogMetadata>(connection, session)?;
         table_function::register::<cog_ifds::CogIfds>(connection, session)?;
         table_function::register::<cog_metadata_table::CogMetadataTable>(connection, session)?;
+        table_function::register::<cog_pixels::CogPixels>(connection, session)?;
         table_function::register::<cog_tiles::CogTiles>(connection, session)?;
         table_function::register::<cog_tiles_for_geometry_table::CogTilesForGeometryTable>(connection, session)?;
         table_function::register::<rasteret_enrich::RasteretEnrich>(connection, session)?;
@@ -68,6 +77,10 @@ pub fn documentation() -> Vec<&'static Documentation> {
         &cog_byte_ranges::DOC,
         &cog_bounds::DOC,
         &cog_footprint::DOC,
+        &cog_read::DOC,
+        &cog_pixels::DOC,
+        &cog_value::DOC,
+        &cog_zonal_stats::DOC,
         &rasteret_enrich::DOC,
         &rasteret_enrich_sql::DOC,
         &rasteret_normalize::DOC,

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rasteret_cog::CogHeader;
+use rasteret_io::CogFile;
 
 use crate::error::Result;
 use crate::schema::MetadataReader;
@@ -24,7 +25,7 @@ pub(super) struct SharedHeaders<'a, T> {
 /// A header, and the first row that holds it.
 struct Entry<T> {
     row: usize,
-    header: Arc<CogHeader>,
+    file: CogFile,
     kept: T,
 }
 
@@ -37,6 +38,11 @@ impl<'a, T: Default> SharedHeaders<'a, T> {
 
     /// The header of a row and what is kept beside it; None for NULL.
     pub(super) fn get(&mut self, row: usize) -> Result<Option<(&Arc<CogHeader>, &mut T)>> {
+        Ok(self.get_file(row)?.map(|(file, kept)| (&file.header, kept)))
+    }
+
+    /// The same, with what the metadata says of the file.
+    pub(super) fn get_file(&mut self, row: usize) -> Result<Option<(&CogFile, &mut T)>> {
         if self.metadata.is_null(row) {
             return Ok(None);
         }
@@ -47,7 +53,7 @@ impl<'a, T: Default> SharedHeaders<'a, T> {
                 None => return Ok(None),
             }
         }
-        Ok(self.entries.get_mut(self.last).map(|entry| (&entry.header, &mut entry.kept)))
+        Ok(self.entries.get_mut(self.last).map(|entry| (&entry.file, &mut entry.kept)))
     }
 
     /// The entry of a row, made if there is none yet.
@@ -62,7 +68,7 @@ impl<'a, T: Default> SharedHeaders<'a, T> {
             return Ok(None);
         };
         alike.push(self.entries.len());
-        self.entries.push(Entry { row, header: file.header, kept: T::default() });
+        self.entries.push(Entry { row, file, kept: T::default() });
         Ok(Some(self.entries.len() - 1))
     }
 }

@@ -106,6 +106,12 @@ impl Value {
         unsafe { take_string(ffi::duckdb_get_varchar(self.0)) }?.parse().ok()
     }
 
+    /// A DOUBLE.
+    pub(crate) fn number(&self) -> Option<f64> {
+        // SAFETY: the value is a live DOUBLE.
+        (!self.is_null() && self.id() == TypeId::Double).then(|| unsafe { ffi::duckdb_get_double(self.0) })
+    }
+
     /// The elements of a LIST.
     pub(crate) fn list(&self) -> Option<Vec<Value>> {
         if self.is_null() || self.id() != TypeId::List {

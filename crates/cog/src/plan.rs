@@ -11,6 +11,9 @@ use crate::{CogHeader, Error, Result, Tile};
 /// The name by which coordinates are the raster's own.
 pub const NATIVE: &str = "native";
 
+/// The CRS of a geometry for which nothing is said.
+pub const DEFAULT_CRS: &str = "OGC:CRS84";
+
 /// One level and band of a file, ready to say which tiles geometries of one CRS need.
 #[derive(Debug, Clone)]
 pub struct TilePlan {

@@ -24,6 +24,7 @@ mod listing;
 mod location;
 mod object;
 mod options;
+pub mod reads;
 mod registry;
 mod runtime;
 mod session;

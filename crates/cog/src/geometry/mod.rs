@@ -22,7 +22,7 @@ use geo_types::{Coord, LineString, Polygon};
 
 use crate::{Error, geo::BBox};
 
-pub use read::ParsedGeometry;
+pub use read::{EncodedGeometry, ParsedGeometry};
 
 /// A flat geometry: points, lines and polygons, any number of each.
 #[derive(Debug, Clone, Default, PartialEq)]

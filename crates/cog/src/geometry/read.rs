@@ -24,6 +24,29 @@ pub struct ParsedGeometry {
     pub crs: Option<String>,
 }
 
+/// A geometry as a caller gave it, not read yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EncodedGeometry<'a> {
+    /// WKT, EWKT or GeoJSON.
+    Text(&'a str),
+    /// WKB: ISO or EWKB.
+    Wkb(&'a [u8]),
+}
+
+impl EncodedGeometry<'_> {
+    /// Reads and checks it.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::InvalidArgument`] for what is no geometry, or not a valid one.
+    pub fn parse(self) -> Result<ParsedGeometry> {
+        match self {
+            Self::Text(text) => ParsedGeometry::from_text(text),
+            Self::Wkb(bytes) => ParsedGeometry::from_wkb(bytes),
+        }
+    }
+}
+
 impl ParsedGeometry {
     /// Reads WKB: ISO or EWKB, of either byte order.
     ///

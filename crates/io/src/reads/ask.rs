@@ -1,0 +1,191 @@
+//! What a row asks for, and what of it rows share.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rasteret_cog::coverage::{Coverage, Method};
+use rasteret_cog::pixel::Band;
+use rasteret_cog::{CogHeader, DEFAULT_CRS, EncodedGeometry, Geometry, View};
+
+use super::zone::{Grid, ZoneKey};
+use crate::tiles::{BlockRequest, RasterFile};
+use crate::{Error, Result, Session};
+
+/// Which pixels of which raster a row asks for.
+#[derive(Debug, Clone)]
+pub struct Ask<'a> {
+    /// The file.
+    pub file: Arc<RasterFile>,
+    /// The level.
+    pub level: LevelChoice,
+    /// The band, counted from 0; None: the band that the header was narrowed to, else the first.
+    pub band_index: Option<u32>,
+    /// Whether the internal mask and the alpha band make pixels invalid.
+    pub masked: bool,
+    /// The geometry; None for the whole image.
+    pub geometry: Option<EncodedGeometry<'a>>,
+    /// The CRS that was named for the geometry.
+    pub geometry_crs: Option<&'a str>,
+    /// The CRS of the geometry's SQL type: counts where neither the call nor the geometry names one.
+    pub type_crs: Option<&'a str>,
+}
+
+/// How a row names the level that it reads.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LevelChoice {
+    /// By number, 0 being the full resolution.
+    Index(u32),
+    /// The coarsest level whose pixels are no larger than this, in units of the raster's CRS.
+    Resolution(f64),
+}
+
+/// A band of a level of a file, as rows read it.
+#[derive(Debug)]
+pub struct Target {
+    /// The file.
+    pub file: Arc<RasterFile>,
+    /// The band.
+    pub band: Arc<Band>,
+    /// The level that the band is of.
+    pub level: u32,
+    /// What coverages depend on.
+    grid: Arc<Grid>,
+    /// Ways from CRSs of geometries to the level's pixels.
+    views: Mutex<HashMap<String, Arc<View>>>,
+    /// Whether many rows ask for it, so that its views are worth preparing.
+    many: bool,
+}
+
+/// A row's question with what it shares with others.
+#[derive(Debug, Clone)]
+pub struct Asked<'a> {
+    /// What it reads.
+    pub target: Arc<Target>,
+    /// What it asks.
+    pub ask: Ask<'a>,
+}
+
+/// Rows from which on a view is prepared: by then, that costs no more than they do.
+const MANY: usize = 16;
+
+impl Session {
+    /// Finds what rows share: files, bands, ways into pixels. None stays None.
+    ///
+    /// # Errors
+    ///
+    /// Where a file has no such band or level, or its tables contradict its sizes.
+    pub fn prepare<'a>(&self, asks: Vec<Option<Ask<'a>>>) -> Result<Vec<Option<Asked<'a>>>> {
+        let many = asks.len() >= MANY;
+        let mut targets: HashMap<(*const RasterFile, u32, u32, bool), Arc<Target>> = HashMap::new();
+        let asked = asks.into_iter().map(|ask| {
+            let Some(ask) = ask else {
+                return Ok(None);
+            };
+            let header = ask.file.header();
+            let level = ask.level.of(header).map_err(|source| fault(&ask.file, source))?;
+            let band = ask.band_index.or(header.band_index).unwrap_or(0);
+            let target = match targets.entry((Arc::as_ptr(&ask.file), level, band, ask.masked)) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => {
+                    new.insert(Arc::new(Target::new(&ask.file, level, band, ask.masked, many)?)).clone()
+                }
+            };
+            Ok(Some(Asked { target, ask }))
+        });
+        asked.collect()
+    }
+}
+
+impl LevelChoice {
+    /// The level's number.
+    fn of(self, header: &CogHeader) -> rasteret_cog::Result<u32> {
+        match self {
+            Self::Index(level) => Ok(level),
+            Self::Resolution(resolution) => header.level_for_resolution(resolution),
+        }
+    }
+}
+
+impl Target {
+    fn new(file: &Arc<RasterFile>, level: u32, band_index: u32, masked: bool, many: bool) -> Result<Self> {
+        let band = Band::new(file.header().clone(), level, band_index, masked).map_err(|source| fault(file, source))?;
+        let grid = Arc::new(Grid::of(file.header(), &band));
+        Ok(Self { file: file.clone(), band: Arc::new(band), level, grid, views: Mutex::default(), many })
+    }
+
+    /// What is wrong with the file, or with what is asked of it.
+    pub fn fault(&self, source: rasteret_cog::Error) -> Error {
+        fault(&self.file, source)
+    }
+
+    /// The request of a block at a row and column of the tile grid.
+    pub fn block(&self, row: u32, col: u32) -> BlockRequest {
+        BlockRequest { file: self.file.clone(), band: self.band.clone(), row, col }
+    }
+
+    /// The way from a CRS to the level's pixels.
+    fn view(&self, session: &Session, crs: &str) -> Result<Arc<View>> {
+        let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(view) = views.get(crs) {
+            return Ok(view.clone());
+        }
+        let made = || {
+            let transform = self.file.header().transform_from(crs, session.transforms())?;
+            let tiling = self.band.tiling();
+            View::new(tiling.image_width, tiling.image_height, self.band.transform(), transform)
+        };
+        let mut view = made().map_err(|source| self.fault(source))?;
+        if self.many {
+            view.prepare();
+        }
+        let view = Arc::new(view);
+        views.insert(crs.to_owned(), view.clone());
+        Ok(view)
+    }
+}
+
+impl Asked<'_> {
+    /// The geometry in the pixels of the level; None where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Where the geometry, or its CRS, is wrong.
+    pub fn pixels(&self, session: &Session) -> Result<Option<Geometry>> {
+        let Some(encoded) = self.ask.geometry else {
+            return Ok(None);
+        };
+        let argument = |error: rasteret_cog::Error| Error::InvalidArgument { what: error.to_string() };
+        let parsed = encoded.parse().map_err(argument)?;
+        let crs = self.ask.geometry_crs.or(parsed.crs.as_deref()).or(self.ask.type_crs).unwrap_or(DEFAULT_CRS);
+        self.target.view(session, crs)?.pixels(&parsed.geometry).map(Some).map_err(argument)
+    }
+
+    /// Which pixels the row asks for, and how much of each: those of its geometry, or all.
+    ///
+    /// The same geometry over the same grid is covered once for all bands, dates and files, as long as it is kept.
+    ///
+    /// # Errors
+    ///
+    /// Where the geometry, or its CRS, is wrong.
+    pub fn coverage(&self, session: &Session, method: Method) -> Result<Arc<Coverage>> {
+        let tiling = self.target.band.tiling();
+        let Some(geometry) = self.ask.geometry else {
+            return Ok(Arc::new(Coverage::whole(tiling.image_width, tiling.image_height)));
+        };
+        let crs = [self.ask.geometry_crs, self.ask.type_crs];
+        let key = ZoneKey::new(geometry, crs, &self.target.grid, method);
+        if let Some(known) = session.zones().get(&key) {
+            return Ok(known);
+        }
+        let pixels = self.pixels(session)?.unwrap_or_default();
+        let coverage = Arc::new(Coverage::on_ground(&pixels, tiling.image_width, tiling.image_height, method, &self.target.band.transform()));
+        session.zones().put(key, &coverage);
+        Ok(coverage)
+    }
+}
+
+/// What is wrong with a file's header, or with what is asked of it.
+fn fault(file: &RasterFile, source: rasteret_cog::Error) -> Error {
+    Error::Header { location: file.location().clone(), source }
+}

@@ -1,0 +1,22 @@
+//! Questions about pixels, many at once: each distinct tile is fetched and decoded once, whoever asks for it.
+//!
+//! ```text
+//! Ask (a row) ── prepare ──> Target: Band, View ── zone ──> Coverage ──> Sink ─┐
+//! …                                                                            ├── distinct blocks ──> parts of each Sink,
+//! Ask (a row) ── prepare ──> Target: Band, View ── zone ──> Coverage ──> Sink ─┘   in the order of its tiles
+//! ```
+//!
+//! Blocks come in any order and on several threads; what each gives to a question is kept apart and put together in the order
+//! of tiles, so that an answer does not depend on who was first.
+
+mod ask;
+mod sink;
+mod statistics;
+mod value;
+mod window;
+mod zone;
+
+pub use ask::{Ask, Asked, LevelChoice, Target};
+pub use sink::{Read, Sink};
+pub use statistics::ZoneOptions;
+pub(crate) use zone::ZoneCache;

@@ -1,0 +1,122 @@
+//! From questions to blocks and back.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rasteret_cog::pixel::Block;
+
+use super::Target;
+use crate::tiles::{BlockRequest, Keep};
+use crate::{Error, Result, Session};
+
+/// What a question does with the blocks of its tiles.
+pub trait Sink: Sync {
+    /// What one block gives.
+    type Part: Send + Sync;
+
+    /// The tiles whose blocks it needs, as rows and columns of the tile grid, each once.
+    fn tiles(&self) -> Vec<(u32, u32)>;
+
+    /// What a block gives; called once a tile, by any thread, in any order.
+    fn part(&self, block: &Block) -> Self::Part;
+}
+
+/// A question of pixels: of what, and what to do with them.
+#[derive(Debug)]
+pub struct Read<S> {
+    /// The band of a file.
+    pub target: Arc<Target>,
+    /// What takes its blocks.
+    pub sink: S,
+}
+
+/// A block of a target, by the target's identity.
+type BlockKey = (*const Target, u32, u32);
+
+/// Blocks to read, and who takes each.
+struct Plan {
+    requests: Vec<BlockRequest>,
+    /// For each request, the slots that it fills: the question, and the slot.
+    takers: Vec<Vec<(usize, usize)>>,
+    /// The first slot of each question; one more at the end.
+    slots: Vec<usize>,
+}
+
+impl Session {
+    /// Reads what questions need: the parts of each, in the order of its [`Sink::tiles`].
+    ///
+    /// Blocks the calling thread, which decodes along with as many others as the session's limit allows.
+    ///
+    /// # Errors
+    ///
+    /// The first file's that fails, in the order of the questions' blocks among those that were tried.
+    pub fn read<S: Sink>(&self, reads: &[Read<S>], keep: Keep) -> Result<Vec<Vec<S::Part>>> {
+        let Plan { requests, takers, slots } = plan(reads);
+        let parts: Vec<OnceLock<S::Part>> = (0..slots.last().copied().unwrap_or(0)).map(|_| OnceLock::new()).collect();
+        let fault: Mutex<Option<(usize, Error)>> = Mutex::default();
+        self.for_each_block(requests, keep, |request, block| match block {
+            Ok(block) => {
+                for &(read, slot) in &takers[request] {
+                    // Each slot belongs to one tile of one question, so it is empty.
+                    let _ = parts[slot].set(reads[read].sink.part(&block));
+                }
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                let mut fault = fault.lock().unwrap_or_else(PoisonError::into_inner);
+                if fault.as_ref().is_none_or(|(first, _)| request < *first) {
+                    *fault = Some((request, error));
+                }
+                ControlFlow::Break(())
+            }
+        })?;
+        if let Some((_, error)) = fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        let mut parts = parts.into_iter().map(OnceLock::into_inner);
+        let lengths = slots.windows(2).map(|pair| pair[1] - pair[0]);
+        Ok(lengths.map(|length| parts.by_ref().take(length).flatten().collect()).collect())
+    }
+}
+
+impl Session {
+    /// What `make` makes of each row, several at a time; None stays None.
+    ///
+    /// # Errors
+    ///
+    /// The first row's that fails, in their order among those that were tried.
+    pub(super) fn of_rows<R: Sync, T: Send + Sync>(
+        &self,
+        rows: &[Option<R>],
+        make: impl Fn(&R) -> Result<T> + Sync,
+    ) -> Result<Vec<Option<T>>> {
+        let made: Vec<OnceLock<Result<T>>> = rows.iter().map(|_| OnceLock::new()).collect();
+        self.for_each(rows.len(), |at| {
+            if let Some(row) = &rows[at] {
+                // Each row is taken once.
+                let _ = made[at].set(make(row));
+            }
+        })?;
+        made.into_iter().map(|made| made.into_inner().transpose()).collect()
+    }
+}
+
+fn plan<S: Sink>(reads: &[Read<S>]) -> Plan {
+    let mut plan = Plan { requests: Vec::new(), takers: Vec::new(), slots: vec![0] };
+    let mut known: HashMap<BlockKey, usize> = HashMap::new();
+    let mut slot = 0;
+    for (at, read) in reads.iter().enumerate() {
+        for (row, col) in read.sink.tiles() {
+            let request = *known.entry((Arc::as_ptr(&read.target), row, col)).or_insert_with(|| {
+                plan.requests.push(read.target.block(row, col));
+                plan.takers.push(Vec::new());
+                plan.requests.len() - 1
+            });
+            plan.takers[request].push((at, slot));
+            slot += 1;
+        }
+        plan.slots.push(slot);
+    }
+    plan
+}

@@ -1,0 +1,261 @@
+//! `FROM cog_pixels(href, geometry, …)`: a row a pixel.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rasteret_cog::coverage::{Coverage, Run};
+use rasteret_cog::pixel::{Block, Window};
+use rasteret_io::reads::{Ask, Target};
+use rasteret_io::{BlockStream, Keep, Location, RasterFile, Session};
+
+use super::asks::{self, level_choice};
+use super::cog_zonal_stats::{METHOD_OPTION, method_of};
+use super::documentation::{Documentation, Example, Kind, Parameter};
+use crate::error::{Error, Result};
+use crate::geometry::{ConstantGeometry, geometry_type};
+use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId};
+
+pub(super) static DOC: Documentation = Documentation {
+    name: "cog_pixels",
+    kind: Kind::Table,
+    signatures: &["FROM cog_pixels(href VARCHAR, geometry ANY, …)"],
+    description: "A row a pixel that a geometry covers. Tiles are fetched concurrently and decoded on all of DuckDB's threads, each \
+        one when its rows are needed, so that an aggregate over a large image holds a few tiles at a time. Rows come in no \
+        particular order. A query that needs no `value` reads nothing but the header.",
+    parameters: &[
+        asks::HREF,
+        Parameter {
+            name: "geometry",
+            kind: "GEOMETRY, BLOB or VARCHAR",
+            default: None,
+            description: "A geometry, as of `cog_tiles_for_geometry`. NULL: the whole image.",
+        },
+        Parameter { kind: "VARCHAR", ..asks::GEOMETRY_CRS_OPTION },
+        Parameter { kind: "BIGINT", ..asks::BAND_INDEX_OPTION },
+        Parameter { kind: "VARCHAR", ..asks::LEVEL_OPTION },
+        Parameter { kind: "DOUBLE", ..asks::RESOLUTION_OPTION },
+        Parameter { kind: "BOOLEAN", ..asks::MASKED_OPTION },
+        Parameter { kind: "BOOLEAN", ..asks::SCALED_OPTION },
+        Parameter { kind: "VARCHAR", ..METHOD_OPTION },
+    ],
+    returns: "`level`, `band_index`, `col`, `row`, `x` and `y` (the pixel's centre in the raster's CRS), `value` (NULL where it is \
+        nodata or masked) and `coverage`, the pixel's weight: with it, SQL computes medians, histograms and weighted quantiles.",
+    examples: &[
+        Example {
+            sql: "SELECT col, row, x, y, value, coverage FROM cog_pixels('test/data/cog.tif', \
+                  'POLYGON((500000 4599985, 500015 4599985, 500015 4600000, 500000 4600000, 500000 4599985))', \
+                  geometry_crs := 'native') ORDER BY row, col",
+            result: "0\t0\t500005.0\t4599995.0\tNULL\t1.0\n1\t0\t500015.0\t4599995.0\t1.0\t0.5\n\
+                     0\t1\t500005.0\t4599985.0\t64.0\t0.5\n1\t1\t500015.0\t4599985.0\t65.0\t0.25",
+        },
+        Example {
+            sql: "SELECT count(*) AS pixels, count(value) AS valid, median(value) AS median FROM cog_pixels('test/data/cog.tif', NULL)",
+            result: "4096\t4095\t2048.0",
+        },
+    ],
+};
+
+/// The columns, in order.
+const COLUMNS: [(&str, TypeId); 8] = [
+    ("level", TypeId::Integer),
+    ("band_index", TypeId::Integer),
+    ("col", TypeId::Integer),
+    ("row", TypeId::Integer),
+    ("x", TypeId::Double),
+    ("y", TypeId::Double),
+    ("value", TypeId::Double),
+    ("coverage", TypeId::Double),
+];
+const VALUE: usize = 6;
+
+/// The table function.
+pub(super) struct CogPixels;
+
+/// What is read: found out once a plan, without a request for pixels.
+pub(super) struct Call {
+    session: Session,
+    target: Arc<Target>,
+    coverage: Arc<Coverage>,
+    /// Tiles that hold covered pixels, as rows and columns of the tile grid.
+    tiles: Vec<(u32, u32)>,
+    /// Scale and offset of values.
+    scaling: (f64, f64),
+}
+
+/// The tiles that no thread has taken yet.
+pub(super) enum Scan {
+    /// With their values, as they arrive.
+    Blocks(BlockStream),
+    /// Without: no value is needed.
+    Windows(AtomicUsize),
+}
+
+/// The tile whose rows a thread gives out, and what of it is left.
+#[derive(Default)]
+pub(super) struct Cursor {
+    block: Option<Block>,
+    runs: VecDeque<Run>,
+}
+
+/// Columns of a chunk.
+#[derive(Default)]
+struct Rows {
+    pixels: Vec<(u32, u32)>,
+    values: Vec<Option<f64>>,
+    weights: Vec<f64>,
+}
+
+impl TableFunction for CogPixels {
+    type Bind = Call;
+    type Global = Scan;
+    type Local = Cursor;
+
+    const NAME: &'static str = "cog_pixels";
+
+    fn parameters() -> Vec<LogicalType> {
+        vec![LogicalType::varchar(), geometry_type()]
+    }
+
+    fn named_parameters() -> Vec<(&'static str, LogicalType)> {
+        let text = ["geometry_crs", "level", "method"].map(|name| (name, LogicalType::varchar()));
+        let flags = ["masked", "scaled"].map(|name| (name, LogicalType::of(TypeId::Boolean)));
+        let numbers =
+            [("band_index", TypeId::Bigint), ("resolution", TypeId::Double)].map(|(n, id)| (n, LogicalType::of(id)));
+        text.into_iter().chain(flags).chain(numbers).collect()
+    }
+
+    fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Call>> {
+        let href = info.argument(0).and_then(|value| value.text());
+        let href = href.ok_or_else(|| Error::argument("href: expected a path or a URL, found NULL"))?;
+        let geometry = info.argument(1).map(|value| ConstantGeometry::of(&value)).transpose()?.flatten();
+        let text = |name| info.named(name).and_then(|value| value.text());
+        let level = text("level");
+        let level = level.as_deref().map(|word| word.trim().parse::<u32>().map_err(|_| word));
+        let band_index = info.named("band_index").and_then(|value| value.integer()).map(|band| {
+            u32::try_from(band)
+                .map_err(|_| Error::argument(format!("band_index: expected a band counted from 0, found {band}")))
+        });
+        let crs = text("geometry_crs");
+        let mut files = session.headers(&[href.as_str()]);
+        let cog = files.pop().ok_or_else(|| Error::Internal("no answer for a file".to_owned()))??;
+        let ask = Ask {
+            file: Arc::new(RasterFile::new(Location::parse(&href)?, &cog)),
+            level: level_choice(level, info.named("resolution").and_then(|value| value.number()))?,
+            band_index: band_index.transpose()?,
+            masked: info.named("masked").and_then(|value| value.boolean()).unwrap_or(true),
+            geometry: geometry.as_ref().map(ConstantGeometry::encoded),
+            geometry_crs: crs.as_deref(),
+            type_crs: geometry.as_ref().and_then(ConstantGeometry::type_crs),
+        };
+        let method = method_of(text("method").as_deref())?;
+        let asked = session.prepare(vec![Some(ask)])?.pop().flatten();
+        let asked = asked.ok_or_else(|| Error::Internal("a question was lost".to_owned()))?;
+        asked.target.band.check_real()?;
+        let coverage = asked.coverage(session, method)?;
+        let tiles = coverage.tiles(&asked.target.band.tiling());
+        let scaled = info.named("scaled").and_then(|value| value.boolean()).unwrap_or(false);
+        let scaling = if scaled { asked.target.band.scale_and_offset() } else { (1.0, 0.0) };
+        let columns = COLUMNS.map(|(name, id)| (name.to_owned(), LogicalType::of(id))).to_vec();
+        let state = Call { session: session.clone(), target: asked.target, coverage, tiles, scaling };
+        Ok(Bind { state, columns, rows: None })
+    }
+
+    fn init(call: &Call, columns: &[usize]) -> Result<Init<Scan>> {
+        let state = if columns.contains(&VALUE) {
+            let requests = call.tiles.iter().map(|(row, col)| call.target.block(*row, *col)).collect();
+            Scan::Blocks(call.session.blocks(requests, Keep::Nothing))
+        } else {
+            Scan::Windows(AtomicUsize::new(0))
+        };
+        // A thread a tile, as far as DuckDB has them.
+        Ok(Init { state, max_threads: call.tiles.len() })
+    }
+
+    fn local(_call: &Call, _scan: &Scan) -> Result<Cursor> {
+        Ok(Cursor::default())
+    }
+
+    fn next(call: &Call, scan: &Scan, cursor: &mut Cursor, output: &mut OutputChunk<'_>) -> Result<()> {
+        let mut rows = Rows::default();
+        while rows.pixels.len() < output.capacity() {
+            let room = output.capacity() - rows.pixels.len();
+            if !cursor.take(room, call.scaling, &mut rows) && !cursor.open(call, scan)? {
+                break;
+            }
+        }
+        rows.write(call, output)
+    }
+}
+
+impl Scan {
+    /// The next tile that no thread has taken, with its block where values are needed.
+    fn next(&self, call: &Call) -> Result<Option<(Window, Option<Block>)>> {
+        match self {
+            Self::Blocks(blocks) => {
+                let block = blocks.next().map(|(_, block)| block).transpose()?;
+                Ok(block.map(|block| (block.window, Some(block))))
+            }
+            Self::Windows(next) => {
+                let tile = call.tiles.get(next.fetch_add(1, Ordering::Relaxed));
+                Ok(tile.map(|(row, col)| (call.target.band.tiling().window(*row, *col), None)))
+            }
+        }
+    }
+}
+
+impl Cursor {
+    /// Goes on to the next tile; false at the end.
+    fn open(&mut self, call: &Call, scan: &Scan) -> Result<bool> {
+        let Some((window, block)) = scan.next(call)? else {
+            return Ok(false);
+        };
+        *self = Self { block, runs: call.coverage.within(window).collect() };
+        Ok(true)
+    }
+
+    /// Gives out a run, or as much of it as there is room for; false where none is left.
+    fn take(&mut self, room: usize, (scale, offset): (f64, f64), rows: &mut Rows) -> bool {
+        let Some(run) = self.runs.front_mut() else {
+            return false;
+        };
+        let end = run.end.min(run.start.saturating_add(u32::try_from(room).unwrap_or(u32::MAX)));
+        let part = Run { end, ..*run };
+        run.start = end;
+        if run.start >= run.end {
+            self.runs.pop_front();
+        }
+        rows.pixels.extend((part.start..part.end).map(|col| (col, part.row)));
+        rows.weights.resize(rows.pixels.len(), part.weight);
+        if let Some(block) = &self.block {
+            let values = block.pixels(&part);
+            rows.values.extend(values.map(|pixel| pixel.is_valid.then_some(pixel.value * scale + offset)));
+        }
+        true
+    }
+}
+
+impl Rows {
+    fn write(&self, call: &Call, output: &mut OutputChunk<'_>) -> Result<()> {
+        let band = &call.target.band;
+        let constant = |number: u32| self.pixels.iter().map(move |_| i32::try_from(number).ok());
+        let transform = band.transform();
+        let centre = |(col, row): (u32, u32)| transform.forward(f64::from(col) + 0.5, f64::from(row) + 0.5);
+        for (index, column) in output.columns().iter().copied().enumerate() {
+            let mut writer = output.writer(index)?;
+            let pixels = self.pixels.iter().copied();
+            match column {
+                0 => writer.values(constant(band.level()))?,
+                1 => writer.values(constant(band.index()))?,
+                2 => writer.values(pixels.map(|(col, _)| i32::try_from(col).ok()))?,
+                3 => writer.values(pixels.map(|(_, row)| i32::try_from(row).ok()))?,
+                4 => writer.values(pixels.map(|pixel| Some(centre(pixel).0)))?,
+                5 => writer.values(pixels.map(|pixel| Some(centre(pixel).1)))?,
+                VALUE => writer.values(self.values.iter().copied())?,
+                7 => writer.values(self.weights.iter().copied().map(Some))?,
+                _ => {}
+            }
+        }
+        output.set_rows(self.pixels.len())
+    }
+}

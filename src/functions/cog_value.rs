@@ -1,0 +1,125 @@
+//! `cog_value(href, metadata, point [, options])`: the value at a point.
+
+use rasteret_cog::pixel::{Resampling, ValueOptions};
+use rasteret_io::Session;
+
+use super::asks::{self, NullGeometry};
+use super::documentation::{Documentation, Example, Kind, Parameter};
+use crate::error::{Error, Result};
+use crate::geometry::GeometryReader;
+use crate::options::{OptionKey, OptionKind, Options};
+use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
+
+pub(super) static DOC: Documentation = Documentation {
+    name: "cog_value",
+    kind: Kind::Scalar,
+    signatures: &[
+        "cog_value(href VARCHAR, metadata STRUCT(…), point ANY) -> DOUBLE",
+        "cog_value(href VARCHAR, metadata STRUCT(…), point ANY, options STRUCT(…)) -> DOUBLE",
+    ],
+    description: "The value at a point: of the pixel that holds it, or interpolated from those around it. Nodata and masked pixels are \
+        never blended in: what remains is weighed anew. Rows of one query share tiles: each is fetched and decoded once.",
+    parameters: &[
+        asks::HREF,
+        asks::METADATA,
+        Parameter {
+            name: "point",
+            kind: "GEOMETRY, BLOB or VARCHAR",
+            default: None,
+            description: "A point: GEOMETRY, WKB (ISO or EWKB), WKT, EWKT or GeoJSON.",
+        },
+        asks::GEOMETRY_CRS_OPTION,
+        asks::BAND_INDEX_OPTION,
+        asks::LEVEL_OPTION,
+        asks::RESOLUTION_OPTION,
+        asks::MASKED_OPTION,
+        asks::SCALED_OPTION,
+        Parameter {
+            name: RESAMPLING,
+            kind: "option, VARCHAR",
+            default: Some("'nearest'"),
+            description: "`'nearest'`, `'bilinear'` or `'cubic'` (Catmull-Rom).",
+        },
+        Parameter {
+            name: MAX_DISTANCE,
+            kind: "option, INTEGER",
+            default: Some("0"),
+            description: "How many pixels away a valid pixel is looked for where the one that holds the point is invalid: in rings \
+                around it, the nearest of the first ring that has one.",
+        },
+    ],
+    returns: "The value; NULL outside the image, on nodata, and where masked.",
+    examples: &[
+        Example {
+            sql: "SELECT cog_value('test/data/cog.tif', NULL, 'POINT(500015 4599985)', {geometry_crs: 'native'}) AS value",
+            result: "65.0",
+        },
+        Example {
+            sql: "SELECT cog_value('test/data/cog.tif', cog_metadata('test/data/cog.tif'), 'POINT(500020 4599980)', \
+                  {geometry_crs: 'native', resampling: 'bilinear'}) AS value",
+            result: "97.5",
+        },
+        Example {
+            sql: "SELECT cog_value('test/data/cog.tif', NULL, 'POINT(500001 4599998)', {geometry_crs: 'native'}) AS nodata, \
+                  cog_value('test/data/cog.tif', NULL, 'POINT(500001 4599998)', {geometry_crs: 'native', max_distance_pixels: 1}) AS near",
+            result: "NULL\t64.0",
+        },
+    ],
+};
+
+const RESAMPLING: &str = "resampling";
+const MAX_DISTANCE: &str = "max_distance_pixels";
+
+/// The options.
+const OPTIONS: &[OptionKey] = &[
+    asks::GEOMETRY_CRS,
+    asks::BAND_INDEX,
+    asks::LEVEL,
+    asks::RESOLUTION,
+    asks::MASKED,
+    asks::SCALED,
+    OptionKey { name: RESAMPLING, kind: OptionKind::Text },
+    OptionKey { name: MAX_DISTANCE, kind: OptionKind::Integer },
+];
+
+/// The scalar function.
+pub(super) struct CogValue;
+
+impl ScalarFunction for CogValue {
+    const NAME: &'static str = "cog_value";
+
+    fn signatures() -> Vec<Signature> {
+        asks::signatures(|| LogicalType::of(TypeId::Double))
+    }
+
+    fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        let geometries = GeometryReader::new(arguments.required(2)?)?;
+        let options = Options::new(arguments.optional(3), OPTIONS)?;
+        let asked = asks::read(session, arguments, &geometries, &options, NullGeometry::Null)?;
+        let asked = asked.into_iter().enumerate().map(|(row, asked)| {
+            let Some(asked) = asked else {
+                return Ok(None);
+            };
+            let options = ValueOptions {
+                resampling: resampling_of(options.text(RESAMPLING, row))?,
+                max_distance_pixels: options.integer(MAX_DISTANCE, "a number of pixels from 0", row)?.unwrap_or(0),
+                scaled: options.boolean(asks::SCALED.name, row).unwrap_or(false),
+            };
+            Ok(Some((asked, options)))
+        });
+        let values = session.values(&asked.collect::<Result<Vec<_>>>()?)?;
+        output.values(values)
+    }
+}
+
+fn resampling_of(name: Option<&str>) -> Result<Resampling> {
+    match name {
+        None => Ok(Resampling::Nearest),
+        Some(name) if name.eq_ignore_ascii_case("nearest") => Ok(Resampling::Nearest),
+        Some(name) if name.eq_ignore_ascii_case("bilinear") => Ok(Resampling::Bilinear),
+        Some(name) if name.eq_ignore_ascii_case("cubic") => Ok(Resampling::Cubic),
+        Some(name) => {
+            Err(Error::argument(format!("resampling: expected 'nearest', 'bilinear' or 'cubic', found '{name}'")))
+        }
+    }
+}
