@@ -95,7 +95,8 @@ unsafe fn threads(connection: ffi::duckdb_connection) -> Option<usize> {
     // SAFETY: the result is destroyed here, a chunk too; a BIGINT vector of one row holds one i64.
     unsafe {
         let mut result = MaybeUninit::<ffi::duckdb_result>::zeroed().assume_init();
-        let state = ffi::duckdb_query(connection, c"SELECT current_setting('threads')::BIGINT".as_ptr(), &raw mut result);
+        let state =
+            ffi::duckdb_query(connection, c"SELECT current_setting('threads')::BIGINT".as_ptr(), &raw mut result);
         let mut threads = None;
         if state == ffi::DuckDBSuccess {
             let mut chunk = ffi::duckdb_fetch_chunk(result);

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rasteret_cog::coverage::Method;
 use rasteret_io::reads::{Ask, Asked, LevelChoice};
 use rasteret_io::{Location, RasterFile, Session};
 
@@ -78,12 +79,7 @@ pub(super) fn read<'a>(
 }
 
 /// The file of each of `rows`: from its metadata, or its header, which is fetched where the metadata is NULL.
-fn files(
-    session: &Session,
-    hrefs: &Reader<'_>,
-    metadata: &Reader<'_>,
-    rows: &[usize],
-) -> Result<Vec<Arc<RasterFile>>> {
+fn files(session: &Session, hrefs: &Reader<'_>, metadata: &Reader<'_>, rows: &[usize]) -> Result<Vec<Arc<RasterFile>>> {
     let mut headers = SharedHeaders::<HashMap<String, Arc<RasterFile>>>::new(metadata)?;
     let mut files: Vec<Option<Arc<RasterFile>>> = Vec::with_capacity(rows.len());
     let mut unknown: Vec<&str> = Vec::new();
@@ -211,3 +207,24 @@ pub(super) const SCALED_OPTION: Parameter = Parameter {
     default: Some("false"),
     description: "Whether the band's scale and offset are applied: `value * scale + offset`.",
 };
+/// The documentation of `method`.
+pub(super) const METHOD_OPTION: Parameter = Parameter {
+    name: "method",
+    kind: "option, VARCHAR",
+    default: Some("'coverage'"),
+    description: "When a pixel counts: `'coverage'`, by the fraction of it that is covered; `'center'`, wholly where its centre is \
+        covered; `'all_touched'`, wholly where it is touched: the latter two as rasterio rasterises.",
+};
+
+/// The rule that a name stands for; the fraction where none is given.
+pub(super) fn method_of(name: Option<&str>) -> Result<Method> {
+    match name {
+        None => Ok(Method::Fraction),
+        Some(name) if name.eq_ignore_ascii_case("coverage") => Ok(Method::Fraction),
+        Some(name) if name.eq_ignore_ascii_case("center") => Ok(Method::Center),
+        Some(name) if name.eq_ignore_ascii_case("all_touched") => Ok(Method::AllTouched),
+        Some(name) => {
+            Err(Error::argument(format!("method: expected 'coverage', 'center' or 'all_touched', found '{name}'")))
+        }
+    }
+}

@@ -9,8 +9,7 @@ use rasteret_cog::pixel::{Block, Window};
 use rasteret_io::reads::{Ask, Target};
 use rasteret_io::{BlockStream, Keep, Location, RasterFile, Session};
 
-use super::asks::{self, level_choice};
-use super::cog_zonal_stats::{METHOD_OPTION, method_of};
+use super::asks::{self, level_choice, method_of};
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::{Error, Result};
 use crate::geometry::{ConstantGeometry, geometry_type};
@@ -37,7 +36,7 @@ pub(super) static DOC: Documentation = Documentation {
         Parameter { kind: "DOUBLE", ..asks::RESOLUTION_OPTION },
         Parameter { kind: "BOOLEAN", ..asks::MASKED_OPTION },
         Parameter { kind: "BOOLEAN", ..asks::SCALED_OPTION },
-        Parameter { kind: "VARCHAR", ..METHOD_OPTION },
+        Parameter { kind: "VARCHAR", ..asks::METHOD_OPTION },
     ],
     returns: "`level`, `band_index`, `col`, `row`, `x` and `y` (the pixel's centre in the raster's CRS), `value` (NULL where it is \
         nodata or masked) and `coverage`, the pixel's weight: with it, SQL computes medians, histograms and weighted quantiles.",
@@ -156,7 +155,7 @@ impl TableFunction for CogPixels {
         let tiles = coverage.tiles(&asked.target.band.tiling());
         let scaled = info.named("scaled").and_then(|value| value.boolean()).unwrap_or(false);
         let scaling = if scaled { asked.target.band.scale_and_offset() } else { (1.0, 0.0) };
-        let columns = COLUMNS.map(|(name, id)| (name.to_owned(), LogicalType::of(id))).to_vec();
+        let columns = COLUMNS.map(|(name, id)| (name.to_owned(), LogicalType::of(id))).into();
         let state = Call { session: session.clone(), target: asked.target, coverage, tiles, scaling };
         Ok(Bind { state, columns, rows: None })
     }
@@ -198,7 +197,7 @@ impl Scan {
             }
             Self::Windows(next) => {
                 let tile = call.tiles.get(next.fetch_add(1, Ordering::Relaxed));
-                Ok(tile.map(|(row, col)| (call.target.band.tiling().window(*row, *col), None)))
+                Ok(tile.and_then(|(row, col)| Some((call.target.band.window(*row, *col)?, None))))
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::{Error, Result};
 /// | `RASTERET_MAX_RETRIES` | [`max_retries`](Self::max_retries) | requests |
 /// | `RASTERET_HEADER_CACHE_BYTES` | [`header_cache_bytes`](Self::header_cache_bytes) | bytes |
 /// | `RASTERET_TILE_CACHE_BYTES` | [`tile_cache_bytes`](Self::tile_cache_bytes) | bytes |
+/// | `RASTERET_ZONE_CACHE_BYTES` | [`zone_cache_bytes`](Self::zone_cache_bytes) | bytes |
 /// | `RASTERET_READ_BUDGET_BYTES` | [`read_budget_bytes`](Self::read_budget_bytes) | bytes |
 /// | `RASTERET_THREADS` | [`threads`](Self::threads) | threads |
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,9 @@ pub struct Options {
     /// Bytes of decoded tiles kept; 0 keeps none. Default 256 MiB: a whole band of a Sentinel-2 scene (10980 x 10980 x 2 bytes
     /// are 230 MiB), so that rows over one scene may come in any order.
     pub tile_cache_bytes: u64,
+    /// Bytes of coverages kept; 0 keeps none. Default 64 MiB: some 30,000 fields of 60 pixels across, so that each is covered
+    /// once for all bands and dates of a grid.
+    pub zone_cache_bytes: u64,
     /// Bytes of tiles under way, fetched but not decoded or decoded but not used, over all threads. Default 128 MiB: 256
     /// requests of 512 KiB, nearly as many as may be in flight. A call that finds it used up goes on with one block at a
     /// time, as does one whose block alone is larger.
@@ -53,6 +57,7 @@ impl Default for Options {
             max_retries: 3,
             header_cache_bytes: 256 << 20,
             tile_cache_bytes: 256 << 20,
+            zone_cache_bytes: 64 << 20,
             read_budget_bytes: 128 << 20,
             threads: None,
         }
@@ -76,6 +81,7 @@ impl Options {
             max_retries: number(&variable, "RASTERET_MAX_RETRIES", default.max_retries, 0, 100)?,
             header_cache_bytes: bytes("RASTERET_HEADER_CACHE_BYTES", default.header_cache_bytes, 0)?,
             tile_cache_bytes: bytes("RASTERET_TILE_CACHE_BYTES", default.tile_cache_bytes, 0)?,
+            zone_cache_bytes: bytes("RASTERET_ZONE_CACHE_BYTES", default.zone_cache_bytes, 0)?,
             read_budget_bytes: bytes("RASTERET_READ_BUDGET_BYTES", default.read_budget_bytes, 1)?,
             // 0 is the number that the variable cannot have: it stands for none.
             threads: Some(number(&variable, "RASTERET_THREADS", 0, 1, 1024)?).filter(|threads| *threads > 0),

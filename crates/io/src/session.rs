@@ -18,6 +18,7 @@ use crate::credentials::Credentials;
 use crate::driver::Decoded;
 use crate::location::Place;
 use crate::object::Stamp;
+use crate::reads::ZoneCache;
 use crate::registry::Registry;
 use crate::runtime::runtime;
 use crate::tiles::{Tiles, Workers};
@@ -50,6 +51,7 @@ struct Inner {
     requests: Arc<Semaphore>,
     transforms: Transforms,
     tiles: Arc<Tiles>,
+    zones: ZoneCache,
     workers: Workers,
 }
 
@@ -77,6 +79,7 @@ impl Session {
             requests: Arc::new(Semaphore::new(options.max_concurrent)),
             transforms: Transforms::default(),
             tiles: Tiles::new(&options),
+            zones: ZoneCache::new(options.zone_cache_bytes),
             workers: Workers::new(&options),
             options,
         }))
@@ -151,6 +154,10 @@ impl Session {
 
     pub(crate) fn tiles(&self) -> &Arc<Tiles> {
         &self.0.tiles
+    }
+
+    pub(crate) fn zones(&self) -> &ZoneCache {
+        &self.0.zones
     }
 
     pub(crate) fn workers(&self) -> &Workers {

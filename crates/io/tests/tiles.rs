@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -13,6 +14,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::throttle::{ThrottleConfig, ThrottledStore};
 use object_store::{ObjectStoreExt, PutPayload};
+use rasteret_cog::pixel::Block;
 use rasteret_io::{BlockRequest, Error, Keep, Session};
 use support::raster::Raster;
 use support::server::{Reply, Server};
@@ -23,6 +25,19 @@ use support::{Scratch, session};
 const FAR: Raster = Raster { across: 4, down: 4, side: 16, gap: 300 << 10, seed: 0 };
 const NEAR: Raster = Raster { gap: 0, ..FAR };
 
+/// Does work with every block.
+fn for_all(
+    session: &Session,
+    requests: Vec<BlockRequest>,
+    keep: Keep,
+    work: impl Fn(usize, rasteret_io::Result<Block>) + Sync,
+) -> rasteret_io::Result<()> {
+    session.for_each_block(requests, keep, |request, block| {
+        work(request, block);
+        ControlFlow::Continue(())
+    })
+}
+
 /// Reads blocks and compares their pixels; `tiles` are those that were asked for.
 fn read(session: &Session, raster: Raster, requests: Vec<BlockRequest>, tiles: &[u32]) {
     let answers: Vec<AtomicUsize> = tiles.iter().map(|_| AtomicUsize::new(0)).collect();
@@ -30,7 +45,7 @@ fn read(session: &Session, raster: Raster, requests: Vec<BlockRequest>, tiles: &
         raster.assert_block(tiles[request], &block.unwrap());
         answers[request].fetch_add(1, Ordering::Relaxed);
     };
-    session.for_each_block(requests, Keep::Tiles, work).unwrap();
+    for_all(session, requests, Keep::Tiles, work).unwrap();
     assert!(answers.iter().all(|answers| answers.load(Ordering::Relaxed) == 1), "each block once");
 }
 
@@ -101,7 +116,7 @@ fn a_scan_keeps_nothing_and_uses_what_is_kept() {
     let (session, url) = (session(&[]), server.url("a.tif"));
     let scan = |tiles: [u32; 2]| {
         let requests = FAR.requests(&url, &FAR.indexed(), tiles);
-        session.for_each_block(requests, Keep::Nothing, |_, block| drop(block.unwrap())).unwrap();
+        for_all(&session, requests, Keep::Nothing, |_, block| drop(block.unwrap())).unwrap();
         server.log().len()
     };
     assert_eq!(scan([1, 2]), 2);
@@ -310,12 +325,10 @@ fn an_error_of_one_file_disturbs_no_other() {
         let requests: Vec<_> =
             names.iter().flat_map(|name| FAR.requests(&server.url(name), &FAR.indexed(), all(FAR))).collect();
         let answers = std::sync::Mutex::new(vec![None; requests.len()]);
-        session
-            .for_each_block(requests, Keep::Tiles, |request, block| {
-                answers.lock().unwrap()[request] =
-                    Some(block.map(|block| FAR.assert_block(request as u32 % 16, &block)));
-            })
-            .unwrap();
+        for_all(&session, requests, Keep::Tiles, |request, block| {
+            answers.lock().unwrap()[request] = Some(block.map(|block| FAR.assert_block(request as u32 % 16, &block)));
+        })
+        .unwrap();
         for (request, answer) in answers.into_inner().unwrap().into_iter().enumerate() {
             let error = answer.unwrap().err().map(|error| error.to_string());
             match names[request / 16] {
@@ -343,15 +356,14 @@ fn a_panicking_fetch_is_an_error_of_its_tiles() {
     let mut requests = FAR.requests("s3://b/a.tif", &file, [1]);
     requests.extend(FAR.requests("s3://b/bad.tif", &file, [1, 2]));
     let (good, bad) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    session
-        .for_each_block(requests, Keep::Tiles, |_, block| match block {
-            Ok(_) => drop(good.fetch_add(1, Ordering::Relaxed)),
-            Err(error) => {
-                assert_eq!(error.to_string(), "s3://b/bad.tif: internal error: reading tiles panicked");
-                bad.fetch_add(1, Ordering::Relaxed);
-            }
-        })
-        .unwrap();
+    for_all(&session, requests, Keep::Tiles, |_, block| match block {
+        Ok(_) => drop(good.fetch_add(1, Ordering::Relaxed)),
+        Err(error) => {
+            assert_eq!(error.to_string(), "s3://b/bad.tif: internal error: reading tiles panicked");
+            bad.fetch_add(1, Ordering::Relaxed);
+        }
+    })
+    .unwrap();
     assert_eq!((good.into_inner(), bad.into_inner()), (1, 2));
     assert_idle(&session);
 }
@@ -361,7 +373,7 @@ fn panicking_work_is_an_error_and_ends_the_call() {
     let (session, _) = store(&[("RASTERET_THREADS", "4")], &[("a.tif", FAR)]);
     let file = FAR.unversioned();
     let requests = || FAR.requests("s3://b/a.tif", &file, all(FAR));
-    let panicked = session.for_each_block(requests(), Keep::Tiles, |request, _| assert_ne!(request, 7, "as told"));
+    let panicked = for_all(&session, requests(), Keep::Tiles, |request, _| assert_ne!(request, 7, "as told"));
     assert_eq!(panicked.unwrap_err().to_string(), "internal error: work on pixels panicked");
     let panicked = session.for_each(1000, |item| assert_ne!(item, 500, "as told"));
     assert_eq!(panicked.unwrap_err().to_string(), "internal error: work on pixels panicked");
@@ -422,7 +434,7 @@ fn helpers_are_bounded_over_all_callers() {
     assert!((3..=4).contains(&peak(3)), "helpers of several callers");
     assert!(peak(6) <= 6, "callers themselves are never held up");
     session.for_each(0, |_| panic!("no items")).unwrap();
-    session.for_each_block(Vec::new(), Keep::Tiles, |_, _| panic!("no blocks")).unwrap();
+    for_all(&session, Vec::new(), Keep::Tiles, |_, _| panic!("no blocks")).unwrap();
 }
 
 #[test]
@@ -470,12 +482,11 @@ fn more_local_files_than_a_process_may_open() {
             small.requests(&scratch.file(&format!("{index}.tif"), &raster.bytes()), &file, [0, 1])
         })
         .collect();
-    session
-        .for_each_block(requests, Keep::Nothing, |request, block| {
-            let raster = Raster { seed: (request / 2 % 251) as u8, ..small };
-            raster.assert_block(request as u32 % 2, &block.unwrap());
-        })
-        .unwrap();
+    for_all(&session, requests, Keep::Nothing, |request, block| {
+        let raster = Raster { seed: (request / 2 % 251) as u8, ..small };
+        raster.assert_block(request as u32 % 2, &block.unwrap());
+    })
+    .unwrap();
 }
 
 #[test]
@@ -508,7 +519,7 @@ fn many_threads_calls_and_files_in_little_memory() {
                             let pick = picks[request];
                             rasters[(pick / 16) as usize].1.assert_block(pick % 16, &block.unwrap());
                         };
-                        session.for_each_block(requests.collect(), keep, check).unwrap();
+                        for_all(&session, requests.collect(), keep, check).unwrap();
                         // Some calls end in the middle.
                         let stream = session
                             .blocks(rasters[0].1.requests("s3://b/0.tif", &rasters[0].1.unversioned(), 0..16), keep);

@@ -26,6 +26,13 @@ pub struct Coverage {
 }
 
 impl Coverage {
+    /// All pixels of an image, each wholly.
+    #[must_use]
+    pub fn whole(width: u32, height: u32) -> Self {
+        let rows = if width == 0 { 0 } else { height };
+        Self { runs: (0..rows).map(|row| Run { row, start: 0, end: width, weight: 1.0 }).collect() }
+    }
+
     /// All runs: by row, then by column, none overlapping another.
     #[must_use]
     pub fn runs(&self) -> &[Run] {

@@ -204,6 +204,12 @@ impl Band {
         sources
     }
 
+    /// The pixels of the block at a row and column of the tile grid; None outside the grid.
+    #[must_use]
+    pub fn window(&self, row: u32, col: u32) -> Option<Window> {
+        window(&self.tiling, row, col)
+    }
+
     /// Decodes one of [`sources`](Self::sources).
     ///
     /// # Errors

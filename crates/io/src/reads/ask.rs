@@ -179,7 +179,13 @@ impl Asked<'_> {
             return Ok(known);
         }
         let pixels = self.pixels(session)?.unwrap_or_default();
-        let coverage = Arc::new(Coverage::on_ground(&pixels, tiling.image_width, tiling.image_height, method, &self.target.band.transform()));
+        let coverage = Arc::new(Coverage::on_ground(
+            &pixels,
+            tiling.image_width,
+            tiling.image_height,
+            method,
+            &self.target.band.transform(),
+        ));
         session.zones().put(key, &coverage);
         Ok(coverage)
     }

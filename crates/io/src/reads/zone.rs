@@ -41,12 +41,7 @@ pub(super) struct ZoneKey {
 }
 
 impl ZoneKey {
-    pub(super) fn new(
-        geometry: EncodedGeometry<'_>,
-        crs: [Option<&str>; 2],
-        grid: &Arc<Grid>,
-        method: Method,
-    ) -> Self {
+    pub(super) fn new(geometry: EncodedGeometry<'_>, crs: [Option<&str>; 2], grid: &Arc<Grid>, method: Method) -> Self {
         let (bytes, is_text) = match geometry {
             EncodedGeometry::Text(text) => (text.as_bytes(), true),
             EncodedGeometry::Wkb(bytes) => (bytes, false),

@@ -10,6 +10,7 @@
 //! its threads would stay when the database is closed, and would be counted apart from the callers. Starting a thread takes
 //! some 30 us where decoding a tile takes two milliseconds.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, Builder};
@@ -36,18 +37,21 @@ struct Active<'a>(&'a Workers);
 
 impl Session {
     /// Does `work` with each block of [`blocks`](Self::blocks), in any order, on the calling thread and on helpers, as far as the
-    /// session's limit on threads goes. Fails only where `work` panics.
+    /// session's limit on threads goes, until `work` breaks: what is under way then is let go. Fails only where `work` panics.
     pub fn for_each_block(
         &self,
         requests: Vec<BlockRequest>,
         keep: Keep,
-        work: impl Fn(usize, Result<Block>) + Sync,
+        work: impl Fn(usize, Result<Block>) -> ControlFlow<()> + Sync,
     ) -> Result<()> {
         let stream = self.blocks(requests, keep);
         let step = || match stream.next() {
             Some((request, block)) => {
-                work(request, block);
-                true
+                let more = work(request, block).is_continue();
+                if !more {
+                    stream.close();
+                }
+                more
             }
             None => false,
         };
