@@ -13,6 +13,7 @@ mod cog_tiles;
 mod cog_tiles_for_geometry;
 mod cog_tiles_for_geometry_table;
 mod cog_value;
+mod cog_zonal_stats;
 mod documentation;
 mod file_scan;
 mod files;
@@ -45,6 +46,7 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Sess
         scalar_function::register::<cog_metadata::CogMetadata>(connection, session)?;
         scalar_function::register::<cog_read::CogRead>(connection, session)?;
         scalar_function::register::<cog_value::CogValue>(connection, session)?;
+        scalar_function::register::<cog_zonal_stats::CogZonalStats>(connection, session)?;
         scalar_function::register::<cog_tiles_for_geometry::CogTilesForGeometry>(connection, session)?;
         scalar_function::register::<rasteret_enrich_sql::RasteretEnrichSql>(connection, session)?;
         scalar_function::register::<rasteret_normalize::RasteretNormalize>(connection, session)?;
@@ -78,6 +80,7 @@ pub fn documentation() -> Vec<&'static Documentation> {
         &cog_read::DOC,
         &cog_pixels::DOC,
         &cog_value::DOC,
+        &cog_zonal_stats::DOC,
         &rasteret_enrich::DOC,
         &rasteret_enrich_sql::DOC,
         &rasteret_normalize::DOC,

@@ -231,12 +231,12 @@ impl Visitor for AddRun<'_> {
     fn visit<T: Sample>(self, pixels: Pixels<'_, T>) {
         let Self { run, stats } = self;
         if pixels.len() == 1 && (run.weight != 1.0 || T::WHOLE_BITS == 0) {
-            if let Some((sample, true)) = pixels.iter().next() {
+            pixels.for_each_valid(|_, sample| {
                 let value = sample.to_f64();
                 if !value.is_nan() {
                     stats.add_pixel(value, run.weight);
                 }
-            }
+            });
             return;
         }
         match T::WHOLE_BITS {
@@ -273,7 +273,7 @@ fn each<T: Sample>(pixels: &Pixels<'_, T>, mut take: impl FnMut(T, bool)) {
     match (pixels.stride(), pixels.mask(), pixels.nodata()) {
         (1, None, None) => pixels.samples().iter().for_each(|sample| take(*sample, true)),
         (1, None, Some(nodata)) => pixels.samples().iter().for_each(|sample| take(*sample, !sample.is(nodata))),
-        _ => pixels.iter().for_each(|(sample, is_valid)| take(sample, is_valid)),
+        _ => pixels.for_each(take),
     }
 }
 
@@ -345,10 +345,12 @@ fn squares_around<T: Sample>(pixels: &Pixels<'_, T>, mean: f64) -> f64 {
 #[inline(always)]
 fn lanes<T: Sample>(pixels: &Pixels<'_, T>, mut take: impl FnMut(usize, f64, bool)) {
     if pixels.stride() != 1 || pixels.mask().is_some() {
-        for (at, (sample, is_valid)) in pixels.iter().enumerate() {
+        let mut at = 0;
+        pixels.for_each(|sample, is_valid| {
             let value = sample.to_f64();
             take(at % LANES, value, is_valid && !value.is_nan());
-        }
+            at += 1;
+        });
         return;
     }
     let nodata = pixels.nodata();

@@ -11,10 +11,12 @@
 
 mod ask;
 mod sink;
+mod statistics;
 mod value;
 mod window;
 mod zone;
 
 pub use ask::{Ask, Asked, LevelChoice, Target};
 pub use sink::{Read, Sink};
+pub use statistics::ZoneOptions;
 pub(crate) use zone::ZoneCache;

@@ -1,0 +1,103 @@
+//! `cog_zonal_stats(href, metadata, geometry [, options])`: statistics of the pixels that a geometry covers.
+
+use rasteret_cog::coverage::Statistics;
+use rasteret_io::Session;
+use rasteret_io::reads::ZoneOptions;
+
+use super::asks::{self, NullGeometry};
+use super::documentation::{Documentation, Example, Kind};
+use crate::error::Result;
+use crate::geometry::GeometryReader;
+use crate::options::{OptionKey, OptionKind, Options};
+use crate::schema::{Cell, Field};
+use crate::vector::{Arguments, ScalarFunction, Signature, Writer};
+
+pub(super) static DOC: Documentation = Documentation {
+    name: "cog_zonal_stats",
+    kind: Kind::Scalar,
+    signatures: &[
+        "cog_zonal_stats(href VARCHAR, metadata STRUCT(…), geometry ANY) -> STRUCT(…)",
+        "cog_zonal_stats(href VARCHAR, metadata STRUCT(…), geometry ANY, options STRUCT(…)) -> STRUCT(…)",
+    ],
+    description: "Statistics of the pixels that a geometry covers, each pixel weighted by the exact fraction of it that is covered, \
+        as exactextract has them: polygons smaller than a pixel have an answer, and zones that share a border share its pixels. \
+        Lines weigh by their length in each pixel, points by one. Rows of one query share tiles, and the coverage of a geometry \
+        is computed once for all bands and dates of a grid. NaN never counts, nor do nodata and masked pixels.",
+    parameters: &[
+        asks::HREF,
+        asks::METADATA,
+        super::cog_tiles_for_geometry::GEOMETRY,
+        asks::GEOMETRY_CRS_OPTION,
+        asks::BAND_INDEX_OPTION,
+        asks::LEVEL_OPTION,
+        asks::RESOLUTION_OPTION,
+        asks::MASKED_OPTION,
+        asks::SCALED_OPTION,
+        asks::METHOD_OPTION,
+    ],
+    returns: "`count` (the sum of weights), `sum`, `mean`, `min`, `max`, `stddev` and `variance` (of the population). A zone \
+        without valid pixels has count 0 and NULL for the rest; NULL for NULL.",
+    examples: &[
+        Example {
+            sql: "SELECT z.count, z.sum, z.mean, z.min, z.max FROM (SELECT cog_zonal_stats('test/data/cog.tif', NULL, \
+                  'POLYGON((500010 4599980, 500025 4599980, 500025 4599990, 500010 4599990, 500010 4599980))', \
+                  {geometry_crs: 'native'}) AS z)",
+            result: "1.5\t98.0\t65.33333333333333\t65.0\t66.0",
+        },
+        Example {
+            sql: "SELECT z.count, z.mean FROM (SELECT cog_zonal_stats('test/data/cog.tif', cog_metadata('test/data/cog.tif'), \
+                  'POLYGON((500010 4599980, 500025 4599980, 500025 4599990, 500010 4599990, 500010 4599980))', \
+                  {geometry_crs: 'native', method: 'all_touched'}) AS z)",
+            result: "2.0\t65.5",
+        },
+    ],
+};
+
+/// The options.
+const OPTIONS: &[OptionKey] = &[
+    asks::GEOMETRY_CRS,
+    asks::BAND_INDEX,
+    asks::LEVEL,
+    asks::RESOLUTION,
+    asks::MASKED,
+    asks::SCALED,
+    OptionKey { name: asks::METHOD_OPTION.name, kind: OptionKind::Text },
+];
+
+/// The fields of the answer.
+const STATISTICS: &[Field<Statistics>] = &[
+    Field { name: "count", cell: Cell::Double(|zone| Some(zone.count)) },
+    Field { name: "sum", cell: Cell::Double(|zone| Some(zone.values?.sum)) },
+    Field { name: "mean", cell: Cell::Double(|zone| Some(zone.values?.mean)) },
+    Field { name: "min", cell: Cell::Double(|zone| Some(zone.values?.min)) },
+    Field { name: "max", cell: Cell::Double(|zone| Some(zone.values?.max)) },
+    Field { name: "stddev", cell: Cell::Double(|zone| Some(zone.values?.stddev)) },
+    Field { name: "variance", cell: Cell::Double(|zone| Some(zone.values?.variance)) },
+];
+
+/// The scalar function.
+pub(super) struct CogZonalStats;
+
+impl ScalarFunction for CogZonalStats {
+    const NAME: &'static str = "cog_zonal_stats";
+
+    fn signatures() -> Vec<Signature> {
+        asks::signatures(|| Field::struct_of(STATISTICS))
+    }
+
+    fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        let geometries = GeometryReader::new(arguments.required(2)?)?;
+        let options = Options::new(arguments.optional(3), OPTIONS)?;
+        let asked = asks::read(session, arguments, &geometries, &options, NullGeometry::Null)?;
+        let zones = asked.into_iter().enumerate().map(|(row, asked)| {
+            let Some(asked) = asked else {
+                return Ok(None);
+            };
+            let method = asks::method_of(options.text(asks::METHOD_OPTION.name, row))?;
+            let scaled = options.boolean(asks::SCALED.name, row).unwrap_or(false);
+            Ok(Some((asked, ZoneOptions { method, scaled })))
+        });
+        let statistics = session.zonal_statistics(&zones.collect::<Result<Vec<_>>>()?)?;
+        Field::write_struct(STATISTICS, &mut output, &statistics.iter().map(Option::as_ref).collect::<Vec<_>>())
+    }
+}
