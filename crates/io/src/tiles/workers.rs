@@ -22,7 +22,7 @@ use super::{BlockRequest, Keep};
 use crate::{Error, Options, Result, Session};
 
 /// How long a caller works alone: less work than this is done before a thread has started.
-const ALONE: Duration = Duration::from_micros(50);
+const ALONE: Duration = Duration::from_micros(200);
 
 /// How many threads may work, and how many do.
 #[derive(Debug)]

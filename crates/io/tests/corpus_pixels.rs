@@ -1,0 +1,151 @@
+//! Whole bands of the corpus through the tile pipeline, against GDAL's by their SHA-256: sparse tiles, masks and alpha planes,
+//! planar and chunky files, read by several threads in so little memory that everything is fetched in turns.
+//!
+//! The corpus is found at `RASTERET_CORPUS`, else at `../shared/corpus` beside the workspace. Without one the test says so
+//! and passes, unless `RASTERET_REQUIRE_CORPUS=1`.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use object_store::local::LocalFileSystem;
+use rasteret_cog::pixel::Band;
+use rasteret_io::{BlockRequest, CogFile, Error, Keep, Location, RasterFile, Session};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use support::session;
+
+fn corpus() -> Option<PathBuf> {
+    let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
+    let path = std::env::var_os("RASTERET_CORPUS").map_or_else(default, PathBuf::from);
+    if path.join("oracle.jsonl").is_file() {
+        return Some(path);
+    }
+    let required = std::env::var("RASTERET_REQUIRE_CORPUS").is_ok_and(|value| value == "1");
+    assert!(!required, "no corpus at {}", path.display());
+    eprintln!("SKIPPED: no corpus at {}; set RASTERET_CORPUS", path.display());
+    None
+}
+
+/// As `exact()` of `check.py`: two decoders agree on the file, and its codec loses nothing.
+fn is_exact(record: &Value) -> bool {
+    record["tifffile"]["ok"] == true
+        && record["gdal"]["ok"] == true
+        && record["gdal"]["bands"].as_array().is_some_and(|bands| !bands.is_empty())
+        && record["gdal"]["lossy"] == false
+        && record["tifffile_vs_gdal"]["status"] == "equal"
+}
+
+/// So many bands of the full resolution, little-endian, all asked for in one call.
+fn bands(session: &Session, href: &str, cog: &CogFile, count: usize) -> Result<Vec<Vec<u8>>, Error> {
+    let pixels = |source| Error::Pixels { location: Location::parse(href).unwrap(), tile: "band".to_owned(), source };
+    let file = Arc::new(RasterFile::new(Location::parse(href)?, cog));
+    let mut requests = Vec::new();
+    let mut outputs = Vec::new();
+    for index in 0..count {
+        let band = Arc::new(Band::new(cog.header.clone(), 0, index as u32, true).map_err(pixels)?);
+        let tiling = band.tiling();
+        let size = band.data_type().size();
+        let (width, height) = (tiling.image_width as usize, tiling.image_height as usize);
+        outputs.push((size, width * size, Mutex::new(vec![0; width * height * size])));
+        let (across, down) = (width.div_ceil(tiling.tile_width as usize), height.div_ceil(tiling.tile_height as usize));
+        for tile in 0..across * down {
+            let (row, col) = ((tile / across) as u32, (tile % across) as u32);
+            requests.push((index, BlockRequest { file: file.clone(), band: band.clone(), row, col }));
+        }
+    }
+    let fault = Mutex::new(None);
+    let (of, requests): (Vec<usize>, Vec<BlockRequest>) = requests.into_iter().unzip();
+    session.for_each_block(requests, Keep::Tiles, |request, block| match block {
+        Ok(block) => {
+            let (size, stride, output) = &outputs[of[request]];
+            let mut output = output.lock().unwrap();
+            let window = block.window;
+            for row in window.row_off..window.row_off + window.height {
+                let start = row as usize * stride + window.col_off as usize * size;
+                let bytes = &mut output[start..start + window.width as usize * size];
+                block.copy(row, window.col_off..window.col_off + window.width, bytes);
+            }
+        }
+        Err(error) => *fault.lock().unwrap() = Some(error),
+    })?;
+    match fault.into_inner().unwrap() {
+        Some(error) => Err(error),
+        None => Ok(outputs.into_iter().map(|(_, _, output)| output.into_inner().unwrap()).collect()),
+    }
+}
+
+/// Reads every exact file at the places that `href` gives its name.
+fn compare(session: &Session, corpus: &Path, href: impl Fn(&str) -> String) {
+    let oracle = std::fs::read_to_string(corpus.join("oracle.jsonl")).unwrap();
+    let manifest = std::fs::read_to_string(corpus.join("manifest.csv")).unwrap();
+    let (mut right, mut unsupported, mut wrong, mut refused) = (0, 0, Vec::new(), Vec::new());
+    for record in oracle.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+        // GDAL widens half floats; complex integers are refused.
+        let dtypes = record["gdal"]["dtypes"].to_string();
+        let name = record["file"].as_str().unwrap();
+        if !is_exact(&record) || dtypes.contains("complex_int") {
+            continue;
+        }
+        let row = manifest.lines().find(|row| row.starts_with(&format!("{name},")));
+        let is_crafted = row.is_some_and(|row| row.contains("fuzz-or-crafted"));
+        let href = href(name);
+        let cog = match session.headers(&[&href]).remove(0) {
+            Ok(cog) => cog,
+            Err(error) if is_crafted => {
+                refused.push(format!("{error}"));
+                continue;
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let image = &cog.header.image;
+        // A tile without a byte count is a sparse one; GDAL guesses the length of a strip that has an offset.
+        let guessed =
+            image.tile_offsets.iter().zip(&image.tile_byte_counts).any(|(offset, count)| *offset > 0 && *count == 0);
+        if image.encoding.dtype.name() == "float16" || guessed {
+            continue;
+        }
+        let want = record["gdal"]["bands"].as_array().unwrap();
+        match bands(session, &href, &cog, want.len()) {
+            Ok(found) => {
+                let sha256 = |bytes: &[u8]| -> String {
+                    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+                };
+                let differ: Vec<usize> =
+                    (0..want.len()).filter(|band| want[*band]["sha256"] != sha256(&found[*band])).collect();
+                match differ.is_empty() {
+                    true => right += 1,
+                    false => wrong.push(format!("{name}: bands {differ:?} differ")),
+                }
+            }
+            // Which codecs there are is rasteret-cog's to test.
+            Err(Error::Pixels { source: rasteret_cog::Error::Unsupported { .. }, .. }) => unsupported += 1,
+            Err(error) if is_crafted => refused.push(format!("{error}")),
+            Err(error) => wrong.push(format!("{error}")),
+        }
+    }
+    eprintln!("{right} files right, {unsupported} in codecs that are not supported; refused:\n{}", refused.join("\n"));
+    assert!(wrong.is_empty(), "{} files:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(right > 100);
+}
+
+const LITTLE: [(&str, &str); 3] =
+    [("RASTERET_THREADS", "3"), ("RASTERET_READ_BUDGET_BYTES", "20000"), ("RASTERET_TILE_CACHE_BYTES", "50000")];
+
+#[test]
+fn local_files_are_as_gdal_says() {
+    let Some(corpus) = corpus() else { return };
+    let session = session(&LITTLE);
+    compare(&session, &corpus, |name| corpus.join(name).to_str().unwrap().to_owned());
+}
+
+#[test]
+fn objects_are_as_gdal_says() {
+    let Some(corpus) = corpus() else { return };
+    let session = session(&LITTLE);
+    session.serve_bucket("corpus", Arc::new(LocalFileSystem::new_with_prefix(&corpus).unwrap()));
+    compare(&session, &corpus, |name| format!("s3://corpus/{name}"));
+}
