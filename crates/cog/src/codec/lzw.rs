@@ -236,6 +236,7 @@ mod tests {
     }
 
     /// A stream of single bytes only, and the widths that its codes have: the table grows by one with each but the first.
+    #[allow(clippy::cast_possible_truncation, reason = "bytes are cut out of numbers; there are few codes")]
     fn literals(count: usize, early: u32) -> (Vec<u8>, Vec<(u32, u32)>) {
         let data: Vec<u8> = (0..count).map(|index| (index * 7 + index / 256) as u8).collect();
         let mut codes = vec![(256, 9)];
