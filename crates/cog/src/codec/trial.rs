@@ -48,8 +48,9 @@ pub(super) fn bytes_of(tile: DecodedTile) -> Vec<u8> {
 
 /// Bytes written as hexadecimal digits, spaces and lines between them as one likes.
 pub(super) fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
-    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    let pairs = digits.as_bytes().chunks_exact(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
 /// A stream that began as a good one: cut, and some of its bytes changed.
