@@ -179,3 +179,96 @@ fn bands_are_as_gdal_and_tifffile_say() {
     assert!(wrong.is_empty(), "{} files:\n{}", wrong.len(), wrong.join("\n"));
     assert!(right.len() > 5);
 }
+
+/// `values.lossy` of `check.py`: no sample off by more than 130, and those of a file by 10 on average at most.
+#[test]
+fn lossy_samples_are_near_gdals() {
+    let Some(corpus) = corpus() else { return };
+    let oracle = std::fs::read_to_string(corpus.join("oracle.jsonl")).unwrap();
+    let manifest = std::fs::read_to_string(corpus.join("manifest.csv")).unwrap();
+    let (mut near, mut refused, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+    for line in oracle.lines() {
+        let record: Value = serde_json::from_str(line).unwrap();
+        let agreement = record["tifffile_vs_gdal"]["status"].as_str().unwrap_or_default();
+        // GDAL turns CMYK (5) into RGBA.
+        if record["gdal"]["lossy"] != true
+            || !["equal", "differs"].contains(&agreement)
+            || record["tifffile"]["ifds"][0]["photometric"] == 5
+        {
+            continue;
+        }
+        let name = record["file"].as_str().unwrap();
+        let file = std::fs::read(corpus.join(name)).unwrap();
+        let header = support::decode(&file).unwrap();
+        let row = manifest.lines().find(|row| row.starts_with(&format!("{name},")));
+        match sample_errors(&file, &header, &record) {
+            Err(error) if row.is_some_and(|row| row.contains("fuzz-or-crafted")) => {
+                refused.push(format!("{name}: {error}"));
+            }
+            Err(error) => wrong.push(format!("{name}: {error}")),
+            Ok(errors) => {
+                let worst = errors.iter().copied().fold(0.0, f64::max);
+                let mean = errors.iter().sum::<f64>() / errors.len().max(1) as f64;
+                let what = format!("{name}: off by {worst}, {mean:.2} on average of {} samples", errors.len());
+                if worst > 130.0 || mean > 10.0 { &mut wrong } else { &mut near }.push(what);
+            }
+        }
+    }
+    eprintln!("{} files near:\n{}\nrefused:\n{}", near.len(), near.join("\n"), refused.join("\n"));
+    assert!(wrong.is_empty(), "{} files:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(near.len() > 20);
+}
+
+/// How far off the first three bands are at each of the oracle's pixels that has a tile.
+fn sample_errors(file: &[u8], header: &CogHeader, record: &Value) -> Result<Vec<f64>, Error> {
+    let image = &header.image;
+    let across = image.image_width.div_ceil(image.tile_width);
+    let down = image.image_height.div_ceil(image.tile_height);
+    let is_planar = image.encoding.planar_configuration == 2;
+    let bands = record["gdal"]["bands"].as_array().unwrap().len().min(3);
+    let mut tiles = BTreeMap::new();
+    let mut errors = Vec::new();
+    for sample in record["gdal"]["samples"].as_array().unwrap() {
+        let [row, col] = ["row", "col"].map(|name| sample[name].as_u64().unwrap() as u32);
+        let [tile_row, tile_col] = [row / image.tile_height, col / image.tile_width];
+        for band in 0..bands {
+            let plane = if is_planar { band as u16 } else { 0 };
+            let position = ((u32::from(plane) * down + tile_row) * across + tile_col) as usize;
+            if let std::collections::btree_map::Entry::Vacant(place) = tiles.entry(position) {
+                place.insert(tile(file, header, position, tile_row, plane)?);
+            }
+            let Some(tile) = &tiles[&position] else { continue };
+            let pixel = (row % image.tile_height) as usize * tile.width as usize + (col % image.tile_width) as usize;
+            let at = pixel * usize::from(tile.samples_per_pixel) + if is_planar { 0 } else { band };
+            let Samples::Uint8(samples) = &tile.samples else { panic!("expected 8-bit samples") };
+            errors.push((f64::from(samples[at]) - sample["values"][band].as_f64().unwrap()).abs());
+        }
+    }
+    Ok(errors)
+}
+
+/// JPEG XL, which the oracle's GDAL was built without.
+#[test]
+fn bands_that_only_tifffile_reads_are_as_it_says() {
+    let Some(corpus) = corpus() else { return };
+    let oracle = std::fs::read_to_string(corpus.join("oracle.jsonl")).unwrap();
+    let mut count = 0;
+    for line in oracle.lines() {
+        let record: Value = serde_json::from_str(line).unwrap();
+        let Some(want) = record["tifffile_pixels"]["bands"].as_array() else { continue };
+        let name = record["file"].as_str().unwrap();
+        let file = std::fs::read(corpus.join(name)).unwrap();
+        let Ok(header) = support::decode(&file) else { continue };
+        if header.image.encoding.compression != Compression::Jxl {
+            continue;
+        }
+        let got = bands(&file, &header, header.image.encoding.dtype.size()).unwrap();
+        assert_eq!(got.len(), want.len(), "{name}");
+        for (got, want) in got.iter().zip(want) {
+            assert_eq!(want["sha256"], sha256(got), "{name}");
+        }
+        count += 1;
+    }
+    eprintln!("{count} files");
+    assert!(count > 0);
+}

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bytes of a tile ── codec ──> bytes of samples ── fill order, bit depth, byte order, predictor ──> Samples
-//!                └── image codecs (JPEG, WebP, LERC, JPEG XL, JPEG 2000) give samples at once ──────────^
+//!                └── image codecs (JPEG, WebP, LERC, JPEG XL, JPEG 2000, fax) give samples at once ─────^
 //! ```
 //!
 //! Knows what TIFF says of one image ([`Encoding`]) and nothing of where tiles are. Samples are as stored, see
@@ -17,8 +17,11 @@
 mod bits;
 mod block;
 mod bytes;
+mod ccitt;
 mod deflate;
 mod jpeg;
+mod jpeg2000;
+mod jxl;
 mod layout;
 mod lerc;
 mod library;
@@ -29,6 +32,7 @@ mod predictor;
 mod samples;
 #[cfg(test)]
 mod trial;
+mod webp;
 mod words;
 mod zstd;
 
@@ -67,12 +71,17 @@ pub fn decode(
     first_sample: u16,
 ) -> Result<DecodedTile> {
     let block = Block::new(encoding, byte_order, shape, first_sample)?;
-    match encoding.compression {
-        // As in libtiff, JPEG alone is not turned around by FillOrder.
-        Compression::Jpeg => jpeg::decode(bytes, &block),
-        Compression::Lerc | Compression::LercDeflate | Compression::LercZstd => {
-            lerc::decode(&bytes::fill_order(bytes, encoding), &block)
-        }
-        _ => layout::decode(bytes, &block),
+    // As in libtiff, JPEG alone is not turned around by FillOrder.
+    if encoding.compression == Compression::Jpeg {
+        return jpeg::decode(bytes, &block);
     }
+    let decode = match encoding.compression {
+        Compression::Lerc | Compression::LercDeflate | Compression::LercZstd => lerc::decode,
+        Compression::Webp => webp::decode,
+        Compression::Jxl => jxl::decode,
+        Compression::Jpeg2000 => jpeg2000::decode,
+        Compression::CcittRle | Compression::CcittFax3 | Compression::CcittFax4 => ccitt::decode,
+        _ => return layout::decode(bytes, &block),
+    };
+    decode(&bytes::fill_order(bytes, encoding), &block)
 }
