@@ -3,6 +3,7 @@
 //! `blocks HREF [ROUNDS]`: all tiles of band 0, `ROUNDS` times (default 5), each with 1 and 2 threads, first with nothing kept
 //! (every tile is fetched and decoded), then with everything kept (the cost of the pipeline itself).
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -37,10 +38,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 Ok(block) => {
                     let window = block.window;
                     pixels.fetch_add(u64::from(window.width) * u64::from(window.height), Ordering::Relaxed);
+                    ControlFlow::Continue(())
                 }
                 Err(error) => {
                     eprintln!("{error}");
                     failed.fetch_add(1, Ordering::Relaxed);
+                    ControlFlow::Break(())
                 }
             })?;
             let seconds = start.elapsed().as_secs_f64();

@@ -8,6 +8,7 @@
 
 mod support;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -69,8 +70,12 @@ fn bands(session: &Session, href: &str, cog: &CogFile, count: usize) -> Result<V
                 let bytes = &mut output[start..start + window.width as usize * size];
                 block.copy(row, window.col_off..window.col_off + window.width, bytes);
             }
+            ControlFlow::Continue(())
         }
-        Err(error) => *fault.lock().unwrap() = Some(error),
+        Err(error) => {
+            *fault.lock().unwrap() = Some(error);
+            ControlFlow::Break(())
+        }
     })?;
     match fault.into_inner().unwrap() {
         Some(error) => Err(error),
