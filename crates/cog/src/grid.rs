@@ -9,9 +9,14 @@
 //!
 //! Owns the arithmetic between tile positions, pixels and world coordinates. Refuses tables that contradict the grid.
 
+use std::ops::Range;
+
 use crate::cover::Tiling;
 use crate::geo::{BBox, GeoTransform};
 use crate::{CogHeader, Error, Level, Place, Result};
+
+/// Where a range ends that goes on to the end of the file.
+pub const OPEN_END: u64 = u64::MAX;
 
 /// The grid of one level of a file.
 #[derive(Debug, Clone, Copy)]
@@ -161,6 +166,21 @@ impl<'a> TileGrid<'a> {
         })
     }
 
+    /// The bytes of the tile at a position in the tables; None for a sparse tile, and beyond the end of the tables.
+    ///
+    /// An image that is one strip has all bytes from its offset on where its byte count is 0: early fax writers left it so, and
+    /// libtiff reads their files. The range then ends at [`OPEN_END`].
+    pub(crate) fn bytes(&self, position: u64) -> Option<Range<u64>> {
+        if let ([offset], [0]) = (&*self.level.tile_offsets, &*self.level.tile_byte_counts)
+            && (*offset > 0 && position == 0 && !self.level.is_tiled)
+        {
+            return Some(*offset..OPEN_END);
+        }
+        let tile = self.tile(position)?;
+        let offset = tile.offset?;
+        Some(offset..offset.saturating_add(tile.byte_count.into()))
+    }
+
     /// The band of a plane; None where planes hold all bands.
     fn band_of_plane(&self, plane: u64) -> Option<u32> {
         let planar = self.level.encoding.planar_configuration == 2 && self.level.encoding.samples_per_pixel > 1;
@@ -292,6 +312,18 @@ mod tests {
             let tile = grid.tile(position).unwrap();
             assert_eq!((tile.offset, tile.byte_count), (None, 0));
         }
+    }
+
+    #[test]
+    fn one_strip_without_byte_count_goes_on_to_the_end() {
+        let mut strip = header(level(100, 50, 1), Vec::new());
+        strip.image.tile_byte_counts[0] = 0;
+        assert_eq!(strip.grid(0).unwrap().bytes(0), None);
+        strip.image.is_tiled = false;
+        assert_eq!(strip.grid(0).unwrap().bytes(0), Some(1000..super::OPEN_END));
+        strip.image.tile_offsets[0] = 0;
+        assert_eq!(strip.grid(0).unwrap().bytes(0), None);
+        assert_eq!(strip.grid(0).unwrap().bytes(1), None);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub use decoder::{DecodeResult, HeaderDecoder};
 pub use error::{Error, Place, Result};
 pub use footprint::Footprint;
 pub use geometry::{EncodedGeometry, Geometry, ParsedGeometry};
-pub use grid::{Tile, TileGrid};
+pub use grid::{OPEN_END, Tile, TileGrid};
 pub use header::{CogHeader, Encoding, Level};
 pub use ifds::{IfdDecoder, IfdInfo, MAX_BYTES_SHOWN, MAX_NUMBERS_SHOWN, MAX_TEXT_SHOWN, TagInfo};
 pub use limits::Limits;

@@ -72,7 +72,8 @@ pub struct TileSource {
     pub image: Image,
     /// Its position in that image's tables.
     pub position: u64,
-    /// Its bytes in the file; None for a sparse tile, of which there is nothing to decode.
+    /// Its bytes in the file, as far as [`OPEN_END`](crate::OPEN_END) where all that follow may be its own; None for a sparse
+    /// tile, of which there is nothing to decode.
     pub range: Option<Range<u64>>,
 }
 
@@ -371,11 +372,7 @@ fn first_sample(image: &Level, layer: Layer, band: u16) -> u16 {
 }
 
 fn source(image: Image, grid: &TileGrid<'_>, position: u64) -> TileSource {
-    let range = grid.tile(position).and_then(|tile| {
-        let offset = tile.offset?;
-        Some(offset..offset.saturating_add(tile.byte_count.into()))
-    });
-    TileSource { image, position, range }
+    TileSource { image, position, range: grid.bytes(position) }
 }
 
 /// The part of a tile inside the image; None outside the grid.

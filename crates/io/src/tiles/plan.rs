@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rasteret_cog::CoalesceConfig;
+use rasteret_cog::OPEN_END;
 use rasteret_cog::pixel::{Image, TileSource};
 
 use super::raster::FileKey;
@@ -190,10 +191,24 @@ fn tile_key(file: &FileKey, source: &TileSource, range: &Range<u64>) -> TileKey 
 }
 
 fn sources(request: &BlockRequest) -> Result<Vec<TileSource>> {
-    catch_unwind(AssertUnwindSafe(|| request.band.sources(request.row, request.col))).map_err(|_| Error::Internal {
+    let sources = catch_unwind(AssertUnwindSafe(|| request.band.sources(request.row, request.col)));
+    let mut sources = sources.map_err(|_| Error::Internal {
         location: request.file.location().clone(),
         what: format!("planning the block of tile row {}, column {} panicked", request.row, request.col),
-    })
+    })?;
+    for source in &mut sources {
+        if let Some(range) = source.range.as_mut().filter(|range| range.end == OPEN_END) {
+            range.end = request.file.end().ok_or_else(|| Error::InvalidArgument {
+                what: format!(
+                    "{}: {}: expected a byte count, or metadata with file_size, found neither",
+                    request.file.location(),
+                    name(source.image, source.position)
+                ),
+            })?;
+            range.start = range.start.min(range.end);
+        }
+    }
+    Ok(sources)
 }
 
 /// `level 0, tile 17` or `mask 0, tile 17`.

@@ -94,6 +94,11 @@ impl RasterFile {
         &self.header
     }
 
+    /// Where the file ends, as far as is known.
+    pub(super) fn end(&self) -> Option<u64> {
+        self.indexed.size.or_else(|| Some(Stamp::of(self.path()?).ok()?.size))
+    }
+
     /// The path of a local file.
     pub(super) fn path(&self) -> Option<&Path> {
         match self.location.place() {
