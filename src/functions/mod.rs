@@ -9,13 +9,18 @@ mod cog_metadata_table;
 mod cog_tiles;
 mod cog_tiles_for_geometry;
 mod cog_tiles_for_geometry_table;
+mod collection;
 mod documentation;
 mod file_scan;
 mod files;
+mod major_tom_cell;
 mod rasteret_enrich;
 mod rasteret_enrich_sql;
 mod rasteret_normalize;
 mod rasteret_python_metadata;
+mod rasteret_refresh;
+mod rasteret_split;
+mod rasteret_validate;
 mod rasteret_version;
 mod shared_headers;
 mod try_cog_metadata;
@@ -40,9 +45,11 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Sess
         scalar_function::register::<cog_footprint::CogFootprint>(connection, session)?;
         scalar_function::register::<cog_metadata::CogMetadata>(connection, session)?;
         scalar_function::register::<cog_tiles_for_geometry::CogTilesForGeometry>(connection, session)?;
+        scalar_function::register::<major_tom_cell::MajorTomCellFunction>(connection, session)?;
         scalar_function::register::<rasteret_enrich_sql::RasteretEnrichSql>(connection, session)?;
         scalar_function::register::<rasteret_normalize::RasteretNormalize>(connection, session)?;
         scalar_function::register::<rasteret_python_metadata::RasteretPythonMetadata>(connection, session)?;
+        scalar_function::register::<rasteret_split::RasteretSplit>(connection, session)?;
         scalar_function::register::<rasteret_version::RasteretVersion>(connection, session)?;
         scalar_function::register::<try_cog_metadata::TryCogMetadata>(connection, session)?;
         table_function::register::<cog_ifds::CogIfds>(connection, session)?;
@@ -50,6 +57,8 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Sess
         table_function::register::<cog_tiles::CogTiles>(connection, session)?;
         table_function::register::<cog_tiles_for_geometry_table::CogTilesForGeometryTable>(connection, session)?;
         table_function::register::<rasteret_enrich::RasteretEnrich>(connection, session)?;
+        table_function::register::<rasteret_refresh::RasteretRefresh>(connection, session)?;
+        table_function::register::<rasteret_validate::RasteretValidate>(connection, session)?;
     }
     Ok(())
 }
@@ -72,6 +81,10 @@ pub fn documentation() -> Vec<&'static Documentation> {
         &rasteret_enrich_sql::DOC,
         &rasteret_normalize::DOC,
         &rasteret_python_metadata::DOC,
+        &rasteret_validate::DOC,
+        &rasteret_refresh::DOC,
+        &major_tom_cell::DOC,
+        &rasteret_split::DOC,
         &rasteret_version::DOC,
     ]
 }

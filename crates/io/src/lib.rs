@@ -6,6 +6,7 @@
 //! ```text
 //! Session ── headers(hrefs) ──> cache ──miss──> driver ──> Object ─┬─> ObjectStore: S3, GCS, Azure ─┬─> Transport
 //!         ├─ open(href) ─────────────────────────────────> Object ─┼─> URL ─────────────────────────┘
+//!         ├─ changed_version(href) ─── one request ──────────────> Object ─┤
 //!         └─ files(patterns) ──> listing                           └─> local file
 //! ```
 //!
@@ -29,6 +30,8 @@ mod runtime;
 mod session;
 pub mod source;
 mod transport;
+pub mod upkeep;
+mod version;
 
 pub use error::{Error, Result};
 pub use fault::Fault;
@@ -36,6 +39,7 @@ pub use location::Location;
 pub use object::Object;
 pub use options::Options;
 pub use session::{CogFile, Session};
+pub use version::Version;
 
 /// Which requests serve a set of ranges; a plan counts them before anything is read, so the rule is `rasteret-cog`'s.
 pub use rasteret_cog::CoalesceConfig;
