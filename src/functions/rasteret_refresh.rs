@@ -46,7 +46,7 @@ pub(super) static DOC: Documentation = Documentation {
         names the files.",
     examples: &[Example {
         sql: "SELECT status, count(*) FROM rasteret_refresh('test/data/index_broken.parquet') GROUP BY ALL ORDER BY ALL",
-        result: "EXAMPLE",
+        result: "changed\t2\ngone\t1\nunindexed\t1\nunknown\t1",
     }],
 };
 

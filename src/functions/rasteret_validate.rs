@@ -47,11 +47,12 @@ pub(super) static DOC: Documentation = Documentation {
         be inverted), `tables` (not an entry a tile, or a tile beyond the end of the file), `crs` (the header's EPSG code is not \
         the record's), `header` (the file cannot be read, or is not the one indexed).",
     examples: &[
-        Example { sql: "SELECT count(*) FROM rasteret_validate('test/data/index.parquet')", result: "0" },
+        Example { sql: "SELECT count(*) FROM rasteret_validate('test/data/index_python.parquet')", result: "0" },
         Example {
             sql: "SELECT record, band, \"check\", message FROM rasteret_validate('test/data/index_broken.parquet') \
-                  WHERE \"check\" IN ('tables', 'crs') ORDER BY record",
-            result: "EXAMPLE",
+                  WHERE record IN ('another crs', 'short tables') ORDER BY record",
+            result: "another crs\tB04\tcrs\tthe header has EPSG:32633, the record EPSG:32631\n\
+                short tables\tB04\ttables\texpected 16 entries, found 15 in tile_offsets and 16 in tile_byte_counts",
         },
     ],
 };

@@ -2,8 +2,8 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
@@ -80,6 +80,10 @@ pub(crate) fn number(array: &ArrayRef, row: usize) -> Option<f64> {
         _ if array.is_null(row) => None,
         DataType::Float64 => Some(array.as_primitive::<Float64Type>().value(row)),
         DataType::Float32 => Some(array.as_primitive::<Float32Type>().value(row).into()),
+        // What SQL makes of a literal such as 3.5.
+        DataType::Decimal128(_, scale) => {
+            Some(array.as_primitive::<Decimal128Type>().value(row) as f64 / 10_f64.powi((*scale).into()))
+        }
         _ => integer(array, row).map(|number| number as f64),
     }
 }

@@ -122,7 +122,7 @@ impl Holds {
     }
 
     fn unlike(self, name: &str, field: &Field) -> String {
-        format!("field {name}: expected {}, found {}", self.name(), field.data_type())
+        format!("field {name}: expected {}, found {}", self.name(), sql(field.data_type()))
     }
 
     fn name(self) -> &'static str {
@@ -137,6 +137,25 @@ impl Holds {
             Self::Numbers => "a list of numbers",
             Self::Structs => "a list of STRUCTs",
         }
+    }
+}
+
+/// A type in SQL's words, as far as such fields have them.
+fn sql(kind: &DataType) -> String {
+    match kind {
+        DataType::Utf8 => "VARCHAR".to_owned(),
+        DataType::Binary => "BLOB".to_owned(),
+        DataType::Boolean => "BOOLEAN".to_owned(),
+        DataType::Float32 => "FLOAT".to_owned(),
+        DataType::Float64 => "DOUBLE".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("DECIMAL({precision}, {scale})"),
+        DataType::Timestamp(..) => "TIMESTAMP".to_owned(),
+        DataType::Date32 => "DATE".to_owned(),
+        DataType::List(element) => format!("{}[]", sql(element.data_type())),
+        DataType::Struct(_) => "a STRUCT".to_owned(),
+        DataType::Map(..) => "a MAP".to_owned(),
+        kind if kind.is_integer() => "an integer".to_owned(),
+        kind => kind.to_string(),
     }
 }
 
