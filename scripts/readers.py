@@ -63,7 +63,11 @@ def with_geopandas(collection: Path) -> list[Row]:
     import geopandas
 
     frame = geopandas.read_parquet(collection)
-    if frame.crs is None or not frame.geometry.is_valid.all() or frame.total_bounds.round(2).tolist() != [3.0, 41.54, 3.01, 41.55]:
+    if (
+        frame.crs is None
+        or not frame.geometry.is_valid.all()
+        or frame.total_bounds.round(2).tolist() != [3.0, 41.54, 3.01, 41.55]
+    ):
         raise ValueError(f"geometries: found CRS {frame.crs}, bounds {frame.total_bounds}")
     return _of_frame(frame)
 

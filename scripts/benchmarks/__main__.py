@@ -16,7 +16,7 @@ from pathlib import Path
 
 import servers
 
-from . import plan, rasters
+from . import layout, plan, rasters
 from .contenders import CONTENDERS, EXTENSION
 
 WORK = servers.ROOT / "build" / "bench"
@@ -78,6 +78,9 @@ def main() -> None:
     )
     benchmarks = parser.add_subparsers(required=True, dest="benchmark")
     plan.add_arguments(benchmarks.add_parser("plan", help="tiles of geometries", description=plan.__doc__))
+    layout.add_arguments(
+        benchmarks.add_parser("layout", help="Parquet layouts of an index", description=layout.__doc__)
+    )
     benchmark = benchmarks.add_parser("enrich", help="headers of distinct URLs", description=__doc__)
     benchmark.add_argument("--urls", type=int, default=1000)
     benchmark.add_argument("--latency", type=float, nargs="+", default=[0, 20, 50], metavar="MS")
@@ -86,9 +89,9 @@ def main() -> None:
     benchmark.add_argument("--contender", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
     benchmark.add_argument("--json", type=Path, help="also write every run there")
     args = parser.parse_args()
-    if OURS in args.contender and not EXTENSION.is_file():
+    if OURS in getattr(args, "contender", []) and not EXTENSION.is_file():
         sys.exit(f"bench: no such file: {EXTENSION}")
-    results = plan.compare(args) if args.benchmark == "plan" else enrich(args)
+    results = {"plan": plan.compare, "layout": layout.compare, "enrich": enrich}[args.benchmark](args)
     if args.json:
         args.json.write_text(json.dumps(results, indent=1))
 

@@ -96,7 +96,9 @@ def write_records(path: Path, rows: int) -> None:
     image = dict(zip((field.name for field in levels[0].type), levels[0].flatten()))
     overviews = pa.concat_arrays(levels[1:]).take(pa.array(np.arange(rows * 4).reshape(4, rows).T.ravel()))
     image["overviews"] = pa.ListArray.from_arrays(np.arange(0, rows * 4 + 1, 4, dtype=np.int32), overviews)
-    transform = np.stack([np.full(rows, 10.0), np.zeros(rows), west * 1e5, np.zeros(rows), np.full(rows, -10.0), south * 1e5], axis=1)
+    transform = np.stack(
+        [np.full(rows, 10.0), np.zeros(rows), west * 1e5, np.zeros(rows), np.full(rows, -10.0), south * 1e5], axis=1
+    )
     image["transform"] = pa.ListArray.from_arrays(np.arange(0, rows * 6 + 1, 6, dtype=np.int32), transform.ravel())
     image["etag"] = pa.array([f'"{number:032x}"' for number in rng.integers(0, 2**63, rows)])
     box = {"xmin": west, "ymin": south, "xmax": west + 1.4, "ymax": south + 1.0}
@@ -141,7 +143,9 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
     source = work / "records.parquet"
     write_records(source, args.records)
     results: list[dict[str, object]] = []
-    print(f"DuckDB {duckdb.__version__}, {args.records:,} records, {len(LEVELS)} levels of {SIDE} pixels in tiles of {TILE}\n")
+    print(
+        f"DuckDB {duckdb.__version__}, {args.records:,} records, {len(LEVELS)} levels of {SIDE} pixels in tiles of {TILE}\n"
+    )
     print("| layout | MB | written in s | query, ms | MB touched |")
     print("|---|---|---|---|---|")
     for number, (name, options, order) in enumerate(LAYOUTS):
@@ -154,10 +158,21 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
                 f"COPY (SELECT *, year(datetime) AS year, month(datetime) AS month FROM '{source}' {order}) TO '{path}' (FORMAT parquet, {options})"
             )
         written = time.perf_counter() - started
-        size = sum(file.stat().st_size for file in work.rglob(f"layout{number}*/**/*.parquet" if partitioned else path.name))
+        size = sum(
+            file.stat().st_size for file in work.rglob(f"layout{number}*/**/*.parquet" if partitioned else path.name)
+        )
         rows, seconds, touched = measure(f"{path}/**/*.parquet" if partitioned else str(path), args.repeat)
         print(f"| {name} | {size / 1e6:.0f} | {written:.1f} | {seconds * 1000:.0f} | {touched / 1e6:.2f} |", flush=True)
-        results.append({"layout": name, "bytes": size, "write_seconds": written, "query_seconds": seconds, "touched": touched, "rows": rows})
+        results.append(
+            {
+                "layout": name,
+                "bytes": size,
+                "write_seconds": written,
+                "query_seconds": seconds,
+                "touched": touched,
+                "rows": rows,
+            }
+        )
     if len({result["rows"] for result in results}) != 1:
         raise SystemExit("bench: the layouts do not answer the query alike")
     print(f"\n{results[0]['rows']} of {args.records:,} records answer the query")
@@ -169,3 +184,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The benchmark's own arguments."""
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="also write every figure there")
