@@ -2,7 +2,7 @@
 //!
 //! | check | says | of |
 //! |---|---|---|
-//! | `column` | a band asked for has no metadata column; there is no metadata at all; a column of records has another type | the index |
+//! | `column` | a band asked for has no metadata column; there is no metadata at all | the index |
 //! | `type` | a field of the metadata STRUCT is missing or has another type | a band |
 //! | `id` | NULL, or that of another record | a record |
 //! | `bbox` | not finite, or upside down | a record |
