@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""An index made by this extension, read by Python Rasteret: the pixels are those that rasterio reads.
+"""Indexes that go both ways: one made by this extension, and one made by Python Rasteret and extended by this extension. Python
+Rasteret reads from both the pixels that rasterio reads.
 
     python python_rasteret.py [--extension build/release/rasteret.duckdb_extension]
 
 Needs Python 3.12 and `pip install duckdb rasteret==0.4.1 rasterio`. Makes four COGs and an items table in a temporary folder,
 indexes them with `rasteret_enrich`, writes the index as Parquet partitioned by year and month, opens that with
 `rasteret.load`, and compares windows value for value. `rasteret_python_metadata` gives `compression` as the code that
-Python Rasteret reads.
+Python Rasteret reads. The other way, `rasteret.build_from_table` indexes one scene, and SQL adds the other.
 """
 
 from __future__ import annotations
@@ -81,6 +82,34 @@ def write_index(extension: Path, items: Path, collection: Path) -> None:
     )
 
 
+def extend_index(extension: Path, items: Path, theirs: Path, collection: Path) -> tuple[list[str], list[str]]:
+    """Python Rasteret's index with the scenes that it lacks; which those are that it has, and what is wrong in it."""
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    connection.execute(f"LOAD '{extension}'")
+    index = f"{theirs}/**/*.parquet"
+    metadata = ", ".join(f"rasteret_python_metadata({band}_metadata) AS {band}_metadata" for band in BANDS)
+    connection.execute(f"CREATE TABLE theirs AS FROM read_parquet('{index}', hive_partitioning := true)")
+    # Columns that it has and we do not become NULL; those that we have and it does not are left out.
+    ours = f"SELECT * EXCLUDE (rasteret_error) REPLACE ({metadata}) FROM rasteret_enrich('{items}', bands := {list(BANDS)})"
+    known = [name for (name,) in connection.execute("SELECT column_name FROM (DESCRIBE theirs)").fetchall()]
+    shared = [
+        name for (name,) in connection.execute(f"SELECT column_name FROM (DESCRIBE {ours})").fetchall() if name in known
+    ]
+    columns = ", ".join(f'"{name}"' for name in shared)
+    connection.execute(
+        f"""
+        COPY (
+            FROM theirs
+            UNION ALL BY NAME
+            SELECT {columns} FROM ({ours}) WHERE id NOT IN (SELECT id FROM theirs)
+        ) TO '{collection}' (FORMAT parquet, PARTITION_BY (year, month))
+        """
+    )
+    had = [name for (name,) in connection.execute("SELECT id FROM theirs").fetchall()]
+    problems = connection.execute(f"FROM rasteret_validate('{index}', headers := true)").fetchall()
+    return had, [" ".join(map(str, problem)) for problem in problems]
+
+
 def windows() -> list[shapely.Polygon]:
     """Boxes of 64 by 64 pixels: inside a tile, over four of them, at the edges of the image."""
     corners = [(10, 10), (230, 230), (SIZE - 64, SIZE - 64), (0, 500), (511, 0)]
@@ -120,14 +149,28 @@ def main() -> int:
             write_cog(cog, seed)
         write_items(work / "items.parquet", cogs)
         write_index(args.extension.resolve(), work / "items.parquet", work / "collection")
-        collection = rasteret.load(work / "collection")
-        compared, different = differences(collection, cogs)
-    print(
-        f"Python Rasteret {rasteret.version()} read {compared} windows, {compared - len(different)} as rasterio reads them"
-    )
-    for window in different:
-        print(f"differs: {window}")
-    return 1 if different or not compared else 0
+        ours = differences(rasteret.load(work / "collection"), cogs)
+        rasteret.build_from_table(
+            pq.read_table(work / "items.parquet").slice(0, 1),
+            workspace_dir=work / "theirs",
+            enrich_cog=True,
+            band_codes=list(BANDS),
+        )
+        had, problems = extend_index(
+            args.extension.resolve(), work / "items.parquet", work / "theirs", work / "extended"
+        )
+        extended = differences(rasteret.load(work / "extended"), cogs)
+    wrong = len(had) != 1 or problems
+    for name, (compared, different) in (("an index of ours", ours), ("an index of its, extended", extended)):
+        print(
+            f"Python Rasteret {rasteret.version()} read {compared} windows by {name}, {compared - len(different)} as rasterio reads them"
+        )
+        for window in different:
+            print(f"differs: {window}")
+        wrong = wrong or different or not compared
+    for problem in problems:
+        print(f"wrong in the index of Python Rasteret: {problem}")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

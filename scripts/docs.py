@@ -3,6 +3,10 @@
 
     docs.py             writes docs/functions.md, and the part of README.md between its two `functions` marks
     docs.py --check     changes nothing; fails where they are not what would be written, and runs every example as a test
+    docs.py --pages     runs the pages' SQL alone
+
+The pages with a comment `<!-- run: NAME = PATH, ... -->` are tests: their ```sql blocks run in order, and a ```text block after one
+is its rows. NAME is a file as the page writes it, PATH where the test has it.
 
 `cargo run --example function_docs` prints the constants as JSON.
 """
@@ -21,6 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "functions.md"
 README = ROOT / "README.md"
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 EXAMPLES = ROOT / "build" / "docs" / "examples"
 BEGIN, END = "<!-- functions: made by scripts/docs.py -->", "<!-- end of functions -->"
 HEAD = """\
@@ -147,22 +152,62 @@ def example_tests(documented: list[Function]) -> dict[str, str]:
         for example in function.examples:
             if not example.result:
                 raise DocsError(f"{function.title}: an example without a result proves nothing")
-            widths = {line.count("\t") + 1 for line in example.result.splitlines()}
-            if len(widths) != 1:
-                raise DocsError(f"{function.title}: the rows of an example differ in their number of columns")
-            records.append(f"query {'T' * widths.pop()}\n{example.sql}\n----\n{example.result}")
+            records.append(query_test(example.sql, example.result))
         files[f"{function.anchor}.test"] = "\n\n".join(records) + "\n"
     return files
+
+
+def query_test(sql: str, result: str) -> str:
+    """A record of a query with its rows."""
+    widths = {line.count("\t") + 1 for line in result.splitlines()}
+    if len(widths) != 1:
+        raise DocsError(f"the rows of a result differ in their number of columns:\n{result}")
+    return f"query {'T' * widths.pop()}\n{sql}\n----\n{result}"
+
+
+def page_tests(pages: list[Path]) -> dict[str, str]:
+    """A .test file of each page that is one."""
+    files = {}
+    for page in pages:
+        text = page.read_text()
+        run = re.search(r"<!-- run: (.*?) -->", text, re.DOTALL)
+        if not run:
+            continue
+        paths = dict(pair.split(" = ") for pair in re.split(r",\s+", run[1].strip()))
+        records = [f"# docs/{page.name}", "require rasteret"]
+        blocks = re.findall(r"^```sql\n(.*?);\n```(?:\n\n```text\n(.*?)\n```)?", text, re.DOTALL | re.MULTILINE)
+        if len(blocks) != text.count("```sql\n"):
+            raise DocsError(f"docs/{page.name}: a block of SQL does not end in a semicolon")
+        for sql, result in blocks:
+            for name, path in paths.items():
+                sql = re.sub(rf"'{re.escape(name)}(?=['/])", f"'{path}", sql)
+            records.append(query_test(sql, result) if result else f"statement ok\n{sql}")
+        files[f"{page.stem}.test"] = "\n\n".join(records) + "\n"
+    return files
+
+
+def run_tests(tests: dict[str, str], extension: Path | None) -> int:
+    """Runs .test files on every host."""
+    shutil.rmtree(EXAMPLES, ignore_errors=True)
+    EXAMPLES.mkdir(parents=True)
+    for name, text in tests.items():
+        (EXAMPLES / name).write_text(text)
+    command = [sys.executable, str(ROOT / "scripts" / "sqltest.py"), str(EXAMPLES)]
+    return subprocess.run(command + (["--extension", str(extension)] if extension else [])).returncode
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--pages", action="store_true")
+    parser.add_argument("--extension", type=Path, help="the extension that examples run on, instead of the release")
     args = parser.parse_args()
     try:
+        if args.pages:
+            return run_tests(page_tests(PAGES), args.extension)
         documented = functions()
         made = {REFERENCE: reference(documented), README: with_overview(README.read_text(), documented)}
-        tests = example_tests(documented)
+        tests = {**example_tests(documented), **page_tests(PAGES)}
     except (DocsError, OSError) as error:
         print(f"docs: {error}", file=sys.stderr)
         return 1
@@ -175,11 +220,7 @@ def main() -> int:
         if not path.is_file() or path.read_text() != text:
             print(f"docs: {path.relative_to(ROOT)} is not what scripts/docs.py makes: run it", file=sys.stderr)
             return 1
-    shutil.rmtree(EXAMPLES, ignore_errors=True)
-    EXAMPLES.mkdir(parents=True)
-    for name, text in tests.items():
-        (EXAMPLES / name).write_text(text)
-    return subprocess.run([sys.executable, str(ROOT / "scripts" / "sqltest.py"), str(EXAMPLES)]).returncode
+    return run_tests(tests, args.extension)
 
 
 if __name__ == "__main__":

@@ -36,9 +36,10 @@ def running(command: list[str]) -> Iterator[str]:
             process.terminate()
 
 
-def http_server(root: Path, latency_ms: float = 0) -> contextlib.AbstractContextManager[str]:
-    """The project's own range server on a free port."""
-    return running([sys.executable, str(HTTP_SERVER), "--root", str(root), "--latency-ms", str(latency_ms)])
+def http_server(root: Path, latency_ms: float = 0, port: int = 0) -> contextlib.AbstractContextManager[str]:
+    """The project's own range server, on a free port unless one is named."""
+    command = [sys.executable, str(HTTP_SERVER), "--root", str(root), "--latency-ms", str(latency_ms)]
+    return running([*command, "--port", str(port)])
 
 
 def stats(url: str) -> dict[str, int]:

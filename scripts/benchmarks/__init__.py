@@ -3,6 +3,7 @@
 rasters      the COGs whose headers are read
 scenes       the COGs whose pixels are read, plots and points
 contenders   headers by each reader, in a process of its own, so that its peak of memory is its own
+layout       an index as Parquet in several layouts
 plan         tiles of geometries
 read         pixels of images, windows and points
 zonal        statistics of polygons

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import servers
 
-from . import plan, rasters, read, zonal
+from . import layout, plan, rasters, read, zonal
 from .contenders import CONTENDERS, EXTENSION
 
 WORK = servers.ROOT / "build" / "bench"
@@ -78,6 +78,9 @@ def main() -> None:
     )
     benchmarks = parser.add_subparsers(required=True, dest="benchmark")
     plan.add_arguments(benchmarks.add_parser("plan", help="tiles of geometries", description=plan.__doc__))
+    layout.add_arguments(
+        benchmarks.add_parser("layout", help="Parquet layouts of an index", description=layout.__doc__)
+    )
     read.add_arguments(benchmarks.add_parser("read", help="pixels", description=read.__doc__))
     zonal.add_arguments(benchmarks.add_parser("zonal", help="statistics of polygons", description=zonal.__doc__))
     benchmark = benchmarks.add_parser("enrich", help="headers of distinct URLs", description=__doc__)
@@ -88,8 +91,14 @@ def main() -> None:
     benchmark.add_argument("--contender", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
     benchmark.add_argument("--json", type=Path, help="also write every run there")
     args = parser.parse_args()
-    compare = {"plan": plan.compare, "read": read.compare, "zonal": zonal.compare, "enrich": enrich}
-    if OURS in args.contender and not EXTENSION.is_file():
+    compare = {
+        "plan": plan.compare,
+        "layout": layout.compare,
+        "read": read.compare,
+        "zonal": zonal.compare,
+        "enrich": enrich,
+    }
+    if OURS in getattr(args, "contender", []) and not EXTENSION.is_file():
         sys.exit(f"bench: no such file: {EXTENSION}")
     results = compare[args.benchmark](args)
     if args.json:

@@ -14,13 +14,18 @@ mod cog_tiles_for_geometry;
 mod cog_tiles_for_geometry_table;
 mod cog_value;
 mod cog_zonal_stats;
+mod collection;
 mod documentation;
 mod file_scan;
 mod files;
+mod major_tom_cell;
 mod rasteret_enrich;
 mod rasteret_enrich_sql;
 mod rasteret_normalize;
 mod rasteret_python_metadata;
+mod rasteret_refresh;
+mod rasteret_split;
+mod rasteret_validate;
 mod rasteret_version;
 mod shared_headers;
 mod try_cog_metadata;
@@ -48,9 +53,11 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Sess
         scalar_function::register::<cog_value::CogValue>(connection, session)?;
         scalar_function::register::<cog_zonal_stats::CogZonalStats>(connection, session)?;
         scalar_function::register::<cog_tiles_for_geometry::CogTilesForGeometry>(connection, session)?;
+        scalar_function::register::<major_tom_cell::MajorTomCellFunction>(connection, session)?;
         scalar_function::register::<rasteret_enrich_sql::RasteretEnrichSql>(connection, session)?;
         scalar_function::register::<rasteret_normalize::RasteretNormalize>(connection, session)?;
         scalar_function::register::<rasteret_python_metadata::RasteretPythonMetadata>(connection, session)?;
+        scalar_function::register::<rasteret_split::RasteretSplit>(connection, session)?;
         scalar_function::register::<rasteret_version::RasteretVersion>(connection, session)?;
         scalar_function::register::<try_cog_metadata::TryCogMetadata>(connection, session)?;
         table_function::register::<cog_ifds::CogIfds>(connection, session)?;
@@ -59,6 +66,8 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Sess
         table_function::register::<cog_tiles::CogTiles>(connection, session)?;
         table_function::register::<cog_tiles_for_geometry_table::CogTilesForGeometryTable>(connection, session)?;
         table_function::register::<rasteret_enrich::RasteretEnrich>(connection, session)?;
+        table_function::register::<rasteret_refresh::RasteretRefresh>(connection, session)?;
+        table_function::register::<rasteret_validate::RasteretValidate>(connection, session)?;
     }
     Ok(())
 }
@@ -85,6 +94,10 @@ pub fn documentation() -> Vec<&'static Documentation> {
         &rasteret_enrich_sql::DOC,
         &rasteret_normalize::DOC,
         &rasteret_python_metadata::DOC,
+        &rasteret_validate::DOC,
+        &rasteret_refresh::DOC,
+        &major_tom_cell::DOC,
+        &rasteret_split::DOC,
         &rasteret_version::DOC,
     ]
 }

@@ -234,7 +234,7 @@ fn options(info: &BindInfo) -> Result<EnrichOptions> {
 }
 
 /// A number of at least 1.
-fn count(name: &str, value: &Value) -> Result<usize> {
+pub(super) fn count(name: &str, value: &Value) -> Result<usize> {
     let number = value.integer().unwrap_or(0);
     usize::try_from(number)
         .ok()
@@ -243,7 +243,12 @@ fn count(name: &str, value: &Value) -> Result<usize> {
 }
 
 /// The entries of a MAP with text keys.
-fn pairs<T>(name: &str, expected: &str, value: &Value, read: impl Fn(&Value) -> Option<T>) -> Result<Vec<(String, T)>> {
+pub(super) fn pairs<T>(
+    name: &str,
+    expected: &str,
+    value: &Value,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Result<Vec<(String, T)>> {
     let unexpected = || Error::argument(format!("{name}: expected {expected}, found {}", value.type_name()));
     let entries = value.map().ok_or_else(unexpected)?;
     entries.iter().map(|(key, value)| Some((key.text()?, read(value)?))).collect::<Option<_>>().ok_or_else(unexpected)

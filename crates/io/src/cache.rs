@@ -69,6 +69,13 @@ impl HeaderCache {
         self.put(key, file, Some(stamp));
     }
 
+    /// Keeps this header no longer.
+    pub(crate) fn forget(&self, key: &str) {
+        if let Some(kept) = &self.kept {
+            kept.remove(key);
+        }
+    }
+
     fn put(&self, key: &str, file: &CogFile, stamp: Option<Stamp>) {
         if let Some(kept) = &self.kept {
             kept.insert(key.to_owned(), Entry { file: file.clone(), stamp });

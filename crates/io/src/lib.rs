@@ -6,6 +6,7 @@
 //! ```text
 //! Session ── headers(hrefs) ──> cache ──miss──> driver ──> Object ─┬─> ObjectStore: S3, GCS, Azure ─┬─> Transport
 //!         ├─ open(href) ─────────────────────────────────> Object ─┼─> URL ─────────────────────────┘
+//!         ├─ changed_version(href) ─── one request ──────────────> Object ─┤
 //!         └─ files(patterns) ──> listing                           └─> local file
 //! ```
 //!
@@ -31,6 +32,8 @@ mod session;
 pub mod source;
 mod tiles;
 mod transport;
+pub mod upkeep;
+mod version;
 
 pub use error::{Error, Result};
 pub use fault::Fault;
@@ -39,6 +42,7 @@ pub use object::Object;
 pub use options::Options;
 pub use session::{CogFile, Session};
 pub use tiles::{BlockRequest, BlockStream, Keep, RasterFile};
+pub use version::Version;
 
 /// Which requests serve a set of ranges; a plan counts them before anything is read, so the rule is `rasteret-cog`'s.
 pub use rasteret_cog::CoalesceConfig;

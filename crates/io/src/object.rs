@@ -22,7 +22,7 @@ use url::Url;
 use crate::CoalesceConfig;
 use crate::coalesce::{cut, joined};
 use crate::transport::{Answer, Span, Transport};
-use crate::{Error, Fault, Location, Result};
+use crate::{Error, Fault, Location, Result, Version};
 
 /// One file of a session, for reading ranges of. Cheap to clone; making one costs no request.
 #[derive(Debug, Clone)]
@@ -131,6 +131,28 @@ impl Object {
                 answer.map_err(|error| Fault::of_store(&error))
             }
         }
+    }
+
+    /// The version of the file now, or None where a store says that it is still the one with `etag`: one request, or none for
+    /// a local file.
+    pub(crate) async fn version(&self, etag: Option<&str>) -> Result<Option<Version>> {
+        let version = async {
+            match &self.source {
+                Source::File(path) => {
+                    let path = path.clone();
+                    blocking(move || Ok(Some(Stamp::of(&path)?.into()))).await
+                }
+                Source::Url { transport, url } => {
+                    let _permit = self.permit().await?;
+                    transport.version(url, etag).await
+                }
+                Source::Store { store, path } => {
+                    let _permit = self.permit().await?;
+                    Ok(Some(store.head(path).await.map_err(|error| Fault::of_store(&error))?.into()))
+                }
+            }
+        };
+        version.await.map_err(|fault| self.error(None, fault))
     }
 
     async fn whole_size(&self) -> Result<Option<u64>, Fault> {

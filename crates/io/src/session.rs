@@ -23,7 +23,7 @@ use crate::registry::Registry;
 use crate::runtime::runtime;
 use crate::tiles::{Tiles, Workers};
 use crate::transport::Transport;
-use crate::{Error, Location, Object, Options, Result, driver};
+use crate::{Error, Location, Object, Options, Result, Version, driver};
 
 /// A file's header and which version of the file it was read from.
 #[derive(Debug, Clone)]
@@ -131,6 +131,23 @@ impl Session {
         batch::run::<Ifds>(self, hrefs)
     }
 
+    /// The version of a file now; None where it is for certain the `indexed` one. One request: a conditional one where that
+    /// has an entity tag. The header of a file that has changed is no longer kept.
+    pub async fn changed_version(&self, href: &str, indexed: &Version) -> Result<Option<Version>> {
+        let location = Location::parse(href)?;
+        let current = self.open_at(&location).await?.version(indexed.etag.as_deref()).await;
+        if !matches!(&current, Ok(current) if current.as_ref().is_none_or(|current| current.is_same(indexed) == Some(true)))
+        {
+            self.0.cache.forget(location.key());
+        }
+        current
+    }
+
+    /// The headers of many files as they are now, whatever was read before; otherwise as [`headers`](Self::headers).
+    pub(crate) fn current_headers(&self, hrefs: &[&str]) -> Vec<Result<CogFile>> {
+        batch::run::<CurrentHeaders>(self, hrefs)
+    }
+
     /// A file, for reading ranges of; no request is made, save the one that finds the region of a public S3 bucket when it
     /// is first used.
     pub async fn open(&self, href: &str) -> Result<Object> {
@@ -197,6 +214,25 @@ impl Task for Headers {
 
     async fn remote(session: &Session, location: &Location) -> Result<CogFile> {
         session.header_at(location).await
+    }
+
+    fn local(session: &Session, location: &Location) -> Result<CogFile> {
+        session.local_header(location)
+    }
+}
+
+/// Headers, read anew: what is looked for is whether they have changed.
+struct CurrentHeaders;
+
+impl Task for CurrentHeaders {
+    type Answer = CogFile;
+
+    fn known(_: &Session, _: &Location) -> Option<CogFile> {
+        None
+    }
+
+    async fn remote(session: &Session, location: &Location) -> Result<CogFile> {
+        session.load(location).await
     }
 
     fn local(session: &Session, location: &Location) -> Result<CogFile> {

@@ -25,13 +25,13 @@ use bytes::{Bytes, BytesMut};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
 };
-use reqwest::header::{HeaderMap, RANGE, RETRY_AFTER};
+use reqwest::header::{HeaderMap, HeaderValue, IF_NONE_MATCH, RANGE, RETRY_AFTER};
 use reqwest::{Method, Request, Response, StatusCode};
 use url::Url;
 
 pub(crate) use answer::{Answer, Span};
 
-use crate::{Fault, Options};
+use crate::{Fault, Options, Version};
 
 /// First wait before a request is repeated; doubled each time. Less would add to the storm that a 429 answers.
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
@@ -86,6 +86,41 @@ impl Transport {
                     if answer.bytes.len() < length { Err(Fault::Interrupted.into()) } else { Ok(answer) }
                 }
                 StatusCode::OK => Ok(self.whole(response, &span).await?),
+                _ => Err(refusal(response).await),
+            }
+        })
+        .await
+    }
+
+    /// The version of the file at a URL now; None where it is still the one with `etag`. One request, with a byte of the file
+    /// at most: a URL that is signed for GET is forbidden for HEAD.
+    pub(crate) async fn version(&self, url: &Url, etag: Option<&str>) -> Result<Option<Version>, Fault> {
+        let first = Span::Range(0..1);
+        let (client, range) = (self.client()?, first.header()?);
+        // What is no entity tag (RFC 9110, 8.8.3) is not for the server to compare.
+        let tag = etag.filter(|etag| etag.starts_with('"') || etag.starts_with("W/\""));
+        let tag = tag.and_then(|etag| HeaderValue::try_from(etag).ok());
+        self.retrying(|| async {
+            let mut request = client.get(url.clone()).header(RANGE, range.clone());
+            if let Some(tag) = &tag {
+                request = request.header(IF_NONE_MATCH, tag.clone());
+            }
+            let response = request.send().await.map_err(|error| self.fault(&error))?;
+            match response.status() {
+                StatusCode::NOT_MODIFIED => Ok(None),
+                StatusCode::PARTIAL_CONTENT => {
+                    let (answer, length) = Answer::of_partial(response.headers(), &first)?;
+                    // Read, so that the connection can be used again.
+                    self.body(response, length, Excess::Refused).await?;
+                    Ok(Some(answer.into()))
+                }
+                // The body is not read: the connection is dropped instead of the whole file fetched.
+                StatusCode::OK => Ok(Some(Answer::of_whole(response.headers()).into())),
+                // There is no first byte.
+                StatusCode::RANGE_NOT_SATISFIABLE => {
+                    let size = answer::size_of_unsatisfied(response.headers()).or(Some(0));
+                    Ok(Some(Version { size, ..Answer::of_whole(response.headers()).into() }))
+                }
                 _ => Err(refusal(response).await),
             }
         })

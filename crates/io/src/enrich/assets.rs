@@ -11,15 +11,15 @@ use crate::{Error, Result};
 
 /// A column that holds hrefs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Assets {
-    pub(super) form: Form,
+pub(crate) struct Assets {
+    pub(crate) form: Form,
     /// Index in the source's schema.
-    pub(super) column: usize,
+    pub(crate) column: usize,
 }
 
 /// How the column holds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// `STRUCT(band STRUCT(href VARCHAR, ...), ...)`
     Struct,
     /// `MAP(VARCHAR, STRUCT(href VARCHAR, ...))`
@@ -37,20 +37,20 @@ const BAND_INDEX: &str = "band_index";
 
 /// What a record says of one asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Asset<'a> {
-    pub(super) href: &'a str,
-    pub(super) band_index: Option<i64>,
+pub(crate) struct Asset<'a> {
+    pub(crate) href: &'a str,
+    pub(crate) band_index: Option<i64>,
 }
 
 /// The asset, or why there is none.
-pub(super) type Found<'a> = std::result::Result<Asset<'a>, &'static str>;
+pub(crate) type Found<'a> = std::result::Result<Asset<'a>, &'static str>;
 
 /// Said of a record that lacks the asset, or whose asset lacks an href.
-pub(super) const NO_HREF: &str = "no href";
+pub(crate) const NO_HREF: &str = "no href";
 
 impl Assets {
     /// Finds the column and checks its type.
-    pub(super) fn find(schema: &Schema, assets_column: &str, href_column: Option<&str>) -> Result<Self> {
+    pub(crate) fn find(schema: &Schema, assets_column: &str, href_column: Option<&str>) -> Result<Self> {
         if let Some(name) = href_column {
             let (column, field) = find(schema, "href_column", name)?;
             return match field.data_type() {
@@ -84,7 +84,7 @@ impl Assets {
     }
 
     /// The STRUCT fields to read for these bands; None where the whole column is needed.
-    pub(super) fn fields(&self, bands: &[String]) -> Option<Vec<Vec<String>>> {
+    pub(crate) fn fields(&self, bands: &[String]) -> Option<Vec<Vec<String>>> {
         (self.form == Form::Struct).then(|| {
             let fields = [HREF, TYPE, BAND_INDEX];
             bands.iter().flat_map(|band| fields.map(|field| vec![band.clone(), field.to_owned()])).collect()
@@ -92,7 +92,7 @@ impl Assets {
     }
 
     /// The keys that the type itself names: a STRUCT's fields that have an href.
-    pub(super) fn struct_keys(&self, schema: &Schema) -> Option<Vec<String>> {
+    pub(crate) fn struct_keys(&self, schema: &Schema) -> Option<Vec<String>> {
         match (self.form, schema.field(self.column).data_type()) {
             (Form::Struct, DataType::Struct(bands)) => {
                 let bands = bands.iter().filter(|band| has_href(band.data_type()));
@@ -103,7 +103,7 @@ impl Assets {
     }
 
     /// Calls `each(band, row, asset)` for all bands and rows of a column in this form.
-    pub(super) fn each(&self, array: &ArrayRef, bands: &[String], mut each: impl FnMut(usize, usize, Found<'_>)) {
+    pub(crate) fn each(&self, array: &ArrayRef, bands: &[String], mut each: impl FnMut(usize, usize, Found<'_>)) {
         let rows = array.len();
         match self.form {
             Form::Href => {
@@ -162,7 +162,7 @@ impl Assets {
 
     /// Adds the keys that these records have to `keys`, in order of appearance, each with whether it is a GeoTIFF in one
     /// of them. `array` is a column in this form.
-    pub(super) fn survey(&self, array: &ArrayRef, keys: &mut Vec<(String, bool)>) {
+    pub(crate) fn survey(&self, array: &ArrayRef, keys: &mut Vec<(String, bool)>) {
         let mut add = |key: &str, geotiff: bool| match keys.iter_mut().find(|(known, _)| known == key) {
             Some((_, known)) => *known |= geotiff,
             None => keys.push((key.to_owned(), geotiff)),
@@ -253,7 +253,7 @@ fn find<'a>(schema: &'a Schema, argument: &str, name: &str) -> Result<(usize, &'
 }
 
 /// Names for an error: all of a few, the first of many.
-pub(super) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     const SHOWN: usize = 40;
     let names: Vec<&str> = names.collect();
     let shown = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
@@ -279,7 +279,7 @@ fn wrong(what: String) -> Error {
 }
 
 /// Adds what the records of a batch have to `keys`; the batch's first column is the assets.
-pub(super) fn survey(assets: &Assets, batch: &RecordBatch, keys: &mut Vec<(String, bool)>) {
+pub(crate) fn survey(assets: &Assets, batch: &RecordBatch, keys: &mut Vec<(String, bool)>) {
     if let Some(array) = batch.columns().first() {
         assets.survey(array, keys);
     }

@@ -2,14 +2,14 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
 /// A VARCHAR.
-pub(super) fn text(array: &ArrayRef, row: usize) -> Option<&str> {
+pub(crate) fn text(array: &ArrayRef, row: usize) -> Option<&str> {
     match array.data_type() {
         DataType::Utf8 if array.is_valid(row) => Some(array.as_string::<i32>().value(row)),
         _ => None,
@@ -17,7 +17,7 @@ pub(super) fn text(array: &ArrayRef, row: usize) -> Option<&str> {
 }
 
 /// A BLOB.
-pub(super) fn bytes(array: &ArrayRef, row: usize) -> Option<&[u8]> {
+pub(crate) fn bytes(array: &ArrayRef, row: usize) -> Option<&[u8]> {
     match array.data_type() {
         DataType::Binary if array.is_valid(row) => Some(array.as_binary::<i32>().value(row)),
         _ => None,
@@ -25,7 +25,7 @@ pub(super) fn bytes(array: &ArrayRef, row: usize) -> Option<&[u8]> {
 }
 
 /// A number without a fraction.
-pub(super) fn integer(array: &ArrayRef, row: usize) -> Option<i64> {
+pub(crate) fn integer(array: &ArrayRef, row: usize) -> Option<i64> {
     if array.is_null(row) {
         return None;
     }
@@ -56,22 +56,43 @@ fn whole(number: f64) -> Option<i64> {
     Some(whole)
 }
 
-/// Days since 1970-01-01 of a DATE or TIMESTAMP.
-pub(super) fn days(array: &ArrayRef, row: usize) -> Option<i64> {
+/// Microseconds since 1970-01-01 of a TIMESTAMP.
+pub(crate) fn micros(array: &ArrayRef, row: usize) -> Option<i64> {
     use arrow_array::types::{TimestampMicrosecondType, TimestampNanosecondType};
     use arrow_schema::TimeUnit;
-    const SECONDS: i64 = 86_400;
     if array.is_null(row) {
         return None;
     }
     match array.data_type() {
-        DataType::Date32 => Some(array.as_primitive::<Date32Type>().value(row).into()),
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            Some(array.as_primitive::<TimestampMicrosecondType>().value(row).div_euclid(SECONDS * 1_000_000))
+            Some(array.as_primitive::<TimestampMicrosecondType>().value(row))
         }
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-            Some(array.as_primitive::<TimestampNanosecondType>().value(row).div_euclid(SECONDS * 1_000_000_000))
+            Some(array.as_primitive::<TimestampNanosecondType>().value(row).div_euclid(1_000))
         }
         _ => None,
+    }
+}
+
+/// A number.
+pub(crate) fn number(array: &ArrayRef, row: usize) -> Option<f64> {
+    match array.data_type() {
+        _ if array.is_null(row) => None,
+        DataType::Float64 => Some(array.as_primitive::<Float64Type>().value(row)),
+        DataType::Float32 => Some(array.as_primitive::<Float32Type>().value(row).into()),
+        // What SQL makes of a literal such as 3.5.
+        DataType::Decimal128(_, scale) => {
+            Some(array.as_primitive::<Decimal128Type>().value(row) as f64 / 10_f64.powi((*scale).into()))
+        }
+        _ => integer(array, row).map(|number| number as f64),
+    }
+}
+
+/// Days since 1970-01-01 of a DATE or TIMESTAMP.
+pub(crate) fn days(array: &ArrayRef, row: usize) -> Option<i64> {
+    const DAY: i64 = 86_400_000_000;
+    match array.data_type() {
+        DataType::Date32 if array.is_valid(row) => Some(array.as_primitive::<Date32Type>().value(row).into()),
+        _ => Some(micros(array, row)?.div_euclid(DAY)),
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 /// The caller's prefixes and what stands for them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Rewrites(Vec<(String, String)>);
+pub(crate) struct Rewrites(Vec<(String, String)>);
 
 impl Rewrites {
-    pub(super) fn new(mut rewrites: Vec<(String, String)>) -> Self {
+    pub(crate) fn new(mut rewrites: Vec<(String, String)>) -> Self {
         // The longest first: `s3://b/a/` is meant more than `s3://b/`, whatever the order in which they were written.
         rewrites.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
         Self(rewrites)
@@ -15,7 +15,7 @@ impl Rewrites {
 
     /// The href to open. A path is a path from the working directory, as everywhere in SQL: a record means the same file
     /// here and in `cog_metadata(href)`, wherever the record stands.
-    pub(super) fn apply(&self, href: &str) -> Arc<str> {
+    pub(crate) fn apply(&self, href: &str) -> Arc<str> {
         match self.0.iter().find(|(prefix, _)| href.starts_with(prefix.as_str())) {
             Some((prefix, replacement)) => format!("{replacement}{}", &href[prefix.len()..]).into(),
             None => href.into(),
@@ -24,7 +24,7 @@ impl Rewrites {
 }
 
 /// Whether an asset is a GeoTIFF by its media type (STAC best practices, "Common Media Types") or by the href's extension.
-pub(super) fn is_geotiff(media_type: Option<&str>, href: Option<&str>) -> bool {
+pub(crate) fn is_geotiff(media_type: Option<&str>, href: Option<&str>) -> bool {
     let by_type = media_type.is_some_and(|media_type| {
         let media_type = media_type.to_ascii_lowercase();
         let mut parts = media_type.split(';').map(str::trim);

@@ -39,17 +39,17 @@
 //! that can come from a header (`"proj:epsg"`, `crs`, `bbox`) and for [`OnError::Fail`], whose outcome must not depend on
 //! the projection.
 
-mod assets;
+pub(crate) mod assets;
 mod calendar;
-mod cell;
+pub(crate) mod cell;
 mod envelope;
 mod fetch;
-mod href;
+pub(crate) mod href;
 mod layout;
 mod normalize;
 mod options;
 mod plan;
-mod record_crs;
+pub(crate) mod record_crs;
 mod stream;
 
 pub use normalize::{Georeference, Input, Normalizer};

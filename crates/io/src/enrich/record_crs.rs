@@ -11,24 +11,24 @@ use serde_json::Value;
 use super::cell;
 
 /// In order of priority.
-pub(super) const COLUMNS: [&str; 5] = ["proj:code", "proj:epsg", "crs", "proj:wkt2", "proj:projjson"];
+pub(crate) const COLUMNS: [&str; 5] = ["proj:code", "proj:epsg", "crs", "proj:wkt2", "proj:projjson"];
 
 /// A CRS as the columns `crs` and `"proj:epsg"` show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RecordCrs {
+pub(crate) struct RecordCrs {
     /// `EPSG:n`, `AUTHORITY:CODE`, WKT or PROJJSON.
-    pub(super) text: String,
-    pub(super) epsg: Option<i32>,
+    pub(crate) text: String,
+    pub(crate) epsg: Option<i32>,
 }
 
 impl RecordCrs {
-    pub(super) fn epsg(code: i64) -> Option<Self> {
+    pub(crate) fn epsg(code: i64) -> Option<Self> {
         let code = i32::try_from(code).ok().filter(|code| *code > 0)?;
         Some(Self { text: format!("EPSG:{code}"), epsg: Some(code) })
     }
 
     /// `EPSG:n`, another authority's code, a bare number, WKT or PROJJSON.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if text.is_empty() {
             return None;
@@ -63,7 +63,7 @@ impl RecordCrs {
     }
 
     /// What one cell of one of [`COLUMNS`] says.
-    pub(super) fn of_cell(array: &ArrayRef, row: usize) -> Option<Self> {
+    pub(crate) fn of_cell(array: &ArrayRef, row: usize) -> Option<Self> {
         match array.data_type() {
             DataType::Utf8 => Self::parse(cell::text(array, row)?),
             // PROJJSON that a writer of Parquet has taken apart: only its id can be had back.

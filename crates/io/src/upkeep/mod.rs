@@ -1,0 +1,18 @@
+//! An index kept sound and fresh: what is wrong in it, and which of its files are no longer what they were.
+//!
+//! Owns the checks of an index against the index format, its records and its files. Refuses to repair: what is wrong is said, and
+//! SQL decides what is enriched again.
+//!
+//! ```text
+//! ParquetSource ── records ──┬─ Validation ── metadata against format, grid and record ──────────> Problem, none where sound
+//!                            │                └─ with headers: against the files as they are now
+//!                            └─ Refresh ── each file once, one conditional request, in order ────> FileStatus
+//! ```
+
+mod collection;
+mod refresh;
+mod validate;
+
+pub use collection::CollectionOptions;
+pub use refresh::{FileStatus, Refresh, RefreshStream, Status};
+pub use validate::{Check, Problem, Validation, ValidationStream};

@@ -1,0 +1,7 @@
+-- The index as Parquet, for every other reader: sorted by place, in small row groups (docs/recipes.md).
+{{ config(materialized='external', location=var('published'), format='parquet',
+          options={'compression': 'zstd', 'row_group_size': 2048}) }}
+
+select * from {{ ref('collection') }}
+where rasteret_error is null
+order by floor(bbox.ymin), bbox.xmin, datetime

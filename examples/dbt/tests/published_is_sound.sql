@@ -1,0 +1,2 @@
+-- depends_on: {{ ref('published') }}
+select * from rasteret_validate('{{ var("published") }}', bands := ['B04'])

@@ -1,0 +1,72 @@
+//! What the table functions over an index share: their source and which of its columns they look at.
+
+use rasteret_io::upkeep::CollectionOptions;
+
+use super::documentation::Parameter;
+use super::{files, rasteret_enrich};
+use crate::error::{Error, Result};
+use crate::vector::{BindInfo, LogicalType, TypeId, Value};
+
+pub(super) const SOURCE: Parameter = Parameter {
+    name: "source",
+    kind: "VARCHAR or VARCHAR[]",
+    default: None,
+    description: "The index: Parquet files by a path, a URL, a glob, or a list of them. Columns that Hive folders name are not \
+        needed.",
+};
+
+pub(super) const ASSETS_COLUMN: Parameter = Parameter {
+    name: "assets_column",
+    kind: "VARCHAR",
+    default: Some("'assets'"),
+    description: "The column of assets, as in `rasteret_enrich`.",
+};
+
+pub(super) const HREF_COLUMN: Parameter = Parameter {
+    name: "href_column",
+    kind: "VARCHAR",
+    default: Some("NULL"),
+    description: "A column of hrefs, instead of assets.",
+};
+
+pub(super) const URL_REWRITE: Parameter = Parameter {
+    name: "url_rewrite",
+    kind: "MAP(VARCHAR, VARCHAR)",
+    default: Some("MAP {}"),
+    description: "Prefixes of hrefs and what to put in their place; the longest that fits counts.",
+};
+
+/// The named parameters.
+pub(super) fn named_parameters() -> Vec<(&'static str, LogicalType)> {
+    let of = LogicalType::of;
+    vec![
+        // ANY: a band may stand alone, and the types of empty lists and maps are open.
+        ("bands", of(TypeId::Any)),
+        ("assets_column", of(TypeId::Varchar)),
+        ("href_column", of(TypeId::Varchar)),
+        ("url_rewrite", of(TypeId::Any)),
+    ]
+}
+
+/// The source's patterns.
+pub(super) fn source(info: &BindInfo) -> Result<Vec<String>> {
+    let source = info.argument(0).ok_or_else(|| Error::argument("expected a source, found no argument"))?;
+    files::texts("source", &source)
+}
+
+/// The named arguments; NULL is as good as none.
+pub(super) fn options(info: &BindInfo) -> Result<CollectionOptions> {
+    let given = |name| info.named(name).filter(|value: &Value| !value.is_null());
+    let mut options = CollectionOptions::default();
+    if let Some(value) = given("bands") {
+        options.bands = Some(files::texts("bands", &value)?);
+    }
+    if let Some(name) = given("assets_column").and_then(|value| value.text()) {
+        options.assets_column = name;
+    }
+    options.href_column = given("href_column").and_then(|value| value.text());
+    if let Some(value) = given("url_rewrite") {
+        options.url_rewrite = rasteret_enrich::pairs("url_rewrite", "MAP(VARCHAR, VARCHAR)", &value, Value::text)?;
+    }
+    Ok(options)
+}

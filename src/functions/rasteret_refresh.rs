@@ -1,0 +1,111 @@
+//! `FROM rasteret_refresh(source, …)`: which files of an index have changed.
+
+use std::borrow::Cow;
+
+use rasteret_io::Session;
+use rasteret_io::upkeep::{FileStatus, Refresh, RefreshStream};
+
+use super::collection::{self, ASSETS_COLUMN, HREF_COLUMN, SOURCE, URL_REWRITE};
+use super::documentation::{Documentation, Example, Kind, Parameter};
+use super::{files, rasteret_enrich};
+use crate::error::Result;
+use crate::schema::{Cell, Field};
+use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId};
+
+pub(super) static DOC: Documentation = Documentation {
+    name: "rasteret_refresh",
+    kind: Kind::Table,
+    signatures: &["FROM rasteret_refresh(source [, bands := NULL, assets_column := 'assets', href_column := NULL, \
+        url_rewrite := MAP {}, max_concurrent := 300])"],
+    description: "What has become of the files of an index, a row a file. One request each, at most a byte of the file: a \
+        conditional one where the index has an entity tag, so that an unchanged file costs a 304. No header is read; a changed \
+        file's is no longer kept, so that indexing it again reads it anew.",
+    parameters: &[
+        SOURCE,
+        Parameter {
+            name: "bands",
+            kind: "VARCHAR or VARCHAR[]",
+            default: Some("NULL"),
+            description: "Only the files of these bands. NULL: of all that have a metadata column.",
+        },
+        ASSETS_COLUMN,
+        HREF_COLUMN,
+        URL_REWRITE,
+        Parameter {
+            name: "max_concurrent",
+            kind: "BIGINT",
+            default: Some("300"),
+            description: "Requests in flight at once.",
+        },
+    ],
+    returns: "`href` VARCHAR, as the record has it; `status` VARCHAR; `indexed_size` BIGINT, `indexed_etag` VARCHAR, \
+        `indexed_last_modified` TIMESTAMP and the same three of what was found, `found_size`, `found_etag`, \
+        `found_last_modified`; `error` VARCHAR. Status: `unchanged`; `changed` (the size or the entity tag differ, or the time \
+        where there is no tag); `gone` (404, 410, no such file); `unknown` (nothing but sizes to compare); `unindexed` (the \
+        index has no header of it, no request is made); `error` (no answer, and why). In the order in which the index first \
+        names the files.",
+    examples: &[Example {
+        sql: "SELECT status, count(*) FROM rasteret_refresh('test/data/index_broken.parquet') GROUP BY ALL ORDER BY ALL",
+        result: "changed\t2\ngone\t1\nunindexed\t1\nunknown\t1",
+    }],
+};
+
+const COLUMNS: &[Field<FileStatus>] = &[
+    Field { name: "href", cell: Cell::Text(|file| Some(Cow::Borrowed(&file.href))) },
+    Field { name: "status", cell: Cell::Text(|file| Some(Cow::Borrowed(file.status.name()))) },
+    Field { name: "indexed_size", cell: Cell::BigInt(|file| i64::try_from(file.indexed.size?).ok()) },
+    Field { name: "indexed_etag", cell: Cell::Text(|file| file.indexed.etag.as_deref().map(Cow::Borrowed)) },
+    Field { name: "indexed_last_modified", cell: Cell::Timestamp(|file| file.indexed.last_modified) },
+    Field { name: "found_size", cell: Cell::BigInt(|file| i64::try_from(file.found.size?).ok()) },
+    Field { name: "found_etag", cell: Cell::Text(|file| file.found.etag.as_deref().map(Cow::Borrowed)) },
+    Field { name: "found_last_modified", cell: Cell::Timestamp(|file| file.found.last_modified) },
+    Field { name: "error", cell: Cell::Text(|file| file.error.as_ref().map(|error| Cow::Owned(error.to_string()))) },
+];
+
+/// The table function.
+pub(super) struct RasteretRefresh;
+
+impl TableFunction for RasteretRefresh {
+    type Bind = Refresh;
+    type Global = RefreshStream;
+    type Local = ();
+
+    const NAME: &'static str = "rasteret_refresh";
+
+    fn parameters() -> Vec<LogicalType> {
+        vec![files::paths_type()]
+    }
+
+    fn named_parameters() -> Vec<(&'static str, LogicalType)> {
+        let mut parameters = collection::named_parameters();
+        parameters.push(("max_concurrent", LogicalType::of(TypeId::Bigint)));
+        parameters
+    }
+
+    fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Refresh>> {
+        let source = collection::source(info)?;
+        let source: Vec<&str> = source.iter().map(String::as_str).collect();
+        let max_concurrent = match info.named("max_concurrent").filter(|value| !value.is_null()) {
+            Some(value) => rasteret_enrich::count("max_concurrent", &value)?,
+            // As rasteret_enrich: near where one server's throughput stops growing.
+            None => 300,
+        };
+        let refresh = Refresh::new(session, &source, collection::options(info)?, max_concurrent)?;
+        let columns = COLUMNS.iter().map(|field| (field.name.to_owned(), field.cell.kind())).collect();
+        Ok(Bind { state: refresh, columns, rows: None })
+    }
+
+    fn init(refresh: &Refresh, _columns: &[usize]) -> Result<Init<RefreshStream>> {
+        // One thread keeps the index's order; requests are concurrent all the same.
+        Ok(Init { state: refresh.start()?, max_threads: 1 })
+    }
+
+    fn local(_refresh: &Refresh, _stream: &RefreshStream) -> Result<()> {
+        Ok(())
+    }
+
+    fn next(_: &Refresh, stream: &RefreshStream, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
+        let files = stream.next()?.unwrap_or_default();
+        output.write_fields(COLUMNS, &files.iter().map(Some).collect::<Vec<_>>())
+    }
+}

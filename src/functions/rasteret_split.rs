@@ -1,0 +1,88 @@
+//! `rasteret_split(key [, options])`: which of three splits a key belongs to.
+
+use rasteret_cog::Shares;
+use rasteret_io::Session;
+
+use super::documentation::{Documentation, Example, Kind, Parameter};
+use crate::error::Result;
+use crate::options::{OptionKey, OptionKind, Options};
+use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
+
+pub(super) static DOC: Documentation = Documentation {
+    name: "rasteret_split",
+    kind: Kind::Scalar,
+    signatures: &[
+        "rasteret_split(key VARCHAR) -> VARCHAR",
+        "rasteret_split(key VARCHAR, options STRUCT(…)) -> VARCHAR",
+    ],
+    description: "Assigns a key to training, validation or testing by its checksum: the same key has the same split in every \
+        table and on every machine, however many records there are, and as Python Rasteret assigns it. The key says what stays \
+        together: a record's id, or the cell of a grid, so that neighbours are not in different splits.",
+    parameters: &[
+        Parameter { name: "key", kind: "VARCHAR", default: None, description: "What is kept together." },
+        Parameter {
+            name: "train",
+            kind: "option, INTEGER",
+            default: Some("80"),
+            description: "Percent of the keys that are `'train'`.",
+        },
+        Parameter {
+            name: "val",
+            kind: "option, INTEGER",
+            default: Some("10"),
+            description: "Percent of the keys that are `'val'`; the rest is `'test'`.",
+        },
+        Parameter {
+            name: "seed",
+            kind: "option, BIGINT",
+            default: Some("NULL"),
+            description: "Another seed is another split of the same sizes: the checksum is then that of the seed, a colon and the \
+                key.",
+        },
+    ],
+    returns: "`'train'` where `crc32(key) % 100` is under `train`, `'val'` where it is under `train + val`, else `'test'`; NULL \
+        for NULL.",
+    examples: &[
+        Example {
+            sql: "SELECT rasteret_split('543U_17R'), rasteret_split('1D_1L'), rasteret_split('1001U_0R', {train: 50, val: 25})",
+            result: "train\ttest\tval",
+        },
+        Example { sql: "SELECT rasteret_split('543U_17R', {seed: 7})", result: "train" },
+    ],
+};
+
+const OPTIONS: &[OptionKey] = &[
+    OptionKey { name: "train", kind: OptionKind::Integer },
+    OptionKey { name: "val", kind: OptionKind::Integer },
+    OptionKey { name: "seed", kind: OptionKind::Integer },
+];
+
+/// The scalar function.
+pub(super) struct RasteretSplit;
+
+impl ScalarFunction for RasteretSplit {
+    const NAME: &'static str = "rasteret_split";
+
+    fn signatures() -> Vec<Signature> {
+        let signature = |parameters| Signature { parameters, returns: LogicalType::varchar() };
+        vec![
+            signature(vec![LogicalType::varchar()]),
+            signature(vec![LogicalType::varchar(), LogicalType::of(TypeId::Any)]),
+        ]
+    }
+
+    fn invoke(_session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        let keys = arguments.required(0)?;
+        let options = Options::new(arguments.optional(1), OPTIONS)?;
+        let split = |row| {
+            let Some(key) = keys.text(row) else {
+                return Ok(None);
+            };
+            let train = options.integer("train", "percent, 0 to 100", row)?.unwrap_or(80);
+            let val = options.integer("val", "percent, 0 to 100", row)?.unwrap_or(10);
+            let seed = options.integer("seed", "a BIGINT", row)?;
+            Ok(Some(Shares::new(train, val, seed)?.split(key.as_bytes()).name()))
+        };
+        output.texts((0..arguments.rows()).map(split).collect::<Result<Vec<_>>>()?)
+    }
+}
