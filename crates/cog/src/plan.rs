@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::cover::Extent;
 use crate::crs::Transform;
 use crate::geometry::Geometry;
 use crate::view::View;
@@ -79,20 +80,32 @@ impl TilePlan {
         if self.asked == MANY {
             self.view.prepare();
         }
-        let tiling = self.layout.tiling();
-        let quick = self.view.quick_box(geometry).and_then(|bounds| tiling.tile_around(bounds));
-        match quick {
-            Some(tile) => {
-                self.spans.clear();
-                self.spans.extend(tile);
-            }
-            None => self.spans = tiling.cover(&self.view.pixels(geometry)?),
+        self.spans.clear();
+        if !self.cover_by_extent(geometry) {
+            self.spans = self.layout.tiling().cover(&self.view.pixels(geometry)?);
         }
         let (layout, spans) = (&self.layout, &self.spans);
         Ok(self.planes.clone().flat_map(move |plane| {
             let cells = spans.iter().flat_map(|span| (span.start..span.end).map(|col| (span.row, col)));
             cells.map(move |(row, col)| layout.position(plane, row, col))
         }))
+    }
+
+    /// Covers what its extent is enough for: most geometries, at a fraction of the cost. False where it is not.
+    fn cover_by_extent(&mut self, geometry: &Geometry) -> bool {
+        let Some(bounds) = geometry.bbox() else {
+            return false;
+        };
+        let is_connected = geometry.is_connected();
+        let cover = |extent: Extent| self.layout.tiling().cover_of(&extent, is_connected);
+        let rough = self.view.rough_extent(bounds).and_then(cover);
+        match rough.or_else(|| self.view.extent(geometry).and_then(cover)) {
+            Some(spans) => {
+                self.spans.extend(spans);
+                true
+            }
+            None => false,
+        }
     }
 }
 

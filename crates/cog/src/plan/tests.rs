@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::TilePlan;
+use super::{Extent, TilePlan};
 use crate::crs::{Transform, Transforms};
 use crate::geo::{Crs, GeoTransform};
 use crate::tiff::{ByteOrder, Compression, DataType};
@@ -169,15 +169,18 @@ fn many_geometries_get_what_each_would_alone() {
             let corners = [(0.0, 0.0), (size, 0.0), (size, size * number()), (0.0, size), (0.0, 0.0)];
             let ring = corners.map(|(dx, dy)| back(500_000.0 + x + dx, 4_600_000.0 - y - dy)).join(", ");
             let geometry = ParsedGeometry::from_text(&format!("POLYGON(({ring}))")).unwrap().geometry;
-            quick += u32::from(many.view.quick_box(&geometry).is_some_and(|bounds| {
-                let pixels = plan().view.pixels(&geometry).unwrap();
-                assert!(pixels.vertices().all(|pixel| bounds.xmin <= pixel.x && pixel.x <= bounds.xmax));
-                assert!(pixels.vertices().all(|pixel| bounds.ymin <= pixel.y && pixel.y <= bounds.ymax));
-                true
-            }));
+            for extent in [many.view.extent(&geometry), many.view.rough_extent(geometry.bbox().unwrap())] {
+                let Some(Extent { outer, inner }) = extent else { continue };
+                let pixels = plan().view.pixels(&geometry).unwrap().bbox().unwrap();
+                assert!(outer.xmin <= pixels.xmin && pixels.xmin <= inner.xmin, "{outer:?} {pixels:?} {inner:?}");
+                assert!(inner.xmax <= pixels.xmax && pixels.xmax <= outer.xmax, "{outer:?} {pixels:?} {inner:?}");
+                assert!(outer.ymin <= pixels.ymin && pixels.ymin <= inner.ymin, "{outer:?} {pixels:?} {inner:?}");
+                assert!(inner.ymax <= pixels.ymax && pixels.ymax <= outer.ymax, "{outer:?} {pixels:?} {inner:?}");
+                quick += 1;
+            }
             let of = |plan: &mut TilePlan| plan.positions(&geometry).unwrap().collect::<Vec<_>>();
             assert_eq!(of(&mut many), of(&mut plan()), "{crs}: {ring}");
         }
-        assert!(quick > 1000, "{crs}: {quick}");
+        assert!(quick > 2000, "{crs}: {quick}");
     }
 }
