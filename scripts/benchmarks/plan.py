@@ -146,7 +146,7 @@ def duckdb_spatial(path: Path, tiles: int) -> Answer:
 
 
 def python(path: Path, tiles: int) -> Answer:
-    """Whole arrays at once; only hexagons whose box meets several tiles are cut with them."""
+    """Whole arrays at once; only hexagons whose box meets several tiles are held against them."""
     import numpy as np
     import pyarrow.parquet
     import pyproj
@@ -179,7 +179,8 @@ def python(path: Path, tiles: int) -> Answer:
     )
     ends = np.minimum((col[several] + 1) * tile, size), np.minimum((row[several] + 1) * tile, size)
     boxes = shapely.box(col[several] * tile, row[several] * tile, *ends)
-    kept[several] = shapely.area(shapely.intersection(pixels[shape[several]], boxes)) > 0
+    # Insides that meet share an area: a third of the time of cutting.
+    kept[several] = shapely.relate_pattern(pixels[shape[several]], boxes, "T********")
     index, shape = (row * across + col)[kept], shape[kept]
     found = len(index)
     ended = seconds()
