@@ -9,11 +9,14 @@
 //! | `fields` | the tables |
 //! | `cell` | a field's SQL type, and how its values become a vector |
 //! | `read` | STRUCT values back to headers |
+//! | `raster` | STRUCT values as plans need them, their tile tables left where they are |
 
 mod cell;
 mod fields;
+mod raster;
 mod read;
 
 pub(crate) use cell::{Cell, Field, struct_lists, structs};
 pub(crate) use fields::{BOUNDS, METADATA, PYTHON_METADATA, TILE};
+pub(crate) use raster::{IndexedRaster, TileTables};
 pub(crate) use read::MetadataReader;

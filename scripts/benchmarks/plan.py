@@ -2,7 +2,9 @@
 
 A hexagon each in longitudes and latitudes, 60 pixels across, anywhere over a Sentinel-2 grid in UTM (10980 pixels, tiles of 512).
 Each contender runs on one thread in a process of its own and starts from WKB in its own kind of table; what is timed ends
-with a count of tiles, and the tiles themselves are then compared, hexagon by hexagon. Ours is also timed on grids of more tiles.
+with a count of tiles, and the tiles themselves are then compared, hexagon by hexagon. Time is that of the processor, so that other
+work on the machine does not count. Ours is also timed on grids of more tiles, beside the same query without geometries: what
+DuckDB's own join of the hexagons and the raster costs, which copies the raster's metadata for every vector.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import servers
@@ -31,8 +34,21 @@ LEFT, TOP, EPSG = 500_000.0, 4_600_000.0, 32631
 GRIDS = {484: (10980, 512), 6_400: (20480, 256), 1_000_000: (256_000, 256)}
 OURS = "rasteret-duckdb"
 
-# (count of tiles, seconds, tiles of each hexagon)
-Answer = tuple[int, float, list[list[int]]]
+
+@dataclass(frozen=True)
+class Answer:
+    """What one contender found, and the processor's seconds that it took."""
+
+    found: int
+    seconds: float
+    tiles: list[list[int]]
+    # Of those seconds, what the same query takes without geometries.
+    join_seconds: float | None = None
+
+
+def seconds() -> float:
+    """The processor's time of this process so far."""
+    return time.process_time()
 
 
 def hexagons(count: int, tiles: int) -> Path:
@@ -89,11 +105,15 @@ def rasteret_duckdb(path: Path, tiles: int) -> Answer:
     connection.execute(f"CREATE TABLE hexagons AS FROM '{path}'")
     plan = "cog_tiles_for_geometry(m, geometry)"
     connection.execute(f"SELECT {plan} FROM raster, (FROM hexagons LIMIT 1)").fetchall()  # the CRS tables are read once
-    started = time.perf_counter()
+    started = seconds()
     (found,) = connection.execute(f"SELECT sum(len({plan})) FROM hexagons, raster").fetchone()
-    seconds = time.perf_counter() - started
+    planned = seconds()
+    connection.execute(
+        "SELECT count(cog_tiles_for_geometry(m, nullif(geometry, geometry))) FROM hexagons, raster"
+    ).fetchone()
+    joined = seconds()
     lists = connection.execute(f"SELECT [t.tile_index for t in {plan}] FROM hexagons, raster ORDER BY i").fetchall()
-    return found, seconds, [row[0] for row in lists]
+    return Answer(found, planned - started, [row[0] for row in lists], joined - planned)
 
 
 def duckdb_spatial(path: Path, tiles: int) -> Answer:
@@ -116,17 +136,17 @@ def duckdb_spatial(path: Path, tiles: int) -> Answer:
         "JOIN tiles ON ST_Intersects(h.geometry, box)"
     )
     inside = "ST_Area(ST_Intersection(h.geometry, box)) > 0"
-    started = time.perf_counter()
+    started = seconds()
     (found,) = connection.execute(f"SELECT count(*) FROM {join} WHERE {inside}").fetchone()
-    seconds = time.perf_counter() - started
+    ended = seconds()
     rows = connection.execute(
         f"SELECT i, list(tile_index ORDER BY tile_index) FROM {join} WHERE {inside} GROUP BY i ORDER BY i"
     )
-    return found, seconds, [row[1] for row in rows.fetchall()]
+    return Answer(found, ended - started, [row[1] for row in rows.fetchall()])
 
 
 def python(path: Path, tiles: int) -> Answer:
-    """Whole arrays at once; only hexagons whose box meets several tiles are cut with them."""
+    """Whole arrays at once; only hexagons whose box meets several tiles are held against them."""
     import numpy as np
     import pyarrow.parquet
     import pyproj
@@ -138,7 +158,7 @@ def python(path: Path, tiles: int) -> Answer:
     to_utm = pyproj.Transformer.from_crs(4326, EPSG, always_xy=True)
     to_utm.transform(3.0, 41.0)
 
-    started = time.perf_counter()
+    started = seconds()
     shapes = shapely.from_wkb(wkb)
     coordinates = shapely.get_coordinates(shapes)
     x, y = to_utm.transform(coordinates[:, 0], coordinates[:, 1])
@@ -159,12 +179,13 @@ def python(path: Path, tiles: int) -> Answer:
     )
     ends = np.minimum((col[several] + 1) * tile, size), np.minimum((row[several] + 1) * tile, size)
     boxes = shapely.box(col[several] * tile, row[several] * tile, *ends)
-    kept[several] = shapely.area(shapely.intersection(pixels[shape[several]], boxes)) > 0
+    # Insides that meet share an area: a third of the time of cutting.
+    kept[several] = shapely.relate_pattern(pixels[shape[several]], boxes, "T********")
     index, shape = (row * across + col)[kept], shape[kept]
     found = len(index)
-    seconds = time.perf_counter() - started
+    ended = seconds()
     edges = np.searchsorted(shape, np.arange(len(shapes) + 1))
-    return found, seconds, [index[a:b].tolist() for a, b in zip(edges[:-1], edges[1:])]
+    return Answer(found, ended - started, [index[a:b].tolist() for a, b in zip(edges[:-1], edges[1:])])
 
 
 CONTENDERS: dict[str, Callable[[Path, int], Answer]] = {
@@ -218,11 +239,16 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
     if len({run["digest"] for measured in runs.values() for run in measured}) > 1:
         sys.exit("bench: the contenders found different tiles")
     print("all found the same tiles", flush=True)
-    for tiles in list(GRIDS)[1:] if OURS in runs else []:
+    for tiles in GRIDS if OURS in runs else []:
         larger = hexagons(args.rows, tiles)
-        seconds = statistics.median(float(measure(OURS, larger, tiles)["seconds"]) for _ in range(args.repeat))
-        print(f"{tiles} tiles  {OURS:15} {seconds:8.3f} s  {seconds / args.rows * 1e6:8.2f} us a row", flush=True)
-        results.append({"contender": OURS, "tiles": tiles, "seconds": seconds})
+        measured = [measure(OURS, larger, tiles) for _ in range(args.repeat)]
+        total, join = (statistics.median(float(run[key]) for run in measured) for key in ("seconds", "join_seconds"))
+        print(
+            f"{tiles} tiles  {OURS:15} {total:8.3f} s  {total / args.rows * 1e6:8.2f} us a row, of which DuckDB's join "
+            f"{join / args.rows * 1e6:.2f}",
+            flush=True,
+        )
+        results.append({"contender": OURS, "tiles": tiles, "seconds": total, "join_seconds": join})
     return results
 
 
@@ -233,10 +259,11 @@ def main() -> None:
     parser.add_argument("--hexagons", type=Path, required=True)
     parser.add_argument("--tiles", type=int, choices=GRIDS, required=True)
     args = parser.parse_args()
-    found, seconds, tiles = CONTENDERS[args.run](args.hexagons, args.tiles)
-    digest = hashlib.sha256(json.dumps(tiles).encode()).hexdigest()
+    answer = CONTENDERS[args.run](args.hexagons, args.tiles)
+    digest = hashlib.sha256(json.dumps(answer.tiles).encode()).hexdigest()
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"found": int(found), "seconds": seconds, "digest": digest, "peak_mb": peak_mb}))
+    measured = {"found": int(answer.found), "seconds": answer.seconds, "join_seconds": answer.join_seconds}
+    print(json.dumps({**measured, "digest": digest, "peak_mb": peak_mb}))
 
 
 if __name__ == "__main__":

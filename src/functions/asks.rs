@@ -11,10 +11,11 @@ use rasteret_io::reads::{Ask, Asked, LevelChoice};
 use rasteret_io::{Location, RasterFile, Session};
 
 use super::documentation::Parameter;
-use super::shared_headers::SharedHeaders;
+use super::shared_metadata::SharedMetadata;
 use crate::error::{Error, Result};
 use crate::geometry::GeometryReader;
 use crate::options::{OptionKey, OptionKind, Options};
+use crate::schema::MetadataReader;
 use crate::vector::{Arguments, LogicalType, Reader, Signature, TypeId};
 
 /// The overloads of a function of href, metadata, geometry and options.
@@ -80,12 +81,12 @@ pub(super) fn read<'a>(
 
 /// The file of each of `rows`: from its metadata, or its header, which is fetched where the metadata is NULL.
 fn files(session: &Session, hrefs: &Reader<'_>, metadata: &Reader<'_>, rows: &[usize]) -> Result<Vec<Arc<RasterFile>>> {
-    let mut headers = SharedHeaders::<HashMap<String, Arc<RasterFile>>>::new(metadata)?;
+    let mut headers = SharedMetadata::<_, HashMap<String, Arc<RasterFile>>>::new(metadata, MetadataReader::read)?;
     let mut files: Vec<Option<Arc<RasterFile>>> = Vec::with_capacity(rows.len());
     let mut unknown: Vec<&str> = Vec::new();
     for &row in rows {
         let href = hrefs.text(row).unwrap_or_default();
-        let Some((cog, known)) = headers.get_file(row)? else {
+        let Some((cog, known)) = headers.get(row)? else {
             unknown.push(href);
             files.push(None);
             continue;

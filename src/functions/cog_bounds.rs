@@ -5,9 +5,9 @@ use rasteret_cog::geo::BBox;
 use rasteret_io::Session;
 
 use super::documentation::{Documentation, Example, Kind, Parameter};
-use super::shared_headers::SharedHeaders;
+use super::shared_metadata::SharedMetadata;
 use crate::error::Result;
-use crate::schema::{BOUNDS, Field};
+use crate::schema::{BOUNDS, Field, MetadataReader};
 use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
 
 pub(super) static DOC: Documentation = Documentation {
@@ -75,18 +75,18 @@ pub(super) fn in_crs<T: Clone>(
     default: &str,
     answer: impl Fn(&rasteret_cog::Footprint) -> Result<T>,
 ) -> Result<Vec<Option<T>>> {
-    let mut headers = SharedHeaders::<Vec<(String, T)>>::new(arguments.required(0)?)?;
+    let mut frames = SharedMetadata::<_, Vec<(String, T)>>::new(arguments.required(0)?, MetadataReader::frame)?;
     let crs = arguments.optional(1);
     let rows = (0..arguments.rows()).map(|row| {
         let named = crs.map_or(Some(default), |crs| crs.text(row));
-        let (Some((header, answers)), Some(crs)) = (headers.get(row)?, named) else {
+        let (Some((frame, answers)), Some(crs)) = (frames.get(row)?, named) else {
             return Ok(None);
         };
         if let Some((_, known)) = answers.iter().find(|(name, _)| name == crs) {
             return Ok(Some(known.clone()));
         }
-        let transform = header.transform_from(crs, session.transforms())?;
-        let found = answer(&header.footprint(transform.as_deref())?)?;
+        let transform = frame.transform_from(crs, session.transforms())?;
+        let found = answer(&frame.footprint(transform.as_deref())?)?;
         answers.push((crs.to_owned(), found.clone()));
         Ok(Some(found))
     });

@@ -1,14 +1,14 @@
 //! `cog_tiles_for_geometry(metadata, geometry [, options])`: the tiles that hold the pixels of a geometry.
 
-use rasteret_cog::{ParsedGeometry, Tile, TilePlan};
+use rasteret_cog::{Geometry, ParsedGeometry, Tile, TilePlan};
 use rasteret_io::Session;
 
 use super::documentation::{Documentation, Example, Kind, Parameter};
-use super::shared_headers::SharedHeaders;
+use super::shared_metadata::SharedMetadata;
 use crate::error::Result;
 use crate::geometry::{DEFAULT_CRS, GeometryReader, geometry_type};
 use crate::options::{OptionKey, OptionKind, Options};
-use crate::schema::{Field, TILE};
+use crate::schema::{Field, IndexedRaster, MetadataReader, TILE, TileTables};
 use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
 
 pub(super) static DOC: Documentation = Documentation {
@@ -104,8 +104,38 @@ struct Question<'a> {
     band_index: Option<u32>,
 }
 
-/// Plans of one raster, by what they answer.
-type Plans = Vec<((String, u32, Option<u32>), TilePlan)>;
+/// What answers one question about one raster.
+struct Answer<'a> {
+    crs: String,
+    level: u32,
+    band_index: Option<u32>,
+    plan: TilePlan,
+    tables: TileTables<'a>,
+}
+
+impl<'a> Answer<'a> {
+    fn new(session: &Session, raster: &IndexedRaster<'a>, question: Question<'_>) -> Result<Self> {
+        let Question { crs, level, band_index } = question;
+        let transform = raster.frame().transform_from(crs, session.transforms())?;
+        let (layout, tables) = raster.level(level)?;
+        let plan = TilePlan::new(layout, raster.frame().bands, band_index, transform)?;
+        Ok(Self { crs: crs.to_owned(), level, band_index, plan, tables })
+    }
+
+    fn question(&self) -> Question<'_> {
+        Question { crs: &self.crs, level: self.level, band_index: self.band_index }
+    }
+
+    /// Appends the tiles that a geometry meets.
+    fn tiles(&mut self, geometry: &Geometry, tiles: &mut Vec<Tile>) -> Result<()> {
+        let layout = self.plan.layout();
+        for position in self.plan.positions(geometry)? {
+            let (offset, byte_count) = self.tables.entry(position)?;
+            tiles.extend(layout.tile(position, offset, byte_count));
+        }
+        Ok(())
+    }
+}
 
 impl ScalarFunction for CogTilesForGeometry {
     const NAME: &'static str = "cog_tiles_for_geometry";
@@ -120,13 +150,13 @@ impl ScalarFunction for CogTilesForGeometry {
     }
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
-        let mut headers = SharedHeaders::<Plans>::new(arguments.required(0)?)?;
+        let mut rasters = SharedMetadata::<_, Vec<Answer<'_>>>::new(arguments.required(0)?, MetadataReader::raster)?;
         let geometries = GeometryReader::new(arguments.required(1)?)?;
         let options = Options::new(arguments.optional(2), OPTIONS)?;
         let mut tiles: Vec<Tile> = Vec::new();
         let mut lengths = Vec::with_capacity(arguments.rows());
         for row in 0..arguments.rows() {
-            let (Some((header, plans)), Some(parsed)) = (headers.get(row)?, geometries.read(row)?) else {
+            let (Some((raster, answers)), Some(parsed)) = (rasters.get(row)?, geometries.read(row)?) else {
                 lengths.push(None);
                 continue;
             };
@@ -136,21 +166,15 @@ impl ScalarFunction for CogTilesForGeometry {
                 level: options.integer("level", "a level counted from 0", row)?.unwrap_or(0),
                 band_index: options.integer("band_index", "a band counted from 0", row)?,
             };
-            let at = match plans
-                .iter()
-                .position(|((crs, level, band), _)| question == Question { crs, level: *level, band_index: *band })
-            {
+            let at = match answers.iter().position(|answer| answer.question() == question) {
                 Some(at) => at,
                 None => {
-                    let Question { crs, level, band_index } = question;
-                    let transform = header.transform_from(crs, session.transforms())?;
-                    let plan = TilePlan::new(header.clone(), level, band_index, transform)?;
-                    plans.push(((crs.to_owned(), level, band_index), plan));
-                    plans.len() - 1
+                    answers.push(Answer::new(session, raster, question)?);
+                    answers.len() - 1
                 }
             };
             let before = tiles.len();
-            tiles.extend(plans[at].1.tiles(geometry)?);
+            answers[at].tiles(geometry, &mut tiles)?;
             lengths.push(Some(tiles.len() - before));
         }
         let rows: Vec<_> = tiles.iter().map(Some).collect();

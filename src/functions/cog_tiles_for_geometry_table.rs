@@ -135,10 +135,12 @@ impl Call {
             return Ok(Vec::new());
         };
         let header = file?.header;
-        let tiles = header
-            .transform_from(&self.crs, self.session.transforms())
-            .and_then(|transform| TilePlan::new(header.clone(), self.level, self.band_index, transform))
-            .and_then(|mut plan| plan.tiles(geometry));
-        Ok(tiles.map_err(|error| files::header_error(&self.href, error))?)
+        let tiles = || {
+            let grid = header.grid(self.level)?;
+            let transform = header.transform_from(&self.crs, self.session.transforms())?;
+            let mut plan = TilePlan::new(grid.layout(), header.bands(), self.band_index, transform)?;
+            Ok(plan.positions(geometry)?.filter_map(|position| grid.tile(position)).collect())
+        };
+        Ok(tiles().map_err(|error| files::header_error(&self.href, error))?)
     }
 }

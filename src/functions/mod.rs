@@ -27,7 +27,7 @@ mod rasteret_refresh;
 mod rasteret_split;
 mod rasteret_validate;
 mod rasteret_version;
-mod shared_headers;
+mod shared_metadata;
 mod try_cog_metadata;
 
 use duckdb::ffi;

@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use rasteret_cog::geo::{Crs, GeoTransform};
 use rasteret_cog::tiff::{ByteOrder, Compression, DataType};
-use rasteret_cog::{CogHeader, Encoding, Level};
+use rasteret_cog::{Bands, CogHeader, Encoding, Frame, Level};
 use rasteret_io::CogFile;
 use rasteret_io::enrich::Georeference;
 
+use super::raster::IndexedRaster;
 use crate::error::{Error, Result};
 use crate::vector::{Integers, Reader, TypeId};
 
@@ -33,6 +34,11 @@ impl<'a> MetadataReader<'a> {
                 reader.kind()
             ))),
         }
+    }
+
+    /// Of each row, whether it holds the metadata of the row before.
+    pub(crate) fn repeats(&self) -> Vec<bool> {
+        self.reader.repeats()
     }
 
     /// Whether two rows hold the same metadata.
@@ -56,7 +62,7 @@ impl<'a> MetadataReader<'a> {
         if self.reader.is_null(row) {
             return Ok(None);
         }
-        let fields = Fields { reader: self.reader, row, context: "metadata" };
+        let fields = self.fields(row);
         let image = level(&fields)?;
         let header = CogHeader {
             byte_order: fields.parsed("byte_order")?.unwrap_or(ByteOrder::Little),
@@ -81,18 +87,45 @@ impl<'a> MetadataReader<'a> {
         }))
     }
 
+    /// A row's raster, of which the tile tables are read where they are asked for; None for NULL.
+    pub(crate) fn raster(&self, row: usize) -> Result<Option<IndexedRaster<'a>>> {
+        self.frame(row)?.map(|frame| Ok(IndexedRaster::new(self.fields(row), frame))).transpose()
+    }
+
+    /// Where a row's raster lies; None for NULL.
+    pub(crate) fn frame(&self, row: usize) -> Result<Option<Frame>> {
+        if self.reader.is_null(row) {
+            return Ok(None);
+        }
+        let fields = self.fields(row);
+        Ok(Some(Frame {
+            width: fields.required("image_width", fields.integer("image_width")?)?,
+            height: fields.required("image_height", fields.integer("image_height")?)?,
+            bands: Bands {
+                count: fields.integer("samples_per_pixel")?.unwrap_or(1),
+                narrowed_to: fields.integer("band_index")?,
+            },
+            transform: transform(&fields)?,
+            crs: fields.parsed("crs")?,
+        }))
+    }
+
     /// Where a row's image lies, all that is read of a STRUCT which may hold nothing else; None for NULL.
     pub(crate) fn georeference(&self, row: usize) -> Result<Option<Georeference<'static>>> {
         if self.reader.is_null(row) {
             return Ok(None);
         }
-        let fields = Fields { reader: self.reader, row, context: "metadata" };
+        let fields = self.fields(row);
         let size = (fields.integer("image_width")?, fields.integer("image_height")?);
         let bounds = match (transform(&fields)?, size) {
             (Some(transform), (Some(width), Some(height))) => Some(transform.bounds(width, height)),
             _ => None,
         };
         Ok(Some(Georeference { crs: fields.parsed::<Crs>("crs")?.map(Cow::Owned), bounds }))
+    }
+
+    fn fields(&self, row: usize) -> Fields<'a> {
+        Fields { reader: self.reader, row, context: "metadata" }
     }
 }
 
@@ -191,23 +224,24 @@ fn transform(fields: &Fields<'_>) -> Result<Option<GeoTransform>> {
 }
 
 /// The fields of one STRUCT value.
-struct Fields<'a> {
-    reader: &'a Reader<'a>,
-    row: usize,
-    context: &'static str,
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'a> {
+    pub(super) reader: &'a Reader<'a>,
+    pub(super) row: usize,
+    pub(super) context: &'static str,
 }
 
 impl<'a> Fields<'a> {
     /// A field that is there and not NULL in this row.
-    fn field(&self, name: &str) -> Option<&'a Reader<'a>> {
+    pub(super) fn field(&self, name: &str) -> Option<&'a Reader<'a>> {
         self.reader.field(name).filter(|field| !field.is_null(self.row))
     }
 
-    fn required<T>(&self, name: &str, value: Option<T>) -> Result<T> {
+    pub(super) fn required<T>(&self, name: &str, value: Option<T>) -> Result<T> {
         value.ok_or_else(|| Error::argument(format!("{}: expected a value in field {name}, found none", self.context)))
     }
 
-    fn unexpected(&self, name: &str, expected: &str) -> Error {
+    pub(super) fn unexpected(&self, name: &str, expected: &str) -> Error {
         let found = self.reader.field(name).map(|field| field.kind().to_string()).unwrap_or_default();
         Error::argument(format!("{}, field {name}: expected {expected}, found another value of {found}", self.context))
     }
@@ -225,7 +259,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn integer<T: TryFrom<i128>>(&self, name: &str) -> Result<Option<T>> {
+    pub(super) fn integer<T: TryFrom<i128>>(&self, name: &str) -> Result<Option<T>> {
         self.typed(name, "an integer in range", |field, row| T::try_from(field.integer(row)?).ok())
     }
 

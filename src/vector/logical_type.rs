@@ -110,6 +110,15 @@ impl LogicalType {
             .then(|| unsafe { (ffi::duckdb_decimal_width(self.0), ffi::duckdb_decimal_scale(self.0)) })
     }
 
+    /// How many fields a STRUCT has; none for other types.
+    pub(crate) fn field_count(&self) -> usize {
+        if self.id() != TypeId::Struct {
+            return 0;
+        }
+        // SAFETY: the handle is a live STRUCT.
+        usize::try_from(unsafe { ffi::duckdb_struct_type_child_count(self.0) }).unwrap_or(0)
+    }
+
     /// Names and types of a STRUCT's fields; none for other types.
     pub(crate) fn fields(&self) -> Vec<(String, LogicalType)> {
         if self.id() != TypeId::Struct {

@@ -205,6 +205,52 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Of each row, whether it holds the same value as the row before; false where that takes long to say.
+    pub(crate) fn repeats(&self) -> Vec<bool> {
+        let mut repeats = vec![true; self.len];
+        if let Some(first) = repeats.first_mut() {
+            *first = false;
+        }
+        self.clear_changes(&mut repeats);
+        repeats
+    }
+
+    /// Clears `repeats` where a row differs from the row before. Where DuckDB has repeated a value, its memory is the same, texts'
+    /// and lists' pointers included: most often one comparison of a vector with itself answers for all rows.
+    fn clear_changes(&self, repeats: &mut [bool]) {
+        if self.id == TypeId::Struct {
+            for (_, field) in &self.children {
+                field.clear_changes(repeats);
+            }
+            if !self.validity.is_null() {
+                self.clear_where(repeats, |a, b| self.is_null(a) == self.is_null(b));
+            }
+        } else if !(self.validity.is_null() && self.repeats_memory()) {
+            self.clear_where(repeats, |a, b| self.is_same(a, b));
+        }
+    }
+
+    fn clear_where(&self, repeats: &mut [bool], is_same: impl Fn(usize, usize) -> bool) {
+        for row in 1..self.len.min(repeats.len()) {
+            repeats[row] = repeats[row] && is_same(row - 1, row);
+        }
+    }
+
+    /// Whether all rows have the same memory.
+    fn repeats_memory(&self) -> bool {
+        let width = match self.id {
+            TypeId::Varchar | TypeId::Blob | TypeId::Geometry => size_of::<ffi::duckdb_string_t>(),
+            TypeId::List | TypeId::Map => size_of::<ffi::duckdb_list_entry>(),
+            _ => match self.width() {
+                Some(width) => width,
+                None => return false,
+            },
+        };
+        // SAFETY: vectors of these types hold `width` bytes a row.
+        let bytes = unsafe { slice::from_raw_parts(self.data, self.len * width) };
+        bytes.get(width..).is_none_or(|rest| rest == &bytes[..rest.len()])
+    }
+
     /// A number that is equal for equal rows, and most often not for others: a little of each value is looked at.
     pub(crate) fn fingerprint(&self, row: usize) -> u64 {
         const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -281,9 +327,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The memory of rows, for types whose values are nothing but their memory.
-    fn plain_bytes(&self, rows: &Range<usize>) -> Option<&'a [u8]> {
-        let width = match self.id {
+    /// Bytes of a value, for types whose values are nothing but their memory.
+    fn width(&self) -> Option<usize> {
+        Some(match self.id {
             TypeId::Boolean | TypeId::Tinyint | TypeId::Utinyint => 1,
             TypeId::Smallint | TypeId::Usmallint => 2,
             TypeId::Integer | TypeId::Uinteger | TypeId::Float | TypeId::Date => 4,
@@ -296,7 +342,12 @@ impl<'a> Reader<'a> {
             | TypeId::TimestampNs
             | TypeId::TimestampTz => 8,
             _ => return None,
-        };
+        })
+    }
+
+    /// The memory of rows, for types whose values are nothing but their memory.
+    fn plain_bytes(&self, rows: &Range<usize>) -> Option<&'a [u8]> {
+        let width = self.width()?;
         if rows.end > self.len {
             return None;
         }

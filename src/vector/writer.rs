@@ -85,13 +85,14 @@ impl<'a> Writer<'a> {
     /// One plain value a row.
     pub(crate) fn values<T: Native>(&mut self, rows: impl IntoIterator<Item = Option<T>>) -> Result<()> {
         let data = self.data::<T>()?;
+        let mut validity = None;
         for (row, value) in rows.into_iter().enumerate() {
             self.check(row)?;
             match value {
                 // SAFETY: `data` holds `capacity` values of T, checked by `data` and `check`. Unaligned, since DuckDB
                 // promises no 16-byte alignment for 128-bit values.
                 Some(value) => unsafe { data.add(row).write_unaligned(value) },
-                None => self.set_null(row)?,
+                None => validity.get_or_insert_with(|| self.validity()).clear(row),
             }
         }
         Ok(())
@@ -184,8 +185,7 @@ impl<'a> Writer<'a> {
 
     /// The field of a STRUCT by position.
     pub(crate) fn field(&mut self, index: usize) -> Result<Writer<'_>> {
-        let count = self.kind.fields().len();
-        if index >= count {
+        if index >= self.kind.field_count() {
             return Err(self.mismatch(&format!("a STRUCT with more than {index} fields")));
         }
         // SAFETY: the vector is a STRUCT with more than `index` fields; a field has its parent's rows and is reached
@@ -198,7 +198,7 @@ impl<'a> Writer<'a> {
         self.check(row)?;
         match self.kind.id() {
             TypeId::Struct => {
-                for index in 0..self.kind.fields().len() {
+                for index in 0..self.kind.field_count() {
                     self.field(index)?.set_null(row)?;
                 }
             }
@@ -235,12 +235,17 @@ impl<'a> Writer<'a> {
 
     /// Clears the validity bit of a row that `check` has passed.
     fn set_invalid(&mut self, row: usize) {
-        // SAFETY: the vector is writable and has more than `row` rows; the mask is allocated before it is written.
-        unsafe {
+        self.validity().clear(row);
+    }
+
+    /// The vector's validity mask, made if there is none.
+    fn validity(&self) -> Validity<'a> {
+        // SAFETY: the vector is writable; the mask is allocated before its address is taken.
+        let words = unsafe {
             ffi::duckdb_vector_ensure_validity_writable(self.vector);
-            let validity = ffi::duckdb_vector_get_validity(self.vector);
-            ffi::duckdb_validity_set_row_invalid(validity, row as ffi::idx_t);
-        }
+            ffi::duckdb_vector_get_validity(self.vector)
+        };
+        Validity { words, rows: self.capacity, lifetime: PhantomData }
     }
 
     /// The vector's memory as values of T, once its type is known to be stored so.
@@ -266,6 +271,23 @@ impl<'a> Writer<'a> {
 
     fn mismatch(&self, what: &str) -> Error {
         Error::Internal(format!("cannot write {what} to a vector of {}", self.kind))
+    }
+}
+
+/// A vector's validity mask: a bit a row.
+struct Validity<'a> {
+    words: *mut u64,
+    rows: usize,
+    lifetime: PhantomData<&'a mut ()>,
+}
+
+impl Validity<'_> {
+    /// Makes a row NULL; rows beyond the end are not there.
+    fn clear(&mut self, row: usize) {
+        if row < self.rows {
+            // SAFETY: a mask has a bit for each row of the vector, in words of 64, and `row` is below its length.
+            unsafe { *self.words.add(row / 64) &= !(1 << (row % 64)) };
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::crs::{Transform, nearest_longitude};
 use crate::geo::BBox;
 use crate::geometry::bbox;
 use crate::view::{Densifier, clip_ring, outline};
-use crate::{CogHeader, Error, Result};
+use crate::{Error, Frame, Result};
 
 /// All longitudes and latitudes.
 const EARTH: BBox = BBox { xmin: -180.0, ymin: -90.0, xmax: 180.0, ymax: 90.0 };
@@ -25,14 +25,14 @@ pub struct Footprint {
     degrees: bool,
 }
 
-impl CogHeader {
+impl Frame {
     /// The raster's outline in the CRS that `transform` comes from; without one, in the raster's own coordinates.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] where a part of the outline has no place in that CRS.
     pub fn footprint(&self, transform: Option<&Transform>) -> Result<Footprint> {
-        let (width, height) = (f64::from(self.image.image_width), f64::from(self.image.image_height));
+        let (width, height) = (f64::from(self.width), f64::from(self.height));
         let affine = self.native_transform();
         let world = |pixel: Coord<f64>| {
             let (x, y) = affine.forward(pixel.x, pixel.y);

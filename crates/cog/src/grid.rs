@@ -7,26 +7,51 @@
 //!            └╌╌╌╌╌┴╌╌╌╌╌┴╌╌╌╌╌┘ not to the image, and no box includes it
 //! ```
 //!
-//! Owns the arithmetic between tile positions, pixels and world coordinates. Refuses tables that contradict the grid.
+//! A [`TileLayout`] is the arithmetic between tile positions, pixels and world coordinates: it knows sizes and no tables, so that
+//! who plans from an index reads the entries of the chosen tiles only. A [`TileGrid`] has a header's tables beside it. Refuses
+//! tables that contradict the grid.
 
 use std::ops::Range;
 
 use crate::cover::Tiling;
 use crate::geo::{BBox, GeoTransform};
-use crate::{CogHeader, Error, Level, Place, Result};
+use crate::{CogHeader, Error, Frame, Level, Place, Result};
 
 /// Where a range ends that goes on to the end of the file.
 pub const OPEN_END: u64 = u64::MAX;
 
-/// The grid of one level of a file.
-#[derive(Debug, Clone, Copy)]
-pub struct TileGrid<'a> {
-    level: &'a Level,
-    index: u32,
+/// Where the tiles of one level lie in the image, in the world and in the tables.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TileLayout {
+    level: u32,
+    tiling: Tiling,
     transform: GeoTransform,
+    planes: u64,
+    /// Whether each plane holds one band.
+    is_planar: bool,
     band_index: Option<u32>,
     tiles_across: u64,
     tiles_per_plane: u64,
+}
+
+/// What a level's metadata says besides its tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LevelShape {
+    /// The image and its tiles.
+    pub tiling: Tiling,
+    /// Whether the samples of each band have tiles of their own.
+    pub is_planar: bool,
+    /// Entries of the table of offsets.
+    pub offsets: usize,
+    /// Entries of the table of byte counts.
+    pub byte_counts: usize,
+}
+
+/// The grid of one level of a file, with its tables.
+#[derive(Debug, Clone, Copy)]
+pub struct TileGrid<'a> {
+    layout: TileLayout,
+    level: &'a Level,
 }
 
 /// A tile of a level.
@@ -57,19 +82,6 @@ impl CogHeader {
         1 + self.overviews.len()
     }
 
-    /// Pixel corners of level 0 to the raster's own coordinates: its transform, or, without one, pixels themselves (x = column,
-    /// y = row, downwards).
-    #[must_use]
-    pub fn native_transform(&self) -> GeoTransform {
-        self.transform.unwrap_or(GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
-    }
-
-    /// The box of the image in the raster's own coordinates.
-    #[must_use]
-    pub fn native_bounds(&self) -> BBox {
-        self.native_transform().bounds(self.image.image_width, self.image.image_height)
-    }
-
     /// The grid of a level, 0 being the full resolution.
     ///
     /// # Errors
@@ -80,48 +92,94 @@ impl CogHeader {
             None => Some(&self.image),
             Some(overview) => usize::try_from(overview).ok().and_then(|at| self.overviews.get(at)),
         };
-        let level = level.ok_or_else(|| Error::InvalidArgument {
-            what: format!("level: expected one of the {} levels from 0, found {index}", self.level_count()),
-        })?;
-        let (width, height) = (f64::from(self.image.image_width), f64::from(self.image.image_height));
-        let columns = width / f64::from(level.image_width);
-        let rows = height / f64::from(level.image_height);
-        let [a, b, c, d, e, f] = self.native_transform().to_array();
-        let transform = GeoTransform::from_array([a * columns, b * rows, c, d * columns, e * rows, f]);
-        TileGrid::new(level, "level", index, transform, self.band_index)
+        let level = level.ok_or_else(|| TileLayout::no_level(index, self.level_count()))?;
+        let layout = TileLayout::new(&self.frame(), index, level.shape())?;
+        Ok(TileGrid { layout, level })
     }
 
     /// The grid of the mask at a position of [`CogHeader::masks`], in pixels; masks are never narrowed to a band.
     pub(crate) fn mask_grid(&self, index: u32) -> Result<TileGrid<'_>> {
         let mask = usize::try_from(index).ok().and_then(|at| self.masks.get(at));
-        let mask = mask.ok_or_else(|| Error::InvalidArgument {
+        let level = mask.ok_or_else(|| Error::InvalidArgument {
             what: format!("mask: expected one of the {} masks from 0, found {index}", self.masks.len()),
         })?;
-        TileGrid::new(mask, "mask", index, GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]), None)
+        let pixels = GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+        Ok(TileGrid { layout: TileLayout::of("mask", index, level.shape(), pixels, None)?, level })
     }
 }
 
-impl<'a> TileGrid<'a> {
-    fn new(level: &'a Level, name: &str, index: u32, transform: GeoTransform, band_index: Option<u32>) -> Result<Self> {
-        let malformed = |what: String| Error::Malformed { at: Place { ifd: None, tag: None, byte: None }, what };
-        if level.tile_width == 0 || level.tile_height == 0 {
-            return Err(malformed(format!("{name} {index}: expected tiles with an area, found none")));
+impl Level {
+    /// All but the tables and what codecs need.
+    #[must_use]
+    pub fn shape(&self) -> LevelShape {
+        LevelShape {
+            tiling: Tiling {
+                image_width: self.image_width,
+                image_height: self.image_height,
+                tile_width: self.tile_width,
+                tile_height: self.tile_height,
+            },
+            is_planar: self.encoding.planar_configuration == 2 && self.encoding.samples_per_pixel > 1,
+            offsets: self.tile_offsets.len(),
+            byte_counts: self.tile_byte_counts.len(),
         }
-        let tiles_across = u64::from(level.image_width.div_ceil(level.tile_width));
-        let tiles_per_plane = tiles_across * u64::from(level.image_height.div_ceil(level.tile_height));
-        let tables = level.tile_offsets.len() as u64;
-        if tables == 0 || !tables.is_multiple_of(tiles_per_plane) || level.tile_byte_counts.len() as u64 != tables {
+    }
+}
+
+impl TileLayout {
+    /// The layout of a level, 0 being the full resolution, of a file whose full resolution is `frame`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] when the lengths of its tables contradict its sizes.
+    pub fn new(frame: &Frame, level: u32, shape: LevelShape) -> Result<Self> {
+        let columns = f64::from(frame.width) / f64::from(shape.tiling.image_width);
+        let rows = f64::from(frame.height) / f64::from(shape.tiling.image_height);
+        let [a, b, c, d, e, f] = frame.native_transform().to_array();
+        let transform = GeoTransform::from_array([a * columns, b * rows, c, d * columns, e * rows, f]);
+        Self::of("level", level, shape, transform, frame.bands.narrowed_to)
+    }
+
+    fn of(
+        name: &str,
+        level: u32,
+        shape: LevelShape,
+        transform: GeoTransform,
+        band_index: Option<u32>,
+    ) -> Result<Self> {
+        let LevelShape { tiling, is_planar, offsets, byte_counts } = shape;
+        let malformed = |what: String| Error::Malformed { at: Place { ifd: None, tag: None, byte: None }, what };
+        if tiling.tile_width == 0 || tiling.tile_height == 0 {
+            return Err(malformed(format!("{name} {level}: expected tiles with an area, found none")));
+        }
+        let tiles_across = u64::from(tiling.image_width.div_ceil(tiling.tile_width));
+        let tiles_per_plane = tiles_across * u64::from(tiling.image_height.div_ceil(tiling.tile_height));
+        let entries = offsets as u64;
+        if entries == 0 || !entries.is_multiple_of(tiles_per_plane) || byte_counts != offsets {
             return Err(malformed(format!(
-                "{name} {index}: expected offsets and byte counts of {tiles_per_plane} tiles a plane, found {tables} and {}",
-                level.tile_byte_counts.len()
+                "{name} {level}: expected offsets and byte counts of {tiles_per_plane} tiles a plane, found {offsets} and \
+                 {byte_counts}"
             )));
         }
-        Ok(Self { level, index, transform, band_index, tiles_across, tiles_per_plane })
+        let planes = entries / tiles_per_plane;
+        Ok(Self { level, tiling, transform, planes, is_planar, band_index, tiles_across, tiles_per_plane })
+    }
+
+    /// The error of a level that a file of `count` levels does not have.
+    #[must_use]
+    pub fn no_level(level: u32, count: usize) -> Error {
+        Error::InvalidArgument { what: format!("level: expected one of the {count} levels from 0, found {level}") }
+    }
+
+    /// The level, 0 being the full resolution.
+    #[must_use]
+    pub fn level(&self) -> u32 {
+        self.level
     }
 
     /// Planes in the tables: 1 for chunky files and for headers narrowed to a band.
     pub(crate) fn planes(&self) -> u64 {
-        self.level.tile_offsets.len() as u64 / self.tiles_per_plane
+        self.planes
     }
 
     /// Pixel corners of this level to the raster's own coordinates.
@@ -131,12 +189,7 @@ impl<'a> TileGrid<'a> {
 
     /// The image and its tiles.
     pub(crate) fn tiling(&self) -> Tiling {
-        Tiling {
-            image_width: self.level.image_width,
-            image_height: self.level.image_height,
-            tile_width: self.level.tile_width,
-            tile_height: self.level.tile_height,
-        }
+        self.tiling
     }
 
     /// The position in the tables of a tile of a plane.
@@ -144,18 +197,19 @@ impl<'a> TileGrid<'a> {
         plane * self.tiles_per_plane + u64::from(row) * self.tiles_across + u64::from(col)
     }
 
-    /// The tile at a position in the tables; None beyond their end.
+    /// The tile at a position in the tables, whose entries there are `offset` and `byte_count`; None beyond their end.
     #[must_use]
-    pub fn tile(&self, position: u64) -> Option<Tile> {
-        let at = usize::try_from(position).ok()?;
-        let (offset, byte_count) = (*self.level.tile_offsets.get(at)?, *self.level.tile_byte_counts.get(at)?);
+    pub fn tile(&self, position: u64, offset: u64, byte_count: u32) -> Option<Tile> {
         let (plane, index) = (position / self.tiles_per_plane, position % self.tiles_per_plane);
+        if plane >= self.planes {
+            return None;
+        }
         let row = u32::try_from(index / self.tiles_across).ok()?;
         let col = u32::try_from(index % self.tiles_across).ok()?;
         // TIFF has no word for a tile that was never written; GDAL leaves its offset, its byte count, or both at 0.
         let sparse = offset == 0 || byte_count == 0;
         Some(Tile {
-            level: self.index,
+            level: self.level,
             band_index: self.band_of_plane(plane),
             row,
             col,
@@ -164,6 +218,73 @@ impl<'a> TileGrid<'a> {
             byte_count: if sparse { 0 } else { byte_count },
             bbox: self.tile_bbox(row, col),
         })
+    }
+
+    /// The band of a plane; None where planes hold all bands.
+    fn band_of_plane(&self, plane: u64) -> Option<u32> {
+        if !self.is_planar {
+            return None;
+        }
+        match self.band_index {
+            Some(band) if self.planes == 1 => Some(band),
+            _ => u32::try_from(plane).ok(),
+        }
+    }
+
+    /// The box of a tile's part inside the image.
+    fn tile_bbox(&self, row: u32, col: u32) -> BBox {
+        let edge = |position: u32, size: u32, end: u32| {
+            let start = u64::from(position) * u64::from(size);
+            let stop = (start + u64::from(size)).min(u64::from(end));
+            (start as f64, stop as f64)
+        };
+        let (left, right) = edge(col, self.tiling.tile_width, self.tiling.image_width);
+        let (top, bottom) = edge(row, self.tiling.tile_height, self.tiling.image_height);
+        let corners = [(left, top), (right, top), (left, bottom), (right, bottom)];
+        let [first, others @ ..] = corners.map(|(col, row)| self.transform.forward(col, row));
+        let start = BBox { xmin: first.0, ymin: first.1, xmax: first.0, ymax: first.1 };
+        others.into_iter().fold(start, |bbox, (x, y)| BBox {
+            xmin: bbox.xmin.min(x),
+            ymin: bbox.ymin.min(y),
+            xmax: bbox.xmax.max(x),
+            ymax: bbox.ymax.max(y),
+        })
+    }
+}
+
+impl TileGrid<'_> {
+    /// The grid without the tables.
+    #[must_use]
+    pub fn layout(&self) -> TileLayout {
+        self.layout
+    }
+
+    /// See [`TileLayout::planes`].
+    pub(crate) fn planes(&self) -> u64 {
+        self.layout.planes
+    }
+
+    /// See [`TileLayout::transform`].
+    pub(crate) fn transform(&self) -> GeoTransform {
+        self.layout.transform
+    }
+
+    /// See [`TileLayout::tiling`].
+    pub(crate) fn tiling(&self) -> Tiling {
+        self.layout.tiling
+    }
+
+    /// See [`TileLayout::position`].
+    pub(crate) fn position(&self, plane: u64, row: u32, col: u32) -> u64 {
+        self.layout.position(plane, row, col)
+    }
+
+    /// The tile at a position in the tables; None beyond their end.
+    #[must_use]
+    pub fn tile(&self, position: u64) -> Option<Tile> {
+        let at = usize::try_from(position).ok()?;
+        let (offset, byte_count) = (self.level.tile_offsets.get(at)?, self.level.tile_byte_counts.get(at)?);
+        self.layout.tile(position, *offset, *byte_count)
     }
 
     /// The bytes of the tile at a position in the tables; None for a sparse tile, and beyond the end of the tables.
@@ -179,38 +300,6 @@ impl<'a> TileGrid<'a> {
         let tile = self.tile(position)?;
         let offset = tile.offset?;
         Some(offset..offset.saturating_add(tile.byte_count.into()))
-    }
-
-    /// The band of a plane; None where planes hold all bands.
-    fn band_of_plane(&self, plane: u64) -> Option<u32> {
-        let planar = self.level.encoding.planar_configuration == 2 && self.level.encoding.samples_per_pixel > 1;
-        if !planar {
-            return None;
-        }
-        match self.band_index {
-            Some(band) if self.planes() == 1 => Some(band),
-            _ => u32::try_from(plane).ok(),
-        }
-    }
-
-    /// The box of a tile's part inside the image.
-    fn tile_bbox(&self, row: u32, col: u32) -> BBox {
-        let edge = |position: u32, size: u32, end: u32| {
-            let start = u64::from(position) * u64::from(size);
-            let stop = (start + u64::from(size)).min(u64::from(end));
-            (start as f64, stop as f64)
-        };
-        let (left, right) = edge(col, self.level.tile_width, self.level.image_width);
-        let (top, bottom) = edge(row, self.level.tile_height, self.level.image_height);
-        let corners = [(left, top), (right, top), (left, bottom), (right, bottom)];
-        let [first, others @ ..] = corners.map(|(col, row)| self.transform.forward(col, row));
-        let start = BBox { xmin: first.0, ymin: first.1, xmax: first.0, ymax: first.1 };
-        others.into_iter().fold(start, |bbox, (x, y)| BBox {
-            xmin: bbox.xmin.min(x),
-            ymin: bbox.ymin.min(y),
-            xmax: bbox.xmax.max(x),
-            ymax: bbox.ymax.max(y),
-        })
     }
 }
 

@@ -8,9 +8,9 @@
 
 use bytes::Bytes;
 
+use crate::Result;
 use crate::geo::{BBox, Crs, GeoTransform};
 use crate::tiff::{ByteOrder, Compression, DataType};
-use crate::{Error, Result};
 
 /// A whole file's header: everything a read needs, so that it never opens the file again.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,26 +124,6 @@ impl CogHeader {
             offset: self.offset.clone(),
             ..*self
         })
-    }
-
-    /// Whether the file has a band, and the header was not narrowed to another.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`] otherwise.
-    pub fn check_band(&self, band: u32) -> Result<()> {
-        let bands = self.image.encoding.samples_per_pixel;
-        let what = match self.band_index {
-            _ if band >= u32::from(bands) => {
-                let last = bands.saturating_sub(1);
-                format!("expected a band_index from 0 to {last}, found {band}: the file has {bands} bands")
-            }
-            Some(narrowed) if narrowed != band => {
-                format!("expected band_index {narrowed}, to which the metadata was narrowed, found {band}")
-            }
-            _ => return Ok(()),
-        };
-        Err(Error::InvalidArgument { what })
     }
 
     /// World box of the image, in its CRS; None without georeferencing.

@@ -1,15 +1,13 @@
-//! Which tiles of a file hold the pixels of a geometry: header in, byte ranges out, nothing read.
+//! Which tiles of a level hold the pixels of a geometry: sizes in, positions in the tile tables out, nothing read.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::crs::{Transform, Transforms};
+use crate::cover::Extent;
+use crate::crs::Transform;
 use crate::geometry::Geometry;
 use crate::view::View;
-use crate::{CogHeader, Error, Result, Tile};
-
-/// The name by which coordinates are the raster's own.
-pub const NATIVE: &str = "native";
+use crate::{Bands, Error, Place, Result, TileLayout, TileSpan, Tiling};
 
 /// The CRS of a geometry for which nothing is said.
 pub const DEFAULT_CRS: &str = "OGC:CRS84";
@@ -17,85 +15,96 @@ pub const DEFAULT_CRS: &str = "OGC:CRS84";
 /// One level and band of a file, ready to say which tiles geometries of one CRS need.
 #[derive(Debug, Clone)]
 pub struct TilePlan {
-    header: Arc<CogHeader>,
-    level: u32,
+    layout: TileLayout,
     planes: Range<u64>,
     view: View,
     /// Geometries that were asked for.
     asked: u32,
+    /// The tiles of the last of them, in each plane.
+    spans: Vec<TileSpan>,
 }
 
 /// After so many geometries the view is prepared for more: by then, that costs no more than they did.
 const MANY: u32 = 16;
 
 impl TilePlan {
-    /// The plan of a level (0 is the full resolution), for a band or for all; `transform` leads from the CRS of geometries to the
-    /// raster's, see [`CogHeader::transform_from`].
+    /// The plan of a level, for a band of the file's `bands` or for all; `transform` leads from the CRS of geometries to the raster's,
+    /// see [`crate::Frame::transform_from`].
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where there is no such level or band, or the raster lies where its CRS does not reach;
-    /// [`Error::Malformed`] where the level's tables contradict its sizes.
+    /// [`Error::InvalidArgument`] where there is no such band, or the raster lies where its CRS does not reach;
+    /// [`Error::Malformed`] where the tables have no plane of the band.
     pub fn new(
-        header: Arc<CogHeader>,
-        level: u32,
+        layout: TileLayout,
+        bands: Bands,
         band_index: Option<u32>,
         transform: Option<Arc<Transform>>,
     ) -> Result<Self> {
-        let grid = header.grid(level)?;
         let planes = match band_index {
-            None => 0..grid.planes(),
+            None => 0..layout.planes(),
             Some(band) => {
-                header.check_band(band)?;
+                bands.check(band)?;
                 // A header of one plane is narrowed to the band, or holds all bands in each tile.
-                let plane = if grid.planes() == 1 { 0 } else { u64::from(band) };
+                let plane = if layout.planes() == 1 { 0 } else { u64::from(band) };
+                if plane >= layout.planes() {
+                    let what = format!(
+                        "level {}: expected tables of {} planes, found {}",
+                        layout.level(),
+                        bands.count,
+                        layout.planes()
+                    );
+                    return Err(Error::Malformed { at: Place { ifd: None, tag: None, byte: None }, what });
+                }
                 plane..plane + 1
             }
         };
-        let view = View::new(grid.tiling().image_width, grid.tiling().image_height, grid.transform(), transform)?;
-        Ok(Self { header, level, planes, view, asked: 0 })
+        let Tiling { image_width, image_height, .. } = layout.tiling();
+        let view = View::new(image_width, image_height, layout.transform(), transform)?;
+        Ok(Self { layout, planes, view, asked: 0, spans: Vec::new() })
     }
 
-    /// The tiles that a geometry meets, plane by plane, row by row.
+    /// Where the tiles lie.
+    #[must_use]
+    pub fn layout(&self) -> TileLayout {
+        self.layout
+    }
+
+    /// The positions in the tables of the tiles that a geometry meets, plane by plane, row by row.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] where a vertex is outside the range of its CRS, or of the raster's.
-    pub fn tiles(&mut self, geometry: &Geometry) -> Result<Vec<Tile>> {
+    pub fn positions(&mut self, geometry: &Geometry) -> Result<impl Iterator<Item = u64> + '_> {
         self.asked = self.asked.saturating_add(1);
         if self.asked == MANY {
             self.view.prepare();
         }
-        let grid = self.header.grid(self.level)?;
-        let quick = self.view.quick_box(geometry).and_then(|bounds| grid.tiling().tile_around(bounds));
-        let spans = match quick {
-            Some(tile) => tile.into_iter().collect(),
-            None => grid.tiling().cover(&self.view.pixels(geometry)?),
-        };
-        let planes = self.planes.clone();
-        let tiles = planes.flat_map(|plane| {
-            let cells = spans.iter().flat_map(|span| (span.start..span.end).map(|col| (span.row, col)));
-            cells.filter_map(move |(row, col)| grid.tile(grid.position(plane, row, col)))
-        });
-        Ok(tiles.collect())
-    }
-}
-
-impl CogHeader {
-    /// The transformation from a CRS, by its name, to the raster's; None from [`NATIVE`], the raster's own coordinates.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`] where the raster has no CRS or no georeferencing, or no transformation is known to be right.
-    pub fn transform_from(&self, crs: &str, transforms: &Transforms) -> Result<Option<Arc<Transform>>> {
-        if crs.trim().eq_ignore_ascii_case(NATIVE) {
-            return Ok(None);
+        self.spans.clear();
+        if !self.cover_by_extent(geometry) {
+            self.spans = self.layout.tiling().cover(&self.view.pixels(geometry)?);
         }
-        let fault = |what: &str| Err(Error::InvalidArgument { what: what.to_owned() });
-        match (&self.transform, &self.crs) {
-            (None, _) => fault("the raster has no georeferencing: expected CRS 'native', its pixels as coordinates"),
-            (_, None) => fault("the metadata has no crs: expected CRS 'native', or the raster's CRS in the field crs"),
-            (Some(_), Some(raster)) => transforms.get(crs, &raster.to_string()).map(Some),
+        let (layout, spans) = (&self.layout, &self.spans);
+        Ok(self.planes.clone().flat_map(move |plane| {
+            let cells = spans.iter().flat_map(|span| (span.start..span.end).map(|col| (span.row, col)));
+            cells.map(move |(row, col)| layout.position(plane, row, col))
+        }))
+    }
+
+    /// Covers what its extent is enough for: most geometries, at a fraction of the cost. False where it is not.
+    fn cover_by_extent(&mut self, geometry: &Geometry) -> bool {
+        let Some(bounds) = geometry.bbox() else {
+            return false;
+        };
+        let is_connected = geometry.is_connected();
+        let cover = |extent: Extent| self.layout.tiling().cover_of(&extent, is_connected);
+        let rough = self.view.rough_extent(bounds).and_then(cover);
+        match rough.or_else(|| self.view.extent(geometry).and_then(cover)) {
+            Some(spans) => {
+                self.spans.extend(spans);
+                true
+            }
+            None => false,
         }
     }
 }

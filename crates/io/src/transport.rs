@@ -52,8 +52,8 @@ pub(crate) struct Transport(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Made with the first request: reading the system's certificates takes tens of milliseconds, which a session over
-    /// local files need not pay.
+    /// Made with the first request, or a little before it: reading the system's certificates takes milliseconds, which a
+    /// session over local files need not pay.
     client: OnceLock<Result<reqwest::Client, Fault>>,
     max_idle: usize,
     timeout: Duration,
@@ -70,6 +70,13 @@ impl Transport {
             connect_timeout: options.connect_timeout,
             max_retries: options.max_retries,
         }))
+    }
+
+    /// Makes the client on a thread of its own, for requests that are about to come. Must be called in the runtime.
+    pub(crate) fn prepare(&self) {
+        let transport = self.clone();
+        // What goes wrong is told to the first request.
+        tokio::task::spawn_blocking(move || transport.client().is_ok());
     }
 
     /// A part of the file at a URL, as one request unless that has to be repeated.

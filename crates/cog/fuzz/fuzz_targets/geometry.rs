@@ -18,7 +18,7 @@ fn cover(parsed: &ParsedGeometry, transform: Option<Arc<Transform>>) {
             let tiling = Tiling { image_width: 1000, image_height: 700, tile_width: 64, tile_height: 64 };
             assert!(tiling.cover(&pixels).iter().all(|span| span.row < 11 && span.start < span.end && span.end <= 16));
         }
-        let _ = view.quick_box(&parsed.geometry);
+        let _ = view.extent(&parsed.geometry);
         view.prepare();
     }
 }

@@ -14,6 +14,8 @@
 //! touch. Only the part of a tile inside the image counts. Decisions are exact for the coordinates given: which side of an
 //! edge a tile's corner lies on is computed without rounding.
 //!
+//! Most geometries are small: of a connected one whose box lies in one row or one column of tiles, the box says it all.
+//!
 //! The cost grows with the edges, the rows of tiles that they span, and the result; not with the raster.
 
 mod walk;
@@ -33,6 +35,16 @@ pub struct TileSpan {
     pub start: u32,
     /// The column after the last.
     pub end: u32,
+}
+
+/// What is known of where a geometry lies, in pixels: on each side no further than `outer`, and at least as far as `inner`. Where
+/// little is known, sides of `inner` may have changed places.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extent {
+    /// A box around the geometry.
+    pub outer: BBox,
+    /// A box that the geometry reaches all sides of, or beyond.
+    pub inner: BBox,
 }
 
 /// An image and the tiles that it is cut into, all in pixels.
@@ -66,9 +78,24 @@ impl Tiling {
         spans.merged()
     }
 
-    /// The one tile that all of a box lies inside, or none where the box lies outside the image; None where neither is so.
-    pub(crate) fn tile_around(&self, bounds: BBox) -> Option<Option<TileSpan>> {
-        Grid::new(self).around(bounds).map(|tile| tile.map(|(row, col)| TileSpan { row, start: col, end: col + 1 }))
+    /// The cover of a geometry of which no more is known than its extent; None where that does not decide. What is connected
+    /// meets all tiles between those that it reaches, as long as they lie in one row or in one column of tiles.
+    pub(crate) fn cover_of(
+        &self,
+        extent: &Extent,
+        is_connected: bool,
+    ) -> Option<impl Iterator<Item = TileSpan> + use<>> {
+        let grid = Grid::new(self);
+        let Extent { outer, inner } = extent;
+        let across = grid.columns_reached((outer.xmin, outer.xmax), (inner.xmin, inner.xmax))?;
+        let down = grid.rows_reached((outer.ymin, outer.ymax), (inner.ymin, inner.ymax))?;
+        let is_decided = match (across.is_within_one, down.is_within_one) {
+            _ if across.tiles.is_empty() || down.tiles.is_empty() => true,
+            (true, true) => true,
+            (one, other) => is_connected && (one || other),
+        };
+        let (columns, rows) = (across.tiles.clone(), if across.tiles.is_empty() { 0..0 } else { down.tiles });
+        is_decided.then(|| rows.map(move |row| TileSpan { row, start: columns.start, end: columns.end }))
     }
 
     /// The size of coordinates up to which the cover is exact.

@@ -1,5 +1,6 @@
-use super::{TileSpan, Tiling};
+use super::{Extent, TileSpan, Tiling};
 use crate::ParsedGeometry;
+use crate::geo::BBox;
 
 /// Three columns and two rows of tiles of 10 x 10, the last ones 5 wide and 6 high inside the image.
 const TILING: Tiling = Tiling { image_width: 25, image_height: 16, tile_width: 10, tile_height: 10 };
@@ -79,4 +80,39 @@ fn the_cost_grows_with_the_result_and_not_with_the_raster() {
     let geometry =
         ParsedGeometry::from_text("POLYGON((5e8 5e8, 500000003 5e8, 5e8 500000003, 5e8 5e8))").unwrap().geometry;
     assert_eq!(tiling.cover(&geometry).iter().map(|span| span.end - span.start).sum::<u32>(), 6);
+}
+
+#[test]
+fn an_extent_gives_the_cover_or_nothing() {
+    let (mut decided, mut spread) = (0, 0);
+    // Corners on borders of tiles and off them, in the image and outside; what is known of them more or less exactly.
+    let places = [-3.0, 0.0, 1.0, 9.5, 10.0, 11.0, 19.0, 20.5, 24.0, 25.0, 27.0];
+    let corners = || places.iter().flat_map(|y| places.iter().map(move |x| (*x, *y)));
+    for (a, b) in corners().flat_map(|a| corners().map(move |b| (a, b))) {
+        let ((x0, y0), (x1, y1)) = (a, b);
+        let line = format!("LINESTRING({x0} {y0}, {x1} {y1})");
+        let triangle = format!("POLYGON(({x0} {y0}, {x1} {y0}, {x1} {y1}, {x0} {y0}))");
+        for (text, is_connected) in
+            [(line, true), (triangle, true), (format!("MULTIPOINT({x0} {y0}, {x1} {y1})"), false)]
+        {
+            let Ok(parsed) = ParsedGeometry::from_text(&text) else { continue };
+            let bounds = parsed.geometry.bbox().unwrap();
+            let expected = TILING.cover(&parsed.geometry);
+            for known_to in [0.0, 0.25, 1.5, 7.0] {
+                let grown = |by: f64| BBox {
+                    xmin: bounds.xmin - by,
+                    ymin: bounds.ymin - by,
+                    xmax: bounds.xmax + by,
+                    ymax: bounds.ymax + by,
+                };
+                let extent = Extent { outer: grown(known_to), inner: grown(-known_to) };
+                if let Some(spans) = TILING.cover_of(&extent, is_connected) {
+                    assert_eq!(spans.collect::<Vec<_>>(), expected, "{text}, known to {known_to}");
+                    decided += 1;
+                    spread += u32::from(expected.iter().map(|span| span.end - span.start).sum::<u32>() > 1);
+                }
+            }
+        }
+    }
+    assert!(decided > 10_000 && spread > 1000, "{decided} {spread}");
 }

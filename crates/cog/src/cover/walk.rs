@@ -1,10 +1,11 @@
 //! Edges over the grid of tiles: which tiles each passes through, and where it crosses the middle of each row.
 
+use std::ops::Range;
+
 use geo_types::Coord;
 use robust::orient2d;
 
 use super::Tiling;
-use crate::geo::BBox;
 
 /// Coordinates up to this size are at most a hundred-thousandth of a pixel off after the arithmetic below.
 pub(super) const MAX_COORDINATE: f64 = 1e9;
@@ -81,16 +82,15 @@ impl Grid {
         }
     }
 
-    /// The row and column of the tile whose inside holds a box, or Some(None) where the box misses the image.
-    pub(super) fn around(&self, bounds: BBox) -> Option<Option<(u32, u32)>> {
-        if bounds.xmax < 0.0 || bounds.xmin > self.width || bounds.ymax < 0.0 || bounds.ymin > self.height {
-            return Some(None);
-        }
-        let row = tile_at(bounds.ymin, self.tile_height, self.down);
-        let col = tile_at(bounds.xmin, self.tile_width, self.across);
-        let ((top, bottom), (left, right)) = (self.rows_of(row), self.columns_of(col));
-        let inside = left < bounds.xmin && bounds.xmax < right && top < bounds.ymin && bounds.ymax < bottom;
-        inside.then_some(Some((row, col)))
+    /// The columns of tiles that something reaches whose left side lies from `outer.0` to `inner.0`, and whose right side from
+    /// `inner.1` to `outer.1`, if it is connected; None where that depends on where they are.
+    pub(super) fn columns_reached(&self, outer: (f64, f64), inner: (f64, f64)) -> Option<Reached> {
+        reached(outer, inner, self.tile_width, self.across, |col| self.columns_of(col))
+    }
+
+    /// The same of rows.
+    pub(super) fn rows_reached(&self, outer: (f64, f64), inner: (f64, f64)) -> Option<Reached> {
+        reached(outer, inner, self.tile_height, self.down, |row| self.rows_of(row))
     }
 
     /// The first column whose middle lies beyond `x`; the number of columns when none does. A crossing that matters lies in a
@@ -136,12 +136,43 @@ impl Grid {
     }
 }
 
+/// Tiles along one axis.
+pub(super) struct Reached {
+    pub(super) tiles: Range<u32>,
+    /// Whether all that reaches them lies inside one.
+    pub(super) is_within_one: bool,
+}
+
+/// See [`Grid::columns_reached`]; `sides` gives both sides of a tile, inside the image.
+fn reached(
+    outer: (f64, f64),
+    inner: (f64, f64),
+    size: f64,
+    count: u32,
+    sides: impl Fn(u32) -> (f64, f64),
+) -> Option<Reached> {
+    let last_side = count.checked_sub(1).map(|last| sides(last).1)?;
+    if outer.1 < 0.0 || outer.0 > last_side {
+        return Some(Reached { tiles: 0..0, is_within_one: false });
+    }
+    let (first, last) = (tile_at(outer.0, size, count), tile_at(outer.1, size, count));
+    let ((start, start_end), (end_start, end)) = (sides(first), sides(last));
+    let is_met = |from: f64, to: f64| inner.0 < to && inner.1 > from;
+    // Nothing but these, and both ends for sure.
+    let (is_first, is_last) = (start < outer.0, outer.1 < end);
+    let is_decided = (is_first || first == 0)
+        && (is_last || last + 1 == count)
+        && is_met(start, start_end)
+        && is_met(end_start, end);
+    is_decided.then(|| Reached { tiles: first..last + 1, is_within_one: first == last && is_first && is_last })
+}
+
 fn point(coord: Coord<f64>) -> robust::Coord<f64> {
     robust::Coord { x: coord.x, y: coord.y }
 }
 
 /// The tiles along one axis that may hold coordinates from `start` to `end`.
-fn tiles(start: f64, end: f64, size: f64, count: u32) -> std::ops::Range<u32> {
+fn tiles(start: f64, end: f64, size: f64, count: u32) -> Range<u32> {
     if end < -SLACK || start > f64::from(count) * size + SLACK {
         return 0..0;
     }

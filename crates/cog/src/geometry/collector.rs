@@ -63,20 +63,23 @@ impl Collector {
     }
 
     fn end_ring(&mut self, ring: LineString<f64>) -> Visit<()> {
-        let place = self.place();
         let (Some(first), Some(last)) = (ring.0.first(), ring.0.last()) else {
             return Ok(());
         };
         if first != last {
             let fault = format!(
-                "{place}: expected a closed ring, found ({} {}) at its start and ({} {}) at its end",
-                first.x, first.y, last.x, last.y
+                "{}: expected a closed ring, found ({} {}) at its start and ({} {}) at its end",
+                self.place(),
+                first.x,
+                first.y,
+                last.x,
+                last.y
             );
             return self.refuse(fault);
         }
         if ring.0.len() < 4 {
             let found = ring.0.len();
-            return self.refuse(format!("{place}: expected a ring of at least 4 vertices, found {found}"));
+            return self.refuse(format!("{}: expected a ring of at least 4 vertices, found {found}", self.place()));
         }
         if let Some(rings) = &mut self.rings {
             rings.push(ring);

@@ -42,6 +42,12 @@ impl Geometry {
         self.points.is_empty() && self.lines.is_empty() && self.polygons.is_empty()
     }
 
+    /// Whether it is of one piece: a point, a line or a polygon without holes, which might cut it.
+    pub(crate) fn is_connected(&self) -> bool {
+        let parts = self.points.len() + self.lines.len() + self.polygons.len();
+        parts == 1 && self.polygons.iter().all(|polygon| polygon.interiors().is_empty())
+    }
+
     /// All vertices; of polygons those of holes too.
     pub fn vertices(&self) -> impl Iterator<Item = Coord<f64>> + '_ {
         let lines = self.lines.iter().flat_map(|line| &line.0);
@@ -63,14 +69,14 @@ pub(crate) fn rings(polygon: &Polygon<f64>) -> impl Iterator<Item = &LineString<
 
 /// The box of coordinates, None when there are none.
 pub(crate) fn bbox(coords: impl IntoIterator<Item = Coord<f64>>) -> Option<BBox> {
-    coords.into_iter().fold(None, |bbox: Option<BBox>, Coord { x, y }| {
-        Some(match bbox {
-            None => BBox { xmin: x, ymin: y, xmax: x, ymax: y },
-            Some(bbox) => {
-                BBox { xmin: bbox.xmin.min(x), ymin: bbox.ymin.min(y), xmax: bbox.xmax.max(x), ymax: bbox.ymax.max(y) }
-            }
-        })
-    })
+    let none = BBox { xmin: f64::INFINITY, ymin: f64::INFINITY, xmax: f64::NEG_INFINITY, ymax: f64::NEG_INFINITY };
+    let bbox = coords.into_iter().fold(none, |bbox, Coord { x, y }| BBox {
+        xmin: bbox.xmin.min(x),
+        ymin: bbox.ymin.min(y),
+        xmax: bbox.xmax.max(x),
+        ymax: bbox.ymax.max(y),
+    });
+    (bbox.xmin <= bbox.xmax && bbox.ymin <= bbox.ymax).then_some(bbox)
 }
 
 /// The error of a geometry argument.

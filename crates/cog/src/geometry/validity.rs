@@ -58,6 +58,9 @@ enum Meeting {
 }
 
 fn check_polygon(polygon: &Polygon<f64>) -> Result<(), String> {
+    if polygon.interiors().is_empty() && is_convex(polygon.exterior()) {
+        return Ok(());
+    }
     let (edges, lengths) = edges(polygon)?;
     let mut touching = vec![false; lengths.len()];
     each_near_pair(&edges, |first, second| {
@@ -78,6 +81,24 @@ fn check_polygon(polygon: &Polygon<f64>) -> Result<(), String> {
         if meeting == Meeting::Touch && neighbours { Ok(()) } else { Err(crossing(first, second)) }
     })?;
     check_holes(polygon, &touching)
+}
+
+/// Whether a ring turns strictly to one side at each vertex and goes around once: then it is convex, and meets itself nowhere.
+fn is_convex(ring: &LineString<f64>) -> bool {
+    let [first, second, .., before_last, _] = ring.0.as_slice() else {
+        return false;
+    };
+    // Each turn is of less than half a circle, so that no time around is missed by the sides that directions are on.
+    let is_forwards = |a: Coord<f64>, b: Coord<f64>| (a.x, a.y) < (b.x, b.y);
+    let corners = ring.0.windows(3).map(|corner| [corner[0], corner[1], corner[2]]);
+    let (mut left, mut right, mut reversals) = (0usize, 0usize, 0usize);
+    for [a, b, c] in corners.chain([[*before_last, *first, *second]]) {
+        let turn = side(a, b, c);
+        left += usize::from(turn > 0.0);
+        right += usize::from(turn < 0.0);
+        reversals += usize::from(is_forwards(a, b) != is_forwards(b, c));
+    }
+    left.max(right) + 1 == ring.0.len() && reversals == 2
 }
 
 /// The edges of some length, and how many each ring has.

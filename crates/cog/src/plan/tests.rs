@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use super::TilePlan;
-use crate::crs::Transforms;
+use super::{Extent, TilePlan};
+use crate::crs::{Transform, Transforms};
 use crate::geo::{Crs, GeoTransform};
 use crate::tiff::{ByteOrder, Compression, DataType};
-use crate::{CogHeader, Encoding, Level, ParsedGeometry};
+use crate::{CogHeader, Encoding, Level, ParsedGeometry, Result, Tile};
 
 /// A level of square tiles; the tile at position `i` of its tables is `i + 1` bytes at `1000 * (i + 1)`.
 fn level(width: u32, height: u32, tile: u32, planes: u16) -> Level {
@@ -54,10 +54,21 @@ pub(crate) fn header(width: u32, height: u32, tile: u32, planes: u16) -> CogHead
     }
 }
 
+fn plan(header: &CogHeader, level: u32, band: Option<u32>, transform: Option<Arc<Transform>>) -> Result<TilePlan> {
+    TilePlan::new(header.grid(level)?.layout(), header.bands(), band, transform)
+}
+
+/// The tiles that a geometry meets.
+fn found(header: &CogHeader, plan: &mut TilePlan, text: &str) -> Vec<Tile> {
+    let grid = header.grid(plan.layout().level()).unwrap();
+    let geometry = ParsedGeometry::from_text(text).unwrap().geometry;
+    plan.positions(&geometry).unwrap().map(|position| grid.tile(position).unwrap()).collect()
+}
+
 /// Level, band, position in the plane and offset of the tiles of a native geometry.
 fn tiles(header: &CogHeader, level: u32, band: Option<u32>, text: &str) -> Vec<(Option<u32>, u64, Option<u64>)> {
-    let mut plan = TilePlan::new(Arc::new(header.clone()), level, band, None).unwrap();
-    let tiles = plan.tiles(&ParsedGeometry::from_text(text).unwrap().geometry).unwrap();
+    let mut plan = plan(header, level, band, None).unwrap();
+    let tiles = found(header, &mut plan, text);
     assert!(tiles.iter().all(|tile| tile.level == level));
     tiles.iter().map(|tile| (tile.band_index, tile.index, tile.offset)).collect()
 }
@@ -90,10 +101,15 @@ fn sparse_tiles_have_no_offset() {
 
 #[test]
 fn levels_and_bands_that_are_not_there() {
-    let header = Arc::new(header(100, 100, 32, 1));
-    let fault = |level, band| TilePlan::new(Arc::clone(&header), level, band, None).unwrap_err().to_string();
+    let full = header(100, 100, 32, 1);
+    let fault = |level, band| plan(&full, level, band, None).unwrap_err().to_string();
     assert_eq!(fault(2, None), "level: expected one of the 2 levels from 0, found 2");
     assert_eq!(fault(0, Some(1)), "expected a band_index from 0 to 0, found 1: the file has 1 bands");
+    let mut short = header(100, 100, 32, 3);
+    short.image.tile_offsets.truncate(32);
+    short.image.tile_byte_counts.truncate(32);
+    let fault = plan(&short, 0, Some(2), None).unwrap_err().to_string();
+    assert_eq!(fault, "file: level 0: expected tables of 3 planes, found 2");
 }
 
 #[test]
@@ -111,10 +127,10 @@ fn crs_of_the_raster() {
 
 #[test]
 fn longitudes_and_latitudes() {
-    let header = Arc::new(header(100, 100, 32, 1));
+    let header = header(100, 100, 32, 1);
     let transform = header.transform_from("OGC:CRS84", &Transforms::default()).unwrap();
-    let mut plan = TilePlan::new(header, 0, None, transform).unwrap();
-    let mut found = |text| plan.tiles(&ParsedGeometry::from_text(text).unwrap().geometry).unwrap();
+    let mut plan = plan(&header, 0, None, transform).unwrap();
+    let mut found = |text| found(&header, &mut plan, text);
     // 500 m east and 500 m south of the corner.
     assert_eq!(found("POINT(3.006 41.547)").iter().map(|tile| tile.index).collect::<Vec<_>>(), [5]);
     assert_eq!(found("POLYGON((-180 -90, 180 -90, 180 90, -180 90, -180 -90))").len(), 16);
@@ -133,7 +149,7 @@ fn numbers() -> impl FnMut() -> f64 {
 #[test]
 fn many_geometries_get_what_each_would_alone() {
     let transforms = Transforms::default();
-    let header = Arc::new(header(10_980, 10_980, 512, 1));
+    let header = header(10_980, 10_980, 512, 1);
     let mut number = numbers();
     for crs in ["OGC:CRS84", "EPSG:3857", "EPSG:3035"] {
         let transform = header.transform_from(crs, &transforms).unwrap();
@@ -141,7 +157,7 @@ fn many_geometries_get_what_each_would_alone() {
             let point = transform.as_ref().unwrap().backward(geo_types::Coord { x, y }).unwrap();
             format!("{:?} {:?}", point.x, point.y)
         };
-        let plan = || TilePlan::new(Arc::clone(&header), 0, None, transform.clone()).unwrap();
+        let plan = || plan(&header, 0, None, transform.clone()).unwrap();
         let (mut many, mut quick) = (plan(), 0);
         for _ in 0..2000 {
             // Around a border of tiles, or anywhere, also outside; from a pixel to ten tiles across.
@@ -153,14 +169,18 @@ fn many_geometries_get_what_each_would_alone() {
             let corners = [(0.0, 0.0), (size, 0.0), (size, size * number()), (0.0, size), (0.0, 0.0)];
             let ring = corners.map(|(dx, dy)| back(500_000.0 + x + dx, 4_600_000.0 - y - dy)).join(", ");
             let geometry = ParsedGeometry::from_text(&format!("POLYGON(({ring}))")).unwrap().geometry;
-            quick += u32::from(many.view.quick_box(&geometry).is_some_and(|bounds| {
-                let pixels = plan().view.pixels(&geometry).unwrap();
-                assert!(pixels.vertices().all(|pixel| bounds.xmin <= pixel.x && pixel.x <= bounds.xmax));
-                assert!(pixels.vertices().all(|pixel| bounds.ymin <= pixel.y && pixel.y <= bounds.ymax));
-                true
-            }));
-            assert_eq!(many.tiles(&geometry).unwrap(), plan().tiles(&geometry).unwrap(), "{crs}: {ring}");
+            for extent in [many.view.extent(&geometry), many.view.rough_extent(geometry.bbox().unwrap())] {
+                let Some(Extent { outer, inner }) = extent else { continue };
+                let pixels = plan().view.pixels(&geometry).unwrap().bbox().unwrap();
+                assert!(outer.xmin <= pixels.xmin && pixels.xmin <= inner.xmin, "{outer:?} {pixels:?} {inner:?}");
+                assert!(inner.xmax <= pixels.xmax && pixels.xmax <= outer.xmax, "{outer:?} {pixels:?} {inner:?}");
+                assert!(outer.ymin <= pixels.ymin && pixels.ymin <= inner.ymin, "{outer:?} {pixels:?} {inner:?}");
+                assert!(inner.ymax <= pixels.ymax && pixels.ymax <= outer.ymax, "{outer:?} {pixels:?} {inner:?}");
+                quick += 1;
+            }
+            let of = |plan: &mut TilePlan| plan.positions(&geometry).unwrap().collect::<Vec<_>>();
+            assert_eq!(of(&mut many), of(&mut plan()), "{crs}: {ring}");
         }
-        assert!(quick > 1000, "{crs}: {quick}");
+        assert!(quick > 2000, "{crs}: {quick}");
     }
 }

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use geo_types::{Coord, LineString, Polygon};
 
+use crate::cover::Extent;
 use crate::crs::{Transform, nearest_longitude};
 use crate::geo::{BBox, GeoTransform};
 use crate::geometry::{Geometry, bbox, invalid};
@@ -96,19 +97,25 @@ impl View {
         }
     }
 
-    /// The box in which all of a geometry is sure to lie, in pixels; None where that is not known without projecting it.
+    /// Where a geometry of this box lies, from one point of it; None where that is not known without projecting it.
+    pub(crate) fn rough_extent(&self, bounds: BBox) -> Option<Extent> {
+        let polynomial = self.polynomial.as_ref()?;
+        polynomial.holds(bounds).then(|| polynomial.extent(bounds))
+    }
+
+    /// Where a geometry lies, from all its vertices; None where that is not known without projecting it.
     #[must_use]
-    pub fn quick_box(&self, geometry: &Geometry) -> Option<BBox> {
+    pub fn extent(&self, geometry: &Geometry) -> Option<Extent> {
         let polynomial = self.polynomial.as_ref()?;
         let bounds = geometry.bbox().filter(|bounds| polynomial.holds(*bounds))?;
         let pixels = bbox(geometry.vertices().map(|point| polynomial.pixel(point)))?;
-        let margin = polynomial.error + polynomial.bow(bounds);
-        Some(BBox {
-            xmin: pixels.xmin - margin,
-            ymin: pixels.ymin - margin,
-            xmax: pixels.xmax + margin,
-            ymax: pixels.ymax + margin,
-        })
+        let grown = |by: f64| BBox {
+            xmin: pixels.xmin - by,
+            ymin: pixels.ymin - by,
+            xmax: pixels.xmax + by,
+            ymax: pixels.ymax + by,
+        };
+        Some(Extent { outer: grown(polynomial.error + polynomial.bow(bounds)), inner: grown(-polynomial.error) })
     }
 
     /// Whether edges within a box stay straight, to the tolerance.

@@ -1,10 +1,12 @@
 //! A projection near one raster, as polynomials: a fraction of its cost, with a known error.
 //!
 //! Most geometries are small and lie well inside one tile, which coordinates to a hundredth of a pixel settle. The polynomials
-//! also bound how far an edge can bend. Whatever is closer to a decision than their error is left to the projection itself.
+//! also bound how far an edge can bend, and so where the inside of a box can lie that one point of it is looked at. Whatever is
+//! closer to a decision than their error is left to the projection itself.
 
 use geo_types::Coord;
 
+use crate::cover::Extent;
 use crate::geo::BBox;
 
 /// Degrees that are tried: 3 does for a scene of a hundred kilometres to a tenth of a pixel, 9 for a country.
@@ -102,6 +104,40 @@ impl Polynomial {
         Coord { x, y }
     }
 
+    /// Where what reaches all sides of a box lies: from the middle on, as far as the slopes there lead, but for the bend.
+    pub(super) fn extent(&self, bounds: BBox) -> Extent {
+        let middle = Coord { x: f64::midpoint(bounds.xmin, bounds.xmax), y: f64::midpoint(bounds.ymin, bounds.ymax) };
+        let [pixel, along_u, along_v] = self.slopes(middle);
+        let half_u = (bounds.xmax - bounds.xmin) / (self.bbox.xmax - self.bbox.xmin);
+        let half_v = (bounds.ymax - bounds.ymin) / (self.bbox.ymax - self.bbox.ymin);
+        let margin = self.error + self.bow(bounds);
+        let axis = |at: f64, by_u: f64, by_v: f64| {
+            let (by_u, by_v) = ((by_u * half_u).abs(), (by_v * half_v).abs());
+            // What reaches both ends of the longer way may be anywhere along the other.
+            let (most, least) = (by_u + by_v + margin, (by_u - by_v).abs() - margin);
+            ((at - most, at + most), (at - least, at + least))
+        };
+        let ((left, right), (inner_left, inner_right)) = axis(pixel.0, along_u.0, along_v.0);
+        let ((top, bottom), (inner_top, inner_bottom)) = axis(pixel.1, along_u.1, along_v.1);
+        Extent {
+            outer: BBox { xmin: left, ymin: top, xmax: right, ymax: bottom },
+            inner: BBox { xmin: inner_left, ymin: inner_top, xmax: inner_right, ymax: inner_bottom },
+        }
+    }
+
+    /// About the pixel of a point in the box, and how it changes with u and with v.
+    fn slopes(&self, point: Coord<f64>) -> [(f64, f64); 3] {
+        let BBox { xmin, ymin, xmax, ymax } = self.bbox;
+        let (u, v) = ((2.0 * point.x - xmin - xmax) / (xmax - xmin), (2.0 * point.y - ymin - ymax) / (ymax - ymin));
+        let step = |sum: (f64, f64), by: f64, next: (f64, f64)| (sum.0 * by + next.0, sum.1 * by + next.1);
+        let zero = (0.0, 0.0);
+        self.coefficients.chunks_exact(self.terms).rev().fold([zero; 3], |[sum, by_u, by_v], row| {
+            let [value, slope] =
+                row.iter().rev().fold([zero; 2], |[value, slope], next| [step(value, u, *next), step(slope, u, value)]);
+            [step(sum, v, value), step(by_u, v, slope), step(by_v, v, sum)]
+        })
+    }
+
     /// Whether a box lies in that of the polynomials.
     pub(super) fn holds(&self, bounds: BBox) -> bool {
         let BBox { xmin, ymin, xmax, ymax } = self.bbox;
@@ -153,6 +189,30 @@ mod tests {
         assert!(fitted.terms == 4 && fitted.error < 1e-9, "{fitted:?}");
         let point = Coord { x: 3.3, y: 40.9 };
         assert!(super::super::distance(fitted.pixel(point), cubic(point).unwrap()) < 1e-9);
+    }
+
+    #[test]
+    fn an_extent_holds_the_pixels_of_its_box_and_no_more_than_it_must() {
+        let turned = |Coord { x, y }: Coord<f64>| {
+            Some(Coord { x: 900.0 * x + 80.0 * y + 3.0 * x * y, y: 60.0 * x - 1100.0 * y + 2.0 * y * y })
+        };
+        let fitted = Polynomial::fit(BOX, turned).unwrap();
+        let bounds = BBox { xmin: 3.4, ymin: 40.2, xmax: 3.5, ymax: 40.35 };
+        let Extent { outer, inner } = fitted.extent(bounds);
+        let steps = || (0..=10).map(|step| f64::from(step) / 10.0);
+        let pixels = steps()
+            .flat_map(|v| steps().map(move |u| (u, v)))
+            .map(|(u, v)| turned(Coord { x: bounds.xmin + u * 0.1, y: bounds.ymin + v * 0.15 }).unwrap());
+        for pixel in pixels {
+            assert!(outer.xmin <= pixel.x && pixel.x <= outer.xmax && outer.ymin <= pixel.y && pixel.y <= outer.ymax);
+        }
+        // Diagonals of the box reach all its sides; one of them reaches least.
+        let corners = [(3.4, 40.2), (3.5, 40.35), (3.5, 40.2), (3.4, 40.35)];
+        for ends in corners.map(|(x, y)| turned(Coord { x, y }).unwrap()).chunks(2) {
+            assert!(ends[0].x.min(ends[1].x) <= inner.xmin && ends[0].x.max(ends[1].x) >= inner.xmax);
+            assert!(ends[0].y.min(ends[1].y) <= inner.ymin && ends[0].y.max(ends[1].y) >= inner.ymax);
+        }
+        assert!(inner.xmax - inner.xmin > 0.6 * (outer.xmax - outer.xmin), "{outer:?} {inner:?}");
     }
 
     #[test]

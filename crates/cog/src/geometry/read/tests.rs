@@ -1,6 +1,6 @@
 use geo_types::Coord;
 
-use super::ParsedGeometry;
+use super::{ParsedGeometry, one_ring};
 
 /// Little-endian WKB of parts.
 fn wkb(code: u32, body: &[&[u8]]) -> Vec<u8> {
@@ -81,6 +81,34 @@ fn carried_crs() {
     let named = r#"{"type":"Point","coordinates":[1,2],"crs":{"type":"name","properties":{"name":"urn:ogc:def:crs:EPSG::32631"}}}"#;
     assert_eq!(crs(named).as_deref(), Some("urn:ogc:def:crs:EPSG::32631"));
     assert!(refusal(r#"{"type":"Point","coordinates":[1,2],"crs":{"type":"link"}}"#).contains("member crs"));
+}
+
+#[test]
+fn polygons_of_one_ring_are_read_as_all_others() {
+    let ring = [0.0, 0.0, 5.0, 0.5, 4.0, 4.0, 0.0, 0.0];
+    let plain = wkb(3, &[&count(1), &count(4), &floats(&ring)]);
+    assert_eq!(one_ring(&plain).unwrap().exterior().0.len(), 4);
+    let with_z: Vec<f64> = ring.chunks(2).flat_map(|point| [point[0], point[1], 7.0]).collect();
+    let others = [
+        // ISO and EWKB with Z, EWKB with an SRID, a collection, bytes behind the end.
+        wkb(1003, &[&count(1), &count(4), &floats(&with_z)]),
+        wkb(0x8000_0003, &[&count(1), &count(4), &floats(&with_z)]),
+        wkb(0x2000_0003, &[&count(32631), &count(1), &count(4), &floats(&ring)]),
+        wkb(6, &[&count(1), &plain]),
+        [&plain[..], &[0; 16]].concat(),
+    ];
+    let expected = ParsedGeometry::from_wkb(&plain).unwrap().geometry;
+    for other in others {
+        assert!(one_ring(&other).is_none());
+        assert_eq!(ParsedGeometry::from_wkb(&other).unwrap().geometry, expected);
+    }
+    // Faults are for the reader that says where.
+    for bad in [&ring[..6], &[0.0, 0.0, 0.0, 0.0], &[0.0, 0.0, 1.0, 0.0, 1.0, f64::NAN, 0.0, 0.0], &ring[2..]] {
+        let vertices = u32::try_from(bad.len() / 2).unwrap();
+        let bytes = wkb(3, &[&count(1), &count(vertices), &floats(bad)]);
+        assert!(one_ring(&bytes).is_none() && ParsedGeometry::from_wkb(&bytes).is_err(), "{bad:?}");
+    }
+    assert!(one_ring(&plain[..plain.len() - 1]).is_none());
 }
 
 #[test]

@@ -1,3 +1,6 @@
+use geo_types::LineString;
+
+use super::is_convex;
 use crate::geometry::ParsedGeometry;
 
 fn fault(text: &str) -> Option<String> {
@@ -20,6 +23,31 @@ fn valid_polygons() {
     ] {
         assert_eq!(fault(text), None, "{text}");
     }
+}
+
+#[test]
+fn convex_rings_are_told_from_those_that_may_cross() {
+    let convex = |text: &str| is_convex(ParsedGeometry::from_text(text).unwrap().geometry.polygons[0].exterior());
+    for text in [
+        "POLYGON((0 0, 4 0, 4 4, 0 4, 0 0))",
+        "POLYGON((0 0, 0 4, 4 4, 4 0, 0 0))",
+        "POLYGON((0 0, 3 1, 1 3, 0 0))",
+        "POLYGON((2 0, 4 1, 4 3, 2 4, 0 3, 0 1, 2 0))",
+    ] {
+        assert!(convex(text), "{text}");
+    }
+    // Vertices on an edge, repeated ones, a dent.
+    for text in [
+        "POLYGON((0 0, 2 0, 4 0, 4 4, 0 4, 0 0))",
+        "POLYGON((0 0, 4 0, 4 0, 4 4, 0 4, 0 0))",
+        "POLYGON((0 0, 4 0, 4 4, 2 1, 0 4, 0 0))",
+    ] {
+        assert!(!convex(text), "{text}");
+    }
+    // A pentagram turns to one side only, but twice around; a bow tie turns to both.
+    let ring = |points: &[(f64, f64)]| LineString::from(points.to_vec());
+    assert!(!is_convex(&ring(&[(0.0, 3.0), (2.0, -3.0), (-3.0, 1.0), (3.0, 1.0), (-2.0, -3.0), (0.0, 3.0)])));
+    assert!(!is_convex(&ring(&[(0.0, 0.0), (2.0, 2.0), (2.0, 0.0), (0.0, 2.0), (0.0, 0.0)])));
 }
 
 #[test]
