@@ -152,12 +152,12 @@ impl TableFunction for StacSearch {
 
 /// The named arguments; NULL is as good as none.
 fn options(info: &BindInfo) -> Result<SearchOptions> {
-    let given = |name| info.named(name).filter(|value| !value.is_null());
-    let texts = |name| given(name).map_or(Ok(Vec::new()), |value| files::texts(name, &value));
-    let text = |name| given(name).and_then(|value| value.text());
+    let given = |name: &str| info.named(name).filter(|value| !value.is_null());
+    let texts = |name: &str| given(name).map_or(Ok(Vec::new()), |value| files::texts(name, &value));
+    let text = |name: &str| given(name).and_then(|value| value.text());
     let count = |name: &str| {
         let count = given(name).and_then(|value| value.integer());
-        let wrong = |count| Error::argument(format!("{name}: expected a number of at least 1, found {count}"));
+        let wrong = |count: i64| Error::argument(format!("{name}: expected a number of at least 1, found {count}"));
         count.map(|count| u64::try_from(count).ok().filter(|count| *count > 0).ok_or_else(|| wrong(count))).transpose()
     };
     let bbox = given("bbox").map(|value| {

@@ -91,7 +91,7 @@ pub(super) fn geojson(geometry: &Geometry) -> Value {
         points.map(|[x, y]| json!([x, y])).collect()
     }
     let points = list(geometry.points.iter().map(|point| [point.x, point.y]));
-    let lines =
+    let lines: Vec<Value> =
         geometry.lines.iter().map(|line| list(line.0.iter().map(|vertex| [vertex.x, vertex.y])).into()).collect();
     let polygons: Vec<Value> = geometry
         .polygons
