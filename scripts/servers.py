@@ -1,4 +1,4 @@
-"""Servers that run while something else does: the HTTP range server and the S3 one.
+"""Servers that run while something else does: the HTTP range server, the STAC API and the S3 one.
 
 A server prints `ready URL` as its first line and serves until its standard input or its process is closed; here it is a
 context manager that gives the URL.
@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HTTP_SERVER = ROOT / "test" / "server.py"
+STAC_API = ROOT / "test" / "stac_api.py"
 
 
 class ServerError(Exception):
@@ -40,6 +41,11 @@ def http_server(root: Path, latency_ms: float = 0, port: int = 0) -> contextlib.
     """The project's own range server, on a free port unless one is named."""
     command = [sys.executable, str(HTTP_SERVER), "--root", str(root), "--latency-ms", str(latency_ms)]
     return running([*command, "--port", str(port)])
+
+
+def stac_api() -> contextlib.AbstractContextManager[str]:
+    """The STAC API of the tests on a free port."""
+    return running([sys.executable, str(STAC_API)])
 
 
 def stats(url: str) -> dict[str, int]:

@@ -4,7 +4,7 @@
     sqltest.py [FILE or DIRECTORY...] [--host NAME...] [--extension build/release/rasteret.duckdb_extension]
 
 Every file runs on every host in a process of its own, so that a crash is that file's failure; the working directory is the
-repository. ${HTTP} is the range server over test/data (see test/server.py). Run through scripts/s3-server, the extension finds
+repository. ${HTTP} is the range server over test/data (see test/server.py), ${STAC} the STAC API of test/stac_api.py. Run through scripts/s3-server, the extension finds
 that server as its S3, with test/data as the bucket `fixtures`. The last line is `N passed, N failed`.
 """
 
@@ -112,7 +112,8 @@ def run_all(
     venvs.ensure([host.name for host in hosts])
     with ExitStack() as stack:
         http = stack.enter_context(servers.http_server(DATA))
-        environment = {**os.environ, **s3_environment(), "RASTERET_TIMEOUT": TIMEOUT_S, "HTTP": http}
+        stac = stack.enter_context(servers.stac_api())
+        environment = {**os.environ, **s3_environment(), "RASTERET_TIMEOUT": TIMEOUT_S, "HTTP": http, "STAC": stac}
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=jobs))
         tasks = [pool.submit(run_one, file, host, extension, environment, limit) for file in files for host in hosts]
         return [task.result() for task in tasks]

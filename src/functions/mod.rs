@@ -27,7 +27,10 @@ mod rasteret_refresh;
 mod rasteret_split;
 mod rasteret_validate;
 mod rasteret_version;
+mod read_stac;
 mod shared_metadata;
+mod stac_items;
+mod stac_search;
 mod try_cog_metadata;
 
 use duckdb::ffi;
@@ -68,6 +71,8 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Sess
         table_function::register::<rasteret_enrich::RasteretEnrich>(connection, session)?;
         table_function::register::<rasteret_refresh::RasteretRefresh>(connection, session)?;
         table_function::register::<rasteret_validate::RasteretValidate>(connection, session)?;
+        table_function::register::<read_stac::ReadStac>(connection, session)?;
+        table_function::register::<stac_search::StacSearch>(connection, session)?;
     }
     Ok(())
 }
@@ -90,6 +95,8 @@ pub fn documentation() -> Vec<&'static Documentation> {
         &cog_pixels::DOC,
         &cog_value::DOC,
         &cog_zonal_stats::DOC,
+        &read_stac::DOC,
+        &stac_search::DOC,
         &rasteret_enrich::DOC,
         &rasteret_enrich_sql::DOC,
         &rasteret_normalize::DOC,

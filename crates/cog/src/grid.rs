@@ -140,13 +140,7 @@ impl TileLayout {
         Self::of("level", level, shape, transform, frame.bands.narrowed_to)
     }
 
-    fn of(
-        name: &str,
-        level: u32,
-        shape: LevelShape,
-        transform: GeoTransform,
-        band_index: Option<u32>,
-    ) -> Result<Self> {
+    fn of(name: &str, level: u32, shape: LevelShape, transform: GeoTransform, band_index: Option<u32>) -> Result<Self> {
         let LevelShape { tiling, is_planar, offsets, byte_counts } = shape;
         let malformed = |what: String| Error::Malformed { at: Place { ifd: None, tag: None, byte: None }, what };
         if tiling.tile_width == 0 || tiling.tile_height == 0 {

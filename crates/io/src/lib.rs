@@ -30,6 +30,7 @@ mod registry;
 mod runtime;
 mod session;
 pub mod source;
+pub mod stac;
 mod tiles;
 mod transport;
 pub mod upkeep;

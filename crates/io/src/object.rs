@@ -16,12 +16,13 @@ use std::time::UNIX_EPOCH;
 use bytes::Bytes;
 use futures::future::try_join_all;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use reqwest::header::HeaderMap;
 use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::CoalesceConfig;
 use crate::coalesce::{cut, joined};
-use crate::transport::{Answer, Span, Transport};
+use crate::transport::{Answer, Ask, Span, Transport};
 use crate::{Error, Fault, Location, Result, Version};
 
 /// One file of a session, for reading ranges of. Cheap to clone; making one costs no request.
@@ -153,6 +154,20 @@ impl Object {
             }
         };
         version.await.map_err(|fault| self.error(None, fault))
+    }
+
+    /// All of the file, in one request without a range: for servers that know none. For documents, whose size is bounded.
+    pub(crate) async fn document(&self) -> Result<Bytes, Fault> {
+        match &self.source {
+            Source::Url { transport, url } => {
+                let _permit = self.permit().await?;
+                transport.document(&Ask { url: url.clone(), body: None, headers: HeaderMap::new() }).await
+            }
+            Source::File(_) | Source::Store { .. } => {
+                let size = self.whole_size().await?.unwrap_or(0);
+                Ok(self.get(Span::Range(0..size)).await?.bytes)
+            }
+        }
     }
 
     async fn whole_size(&self) -> Result<Option<u64>, Fault> {
@@ -309,12 +324,12 @@ impl Stamp {
 }
 
 #[cfg(unix)]
-fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
 }
 
 #[cfg(windows)]
-fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+pub(crate) fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
     while !buffer.is_empty() {
         match std::os::windows::fs::FileExt::seek_read(file, buffer, offset)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),

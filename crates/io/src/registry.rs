@@ -47,6 +47,11 @@ impl Registry {
             .insert(key, Arc::new(OnceCell::new_with(Some(store))));
     }
 
+    /// The client under all stores.
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
     /// What serves the file. The first use of a public S3 bucket asks once for its region.
     pub(crate) async fn source(&self, location: &Location) -> Result<Source> {
         let (store, path) = match location.place() {

@@ -22,8 +22,8 @@ use crate::reads::ZoneCache;
 use crate::registry::Registry;
 use crate::runtime::runtime;
 use crate::tiles::{Tiles, Workers};
-use crate::transport::Transport;
-use crate::{Error, Location, Object, Options, Result, Version, driver};
+use crate::transport::{Ask, Transport};
+use crate::{Error, Fault, Location, Object, Options, Result, Version, driver};
 
 /// A file's header and which version of the file it was read from.
 #[derive(Debug, Clone)]
@@ -163,6 +163,16 @@ impl Session {
     /// Runs a future on the extension's runtime; blocks the calling thread, which must not be one of the runtime's.
     pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output> {
         Ok(runtime()?.block_on(future))
+    }
+
+    /// The answer to a question that is asked of `location`.
+    pub(crate) async fn document(&self, location: &Location, ask: &Ask) -> Result<Bytes> {
+        let closed = || Fault::Other("the session is closed".to_owned());
+        let answer = async {
+            let _permit = self.0.requests.acquire().await.map_err(|_| closed())?;
+            self.0.registry.transport().document(ask).await
+        };
+        answer.await.map_err(|fault| Error::Store { location: location.clone(), range: None, fault })
     }
 
     pub(crate) fn registry(&self) -> &Registry {

@@ -25,7 +25,7 @@ use bytes::{Bytes, BytesMut};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
 };
-use reqwest::header::{HeaderMap, HeaderValue, IF_NONE_MATCH, RANGE, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH, RANGE, RETRY_AFTER};
 use reqwest::{Method, Request, Response, StatusCode};
 use url::Url;
 
@@ -45,6 +45,18 @@ const IGNORED_RANGE_MAX: u64 = 1 << 20;
 
 /// Bytes of an answer that is no range of a file: a page of a listing, a token. S3 pages of 1,000 keys are below 1 MiB.
 const DOCUMENT_MAX: usize = 64 << 20;
+
+/// What a POST says it sends.
+const JSON: &str = "application/json";
+
+/// A question for a document.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    pub(crate) url: Url,
+    /// JSON to POST; None asks by GET.
+    pub(crate) body: Option<Bytes>,
+    pub(crate) headers: HeaderMap,
+}
 
 /// Shared by all stores of a session.
 #[derive(Debug, Clone)]
@@ -130,6 +142,32 @@ impl Transport {
                 }
                 _ => Err(refusal(response).await),
             }
+        })
+        .await
+    }
+
+    /// The whole answer to a question for JSON. A POST is repeated too: it asks, and changes nothing.
+    pub(crate) async fn document(&self, ask: &Ask) -> Result<Bytes, Fault> {
+        let client = self.client()?;
+        self.retrying(|| async {
+            let request = match &ask.body {
+                None => client.get(ask.url.clone()),
+                Some(body) => client.post(ask.url.clone()).header(CONTENT_TYPE, JSON).body(body.clone()),
+            };
+            let request = request
+                .headers(ask.headers.clone())
+                .header(ACCEPT, "application/geo+json, application/json;q=0.9, */*;q=0.1");
+            let response = request.send().await.map_err(|error| self.fault(&error))?;
+            if !response.status().is_success() {
+                return Err(refusal(response).await);
+            }
+            let limit = answer::content_length(response.headers()).unwrap_or(DOCUMENT_MAX);
+            if limit > DOCUMENT_MAX {
+                return Err(
+                    Fault::Other(format!("an answer of {limit} bytes, where at most {DOCUMENT_MAX} are read")).into()
+                );
+            }
+            Ok(self.body(response, limit, Excess::Refused).await?)
         })
         .await
     }

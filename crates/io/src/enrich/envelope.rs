@@ -5,13 +5,13 @@
 //! Counts are believed only as far as there are bytes; nesting is bounded. What cannot be read has no box.
 
 /// xmin, ymin, xmax, ymax.
-pub(super) type Envelope = [f64; 4];
+pub(crate) type Envelope = [f64; 4];
 
 /// Collections in collections: deeper than any real geometry, shallow enough for the stack.
 const MAX_DEPTH: u32 = 32;
 
 /// The box; None of an empty geometry and of bytes that are no WKB.
-pub(super) fn of_wkb(wkb: &[u8]) -> Option<Envelope> {
+pub(crate) fn of_wkb(wkb: &[u8]) -> Option<Envelope> {
     let mut reader = Reader { bytes: wkb, little: true };
     let mut envelope = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
     geometry(&mut reader, &mut envelope, 0)?;

@@ -42,7 +42,7 @@
 pub(crate) mod assets;
 mod calendar;
 pub(crate) mod cell;
-mod envelope;
+pub(crate) mod envelope;
 mod fetch;
 pub(crate) mod href;
 mod layout;
@@ -52,9 +52,11 @@ mod plan;
 pub(crate) mod record_crs;
 mod stream;
 
+pub(crate) use href::is_geotiff;
 pub use normalize::{Georeference, Input, Normalizer};
 pub use options::{EnrichOptions, OnError};
 pub use plan::{Column, EnrichPlan, Normalized};
+pub(crate) use record_crs::RecordCrs;
 pub use stream::{EnrichStream, EnrichedBatch};
 
 #[cfg(test)]

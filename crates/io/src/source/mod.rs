@@ -49,3 +49,9 @@ mod wkb;
 pub use kind::Kind;
 pub use open::{ParquetSource, Projection};
 pub use read::{Batches, Records};
+
+/// Whether bytes are WKB as [`Kind::Wkb`] promises them.
+#[cfg(test)]
+pub(crate) fn wkb_is_canonical(bytes: &[u8]) -> bool {
+    matches!(wkb::canonical(bytes), Ok(std::borrow::Cow::Borrowed(_)))
+}

@@ -91,7 +91,7 @@ proptest! {
         // A lattice of values, of which some are NaN or clipped by the type.
         let value = move |_: u16, x: u32, y: u32| {
             let step = f64::from((x * 31 + y * 17) % 9);
-            if spread == 7.0 && step == 8.0 && x % 2 == 0 { f64::NAN } else { base + step * spread }
+            if spread == 7.0 && step == 8.0 && x.is_multiple_of(2) { f64::NAN } else { base + step * spread }
         };
         let mut file = File::new(level((41, 29), (16, 16), bands, false, dtype), value);
         file.header.nodata = nodata.map(|step| base + f64::from(step) * spread);

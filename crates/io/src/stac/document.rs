@@ -1,0 +1,339 @@
+//! JSON as it is found in files: one Item, an ItemCollection, a list of Items, or one of these a line.
+//!
+//! Owns where one item ends and the next begins. Items are handed on as they are parsed, so that a file of any length takes no
+//! more memory than its largest item; a line beyond [`LINE_MAX`] is read as one document whose items are handed on likewise.
+
+use std::fmt;
+use std::io::{self, BufRead, Cursor, Read};
+
+use serde::de::{DeserializeSeed, Deserializer as _, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Deserializer, Map, Value};
+
+use super::item::Kind;
+use crate::{Error, Result};
+
+/// The longest line that is looked at as a whole, to find out whether the file is one of lines.
+const LINE_MAX: u64 = 64 << 20;
+
+/// Where in a file an item stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The file is the item.
+    Whole,
+    /// Counted from 0.
+    Item(u64),
+    /// Counted from 1, as editors do.
+    Line(u64),
+    /// Of a Parquet file, counted from 0.
+    Row(u64),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => f.write_str("item"),
+            Self::Item(number) => write!(f, "item {number}"),
+            Self::Line(number) => write!(f, "line {number}"),
+            Self::Row(number) => write!(f, "row {number}"),
+        }
+    }
+}
+
+/// Takes items; an error ends the reading.
+pub(super) type Sink<'a> = dyn FnMut(Place, Value) -> Result<()> + 'a;
+
+/// Why a document was not read to its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// What is wrong with the text, and whether what follows can still be read: lines do not need each other.
+    Malformed { at: Option<Place>, what: String },
+    /// The sink's error, or the store's.
+    Error(Error),
+}
+
+/// Reads all items. A line that is no JSON goes to `spoiled`, which may end the reading.
+pub(super) fn read(
+    input: impl Read,
+    sink: &mut Sink<'_>,
+    spoiled: &mut dyn FnMut(Place, String) -> Result<()>,
+) -> std::result::Result<(), Stop> {
+    let mut input = io::BufReader::with_capacity(1 << 16, input);
+    let mut number = 1;
+    let first = match first_byte(&mut input, &mut number)? {
+        None => return Err(malformed("expected STAC as JSON or Parquet, found an empty file")),
+        Some(byte @ (b'{' | b'[')) => byte,
+        Some(0x1f) => return Err(malformed("expected STAC as JSON or Parquet, found gzip")),
+        Some(byte) => {
+            let shown = char::from(byte);
+            let what = match shown.is_ascii_graphic() {
+                true => format!("expected STAC as JSON or Parquet, found text that begins with '{shown}'"),
+                false => "expected STAC as JSON or Parquet, found neither".to_owned(),
+            };
+            return Err(malformed(&what));
+        }
+    };
+    if first == b'[' {
+        return document(&mut Deserializer::from_reader(input), Place::Whole, sink);
+    }
+    let mut line = Vec::new();
+    input.by_ref().take(LINE_MAX).read_until(b'\n', &mut line).map_err(of_io)?;
+    let complete = serde_json::from_slice::<IgnoredAny>(&line).is_ok();
+    if !complete {
+        let whole = Cursor::new(line).chain(input);
+        return document(&mut Deserializer::from_reader(io::BufReader::new(whole)), Place::Whole, sink);
+    }
+    let mut next = number + 1;
+    if first_byte(&mut input, &mut next)?.is_none() {
+        return document(&mut Deserializer::from_slice(&line), Place::Whole, sink);
+    }
+    lines(line, [number, next], input, sink, spoiled)
+}
+
+/// Newline-delimited JSON, whose first line is there; `numbers` are its own and that of the line which follows.
+fn lines(
+    mut line: Vec<u8>,
+    [mut number, mut next]: [u64; 2],
+    mut input: impl BufRead,
+    sink: &mut Sink<'_>,
+    spoiled: &mut dyn FnMut(Place, String) -> Result<()>,
+) -> std::result::Result<(), Stop> {
+    loop {
+        let place = Place::Line(number);
+        if line.iter().any(|byte| !byte.is_ascii_whitespace()) {
+            match document(&mut Deserializer::from_slice(&line), place, sink) {
+                Err(Stop::Malformed { what, .. }) => {
+                    // The parser counts lines from the one that it was given.
+                    let what = what.split(" at line ").next().unwrap_or(&what).to_owned();
+                    spoiled(place, what).map_err(Stop::Error)?;
+                }
+                other => other?,
+            }
+        }
+        line.clear();
+        (number, next) = (next, next + 1);
+        if input.by_ref().take(LINE_MAX).read_until(b'\n', &mut line).map_err(of_io)? == 0 {
+            return Ok(());
+        }
+        if line.len() as u64 >= LINE_MAX {
+            let what = format!("a line of {LINE_MAX} bytes and more");
+            return Err(Stop::Malformed { at: Some(Place::Line(number)), what });
+        }
+    }
+}
+
+/// One JSON value that is an item or holds items.
+fn document<'de, R: serde_json::de::Read<'de>>(
+    json: &mut Deserializer<R>,
+    place: Place,
+    sink: &mut Sink<'_>,
+) -> std::result::Result<(), Stop> {
+    let mut stopped = None;
+    let parsed = json.deserialize_any(Document { place, sink, stopped: &mut stopped }).and_then(|()| json.end());
+    match (parsed, stopped) {
+        (_, Some(error)) => Err(Stop::Error(error)),
+        (Ok(()), None) => Ok(()),
+        (Err(error), None) if error.is_io() => Err(of_io(error.into())),
+        (Err(error), None) => Err(malformed(&error.to_string())),
+    }
+}
+
+/// A text that is not what it should be.
+fn malformed(what: &str) -> Stop {
+    Stop::Malformed { at: None, what: what.to_owned() }
+}
+
+/// The store's error inside of one of reading.
+fn of_io(error: io::Error) -> Stop {
+    match error.downcast::<Error>() {
+        Ok(error) => Stop::Error(error),
+        Err(error) => malformed(&error.to_string()),
+    }
+}
+
+/// The first byte that is no blank, left in place, after a byte-order mark; `line` counts the lines passed.
+fn first_byte(input: &mut impl BufRead, line: &mut u64) -> std::result::Result<Option<u8>, Stop> {
+    const MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+    loop {
+        let buffered = input.fill_buf().map_err(of_io)?;
+        let Some(first) = buffered.first() else { return Ok(None) };
+        let skipped = match first.is_ascii_whitespace() {
+            true => buffered.iter().take_while(|byte| byte.is_ascii_whitespace()).count(),
+            false if buffered.starts_with(MARK) => MARK.len(),
+            false => return Ok(Some(*first)),
+        };
+        *line += buffered[..skipped].iter().filter(|byte| **byte == b'\n').count() as u64;
+        input.consume(skipped);
+    }
+}
+
+/// An object or a list at the top.
+struct Document<'a, 'b> {
+    place: Place,
+    sink: &'a mut Sink<'b>,
+    stopped: &'a mut Option<Error>,
+}
+
+impl Document<'_, '_> {
+    fn give<E: serde::de::Error>(&mut self, place: Place, item: Value) -> std::result::Result<(), E> {
+        (self.sink)(place, item).map_err(|error| {
+            *self.stopped = Some(error);
+            E::custom("stopped")
+        })
+    }
+
+    /// Items of a list, counted.
+    fn items<'de, A: SeqAccess<'de>>(&mut self, mut items: A) -> std::result::Result<(), A::Error> {
+        let mut number = 0;
+        while let Some(item) = items.next_element::<Value>()? {
+            self.give(Place::Item(number), item)?;
+            number += 1;
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Visitor<'de> for Document<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a STAC Item, an ItemCollection or a list of Items")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, items: A) -> std::result::Result<(), A::Error> {
+        self.items(items)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> std::result::Result<(), A::Error> {
+        let mut object = Map::new();
+        let mut is_collection = false;
+        while let Some(name) = members.next_key::<String>()? {
+            if name == FEATURES {
+                is_collection = true;
+                members.next_value_seed(Features(&mut self))?;
+            } else {
+                let value = members.next_value()?;
+                object.insert(name, value);
+            }
+        }
+        if is_collection {
+            return match object.get("type").and_then(Value::as_str) {
+                // The type of ItemCollections before STAC 0.9, and of some tools, is none.
+                Some("FeatureCollection" | "ItemCollection") | None => Ok(()),
+                Some(_) => Err(A::Error::custom("expected type FeatureCollection beside features, found another")),
+            };
+        }
+        match Kind::of(&object) {
+            Kind::Catalog => Ok(()),
+            Kind::Item | Kind::Other => {
+                let place = self.place;
+                self.give(place, Value::Object(object))
+            }
+        }
+    }
+}
+
+/// The member of an ItemCollection that holds the items.
+const FEATURES: &str = "features";
+
+/// Its value.
+struct Features<'a, 'b, 'c>(&'c mut Document<'a, 'b>);
+
+impl<'de> DeserializeSeed<'de> for Features<'_, '_, '_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> std::result::Result<(), D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Features<'_, '_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("features, a list of Items")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> std::result::Result<(), A::Error> {
+        self.0.items(items)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(text: &str) -> std::result::Result<Vec<(Place, String)>, String> {
+        let mut items = Vec::new();
+        let mut spoiled = Vec::new();
+        let outcome = read(
+            text.as_bytes(),
+            &mut |place, item| {
+                items.push((place, super::super::item::named(&item).unwrap_or_default()));
+                Ok(())
+            },
+            &mut |place, what| {
+                spoiled.push(format!("{place}: {what}"));
+                Ok(())
+            },
+        );
+        match (outcome, spoiled.is_empty()) {
+            (Ok(()), true) => Ok(items),
+            (Ok(()), false) => Err(format!("{items:?} {}", spoiled.join("; "))),
+            (Err(Stop::Malformed { what, .. }), _) => Err(what),
+            (Err(Stop::Error(error)), _) => Err(error.to_string()),
+        }
+    }
+
+    fn found(places: &[(Place, &str)]) -> std::result::Result<Vec<(Place, String)>, String> {
+        Ok(places.iter().map(|(place, id)| (*place, (*id).to_owned())).collect())
+    }
+
+    #[test]
+    fn all_forms() {
+        let (a, b) = (r#"{"type":"Feature","id":"a"}"#, r#"{"type":"Feature","id":"b"}"#);
+        assert_eq!(items(a), found(&[(Place::Whole, "a")]));
+        assert_eq!(items(&format!("\u{feff} \n{a}\n\n")), found(&[(Place::Whole, "a")]));
+        assert_eq!(items("{\n  \"type\": \"Feature\",\n  \"id\": \"a\"\n}\n"), found(&[(Place::Whole, "a")]));
+        let both = [(Place::Item(0), "a"), (Place::Item(1), "b")];
+        assert_eq!(items(&format!("[{a},\n{b}]")), found(&both));
+        assert_eq!(items(&format!(r#"{{"features":[{a},{b}],"type":"FeatureCollection","links":[]}}"#)), found(&both));
+        assert_eq!(items(&format!(r#"{{"type":"FeatureCollection","features":[{a},{b}]}}"#)), found(&both));
+        assert_eq!(items(&format!("{a}\n\n{b}\r\n")), found(&[(Place::Line(1), "a"), (Place::Line(3), "b")]));
+        assert_eq!(items(&format!("\n{a}\n{b}")), found(&[(Place::Line(2), "a"), (Place::Line(3), "b")]));
+        assert_eq!(items("[]"), found(&[]));
+    }
+
+    #[test]
+    fn catalogs_are_no_items() {
+        assert_eq!(items(r#"{"type":"Catalog","id":"a","links":[]}"#), found(&[]));
+        assert_eq!(items(r#"{"id":"a","stac_version":"0.9.0","links":[],"extent":{}}"#), found(&[]));
+    }
+
+    #[test]
+    fn what_is_no_stac_says_why() {
+        for (text, expected) in [
+            ("", "expected STAC as JSON or Parquet, found an empty file"),
+            (" \n", "expected STAC as JSON or Parquet, found an empty file"),
+            ("<html>", "expected STAC as JSON or Parquet, found text that begins with '<'"),
+            ("\u{1f}", "expected STAC as JSON or Parquet, found gzip"),
+            ("{\"type\":\n 7,}", "trailing comma at line 2 column 4"),
+            ("[{}", "EOF while parsing a list at line 1 column 3"),
+            ("[{}] 7", "trailing characters at line 1 column 6"),
+            ("{\"features\": 7}", "invalid type: integer `7`, expected features, a list of Items at line 1 column 14"),
+            (
+                "{\"features\": [], \"type\": \"X\"}",
+                "expected type FeatureCollection beside features, found another at line 1 column 29",
+            ),
+        ] {
+            assert_eq!(items(text).unwrap_err(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_spoiled_line_leaves_the_others() {
+        let text = "{\"type\":\"Feature\",\"id\":\"a\"}\n{\"type\":\n{\"type\":\"Feature\",\"id\":\"b\"}\n";
+        let outcome = items(text).unwrap_err();
+        assert!(outcome.contains("\"a\"") && outcome.contains("\"b\""), "{outcome}");
+        assert!(outcome.ends_with("line 2: EOF while parsing a value"), "{outcome}");
+    }
+}

@@ -1,0 +1,209 @@
+//! `read_stac`: files to items, in the order of the files.
+//!
+//! The beginnings of some files are fetched ahead, which for most items is all of them; the rest of a larger one follows in
+//! windows while it is parsed.
+
+use std::cell::RefCell;
+use std::io::{self, Read};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
+
+use super::collect::{Collector, Origin};
+use super::document::{self, Place, Stop};
+use super::{StacTable, parquet};
+use crate::source::{ParquetSource, Projection};
+use crate::transport::Span;
+use crate::{Error, Fault, Object, Result, Session};
+
+/// Bytes of a file that are asked for at once. One request reads an item, and a server that ignores ranges is read no further.
+const HEAD: u64 = 1 << 20;
+
+/// Bytes of the rest of a file that are in memory.
+const WINDOW: u64 = 8 << 20;
+
+/// Files whose beginnings are fetched ahead: 64 MiB at most, and as many requests in flight as a small server bears.
+const FILES_AHEAD: usize = 64;
+
+/// The longest Catalog or Collection: one of a million links has 100 MiB.
+const DOCUMENT_MAX: u64 = 256 << 20;
+
+/// Rows of Parquet that are decoded at once.
+const PARQUET_ROWS: usize = 512;
+
+/// How items are read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadOptions {
+    /// Leave out items and files that cannot be read, instead of failing.
+    pub ignore_errors: bool,
+}
+
+impl StacTable {
+    /// Reads items of these files (see [`Session::files`] for patterns), all of them, to find out their columns. Blocks the
+    /// calling thread, which must not be one of the runtime's.
+    pub fn open(session: &Session, files: &[String], options: ReadOptions) -> Result<Self> {
+        let mut collector = Collector::new(options.ignore_errors);
+        let mut heads = ahead(session, files);
+        for href in files {
+            let Some(head) = session.block_on(heads.next())? else { break };
+            match head {
+                Ok(head) => head.read(session, href, &mut collector)?,
+                Err(error) => collector.refuse(error)?,
+            }
+        }
+        drop(heads);
+        collector.finish()
+    }
+}
+
+/// The beginnings of files, in their order, fetched ahead of the one that takes them. To be polled in the runtime.
+pub(super) fn ahead(session: &Session, hrefs: &[String]) -> impl Stream<Item = Result<Head>> + Unpin + use<> {
+    let hrefs: Vec<String> = hrefs.to_vec();
+    let session = session.clone();
+    let heads = hrefs.into_iter().map(move |href| {
+        let session = session.clone();
+        async move {
+            // A task of its own: it goes on while the taker parses.
+            let task = tokio::spawn(async move { Head::fetch(&session, &href).await });
+            let panicked = || Error::InvalidArgument { what: "internal error: reading a file panicked".to_owned() };
+            task.await.unwrap_or_else(|_| Err(panicked()))
+        }
+    });
+    stream::iter(heads).buffered(FILES_AHEAD)
+}
+
+/// The beginning of a file.
+pub(super) struct Head {
+    object: Object,
+    bytes: Bytes,
+    /// Bytes of the whole file, where the store said.
+    size: Option<u64>,
+}
+
+impl Head {
+    pub(super) async fn fetch(session: &Session, href: &str) -> Result<Self> {
+        let object = session.open(href).await?;
+        let (bytes, size) = match object.get(Span::Range(0..HEAD)).await {
+            Ok(answer) => (answer.bytes, answer.size),
+            Err(Fault::BeyondEnd(_)) => (Bytes::new(), Some(0)),
+            Err(fault) => return Err(object.error(None, fault)),
+        };
+        Ok(Self { object, bytes, size })
+    }
+
+    /// All bytes of a document, which is no longer than [`DOCUMENT_MAX`].
+    pub(super) fn whole(self, session: &Session) -> Result<Vec<u8>> {
+        let object = self.object.clone();
+        let mut bytes = Vec::new();
+        let windows = Windows { session, object: &self.object, size: self.size, at: 0, current: self.bytes };
+        windows.take(DOCUMENT_MAX).read_to_end(&mut bytes).map_err(|error| match error.downcast::<Error>() {
+            Ok(error) => error,
+            Err(error) => object.error(None, Fault::of_file(&error)),
+        })?;
+        Ok(bytes)
+    }
+
+    /// Gives the items of the file, which is at `href`.
+    pub(super) fn read(self, session: &Session, href: &str, collector: &mut Collector) -> Result<()> {
+        if self.bytes.starts_with(b"PAR1") {
+            let outcome = rows(session, href, &self.object, collector);
+            return outcome.or_else(|error| collector.refuse(error));
+        }
+        let location = self.object.location().clone();
+        let origin = Origin { location: &location, base: href };
+        let collector = RefCell::new(collector);
+        let spoiled = |at: Option<Place>, what: String| {
+            let what = at.map_or(what.clone(), |at| format!("{at}: {what}"));
+            collector.borrow().refuse(Error::Records { location: location.clone(), what })
+        };
+        let outcome = document::read(
+            Windows { session, object: &self.object, size: self.size, at: 0, current: self.bytes },
+            &mut |place, item| collector.borrow_mut().add(origin, place, item),
+            &mut |place, what| spoiled(Some(place), what),
+        );
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(Stop::Malformed { at, what }) => spoiled(at, what),
+            Err(Stop::Error(error @ Error::Store { .. })) => collector.borrow().refuse(error),
+            Err(Stop::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// Rows of a Parquet file as items.
+fn rows(session: &Session, href: &str, object: &Object, collector: &mut Collector) -> Result<()> {
+    let location = object.location();
+    let origin = Origin { location, base: href };
+    let files = vec![href.to_owned()];
+    let mut batches = session.block_on(async {
+        let source = ParquetSource::open(session, files).await?;
+        let all = Projection::columns(0..source.schema().fields().len());
+        source.read(&all, PARQUET_ROWS)
+    })??;
+    let mut number = 0;
+    while let Some(records) = session.block_on(batches.next())? {
+        let batch = records?.batch;
+        for row in 0..batch.num_rows() {
+            match parquet::item(&batch, row) {
+                Ok(item) => collector.add(origin, Place::Row(number), item)?,
+                Err(what) => {
+                    let what = format!("{}: {what}", Place::Row(number));
+                    collector.refuse(Error::Records { location: location.clone(), what })?;
+                }
+            }
+            number += 1;
+        }
+    }
+    Ok(())
+}
+
+/// A file's bytes one after the other; blocks.
+struct Windows<'a> {
+    session: &'a Session,
+    object: &'a Object,
+    size: Option<u64>,
+    /// Bytes that were given.
+    at: u64,
+    current: Bytes,
+}
+
+impl Windows<'_> {
+    /// The bytes that follow; none at the end of the file.
+    fn fetch(&mut self) -> Result<Bytes> {
+        let (object, at) = (self.object, self.at);
+        // An answer to the first request that was shorter than it asked for had all there is.
+        let size = self.size.or((at < HEAD).then_some(at));
+        let end = size.map_or(at + WINDOW, |size| size.min(at + WINDOW));
+        if end <= at {
+            return Ok(Bytes::new());
+        }
+        match self.session.block_on(object.get(Span::Range(at..end)))? {
+            Ok(answer) => Ok(answer.bytes),
+            Err(Fault::BeyondEnd(_)) if size.is_none() => Ok(Bytes::new()),
+            // The server sends all it has or nothing: this time all of it is read.
+            Err(Fault::RangeIgnored) => {
+                let whole = self.session.block_on(object.document())?;
+                let whole = whole.map_err(|fault| object.error(None, fault))?;
+                self.size = Some(whole.len() as u64);
+                Ok(usize::try_from(at)
+                    .ok()
+                    .filter(|at| *at < whole.len())
+                    .map(|at| whole.slice(at..))
+                    .unwrap_or_default())
+            }
+            Err(fault) => Err(object.error(Some(at..end), fault)),
+        }
+    }
+}
+
+impl Read for Windows<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.current.is_empty() {
+            self.current = self.fetch().map_err(io::Error::other)?;
+        }
+        let count = self.current.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.current.split_to(count));
+        self.at += count as u64;
+        Ok(count)
+    }
+}

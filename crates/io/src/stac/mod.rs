@@ -1,0 +1,33 @@
+//! STAC in: items of files, of APIs and of static catalogs as one table.
+//!
+//! Owns the reading of STAC 0.7 to 1.1 and the search for items. Refuses to know assets' files: their headers are
+//! [`crate::enrich`]'s.
+//!
+//! ```text
+//! files ──> JSON, NDJSON, Parquet ─┐                                      ┌─> schema
+//! API ──> pages, `next` links ─────┼─> Item, checked and in one form ──>──┤
+//! catalog ──> child, item links ───┘                                      └─> spool ──> batches of Arrow, per projection
+//!                              all of it at bind                                        at execution
+//! ```
+//!
+//! The columns are what all items of the call have, so all of them are read before the first row is seen; none is sampled. Their
+//! records wait in memory up to 64 MiB, beyond that in a temporary file; the schema grows with names, not with items.
+
+mod bands;
+mod collect;
+mod columns;
+mod document;
+mod files;
+mod href;
+mod item;
+mod parquet;
+mod search;
+mod shape;
+mod spool;
+mod table;
+mod time;
+mod wkb;
+
+pub use files::ReadOptions;
+pub use search::SearchOptions;
+pub use table::{StacReader, StacTable};

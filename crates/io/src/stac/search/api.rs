@@ -1,0 +1,262 @@
+//! A STAC API: one question, and the pages of its answer.
+//!
+//! The next page is what its link says, to the letter: a URL, or a body that is merged into the last one (STAC API 1.0, Paging).
+//! One request at a time: a busy server is not made busier, and its 429s are waited out by the transport.
+
+use reqwest::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::{Conditions, links, target};
+use crate::stac::collect::{Collector, Origin, Seen};
+use crate::stac::document::Place;
+use crate::transport::Ask;
+use crate::{Error, Fault, Location, Result, Session};
+
+/// Pages without an item that are followed by another: APIs that filter after they have cut a page give some.
+const EMPTY_PAGES: usize = 5;
+
+/// Where an API is asked, and whether it is asked by POST first.
+pub(super) struct Endpoint {
+    pub(super) url: Url,
+    pub(super) post: bool,
+}
+
+impl Endpoint {
+    /// What the links of an API's first page say; None where it is no API's.
+    pub(super) fn of(document: &Map<String, Value>, url: Url) -> Option<Self> {
+        let searches: Vec<_> = links(document).filter(|(rel, _)| *rel == "search").map(|(_, link)| link).collect();
+        let method = |link: &Map<String, Value>, method: &str| {
+            link.get("method").and_then(Value::as_str).is_some_and(|found| found.eq_ignore_ascii_case(method))
+        };
+        let found = searches.iter().find(|link| method(link, "POST")).or(searches.first());
+        // A method that nobody names may be both: POST is tried, since GET cannot hold a large geometry.
+        let post = found.is_some_and(|link| !method(link, "GET"));
+        let mut search = match found {
+            Some(link) => Url::parse(&target(link, url.as_str())?).ok()?,
+            None => {
+                let classes = document.get("conformsTo").and_then(Value::as_array)?;
+                let is_search = |class: &Value| class.as_str().is_some_and(|class| class.contains("item-search"));
+                classes.iter().any(is_search).then_some(())?;
+                let mut search = url.clone();
+                search.path_segments_mut().ok()?.pop_if_empty().push("search");
+                search
+            }
+        };
+        // Links are written for everybody: what makes this caller's URL his own goes along, to the same server.
+        if search.origin() == url.origin() {
+            if search.query().is_none() {
+                search.set_query(url.query());
+            }
+            let _ = (search.set_username(url.username()), search.set_password(url.password()));
+        }
+        Some(Self { url: search, post: post || found.is_none() })
+    }
+}
+
+/// One request of a search.
+#[derive(Clone)]
+struct Request {
+    url: Url,
+    /// Of a POST.
+    body: Option<Map<String, Value>>,
+    headers: HeaderMap,
+}
+
+/// Asks for all pages.
+pub(super) fn search(
+    session: &Session,
+    endpoint: Endpoint,
+    conditions: &Conditions,
+    collector: &mut Collector,
+) -> Result<()> {
+    let body = conditions.body();
+    let mut request = match endpoint.post {
+        true => Request { url: endpoint.url.clone(), body: Some(body.clone()), headers: HeaderMap::new() },
+        false => Request::get(&endpoint.url, &body),
+    };
+    let mut answer = request.ask(session);
+    if endpoint.post && answer.as_ref().is_err_and(is_without_post) {
+        request = Request::get(&endpoint.url, &body);
+        answer = request.ask(session);
+    }
+    let mut asked = Seen::default();
+    let mut empty = 0;
+    loop {
+        asked.first(&request.name());
+        let mut page = answer?;
+        let location = request.location()?;
+        let wrong = |what: String| Error::Records { location: location.clone(), what };
+        let Some(Value::Array(items)) = page.shift_remove("features") else {
+            return Err(wrong("expected a page of items (features, a list), found another document".to_owned()));
+        };
+        empty = if items.is_empty() { empty + 1 } else { 0 };
+        let base = request.url.as_str().to_owned();
+        for (number, item) in (0..).zip(items) {
+            collector.add(Origin { location: &location, base: &base }, Place::Item(number), item)?;
+            if collector.is_full() {
+                return Ok(());
+            }
+        }
+        let next = links(&page).find(|(rel, _)| *rel == "next").map(|(_, link)| request.next(link));
+        request = match next.transpose().map_err(wrong)? {
+            Some(next) if empty < EMPTY_PAGES => next,
+            _ => return Ok(()),
+        };
+        // Some APIs give the last page a link to itself.
+        if !asked.first(&request.name()) {
+            return Ok(());
+        }
+        answer = request.ask(session);
+    }
+}
+
+/// The endpoint is there, but not for POST.
+fn is_without_post(error: &Error) -> bool {
+    matches!(error, Error::Store { fault: Fault::Http { status: 404 | 405 | 415 | 501, .. }, .. })
+}
+
+impl Request {
+    /// The same question as a URL.
+    fn get(url: &Url, body: &Map<String, Value>) -> Self {
+        let mut url = url.clone();
+        for (name, value) in body {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Array(list) if list.iter().all(|value| !value.is_object() && !value.is_array()) => {
+                    let texts =
+                        list.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+                    texts.collect::<Vec<_>>().join(",")
+                }
+                value => value.to_string(),
+            };
+            url.query_pairs_mut().append_pair(name, &text);
+        }
+        Self { url, body: None, headers: HeaderMap::new() }
+    }
+
+    /// The request that a `next` link of this one's answer describes.
+    fn next(&self, link: &Map<String, Value>) -> Result<Self, String> {
+        let text = |name: &str| link.get(name).and_then(Value::as_str);
+        let href = text("href").ok_or_else(|| "the link to the next page has no href".to_owned())?;
+        let mut url = self.url.join(href).map_err(|_| "the link to the next page is no URL".to_owned())?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err("the link to the next page is no http(s) URL".to_owned());
+        }
+        if url.origin() == self.url.origin() {
+            let _ = (url.set_username(self.url.username()), url.set_password(self.url.password()));
+        }
+        let post = text("method").map_or(link.contains_key("body"), |method| method.eq_ignore_ascii_case("POST"));
+        let last = self.body.clone().unwrap_or_default();
+        let body = match link.get("body").and_then(Value::as_object) {
+            _ if !post => None,
+            Some(body) if link.get("merge") == Some(&Value::Bool(true)) => {
+                let mut merged = last;
+                merged.extend(body.clone());
+                Some(merged)
+            }
+            Some(body) => Some(body.clone()),
+            // The token stands in the URL; the question is the same.
+            None => Some(last),
+        };
+        let mut headers = HeaderMap::new();
+        for (name, value) in link.get("headers").and_then(Value::as_object).into_iter().flatten() {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let pair = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value));
+            if let (Ok(name), Ok(value)) = pair
+                && name != HOST
+                && name != CONTENT_LENGTH
+            {
+                headers.insert(name, value);
+            }
+        }
+        Ok(Self { url, body, headers })
+    }
+
+    /// What tells requests apart.
+    fn name(&self) -> String {
+        let body = self.body.as_ref().and_then(|body| serde_json::to_string(body).ok()).unwrap_or_default();
+        let headers: Vec<_> = self.headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
+        format!("{} {body} {}", self.url, headers.join(" "))
+    }
+
+    fn location(&self) -> Result<Location> {
+        Location::parse(self.url.as_str())
+    }
+
+    fn ask(&self, session: &Session) -> Result<Map<String, Value>> {
+        let location = self.location()?;
+        let body = self.body.as_ref().map(serde_json::to_vec).transpose();
+        let body = body.map_err(|error| Error::InvalidArgument { what: error.to_string() })?;
+        let ask = Ask { url: self.url.clone(), body: body.map(Into::into), headers: self.headers.clone() };
+        let text = session.block_on(session.document(&location, &ask))??;
+        match serde_json::from_slice(&text) {
+            Ok(page) => Ok(page),
+            Err(error) => Err(Error::Records { location, what: format!("expected a page of items as JSON: {error}") }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn endpoint(document: Value, url: &str) -> Option<(String, bool)> {
+        let found = Endpoint::of(document.as_object().unwrap(), Url::parse(url).unwrap())?;
+        Some((found.url.to_string(), found.post))
+    }
+
+    #[test]
+    fn endpoints() {
+        let link = |href: &str, method: Option<&str>| json!({"rel": "search", "href": href, "method": method});
+        let found = endpoint(
+            json!({"links": [link("./search", Some("GET")), link("./search", Some("POST"))]}),
+            "https://h/v1/",
+        );
+        assert_eq!(found, Some(("https://h/v1/search".to_owned(), true)));
+        let found = endpoint(json!({"links": [link("https://h/s", Some("GET"))]}), "https://h/v1?key=x");
+        assert_eq!(found, Some(("https://h/s?key=x".to_owned(), false)));
+        let found = endpoint(json!({"links": [link("https://other/s", None)]}), "https://u:p@h/v1?key=x");
+        assert_eq!(found, Some(("https://other/s".to_owned(), true)));
+        let classes = json!({"conformsTo": ["https://api.stacspec.org/v1.0.0/item-search"]});
+        assert_eq!(endpoint(classes, "https://h/v1/"), Some(("https://h/v1/search".to_owned(), true)));
+        assert_eq!(endpoint(json!({"type": "Catalog", "links": []}), "https://h/catalog.json"), None);
+    }
+
+    fn next(body: Option<Value>, link: Value) -> Result<(String, Option<Value>), String> {
+        let body = body.map(|body| body.as_object().unwrap().clone());
+        let request = Request { url: Url::parse("https://h/v1/search?a=1").unwrap(), body, headers: HeaderMap::new() };
+        let next = request.next(link.as_object().unwrap())?;
+        Ok((next.url.to_string(), next.body.map(Value::Object)))
+    }
+
+    #[test]
+    fn next_pages() {
+        let body = || Some(json!({"limit": 2, "collections": ["a"]}));
+        let url = "https://h/v1/search?token=2".to_owned();
+        let get = json!({"href": "?token=2"});
+        assert_eq!(next(None, get).unwrap(), (url.clone(), None));
+        let merged = json!({"href": "search?token=2", "method": "POST", "body": {"token": "2"}, "merge": true});
+        let expected = json!({"limit": 2, "collections": ["a"], "token": "2"});
+        assert_eq!(next(body(), merged).unwrap(), (url.clone(), Some(expected)));
+        let replaced = json!({"href": "search?token=2", "method": "POST", "body": {"token": "2"}});
+        assert_eq!(next(body(), replaced).unwrap(), (url.clone(), Some(json!({"token": "2"}))));
+        let same = json!({"href": "search?token=2", "method": "POST"});
+        assert_eq!(next(body(), same).unwrap(), (url, body()));
+        assert_eq!(next(None, json!({"method": "GET"})).unwrap_err(), "the link to the next page has no href");
+        assert_eq!(
+            next(None, json!({"href": "file:///etc/passwd"})).unwrap_err(),
+            "the link to the next page is no http(s) URL"
+        );
+    }
+
+    #[test]
+    fn questions_as_urls() {
+        let body = json!({"collections": ["a", "b"], "bbox": [1.5, 2.0], "query": {"x": {"lt": 1}}, "limit": 3});
+        let request = Request::get(&Url::parse("https://h/s?key=x").unwrap(), body.as_object().unwrap());
+        let pairs: Vec<_> = request.url.query_pairs().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(pairs, ["key=x", "collections=a,b", "bbox=1.5,2.0", r#"query={"x":{"lt":1}}"#, "limit=3"]);
+    }
+}

@@ -1,0 +1,288 @@
+//! The conditions of a search, applied to records: for catalogues that are only files.
+//!
+//! What is not there meets no condition: an item without a box is in no place, one without a time at none.
+
+use rasteret_cog::ParsedGeometry;
+use serde_json::{Map, Value};
+
+use super::Conditions;
+use super::interval::Interval;
+use super::meets::Parts;
+use crate::stac::time::Time;
+use crate::stac::{item, wkb};
+use crate::{Error, Result};
+
+/// Conditions, ready to be applied.
+#[derive(Debug)]
+pub(super) struct Filter {
+    collections: Vec<String>,
+    ids: Vec<String>,
+    bbox: Option<Sides>,
+    datetime: Option<Interval>,
+    intersects: Option<(Sides, Parts)>,
+    query: Vec<Comparison>,
+}
+
+/// xmin, ymin, xmax, ymax.
+type Sides = [f64; 4];
+
+/// One operator of the Query extension.
+#[derive(Debug)]
+struct Comparison {
+    property: String,
+    operator: Operator,
+    value: Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Eq,
+    Neq,
+    Lt,
+    Lte,
+    Gt,
+    Gte,
+    StartsWith,
+    EndsWith,
+    Contains,
+    In,
+}
+
+const OPERATORS: [(&str, Operator); 10] = [
+    ("eq", Operator::Eq),
+    ("neq", Operator::Neq),
+    ("lt", Operator::Lt),
+    ("lte", Operator::Lte),
+    ("gt", Operator::Gt),
+    ("gte", Operator::Gte),
+    ("startsWith", Operator::StartsWith),
+    ("endsWith", Operator::EndsWith),
+    ("contains", Operator::Contains),
+    ("in", Operator::In),
+];
+
+impl Filter {
+    pub(super) fn new(conditions: &Conditions) -> Result<Self> {
+        let mut query = Vec::new();
+        for (property, operators) in conditions.query.iter().flatten() {
+            let operators = operators.as_object().ok_or_else(|| unknown(property, "no object of operators"))?;
+            for (name, value) in operators {
+                let operator = OPERATORS.iter().find(|(known, _)| known == name).map(|(_, operator)| *operator);
+                let operator = operator.ok_or_else(|| unknown(property, &format!("'{name}'")))?;
+                query.push(Comparison { property: property.clone(), operator, value: value.clone() });
+            }
+        }
+        let bbox = match conditions.bbox.as_deref() {
+            Some([xmin, ymin, xmax, ymax] | [xmin, ymin, _, xmax, ymax, _]) => Some([*xmin, *ymin, *xmax, *ymax]),
+            _ => None,
+        };
+        let intersects = conditions.intersects.as_ref().and_then(|geometry| {
+            let sides = geometry.bbox()?;
+            Some(([sides.xmin, sides.ymin, sides.xmax, sides.ymax], Parts::of(geometry)))
+        });
+        Ok(Self {
+            collections: conditions.collections.clone(),
+            ids: conditions.ids.clone(),
+            bbox,
+            datetime: conditions.datetime,
+            intersects,
+            query,
+        })
+    }
+
+    /// Whether the record meets all of them.
+    pub(super) fn accepts(&self, record: &Map<String, Value>) -> bool {
+        let named = |names: &[String], member: &str| {
+            let name = record.get(member).and_then(Value::as_str);
+            names.is_empty() || name.is_some_and(|name| names.iter().any(|known| known == name))
+        };
+        named(&self.collections, item::COLLECTION)
+            && named(&self.ids, item::ID)
+            && self.datetime.is_none_or(|interval| span(record).is_some_and(|(start, end)| interval.meets(start, end)))
+            && self.bbox.is_none_or(|bbox| sides(record).is_some_and(|sides| overlap(bbox, sides)))
+            && self.intersects.as_ref().is_none_or(|(bbox, parts)| touches(record, *bbox, parts))
+            && self.query.iter().all(|comparison| comparison.holds(record))
+    }
+}
+
+fn unknown(property: &str, found: &str) -> Error {
+    let known: Vec<&str> = OPERATORS.iter().map(|(name, _)| *name).collect();
+    let what = format!("query: {property}: expected operators of {}, found {found}", known.join(", "));
+    Error::InvalidArgument { what }
+}
+
+/// The property, wherever the record keeps it.
+fn property<'a>(record: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    let of_record = [item::ID, item::COLLECTION, item::DATETIME, item::EPSG, item::CLOUD_COVER].contains(&name);
+    let value = match of_record {
+        true => record.get(name),
+        false => record.get(item::PROPERTIES)?.get(name.strip_prefix("properties.").unwrap_or(name)),
+    };
+    value.filter(|value| !value.is_null())
+}
+
+/// From when to when the record is: its range where it has one, else its time.
+fn span(record: &Map<String, Value>) -> Option<(i64, i64)> {
+    let time = |name: &str| Time::parse(property(record, name)?.as_str()?);
+    match (time("start_datetime"), time("end_datetime")) {
+        (Some(start), Some(end)) => Some((start.micros, end.end()?)),
+        _ => time(item::DATETIME).map(|time| (time.micros, time.micros)),
+    }
+}
+
+fn sides(record: &Map<String, Value>) -> Option<Sides> {
+    let numbers: Vec<f64> = record.get(item::BBOX)?.as_array()?.iter().filter_map(Value::as_f64).collect();
+    numbers.try_into().ok()
+}
+
+/// Whether boxes meet, of which either may go across the antimeridian.
+fn overlap(a: Sides, b: Sides) -> bool {
+    let spans = |[west, _, east, _]: Sides| match west <= east {
+        true => vec![(west, east)],
+        false => vec![(west, 180.0), (-180.0, east)],
+    };
+    let meet = |(a_west, a_east): (f64, f64), (b_west, b_east): (f64, f64)| a_west <= b_east && b_west <= a_east;
+    let longitudes = spans(a).into_iter().any(|a| spans(b).into_iter().any(|b| meet(a, b)));
+    longitudes && a[1] <= b[3] && b[1] <= a[3]
+}
+
+/// A footprint that is no clear area counts as its box: better an item too many than one too few.
+fn touches(record: &Map<String, Value>, bbox: Sides, parts: &Parts) -> bool {
+    if !sides(record).is_some_and(|sides| overlap(bbox, sides)) {
+        return false;
+    }
+    let wkb = record.get(item::GEOMETRY).and_then(Value::as_str).and_then(wkb::from_hex);
+    match wkb.map(|wkb| ParsedGeometry::from_wkb(&wkb)) {
+        Some(Ok(parsed)) => Parts::of(&parsed.geometry).meets(parts),
+        Some(Err(_)) => true,
+        None => false,
+    }
+}
+
+impl Comparison {
+    fn holds(&self, record: &Map<String, Value>) -> bool {
+        let Some(found) = property(record, &self.property) else { return false };
+        let value = &self.value;
+        let order = || compare(found, value);
+        let texts = |test: fn(&str, &str) -> bool| match (found.as_str(), value.as_str()) {
+            (Some(found), Some(value)) => test(found, value),
+            _ => false,
+        };
+        match self.operator {
+            Operator::Eq => equal(found, value),
+            Operator::Neq => !equal(found, value),
+            Operator::Lt => order().is_some_and(|order| order.is_lt()),
+            Operator::Lte => order().is_some_and(|order| order.is_le()),
+            Operator::Gt => order().is_some_and(|order| order.is_gt()),
+            Operator::Gte => order().is_some_and(|order| order.is_ge()),
+            Operator::StartsWith => texts(|found, value| found.starts_with(value)),
+            Operator::EndsWith => texts(|found, value| found.ends_with(value)),
+            Operator::Contains => match found.as_array() {
+                Some(list) => list.iter().any(|found| equal(found, value)),
+                None => texts(|found, value| found.contains(value)),
+            },
+            Operator::In => value.as_array().is_some_and(|list| list.iter().any(|value| equal(found, value))),
+        }
+    }
+}
+
+fn equal(found: &Value, value: &Value) -> bool {
+    found == value || compare(found, value).is_some_and(|order| order.is_eq())
+}
+
+/// Numbers by size, times by time, other texts by their letters.
+fn compare(found: &Value, value: &Value) -> Option<std::cmp::Ordering> {
+    match (found, value) {
+        (Value::Number(found), Value::Number(value)) => found.as_f64()?.partial_cmp(&value.as_f64()?),
+        (Value::String(found), Value::String(value)) => Some(match (Time::parse(found), Time::parse(value)) {
+            // Four digits are rather a name than a year, unless both texts are times in full.
+            (Some(a), Some(b)) if found.len() >= 10 && value.len() >= 10 => a.micros.cmp(&b.micros),
+            _ => found.cmp(value),
+        }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::SearchOptions;
+    use super::*;
+
+    fn record() -> Map<String, Value> {
+        let polygon = json!({"type": "Polygon", "coordinates": [[[0, 0], [4, 0], [0, 4], [0, 0]]]});
+        let item = json!({"type": "Feature", "id": "a", "collection": "c", "geometry": polygon, "bbox": [0, 0, 4, 4],
+            "properties": {"datetime": "2024-01-15T12:00:00Z", "eo:cloud_cover": 12.5, "platform": "sentinel-2a", "n": 3,
+                "instruments": ["msi"], "nothing": null}});
+        item::normalize(item, "item.json").unwrap()
+    }
+
+    fn accepts(options: SearchOptions) -> bool {
+        let filter = Filter::new(&Conditions::new(options).unwrap()).unwrap();
+        filter.accepts(&record())
+    }
+
+    #[test]
+    fn names_places_and_times() {
+        let names = |collections: &[&str], ids: &[&str]| SearchOptions {
+            collections: collections.iter().map(|name| (*name).to_owned()).collect(),
+            ids: ids.iter().map(|name| (*name).to_owned()).collect(),
+            ..SearchOptions::default()
+        };
+        assert!(accepts(names(&[], &[])) && accepts(names(&["b", "c"], &["a"])));
+        assert!(!accepts(names(&["b"], &[])) && !accepts(names(&[], &["b"])));
+        for (bbox, expected) in [
+            ([4.0, 4.0, 5.0, 5.0], true),
+            ([4.1, 0.0, 5.0, 5.0], false),
+            ([179.0, 0.0, 1.0, 1.0], true),
+            ([179.0, 0.0, -1.0, 1.0], false),
+        ] {
+            assert_eq!(
+                accepts(SearchOptions { bbox: Some(bbox.to_vec()), ..SearchOptions::default() }),
+                expected,
+                "{bbox:?}"
+            );
+        }
+        for (time, expected) in [("2024-01-15", true), ("../2024-01", true), ("2024-01-16/..", false), ("2023", false)]
+        {
+            let options = SearchOptions { datetime: Some(time.to_owned()), ..SearchOptions::default() };
+            assert_eq!(accepts(options), expected, "{time}");
+        }
+        for (wkt, expected) in [("POINT(1 1)", true), ("POINT(3 3)", false), ("POINT(9 9)", false)] {
+            let intersects = ParsedGeometry::from_text(wkt).unwrap().geometry;
+            assert_eq!(
+                accepts(SearchOptions { intersects: Some(intersects), ..SearchOptions::default() }),
+                expected,
+                "{wkt}"
+            );
+        }
+    }
+
+    #[test]
+    fn queries() {
+        for (query, expected) in [
+            (json!({"eo:cloud_cover": {"lt": 12.6, "gte": 12.5}}), true),
+            (json!({"eo:cloud_cover": {"gt": 12.5}}), false),
+            (
+                json!({"n": {"eq": 3.0}, "platform": {"startsWith": "sentinel", "endsWith": "2a", "contains": "-"}}),
+                true,
+            ),
+            (json!({"n": {"neq": 3}}), false),
+            (json!({"platform": {"in": ["x", "sentinel-2a"]}}), true),
+            (json!({"instruments": {"contains": "msi"}}), true),
+            (json!({"datetime": {"lt": "2024-01-15T14:00:00+01:00"}}), true),
+            (json!({"nothing": {"neq": 1}}), false),
+            (json!({"n": {"lt": "4"}}), false),
+        ] {
+            let options = SearchOptions { query: Some(query.to_string()), ..SearchOptions::default() };
+            assert_eq!(accepts(options), expected, "{query}");
+        }
+        let options = SearchOptions { query: Some(r#"{"n": {"like": 1}}"#.to_owned()), ..SearchOptions::default() };
+        let error = Filter::new(&Conditions::new(options).unwrap()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("query: n: expected operators of eq, neq,") && error.ends_with("found 'like'"),
+            "{error}"
+        );
+    }
+}
