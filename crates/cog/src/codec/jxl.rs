@@ -52,8 +52,10 @@ fn samples<T: Pod>(bytes: &[u8], block: &Block) -> Result<Vec<T>> {
     options.adjust_orientation = false;
     options.render_spot_colors = false;
     options.max_profile_level = ProfileLevel::Main10;
-    // Frames may be some larger than the image, for the borders of what is blended or repeated.
-    options.sample_limit = Some(block.samples().saturating_mul(2).saturating_add(1 << 16));
+    // The decoder counts three colours and at least 16 columns, whatever there are. Frames may be larger than the image: twice as
+    // many samples leave room for what is blended or repeated.
+    let counted = block.width.max(16).saturating_mul(block.height).saturating_mul(3 + block.samples_per_pixel);
+    options.sample_limit = Some(counted.saturating_mul(2));
     let mut decoder = JxlDecoder::new(options);
     let mut input = bytes;
     run(&mut decoder, &mut input, &mut [], |event| matches!(event, Event::BasicInfo))?;

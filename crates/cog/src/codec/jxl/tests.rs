@@ -32,6 +32,10 @@ const HALF: &str = "\
 const TWELVE: &str = "\
     ff0a280008c0a0681108040100b4004b188b15526c0091dbac0bd1683b644144cc3fc31863f27ce13fbd31bb95ee32d9d1138dc96ed65d263b73\
     8531";
+/// 700 x 600 pixels of one value.
+const LARGE_GREY_16: &str = "\
+    0000000c4a584c200d0a870a00000014667479706a786c20000000006a786c20000000096a786c6c0a000000486a786c63ff0aba126857e00728\
+    5a04080201003400000080000880000880000880000880004b2824c64541c20c14352db403030703070307030703070307030703070307";
 
 fn of(dtype: DataType, samples_per_pixel: u16) -> Encoding {
     encoding(Compression::Jxl, dtype, samples_per_pixel)
@@ -68,6 +72,13 @@ fn every_type_is_exact() {
     let got = tile(&hex(HALF), &of(DataType::Float16, 1), 5, 6).unwrap().samples;
     let half = |value| half::f16::from_f32(f32::from(value) / 4.0).to_bits();
     assert_eq!(got, Samples::Float16(values().map(half).collect()));
+}
+
+/// The limit that the decoder is given is the block's, whatever the number of samples in a pixel.
+#[test]
+fn large_tiles_of_one_sample_are_within_the_limit() {
+    let got = tile(&hex(LARGE_GREY_16), &of(DataType::Uint16, 1), 700, 600).unwrap().samples;
+    assert_eq!(got, Samples::Uint16(vec![4321; 700 * 600]));
 }
 
 #[test]
