@@ -53,7 +53,7 @@ impl Items {
 /// The next items of an execution.
 pub(super) fn next(execution: &Mutex<Execution>, output: &mut OutputChunk<'_>) -> Result<()> {
     let mut execution = execution.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(batch) = execution.reader.next()? else { return output.set_rows(0) };
+    let Some(batch) = execution.reader.next_batch()? else { return output.set_rows(0) };
     let mut columns = batch.columns().iter();
     let vectors = execution.vectors.iter().enumerate().filter(|(_, is_column)| **is_column);
     for ((index, _), column) in vectors.zip(columns.by_ref()) {

@@ -9,7 +9,7 @@ use super::documentation::{Documentation, Example, Kind, Parameter};
 use super::files;
 use super::stac_items::{self, Execution, Items};
 use crate::error::{Error, Result};
-use crate::geometry::{geometry_of, geometry_type};
+use crate::geometry::{ConstantGeometry, geometry_type};
 use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId, Value};
 
 pub(super) static DOC: Documentation = Documentation {
@@ -165,7 +165,7 @@ fn options(info: &BindInfo) -> Result<SearchOptions> {
         sides.ok_or_else(|| Error::argument("bbox: expected DOUBLE[] without NULLs"))
     });
     let intersects = match given("intersects") {
-        Some(value) => geometry_of(&value)?,
+        Some(value) => ConstantGeometry::of(&value)?.map(|constant| constant.parse()).transpose()?,
         None => None,
     };
     if let Some(crs) = intersects.as_ref().and_then(|parsed| parsed.crs.as_deref())

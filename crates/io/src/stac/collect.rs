@@ -50,10 +50,13 @@ pub(super) struct Collector {
     conditions: Conditions,
 }
 
+/// Whether a record is taken.
+type Filter = Box<dyn Fn(&Map<String, Value>) -> bool>;
+
 /// Which records are taken.
 #[derive(Default)]
 struct Conditions {
-    accepts: Option<Box<dyn Fn(&Map<String, Value>) -> bool>>,
+    accepts: Option<Filter>,
     limit: Option<u64>,
     /// Those taken, where a source may give one twice.
     seen: Option<Seen>,

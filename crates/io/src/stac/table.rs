@@ -87,7 +87,7 @@ pub struct StacReader {
 
 impl StacReader {
     /// The next items, at most 2,048; None after the last. Their `num_rows` is right without columns too.
-    pub fn next(&mut self) -> Result<Option<RecordBatch>> {
+    pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         let columns: Vec<&TableColumn> = self.columns.iter().filter_map(|at| self.table.columns.get(*at)).collect();
         let wanted: Vec<&str> = columns.iter().map(|column| column.path.member()).collect();
         let mut records = Vec::new();
