@@ -9,9 +9,9 @@ The first line on standard output is `ready http://127.0.0.1:PORT`. The first wo
     merge     a next page is a POST whose body is merged into the last one
     body      a next page is a POST of a whole body
     token     a next page is a POST of the same body to a URL with a token
-    header    a next page is a GET with a header
+    header    GET only; a next page has a header
     get       GET only: a POST is answered with 405, and next pages are URLs
-    bare      no links to a search: conformsTo alone says that there is one; next pages are URLs
+    bare      GET only, and no links to a search: conformsTo alone says that there is one; next pages are URLs
     busy      every page is refused at first: 429 with Retry-After, then 503, then it comes
     overlap   a page begins with the last item of the one before, and the last page's next is itself
     gap       every second page is empty
@@ -122,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def search(self, kind: str, url: urllib.parse.SplitResult, body: dict[str, Any] | None) -> None:
         """A page of items."""
-        if kind == "get" and body is not None:
+        if kind in ("get", "header", "bare") and body is not None:
             return self.answer(405, {"code": "MethodNotAllowed"})
         query = dict(urllib.parse.parse_qsl(url.query))
         if kind == "echo":

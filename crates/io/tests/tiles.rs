@@ -519,7 +519,7 @@ fn many_threads_calls_and_files_in_little_memory() {
                             let pick = picks[request];
                             rasters[(pick / 16) as usize].1.assert_block(pick % 16, &block.unwrap());
                         };
-                        for_all(&session, requests.collect(), keep, check).unwrap();
+                        for_all(session, requests.collect(), keep, check).unwrap();
                         // Some calls end in the middle.
                         let stream = session
                             .blocks(rasters[0].1.requests("s3://b/0.tif", &rasters[0].1.unversioned(), 0..16), keep);

@@ -94,6 +94,7 @@ proptest! {
     fn as_searched_on_edges(parts in 1_i64..3_000, at in 0.0..1.0_f64, beside in -1_i64..=1) {
         for span in [180.0, 360.0] {
             let axis = Axis::new(span, parts);
+            #[expect(clippy::cast_possible_truncation, reason = "some edge below the last")]
             let edge = axis.edge(axis.first + (at * parts as f64) as i64);
             let degrees = match beside {
                 -1 => edge.next_down(),
