@@ -85,22 +85,30 @@ def hexagon(col: float, row: float, radius: float) -> list[tuple[float, float]]:
 
 def prepare(connection: duckdb.DuckDBPyConnection, work: Path) -> None:
     """Tables `fields` and `scenes`, the latter an index."""
-    connection.execute("CREATE TABLE items (id VARCHAR, datetime TIMESTAMP, assets STRUCT(B04 STRUCT(href VARCHAR), B08 STRUCT(href VARCHAR)))")
+    connection.execute(
+        "CREATE TABLE items (id VARCHAR, datetime TIMESTAMP, assets STRUCT(B04 STRUCT(href VARCHAR), B08 STRUCT(href VARCHAR)))"
+    )
     for month in MONTHS:
         paths = write_scene(work, month)
         assets = {band: {"href": str(path)} for band, path in paths.items()}
-        connection.execute("INSERT INTO items VALUES ($1, make_timestamp(2024, $2, 15, 10, 30, 0.0), $3)", [f"s{month}", month, assets])
+        connection.execute(
+            "INSERT INTO items VALUES ($1, make_timestamp(2024, $2, 15, 10, 30, 0.0), $3)", [f"s{month}", month, assets]
+        )
     connection.execute(f"COPY items TO '{work}/items.parquet' (FORMAT parquet)")
     connection.execute(
         f"CREATE TABLE scenes AS SELECT *, cog_bounds(B04_metadata) AS bounds "
         f"FROM rasteret_enrich('{work}/items.parquet', bands := {list(BANDS)}, on_error := 'fail')"
     )
-    connection.execute("CREATE TABLE fields (field VARCHAR, plot VARCHAR, west DOUBLE, south DOUBLE, east DOUBLE, north DOUBLE)")
+    connection.execute(
+        "CREATE TABLE fields (field VARCHAR, plot VARCHAR, west DOUBLE, south DOUBLE, east DOUBLE, north DOUBLE)"
+    )
     for name, (col, row, radius, _) in FIELDS.items():
         corners = hexagon(col, row, radius)
         wkt = "POLYGON((" + ", ".join(f"{x!r} {y!r}" for x, y in corners) + "))"
         xs, ys = [x for x, _ in corners], [y for _, y in corners]
-        connection.execute("INSERT INTO fields VALUES ($1, $2, $3, $4, $5, $6)", [name, wkt, min(xs), min(ys), max(xs), max(ys)])
+        connection.execute(
+            "INSERT INTO fields VALUES ($1, $2, $3, $4, $5, $6)", [name, wkt, min(xs), min(ys), max(xs), max(ys)]
+        )
 
 
 def draw(series: list[tuple[str, int, float, float]], path: Path) -> None:

@@ -166,7 +166,9 @@ def cases(count: int, seed: int) -> Iterator[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing, fail where the file is not what would be made")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing, fail where the file is not what would be made"
+    )
     parser.add_argument("--count", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, default=CASES)

@@ -80,7 +80,15 @@ def value_cases(rng: random.Random) -> list[str]:
         for resampling in (Resampling.bilinear, Resampling.cubic):
             found = value(resampling, pixels, x, y)
             listed = " ".join(f"{col}:{row}" for col, row in sorted(invalid))
-            fields = [resampling.name, width, height, listed, repr(x), repr(y), "none" if found is None else f"{found:.7f}"]
+            fields = [
+                resampling.name,
+                width,
+                height,
+                listed,
+                repr(x),
+                repr(y),
+                "none" if found is None else f"{found:.7f}",
+            ]
             lines.append("\t".join(map(str, ["value", *fields])))
     return lines
 
@@ -134,14 +142,26 @@ def window_cases(rng: random.Random) -> list[str]:
                 masked, _ = mask(source, [shape], crop=True, all_touched=all_touched, filled=False)
                 values = " ".join(map(str, filled.ravel()))
                 valid = "".join("01"[int(not out)] for out in np.ma.getmaskarray(masked).ravel())
-                fields = [spelled, width, height, str(nodata).lower(), wkt, str(all_touched).lower(), place, values, valid]
+                fields = [
+                    spelled,
+                    width,
+                    height,
+                    str(nodata).lower(),
+                    wkt,
+                    str(all_touched).lower(),
+                    place,
+                    values,
+                    valid,
+                ]
                 lines.append("\t".join(map(str, ["mask", *fields])))
     return lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is not what would be written")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail if the file is not what would be written"
+    )
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     rng = random.Random(SEED)

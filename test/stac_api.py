@@ -126,7 +126,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(405, {"code": "MethodNotAllowed"})
         query = dict(urllib.parse.parse_qsl(url.query))
         if kind == "echo":
-            return self.answer(200, {"type": "FeatureCollection", "features": [echo(self.command, url.query, body or {})]})
+            return self.answer(
+                200, {"type": "FeatureCollection", "features": [echo(self.command, url.query, body or {})]}
+            )
         question: dict[str, Any] = dict(query) if body is None else body
         token = query.get("token") or question.get("token") or self.headers.get("X-Token") or "0"
         if kind == "busy":
@@ -158,6 +160,7 @@ class Handler(BaseHTTPRequestHandler):
         elif end < len(found):
             answer["links"] = [self.next(kind, str(end), question, query)]
         self.answer(200, answer)
+        return None
 
     def next(self, kind: str, token: str, question: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
         """The link to the next page."""
