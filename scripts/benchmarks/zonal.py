@@ -36,7 +36,7 @@ WORKLOADS = {
     "fields": [scenes.SCENE],
     "countries": [scenes.SCENE],
     "dense": [scenes.SCENE],
-    "series": [f"{date}/{band}/{scenes.SCENE}" for date in range(DATES) for band in range(BANDS)],
+    "series": [f"{date}-{band}/{scenes.SCENE}" for date in range(DATES) for band in range(BANDS)],
 }
 STATISTICS = ("count", "mean", "min", "max", "stddev")
 
@@ -281,8 +281,8 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
                 for turn in range(args.repeat):
                     for name in names:
                         over_http = workload == "series"
-                        base = f"{server}/at/{name}-{threads}-{turn}" if over_http else str(WORK)
-                        hrefs = [f"{base}/{file}" for file in WORKLOADS[workload]]
+                        base = f"{server}/at/{name}-{threads}-{turn}-" if over_http else f"{WORK}/"
+                        hrefs = [f"{base}{file}" for file in WORKLOADS[workload]]
                         runs[name].append(measure(name, workload, hrefs, threads, WORK / f"zonal-{name}.npy"))
                 show(workload, threads, runs)
                 results += [
