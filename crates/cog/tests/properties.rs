@@ -13,7 +13,7 @@ use support::{TiffWriter, Values, geo_keys, reduced, slice, tiled};
 
 /// Both decoders, which are driven the same way.
 trait Decoder {
-    type Answer: Debug + PartialEq;
+    type Answer: Debug;
     fn new(limits: Limits, file_size: Option<u64>) -> Self;
     fn push(&mut self, offset: u64, bytes: Bytes);
     fn try_decode(&mut self) -> Result<DecodeResult<Self::Answer>>;
@@ -160,12 +160,17 @@ fn pushed_in_pieces<D: Decoder>(file: &Bytes, cuts: &[prop::sample::Index], is_b
 
 fn check_pieces<D: Decoder>(file: &Bytes, cuts: &[prop::sample::Index], is_backwards: bool) {
     let whole = pushed_in_pieces::<D>(file, &[], false);
-    assert_eq!(pushed_in_pieces::<D>(file, cuts, is_backwards), whole);
+    assert_same(&pushed_in_pieces::<D>(file, cuts, is_backwards), &whole);
     match (drive::<D>(file, Some(file.len() as u64)), whole) {
-        (Ok(driven), Ok(whole)) => assert_eq!(driven, whole),
+        (Ok(driven), Ok(whole)) => assert_same(&driven, &whole),
         // The first fault found may be another one when bytes arrive later.
         (driven, whole) => assert_eq!(driven.is_ok(), whole.is_ok()),
     }
+}
+
+/// Compares what is printed: a header keeps its tiepoints as stored, also one that is not a number, which equals nothing.
+fn assert_same<T: Debug>(answer: &T, expected: &T) {
+    assert_eq!(format!("{answer:?}"), format!("{expected:?}"));
 }
 
 proptest! {
