@@ -46,14 +46,15 @@ pub(super) enum NullGeometry {
     WholeImage,
 }
 
-/// The questions of a vector's rows; None where the answer is NULL.
-pub(super) fn read<'a>(
+/// The questions of a vector's rows, each with what `of_row` reads beside it; None where the answer is NULL.
+pub(super) fn read<'a, T>(
     session: &Session,
     arguments: &'a Arguments<'a>,
     geometries: &'a GeometryReader<'a>,
     options: &Options<'a>,
     null_geometry: NullGeometry,
-) -> Result<Vec<Option<Asked<'a>>>> {
+    of_row: impl Fn(usize) -> Result<T>,
+) -> Result<Vec<Option<(Asked<'a>, T)>>> {
     let hrefs = arguments.required(0)?;
     let is_asked = |row: usize| {
         let whole = null_geometry == NullGeometry::WholeImage;
@@ -76,7 +77,8 @@ pub(super) fn read<'a>(
             type_crs: geometries.type_crs(),
         });
     }
-    Ok(session.prepare(asks)?)
+    let asked = session.prepare(asks)?.into_iter().enumerate();
+    asked.map(|(row, asked)| asked.map(|asked| Ok((asked, of_row(row)?))).transpose()).collect()
 }
 
 /// The file of each of `rows`: from its metadata, or its header, which is fetched where the metadata is NULL.

@@ -116,10 +116,6 @@ impl TableFunction for CogIfds {
         Ok(Init { state: Mutex::new(scan), max_threads: 1 })
     }
 
-    fn local(_files: &FileList, _scan: &Mutex<IfdScan>) -> Result<()> {
-        Ok(())
-    }
-
     fn next(_files: &FileList, scan: &Mutex<IfdScan>, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
         let mut scan = scan.lock().unwrap_or_else(PoisonError::into_inner);
         if scan.pending.is_empty() {

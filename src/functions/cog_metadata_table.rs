@@ -80,10 +80,6 @@ impl TableFunction for CogMetadataTable {
         Ok(Init { state: Mutex::new(files.scan(Session::headers)), max_threads: 1 })
     }
 
-    fn local(_files: &FileList, _scan: &Mutex<FileScan<CogFile>>) -> Result<()> {
-        Ok(())
-    }
-
     fn next(
         _files: &FileList,
         scan: &Mutex<FileScan<CogFile>>,

@@ -171,10 +171,6 @@ impl TableFunction for CogPixels {
         Ok(Init { state, max_threads: call.tiles.len() })
     }
 
-    fn local(_call: &Call, _scan: &Scan) -> Result<Cursor> {
-        Ok(Cursor::default())
-    }
-
     fn next(call: &Call, scan: &Scan, cursor: &mut Cursor, output: &mut OutputChunk<'_>) -> Result<()> {
         let mut rows = Rows::default();
         while rows.pixels.len() < output.capacity() {

@@ -115,15 +115,10 @@ impl ScalarFunction for CogRead {
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
         let geometries = GeometryReader::new(arguments.required(2)?)?;
         let options = Options::new(arguments.optional(3), OPTIONS)?;
-        let asked = asks::read(session, arguments, &geometries, &options, NullGeometry::WholeImage)?;
-        let asked: Vec<_> = asked
-            .into_iter()
-            .enumerate()
-            .map(|(row, asked)| {
-                let flag = |name| options.boolean(name, row).unwrap_or(false);
-                Some((asked?, WindowOptions { all_touched: flag(ALL_TOUCHED), scaled: flag(asks::SCALED.name) }))
-            })
-            .collect();
+        let asked = asks::read(session, arguments, &geometries, &options, NullGeometry::WholeImage, |row| {
+            let flag = |name| options.boolean(name, row).unwrap_or(false);
+            Ok(WindowOptions { all_touched: flag(ALL_TOUCHED), scaled: flag(asks::SCALED.name) })
+        })?;
         let windows = session.windows(&asked)?.into_iter().zip(&asked).map(|(data, asked)| {
             let (asked, _) = asked.as_ref()?;
             Some(Window { data: data?, crs: asked.target.file.header().crs.as_ref().map(ToString::to_string) })

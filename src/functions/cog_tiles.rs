@@ -109,10 +109,6 @@ impl TableFunction for CogTiles {
         Ok(Init { state: Mutex::new(scan), max_threads: 1 })
     }
 
-    fn local(_call: &Call, _scan: &Mutex<TileScan>) -> Result<()> {
-        Ok(())
-    }
-
     fn next(call: &Call, scan: &Mutex<TileScan>, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
         let mut scan = scan.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tiles = Vec::with_capacity(output.capacity());

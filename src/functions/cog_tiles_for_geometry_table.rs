@@ -114,10 +114,6 @@ impl TableFunction for CogTilesForGeometryTable {
         Ok(Init { state: Mutex::new(Pending(call.tiles()?.into_iter())), max_threads: 1 })
     }
 
-    fn local(_call: &Call, _pending: &Mutex<Pending>) -> Result<()> {
-        Ok(())
-    }
-
     fn next(_call: &Call, pending: &Mutex<Pending>, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
         let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
         let tiles: Vec<_> = pending.0.by_ref().take(output.capacity()).collect();

@@ -95,20 +95,14 @@ impl ScalarFunction for CogValue {
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
         let geometries = GeometryReader::new(arguments.required(2)?)?;
         let options = Options::new(arguments.optional(3), OPTIONS)?;
-        let asked = asks::read(session, arguments, &geometries, &options, NullGeometry::Null)?;
-        let asked = asked.into_iter().enumerate().map(|(row, asked)| {
-            let Some(asked) = asked else {
-                return Ok(None);
-            };
-            let options = ValueOptions {
+        let asked = asks::read(session, arguments, &geometries, &options, NullGeometry::Null, |row| {
+            Ok(ValueOptions {
                 resampling: resampling_of(options.text(RESAMPLING, row))?,
                 max_distance_pixels: options.integer(MAX_DISTANCE, "a number of pixels from 0", row)?.unwrap_or(0),
                 scaled: options.boolean(asks::SCALED.name, row).unwrap_or(false),
-            };
-            Ok(Some((asked, options)))
-        });
-        let values = session.values(&asked.collect::<Result<Vec<_>>>()?)?;
-        output.values(values)
+            })
+        })?;
+        output.values(session.values(&asked)?)
     }
 }
 

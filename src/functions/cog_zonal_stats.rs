@@ -88,16 +88,12 @@ impl ScalarFunction for CogZonalStats {
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
         let geometries = GeometryReader::new(arguments.required(2)?)?;
         let options = Options::new(arguments.optional(3), OPTIONS)?;
-        let asked = asks::read(session, arguments, &geometries, &options, NullGeometry::Null)?;
-        let zones = asked.into_iter().enumerate().map(|(row, asked)| {
-            let Some(asked) = asked else {
-                return Ok(None);
-            };
+        let asked = asks::read(session, arguments, &geometries, &options, NullGeometry::Null, |row| {
             let method = asks::method_of(options.text(asks::METHOD_OPTION.name, row))?;
             let scaled = options.boolean(asks::SCALED.name, row).unwrap_or(false);
-            Ok(Some((asked, ZoneOptions { method, scaled })))
-        });
-        let statistics = session.zonal_statistics(&zones.collect::<Result<Vec<_>>>()?)?;
+            Ok(ZoneOptions { method, scaled })
+        })?;
+        let statistics = session.zonal_statistics(&asked)?;
         Field::write_struct(STATISTICS, &mut output, &statistics.iter().map(Option::as_ref).collect::<Vec<_>>())
     }
 }

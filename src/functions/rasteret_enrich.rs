@@ -145,10 +145,6 @@ impl TableFunction for RasteretEnrich {
         Ok(Init { state: Mutex::new(Execution { stream, projection }), max_threads: 1 })
     }
 
-    fn local(_plan: &EnrichPlan, _execution: &Mutex<Execution>) -> Result<()> {
-        Ok(())
-    }
-
     fn next(_plan: &EnrichPlan, execution: &Mutex<Execution>, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
         let execution = execution.lock().unwrap_or_else(PoisonError::into_inner);
         match execution.stream.next()? {

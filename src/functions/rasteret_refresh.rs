@@ -100,10 +100,6 @@ impl TableFunction for RasteretRefresh {
         Ok(Init { state: refresh.start()?, max_threads: 1 })
     }
 
-    fn local(_refresh: &Refresh, _stream: &RefreshStream) -> Result<()> {
-        Ok(())
-    }
-
     fn next(_: &Refresh, stream: &RefreshStream, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
         let files = stream.next()?.unwrap_or_default();
         output.write_fields(COLUMNS, &files.iter().map(Some).collect::<Vec<_>>())

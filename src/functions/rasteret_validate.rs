@@ -101,10 +101,6 @@ impl TableFunction for RasteretValidate {
         Ok(Init { state: validation.start()?, max_threads: 1 })
     }
 
-    fn local(_validation: &Validation, _stream: &ValidationStream) -> Result<()> {
-        Ok(())
-    }
-
     fn next(_: &Validation, stream: &ValidationStream, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
         let problems = stream.next()?.unwrap_or_default();
         output.write_fields(COLUMNS, &problems.iter().map(Some).collect::<Vec<_>>())

@@ -141,10 +141,6 @@ impl TableFunction for StacSearch {
         items.init(columns)
     }
 
-    fn local(_items: &Items, _execution: &Mutex<Execution>) -> Result<()> {
-        Ok(())
-    }
-
     fn next(_items: &Items, execution: &Mutex<Execution>, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
         stac_items::next(execution, output)
     }

@@ -20,8 +20,8 @@ pub(crate) trait TableFunction: Sized + 'static {
     type Bind: Send + Sync;
     /// The state of one execution; shared by its threads.
     type Global: Send + Sync;
-    /// The state of one thread of one execution.
-    type Local: Send;
+    /// The state of one thread of one execution; begins as its default.
+    type Local: Default + Send;
 
     /// The name in SQL.
     const NAME: &'static str;
@@ -39,9 +39,6 @@ pub(crate) trait TableFunction: Sized + 'static {
 
     /// Starts an execution that needs `columns` (positions in the order of bind).
     fn init(bind: &Self::Bind, columns: &[usize]) -> Result<Init<Self::Global>>;
-
-    /// Starts a thread of an execution.
-    fn local(bind: &Self::Bind, global: &Self::Global) -> Result<Self::Local>;
 
     /// Fills the next chunk; one without rows ends the thread.
     fn next(
@@ -217,15 +214,19 @@ unsafe extern "C" fn init<F: TableFunction>(info: ffi::duckdb_init_info) {
     }
 }
 
-/// A thread's state: made at the thread's first chunk, since a thread's init has no access to the execution's state.
-struct Thread<L>(Option<L>);
-
 /// # Safety
 /// Called by DuckDB with a live init info, once a thread.
 unsafe extern "C" fn local_init<F: TableFunction>(info: ffi::duckdb_init_info) {
-    let data = Box::into_raw(Box::new(Thread::<F::Local>(None)));
-    // SAFETY: DuckDB owns the data and frees it with the thread's state.
-    unsafe { ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<Thread<F::Local>>)) };
+    let outcome = contain(F::NAME, || {
+        let data = Box::into_raw(Box::new(F::Local::default()));
+        // SAFETY: `info` is live; DuckDB owns the data and frees it with the thread's state.
+        unsafe { ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<F::Local>)) };
+        Ok(())
+    });
+    if let Err(message) = outcome {
+        // SAFETY: `info` is live; DuckDB copies the message.
+        unsafe { ffi::duckdb_init_set_error(info, message.as_ptr()) };
+    }
 }
 
 /// # Safety
@@ -236,11 +237,7 @@ unsafe extern "C" fn next<F: TableFunction>(info: ffi::duckdb_function_info, out
         unsafe {
             let bound = &*ffi::duckdb_function_get_bind_data(info).cast::<F::Bind>();
             let global = &*ffi::duckdb_function_get_init_data(info).cast::<Execution<F::Global>>();
-            let thread = &mut *ffi::duckdb_function_get_local_init_data(info).cast::<Thread<F::Local>>();
-            let local = match &mut thread.0 {
-                Some(local) => local,
-                empty => empty.insert(F::local(bound, &global.state)?),
-            };
+            let local = &mut *ffi::duckdb_function_get_local_init_data(info).cast::<F::Local>();
             let capacity = usize::try_from(ffi::duckdb_vector_size()).unwrap_or(0);
             let mut chunk = OutputChunk { chunk: output, columns: &global.columns, capacity };
             F::next(bound, &global.state, local, &mut chunk)

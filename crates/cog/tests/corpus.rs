@@ -7,25 +7,13 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rasteret_cog::geo::Crs;
 use rasteret_cog::{CogHeader, Error};
 use serde_json::Value;
-use support::{decode, dump, fetches};
-
-fn corpus() -> Option<PathBuf> {
-    let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
-    let path = std::env::var_os("RASTERET_CORPUS").map_or_else(default, PathBuf::from);
-    if path.join("oracle.jsonl").is_file() {
-        return Some(path);
-    }
-    let required = std::env::var("RASTERET_REQUIRE_CORPUS").is_ok_and(|value| value == "1");
-    assert!(!required, "no corpus at {}", path.display());
-    eprintln!("SKIPPED: no corpus at {}; set RASTERET_CORPUS", path.display());
-    None
-}
+use support::{corpus, decode, dump, fetches};
 
 /// A record of the oracle, and whether its file is hostile by the manifest.
 struct Record {

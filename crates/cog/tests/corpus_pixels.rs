@@ -8,25 +8,13 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use rasteret_cog::codec::{BlockShape, DecodedTile, Samples, decode};
 use rasteret_cog::tiff::Compression;
 use rasteret_cog::{CogHeader, Error};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-
-fn corpus() -> Option<PathBuf> {
-    let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
-    let path = std::env::var_os("RASTERET_CORPUS").map_or_else(default, PathBuf::from);
-    if path.join("oracle.jsonl").is_file() {
-        return Some(path);
-    }
-    let required = std::env::var("RASTERET_REQUIRE_CORPUS").is_ok_and(|value| value == "1");
-    assert!(!required, "no corpus at {}", path.display());
-    eprintln!("SKIPPED: no corpus at {}; set RASTERET_CORPUS", path.display());
-    None
-}
+use support::corpus;
 
 /// Two decoders agree on the file, and its codec is exact.
 fn is_exact(record: &Value) -> bool {

@@ -4,30 +4,27 @@
 //! header in a store is kept for the session, or until newer ones need its room; one of a local file is checked against
 //! the file each time.
 //!
-//! # Why quick_cache
-//!
-//! Weighted eviction behind one lock, without a thread of its own and with four small dependencies. moka does the same and
-//! single flight too, at ten times the code; the flights here are thirty lines over tokio's `OnceCell`, which also hands a
-//! flight on when the one who started it is cancelled.
+//! The flights are thirty lines over tokio's `OnceCell`, which also hands a flight on when the one who started it is cancelled.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use rasteret_cog::{CogHeader, Level};
 use tokio::sync::OnceCell;
 
+use crate::byte_cache::ByteCache;
 use crate::object::Stamp;
 use crate::{CogFile, Result};
+
+/// A header of an ordinary COG.
+const USUAL_BYTES: u64 = 4096;
 
 type Flight = Arc<OnceCell<Result<CogFile>>>;
 
 /// Shared by all threads of a session.
 pub(crate) struct HeaderCache {
-    /// None where nothing is to be kept.
-    kept: Option<Cache<String, Entry, ByBytes>>,
+    kept: ByteCache<String, Entry>,
     flights: Mutex<HashMap<String, Flight>>,
 }
 
@@ -41,26 +38,18 @@ struct Entry {
 impl HeaderCache {
     /// A cache that keeps headers of so many bytes together.
     pub(crate) fn new(bytes: u64) -> Self {
-        let options = OptionsBuilder::new()
-            .weight_capacity(bytes)
-            // A header of an ordinary COG takes some 4 KiB; this only sizes the tables to begin with.
-            .estimated_items_capacity(usize::try_from(bytes / 4096).unwrap_or(usize::MAX).min(65_536))
-            // Shards would each hold a share: one header with large tables could exceed it and never be kept.
-            .shards(1)
-            .build();
-        let cache =
-            |options| Cache::with_options(options, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
-        Self { kept: options.ok().filter(|_| bytes > 0).map(cache), flights: Mutex::default() }
+        let weigh = |key: &String, entry: &Entry| key.len() as u64 + bytes_of(&entry.file.header);
+        Self { kept: ByteCache::new(bytes, USUAL_BYTES, weigh), flights: Mutex::default() }
     }
 
     /// The header that was read from a store before.
     pub(crate) fn get(&self, key: &str) -> Option<CogFile> {
-        Some(self.kept.as_ref()?.get(key)?.file)
+        Some(self.kept.get(key)?.file)
     }
 
     /// The header of a local file that has not changed since.
     pub(crate) fn get_local(&self, key: &str, now: Stamp) -> Option<CogFile> {
-        let entry = self.kept.as_ref()?.get(key)?;
+        let entry = self.kept.get(key)?;
         (entry.stamp == Some(now)).then_some(entry.file)
     }
 
@@ -71,15 +60,11 @@ impl HeaderCache {
 
     /// Keeps this header no longer.
     pub(crate) fn forget(&self, key: &str) {
-        if let Some(kept) = &self.kept {
-            kept.remove(key);
-        }
+        self.kept.forget(key);
     }
 
     fn put(&self, key: &str, file: &CogFile, stamp: Option<Stamp>) {
-        if let Some(kept) = &self.kept {
-            kept.insert(key.to_owned(), Entry { file: file.clone(), stamp });
-        }
+        self.kept.put(key.to_owned(), Entry { file: file.clone(), stamp });
     }
 
     /// The header that was read before, is being read, or is read now by `load`.
@@ -144,15 +129,6 @@ impl std::fmt::Debug for HeaderCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Keys may hold query strings.
         f.debug_struct("HeaderCache").finish_non_exhaustive()
-    }
-}
-
-#[derive(Clone)]
-struct ByBytes;
-
-impl Weighter<String, Entry> for ByBytes {
-    fn weight(&self, key: &String, entry: &Entry) -> u64 {
-        key.len() as u64 + bytes_of(&entry.file.header)
     }
 }
 

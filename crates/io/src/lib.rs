@@ -14,6 +14,7 @@
 //! see [`Location`].
 
 mod batch;
+mod byte_cache;
 mod cache;
 mod coalesce;
 mod credentials;

@@ -18,7 +18,7 @@ use crate::credentials::Credentials;
 use crate::driver::Decoded;
 use crate::location::Place;
 use crate::object::Stamp;
-use crate::reads::ZoneCache;
+use crate::reads::{ZoneCache, zone_cache};
 use crate::registry::Registry;
 use crate::runtime::runtime;
 use crate::tiles::{Tiles, Workers};
@@ -79,7 +79,7 @@ impl Session {
             requests: Arc::new(Semaphore::new(options.max_concurrent)),
             transforms: Transforms::default(),
             tiles: Tiles::new(&options),
-            zones: ZoneCache::new(options.zone_cache_bytes),
+            zones: zone_cache(options.zone_cache_bytes),
             workers: Workers::new(&options),
             options,
         }))

@@ -186,7 +186,7 @@ impl Asked<'_> {
             method,
             &self.target.band.transform(),
         ));
-        session.zones().put(key, &coverage);
+        session.zones().put(key, coverage.clone());
         Ok(coverage)
     }
 }

@@ -19,4 +19,4 @@ mod zone;
 pub use ask::{Ask, Asked, LevelChoice, Target};
 pub use sink::{Read, Sink};
 pub use statistics::ZoneOptions;
-pub(crate) use zone::ZoneCache;
+pub(crate) use zone::{ZoneCache, zone_cache};

@@ -3,11 +3,11 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use quick_cache::sync::Cache;
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync::DefaultLifecycle};
 use rasteret_cog::coverage::{Coverage, Method};
 use rasteret_cog::pixel::Band;
 use rasteret_cog::{CogHeader, EncodedGeometry};
+
+use crate::byte_cache::ByteCache;
 
 /// What a coverage depends on besides the geometry: the level's pixels and the CRS that they are in.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -32,7 +32,7 @@ impl Grid {
 
 /// A geometry over a grid.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ZoneKey {
+pub(crate) struct ZoneKey {
     geometry: Box<[u8]>,
     is_text: bool,
     crs: [Option<Box<str>>; 2],
@@ -59,44 +59,15 @@ impl Hash for ZoneKey {
     }
 }
 
-/// Coverages of a session, as many as fit.
-pub(crate) struct ZoneCache(Option<Cache<ZoneKey, Arc<Coverage>, ByBytes>>);
+/// Coverages of a session.
+pub(crate) type ZoneCache = ByteCache<ZoneKey, Arc<Coverage>>;
 
-impl ZoneCache {
-    /// A cache that keeps coverages of so many bytes together.
-    pub(crate) fn new(bytes: u64) -> Self {
-        let options = OptionsBuilder::new()
-            .weight_capacity(bytes)
-            // A field of some thousand pixels takes about 2 KiB; this only sizes the tables to begin with.
-            .estimated_items_capacity(usize::try_from(bytes / 2048).unwrap_or(usize::MAX).min(65_536))
-            .build();
-        let cache =
-            |options| Cache::with_options(options, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
-        Self(options.ok().filter(|_| bytes > 0).map(cache))
-    }
+/// A field of some thousand pixels.
+const USUAL_BYTES: u64 = 2048;
 
-    pub(super) fn get(&self, key: &ZoneKey) -> Option<Arc<Coverage>> {
-        self.0.as_ref()?.get(key)
-    }
-
-    pub(super) fn put(&self, key: ZoneKey, coverage: &Arc<Coverage>) {
-        if let Some(kept) = &self.0 {
-            kept.insert(key, coverage.clone());
-        }
-    }
-}
-
-impl std::fmt::Debug for ZoneCache {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ZoneCache").finish_non_exhaustive()
-    }
-}
-
-#[derive(Clone)]
-struct ByBytes;
-
-impl Weighter<ZoneKey, Arc<Coverage>> for ByBytes {
-    fn weight(&self, key: &ZoneKey, coverage: &Arc<Coverage>) -> u64 {
+/// A cache that keeps coverages of so many bytes together.
+pub(crate) fn zone_cache(bytes: u64) -> ZoneCache {
+    ByteCache::new(bytes, USUAL_BYTES, |key, coverage| {
         (size_of::<ZoneKey>() + key.geometry.len() + coverage.byte_len()) as u64
-    }
+    })
 }

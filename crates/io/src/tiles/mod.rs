@@ -26,7 +26,7 @@ use std::sync::Arc;
 use rasteret_cog::pixel::Band;
 
 use self::budget::Budget;
-use self::cache::TileCache;
+use self::cache::{TileCache, tile_cache};
 use self::slot::Board;
 use crate::Options;
 
@@ -44,7 +44,7 @@ pub(crate) struct Tiles {
 impl Tiles {
     pub(crate) fn new(options: &Options) -> Arc<Self> {
         Arc::new(Self {
-            cache: TileCache::new(options.tile_cache_bytes),
+            cache: tile_cache(options.tile_cache_bytes),
             board: Arc::default(),
             budget: Budget::new(options.read_budget_bytes),
         })

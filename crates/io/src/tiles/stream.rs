@@ -448,7 +448,7 @@ impl Shared {
                     return match result {
                         Ok(tile) => {
                             if self.keep == Keep::Tiles {
-                                self.tiles().cache.put(seat.key(), &tile);
+                                self.tiles().cache.put(seat.key().clone(), tile.clone());
                             }
                             let charge = self.account.charge(bytes_of(&tile));
                             seat.set(Stage::Ready(tile.clone(), charge));

@@ -1,0 +1,78 @@
+//! What is kept in memory, bounded by bytes: headers, decoded tiles, coverages.
+//!
+//! # Why quick_cache
+//!
+//! Weighted eviction behind one lock, without a thread of its own and with four small dependencies; it withstands scans, which is
+//! what a query over many files is. moka does the same, and single flight too, at ten times the code.
+
+use std::hash::Hash;
+
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+
+/// Values by their keys, as many as fit. For any number of threads at once.
+pub(crate) struct ByteCache<K, V> {
+    /// None where nothing is to be kept.
+    kept: Option<Cache<K, V, Weigh<K, V>>>,
+}
+
+/// Bytes that a key and its value take.
+struct Weigh<K, V>(fn(&K, &V) -> u64);
+
+impl<K: Eq + Hash, V: Clone> ByteCache<K, V> {
+    /// A cache for so many bytes, nothing for 0. `usual` is about what one value takes, and only sizes the tables to begin with.
+    pub(crate) fn new(bytes: u64, usual: u64, weigh: fn(&K, &V) -> u64) -> Self {
+        let options = OptionsBuilder::new()
+            .weight_capacity(bytes)
+            .estimated_items_capacity(usize::try_from(bytes / usual).unwrap_or(usize::MAX).min(65_536))
+            // Shards would each hold a share: one large value could exceed it and never be kept.
+            .shards(1)
+            .build();
+        let cache = |options| {
+            Cache::with_options(options, Weigh(weigh), DefaultHashBuilder::default(), DefaultLifecycle::default())
+        };
+        Self { kept: options.ok().filter(|_| bytes > 0).map(cache) }
+    }
+
+    pub(crate) fn get<Q>(&self, key: &Q) -> Option<V>
+    where
+        Q: Hash + quick_cache::Equivalent<K> + ?Sized,
+    {
+        self.kept.as_ref()?.get(key)
+    }
+
+    pub(crate) fn put(&self, key: K, value: V) {
+        if let Some(kept) = &self.kept {
+            kept.insert(key, value);
+        }
+    }
+
+    /// Keeps this value no longer.
+    pub(crate) fn forget<Q>(&self, key: &Q)
+    where
+        Q: Hash + quick_cache::Equivalent<K> + ?Sized,
+    {
+        if let Some(kept) = &self.kept {
+            kept.remove(key);
+        }
+    }
+}
+
+impl<K, V> Weighter<K, V> for Weigh<K, V> {
+    fn weight(&self, key: &K, value: &V) -> u64 {
+        (self.0)(key, value)
+    }
+}
+
+impl<K, V> Clone for Weigh<K, V> {
+    fn clone(&self) -> Self {
+        Self(self.0)
+    }
+}
+
+impl<K, V> std::fmt::Debug for ByteCache<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Keys may hold query strings.
+        f.debug_struct("ByteCache").finish_non_exhaustive()
+    }
+}
