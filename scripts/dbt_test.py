@@ -1,8 +1,8 @@
 """Runs examples/dbt against the range server, in the environment `dbt`: `python dbt_test.py --extension FILE`.
 
 A first run indexes six records, a second one after two more were added, a third one after a file was replaced and with
-`refresh: true`. The server counts the requests: a header each for what is new or changed, and one conditional request a file for the
-refresh. dbt's own tests must pass each time.
+`refresh: true`. The server counts the requests: a header and the planned pixels each for what is new or changed, and one conditional
+request a file for the refresh. dbt's own tests must pass each time.
 """
 
 from __future__ import annotations
@@ -89,21 +89,26 @@ def main() -> None:
             hrefs = [f"{http}/at/{scene}/cog.tif" for scene in range(8)]
             run.items(hrefs[:6])
             run.build()
-            expect("requests of the first run, six records", 6, servers.stats(http)["requests"])
+            [(reads,)] = run.query("SELECT max(requests) FROM plan_cost")
+            expect("requests of the first run, six records", 6 + 6 * reads, servers.stats(http)["requests"])
             expect("records", [(6,)], run.query("SELECT count(*) FROM collection"))
             servers.reset(http)
             run.items(hrefs)
             run.build()
-            expect("requests of the second run, two records more", 2, servers.stats(http)["requests"])
+            expect("requests of the second run, two records more", 2 + 2 * reads, servers.stats(http)["requests"])
             expect("records", [(8, 8)], run.query("SELECT count(*), count(DISTINCT id) FROM collection"))
             cost = run.query("SELECT count(*), bool_and(requests > 0 AND bytes > 0), max(fields) FROM plan_cost")
             expect("files planned, all with a cost, fields of each", [(8, True, 2)], cost)
+            means = "SELECT count(*), count(DISTINCT (id, field)), count(DISTINCT mean) FROM field_statistics"
+            expect("statistics, of distinct fields and files, values", [(16, 16, 2)], run.query(means))
         # The server maps a file once: another one serves what was replaced.
         port = int(http.rpartition(":")[2])
         shutil.copy(DATA / "bigtiff.tif", files / "cog.tif")
         with servers.http_server(files, port=port) as http:
             run.build("--vars", "refresh: true")
-            expect("requests of the refresh, eight files asked for and read", 16, servers.stats(http)["requests"])
+            [(reads,)] = run.query("SELECT max(requests) FROM plan_cost")
+            requests = servers.stats(http)["requests"]
+            expect("requests of the refresh, eight files asked for and read", 16 + 8 * reads, requests)
             expect("records", [(8, 8)], run.query("SELECT count(*), count(DISTINCT id) FROM collection"))
             changed = run.query("SELECT count(DISTINCT B04_metadata.etag), min(B04_metadata.file_size) FROM collection")
             expect("versions, size", [(1, (DATA / "bigtiff.tif").stat().st_size)], changed)

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use rasteret_cog::pixel::{WindowData, WindowOptions};
+use rasteret_cog::pixel::{WindowBuffers, WindowOptions, WindowProfile};
 use rasteret_io::Session;
+use rasteret_io::reads::PlannedWindow;
 
 use super::asks::{self, NullGeometry};
 use super::documentation::{Documentation, Example, Kind, Parameter};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::GeometryReader;
 use crate::options::{OptionKey, OptionKind, Options};
 use crate::schema::{Cell, Field};
@@ -79,27 +80,21 @@ const OPTIONS: &[OptionKey] = &[
     OptionKey { name: ALL_TOUCHED, kind: OptionKind::Boolean },
 ];
 
-/// A window, and the CRS of its raster.
-struct Window {
-    data: WindowData,
-    crs: Option<String>,
-}
-
 /// The fields of the answer.
-const WINDOW: &[Field<Window>] = &[
-    Field { name: "width", cell: Cell::Integer(|window| i32::try_from(window.data.window.width).ok()) },
-    Field { name: "height", cell: Cell::Integer(|window| i32::try_from(window.data.window.height).ok()) },
-    Field { name: "col_off", cell: Cell::Integer(|window| i32::try_from(window.data.window.col_off).ok()) },
-    Field { name: "row_off", cell: Cell::Integer(|window| i32::try_from(window.data.window.row_off).ok()) },
+const WINDOW: &[Field<PlannedWindow>] = &[
+    Field { name: "width", cell: Cell::Integer(|window| i32::try_from(window.profile().window.width).ok()) },
+    Field { name: "height", cell: Cell::Integer(|window| i32::try_from(window.profile().window.height).ok()) },
+    Field { name: "col_off", cell: Cell::Integer(|window| i32::try_from(window.profile().window.col_off).ok()) },
+    Field { name: "row_off", cell: Cell::Integer(|window| i32::try_from(window.profile().window.row_off).ok()) },
     Field {
         name: "transform",
-        cell: Cell::Doubles(|window| Some(Cow::Owned(window.data.transform.to_array().to_vec()))),
+        cell: Cell::Doubles(|window| Some(Cow::Owned(window.profile().transform.to_array().to_vec()))),
     },
-    Field { name: "crs", cell: Cell::Text(|window| window.crs.as_deref().map(Cow::Borrowed)) },
-    Field { name: "dtype", cell: Cell::Text(|window| Some(Cow::Borrowed(window.data.data_type.name()))) },
-    Field { name: "nodata", cell: Cell::Double(|window| window.data.nodata) },
-    Field { name: "data", cell: Cell::Blob(|window| Some(&window.data.data)) },
-    Field { name: "mask", cell: Cell::Blob(|window| Some(&window.data.mask)) },
+    Field { name: "crs", cell: Cell::Text(|window| Some(Cow::Owned(window.header().crs.as_ref()?.to_string()))) },
+    Field { name: "dtype", cell: Cell::Text(|window| Some(Cow::Borrowed(window.profile().data_type.name()))) },
+    Field { name: "nodata", cell: Cell::Double(|window| window.profile().nodata) },
+    Field { name: "data", cell: Cell::InPlace },
+    Field { name: "mask", cell: Cell::InPlace },
 ];
 
 /// The scalar function.
@@ -119,11 +114,22 @@ impl ScalarFunction for CogRead {
             let flag = |name| options.boolean(name, row).unwrap_or(false);
             Ok(WindowOptions { all_touched: flag(ALL_TOUCHED), scaled: flag(asks::SCALED.name) })
         })?;
-        let windows = session.windows(&asked)?.into_iter().zip(&asked).map(|(data, asked)| {
-            let (asked, _) = asked.as_ref()?;
-            Some(Window { data: data?, crs: asked.target.file.header().crs.as_ref().map(ToString::to_string) })
-        });
-        let windows: Vec<_> = windows.collect();
-        Field::write_struct(WINDOW, &mut output, &windows.iter().map(Option::as_ref).collect::<Vec<_>>())
+        let windows = session.plan_windows(&asked)?;
+        Field::write_struct(WINDOW, &mut output, &windows.iter().map(Option::as_ref).collect::<Vec<_>>())?;
+        let lengths = |length: fn(&WindowProfile) -> usize| {
+            windows.iter().map(|window| Some(length(window.as_ref()?.profile()))).collect()
+        };
+        let mut fields = output.into_fields();
+        let [.., data, mask] = fields.as_mut_slice() else {
+            return Err(Error::Internal("a window without data and mask".to_owned()));
+        };
+        let mut data = data.blobs(lengths(WindowProfile::data_len))?;
+        let mut mask = mask.blobs(lengths(WindowProfile::mask_len))?;
+        let buffers = data.rows().zip(mask.rows());
+        let filled = windows
+            .into_iter()
+            .zip(buffers)
+            .filter_map(|(window, (data, mask))| Some((window?, WindowBuffers { data: data?, mask: mask? })));
+        Ok(session.fill_windows(filled.collect())?)
     }
 }

@@ -31,6 +31,8 @@ pub(crate) enum Cell<R: 'static> {
     Text(fn(&R) -> Option<Cow<'_, str>>),
     /// BLOB.
     Blob(fn(&R) -> Option<&[u8]>),
+    /// BLOB, which the function fills itself: see [`Blobs`](crate::vector::blobs::Blobs).
+    InPlace,
     /// INTEGER[] of small unsigned numbers.
     Shorts(fn(&R) -> Option<&[u16]>),
     /// INTEGER[], of numbers that are at most `i32::MAX`.
@@ -59,7 +61,7 @@ impl<R> Cell<R> {
             Self::Boolean(_) => LogicalType::of(TypeId::Boolean),
             Self::Timestamp(_) => LogicalType::of(TypeId::Timestamp),
             Self::Text(_) => LogicalType::of(TypeId::Varchar),
-            Self::Blob(_) => LogicalType::of(TypeId::Blob),
+            Self::Blob(_) | Self::InPlace => LogicalType::of(TypeId::Blob),
             Self::Shorts(_) | Self::Integers(_) => list(TypeId::Integer),
             Self::BigInts(_) => list(TypeId::Bigint),
             Self::Doubles(_) => list(TypeId::Double),
@@ -77,6 +79,7 @@ impl<R> Cell<R> {
             Self::Boolean(get) => writer.values(each(rows, get)),
             Self::Text(get) => writer.texts(rows.iter().map(|row| row.and_then(get).map(Text))),
             Self::Blob(get) => writer.texts(rows.iter().map(|row| row.and_then(get))),
+            Self::InPlace => Ok(()),
             Self::Shorts(get) => {
                 let lists: Vec<Option<Vec<u32>>> =
                     rows.iter().map(|row| Some(row.and_then(get)?.iter().copied().map(u32::from).collect())).collect();

@@ -6,6 +6,7 @@
 //! | [`reader`] | vectors of arguments -> Rust |
 //! | [`value`] | constant arguments of table functions -> Rust |
 //! | [`writer`] | Rust -> vectors of results |
+//! | [`blobs`] | the same, in place |
 //! | [`arrow`] | Arrow arrays -> vectors of results |
 //! | [`arrow_reader`] | vectors of arguments -> Arrow arrays |
 //! | [`scalar_function`], [`table_function`] | registration, and callbacks that neither panic nor unwind into DuckDB |
@@ -19,6 +20,7 @@
 
 pub(crate) mod arrow;
 pub(crate) mod arrow_reader;
+pub(crate) mod blobs;
 pub(crate) mod callback;
 pub(crate) mod logical_type;
 pub(crate) mod reader;

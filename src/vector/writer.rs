@@ -82,6 +82,11 @@ impl<'a> Writer<'a> {
         &self.kind
     }
 
+    /// The vector itself.
+    pub(super) fn vector(&self) -> ffi::duckdb_vector {
+        self.vector
+    }
+
     /// One plain value a row.
     pub(crate) fn values<T: Native>(&mut self, rows: impl IntoIterator<Item = Option<T>>) -> Result<()> {
         let data = self.data::<T>()?;
@@ -193,6 +198,15 @@ impl<'a> Writer<'a> {
         Ok(unsafe { Writer::new(ffi::duckdb_struct_vector_get_child(self.vector, index as ffi::idx_t), self.capacity) })
     }
 
+    /// The fields of a STRUCT, each for itself.
+    pub(crate) fn into_fields(self) -> Vec<Self> {
+        // SAFETY: the vector is a STRUCT with so many fields; they have its rows, and each is reached through its own writer only.
+        let field = |index| unsafe {
+            Self::new(ffi::duckdb_struct_vector_get_child(self.vector, index as ffi::idx_t), self.capacity)
+        };
+        (0..self.kind.field_count()).map(field).collect()
+    }
+
     /// Makes a row NULL; of a STRUCT, its fields as well, as DuckDB does; of a LIST, with an empty entry.
     pub(crate) fn set_null(&mut self, row: usize) -> Result<()> {
         self.check(row)?;
@@ -269,7 +283,7 @@ impl<'a> Writer<'a> {
         Err(Error::Internal(format!("row {row} is beyond a vector of {} rows", self.capacity)))
     }
 
-    fn mismatch(&self, what: &str) -> Error {
+    pub(super) fn mismatch(&self, what: &str) -> Error {
         Error::Internal(format!("cannot write {what} to a vector of {}", self.kind))
     }
 }

@@ -32,9 +32,9 @@ pub struct WindowOptions {
     pub scaled: bool,
 }
 
-/// A window's pixels.
+/// What is known of a window before its pixels are read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct WindowData {
+pub struct WindowProfile {
     /// Where it lies in the level.
     pub window: Window,
     /// Pixel corners of the window to the raster's own coordinates.
@@ -43,10 +43,16 @@ pub struct WindowData {
     pub data_type: DataType,
     /// The file's nodata as its tag has it; NaN for scaled values.
     pub nodata: Option<f64>,
-    /// The values, row by row, little-endian.
-    pub data: Vec<u8>,
-    /// A byte a pixel: 255 where it is valid, else 0.
-    pub mask: Vec<u8>,
+    pixels: usize,
+}
+
+/// The memory that a window's pixels are written to.
+#[derive(Debug)]
+pub struct WindowBuffers<'a> {
+    /// The values, row by row, little-endian: [`WindowProfile::data_len`] bytes.
+    pub data: &'a mut [u8],
+    /// A byte a pixel, 255 where it is valid, else 0: [`WindowProfile::mask_len`] bytes.
+    pub mask: &'a mut [u8],
 }
 
 /// A window that is filled block by block, in any order.
@@ -57,8 +63,23 @@ pub struct WindowSink {
     coverage: Option<Coverage>,
     /// Scale and offset, if asked for.
     scale: Option<(f64, f64)>,
-    /// What has been filled in so far.
-    result: WindowData,
+    /// The bytes of a value outside of the geometry; none where they are 0.
+    fill: Vec<u8>,
+    profile: WindowProfile,
+}
+
+impl WindowProfile {
+    /// Bytes of the values.
+    #[must_use]
+    pub fn data_len(&self) -> usize {
+        self.pixels * self.data_type.size()
+    }
+
+    /// Bytes of the mask.
+    #[must_use]
+    pub fn mask_len(&self) -> usize {
+        self.pixels
+    }
 }
 
 impl WindowSink {
@@ -82,36 +103,35 @@ impl WindowSink {
         let Some(window) = window else {
             return Ok(None);
         };
-        let (data_type, nodata, fill) = if options.scaled {
+        let (data_type, nodata, outside) = if options.scaled {
             band.check_real()?;
             (DataType::Float64, Some(f64::NAN), f64::NAN)
         } else {
             let fill = band.nodata().filter(|nodata| holds(band.data_type(), *nodata)).unwrap_or(0.0);
             (band.data_type(), band.nodata(), fill)
         };
-        let (pixels, size) = (checked_pixels(window, data_type)?, data_type.size());
+        let pixels = checked_pixels(window, data_type)?;
         let coverage = geometry.map(|geometry| {
             let method = if options.all_touched { Method::AllTouched } else { Method::Center };
             Coverage::on_ground(geometry, width, height, method, &band.transform())
         });
-        let mut sample = vec![0; size];
-        if coverage.is_some()
-            && let Some(plane) = Plane::filled(data_type, fill, window)
-        {
-            plane.copy(window.row_off, &(window.col_off..window.col_off + 1), &mut sample);
-        }
-        let data = if sample.iter().all(|byte| *byte == 0) { vec![0; pixels * size] } else { sample.repeat(pixels) };
-        let mask = vec![0; pixels];
+        let fill = if coverage.is_some() { bytes_of(data_type, outside, window) } else { Vec::new() };
         let transform = band.transform().window(window.col_off, window.row_off);
         let scale = options.scaled.then(|| band.scale_and_offset());
-        let result = WindowData { window, transform, data_type, nodata, data, mask };
-        Ok(Some(Self { tiling, coverage, scale, result }))
+        let profile = WindowProfile { window, transform, data_type, nodata, pixels };
+        Ok(Some(Self { tiling, coverage, scale, fill, profile }))
     }
 
-    /// Where the window lies in the level.
+    /// What is known before pixels are read.
     #[must_use]
-    pub fn window(&self) -> Window {
-        self.result.window
+    pub fn profile(&self) -> &WindowProfile {
+        &self.profile
+    }
+
+    /// Whether it is the whole image.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.coverage.is_none()
     }
 
     /// The tiles (row, col) whose blocks are needed, row by row.
@@ -119,47 +139,45 @@ impl WindowSink {
     pub fn tiles(&self) -> Vec<(u32, u32)> {
         match &self.coverage {
             Some(coverage) => coverage.tiles(&self.tiling),
-            None => self.window().tiles(&self.tiling).collect(),
+            None => self.profile.window.tiles(&self.tiling).collect(),
         }
     }
 
-    /// Takes what the window has of a block.
-    pub fn consume(&mut self, block: &Block) {
-        let Some(part) = block.window.intersection(&self.window()) else {
+    /// Makes zeroed buffers a window of which all pixels are outside the geometry.
+    pub fn clear(&self, buffers: &mut WindowBuffers<'_>) {
+        if !self.fill.is_empty() {
+            buffers.data.chunks_exact_mut(self.fill.len()).for_each(|value| value.copy_from_slice(&self.fill));
+        }
+    }
+
+    /// Writes what the window has of a block.
+    pub fn consume(&self, block: &Block, buffers: &mut WindowBuffers<'_>) {
+        let Some(part) = block.window.intersection(&self.profile.window) else {
             return;
         };
-        let (result, scale) = (&mut self.result, self.scale);
         match &self.coverage {
             None => (part.row_off..part.row_end())
-                .for_each(|row| result.take(block, row, part.col_off..part.col_end(), scale)),
+                .for_each(|row| self.take(block, row, part.col_off..part.col_end(), buffers)),
             Some(coverage) => {
-                coverage.within(part).for_each(|run| result.take(block, run.row, run.start..run.end, scale));
+                coverage.within(part).for_each(|run| self.take(block, run.row, run.start..run.end, buffers));
             }
         }
     }
 
-    /// The window as it is now; pixels of blocks that were not consumed count as outside.
-    #[must_use]
-    pub fn finish(self) -> WindowData {
-        self.result
-    }
-}
-
-impl WindowData {
     /// Takes a run of pixels that lies in the window and in the block.
-    fn take(&mut self, block: &Block, row: u32, cols: Range<u32>, scale: Option<(f64, f64)>) {
+    fn take(&self, block: &Block, row: u32, cols: Range<u32>, buffers: &mut WindowBuffers<'_>) {
+        let WindowProfile { window, data_type, .. } = &self.profile;
         let position = |row: u32, col: u32| {
-            let rows = u64::from(row - self.window.row_off) * u64::from(self.window.width);
-            usize::try_from(rows + u64::from(col - self.window.col_off)).unwrap_or(usize::MAX)
+            let rows = u64::from(row - window.row_off) * u64::from(window.width);
+            usize::try_from(rows + u64::from(col - window.col_off)).unwrap_or(usize::MAX)
         };
-        let (start, size) = (position(row, cols.start), self.data_type.size());
+        let (start, size) = (position(row, cols.start), data_type.size());
         let end = start.saturating_add(cols.len());
-        let (Some(data), Some(mask)) =
-            (self.data.get_mut(start.saturating_mul(size)..end.saturating_mul(size)), self.mask.get_mut(start..end))
-        else {
+        let data = buffers.data.get_mut(start.saturating_mul(size)..end.saturating_mul(size));
+        let (Some(data), Some(mask)) = (data, buffers.mask.get_mut(start..end)) else {
             return;
         };
-        match scale {
+        match self.scale {
             None => {
                 block.copy(row, cols.clone(), data);
                 block.visit(row, cols, MaskInto(mask));
@@ -167,6 +185,15 @@ impl WindowData {
             Some((scale, offset)) => block.visit(row, cols, ScaleInto { scale, offset, data, mask }),
         }
     }
+}
+
+/// The bytes of a value, as near to a number as the type comes; none where they are all 0.
+fn bytes_of(data_type: DataType, number: f64, window: Window) -> Vec<u8> {
+    let mut bytes = vec![0; data_type.size()];
+    if let Some(plane) = Plane::filled(data_type, number, window) {
+        plane.copy(window.row_off, &(window.col_off..window.col_off + 1), &mut bytes);
+    }
+    if bytes.iter().all(|byte| *byte == 0) { Vec::new() } else { bytes }
 }
 
 /// How many pixels a window has, if they can be held.

@@ -1,19 +1,31 @@
 use super::value::pattern;
 use super::{File, level};
 use crate::geo::{BBox, GeoTransform};
-use crate::pixel::{Band, Window, WindowData, WindowOptions, WindowSink};
+use crate::pixel::{Band, Window, WindowBuffers, WindowOptions, WindowProfile, WindowSink};
 use crate::tiff::DataType;
 use crate::{Geometry, ParsedGeometry, View};
 
-fn filled(file: &File, band: &Band, geometry: Option<&Geometry>, options: WindowOptions) -> Option<WindowData> {
-    let mut sink = WindowSink::new(band, geometry, options).unwrap()?;
-    for (row, col) in sink.tiles().into_iter().rev() {
-        sink.consume(&file.block(band, row, col));
-    }
-    Some(sink.finish())
+/// A window that was filled.
+#[derive(Debug, PartialEq)]
+struct Filled {
+    profile: WindowProfile,
+    data: Vec<u8>,
+    mask: Vec<u8>,
 }
 
-fn whole(file: &File, options: WindowOptions) -> WindowData {
+fn filled(file: &File, band: &Band, geometry: Option<&Geometry>, options: WindowOptions) -> Option<Filled> {
+    let sink = WindowSink::new(band, geometry, options).unwrap()?;
+    let profile = sink.profile().clone();
+    let (mut data, mut mask) = (vec![0; profile.data_len()], vec![0; profile.mask_len()]);
+    let mut buffers = WindowBuffers { data: &mut data, mask: &mut mask };
+    sink.clear(&mut buffers);
+    for (row, col) in sink.tiles().into_iter().rev() {
+        sink.consume(&file.block(band, row, col), &mut buffers);
+    }
+    Some(Filled { profile, data, mask })
+}
+
+fn whole(file: &File, options: WindowOptions) -> Filled {
     filled(file, &file.band(0, 0, true), None, options).unwrap()
 }
 
@@ -29,9 +41,9 @@ fn the_whole_image_is_as_stored() {
     let file = File::new(level((10, 7), (4, 3), 2, false, DataType::Int16), rule);
     let file = file.with(|header| header.nodata = Some(12.0));
     let image = whole(&file, WindowOptions::default());
-    assert_eq!(image.window, Window::of_image(10, 7));
-    assert_eq!((image.data_type, image.nodata), (DataType::Int16, Some(12.0)));
-    assert_eq!(image.transform.to_array(), [10.0, 0.0, 500.0, 0.0, -10.0, 900.0]);
+    assert_eq!(image.profile.window, Window::of_image(10, 7));
+    assert_eq!((image.profile.data_type, image.profile.nodata), (DataType::Int16, Some(12.0)));
+    assert_eq!(image.profile.transform.to_array(), [10.0, 0.0, 500.0, 0.0, -10.0, 900.0]);
     let expected: Vec<u8> =
         (0..7).flat_map(|row| (0..10).flat_map(move |col| i16::to_le_bytes(col + 10 * row))).collect();
     assert_eq!(image.data, expected);
@@ -78,8 +90,8 @@ fn scaled_values_are_doubles_and_nodata_is_nan() {
     });
     let options = WindowOptions { scaled: true, ..WindowOptions::default() };
     let image = filled(&file, &file.band(0, 1, true), None, options).unwrap();
-    assert_eq!(image.data_type, DataType::Float64);
-    assert!(image.nodata.unwrap().is_nan());
+    assert_eq!(image.profile.data_type, DataType::Float64);
+    assert!(image.profile.nodata.unwrap().is_nan());
     let doubles: Vec<f64> = image.data.chunks(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap())).collect();
     assert!(doubles[0] == -0.5 && doubles[1].is_nan() && doubles[2] == 0.5, "{doubles:?}");
     assert_eq!(image.mask, [255, 0, 255]);
@@ -177,13 +189,16 @@ fn rasterios_masks_are_the_same() {
         let geometry = geometry(text, transform, size);
         let found = filled(&file, &file.band(0, 0, true), Some(&geometry), options);
         // Where rasterio's rounding moved the window, it moved the pixels that edges run along as well.
-        let Some(found) = found.filter(|found| window(place) == Some(found.window)) else {
+        let Some(found) = found.filter(|found| window(place) == Some(found.profile.window)) else {
             continue;
         };
         assert_eq!(found.data, numbers::<u8>(values), "{line}");
         let mask: Vec<u8> = valid.bytes().map(|byte| if byte == b'1' { 255 } else { 0 }).collect();
         assert_eq!(found.mask, mask, "{line}");
-        assert_eq!(found.transform.to_array(), transform.window(found.window.col_off, found.window.row_off).to_array());
+        assert_eq!(
+            found.profile.transform.to_array(),
+            transform.window(found.profile.window.col_off, found.profile.window.row_off).to_array()
+        );
         seen += 1;
     }
     assert!(seen > 100, "{seen}");
@@ -203,7 +218,7 @@ fn outside_is_nodata_where_the_type_holds_it() {
         let found = read(nodata, DataType::Uint8, plain);
         assert_eq!(found.data[..5], [fill, fill, fill, fill, pattern(1, 1) as u8], "{nodata:?}");
         assert_eq!(found.mask, [0, 0, 0, 0, 255, 0, 0, 0, 0]);
-        assert_eq!(found.nodata.map(f64::to_bits), nodata.map(f64::to_bits));
+        assert_eq!(found.profile.nodata.map(f64::to_bits), nodata.map(f64::to_bits));
     }
     let found = read(None, DataType::Uint8, WindowOptions { scaled: true, all_touched: true });
     let double = |at: usize| f64::from_le_bytes(found.data[at * 8..(at + 1) * 8].try_into().unwrap());

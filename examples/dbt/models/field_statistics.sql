@@ -1,0 +1,21 @@
+-- The mean of each field in each file, pixels weighted by exact coverage. A run after the first reads the pixels of new records and of
+-- changed files alone.
+{{ config(materialized='incremental', unique_key=['id', 'field'], incremental_strategy='delete+insert') }}
+
+select id, field, etag, statistics.count as pixels, statistics.mean as mean
+from (
+    select
+        p.id,
+        p.field,
+        i.B04_metadata.etag as etag,
+        cog_zonal_stats(p.href, i.B04_metadata, f.geometry) as statistics
+    from {{ ref('tile_plan') }} p
+    join {{ ref('collection') }} i using (id)
+    join {{ ref('fields') }} f using (field)
+    {%- if is_incremental() %}
+    where not exists (
+        select from {{ this }} t
+        where t.id = p.id and t.field = p.field and t.etag is not distinct from i.B04_metadata.etag
+    )
+    {%- endif %}
+)
