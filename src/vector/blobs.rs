@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use std::slice;
 
 use duckdb::ffi;
+use memmap2::{Mmap, MmapMut};
 
 use super::{TypeId, Writer};
 use crate::error::{Error, Result};
@@ -31,13 +32,22 @@ impl Writer<'_> {
         if u32::try_from(longest).is_err() {
             return Err(Error::Internal(format!("{longest} bytes are more than a BLOB can have")));
         }
-        // Read only, so that it stays the system's own page of zeros, mapped again and again.
-        let zeros = vec![0_u8; longest];
+        let zeros = zeros(longest)?;
         self.texts(lengths.iter().map(|length| zeros.get(..(*length)?)))?;
         // SAFETY: the vector is live, and stores strings.
         let strings = unsafe { ffi::duckdb_vector_get_data(self.vector()) }.cast();
         Ok(Blobs { strings, lengths, lifetime: PhantomData })
     }
+}
+
+/// So many zeros, which stay the system's own page of zeros, mapped again and again, as long as they are only read.
+fn zeros(length: usize) -> Result<Mmap> {
+    let no_memory = |error| Error::Internal(format!("no memory for a BLOB of {length} bytes: {error}"));
+    let zeros = MmapMut::map_anon(length.max(1)).and_then(MmapMut::make_read_only).map_err(no_memory)?;
+    // One fault for 2 MiB instead of 512; where that cannot be had, zeros are zeros.
+    #[cfg(target_os = "linux")]
+    let _ = zeros.advise(memmap2::Advice::HugePage);
+    Ok(zeros)
 }
 
 impl Blobs<'_> {

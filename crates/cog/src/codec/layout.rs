@@ -92,8 +92,7 @@ pub(super) fn no_predictor(block: &Block) -> crate::Error {
 
 /// Samples `T` that are stored as words `W` of the same size.
 fn whole<T: Pod, W: Word>(encoded: &[u8], block: &Block) -> Result<Vec<T>> {
-    let mut samples = vec![T::zeroed(); block.samples()];
-    bytes::fill(encoded, block.encoding, bytemuck::cast_slice_mut(&mut samples))?;
+    let mut samples = filled::<T>(encoded, block)?;
     let words: &mut [W] = bytemuck::cast_slice_mut(&mut samples);
     let swap = is_swapped(block.byte_order);
     let row = block.width * block.samples_per_pixel;
@@ -119,10 +118,20 @@ fn whole<T: Pod, W: Word>(encoded: &[u8], block: &Block) -> Result<Vec<T>> {
     Ok(samples)
 }
 
-/// Complex samples `T` of two words `W`.
-fn complex<T: Pod, W: Word>(encoded: &[u8], block: &Block) -> Result<Vec<T>> {
+/// Samples as they are stored, before byte order and predictor are undone.
+fn filled<T: Pod>(encoded: &[u8], block: &Block) -> Result<Vec<T>> {
+    let stored = || bytemuck::try_cast_slice(encoded.get(..block.samples() * size_of::<T>())?).ok();
+    if let (Compression::None, 1, Some(samples)) = (block.encoding.compression, block.encoding.fill_order, stored()) {
+        return Ok(samples.to_vec());
+    }
     let mut samples = vec![T::zeroed(); block.samples()];
     bytes::fill(encoded, block.encoding, bytemuck::cast_slice_mut(&mut samples))?;
+    Ok(samples)
+}
+
+/// Complex samples `T` of two words `W`.
+fn complex<T: Pod, W: Word>(encoded: &[u8], block: &Block) -> Result<Vec<T>> {
+    let mut samples = filled::<T>(encoded, block)?;
     let swap = is_swapped(block.byte_order);
     match predictor_of(block.encoding) {
         0 | 1 if swap => {

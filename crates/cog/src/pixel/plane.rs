@@ -168,24 +168,24 @@ pub(super) fn unless(it_is: bool) -> u8 {
 
 /// Writes every `stride`-th sample, or, where that is 0, the first again and again.
 fn copy<T: Sample>(run: &[T], stride: usize, bytes: &mut [u8]) {
-    let gathered: Vec<T>;
-    let samples = match (stride, run) {
-        (1, _) | (_, []) => run,
-        (0, [only, ..]) => {
-            gathered = vec![*only; bytes.len() / size_of::<T>()];
-            &gathered
+    let places = bytes.chunks_exact_mut(size_of::<T>());
+    match (stride, run) {
+        (1, _) if cfg!(target_endian = "little") => {
+            let from: &[u8] = bytemuck::cast_slice(run);
+            let len = from.len().min(bytes.len());
+            bytes[..len].copy_from_slice(&from[..len]);
         }
-        _ => {
-            gathered = run.chunks(stride).map(|pixel| pixel[0]).collect();
-            &gathered
-        }
-    };
-    if cfg!(target_endian = "little") {
-        let from: &[u8] = bytemuck::cast_slice(samples);
-        let len = from.len().min(bytes.len());
-        bytes[..len].copy_from_slice(&from[..len]);
-    } else {
-        let places = bytes.chunks_exact_mut(size_of::<T>());
-        places.zip(samples).for_each(|(place, sample)| sample.write(place));
+        (0, [only, ..]) => places.for_each(|place| only.write(place)),
+        // What pictures have: known steps compile to shuffles.
+        (3, _) => gather::<T, 3>(run, places),
+        (4, _) => gather::<T, 4>(run, places),
+        _ => places.zip(run.iter().step_by(stride.max(1))).for_each(|(place, sample)| sample.write(place)),
     }
+}
+
+/// Writes the first of every `STRIDE` samples.
+fn gather<'a, T: Sample, const STRIDE: usize>(run: &[T], mut places: impl Iterator<Item = &'a mut [u8]>) {
+    let (pixels, last) = run.as_chunks::<STRIDE>();
+    pixels.iter().zip(&mut places).for_each(|(pixel, place)| pixel[0].write(place));
+    last.first().into_iter().zip(places).for_each(|(sample, place)| sample.write(place));
 }
