@@ -1,5 +1,8 @@
 //! PackBits: runs of bytes (TIFF 6.0, section 9).
 
+/// Bytes of the longest run.
+const LONGEST: usize = 128;
+
 /// Fills `output`, and says how much of it there was.
 pub(super) fn decode(mut bytes: &[u8], output: &mut [u8]) -> usize {
     let mut filled = 0;
@@ -14,6 +17,14 @@ pub(super) fn decode(mut bytes: &[u8], output: &mut [u8]) -> usize {
             // The next n + 1 bytes as they are. A run that the tile's end cuts short is cut.
             0.. => {
                 let run = usize::from(header.unsigned_abs()) + 1;
+                // As much as the longest run has is copied at once, where there is room for it: what is too much of it is written
+                // over by what follows.
+                if let (Some(to), Some(from)) = (room.first_chunk_mut::<LONGEST>(), rest.first_chunk::<LONGEST>()) {
+                    *to = *from;
+                    filled += run;
+                    bytes = &rest[run..];
+                    continue;
+                }
                 let length = run.min(rest.len()).min(room.len());
                 room[..length].copy_from_slice(&rest[..length]);
                 filled += length;

@@ -22,7 +22,7 @@ pub use block::{Block, Pixel, Pixels, Visitor};
 pub use neighbourhood::{Neighbourhood, Resampling, ValueOptions};
 pub use sample::Sample;
 pub use window::Window;
-pub use window_sink::{WindowBuffers, WindowOptions, WindowProfile, WindowSink};
+pub use window_sink::{WindowBuffers, WindowOptions, WindowPart, WindowProfile, WindowSink};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -55,7 +55,14 @@ pub struct WindowBuffers<'a> {
     pub mask: &'a mut [u8],
 }
 
-/// A window that is filled block by block, in any order.
+/// The memory of a window's pixels in one tile: a piece of each row.
+#[derive(Debug)]
+pub struct WindowPart<'a> {
+    window: Window,
+    rows: Vec<WindowBuffers<'a>>,
+}
+
+/// A window that is filled block by block, in any order, by any number of threads.
 #[derive(Debug, Clone)]
 pub struct WindowSink {
     tiling: Tiling,
@@ -143,38 +150,64 @@ impl WindowSink {
         }
     }
 
-    /// Makes zeroed buffers a window of which all pixels are outside the geometry.
-    pub fn clear(&self, buffers: &mut WindowBuffers<'_>) {
+    /// Cuts a window's zeroed memory into parts, one for each of its [`tiles`](Self::tiles), so that who fills one need not wait for
+    /// another. What lies outside of the geometry is filled in here.
+    #[must_use]
+    pub fn parts<'a>(&self, buffers: WindowBuffers<'a>) -> Vec<WindowPart<'a>> {
+        let WindowBuffers { data, mask } = buffers;
         if !self.fill.is_empty() {
-            buffers.data.chunks_exact_mut(self.fill.len()).for_each(|value| value.copy_from_slice(&self.fill));
+            data.chunks_exact_mut(self.fill.len()).for_each(|value| value.copy_from_slice(&self.fill));
         }
+        let (window, size) = (self.profile.window, self.profile.data_type.size());
+        let parts = self.tiles().into_iter().filter_map(|tile| self.window_of(tile));
+        let mut parts: Vec<_> = parts.map(|window| WindowPart { window, rows: Vec::new() }).collect();
+        let width = usize::try_from(window.width).unwrap_or(usize::MAX).max(1);
+        let lines = data.chunks_exact_mut(width.saturating_mul(size)).zip(mask.chunks_exact_mut(width));
+        let mut first = 0;
+        for (row, (data, mask)) in (window.row_off..).zip(lines) {
+            first += parts[first..].iter().take_while(|part| part.window.row_end() <= row).count();
+            let (mut line, mut col) = (WindowBuffers { data, mask }, window.col_off);
+            for part in parts[first..].iter_mut().take_while(|part| part.window.row_off <= row) {
+                let (_, rest) = line.split_at(part.window.col_off - col, size);
+                let (piece, rest) = rest.split_at(part.window.width, size);
+                part.rows.push(piece);
+                (line, col) = (rest, part.window.col_end());
+            }
+        }
+        parts
     }
 
-    /// Writes what the window has of a block.
-    pub fn consume(&self, block: &Block, buffers: &mut WindowBuffers<'_>) {
-        let Some(part) = block.window.intersection(&self.profile.window) else {
+    /// Writes what the window has of a block into the part of its tile.
+    pub fn consume(&self, block: &Block, part: &mut WindowPart<'_>) {
+        let Some(shared) = block.window.intersection(&part.window) else {
             return;
         };
         match &self.coverage {
-            None => (part.row_off..part.row_end())
-                .for_each(|row| self.take(block, row, part.col_off..part.col_end(), buffers)),
+            None => (shared.row_off..shared.row_end())
+                .for_each(|row| self.take(block, row, shared.col_off..shared.col_end(), part)),
             Some(coverage) => {
-                coverage.within(part).for_each(|run| self.take(block, run.row, run.start..run.end, buffers));
+                coverage.within(shared).for_each(|run| self.take(block, run.row, run.start..run.end, part));
             }
         }
     }
 
-    /// Takes a run of pixels that lies in the window and in the block.
-    fn take(&self, block: &Block, row: u32, cols: Range<u32>, buffers: &mut WindowBuffers<'_>) {
-        let WindowProfile { window, data_type, .. } = &self.profile;
-        let position = |row: u32, col: u32| {
-            let rows = u64::from(row - window.row_off) * u64::from(window.width);
-            usize::try_from(rows + u64::from(col - window.col_off)).unwrap_or(usize::MAX)
-        };
-        let (start, size) = (position(row, cols.start), data_type.size());
+    /// What the window has of a tile.
+    fn window_of(&self, (row, col): (u32, u32)) -> Option<Window> {
+        let (width, height) = (self.tiling.tile_width, self.tiling.tile_height);
+        let tile = Window { col_off: col.checked_mul(width)?, row_off: row.checked_mul(height)?, width, height };
+        tile.intersection(&self.profile.window)
+    }
+
+    /// Takes a run of pixels that lies in the part and in the block.
+    fn take(&self, block: &Block, row: u32, cols: Range<u32>, part: &mut WindowPart<'_>) {
+        let place = |position: u32, origin: u32| usize::try_from(position - origin).unwrap_or(usize::MAX);
+        let (start, size) = (place(cols.start, part.window.col_off), self.profile.data_type.size());
         let end = start.saturating_add(cols.len());
-        let data = buffers.data.get_mut(start.saturating_mul(size)..end.saturating_mul(size));
-        let (Some(data), Some(mask)) = (data, buffers.mask.get_mut(start..end)) else {
+        let Some(piece) = part.rows.get_mut(place(row, part.window.row_off)) else {
+            return;
+        };
+        let data = piece.data.get_mut(start.saturating_mul(size)..end.saturating_mul(size));
+        let (Some(data), Some(mask)) = (data, piece.mask.get_mut(start..end)) else {
             return;
         };
         match self.scale {
@@ -184,6 +217,16 @@ impl WindowSink {
             }
             Some((scale, offset)) => block.visit(row, cols, ScaleInto { scale, offset, data, mask }),
         }
+    }
+}
+
+impl<'a> WindowBuffers<'a> {
+    /// The first pixels, and the others.
+    fn split_at(self, pixels: u32, size: usize) -> (WindowBuffers<'a>, WindowBuffers<'a>) {
+        let pixels = usize::try_from(pixels).unwrap_or(usize::MAX).min(self.mask.len());
+        let (data, rest) = self.data.split_at_mut(pixels.saturating_mul(size).min(self.data.len()));
+        let (mask, others) = self.mask.split_at_mut(pixels);
+        (Self { data, mask }, Self { data: rest, mask: others })
     }
 }
 

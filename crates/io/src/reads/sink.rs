@@ -18,8 +18,9 @@ pub trait Sink: Sync {
     /// The tiles whose blocks it needs, as rows and columns of the tile grid, each once.
     fn tiles(&self) -> Vec<(u32, u32)>;
 
-    /// What a block gives; called once a tile, by any thread, in any order.
-    fn part(&self, block: &Block) -> Self::Part;
+    /// What the block of a tile gives; called once for each of [`tiles`](Self::tiles), with its position among them, by any thread, in
+    /// any order.
+    fn part(&self, tile: usize, block: &Block) -> Self::Part;
 }
 
 /// A question of pixels: of what, and what to do with them.
@@ -59,7 +60,7 @@ impl Session {
             Ok(block) => {
                 for &(read, slot) in &takers[request] {
                     // Each slot belongs to one tile of one question, so it is empty.
-                    let _ = parts[slot].set(reads[read].sink.part(&block));
+                    let _ = parts[slot].set(reads[read].sink.part(slot - slots[read], &block));
                 }
                 ControlFlow::Continue(())
             }

@@ -58,7 +58,7 @@ impl Sink for Zone {
         self.tiles.clone()
     }
 
-    fn part(&self, block: &Block) -> ZonalStats {
+    fn part(&self, _tile: usize, block: &Block) -> ZonalStats {
         let mut statistics = ZonalStats::default();
         statistics.add(block, &self.coverage);
         statistics

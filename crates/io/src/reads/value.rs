@@ -58,7 +58,7 @@ impl Sink for Mutex<Neighbourhood> {
         self.lock().unwrap_or_else(PoisonError::into_inner).wanted().to_vec()
     }
 
-    fn part(&self, block: &Block) {
+    fn part(&self, _tile: usize, block: &Block) {
         self.lock().unwrap_or_else(PoisonError::into_inner).consume(block);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rasteret_cog::CogHeader;
-use rasteret_cog::pixel::{Block, WindowBuffers, WindowOptions, WindowProfile, WindowSink};
+use rasteret_cog::pixel::{Block, WindowBuffers, WindowOptions, WindowPart, WindowProfile, WindowSink};
 
 use super::{Asked, Read, Sink, Target};
 use crate::{Keep, Result, Session};
@@ -18,7 +18,8 @@ pub struct PlannedWindow {
 /// A window that is being filled.
 struct Filling<'a> {
     sink: WindowSink,
-    buffers: Mutex<WindowBuffers<'a>>,
+    /// By tile, in the order of [`WindowSink::tiles`].
+    parts: Vec<Mutex<WindowPart<'a>>>,
 }
 
 impl PlannedWindow {
@@ -56,9 +57,9 @@ impl Session {
     pub fn fill_windows(&self, windows: Vec<(PlannedWindow, WindowBuffers<'_>)>) -> Result<()> {
         // Whole images pass through once; of what windows touch, other rows may want more.
         let is_scan = windows.iter().all(|(window, _)| window.sink.is_whole());
-        let fill = |(PlannedWindow { target, sink }, mut buffers)| {
-            sink.clear(&mut buffers);
-            Read { target, sink: Filling { sink, buffers: Mutex::new(buffers) } }
+        let fill = |(PlannedWindow { target, sink }, buffers)| {
+            let parts = sink.parts(buffers).into_iter().map(Mutex::new).collect();
+            Read { target, sink: Filling { sink, parts } }
         };
         let reads: Vec<_> = windows.into_iter().map(fill).collect();
         self.read(&reads, if is_scan { Keep::Nothing } else { Keep::Tiles })?;
@@ -73,7 +74,9 @@ impl Sink for Filling<'_> {
         self.sink.tiles()
     }
 
-    fn part(&self, block: &Block) {
-        self.sink.consume(block, &mut self.buffers.lock().unwrap_or_else(PoisonError::into_inner));
+    fn part(&self, tile: usize, block: &Block) {
+        if let Some(part) = self.parts.get(tile) {
+            self.sink.consume(block, &mut part.lock().unwrap_or_else(PoisonError::into_inner));
+        }
     }
 }

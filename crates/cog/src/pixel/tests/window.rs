@@ -17,10 +17,10 @@ fn filled(file: &File, band: &Band, geometry: Option<&Geometry>, options: Window
     let sink = WindowSink::new(band, geometry, options).unwrap()?;
     let profile = sink.profile().clone();
     let (mut data, mut mask) = (vec![0; profile.data_len()], vec![0; profile.mask_len()]);
-    let mut buffers = WindowBuffers { data: &mut data, mask: &mut mask };
-    sink.clear(&mut buffers);
-    for (row, col) in sink.tiles().into_iter().rev() {
-        sink.consume(&file.block(band, row, col), &mut buffers);
+    let mut parts = sink.parts(WindowBuffers { data: &mut data, mask: &mut mask });
+    assert_eq!(parts.len(), sink.tiles().len());
+    for ((row, col), part) in sink.tiles().into_iter().zip(&mut parts).rev() {
+        sink.consume(&file.block(band, row, col), part);
     }
     Some(Filled { profile, data, mask })
 }
