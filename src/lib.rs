@@ -18,7 +18,3 @@ mod schema;
 mod vector;
 
 pub use functions::{Documentation, Example, Kind, Parameter, documentation};
-
-/// What this library allocates with; its host and other libraries keep their own.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
