@@ -3,7 +3,8 @@
 fields    10,000 hexagons 60 pixels across over one Sentinel-2 band, from disk
 countries 50 outlines of 5,000 vertices, some 2,000 pixels across, over the same band
 dense     200 hexagons inside 16 tiles
-series    500 hexagons inside 16 tiles of each of 12 dates and 2 bands, over HTTP at 20 ms
+series    500 hexagons inside 16 tiles of each of 12 dates and 2 bands, over HTTP at 20 ms; in this extension as docs/planning.md
+          says under "Many files at once"
 
 Each reader runs in a process of its own and reads everything for the first time. Those that weigh by coverage are compared with
 this extension's default, those that go by pixel centres with `method: 'center'`. `limit` is how long this extension takes for
@@ -88,8 +89,10 @@ def rasteret_duckdb(workload: str, hrefs: list[str], threads: int, method: str =
     wkb = list(shapely.to_wkb(shapely.polygons(rings(workload))))
     connection.execute("CREATE TABLE plots AS SELECT unnest(range(len($1))) AS j, unnest($1) AS g", [wkb])
     stats = f"cog_zonal_stats(href, m, g, {{geometry_crs: 'native', method: '{method}'}})"
+    joined = "pairs JOIN plots USING (j) JOIN scene USING (i)" if workload == "series" else "plots, scene"
+    pairs = "WITH pairs AS MATERIALIZED (SELECT i, j FROM plots, scene ORDER BY j)" if workload == "series" else ""
     started = time.perf_counter()
-    connection.execute(f"CREATE TEMP TABLE answer AS SELECT i, j, {stats} AS z FROM plots, scene")
+    connection.execute(f"CREATE TEMP TABLE answer AS {pairs} SELECT i, j, {stats} AS z FROM {joined}")
     seconds = time.perf_counter() - started
     columns = connection.execute(
         f"SELECT {', '.join(f'z.{name}' for name in STATISTICS)} FROM answer ORDER BY i, j"
