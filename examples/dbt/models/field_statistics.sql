@@ -14,7 +14,7 @@ from (
     join {{ ref('fields') }} f using (field)
     {%- if is_incremental() %}
     where not exists (
-        select from {{ this }} t
+        select 1 from {{ this }} t
         where t.id = p.id and t.field = p.field and t.etag is not distinct from i.B04_metadata.etag
     )
     {%- endif %}
