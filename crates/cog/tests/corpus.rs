@@ -1,19 +1,19 @@
 //! The decoder against the corpus of real files: what tifffile and GDAL say of each, asked as `check.py --what headers`
 //! asks it of the extension.
-//!
-//! The corpus is found at `RASTERET_CORPUS`, else at `../shared/corpus` beside the workspace. Without one the test says so
-//! and passes, unless `RASTERET_REQUIRE_CORPUS=1`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
+#[path = "support/corpus.rs"]
+mod corpus;
 mod support;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use corpus::corpus;
 use rasteret_cog::geo::Crs;
 use rasteret_cog::{CogHeader, Error};
 use serde_json::Value;
-use support::{corpus, decode, dump, fetches};
+use support::{decode, dump, fetches};
 
 /// A record of the oracle, and whether its file is hostile by the manifest.
 struct Record {

@@ -1,33 +1,18 @@
 //! Decoded pixels against the corpus of real files: whole bands of the full resolution by their SHA-256, for every file of which
 //! two other decoders say the same and whose codec loses nothing (`exact()` of `check.py`).
-//!
-//! The corpus is found at `RASTERET_CORPUS`, else at `../shared/corpus` beside the workspace. Without one the test says so
-//! and passes, unless `RASTERET_REQUIRE_CORPUS=1`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
+#[path = "support/corpus.rs"]
+mod corpus;
 mod support;
 
 use std::collections::BTreeMap;
 
+use corpus::{corpus, is_exact, sha256};
 use rasteret_cog::codec::{BlockShape, DecodedTile, Samples, decode};
 use rasteret_cog::tiff::Compression;
 use rasteret_cog::{CogHeader, Error};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
-use support::corpus;
-
-/// Two decoders agree on the file, and its codec is exact.
-fn is_exact(record: &Value) -> bool {
-    record["tifffile"]["ok"] == true
-        && record["gdal"]["ok"] == true
-        && record["gdal"]["bands"].as_array().is_some_and(|bands| !bands.is_empty())
-        && record["gdal"]["lossy"] == false
-        && record["tifffile_vs_gdal"]["status"] == "equal"
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// Binary16 as GDAL shows it.
 fn half(bits: u16) -> f32 {

@@ -1,44 +1,22 @@
 //! Whole bands of the corpus through the tile pipeline, against GDAL's by their SHA-256: sparse tiles, masks and alpha planes,
 //! planar and chunky files, read by several threads in so little memory that everything is fetched in turns.
-//!
-//! The corpus is found at `RASTERET_CORPUS`, else at `../shared/corpus` beside the workspace. Without one the test says so
-//! and passes, unless `RASTERET_REQUIRE_CORPUS=1`.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
 
+#[path = "../../cog/tests/support/corpus.rs"]
+mod corpus;
 mod support;
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use corpus::{corpus, is_exact, sha256};
 use object_store::local::LocalFileSystem;
 use rasteret_cog::pixel::Band;
 use rasteret_io::{BlockRequest, CogFile, Error, Keep, Location, RasterFile, Session};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use support::session;
-
-fn corpus() -> Option<PathBuf> {
-    let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
-    let path = std::env::var_os("RASTERET_CORPUS").map_or_else(default, PathBuf::from);
-    if path.join("oracle.jsonl").is_file() {
-        return Some(path);
-    }
-    let required = std::env::var("RASTERET_REQUIRE_CORPUS").is_ok_and(|value| value == "1");
-    assert!(!required, "no corpus at {}", path.display());
-    eprintln!("SKIPPED: no corpus at {}; set RASTERET_CORPUS", path.display());
-    None
-}
-
-/// As `exact()` of `check.py`: two decoders agree on the file, and its codec loses nothing.
-fn is_exact(record: &Value) -> bool {
-    record["tifffile"]["ok"] == true
-        && record["gdal"]["ok"] == true
-        && record["gdal"]["bands"].as_array().is_some_and(|bands| !bands.is_empty())
-        && record["gdal"]["lossy"] == false
-        && record["tifffile_vs_gdal"]["status"] == "equal"
-}
 
 /// So many bands of the full resolution, little-endian, all asked for in one call.
 fn bands(session: &Session, href: &str, cog: &CogFile, count: usize) -> Result<Vec<Vec<u8>>, Error> {
@@ -116,9 +94,6 @@ fn compare(session: &Session, corpus: &Path, href: impl Fn(&str) -> String) {
         let want = record["gdal"]["bands"].as_array().unwrap();
         match bands(session, &href, &cog, want.len()) {
             Ok(found) => {
-                let sha256 = |bytes: &[u8]| -> String {
-                    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-                };
                 let differ: Vec<usize> =
                     (0..want.len()).filter(|band| want[*band]["sha256"] != sha256(&found[*band])).collect();
                 match differ.is_empty() {

@@ -1,24 +1,10 @@
-//! A small TIFF writer, a driver that feeds a decoder from memory, and where the corpus is.
+//! A small TIFF writer, and a driver that feeds a decoder from memory.
 #![allow(dead_code, clippy::cast_possible_truncation, clippy::unwrap_used, clippy::single_range_in_vec_init)]
 
 use std::ops::Range;
-use std::path::PathBuf;
 
 use bytes::Bytes;
 use rasteret_cog::{CogHeader, DecodeResult, HeaderDecoder, IfdDecoder, IfdInfo, Limits, Result};
-
-/// The corpus of real files; None, with a message, where there is none and none is required.
-pub(crate) fn corpus() -> Option<PathBuf> {
-    let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
-    let path = std::env::var_os("RASTERET_CORPUS").map_or_else(default, PathBuf::from);
-    if path.join("oracle.jsonl").is_file() {
-        return Some(path);
-    }
-    let required = std::env::var("RASTERET_REQUIRE_CORPUS").is_ok_and(|value| value == "1");
-    assert!(!required, "no corpus at {}", path.display());
-    eprintln!("SKIPPED: no corpus at {}; set RASTERET_CORPUS", path.display());
-    None
-}
 
 /// Values of a tag, under the field type that they are written as.
 #[derive(Debug, Clone)]
