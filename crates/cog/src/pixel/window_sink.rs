@@ -58,6 +58,7 @@ pub struct WindowBuffers<'a> {
 /// The memory of a window's pixels in one tile: a piece of each row.
 #[derive(Debug)]
 pub struct WindowPart<'a> {
+    tile: (u32, u32),
     window: Window,
     rows: Vec<WindowBuffers<'a>>,
 }
@@ -150,8 +151,8 @@ impl WindowSink {
         }
     }
 
-    /// Cuts a window's zeroed memory into parts, one for each of its [`tiles`](Self::tiles), so that who fills one need not wait for
-    /// another. What lies outside of the geometry is filled in here.
+    /// Cuts a window's zeroed memory into parts, one for each of its [`tiles`](Self::tiles), in their order, so that who fills one need
+    /// not wait for another. What lies outside of the geometry is filled in here.
     #[must_use]
     pub fn parts<'a>(&self, buffers: WindowBuffers<'a>) -> Vec<WindowPart<'a>> {
         let WindowBuffers { data, mask } = buffers;
@@ -159,8 +160,8 @@ impl WindowSink {
             data.chunks_exact_mut(self.fill.len()).for_each(|value| value.copy_from_slice(&self.fill));
         }
         let (window, size) = (self.profile.window, self.profile.data_type.size());
-        let parts = self.tiles().into_iter().filter_map(|tile| self.window_of(tile));
-        let mut parts: Vec<_> = parts.map(|window| WindowPart { window, rows: Vec::new() }).collect();
+        let part = |tile| Some(WindowPart { tile, window: self.window_of(tile)?, rows: Vec::new() });
+        let mut parts: Vec<_> = self.tiles().into_iter().filter_map(part).collect();
         let width = usize::try_from(window.width).unwrap_or(usize::MAX).max(1);
         let lines = data.chunks_exact_mut(width.saturating_mul(size)).zip(mask.chunks_exact_mut(width));
         let mut first = 0;
@@ -217,6 +218,14 @@ impl WindowSink {
             }
             Some((scale, offset)) => block.visit(row, cols, ScaleInto { scale, offset, data, mask }),
         }
+    }
+}
+
+impl WindowPart<'_> {
+    /// The tile (row, col).
+    #[must_use]
+    pub fn tile(&self) -> (u32, u32) {
+        self.tile
     }
 }
 

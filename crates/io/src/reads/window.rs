@@ -18,7 +18,8 @@ pub struct PlannedWindow {
 /// A window that is being filled.
 struct Filling<'a> {
     sink: WindowSink,
-    /// By tile, in the order of [`WindowSink::tiles`].
+    tiles: Vec<(u32, u32)>,
+    /// One for each tile.
     parts: Vec<Mutex<WindowPart<'a>>>,
 }
 
@@ -58,8 +59,10 @@ impl Session {
         // Whole images pass through once; of what windows touch, other rows may want more.
         let is_scan = windows.iter().all(|(window, _)| window.sink.is_whole());
         let fill = |(PlannedWindow { target, sink }, buffers)| {
-            let parts = sink.parts(buffers).into_iter().map(Mutex::new).collect();
-            Read { target, sink: Filling { sink, parts } }
+            let parts = sink.parts(buffers);
+            let tiles = parts.iter().map(WindowPart::tile).collect();
+            let parts = parts.into_iter().map(Mutex::new).collect();
+            Read { target, sink: Filling { sink, tiles, parts } }
         };
         let reads: Vec<_> = windows.into_iter().map(fill).collect();
         self.read(&reads, if is_scan { Keep::Nothing } else { Keep::Tiles })?;
@@ -71,7 +74,7 @@ impl Sink for Filling<'_> {
     type Part = ();
 
     fn tiles(&self) -> Vec<(u32, u32)> {
-        self.sink.tiles()
+        self.tiles.clone()
     }
 
     fn part(&self, tile: usize, block: &Block) {
