@@ -74,12 +74,6 @@ impl<'a> GeometryReader<'a> {
     pub(crate) fn type_crs(&self) -> Option<&str> {
         self.crs.as_deref()
     }
-
-    /// The geometry of a row, None for NULL.
-    pub(crate) fn read(&self, row: usize) -> Result<Option<ParsedGeometry>> {
-        let parsed = self.encoded(row).map(EncodedGeometry::parse);
-        Ok(parsed.transpose()?.map(|parsed| with_crs(parsed, self.crs.as_deref())))
-    }
 }
 
 /// The geometry of a constant argument as it came, and the CRS of its type.
@@ -122,14 +116,10 @@ impl ConstantGeometry {
         self.type_crs.as_deref()
     }
 
-    /// The geometry, read and checked.
+    /// The geometry, read and checked; one that carries no CRS itself is in its type's.
     pub(crate) fn parse(&self) -> Result<ParsedGeometry> {
-        Ok(with_crs(self.encoded().parse()?, self.type_crs()))
+        let mut parsed = self.encoded().parse()?;
+        parsed.crs = parsed.crs.or_else(|| self.type_crs.clone());
+        Ok(parsed)
     }
-}
-
-/// A geometry that carries no CRS itself is in its type's.
-fn with_crs(mut parsed: ParsedGeometry, crs: Option<&str>) -> ParsedGeometry {
-    parsed.crs = parsed.crs.or_else(|| crs.map(str::to_owned));
-    parsed
 }

@@ -16,7 +16,7 @@ mod fields;
 mod raster;
 mod read;
 
-pub(crate) use cell::{Cell, Field, struct_lists, structs};
+pub(crate) use cell::{Cell, Field, each, plain, struct_lists, structs};
 pub(crate) use fields::{BOUNDS, METADATA, PYTHON_METADATA, TILE};
 pub(crate) use raster::{IndexedRaster, TileTables};
 pub(crate) use read::MetadataReader;

@@ -8,7 +8,7 @@ use rasteret_io::Session;
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::{Error, Result};
 use crate::options::{OptionKey, OptionKind, Options};
-use crate::schema::{Cell, Field};
+use crate::schema::{Field, plain};
 use crate::vector::{Arguments, LogicalType, Reader, ScalarFunction, Signature, TypeId, Writer};
 
 pub(super) static DOC: Documentation = Documentation {
@@ -66,12 +66,12 @@ struct Request {
 }
 
 const REQUEST: &[Field<Request>] = &[
-    Field { name: "range_offset", cell: Cell::BigInt(|request| i64::try_from(request.range.start).ok()) },
+    Field { name: "range_offset", cell: plain!(Bigint, |request| i64::try_from(request.range.start).ok()) },
     Field {
         name: "range_length",
-        cell: Cell::BigInt(|request| i64::try_from(request.range.end - request.range.start).ok()),
+        cell: plain!(Bigint, |request| i64::try_from(request.range.end - request.range.start).ok()),
     },
-    Field { name: "tile_count", cell: Cell::Integer(|request| i32::try_from(request.tiles).ok()) },
+    Field { name: "tile_count", cell: plain!(Integer, |request| i32::try_from(request.tiles).ok()) },
 ];
 
 /// The scalar function.

@@ -11,7 +11,7 @@ use super::documentation::{Documentation, Example, Kind, Parameter};
 use super::file_scan::{FileList, FileScan};
 use super::files;
 use crate::error::Result;
-use crate::schema::{Cell, Field, struct_lists};
+use crate::schema::{Cell, Field, plain, struct_lists};
 use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction};
 
 pub(super) static DOC: Documentation = Documentation {
@@ -52,15 +52,15 @@ struct IfdRow {
 /// The columns.
 const COLUMNS: &[Field<IfdRow>] = &[
     Field { name: "filename", cell: Cell::Text(|row| Some(Cow::Borrowed(&row.filename))) },
-    Field { name: "ifd", cell: Cell::BigInt(|row| Some(row.ifd.index.into())) },
-    Field { name: "parent", cell: Cell::BigInt(|row| row.ifd.parent.map(i64::from)) },
+    Field { name: "ifd", cell: plain!(Bigint, |row| Some(row.ifd.index.into())) },
+    Field { name: "parent", cell: plain!(Bigint, |row| row.ifd.parent.map(i64::from)) },
     Field { name: "role", cell: Cell::Text(|row| Some(Cow::Owned(row.ifd.role.to_string()))) },
-    Field { name: "ifd_offset", cell: Cell::BigInt(|row| i64::try_from(row.ifd.offset).ok()) },
-    Field { name: "image_width", cell: Cell::BigInt(|row| i64::try_from(row.ifd.image_width?).ok()) },
-    Field { name: "image_height", cell: Cell::BigInt(|row| i64::try_from(row.ifd.image_height?).ok()) },
-    Field { name: "tile_width", cell: Cell::BigInt(|row| i64::try_from(row.ifd.tile_width?).ok()) },
-    Field { name: "tile_height", cell: Cell::BigInt(|row| i64::try_from(row.ifd.tile_height?).ok()) },
-    Field { name: "samples_per_pixel", cell: Cell::BigInt(|row| i64::try_from(row.ifd.samples_per_pixel?).ok()) },
+    Field { name: "ifd_offset", cell: plain!(Bigint, |row| i64::try_from(row.ifd.offset).ok()) },
+    Field { name: "image_width", cell: plain!(Bigint, |row| i64::try_from(row.ifd.image_width?).ok()) },
+    Field { name: "image_height", cell: plain!(Bigint, |row| i64::try_from(row.ifd.image_height?).ok()) },
+    Field { name: "tile_width", cell: plain!(Bigint, |row| i64::try_from(row.ifd.tile_width?).ok()) },
+    Field { name: "tile_height", cell: plain!(Bigint, |row| i64::try_from(row.ifd.tile_height?).ok()) },
+    Field { name: "samples_per_pixel", cell: plain!(Bigint, |row| i64::try_from(row.ifd.samples_per_pixel?).ok()) },
     Field { name: "compression", cell: Cell::Text(|row| Some(Cow::Owned(row.ifd.compression?.to_string()))) },
     Field {
         name: "tags",
@@ -73,10 +73,10 @@ const COLUMNS: &[Field<IfdRow>] = &[
 
 /// An element of `tags`.
 const TAG: &[Field<TagInfo>] = &[
-    Field { name: "code", cell: Cell::Integer(|tag| Some(tag.code.into())) },
+    Field { name: "code", cell: plain!(Integer, |tag| Some(tag.code.into())) },
     Field { name: "name", cell: Cell::Text(|tag| tag.name.as_deref().map(Cow::Borrowed)) },
     Field { name: "type", cell: Cell::Text(|tag| Some(Cow::Owned(tag.field_type.to_string()))) },
-    Field { name: "count", cell: Cell::BigInt(|tag| i64::try_from(tag.count).ok()) },
+    Field { name: "count", cell: plain!(Bigint, |tag| i64::try_from(tag.count).ok()) },
     Field { name: "value", cell: Cell::Text(|tag| tag.value.as_deref().map(Cow::Borrowed)) },
 ];
 

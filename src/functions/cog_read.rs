@@ -11,7 +11,7 @@ use super::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::{Error, Result};
 use crate::geometry::GeometryReader;
 use crate::options::{OptionKey, OptionKind, Options};
-use crate::schema::{Cell, Field};
+use crate::schema::{Cell, Field, plain};
 use crate::vector::{Arguments, ScalarFunction, Signature, Writer};
 
 pub(super) static DOC: Documentation = Documentation {
@@ -82,17 +82,17 @@ const OPTIONS: &[OptionKey] = &[
 
 /// The fields of the answer.
 const WINDOW: &[Field<PlannedWindow>] = &[
-    Field { name: "width", cell: Cell::Integer(|window| i32::try_from(window.profile().window.width).ok()) },
-    Field { name: "height", cell: Cell::Integer(|window| i32::try_from(window.profile().window.height).ok()) },
-    Field { name: "col_off", cell: Cell::Integer(|window| i32::try_from(window.profile().window.col_off).ok()) },
-    Field { name: "row_off", cell: Cell::Integer(|window| i32::try_from(window.profile().window.row_off).ok()) },
+    Field { name: "width", cell: plain!(Integer, |window| i32::try_from(window.profile().window.width).ok()) },
+    Field { name: "height", cell: plain!(Integer, |window| i32::try_from(window.profile().window.height).ok()) },
+    Field { name: "col_off", cell: plain!(Integer, |window| i32::try_from(window.profile().window.col_off).ok()) },
+    Field { name: "row_off", cell: plain!(Integer, |window| i32::try_from(window.profile().window.row_off).ok()) },
     Field {
         name: "transform",
         cell: Cell::Doubles(|window| Some(Cow::Owned(window.profile().transform.to_array().to_vec()))),
     },
     Field { name: "crs", cell: Cell::Text(|window| Some(Cow::Owned(window.header().crs.as_ref()?.to_string()))) },
     Field { name: "dtype", cell: Cell::Text(|window| Some(Cow::Borrowed(window.profile().data_type.name()))) },
-    Field { name: "nodata", cell: Cell::Double(|window| window.profile().nodata) },
+    Field { name: "nodata", cell: plain!(Double, |window| window.profile().nodata) },
     Field { name: "data", cell: Cell::InPlace },
     Field { name: "mask", cell: Cell::InPlace },
 ];

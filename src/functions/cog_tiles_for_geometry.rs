@@ -118,7 +118,7 @@ impl<'a> Answer<'a> {
         let Question { crs, level, band_index } = question;
         let transform = raster.frame().transform_from(crs, session.transforms())?;
         let (layout, tables) = raster.level(level)?;
-        let plan = TilePlan::new(layout, raster.frame().bands, band_index, transform)?;
+        let plan = TilePlan::new(layout, raster.frame().bands, band_index, transform, session.views())?;
         Ok(Self { crs: crs.to_owned(), level, band_index, plan, tables })
     }
 
@@ -129,9 +129,9 @@ impl<'a> Answer<'a> {
     /// Appends the tiles that a geometry meets.
     fn tiles(&mut self, geometry: &Geometry, tiles: &mut Vec<Tile>) -> Result<()> {
         let layout = self.plan.layout();
-        for position in self.plan.positions(geometry)? {
-            let (offset, byte_count) = self.tables.entry(position)?;
-            tiles.extend(layout.tile(position, offset, byte_count));
+        for address in self.plan.tiles(geometry)? {
+            let (offset, byte_count) = self.tables.entry(layout.position(*address))?;
+            tiles.push(layout.tile(*address, offset, byte_count));
         }
         Ok(())
     }
@@ -153,16 +153,22 @@ impl ScalarFunction for CogTilesForGeometry {
         let mut rasters = SharedMetadata::<_, Vec<Answer<'_>>>::new(arguments.required(0)?, MetadataReader::raster)?;
         let geometries = GeometryReader::new(arguments.required(1)?)?;
         let options = Options::new(arguments.optional(2), OPTIONS)?;
-        let mut tiles: Vec<Tile> = Vec::new();
+        let mut tiles: Vec<Tile> = Vec::with_capacity(arguments.rows());
+        let mut parsed = ParsedGeometry::default();
         let mut lengths = Vec::with_capacity(arguments.rows());
         for row in 0..arguments.rows() {
-            let (Some((raster, answers)), Some(parsed)) = (rasters.get(row)?, geometries.read(row)?) else {
+            let (Some((raster, answers)), Some(encoded)) = (rasters.get(row)?, geometries.encoded(row)) else {
                 lengths.push(None);
                 continue;
             };
+            encoded.parse_into(&mut parsed)?;
             let ParsedGeometry { geometry, crs } = &parsed;
             let question = Question {
-                crs: options.text("geometry_crs", row).or(crs.as_deref()).unwrap_or(DEFAULT_CRS),
+                crs: options
+                    .text("geometry_crs", row)
+                    .or(crs.as_deref())
+                    .or(geometries.type_crs())
+                    .unwrap_or(DEFAULT_CRS),
                 level: options.integer("level", "a level counted from 0", row)?.unwrap_or(0),
                 band_index: options.integer("band_index", "a band counted from 0", row)?,
             };

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use rasteret_cog::{Geometry, Tile, TilePlan};
+use rasteret_cog::{Geometry, Tile, TileAddress, TilePlan};
 use rasteret_io::Session;
 
 use super::cog_tiles_for_geometry::{GEOMETRY, GEOMETRY_CRS};
@@ -134,8 +134,10 @@ impl Call {
         let tiles = || {
             let grid = header.grid(self.level)?;
             let transform = header.transform_from(&self.crs, self.session.transforms())?;
-            let mut plan = TilePlan::new(grid.layout(), header.bands(), self.band_index, transform)?;
-            Ok(plan.positions(geometry)?.filter_map(|position| grid.tile(position)).collect())
+            let mut plan =
+                TilePlan::new(grid.layout(), header.bands(), self.band_index, transform, self.session.views())?;
+            let tile = |address: &TileAddress| grid.tile(grid.layout().position(*address));
+            Ok(plan.tiles(geometry)?.iter().filter_map(tile).collect())
         };
         Ok(tiles().map_err(|error| files::header_error(&self.href, error))?)
     }

@@ -9,7 +9,7 @@ use super::documentation::{Documentation, Example, Kind};
 use crate::error::Result;
 use crate::geometry::GeometryReader;
 use crate::options::{OptionKey, OptionKind, Options};
-use crate::schema::{Cell, Field};
+use crate::schema::{Field, plain};
 use crate::vector::{Arguments, ScalarFunction, Signature, Writer};
 
 pub(super) static DOC: Documentation = Documentation {
@@ -66,13 +66,13 @@ const OPTIONS: &[OptionKey] = &[
 
 /// The fields of the answer.
 const STATISTICS: &[Field<Statistics>] = &[
-    Field { name: "count", cell: Cell::Double(|zone| Some(zone.count)) },
-    Field { name: "sum", cell: Cell::Double(|zone| Some(zone.values?.sum)) },
-    Field { name: "mean", cell: Cell::Double(|zone| Some(zone.values?.mean)) },
-    Field { name: "min", cell: Cell::Double(|zone| Some(zone.values?.min)) },
-    Field { name: "max", cell: Cell::Double(|zone| Some(zone.values?.max)) },
-    Field { name: "stddev", cell: Cell::Double(|zone| Some(zone.values?.stddev)) },
-    Field { name: "variance", cell: Cell::Double(|zone| Some(zone.values?.variance)) },
+    Field { name: "count", cell: plain!(Double, |zone| Some(zone.count)) },
+    Field { name: "sum", cell: plain!(Double, |zone| Some(zone.values?.sum)) },
+    Field { name: "mean", cell: plain!(Double, |zone| Some(zone.values?.mean)) },
+    Field { name: "min", cell: plain!(Double, |zone| Some(zone.values?.min)) },
+    Field { name: "max", cell: plain!(Double, |zone| Some(zone.values?.max)) },
+    Field { name: "stddev", cell: plain!(Double, |zone| Some(zone.values?.stddev)) },
+    Field { name: "variance", cell: plain!(Double, |zone| Some(zone.values?.variance)) },
 ];
 
 /// The scalar function.

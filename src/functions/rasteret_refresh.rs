@@ -9,7 +9,7 @@ use super::collection::{self, ASSETS_COLUMN, HREF_COLUMN, SOURCE, URL_REWRITE};
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use super::{files, rasteret_enrich};
 use crate::error::Result;
-use crate::schema::{Cell, Field};
+use crate::schema::{Cell, Field, plain};
 use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId};
 
 pub(super) static DOC: Documentation = Documentation {
@@ -53,12 +53,12 @@ pub(super) static DOC: Documentation = Documentation {
 const COLUMNS: &[Field<FileStatus>] = &[
     Field { name: "href", cell: Cell::Text(|file| Some(Cow::Borrowed(&file.href))) },
     Field { name: "status", cell: Cell::Text(|file| Some(Cow::Borrowed(file.status.name()))) },
-    Field { name: "indexed_size", cell: Cell::BigInt(|file| i64::try_from(file.indexed.size?).ok()) },
+    Field { name: "indexed_size", cell: plain!(Bigint, |file| i64::try_from(file.indexed.size?).ok()) },
     Field { name: "indexed_etag", cell: Cell::Text(|file| file.indexed.etag.as_deref().map(Cow::Borrowed)) },
-    Field { name: "indexed_last_modified", cell: Cell::Timestamp(|file| file.indexed.last_modified) },
-    Field { name: "found_size", cell: Cell::BigInt(|file| i64::try_from(file.found.size?).ok()) },
+    Field { name: "indexed_last_modified", cell: plain!(Timestamp, |file| file.indexed.last_modified) },
+    Field { name: "found_size", cell: plain!(Bigint, |file| i64::try_from(file.found.size?).ok()) },
     Field { name: "found_etag", cell: Cell::Text(|file| file.found.etag.as_deref().map(Cow::Borrowed)) },
-    Field { name: "found_last_modified", cell: Cell::Timestamp(|file| file.found.last_modified) },
+    Field { name: "found_last_modified", cell: plain!(Timestamp, |file| file.found.last_modified) },
     Field { name: "error", cell: Cell::Text(|file| file.error.as_ref().map(|error| Cow::Owned(error.to_string()))) },
 ];
 

@@ -17,16 +17,8 @@ pub(crate) struct Field<R: 'static> {
 
 /// Where a field's value comes from, by SQL type; None is NULL.
 pub(crate) enum Cell<R: 'static> {
-    /// INTEGER.
-    Integer(fn(&R) -> Option<i32>),
-    /// BIGINT.
-    BigInt(fn(&R) -> Option<i64>),
-    /// DOUBLE.
-    Double(fn(&R) -> Option<f64>),
-    /// BOOLEAN.
-    Boolean(fn(&R) -> Option<bool>),
-    /// TIMESTAMP, in microseconds since 1970-01-01 UTC.
-    Timestamp(fn(&R) -> Option<i64>),
+    /// A type of plain values; see [`plain`].
+    Plain(TypeId, Write<R>),
     /// VARCHAR.
     Text(fn(&R) -> Option<Cow<'_, str>>),
     /// BLOB.
@@ -50,16 +42,40 @@ pub(crate) enum Cell<R: 'static> {
 /// Writes a column of every row; None is NULL.
 pub(crate) type Write<R> = fn(&mut Writer<'_>, &[Option<&R>]) -> Result<()>;
 
+/// The [`Cell`] of a type of plain values and the closure from an `&R` to an optional value of its Rust type: INTEGER (`i32`),
+/// BIGINT (`i64`), DOUBLE (`f64`), BOOLEAN (`bool`), TIMESTAMP (`i64`, microseconds since 1970-01-01 UTC).
+///
+/// A macro, so that the closure becomes part of the loop over the rows: a call a value costs more than the value.
+macro_rules! plain {
+    (Integer, $get:expr) => {
+        plain!(Integer as i32, $get)
+    };
+    (Bigint, $get:expr) => {
+        plain!(Bigint as i64, $get)
+    };
+    (Double, $get:expr) => {
+        plain!(Double as f64, $get)
+    };
+    (Boolean, $get:expr) => {
+        plain!(Boolean as bool, $get)
+    };
+    (Timestamp, $get:expr) => {
+        plain!(Timestamp as i64, $get)
+    };
+    ($id:ident as $rust:ty, $get:expr) => {
+        $crate::schema::Cell::Plain($crate::vector::TypeId::$id, |writer, rows| {
+            writer.values::<$rust>($crate::schema::each(rows, $get))
+        })
+    };
+}
+pub(crate) use plain;
+
 impl<R> Cell<R> {
     /// The field's SQL type.
     pub(crate) fn kind(&self) -> LogicalType {
         let list = |id| LogicalType::list(&LogicalType::of(id));
         match self {
-            Self::Integer(_) => LogicalType::of(TypeId::Integer),
-            Self::BigInt(_) => LogicalType::of(TypeId::Bigint),
-            Self::Double(_) => LogicalType::of(TypeId::Double),
-            Self::Boolean(_) => LogicalType::of(TypeId::Boolean),
-            Self::Timestamp(_) => LogicalType::of(TypeId::Timestamp),
+            Self::Plain(id, _) => LogicalType::of(*id),
             Self::Text(_) => LogicalType::of(TypeId::Varchar),
             Self::Blob(_) | Self::InPlace => LogicalType::of(TypeId::Blob),
             Self::Shorts(_) | Self::Integers(_) => list(TypeId::Integer),
@@ -73,10 +89,7 @@ impl<R> Cell<R> {
     /// Writes the field of every row.
     pub(crate) fn write(&self, writer: &mut Writer<'_>, rows: &[Option<&R>]) -> Result<()> {
         match self {
-            Self::Integer(get) => writer.values(each(rows, get)),
-            Self::BigInt(get) | Self::Timestamp(get) => writer.values(each(rows, get)),
-            Self::Double(get) => writer.values(each(rows, get)),
-            Self::Boolean(get) => writer.values(each(rows, get)),
+            Self::Plain(_, write) => write(writer, rows),
             Self::Text(get) => writer.texts(rows.iter().map(|row| row.and_then(get).map(Text))),
             Self::Blob(get) => writer.texts(rows.iter().map(|row| row.and_then(get))),
             Self::InPlace => Ok(()),
@@ -150,8 +163,11 @@ pub(crate) fn struct_lists<R, S>(
 }
 
 /// The value of each row.
-fn each<'r, R, T>(rows: &'r [Option<&R>], get: &'r fn(&R) -> Option<T>) -> impl Iterator<Item = Option<T>> + 'r {
-    rows.iter().map(move |row| row.and_then(get))
+pub(crate) fn each<'r, R, T>(
+    rows: &'r [Option<&R>],
+    get: impl Fn(&R) -> Option<T> + 'r,
+) -> impl Iterator<Item = Option<T>> + 'r {
+    rows.iter().map(move |row| row.and_then(&get))
 }
 
 /// Text as bytes, whether borrowed or made.

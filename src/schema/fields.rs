@@ -6,7 +6,7 @@ use rasteret_cog::geo::BBox;
 use rasteret_cog::{Level, Tile};
 use rasteret_io::CogFile;
 
-use super::cell::{Cell, Field, Write, struct_lists, structs};
+use super::cell::{Cell, Field, Write, plain, struct_lists, structs};
 use crate::vector::LogicalType;
 
 /// The metadata STRUCT. The first seventeen fields, their order and their types are fixed by the index format; readers find
@@ -29,7 +29,7 @@ pub(crate) const METADATA: &[Field<CogFile>] = &[
     image(&PLANAR_CONFIGURATION),
     image(&PHOTOMETRIC),
     EXTRA_SAMPLES,
-    field("band_index", Cell::Integer(|file| file.header.band_index.and_then(integer))),
+    field("band_index", plain!(Integer, |file| file.header.band_index.and_then(integer))),
     field("byte_order", Cell::Text(|file| Some(Cow::Owned(file.header.byte_order.to_string())))),
     image(&BITS_PER_SAMPLE),
     image(&SAMPLE_FORMAT),
@@ -44,9 +44,9 @@ pub(crate) const METADATA: &[Field<CogFile>] = &[
     image(&YCBCR_SUBSAMPLING),
     image(&LERC_PARAMETERS),
     image(&T4_OPTIONS),
-    field("file_size", Cell::BigInt(|file| i64::try_from(file.file_size?).ok())),
+    field("file_size", plain!(Bigint, |file| i64::try_from(file.file_size?).ok())),
     field("etag", Cell::Text(|file| file.etag.as_deref().map(Cow::Borrowed))),
-    field("last_modified", Cell::Timestamp(|file| file.last_modified)),
+    field("last_modified", plain!(Timestamp, |file| file.last_modified)),
 ];
 
 /// The STRUCT as Python Rasteret 0.4 wants it: its seventeen fields, `compression` as the TIFF code.
@@ -58,7 +58,7 @@ pub(crate) const PYTHON_METADATA: &[Field<CogFile>] = &[
     image(&DTYPE),
     TRANSFORM,
     image(&PREDICTOR),
-    field("compression", Cell::Integer(|file| Some(file.header.image.encoding.compression.code().into()))),
+    field("compression", plain!(Integer, |file| Some(file.header.image.encoding.compression.code().into()))),
     image(&TILE_OFFSETS),
     image(&TILE_BYTE_COUNTS),
     PIXEL_SCALE,
@@ -96,21 +96,21 @@ pub(crate) const LEVEL: &[Field<Level>] = &[
 
 /// A box in world coordinates.
 pub(crate) const BOUNDS: &[Field<BBox>] = &[
-    field("xmin", Cell::Double(|bounds| Some(bounds.xmin))),
-    field("ymin", Cell::Double(|bounds| Some(bounds.ymin))),
-    field("xmax", Cell::Double(|bounds| Some(bounds.xmax))),
-    field("ymax", Cell::Double(|bounds| Some(bounds.ymax))),
+    field("xmin", plain!(Double, |bounds| Some(bounds.xmin))),
+    field("ymin", plain!(Double, |bounds| Some(bounds.ymin))),
+    field("xmax", plain!(Double, |bounds| Some(bounds.xmax))),
+    field("ymax", plain!(Double, |bounds| Some(bounds.ymax))),
 ];
 
 /// A tile: the columns of tile functions, and the STRUCT of a plan.
 pub(crate) const TILE: &[Field<Tile>] = &[
-    field("level", Cell::Integer(|tile| integer(tile.level))),
-    field("band_index", Cell::Integer(|tile| integer(tile.band_index?))),
-    field("tile_row", Cell::Integer(|tile| integer(tile.row))),
-    field("tile_col", Cell::Integer(|tile| integer(tile.col))),
-    field("tile_index", Cell::BigInt(|tile| i64::try_from(tile.index).ok())),
-    field("tile_offset", Cell::BigInt(|tile| i64::try_from(tile.offset?).ok())),
-    field("tile_byte_count", Cell::BigInt(|tile| Some(tile.byte_count.into()))),
+    field("level", plain!(Integer, |tile| integer(tile.level))),
+    field("band_index", plain!(Integer, |tile| integer(tile.band_index?))),
+    field("tile_row", plain!(Integer, |tile| integer(tile.row))),
+    field("tile_col", plain!(Integer, |tile| integer(tile.col))),
+    field("tile_index", plain!(Bigint, |tile| i64::try_from(tile.index).ok())),
+    field("tile_offset", plain!(Bigint, |tile| i64::try_from(tile.offset?).ok())),
+    field("tile_byte_count", plain!(Bigint, |tile| Some(tile.byte_count.into()))),
     field(
         "bbox",
         Cell::Nested(|| Field::struct_of(BOUNDS), |writer, rows| structs(writer, rows, BOUNDS, |tile| Some(tile.bbox))),
@@ -123,37 +123,37 @@ const PIXEL_SCALE: Field<CogFile> =
     field("pixel_scale", Cell::Doubles(|file| file.header.pixel_scale.as_deref().map(Cow::Borrowed)));
 const TIEPOINT: Field<CogFile> =
     field("tiepoint", Cell::Doubles(|file| file.header.tiepoint.as_deref().map(Cow::Borrowed)));
-const NODATA: Field<CogFile> = field("nodata", Cell::Double(|file| file.header.nodata));
+const NODATA: Field<CogFile> = field("nodata", plain!(Double, |file| file.header.nodata));
 const EXTRA_SAMPLES: Field<CogFile> = field("extra_samples", Cell::Shorts(|file| file.header.extra_samples.as_deref()));
 
-const IMAGE_WIDTH: Field<Level> = field("image_width", Cell::Integer(|level| integer(level.image_width)));
-const IMAGE_HEIGHT: Field<Level> = field("image_height", Cell::Integer(|level| integer(level.image_height)));
-const TILE_WIDTH: Field<Level> = field("tile_width", Cell::Integer(|level| integer(level.tile_width)));
-const TILE_HEIGHT: Field<Level> = field("tile_height", Cell::Integer(|level| integer(level.tile_height)));
+const IMAGE_WIDTH: Field<Level> = field("image_width", plain!(Integer, |level| integer(level.image_width)));
+const IMAGE_HEIGHT: Field<Level> = field("image_height", plain!(Integer, |level| integer(level.image_height)));
+const TILE_WIDTH: Field<Level> = field("tile_width", plain!(Integer, |level| integer(level.tile_width)));
+const TILE_HEIGHT: Field<Level> = field("tile_height", plain!(Integer, |level| integer(level.tile_height)));
 const TILE_OFFSETS: Field<Level> = field("tile_offsets", Cell::BigInts(|level| Some(&level.tile_offsets)));
 const TILE_BYTE_COUNTS: Field<Level> = field("tile_byte_counts", Cell::Integers(|level| Some(&level.tile_byte_counts)));
-const IS_TILED: Field<Level> = field("is_tiled", Cell::Boolean(|level| Some(level.is_tiled)));
+const IS_TILED: Field<Level> = field("is_tiled", plain!(Boolean, |level| Some(level.is_tiled)));
 const DTYPE: Field<Level> = field("dtype", Cell::Text(|level| Some(Cow::Borrowed(level.encoding.dtype.name()))));
 const COMPRESSION: Field<Level> =
     field("compression", Cell::Text(|level| Some(Cow::Owned(level.encoding.compression.to_string()))));
-const PREDICTOR: Field<Level> = field("predictor", Cell::Integer(|level| Some(level.encoding.predictor.into())));
+const PREDICTOR: Field<Level> = field("predictor", plain!(Integer, |level| Some(level.encoding.predictor.into())));
 const PLANAR_CONFIGURATION: Field<Level> =
-    field("planar_configuration", Cell::Integer(|level| Some(level.encoding.planar_configuration.into())));
+    field("planar_configuration", plain!(Integer, |level| Some(level.encoding.planar_configuration.into())));
 const PHOTOMETRIC: Field<Level> =
-    field("photometric", Cell::Integer(|level| level.encoding.photometric.map(i32::from)));
+    field("photometric", plain!(Integer, |level| level.encoding.photometric.map(i32::from)));
 const SAMPLES_PER_PIXEL: Field<Level> =
-    field("samples_per_pixel", Cell::Integer(|level| Some(level.encoding.samples_per_pixel.into())));
+    field("samples_per_pixel", plain!(Integer, |level| Some(level.encoding.samples_per_pixel.into())));
 const BITS_PER_SAMPLE: Field<Level> =
     field("bits_per_sample", Cell::Shorts(|level| Some(&level.encoding.bits_per_sample)));
 const SAMPLE_FORMAT: Field<Level> = field("sample_format", Cell::Shorts(|level| Some(&level.encoding.sample_format)));
-const FILL_ORDER: Field<Level> = field("fill_order", Cell::Integer(|level| Some(level.encoding.fill_order.into())));
+const FILL_ORDER: Field<Level> = field("fill_order", plain!(Integer, |level| Some(level.encoding.fill_order.into())));
 const JPEG_TABLES: Field<Level> = field("jpeg_tables", Cell::Blob(|level| level.encoding.jpeg_tables.as_deref()));
 const YCBCR_SUBSAMPLING: Field<Level> =
     field("ycbcr_subsampling", Cell::Shorts(|level| level.encoding.ycbcr_subsampling.as_ref().map(|pair| &pair[..])));
 const LERC_PARAMETERS: Field<Level> =
     field("lerc_parameters", Cell::Integers(|level| level.encoding.lerc_parameters.as_deref()));
 const T4_OPTIONS: Field<Level> =
-    field("t4_options", Cell::Integer(|level| level.encoding.t4_options.and_then(integer)));
+    field("t4_options", plain!(Integer, |level| level.encoding.t4_options.and_then(integer)));
 
 const fn field<R>(name: &'static str, cell: Cell<R>) -> Field<R> {
     Field { name, cell }

@@ -9,7 +9,7 @@ use rasteret_cog::{Frame, LevelShape, TileLayout, Tiling};
 
 use super::read::Fields;
 use crate::error::{Error, Result};
-use crate::vector::Reader;
+use crate::vector::{Integers, Reader};
 
 /// One row's raster.
 pub(crate) struct IndexedRaster<'a> {
@@ -29,6 +29,8 @@ struct Table<'a> {
     place: (&'static str, &'static str),
     rows: Range<usize>,
     elements: &'a Reader<'a>,
+    /// The elements as they lie in memory, where they are of the usual types.
+    integers: Option<Integers<'a>>,
 }
 
 impl<'a> IndexedRaster<'a> {
@@ -84,12 +86,17 @@ impl<'a> Table<'a> {
     fn new(fields: &Fields<'a>, name: &'static str) -> Result<Self> {
         let field = fields.required(name, fields.field(name))?;
         let (rows, elements) = field.list(fields.row).ok_or_else(|| fields.unexpected(name, "a list of integers"))?;
-        Ok(Self { place: (fields.context, name), rows, elements })
+        let integers = elements.integers(&rows);
+        Ok(Self { place: (fields.context, name), rows, elements, integers })
     }
 
     fn number<T: TryFrom<i128>>(&self, position: u64) -> Result<T> {
-        let row = usize::try_from(position).ok().and_then(|at| self.rows.clone().nth(at));
-        let value = row.and_then(|row| self.elements.integer(row));
+        let at = usize::try_from(position).unwrap_or(usize::MAX);
+        let value = match self.integers {
+            Some(Integers::Four(values)) => values.get(at).copied().map(i128::from),
+            Some(Integers::Eight(values)) => values.get(at).copied().map(i128::from),
+            None => self.rows.clone().nth(at).and_then(|row| self.elements.integer(row)),
+        };
         value.and_then(|value| T::try_from(value).ok()).ok_or_else(|| {
             let (context, name) = self.place;
             let found = value.map_or_else(|| "none".to_owned(), |value| value.to_string());

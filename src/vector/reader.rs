@@ -11,6 +11,9 @@ use duckdb::ffi;
 
 use super::{LogicalType, TypeId};
 
+/// Bytes of a string up to which `duckdb_string_t` holds them itself.
+const INLINED: usize = 12;
+
 /// One vector, or one nested part of it, for reading.
 pub(crate) struct Reader<'a> {
     kind: LogicalType,
@@ -96,9 +99,14 @@ impl<'a> Reader<'a> {
         // SAFETY: vectors of these types hold `duckdb_string_t`; `row` is below the length. The pointer is into the vector
         // (inlined) or its heap, both of which live for 'a.
         unsafe {
-            let string = self.data.cast::<ffi::duckdb_string_t>().add(row).cast_mut();
-            let len = ffi::duckdb_string_t_length(*string) as usize;
-            Some(slice::from_raw_parts(ffi::duckdb_string_t_data(string).cast::<u8>(), len))
+            let string = &*self.data.cast::<ffi::duckdb_string_t>().add(row);
+            // As `duckdb_string_is_inlined` and `duckdb_string_t_data` say, but without three calls a value.
+            let len = string.value.inlined.length as usize;
+            let bytes = match len {
+                0..=INLINED => (&raw const string.value.inlined.inlined).cast::<u8>(),
+                _ => string.value.pointer.ptr.cast::<u8>().cast_const(),
+            };
+            Some(slice::from_raw_parts(bytes, len))
         }
     }
 

@@ -54,6 +54,17 @@ pub struct TileGrid<'a> {
     level: &'a Level,
 }
 
+/// Which tile of a level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TileAddress {
+    /// The plane of the tables.
+    pub plane: u64,
+    /// Row in the grid, from the top.
+    pub row: u32,
+    /// Column in the grid, from the left.
+    pub col: u32,
+}
+
 /// A tile of a level.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tile {
@@ -186,32 +197,42 @@ impl TileLayout {
         self.tiling
     }
 
-    /// The position in the tables of a tile of a plane.
-    pub(crate) fn position(&self, plane: u64, row: u32, col: u32) -> u64 {
-        plane * self.tiles_per_plane + u64::from(row) * self.tiles_across + u64::from(col)
+    /// The position of a tile in the tables.
+    #[must_use]
+    pub fn position(&self, address: TileAddress) -> u64 {
+        address.plane * self.tiles_per_plane + self.index(address)
     }
 
-    /// The tile at a position in the tables, whose entries there are `offset` and `byte_count`; None beyond their end.
-    #[must_use]
-    pub fn tile(&self, position: u64, offset: u64, byte_count: u32) -> Option<Tile> {
+    /// The tile at a position in the tables; None beyond their end.
+    fn address(&self, position: u64) -> Option<TileAddress> {
         let (plane, index) = (position / self.tiles_per_plane, position % self.tiles_per_plane);
-        if plane >= self.planes {
-            return None;
-        }
         let row = u32::try_from(index / self.tiles_across).ok()?;
         let col = u32::try_from(index % self.tiles_across).ok()?;
+        (plane < self.planes).then_some(TileAddress { plane, row, col })
+    }
+
+    /// A tile of the grid, whose entries in the tables are `offset` and `byte_count`.
+    #[must_use]
+    #[inline]
+    pub fn tile(&self, address: TileAddress, offset: u64, byte_count: u32) -> Tile {
+        let TileAddress { plane, row, col } = address;
         // TIFF has no word for a tile that was never written; GDAL leaves its offset, its byte count, or both at 0.
         let sparse = offset == 0 || byte_count == 0;
-        Some(Tile {
+        Tile {
             level: self.level,
             band_index: self.band_of_plane(plane),
             row,
             col,
-            index,
+            index: self.index(address),
             offset: (!sparse).then_some(offset),
             byte_count: if sparse { 0 } else { byte_count },
             bbox: self.tile_bbox(row, col),
-        })
+        }
+    }
+
+    /// The position of a tile within its plane.
+    fn index(&self, address: TileAddress) -> u64 {
+        u64::from(address.row) * self.tiles_across + u64::from(address.col)
     }
 
     /// The band of a plane; None where planes hold all bands.
@@ -226,6 +247,7 @@ impl TileLayout {
     }
 
     /// The box of a tile's part inside the image.
+    #[inline]
     fn tile_bbox(&self, row: u32, col: u32) -> BBox {
         let edge = |position: u32, size: u32, end: u32| {
             let start = u64::from(position) * u64::from(size);
@@ -234,15 +256,7 @@ impl TileLayout {
         };
         let (left, right) = edge(col, self.tiling.tile_width, self.tiling.image_width);
         let (top, bottom) = edge(row, self.tiling.tile_height, self.tiling.image_height);
-        let corners = [(left, top), (right, top), (left, bottom), (right, bottom)];
-        let [first, others @ ..] = corners.map(|(col, row)| self.transform.forward(col, row));
-        let start = BBox { xmin: first.0, ymin: first.1, xmax: first.0, ymax: first.1 };
-        others.into_iter().fold(start, |bbox, (x, y)| BBox {
-            xmin: bbox.xmin.min(x),
-            ymin: bbox.ymin.min(y),
-            xmax: bbox.xmax.max(x),
-            ymax: bbox.ymax.max(y),
-        })
+        self.transform.bounds_of(BBox { xmin: left, ymin: top, xmax: right, ymax: bottom })
     }
 }
 
@@ -270,7 +284,7 @@ impl TileGrid<'_> {
 
     /// See [`TileLayout::position`].
     pub(crate) fn position(&self, plane: u64, row: u32, col: u32) -> u64 {
-        self.layout.position(plane, row, col)
+        self.layout.position(TileAddress { plane, row, col })
     }
 
     /// The tile at a position in the tables; None beyond their end.
@@ -278,7 +292,7 @@ impl TileGrid<'_> {
     pub fn tile(&self, position: u64) -> Option<Tile> {
         let at = usize::try_from(position).ok()?;
         let (offset, byte_count) = (self.level.tile_offsets.get(at)?, self.level.tile_byte_counts.get(at)?);
-        self.layout.tile(position, *offset, *byte_count)
+        Some(self.layout.tile(self.layout.address(position)?, *offset, *byte_count))
     }
 
     /// The bytes of the tile at a position in the tables; None for a sparse tile, and beyond the end of the tables.

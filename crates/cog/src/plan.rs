@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::cover::Extent;
+use crate::cover::Grid;
 use crate::crs::Transform;
 use crate::geometry::Geometry;
-use crate::view::View;
-use crate::{Bands, Error, Place, Result, TileLayout, TileSpan, Tiling};
+use crate::view::{View, Views};
+use crate::{Bands, Error, Place, Result, TileAddress, TileLayout, TileSpan, Tiling};
 
 /// The CRS of a geometry for which nothing is said.
 pub const DEFAULT_CRS: &str = "OGC:CRS84";
@@ -17,19 +17,16 @@ pub const DEFAULT_CRS: &str = "OGC:CRS84";
 pub struct TilePlan {
     layout: TileLayout,
     planes: Range<u64>,
-    view: View,
-    /// Geometries that were asked for.
-    asked: u32,
-    /// The tiles of the last of them, in each plane.
+    grid: Grid,
+    view: Arc<View>,
+    /// The tiles of the geometry that was asked for last: in each plane, and one by one.
     spans: Vec<TileSpan>,
+    tiles: Vec<TileAddress>,
 }
-
-/// After so many geometries the view is prepared for more: by then, that costs no more than they did.
-const MANY: u32 = 16;
 
 impl TilePlan {
     /// The plan of a level, for a band of the file's `bands` or for all; `transform` leads from the CRS of geometries to the raster's,
-    /// see [`crate::Frame::transform_from`].
+    /// see [`crate::Frame::transform_from`]; `views` are those made before.
     ///
     /// # Errors
     ///
@@ -40,6 +37,7 @@ impl TilePlan {
         bands: Bands,
         band_index: Option<u32>,
         transform: Option<Arc<Transform>>,
+        views: &Views,
     ) -> Result<Self> {
         let planes = match band_index {
             None => 0..layout.planes(),
@@ -60,8 +58,9 @@ impl TilePlan {
             }
         };
         let Tiling { image_width, image_height, .. } = layout.tiling();
-        let view = View::new(image_width, image_height, layout.transform(), transform)?;
-        Ok(Self { layout, planes, view, asked: 0, spans: Vec::new() })
+        let view = views.get((image_width, image_height), layout.transform(), transform)?;
+        let grid = Grid::new(&layout.tiling());
+        Ok(Self { layout, planes, grid, view, spans: Vec::new(), tiles: Vec::new() })
     }
 
     /// Where the tiles lie.
@@ -70,42 +69,36 @@ impl TilePlan {
         self.layout
     }
 
-    /// The positions in the tables of the tiles that a geometry meets, plane by plane, row by row.
+    /// The tiles that a geometry meets, plane by plane, row by row.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] where a vertex is outside the range of its CRS, or of the raster's.
-    pub fn positions(&mut self, geometry: &Geometry) -> Result<impl Iterator<Item = u64> + '_> {
-        self.asked = self.asked.saturating_add(1);
-        if self.asked == MANY {
-            self.view.prepare();
-        }
+    pub fn tiles(&mut self, geometry: &Geometry) -> Result<&[TileAddress]> {
         self.spans.clear();
         if !self.cover_by_extent(geometry) {
-            self.spans = self.layout.tiling().cover(&self.view.pixels(geometry)?);
+            // Most of the others are nowhere so near to a corner of the grid that exact coordinates made a difference.
+            let about = self.view.about_pixels(geometry);
+            let about = about.filter(|(pixels, error)| self.grid.is_clear_of(pixels, *error));
+            let pixels = match about {
+                Some((pixels, _)) => pixels,
+                None => self.view.pixels(geometry)?,
+            };
+            self.spans = self.layout.tiling().cover(&pixels);
         }
-        let (layout, spans) = (&self.layout, &self.spans);
-        Ok(self.planes.clone().flat_map(move |plane| {
-            let cells = spans.iter().flat_map(|span| (span.start..span.end).map(|col| (span.row, col)));
-            cells.map(move |(row, col)| layout.position(plane, row, col))
-        }))
+        self.tiles.clear();
+        for plane in self.planes.clone() {
+            for TileSpan { row, start, end } in &self.spans {
+                self.tiles.extend((*start..*end).map(|col| TileAddress { plane, row: *row, col }));
+            }
+        }
+        Ok(&self.tiles)
     }
 
     /// Covers what its extent is enough for: most geometries, at a fraction of the cost. False where it is not.
     fn cover_by_extent(&mut self, geometry: &Geometry) -> bool {
-        let Some(bounds) = geometry.bbox() else {
-            return false;
-        };
-        let is_connected = geometry.is_connected();
-        let cover = |extent: Extent| self.layout.tiling().cover_of(&extent, is_connected);
-        let rough = self.view.rough_extent(bounds).and_then(cover);
-        match rough.or_else(|| self.view.extent(geometry).and_then(cover)) {
-            Some(spans) => {
-                self.spans.extend(spans);
-                true
-            }
-            None => false,
-        }
+        let extent = geometry.bbox().and_then(|bounds| self.view.rough_extent(bounds));
+        extent.is_some_and(|extent| self.grid.cover_of(&extent, geometry.is_connected(), &mut self.spans))
     }
 }
 

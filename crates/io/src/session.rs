@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use object_store::ObjectStore;
+use rasteret_cog::Views;
 use rasteret_cog::crs::Transforms;
 use rasteret_cog::{CogHeader, HeaderDecoder, IfdDecoder, IfdInfo};
 use tokio::sync::Semaphore;
@@ -50,6 +51,7 @@ struct Inner {
     /// One permit a request in flight.
     requests: Arc<Semaphore>,
     transforms: Transforms,
+    views: Views,
     tiles: Arc<Tiles>,
     zones: ZoneCache,
     workers: Workers,
@@ -78,6 +80,7 @@ impl Session {
             cache: HeaderCache::new(options.header_cache_bytes),
             requests: Arc::new(Semaphore::new(options.max_concurrent)),
             transforms: Transforms::default(),
+            views: Views::default(),
             tiles: Tiles::new(&options),
             zones: zone_cache(options.zone_cache_bytes),
             workers: Workers::new(&options),
@@ -98,6 +101,11 @@ impl Session {
     /// Transformations between CRSs, made once for all functions.
     pub fn transforms(&self) -> &Transforms {
         &self.0.transforms
+    }
+
+    /// Ways into the pixels of rasters, made once for all functions.
+    pub fn views(&self) -> &Views {
+        &self.0.views
     }
 
     /// The header of one file, from the cache or by as few requests as it takes.

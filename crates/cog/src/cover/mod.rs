@@ -24,7 +24,9 @@ use geo_types::{Coord, Polygon};
 
 use crate::geo::BBox;
 use crate::geometry::{Geometry, rings};
-use walk::{Contact, Grid};
+use walk::Contact;
+
+pub(crate) use walk::Grid;
 
 /// Tiles next to one another in a row of tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,28 +80,36 @@ impl Tiling {
         spans.merged()
     }
 
-    /// The cover of a geometry of which no more is known than its extent; None where that does not decide. What is connected
-    /// meets all tiles between those that it reaches, as long as they lie in one row or in one column of tiles.
-    pub(crate) fn cover_of(
-        &self,
-        extent: &Extent,
-        is_connected: bool,
-    ) -> Option<impl Iterator<Item = TileSpan> + use<>> {
-        let grid = Grid::new(self);
-        let Extent { outer, inner } = extent;
-        let across = grid.columns_reached((outer.xmin, outer.xmax), (inner.xmin, inner.xmax))?;
-        let down = grid.rows_reached((outer.ymin, outer.ymax), (inner.ymin, inner.ymax))?;
-        let is_decided = match (across.is_within_one, down.is_within_one) {
-            _ if across.tiles.is_empty() || down.tiles.is_empty() => true,
-            (true, true) => true,
-            (one, other) => is_connected && (one || other),
-        };
-        let (columns, rows) = (across.tiles.clone(), if across.tiles.is_empty() { 0..0 } else { down.tiles });
-        is_decided.then(|| rows.map(move |row| TileSpan { row, start: columns.start, end: columns.end }))
-    }
-
     /// The size of coordinates up to which the cover is exact.
     pub const MAX_COORDINATE: f64 = walk::MAX_COORDINATE;
+}
+
+impl Grid {
+    /// Adds the cover of a geometry of which no more is known than its extent; false where that does not decide. What is
+    /// connected meets all tiles between those that it reaches, as long as they lie in one row or in one column of tiles.
+    pub(crate) fn cover_of(&self, extent: &Extent, is_connected: bool, spans: &mut Vec<TileSpan>) -> bool {
+        let Extent { outer, inner } = extent;
+        // Most lie inside one tile, and are done with.
+        if let Some((row, col)) = self.tile_around(outer) {
+            spans.push(TileSpan { row, start: col, end: col + 1 });
+            return true;
+        }
+        let across = self.columns_reached((outer.xmin, outer.xmax), (inner.xmin, inner.xmax));
+        let down = self.rows_reached((outer.ymin, outer.ymax), (inner.ymin, inner.ymax));
+        let (Some(across), Some(down)) = (across, down) else {
+            return false;
+        };
+        if across.tiles.is_empty() || down.tiles.is_empty() {
+            return true;
+        }
+        let (one, other) = (across.is_within_one, down.is_within_one);
+        let is_decided = one & other || is_connected & (one | other);
+        if is_decided {
+            let (start, end) = (across.tiles.start, across.tiles.end);
+            spans.extend(down.tiles.map(|row| TileSpan { row, start, end }));
+        }
+        is_decided
+    }
 }
 
 /// Tiles found so far, in any order, with repetitions.

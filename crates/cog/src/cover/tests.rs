@@ -1,6 +1,8 @@
-use super::{Extent, TileSpan, Tiling};
-use crate::ParsedGeometry;
+use geo_types::{Coord, LineString, Polygon};
+
+use super::{Extent, Grid, TileSpan, Tiling};
 use crate::geo::BBox;
+use crate::{Geometry, ParsedGeometry};
 
 /// Three columns and two rows of tiles of 10 x 10, the last ones 5 wide and 6 high inside the image.
 const TILING: Tiling = Tiling { image_width: 25, image_height: 16, tile_width: 10, tile_height: 10 };
@@ -106,8 +108,9 @@ fn an_extent_gives_the_cover_or_nothing() {
                     ymax: bounds.ymax + by,
                 };
                 let extent = Extent { outer: grown(known_to), inner: grown(-known_to) };
-                if let Some(spans) = TILING.cover_of(&extent, is_connected) {
-                    assert_eq!(spans.collect::<Vec<_>>(), expected, "{text}, known to {known_to}");
+                let mut spans = Vec::new();
+                if Grid::new(&TILING).cover_of(&extent, is_connected, &mut spans) {
+                    assert_eq!(spans, expected, "{text}, known to {known_to}");
                     decided += 1;
                     spread += u32::from(expected.iter().map(|span| span.end - span.start).sum::<u32>() > 1);
                 }
@@ -115,4 +118,37 @@ fn an_extent_gives_the_cover_or_nothing() {
         }
     }
     assert!(decided > 10_000 && spread > 1000, "{decided} {spread}");
+}
+
+#[test]
+fn a_clear_geometry_meets_the_same_tiles_wherever_its_vertices_are_nearby() {
+    const BY: f64 = 0.05;
+    let mut state = 7u64;
+    let mut number = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let (grid, mut clear, mut others) = (Grid::new(&TILING), 0, 0);
+    for _ in 0..20_000 {
+        let mut vertex = || Coord { x: number() * 31.0 - 3.0, y: number() * 22.0 - 3.0 };
+        let corners = [vertex(), vertex(), vertex()];
+        let geometry = |moved: [Coord<f64>; 3]| Geometry {
+            lines: vec![LineString(moved[..2].to_vec())],
+            polygons: vec![Polygon::new(LineString(moved.to_vec()), Vec::new())],
+            ..Geometry::default()
+        };
+        let seeming = geometry(corners);
+        if !grid.is_clear_of(&seeming, BY) {
+            others += 1;
+            continue;
+        }
+        clear += 1;
+        let expected = TILING.cover(&seeming);
+        for _ in 0..4 {
+            let step = |number: f64| BY * (1.4 * number - 0.7);
+            let moved = corners.map(|corner| corner + Coord { x: step(number()), y: step(number()) });
+            assert_eq!(TILING.cover(&geometry(moved)), expected, "{corners:?} {moved:?}");
+        }
+    }
+    assert!(clear > 5000 && others > 1000, "{clear} {others}");
 }

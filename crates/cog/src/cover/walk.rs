@@ -6,6 +6,8 @@ use geo_types::Coord;
 use robust::orient2d;
 
 use super::Tiling;
+use crate::geo::BBox;
+use crate::geometry::{Geometry, rings};
 
 /// Coordinates up to this size are at most a hundred-thousandth of a pixel off after the arithmetic below.
 pub(super) const MAX_COORDINATE: f64 = 1e9;
@@ -24,23 +26,26 @@ pub(super) enum Contact {
 
 /// The grid, in the numbers that edges have.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Grid {
+pub(crate) struct Grid {
     width: f64,
     height: f64,
     tile_width: f64,
     tile_height: f64,
+    /// Tiles a pixel: columns and rows.
+    tiles_per_pixel: (f64, f64),
     across: u32,
     down: u32,
 }
 
 impl Grid {
-    pub(super) fn new(tiling: &Tiling) -> Self {
+    pub(crate) fn new(tiling: &Tiling) -> Self {
         let (tile_width, tile_height) = (tiling.tile_width.max(1), tiling.tile_height.max(1));
         Self {
             width: tiling.image_width.into(),
             height: tiling.image_height.into(),
             tile_width: tile_width.into(),
             tile_height: tile_height.into(),
+            tiles_per_pixel: (1.0 / f64::from(tile_width), 1.0 / f64::from(tile_height)),
             across: tiling.image_width.div_ceil(tile_width),
             down: tiling.image_height.div_ceil(tile_height),
         }
@@ -82,15 +87,57 @@ impl Grid {
         }
     }
 
+    /// Row and column of the tile whose inside holds a box; None too where rounding leads to another tile.
+    pub(super) fn tile_around(&self, bbox: &BBox) -> Option<(u32, u32)> {
+        let (columns, rows) = self.tiles_per_pixel;
+        let (row, col) = (cut(bbox.ymin * rows, self.down), cut(bbox.xmin * columns, self.across));
+        let ((top, bottom), (left, right)) = (self.rows_of(row), self.columns_of(col));
+        let is_inside = (top < bbox.ymin) & (bbox.ymax < bottom) & (left < bbox.xmin) & (bbox.xmax < right);
+        is_inside.then_some((row, col))
+    }
+
     /// The columns of tiles that something reaches whose left side lies from `outer.0` to `inner.0`, and whose right side from
     /// `inner.1` to `outer.1`, if it is connected; None where that depends on where they are.
+    #[inline]
     pub(super) fn columns_reached(&self, outer: (f64, f64), inner: (f64, f64)) -> Option<Reached> {
-        reached(outer, inner, self.tile_width, self.across, |col| self.columns_of(col))
+        reached(outer, inner, self.width, self.tile_width, self.across, |col| self.columns_of(col))
     }
 
     /// The same of rows.
+    #[inline]
     pub(super) fn rows_reached(&self, outer: (f64, f64), inner: (f64, f64)) -> Option<Reached> {
-        reached(outer, inner, self.tile_height, self.down, |row| self.rows_of(row))
+        reached(outer, inner, self.height, self.tile_height, self.down, |row| self.rows_of(row))
+    }
+
+    /// Whether a geometry meets the same tiles wherever its vertices are within `by` pixels of where they seem to be: no vertex is so
+    /// near to a side of a tile, and no edge so near to a corner. False too where edges have many corners around them.
+    pub(crate) fn is_clear_of(&self, geometry: &Geometry, by: f64) -> bool {
+        let is_vertex_clear = |Coord { x, y }: Coord<f64>| {
+            let (row, col) = (tile_at(y, self.tile_height, self.down), tile_at(x, self.tile_width, self.across));
+            let ((top, bottom), (left, right)) = (self.rows_of(row), self.columns_of(col));
+            [y - top, y - bottom, x - left, x - right].iter().all(|distance| distance.abs() > by)
+        };
+        let polygons = geometry.polygons.iter().flat_map(rings);
+        let mut edges = geometry.lines.iter().chain(polygons).flat_map(|line| line.0.windows(2));
+        geometry.vertices().all(is_vertex_clear) && edges.all(|edge| self.is_edge_clear(edge[0], edge[1], by))
+    }
+
+    fn is_edge_clear(&self, a: Coord<f64>, b: Coord<f64>, by: f64) -> bool {
+        const FEW: u32 = 4;
+        let rows = tiles(a.y.min(b.y) - by, a.y.max(b.y) + by, self.tile_height, self.down);
+        let columns = tiles(a.x.min(b.x) - by, a.x.max(b.x) + by, self.tile_width, self.across);
+        if rows.end - rows.start > FEW || columns.end - columns.start > FEW {
+            return false;
+        }
+        let along = b - a;
+        // Twice the distance and more than enough for what is lost to rounding here.
+        let near = 2.0 * by * along.x.hypot(along.y);
+        rows.flat_map(|row| columns.clone().map(move |col| (row, col))).all(|(row, col)| {
+            let ((top, bottom), (left, right)) = (self.rows_of(row), self.columns_of(col));
+            [(left, top), (right, top), (left, bottom), (right, bottom)]
+                .iter()
+                .all(|(x, y)| ((x - a.x) * along.y - (y - a.y) * along.x).abs() > near)
+        })
     }
 
     /// The first column whose middle lies beyond `x`; the number of columns when none does. A crossing that matters lies in a
@@ -143,28 +190,29 @@ pub(super) struct Reached {
     pub(super) is_within_one: bool,
 }
 
-/// See [`Grid::columns_reached`]; `sides` gives both sides of a tile, inside the image.
+/// See [`Grid::columns_reached`]; `end_of_image` is where the last tile ends, `sides` gives both sides of a tile inside the image.
+#[inline]
 fn reached(
     outer: (f64, f64),
     inner: (f64, f64),
+    end_of_image: f64,
     size: f64,
     count: u32,
     sides: impl Fn(u32) -> (f64, f64),
 ) -> Option<Reached> {
-    let last_side = count.checked_sub(1).map(|last| sides(last).1)?;
-    if outer.1 < 0.0 || outer.0 > last_side {
+    if outer.1 < 0.0 || outer.0 > end_of_image {
         return Some(Reached { tiles: 0..0, is_within_one: false });
     }
-    let (first, last) = (tile_at(outer.0, size, count), tile_at(outer.1, size, count));
-    let ((start, start_end), (end_start, end)) = (sides(first), sides(last));
-    let is_met = |from: f64, to: f64| inner.0 < to && inner.1 > from;
-    // Nothing but these, and both ends for sure.
+    let first = tile_at(outer.0, size, count);
+    let (start, start_end) = sides(first);
+    let last = if outer.1 < start_end { first } else { tile_at(outer.1, size, count) };
+    let (end_start, end) = sides(last);
+    let is_met = |from: f64, to: f64| (inner.0 < to) & (inner.1 > from);
+    // Nothing but these, and both ends for sure. All is looked at, since a processor cannot guess any of it.
     let (is_first, is_last) = (start < outer.0, outer.1 < end);
-    let is_decided = (is_first || first == 0)
-        && (is_last || last + 1 == count)
-        && is_met(start, start_end)
-        && is_met(end_start, end);
-    is_decided.then(|| Reached { tiles: first..last + 1, is_within_one: first == last && is_first && is_last })
+    let is_decided =
+        (is_first | (first == 0)) & (is_last | (last + 1 == count)) & is_met(start, start_end) & is_met(end_start, end);
+    is_decided.then(|| Reached { tiles: first..last + 1, is_within_one: (first == last) & is_first & is_last })
 }
 
 fn point(coord: Coord<f64>) -> robust::Coord<f64> {
@@ -181,10 +229,13 @@ fn tiles(start: f64, end: f64, size: f64, count: u32) -> Range<u32> {
 
 /// The tile along one axis that a coordinate lies in, or the nearest.
 fn tile_at(coordinate: f64, size: f64, count: u32) -> u32 {
-    let last = f64::from(count.saturating_sub(1));
-    let tile = (coordinate / size).floor().clamp(0.0, last);
-    // The clamp makes it a whole number from 0 to a u32.
+    cut(coordinate / size, count)
+}
+
+/// A number of tiles as one of `count`, or the nearest.
+fn cut(tiles: f64, count: u32) -> u32 {
+    // The cast cuts off at 0 and at the largest u32; in between, cutting is rounding down.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let tile = tile as u32;
-    tile
+    let tile = tiles as u32;
+    tile.min(count.saturating_sub(1))
 }

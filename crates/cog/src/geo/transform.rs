@@ -71,15 +71,25 @@ impl GeoTransform {
     /// World box of an image of `width` columns and `height` rows: of all four corners, so rotated images fit.
     #[must_use]
     pub fn bounds(&self, width: u32, height: u32) -> BBox {
-        let (width, height) = (f64::from(width), f64::from(height));
-        let (x, y) = self.forward(0.0, 0.0);
-        let mut bounds = BBox { xmin: x, ymin: y, xmax: x, ymax: y };
-        for (col, row) in [(width, 0.0), (0.0, height), (width, height)] {
+        self.bounds_of(BBox { xmin: 0.0, ymin: 0.0, xmax: width.into(), ymax: height.into() })
+    }
+
+    /// World box of a box of columns (x) and rows (y), of all four of its corners.
+    #[must_use]
+    #[inline]
+    pub fn bounds_of(&self, pixels: BBox) -> BBox {
+        let BBox { xmin: left, ymin: top, xmax: right, ymax: bottom } = pixels;
+        let mut bounds = BBox::EMPTY;
+        let mut extend = |col: f64, row: f64| {
             let (x, y) = self.forward(col, row);
-            bounds.xmin = bounds.xmin.min(x);
-            bounds.ymin = bounds.ymin.min(y);
-            bounds.xmax = bounds.xmax.max(x);
-            bounds.ymax = bounds.ymax.max(y);
+            bounds.extend(x, y);
+        };
+        extend(left, top);
+        extend(right, bottom);
+        // Without rotation two opposite corners are all there is to know.
+        if self.b != 0.0 || self.d != 0.0 {
+            extend(right, top);
+            extend(left, bottom);
         }
         bounds
     }

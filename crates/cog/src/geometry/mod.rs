@@ -58,7 +58,12 @@ impl Geometry {
     /// The box of all vertices, None when there are none.
     #[must_use]
     pub fn bbox(&self) -> Option<BBox> {
-        bbox(self.vertices())
+        let mut bbox = BBox::EMPTY;
+        let mut extend = |vertices: &[Coord<f64>]| vertices.iter().for_each(|Coord { x, y }| bbox.extend(*x, *y));
+        extend(&self.points);
+        self.lines.iter().for_each(|line| extend(&line.0));
+        self.polygons.iter().flat_map(rings).for_each(|ring| extend(&ring.0));
+        bbox.unless_empty()
     }
 }
 
@@ -69,14 +74,9 @@ pub(crate) fn rings(polygon: &Polygon<f64>) -> impl Iterator<Item = &LineString<
 
 /// The box of coordinates, None when there are none.
 pub(crate) fn bbox(coords: impl IntoIterator<Item = Coord<f64>>) -> Option<BBox> {
-    let none = BBox { xmin: f64::INFINITY, ymin: f64::INFINITY, xmax: f64::NEG_INFINITY, ymax: f64::NEG_INFINITY };
-    let bbox = coords.into_iter().fold(none, |bbox, Coord { x, y }| BBox {
-        xmin: bbox.xmin.min(x),
-        ymin: bbox.ymin.min(y),
-        xmax: bbox.xmax.max(x),
-        ymax: bbox.ymax.max(y),
-    });
-    (bbox.xmin <= bbox.xmax && bbox.ymin <= bbox.ymax).then_some(bbox)
+    let mut bbox = BBox::EMPTY;
+    coords.into_iter().for_each(|Coord { x, y }| bbox.extend(x, y));
+    bbox.unless_empty()
 }
 
 /// The error of a geometry argument.

@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 64;
 const EWKB_FLAGS: u32 = 0xE000_0000;
 
 /// A geometry, and the CRS that its encoding names.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ParsedGeometry {
     /// The geometry, valid.
     pub geometry: Geometry,
@@ -41,10 +41,24 @@ impl EncodedGeometry<'_> {
     ///
     /// [`crate::Error::InvalidArgument`] for what is no geometry, or not a valid one.
     pub fn parse(self) -> Result<ParsedGeometry> {
-        match self {
-            Self::Text(text) => ParsedGeometry::from_text(text),
-            Self::Wkb(bytes) => ParsedGeometry::from_wkb(bytes),
-        }
+        let mut parsed = ParsedGeometry::default();
+        self.parse_into(&mut parsed)?;
+        Ok(parsed)
+    }
+
+    /// Reads and checks it, in the memory of one that is done with: for small geometries, making room is half of the work. After
+    /// an error, `parsed` is of no use.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn parse_into(self, parsed: &mut ParsedGeometry) -> Result<()> {
+        *parsed = match self {
+            Self::Wkb(bytes) if parsed.take_one_ring(bytes) => return validity::check(&parsed.geometry),
+            Self::Wkb(bytes) => ParsedGeometry::from_any_wkb(bytes)?,
+            Self::Text(text) => ParsedGeometry::from_text(text)?,
+        };
+        Ok(())
     }
 }
 
@@ -55,6 +69,10 @@ impl ParsedGeometry {
     ///
     /// [`crate::Error::InvalidArgument`] for other bytes and for geometries that are not valid.
     pub fn from_wkb(bytes: &[u8]) -> Result<Self> {
+        EncodedGeometry::Wkb(bytes).parse()
+    }
+
+    fn from_any_wkb(bytes: &[u8]) -> Result<Self> {
         let code = match bytes {
             [0, a, b, c, d, ..] => u32::from_be_bytes([*a, *b, *c, *d]),
             [1, a, b, c, d, ..] => u32::from_le_bytes([*a, *b, *c, *d]),
@@ -63,10 +81,6 @@ impl ParsedGeometry {
             }
             _ => return Err(invalid(format!("expected WKB of at least 5 bytes, found {}", bytes.len()))),
         };
-        if let Some(polygon) = one_ring(bytes) {
-            let geometry = Geometry { polygons: vec![polygon], ..Geometry::default() };
-            return Self::checked(geometry, None);
-        }
         let mut collector = Collector::default();
         let outcome = if code & EWKB_FLAGS == 0 {
             Wkb(bytes).process_geom(&mut collector)
@@ -114,34 +128,49 @@ impl ParsedGeometry {
         Self::checked(geometry, crs_of_geojson(text)?)
     }
 
+    /// Becomes the polygon of one ring that WKB holds; false, and nothing, for whatever else it is, for faults too.
+    fn take_one_ring(&mut self, bytes: &[u8]) -> bool {
+        let Geometry { points, lines, polygons } = &mut self.geometry;
+        let used = polygons.pop().map(Polygon::into_inner);
+        points.clear();
+        lines.clear();
+        polygons.clear();
+        self.crs = None;
+        let Some(coords) = one_ring(bytes) else {
+            return false;
+        };
+        let mut ring = used.map_or_else(Vec::new, |(LineString(ring), _)| ring);
+        ring.clear();
+        ring.extend(coords.iter().map(|coord| {
+            let [low @ .., _, _, _, _, _, _, _, _] = *coord;
+            let [_, _, _, _, _, _, _, _, high @ ..] = *coord;
+            Coord { x: f64::from_le_bytes(low), y: f64::from_le_bytes(high) }
+        }));
+        let is_ring = ring.len() >= 4
+            && ring.first() == ring.last()
+            && ring.iter().all(|Coord { x, y }| x.is_finite() && y.is_finite());
+        if is_ring {
+            polygons.push(Polygon::new(LineString(ring), Vec::new()));
+        }
+        is_ring
+    }
+
     fn checked(geometry: Geometry, crs: Option<String>) -> Result<Self> {
         validity::check(&geometry)?;
         Ok(Self { geometry, crs })
     }
 }
 
-/// A polygon of one ring in little-endian WKB without Z and M, as DuckDB itself writes it. Most plots are such, and the visit costs
-/// more than all that follows for them. None for whatever else the bytes are, for faults too.
-fn one_ring(bytes: &[u8]) -> Option<Polygon<f64>> {
+/// The coordinates of a polygon of one ring in little-endian WKB without Z and M, as DuckDB itself writes it. Most plots are such,
+/// and the visit costs more than all that follows for them. None for whatever else the bytes are.
+fn one_ring(bytes: &[u8]) -> Option<&[[u8; 16]]> {
     // Byte order, type and number of rings (OGC Simple Features 1.2.1, 8.2.9).
     const HEADER: [u8; 9] = [1, 3, 0, 0, 0, 1, 0, 0, 0];
     let (header, rest) = bytes.split_first_chunk()?;
     let (count, coords) = rest.split_first_chunk()?;
     let (coords, rest) = coords.as_chunks::<16>();
-    if *header != HEADER || coords.len() != usize::try_from(u32::from_le_bytes(*count)).ok()? || !rest.is_empty() {
-        return None;
-    }
-    let ring: Vec<_> = coords
-        .iter()
-        .map(|coord| {
-            let [low @ .., _, _, _, _, _, _, _, _] = *coord;
-            let [_, _, _, _, _, _, _, _, high @ ..] = *coord;
-            Coord { x: f64::from_le_bytes(low), y: f64::from_le_bytes(high) }
-        })
-        .collect();
-    let is_ring = ring.len() >= 4 && ring.first() == ring.last();
-    (is_ring && ring.iter().all(|Coord { x, y }| x.is_finite() && y.is_finite()))
-        .then(|| Polygon::new(LineString(ring), Vec::new()))
+    let is_whole = coords.len() == usize::try_from(u32::from_le_bytes(*count)).ok()? && rest.is_empty();
+    (*header == HEADER && is_whole).then_some(coords)
 }
 
 /// SRIDs are EPSG codes by convention; 0 and less say that nothing is known.

@@ -85,18 +85,20 @@ fn check_polygon(polygon: &Polygon<f64>) -> Result<(), String> {
 
 /// Whether a ring turns strictly to one side at each vertex and goes around once: then it is convex, and meets itself nowhere.
 fn is_convex(ring: &LineString<f64>) -> bool {
-    let [first, second, .., before_last, _] = ring.0.as_slice() else {
+    let [.., before_last, _] = ring.0.as_slice() else {
         return false;
     };
     // Each turn is of less than half a circle, so that no time around is missed by the sides that directions are on.
-    let is_forwards = |a: Coord<f64>, b: Coord<f64>| (a.x, a.y) < (b.x, b.y);
-    let corners = ring.0.windows(3).map(|corner| [corner[0], corner[1], corner[2]]);
+    let is_forwards = |a: Coord<f64>, b: Coord<f64>| a.x < b.x || (a.x == b.x && a.y < b.y);
     let (mut left, mut right, mut reversals) = (0usize, 0usize, 0usize);
-    for [a, b, c] in corners.chain([[*before_last, *first, *second]]) {
-        let turn = side(a, b, c);
+    let (mut a, mut was_forwards) = (*before_last, is_forwards(*before_last, ring.0[0]));
+    for edge in ring.0.windows(2) {
+        let (b, c) = (edge[0], edge[1]);
+        let (turn, forwards) = (side(a, b, c), is_forwards(b, c));
         left += usize::from(turn > 0.0);
         right += usize::from(turn < 0.0);
-        reversals += usize::from(is_forwards(a, b) != is_forwards(b, c));
+        reversals += usize::from(forwards != was_forwards);
+        (a, was_forwards) = (b, forwards);
     }
     left.max(right) + 1 == ring.0.len() && reversals == 2
 }
@@ -182,6 +184,7 @@ fn each_near_pair(edges: &[Edge], mut visit: impl FnMut(&Edge, &Edge) -> Result<
 }
 
 /// The sign says on which side of the line through `a` and `b` the point `p` lies; 0 on it. Exact.
+#[inline]
 fn side(a: Coord<f64>, b: Coord<f64>, p: Coord<f64>) -> f64 {
     let point = |coord: Coord<f64>| robust::Coord { x: coord.x, y: coord.y };
     orient2d(point(a), point(b), point(p))

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
-use super::{Extent, TilePlan};
+use super::TilePlan;
+use crate::cover::Extent;
 use crate::crs::{Transform, Transforms};
 use crate::geo::{Crs, GeoTransform};
 use crate::tiff::{ByteOrder, Compression, DataType};
-use crate::{CogHeader, Encoding, Level, ParsedGeometry, Result, Tile};
+use crate::{CogHeader, Encoding, Level, ParsedGeometry, Result, Tile, Views};
 
 /// A level of square tiles; the tile at position `i` of its tables is `i + 1` bytes at `1000 * (i + 1)`.
 fn level(width: u32, height: u32, tile: u32, planes: u16) -> Level {
@@ -55,14 +56,15 @@ pub(crate) fn header(width: u32, height: u32, tile: u32, planes: u16) -> CogHead
 }
 
 fn plan(header: &CogHeader, level: u32, band: Option<u32>, transform: Option<Arc<Transform>>) -> Result<TilePlan> {
-    TilePlan::new(header.grid(level)?.layout(), header.bands(), band, transform)
+    TilePlan::new(header.grid(level)?.layout(), header.bands(), band, transform, &Views::default())
 }
 
 /// The tiles that a geometry meets.
 fn found(header: &CogHeader, plan: &mut TilePlan, text: &str) -> Vec<Tile> {
     let grid = header.grid(plan.layout().level()).unwrap();
     let geometry = ParsedGeometry::from_text(text).unwrap().geometry;
-    plan.positions(&geometry).unwrap().map(|position| grid.tile(position).unwrap()).collect()
+    let positions: Vec<u64> = plan.tiles(&geometry).unwrap().iter().map(|tile| grid.layout().position(*tile)).collect();
+    positions.into_iter().map(|position| grid.tile(position).unwrap()).collect()
 }
 
 /// Level, band, position in the plane and offset of the tiles of a native geometry.
@@ -169,16 +171,22 @@ fn many_geometries_get_what_each_would_alone() {
             let corners = [(0.0, 0.0), (size, 0.0), (size, size * number()), (0.0, size), (0.0, 0.0)];
             let ring = corners.map(|(dx, dy)| back(500_000.0 + x + dx, 4_600_000.0 - y - dy)).join(", ");
             let geometry = ParsedGeometry::from_text(&format!("POLYGON(({ring}))")).unwrap().geometry;
-            for extent in [many.view.extent(&geometry), many.view.rough_extent(geometry.bbox().unwrap())] {
-                let Some(Extent { outer, inner }) = extent else { continue };
-                let pixels = plan().view.pixels(&geometry).unwrap().bbox().unwrap();
+            let exact = plan().view.pixels(&geometry).unwrap();
+            if let Some((about, error)) = many.view.about_pixels(&geometry) {
+                assert_eq!(about.vertices().count(), exact.vertices().count(), "{ring}");
+                let mut pairs = about.vertices().zip(exact.vertices());
+                assert!(pairs.all(|(a, b)| (a.x - b.x).hypot(a.y - b.y) <= error), "{ring}");
+                quick += 1;
+            }
+            if let Some(Extent { outer, inner }) = many.view.rough_extent(geometry.bbox().unwrap()) {
+                let pixels = exact.bbox().unwrap();
                 assert!(outer.xmin <= pixels.xmin && pixels.xmin <= inner.xmin, "{outer:?} {pixels:?} {inner:?}");
                 assert!(inner.xmax <= pixels.xmax && pixels.xmax <= outer.xmax, "{outer:?} {pixels:?} {inner:?}");
                 assert!(outer.ymin <= pixels.ymin && pixels.ymin <= inner.ymin, "{outer:?} {pixels:?} {inner:?}");
                 assert!(inner.ymax <= pixels.ymax && pixels.ymax <= outer.ymax, "{outer:?} {pixels:?} {inner:?}");
                 quick += 1;
             }
-            let of = |plan: &mut TilePlan| plan.positions(&geometry).unwrap().collect::<Vec<_>>();
+            let of = |plan: &mut TilePlan| plan.tiles(&geometry).unwrap().to_vec();
             assert_eq!(of(&mut many), of(&mut plan()), "{crs}: {ring}");
         }
         assert!(quick > 2000, "{crs}: {quick}");

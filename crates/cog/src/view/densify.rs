@@ -11,7 +11,7 @@ pub(super) const TOLERANCE: f64 = 0.25;
 
 /// How far the curve may be from the line at a third and at two thirds of it. A curve's bend and its change of bend both show at
 /// one of the two; nowhere is it then twice as far as where it was looked at.
-const THIRDS_TOLERANCE: f64 = TOLERANCE / 2.0;
+pub(super) const THIRDS_TOLERANCE: f64 = TOLERANCE / 2.0;
 
 /// Edges of this many pixels are straight enough in every projection: bent by a quarter of a pixel, they would turn by a radian.
 const SHORT: f64 = 1.0;

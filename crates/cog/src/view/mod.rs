@@ -18,8 +18,10 @@ mod clip;
 mod densify;
 mod outline;
 mod polynomial;
+mod views;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use geo_types::{Coord, LineString, Polygon};
 
@@ -33,6 +35,7 @@ use polynomial::Polynomial;
 pub(crate) use clip::clip_ring;
 pub(crate) use densify::Densifier;
 pub(crate) use outline::{Outline, outline};
+pub use views::Views;
 
 /// Longitudes that a geometry may have: once around in either direction from what is usual.
 const MAX_LONGITUDE: f64 = 540.0;
@@ -40,8 +43,11 @@ const MAX_LONGITUDE: f64 = 540.0;
 /// Pixel coordinates beyond this size are brought near the image before tiles are looked for.
 const FAR: f64 = crate::cover::Tiling::MAX_COORDINATE / 2.0;
 
+/// After so many questions the polynomials are made: by then, that costs no more than the questions did. A geometry asks a few.
+const MANY: u32 = 64;
+
 /// An image of a raster, and the way from a CRS to its pixels.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct View {
     width: f64,
     height: f64,
@@ -49,8 +55,10 @@ pub struct View {
     /// None where coordinates are the raster's own.
     transform: Option<Arc<Transform>>,
     window: Window,
-    /// The projection near the raster, once it is worth having.
-    polynomial: Option<Polynomial>,
+    /// The projection near the raster, once it is worth having; None where it has no such.
+    polynomial: OnceLock<Option<Polynomial>>,
+    /// Questions before that.
+    asked: AtomicU32,
 }
 
 /// What is projected of a geometry.
@@ -84,48 +92,55 @@ impl View {
             to_world,
             transform,
             window: Window::All,
-            polynomial: None,
+            polynomial: OnceLock::new(),
+            asked: AtomicU32::new(0),
         };
         view.window = view.window()?;
         Ok(view)
     }
 
-    /// Prepares for many geometries: what that costs pays after some tens of them.
-    pub fn prepare(&mut self) {
-        if let (Some(transform), Window::Box { bbox, around: false }) = (&self.transform, self.window) {
-            self.polynomial = Polynomial::fit(bbox, |point| Some(self.pixel(transform.forward(point)?)));
+    /// The projection as polynomials, once there were many questions.
+    fn polynomial(&self) -> Option<&Polynomial> {
+        if let Some(made) = self.polynomial.get() {
+            return made.as_ref();
+        }
+        let many = self.asked.fetch_add(1, Ordering::Relaxed) >= MANY;
+        many.then(|| self.polynomial.get_or_init(|| self.fit()).as_ref()).flatten()
+    }
+
+    fn fit(&self) -> Option<Polynomial> {
+        match (&self.transform, self.window) {
+            (Some(transform), Window::Box { bbox, around: false }) => {
+                Polynomial::fit(bbox, |point| Some(self.pixel(transform.forward(point)?)))
+            }
+            _ => None,
         }
     }
 
     /// Where a geometry of this box lies, from one point of it; None where that is not known without projecting it.
     pub(crate) fn rough_extent(&self, bounds: BBox) -> Option<Extent> {
-        let polynomial = self.polynomial.as_ref()?;
+        let polynomial = self.polynomial()?;
         polynomial.holds(bounds).then(|| polynomial.extent(bounds))
     }
 
-    /// Where a geometry lies, from all its vertices; None where that is not known without projecting it.
+    /// A geometry about where [`pixels`](Self::pixels) puts it, and how many pixels a vertex may be off; None where that is not
+    /// known without projecting it.
     #[must_use]
-    pub fn extent(&self, geometry: &Geometry) -> Option<Extent> {
-        let polynomial = self.polynomial.as_ref()?;
-        let bounds = geometry.bbox().filter(|bounds| polynomial.holds(*bounds))?;
-        let pixels = bbox(geometry.vertices().map(|point| polynomial.pixel(point)))?;
-        let grown = |by: f64| BBox {
-            xmin: pixels.xmin - by,
-            ymin: pixels.ymin - by,
-            xmax: pixels.xmax + by,
-            ymax: pixels.ymax + by,
-        };
-        Some(Extent { outer: grown(polynomial.error + polynomial.bow(bounds)), inner: grown(-polynomial.error) })
+    pub fn about_pixels(&self, geometry: &Geometry) -> Option<(Geometry, f64)> {
+        let polynomial = self.polynomial()?;
+        let is_straight = self.is_straight(geometry.bbox());
+        is_straight.then(|| (map(geometry, |point| polynomial.pixel(point)), polynomial.error))
     }
 
-    /// Whether edges within a box stay straight, to the tolerance.
+    /// Whether it is known that edges within a box stay as straight as the densifier leaves them: what it makes of a geometry
+    /// is the same, whether the polynomials are there or not.
     fn is_straight(&self, bounds: Option<BBox>) -> bool {
         let straight = |polynomial: &Polynomial, bounds: BBox| {
-            polynomial.holds(bounds) && polynomial.bow(bounds) + 2.0 * polynomial.error < densify::TOLERANCE
+            polynomial.holds(bounds) && polynomial.bow(bounds) + 2.0 * polynomial.error < densify::THIRDS_TOLERANCE
         };
         match &self.transform {
             Some(transform) if !transform.is_identity() => {
-                self.polynomial.as_ref().zip(bounds).is_some_and(|(polynomial, bounds)| straight(polynomial, bounds))
+                self.polynomial().zip(bounds).is_some_and(|(polynomial, bounds)| straight(polynomial, bounds))
             }
             _ => true,
         }

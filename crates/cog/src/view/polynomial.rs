@@ -22,6 +22,8 @@ const SAFETY: f64 = 4.0;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Polynomial {
     bbox: BBox,
+    /// What a unit of x and of y is in u and in v, which go from -1 to 1 over the box.
+    scale: (f64, f64),
     /// Coefficients of `u^j v^k` at `k * terms + j`, with u and v from -1 to 1 over the box: of the column and of the row.
     coefficients: Vec<(f64, f64)>,
     terms: usize,
@@ -77,7 +79,8 @@ impl Polynomial {
             j * (j - 1.0) + 2.0 * j * k + k * (k - 1.0)
         };
         let bend = coefficients.iter().enumerate().map(|(at, (x, y))| x.hypot(*y) * second(at)).sum();
-        Some(Self { bbox, coefficients, terms, error: 0.0, bend })
+        let scale = (2.0 / (bbox.xmax - bbox.xmin), 2.0 / (bbox.ymax - bbox.ymin));
+        Some(Self { bbox, scale, coefficients, terms, error: 0.0, bend })
     }
 
     /// The largest difference at points between the nodes and on the box.
@@ -94,8 +97,7 @@ impl Polynomial {
 
     /// About the pixel of a point in the box.
     pub(super) fn pixel(&self, point: Coord<f64>) -> Coord<f64> {
-        let BBox { xmin, ymin, xmax, ymax } = self.bbox;
-        let (u, v) = ((2.0 * point.x - xmin - xmax) / (xmax - xmin), (2.0 * point.y - ymin - ymax) / (ymax - ymin));
+        let (u, v) = self.place_of(point);
         // Not `mul_add`: where the compiler may not assume the instruction, that is a slow function.
         let along = |sum: (f64, f64), by: f64, next: (f64, f64)| (sum.0 * by + next.0, sum.1 * by + next.1);
         let rows = self.coefficients.chunks_exact(self.terms).rev();
@@ -108,8 +110,7 @@ impl Polynomial {
     pub(super) fn extent(&self, bounds: BBox) -> Extent {
         let middle = Coord { x: f64::midpoint(bounds.xmin, bounds.xmax), y: f64::midpoint(bounds.ymin, bounds.ymax) };
         let [pixel, along_u, along_v] = self.slopes(middle);
-        let half_u = (bounds.xmax - bounds.xmin) / (self.bbox.xmax - self.bbox.xmin);
-        let half_v = (bounds.ymax - bounds.ymin) / (self.bbox.ymax - self.bbox.ymin);
+        let (half_u, half_v) = self.halves(bounds);
         let margin = self.error + self.bow(bounds);
         let axis = |at: f64, by_u: f64, by_v: f64| {
             let (by_u, by_v) = ((by_u * half_u).abs(), (by_v * half_v).abs());
@@ -127,8 +128,7 @@ impl Polynomial {
 
     /// About the pixel of a point in the box, and how it changes with u and with v.
     fn slopes(&self, point: Coord<f64>) -> [(f64, f64); 3] {
-        let BBox { xmin, ymin, xmax, ymax } = self.bbox;
-        let (u, v) = ((2.0 * point.x - xmin - xmax) / (xmax - xmin), (2.0 * point.y - ymin - ymax) / (ymax - ymin));
+        let (u, v) = self.place_of(point);
         let step = |sum: (f64, f64), by: f64, next: (f64, f64)| (sum.0 * by + next.0, sum.1 * by + next.1);
         let zero = (0.0, 0.0);
         self.coefficients.chunks_exact(self.terms).rev().fold([zero; 3], |[sum, by_u, by_v], row| {
@@ -146,10 +146,20 @@ impl Polynomial {
 
     /// How far from straight an edge within `bounds` can be at most, in pixels.
     pub(super) fn bow(&self, bounds: BBox) -> f64 {
-        let share = |size: f64, whole: f64| 2.0 * size / whole;
-        let x = share(bounds.xmax - bounds.xmin, self.bbox.xmax - self.bbox.xmin);
-        let y = share(bounds.ymax - bounds.ymin, self.bbox.ymax - self.bbox.ymin);
-        self.bend * x.max(y).powi(2) / 8.0
+        let (half_u, half_v) = self.halves(bounds);
+        let half = if half_u > half_v { half_u } else { half_v };
+        self.bend * half * half / 2.0
+    }
+
+    /// The u and v of a point.
+    fn place_of(&self, point: Coord<f64>) -> (f64, f64) {
+        let BBox { xmin, ymin, xmax, ymax } = self.bbox;
+        ((point.x - f64::midpoint(xmin, xmax)) * self.scale.0, (point.y - f64::midpoint(ymin, ymax)) * self.scale.1)
+    }
+
+    /// Half of what a box spans in u and in v.
+    fn halves(&self, bounds: BBox) -> (f64, f64) {
+        ((bounds.xmax - bounds.xmin) * self.scale.0 / 2.0, (bounds.ymax - bounds.ymin) * self.scale.1 / 2.0)
     }
 }
 

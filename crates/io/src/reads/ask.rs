@@ -53,8 +53,6 @@ pub struct Target {
     grid: Arc<Grid>,
     /// Ways from CRSs of geometries to the level's pixels.
     views: Mutex<HashMap<String, Arc<View>>>,
-    /// Whether many rows ask for it, so that its views are worth preparing.
-    many: bool,
 }
 
 /// A row's question with what it shares with others.
@@ -66,9 +64,6 @@ pub struct Asked<'a> {
     pub ask: Ask<'a>,
 }
 
-/// Rows from which on a view is prepared: by then, that costs no more than they do.
-const MANY: usize = 16;
-
 impl Session {
     /// Finds what rows share: files, bands, ways into pixels. None stays None.
     ///
@@ -76,7 +71,6 @@ impl Session {
     ///
     /// Where a file has no such band or level, or its tables contradict its sizes.
     pub fn prepare<'a>(&self, asks: Vec<Option<Ask<'a>>>) -> Result<Vec<Option<Asked<'a>>>> {
-        let many = asks.len() >= MANY;
         let mut targets: HashMap<(*const RasterFile, u32, u32, bool), Arc<Target>> = HashMap::new();
         let asked = asks.into_iter().map(|ask| {
             let Some(ask) = ask else {
@@ -87,9 +81,7 @@ impl Session {
             let band = ask.band_index.or(header.band_index).unwrap_or(0);
             let target = match targets.entry((Arc::as_ptr(&ask.file), level, band, ask.masked)) {
                 Entry::Occupied(known) => known.get().clone(),
-                Entry::Vacant(new) => {
-                    new.insert(Arc::new(Target::new(&ask.file, level, band, ask.masked, many)?)).clone()
-                }
+                Entry::Vacant(new) => new.insert(Arc::new(Target::new(&ask.file, level, band, ask.masked)?)).clone(),
             };
             Ok(Some(Asked { target, ask }))
         });
@@ -108,10 +100,10 @@ impl LevelChoice {
 }
 
 impl Target {
-    fn new(file: &Arc<RasterFile>, level: u32, band_index: u32, masked: bool, many: bool) -> Result<Self> {
+    fn new(file: &Arc<RasterFile>, level: u32, band_index: u32, masked: bool) -> Result<Self> {
         let band = Band::new(file.header().clone(), level, band_index, masked).map_err(|source| fault(file, source))?;
         let grid = Arc::new(Grid::of(file.header(), &band));
-        Ok(Self { file: file.clone(), band: Arc::new(band), level, grid, views: Mutex::default(), many })
+        Ok(Self { file: file.clone(), band: Arc::new(band), level, grid, views: Mutex::default() })
     }
 
     /// What is wrong with the file, or with what is asked of it.
@@ -133,13 +125,9 @@ impl Target {
         let made = || {
             let transform = self.file.header().transform_from(crs, session.transforms())?;
             let tiling = self.band.tiling();
-            View::new(tiling.image_width, tiling.image_height, self.band.transform(), transform)
+            session.views().get((tiling.image_width, tiling.image_height), self.band.transform(), transform)
         };
-        let mut view = made().map_err(|source| self.fault(source))?;
-        if self.many {
-            view.prepare();
-        }
-        let view = Arc::new(view);
+        let view = made().map_err(|source| self.fault(source))?;
         views.insert(crs.to_owned(), view.clone());
         Ok(view)
     }

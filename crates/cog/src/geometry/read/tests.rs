@@ -1,6 +1,6 @@
 use geo_types::Coord;
 
-use super::{ParsedGeometry, one_ring};
+use super::{EncodedGeometry, ParsedGeometry};
 
 /// Little-endian WKB of parts.
 fn wkb(code: u32, body: &[&[u8]]) -> Vec<u8> {
@@ -87,7 +87,8 @@ fn carried_crs() {
 fn polygons_of_one_ring_are_read_as_all_others() {
     let ring = [0.0, 0.0, 5.0, 0.5, 4.0, 4.0, 0.0, 0.0];
     let plain = wkb(3, &[&count(1), &count(4), &floats(&ring)]);
-    assert_eq!(one_ring(&plain).unwrap().exterior().0.len(), 4);
+    let is_quick = |bytes: &[u8]| ParsedGeometry::default().take_one_ring(bytes);
+    assert!(is_quick(&plain));
     let with_z: Vec<f64> = ring.chunks(2).flat_map(|point| [point[0], point[1], 7.0]).collect();
     let others = [
         // ISO and EWKB with Z, EWKB with an SRID, a collection, bytes behind the end.
@@ -99,16 +100,35 @@ fn polygons_of_one_ring_are_read_as_all_others() {
     ];
     let expected = ParsedGeometry::from_wkb(&plain).unwrap().geometry;
     for other in others {
-        assert!(one_ring(&other).is_none());
+        assert!(!is_quick(&other));
         assert_eq!(ParsedGeometry::from_wkb(&other).unwrap().geometry, expected);
     }
     // Faults are for the reader that says where.
     for bad in [&ring[..6], &[0.0, 0.0, 0.0, 0.0], &[0.0, 0.0, 1.0, 0.0, 1.0, f64::NAN, 0.0, 0.0], &ring[2..]] {
         let vertices = u32::try_from(bad.len() / 2).unwrap();
         let bytes = wkb(3, &[&count(1), &count(vertices), &floats(bad)]);
-        assert!(one_ring(&bytes).is_none() && ParsedGeometry::from_wkb(&bytes).is_err(), "{bad:?}");
+        assert!(!is_quick(&bytes) && ParsedGeometry::from_wkb(&bytes).is_err(), "{bad:?}");
     }
-    assert!(one_ring(&plain[..plain.len() - 1]).is_none());
+    assert!(!is_quick(&plain[..plain.len() - 1]));
+}
+
+#[test]
+fn nothing_is_left_of_the_geometry_whose_memory_is_used() {
+    let square = wkb(3, &[&count(1), &count(5), &floats(&[0.0, 0.0, 2.0, 0.0, 2.0, 2.0, 0.0, 2.0, 0.0, 0.0])]);
+    let triangle = wkb(3, &[&count(1), &count(4), &floats(&[5.0, 5.0, 6.0, 5.0, 5.0, 6.0, 5.0, 5.0])]);
+    let with_srid = wkb(0x2000_0001, &[&count(32631), &floats(&[1.0, 2.0])]);
+    let texts = ["LINESTRING(0 0, 1 1)", "MULTIPOLYGON(((0 0, 1 0, 0 1, 0 0)), ((5 5, 6 5, 5 6, 5 5)))", "POINT EMPTY"];
+    let encoded: Vec<_> = [&square, &with_srid, &triangle, &square]
+        .into_iter()
+        .map(|bytes| EncodedGeometry::Wkb(bytes.as_slice()))
+        .chain(texts.map(EncodedGeometry::Text))
+        .collect();
+    let mut used = ParsedGeometry::default();
+    for (first, second) in encoded.iter().flat_map(|first| encoded.iter().map(move |second| (first, second))) {
+        first.parse_into(&mut used).unwrap();
+        second.parse_into(&mut used).unwrap();
+        assert_eq!(used, second.parse().unwrap(), "{first:?}, {second:?}");
+    }
 }
 
 #[test]
