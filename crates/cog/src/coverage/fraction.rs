@@ -224,8 +224,42 @@ impl Edges {
 
 /// Fragments by row and column.
 fn sorted(mut fragments: Vec<Fragment>) -> Vec<Fragment> {
+    let rows = fragments.iter().map(Fragment::row).fold(None, |rows: Option<(u32, u32)>, row| {
+        rows.map_or(Some((row, row)), |(first, last)| Some((first.min(row), last.max(row))))
+    });
+    // Most polygons leave fragments in each of their rows, and few in any: each has its place there at once.
+    if let Some((first, last)) = rows
+        && (last - first) as usize <= fragments.len()
+    {
+        fragments = by_row(&fragments, first, last);
+        for row in fragments.chunk_by_mut(|a, b| a.row() == b.row()) {
+            row.sort_unstable_by_key(|fragment| fragment.pixel);
+        }
+        return fragments;
+    }
     fragments.sort_unstable_by_key(|fragment| fragment.pixel);
     fragments
+}
+
+/// Fragments of the rows from `first` to `last`, by row.
+fn by_row(fragments: &[Fragment], first: u32, last: u32) -> Vec<Fragment> {
+    let place = |fragment: &Fragment| (fragment.row() - first) as usize;
+    // Where the next fragment of each row goes.
+    let mut next = vec![0usize; (last - first) as usize + 1];
+    for fragment in fragments {
+        next[place(fragment)] += 1;
+    }
+    let mut end = 0;
+    for count in &mut next {
+        end += std::mem::replace(count, end);
+    }
+    let mut placed = fragments.to_vec();
+    for fragment in fragments {
+        let at = &mut next[place(fragment)];
+        placed[*at] = *fragment;
+        *at += 1;
+    }
+    placed
 }
 
 /// Sums fragments along each row.

@@ -115,6 +115,7 @@ struct Within<'a> {
 impl Iterator for Within<'_> {
     type Item = Run;
 
+    #[inline]
     fn next(&mut self) -> Option<Run> {
         loop {
             let run = *self.rest.first()?;

@@ -3,7 +3,8 @@
 //! ```text
 //! run of weight 1, integers ── count, sum and sum of squares, exactly ──────────────┐
 //! run of weight 1, floats ──── count, sum, mean, squares around that mean ──┐       ├── ZonalStats ── merge ── finish
-//! other runs ───────────────── the same, times the weight ──────────────────┴ Chan ─┘
+//! other runs ───────────────── the same, times the weight ──────────────────┤ Chan ─┘
+//! single pixels of an edge ─── the same, of some tens together ─────────────┘
 //! ```
 //!
 //! A block is summed by itself and then merged, so that blocks summed by several threads and merged in one order give the same bits
@@ -14,7 +15,7 @@
 //! would not be for each pixel.
 
 use super::runs::{Coverage, Run};
-use crate::pixel::{Block, Pixels, Sample, Visitor};
+use crate::pixel::{Block, Pixels, RunVisitor, Sample};
 
 /// Integers of 64 bits up to this size are summed exactly: so are the squares of as many as there may be.
 const LARGEST_WHOLE: f64 = (1u64 << 48) as f64;
@@ -59,11 +60,12 @@ pub struct ValueStatistics {
 impl ZonalStats {
     /// Adds the pixels of a block that are covered. Blocks of complex samples are the caller's to refuse.
     pub fn add(&mut self, block: &Block, coverage: &Coverage) {
-        let mut part = Self::default();
-        for run in coverage.within(block.window) {
-            block.visit(run.row, run.start..run.end, AddRun { run, stats: &mut part });
+        if let Some(window) = coverage.window() {
+            block.warm(window);
         }
-        self.merge(&part);
+        let mut runs = AddRuns { stats: Self::default(), edge: Edge::default() };
+        block.visit_runs(coverage.within(block.window), &mut runs);
+        self.merge(&runs.finish());
     }
 
     /// Adds what another has summed. In what order counts in the last bits only, and not for integers that weigh 1.
@@ -103,12 +105,6 @@ impl ZonalStats {
             (Some(mine), Some(other)) => Some((mine.0.min(other.0), mine.1.max(other.1))),
             (mine, other) => mine.or(other),
         };
-    }
-
-    /// Adds a pixel by itself: most of those at an edge are.
-    fn add_pixel(&mut self, value: f64, weight: f64) {
-        self.extend(Some((value, value)));
-        self.moments.merge(&Moments::of(1.0, value, value, 0.0).weighted(weight));
     }
 
     fn add_whole(&mut self, whole: Whole, extremes: (f64, f64), weight: f64) {
@@ -219,22 +215,71 @@ impl Sum {
     }
 }
 
-/// Adds a run of pixels.
-struct AddRun<'a> {
-    run: Run,
-    stats: &'a mut ZonalStats,
+/// Adds runs of pixels.
+struct AddRuns {
+    stats: ZonalStats,
+    edge: Edge,
 }
 
-impl Visitor for AddRun<'_> {
-    type Output = ();
+/// Single pixels, which most of those at an edge are: each alone would cost more than a run.
+#[derive(Default)]
+struct Edge {
+    /// Values and weights.
+    pixels: [(f64, f64); EDGE],
+    len: usize,
+}
 
-    fn visit<T: Sample>(self, pixels: Pixels<'_, T>) {
-        let Self { run, stats } = self;
+/// Few enough that sums of them are as exact as those of a run.
+const EDGE: usize = 32;
+
+impl Edge {
+    /// Adds a pixel; gives the statistics of all when there is no more room.
+    fn push(&mut self, value: f64, weight: f64) -> Option<ZonalStats> {
+        if let Some(free) = self.pixels.get_mut(self.len) {
+            *free = (value, weight);
+            self.len += 1;
+        }
+        (self.len == EDGE).then(|| self.take()).flatten()
+    }
+
+    /// The statistics of the pixels, which are let go; None where there are none.
+    fn take(&mut self) -> Option<ZonalStats> {
+        let pixels = &self.pixels[..std::mem::take(&mut self.len)];
+        let (first, _) = *pixels.first()?;
+        let (mut weight, mut sum, mut away, mut extremes) = (0.0, 0.0, 0.0, (first, first));
+        for (value, share) in pixels {
+            weight += share;
+            sum += value * share;
+            away += (value - first) * share;
+            extremes = (extremes.0.min(*value), extremes.1.max(*value));
+        }
+        // From one of the values on, so that the mean of equal ones is what they are.
+        let mean = first + away / weight;
+        let squares = pixels.iter().map(|(value, share)| (value - mean) * (value - mean) * share).sum();
+        let moments = Moments::of(weight, sum, mean, squares);
+        Some(ZonalStats { moments, extremes: Some(extremes), ..ZonalStats::default() })
+    }
+}
+
+impl AddRuns {
+    fn finish(mut self) -> ZonalStats {
+        if let Some(edge) = self.edge.take() {
+            self.stats.merge(&edge);
+        }
+        self.stats
+    }
+}
+
+impl RunVisitor for AddRuns {
+    fn visit<T: Sample>(&mut self, run: &Run, pixels: Pixels<'_, T>) {
+        let Self { stats, edge } = self;
         if pixels.len() == 1 && (run.weight != 1.0 || T::WHOLE_BITS == 0) {
             pixels.for_each_valid(|_, sample| {
                 let value = sample.to_f64();
-                if !value.is_nan() {
-                    stats.add_pixel(value, run.weight);
+                if !value.is_nan()
+                    && let Some(full) = edge.push(value, run.weight)
+                {
+                    stats.merge(&full);
                 }
             });
             return;
@@ -277,22 +322,36 @@ fn each<T: Sample>(pixels: &Pixels<'_, T>, mut take: impl FnMut(T, bool)) {
     }
 }
 
-/// Sums of integers of up to 16 bits, whose squares fit 32.
+/// Sums of integers of up to 16 bits, whose squares fit 32: by so many that sums do too, which makes vectors of more lanes.
 fn short_sums<T: Sample>(pixels: &Pixels<'_, T>) -> (Whole, (f64, f64)) {
-    let (mut count, mut sum, mut squares) = (0u64, 0i64, 0u64);
-    let (mut least, mut most) = (i32::MAX, i32::MIN);
-    each(pixels, |sample, is_valid| {
-        // Of up to 16 bits.
-        #[expect(clippy::cast_possible_truncation)]
-        let value = sample.whole() as i32;
-        let kept = if is_valid { value } else { 0 };
-        count += u64::from(is_valid);
-        sum += i64::from(kept);
-        squares += u64::from(kept.unsigned_abs() * kept.unsigned_abs());
-        least = least.min(if is_valid { value } else { i32::MAX });
-        most = most.max(if is_valid { value } else { i32::MIN });
+    const MANY: usize = 1 << 12;
+    // Half of the numbers of 16 bits are negative once this is taken from them, and least and most are found in 16 bits.
+    let middle: i32 = if T::nearest(-1.0).whole() < 0 { 0 } else { 1 << 15 };
+    let mut all = Whole::default();
+    let (mut least, mut most) = (i16::MAX, i16::MIN);
+    pixels.by(MANY, |pixels| {
+        let (mut count, mut sum, mut low, mut high) = (0u32, 0i32, 0u32, 0u32);
+        let (mut near, mut far) = (i16::MAX, i16::MIN);
+        each(&pixels, |sample, is_valid| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "of up to 16 bits, and what is left after the shift too"
+            )]
+            let (value, narrow) = (sample.whole() as i32, (sample.whole() as i32 - middle) as i16);
+            let kept = if is_valid { value } else { 0 };
+            let square = kept.unsigned_abs() * kept.unsigned_abs();
+            count += u32::from(is_valid);
+            sum += kept;
+            low += square & 0xffff;
+            high += square >> 16;
+            near = near.min(if is_valid { narrow } else { i16::MAX });
+            far = far.max(if is_valid { narrow } else { i16::MIN });
+        });
+        all.merge(Whole { count: count.into(), sum: sum.into(), squares: u128::from(low) + (u128::from(high) << 16) });
+        (least, most) = (least.min(near), most.max(far));
     });
-    (Whole { count, sum: sum.into(), squares: squares.into() }, (least.into(), most.into()))
+    let extreme = |narrow: i16| f64::from(i32::from(narrow) + middle);
+    (all, (extreme(least), extreme(most)))
 }
 
 /// Sums of longer integers.

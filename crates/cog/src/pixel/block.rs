@@ -53,6 +53,12 @@ pub trait Visitor {
     fn visit<T: Sample>(self, pixels: Pixels<'_, T>) -> Self::Output;
 }
 
+/// What is done with one run after another, whatever the type of their pixels.
+pub trait RunVisitor {
+    /// Takes a run and its pixels.
+    fn visit<T: Sample>(&mut self, run: &Run, pixels: Pixels<'_, T>);
+}
+
 /// One pixel, its value as a double.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pixel {
@@ -97,6 +103,40 @@ impl Block {
                 let singles: Vec<f32> = bits.iter().map(|bits| f16::from_bits(*bits).to_f32()).collect();
                 visitor.visit(run.pixels(&singles, self.nodata.and_then(held_by_half)))
             }
+        }
+    }
+
+    /// Shows runs to a visitor, as [`visit`](Self::visit) does; what a block is made of is looked at once.
+    pub fn visit_runs(&self, runs: impl Iterator<Item = Run>, visitor: &mut impl RunVisitor) {
+        match self.data.samples() {
+            Samples::Uint8(list) => self.show_runs(list, runs, visitor),
+            Samples::Uint16(list) => self.show_runs(list, runs, visitor),
+            Samples::Int8(list) => self.show_runs(list, runs, visitor),
+            Samples::Int16(list) => self.show_runs(list, runs, visitor),
+            Samples::Float32(list) => self.show_runs(list, runs, visitor),
+            // The less usual ones go through the match each time.
+            _ => runs.for_each(|run| self.visit(run.row, run.start..run.end, OneRun { run, visitor })),
+        }
+    }
+
+    /// Has the samples of a window come from memory side by side. The rows of a small window of a tile are far from one another:
+    /// to wait for each of them takes longer than all that is done with them. Longer rows the processor fetches ahead by itself.
+    pub(crate) fn warm(&self, window: Window) {
+        const LONG: u32 = 512;
+        let Some(window) = self.window.intersection(&window).filter(|window| window.width <= LONG) else {
+            return;
+        };
+        let rows = window.row_off..window.row_end();
+        std::hint::black_box(rows.fold(0, |all, row| all ^ self.data.touch(row, &(window.col_off..window.col_end()))));
+    }
+
+    fn show_runs<T: Sample>(&self, list: &[T], runs: impl Iterator<Item = Run>, visitor: &mut impl RunVisitor) {
+        let nodata = self.nodata.and_then(T::held);
+        for run in runs {
+            let cols = self.clipped(run.row, run.start..run.end);
+            let mask = self.mask(run.row, &cols);
+            let shown = RunOf { block: self, row: run.row, cols, mask: mask.as_deref() };
+            visitor.visit(&run, shown.pixels(shown.samples(list), nodata));
         }
     }
 
@@ -149,6 +189,20 @@ impl Block {
             }
         }
         Some(mask)
+    }
+}
+
+/// A run for a visitor of many.
+struct OneRun<'a, V> {
+    run: Run,
+    visitor: &'a mut V,
+}
+
+impl<V: RunVisitor> Visitor for OneRun<'_, V> {
+    type Output = ();
+
+    fn visit<T: Sample>(self, pixels: Pixels<'_, T>) {
+        self.visitor.visit(&self.run, pixels);
     }
 }
 
@@ -213,6 +267,23 @@ impl<'a, T: Sample> Pixels<'a, T> {
     #[must_use]
     pub fn mask(&self) -> Option<&'a [u8]> {
         self.mask
+    }
+
+    /// Calls `take` with the pixels, from left to right, so many at a time.
+    pub(crate) fn by(&self, many: usize, mut take: impl FnMut(Self)) {
+        if self.len <= many {
+            take(*self);
+            return;
+        }
+        let mut at = 0;
+        while at < self.len {
+            let len = many.min(self.len - at);
+            let samples = self.samples.get(at * self.stride..).unwrap_or_default();
+            let samples = if self.stride == 1 { samples.get(..len).unwrap_or_default() } else { samples };
+            let mask = self.mask.map(|mask| mask.get(at..at + len).unwrap_or_default());
+            take(Self { samples, len, mask, ..*self });
+            at += len;
+        }
     }
 
     /// Calls `take` with the sample of each pixel, from left to right, and whether it is valid.

@@ -18,7 +18,7 @@ mod window;
 mod window_sink;
 
 pub use band::{Band, Image, TileSource};
-pub use block::{Block, Pixel, Pixels, Visitor};
+pub use block::{Block, Pixel, Pixels, RunVisitor, Visitor};
 pub use neighbourhood::{Neighbourhood, Resampling, ValueOptions};
 pub use sample::Sample;
 pub use window::Window;
