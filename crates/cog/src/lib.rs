@@ -35,7 +35,7 @@ pub mod tiff;
 mod view;
 
 pub use coalesce::CoalesceConfig;
-pub use cover::{Extent, TileSpan, Tiling};
+pub use cover::{TileSpan, Tiling};
 pub use decoder::{DecodeResult, HeaderDecoder};
 pub use error::{Error, Place, Result};
 pub use footprint::Footprint;

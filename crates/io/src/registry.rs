@@ -34,11 +34,6 @@ impl Registry {
         Self { transport, credentials, stores: Mutex::default() }
     }
 
-    /// Prepares for requests that are about to come. Must be called in the runtime.
-    pub(crate) fn prepare(&self) {
-        self.transport.prepare();
-    }
-
     /// Serves a bucket or container from a store of the caller's.
     pub(crate) fn insert(&self, key: StoreKey, store: Arc<dyn ObjectStore>) {
         self.stores

@@ -15,6 +15,7 @@
 
 mod answer;
 mod dns;
+mod tls;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
@@ -64,8 +65,7 @@ pub(crate) struct Transport(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Made with the first request, or a little before it: reading the system's certificates takes milliseconds, which a
-    /// session over local files need not pay.
+    /// Made with the first request.
     client: OnceLock<Result<reqwest::Client, Fault>>,
     max_idle: usize,
     timeout: Duration,
@@ -82,13 +82,6 @@ impl Transport {
             connect_timeout: options.connect_timeout,
             max_retries: options.max_retries,
         }))
-    }
-
-    /// Makes the client on a thread of its own, for requests that are about to come. Must be called in the runtime.
-    pub(crate) fn prepare(&self) {
-        let transport = self.clone();
-        // What goes wrong is told to the first request.
-        tokio::task::spawn_blocking(move || transport.client().is_ok());
     }
 
     /// A part of the file at a URL, as one request unless that has to be repeated.
@@ -271,7 +264,9 @@ impl Transport {
 
     fn client(&self) -> Result<&reqwest::Client, Fault> {
         let made = self.0.client.get_or_init(|| {
+            let tls = tls::config().map_err(|_| Fault::Other("no TLS that both sides speak".to_owned()))?;
             reqwest::Client::builder()
+                .tls_backend_preconfigured(tls)
                 .user_agent(concat!("rasteret/", env!("CARGO_PKG_VERSION")))
                 .http1_only()
                 .pool_max_idle_per_host(self.0.max_idle)
@@ -280,7 +275,7 @@ impl Transport {
                 .referer(false)
                 .dns_resolver(Arc::new(dns::CachingResolver::default()))
                 .build()
-                .map_err(|_| Fault::Other("no TLS: the system's certificates cannot be read".to_owned()))
+                .map_err(|_| Fault::Other("no HTTP client could be made".to_owned()))
         });
         made.as_ref().map_err(Clone::clone)
     }

@@ -42,11 +42,11 @@ pub struct TileSpan {
 /// What is known of where a geometry lies, in pixels: on each side no further than `outer`, and at least as far as `inner`. Where
 /// little is known, sides of `inner` may have changed places.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Extent {
+pub(crate) struct Extent {
     /// A box around the geometry.
-    pub outer: BBox,
+    pub(crate) outer: BBox,
     /// A box that the geometry reaches all sides of, or beyond.
-    pub inner: BBox,
+    pub(crate) inner: BBox,
 }
 
 /// An image and the tiles that it is cut into, all in pixels.

@@ -118,8 +118,6 @@ impl EnrichPlan {
     pub fn new(session: &Session, source: &[&str], options: EnrichOptions) -> Result<Self> {
         let files = session.files(source)?;
         let inner = session.block_on(async {
-            // Assets are most often remote: what their requests need is made while the source is opened.
-            session.registry().prepare();
             let source = match options.geometry {
                 true => ParquetSource::open(session, files).await?,
                 false => ParquetSource::open_as_stored(session, files).await?,
