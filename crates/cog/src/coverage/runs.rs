@@ -60,10 +60,13 @@ impl Coverage {
     /// The smallest window with all covered pixels; None where there are none.
     #[must_use]
     pub fn window(&self) -> Option<Window> {
-        let (first, last) = (self.runs.first()?, self.runs.last()?);
-        let start = self.runs.iter().map(|run| run.start).min()?;
-        let end = self.runs.iter().map(|run| run.end).max()?;
-        Some(Window { col_off: start, row_off: first.row, width: end - start, height: last.row - first.row + 1 })
+        around(&self.runs)
+    }
+
+    /// A window with all covered pixels of another, and few more; None where there are none. Runs in other rows are not looked at.
+    pub(crate) fn window_within(&self, window: Window) -> Option<Window> {
+        let below = |row: u32| self.runs.partition_point(|run| run.row < row);
+        around(&self.runs[below(window.row_off)..below(window.row_end())])?.intersection(&window)
     }
 
     /// The tiles (row, col) that hold covered pixels, row-major, each once.
@@ -102,6 +105,14 @@ impl Coverage {
             below: after(window.row_off, window.height),
         }
     }
+}
+
+/// The smallest window with all pixels of runs, which come by row; None where there are none.
+fn around(runs: &[Run]) -> Option<Window> {
+    let (first, last) = (runs.first()?, runs.last()?);
+    let start = runs.iter().map(|run| run.start).min()?;
+    let end = runs.iter().map(|run| run.end).max()?;
+    Some(Window { col_off: start, row_off: first.row, width: end - start, height: last.row - first.row + 1 })
 }
 
 /// Iterator of [`Coverage::within`].

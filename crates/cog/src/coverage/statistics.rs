@@ -60,7 +60,7 @@ pub struct ValueStatistics {
 impl ZonalStats {
     /// Adds the pixels of a block that are covered. Blocks of complex samples are the caller's to refuse.
     pub fn add(&mut self, block: &Block, coverage: &Coverage) {
-        if let Some(window) = coverage.window() {
+        if let Some(window) = coverage.window_within(block.window) {
             block.warm(window);
         }
         let mut runs = AddRuns { stats: Self::default(), edge: Edge::default() };

@@ -123,11 +123,10 @@ impl Block {
     /// to wait for each of them takes longer than all that is done with them. Longer rows the processor fetches ahead by itself.
     pub(crate) fn warm(&self, window: Window) {
         const LONG: u32 = 512;
-        let Some(window) = self.window.intersection(&window).filter(|window| window.width <= LONG) else {
-            return;
-        };
-        let rows = window.row_off..window.row_end();
-        std::hint::black_box(rows.fold(0, |all, row| all ^ self.data.touch(row, &(window.col_off..window.col_end()))));
+        if window.width <= LONG {
+            let (rows, cols) = (window.row_off..window.row_end(), window.col_off..window.col_end());
+            std::hint::black_box(rows.fold(0, |all, row| all ^ self.data.touch(row, &cols)));
+        }
     }
 
     fn show_runs<T: Sample>(&self, list: &[T], runs: impl Iterator<Item = Run>, visitor: &mut impl RunVisitor) {

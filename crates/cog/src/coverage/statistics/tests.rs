@@ -160,6 +160,38 @@ fn integers_are_exact() {
 }
 
 #[test]
+fn rows_of_any_length_are_summed_exactly() {
+    let size = (10_001, 2);
+    let coverage = Coverage::whole(size.0, size.1);
+    // The ends of each type, and what lies between.
+    let ends = [
+        (DataType::Uint8, 0, 255),
+        (DataType::Int8, -128, 127),
+        (DataType::Uint16, 0, 65_535),
+        (DataType::Int16, -32_768, 32_767),
+    ];
+    for ((dtype, least, most), bands, is_masked) in
+        ends.into_iter().flat_map(|end| [(end, 1, false), (end, 1, true), (end, 2, false), (end, 2, true)])
+    {
+        let value = move |x: u32, y: u32| if (x + y).is_multiple_of(3) { least } else { most - i64::from(x % 2) };
+        let mut file = File::new(level(size, (0, 1), bands, false, dtype), move |_, x, y| value(x, y) as f64);
+        if is_masked {
+            let mask = level(size, (0, 1), 1, false, DataType::Uint8);
+            file = file.with_mask(mask, |_, x, _| f64::from(u8::from(!x.is_multiple_of(5))));
+        }
+        let pixels = (0..size.1).flat_map(|y| (0..size.0).map(move |x| (x, y)));
+        let kept = pixels.filter(|(x, _)| !is_masked || !x.is_multiple_of(5));
+        let kept: Vec<i64> = kept.map(|(x, y)| value(x, y)).collect();
+        let found = merged(&parts(&file, is_masked, &coverage)).finish(None);
+        let values = found.values.unwrap();
+        let expected = naive(&kept.iter().map(|value| (*value as f64, 1.0)).collect::<Vec<_>>()).values.unwrap();
+        assert_eq!((found.count, values.sum), (kept.len() as f64, kept.iter().sum::<i64>() as f64), "{dtype}, {bands}");
+        assert_eq!((values.min, values.max), (least as f64, most as f64), "{dtype}, {bands}");
+        assert!((values.variance / expected.variance - 1.0).abs() < 1e-12, "{dtype}, {bands}");
+    }
+}
+
+#[test]
 fn large_integers_are_as_good_as_doubles() {
     let geometry = triangle([(0.0, 0.0), (20.0, 0.0), (0.0, 20.0)]);
     let coverage = Coverage::of(&geometry, 10, 10, Method::Center);
