@@ -18,3 +18,8 @@ mod schema;
 mod vector;
 
 pub use functions::{Documentation, Example, Kind, Parameter, documentation};
+
+/// What Rust allocates here; the host's own memory is not touched by it. Nothing that one of the two allocates is freed by the other.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -43,7 +43,6 @@ pub(crate) struct Tiles {
 
 impl Tiles {
     pub(crate) fn new(options: &Options) -> Arc<Self> {
-        keep_freed_memory();
         Arc::new(Self {
             cache: tile_cache(options.tile_cache_bytes),
             board: Arc::default(),
@@ -80,12 +79,4 @@ pub enum Keep {
     /// They are let go: a scan of whole images would push out what others come back to, and hold memory for nothing.
     /// What is in the cache already is used.
     Nothing,
-}
-
-/// Has the C library keep what tiles have freed for the next ones, instead of giving each half megabyte back to the system and taking
-/// page faults for it again. glibc's thresholds follow the largest block that was freed (mallopt(3), `M_MMAP_THRESHOLD`): up to twice
-/// as much then stays free on top of a heap.
-fn keep_freed_memory() {
-    const LARGEST_TILE: usize = 16 << 20;
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGEST_TILE)));
 }
