@@ -23,6 +23,8 @@ pub struct Run {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Coverage {
     runs: Vec<Run>,
+    /// The smallest window with all of them; None where there are none.
+    window: Option<Window>,
 }
 
 impl Coverage {
@@ -30,7 +32,13 @@ impl Coverage {
     #[must_use]
     pub fn whole(width: u32, height: u32) -> Self {
         let rows = if width == 0 { 0 } else { height };
-        Self { runs: (0..rows).map(|row| Run { row, start: 0, end: width, weight: 1.0 }).collect() }
+        Self::from_runs((0..rows).map(|row| Run { row, start: 0, end: width, weight: 1.0 }).collect())
+    }
+
+    /// Runs that come by row, then by column.
+    fn from_runs(runs: Vec<Run>) -> Self {
+        let window = around(&runs);
+        Self { runs, window }
     }
 
     /// All runs: by row, then by column, none overlapping another.
@@ -60,19 +68,18 @@ impl Coverage {
     /// The smallest window with all covered pixels; None where there are none.
     #[must_use]
     pub fn window(&self) -> Option<Window> {
-        around(&self.runs)
-    }
-
-    /// A window with all covered pixels of another, and few more; None where there are none. Runs in other rows are not looked at.
-    pub(crate) fn window_within(&self, window: Window) -> Option<Window> {
-        let below = |row: u32| self.runs.partition_point(|run| run.row < row);
-        around(&self.runs[below(window.row_off)..below(window.row_end())])?.intersection(&window)
+        self.window
     }
 
     /// The tiles (row, col) that hold covered pixels, row-major, each once.
     #[must_use]
     pub fn tiles(&self, tiling: &Tiling) -> Vec<(u32, u32)> {
         let (tile_width, tile_height) = (tiling.tile_width.max(1), tiling.tile_height.max(1));
+        // Most geometries lie in one tile, and need not be gone through.
+        let mut around = self.window.iter().flat_map(|window| window.tiles(tiling));
+        if let (Some(only), None) = (around.next(), around.next()) {
+            return vec![only];
+        }
         let mut tiles = Vec::new();
         let mut rest = &self.runs[..];
         while let Some(first) = rest.first() {
@@ -97,13 +104,17 @@ impl Coverage {
 
     /// The parts of runs inside a window, by row, then by column. Runs outside are searched past, not looked at.
     pub fn within(&self, window: Window) -> impl Iterator<Item = Run> + '_ {
-        let after = |offset: u32, length: u32| offset.saturating_add(length);
-        Within {
-            rest: &self.runs[self.runs.partition_point(|run| run.row < window.row_off)..],
-            start: window.col_off,
-            end: after(window.col_off, window.width),
-            below: after(window.row_off, window.height),
-        }
+        let shared = self.window.and_then(|all| all.intersection(&window));
+        let rows = match shared {
+            None => &[],
+            Some(shared) if self.window == Some(shared) => &self.runs[..],
+            Some(shared) => {
+                let above = |row: u32| self.runs.partition_point(|run| run.row < row);
+                &self.runs[above(shared.row_off)..above(shared.row_end())]
+            }
+        };
+        let has_all_columns = self.window.zip(shared).is_some_and(|(all, shared)| all.width == shared.width);
+        Within { rest: rows, start: window.col_off, end: window.col_end(), has_all_columns }
     }
 }
 
@@ -117,10 +128,13 @@ fn around(runs: &[Run]) -> Option<Window> {
 
 /// Iterator of [`Coverage::within`].
 struct Within<'a> {
+    /// Runs in rows of the window.
     rest: &'a [Run],
+    /// The window's columns.
     start: u32,
     end: u32,
-    below: u32,
+    /// Whether no run reaches out of them.
+    has_all_columns: bool,
 }
 
 impl Iterator for Within<'_> {
@@ -130,9 +144,6 @@ impl Iterator for Within<'_> {
     fn next(&mut self) -> Option<Run> {
         loop {
             let run = *self.rest.first()?;
-            if run.row >= self.below {
-                return None;
-            }
             if run.end <= self.start {
                 let start = self.start;
                 self.skip(|other| other.row == run.row && other.end <= start);
@@ -143,6 +154,17 @@ impl Iterator for Within<'_> {
                 return Some(Run { start: run.start.max(self.start), end: run.end.min(self.end), ..run });
             }
         }
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Run) -> B>(self, mut all: B, mut with: F) -> B {
+        if self.has_all_columns {
+            return self.rest.iter().copied().fold(all, with);
+        }
+        for run in self {
+            all = with(all, run);
+        }
+        all
     }
 }
 
@@ -203,7 +225,7 @@ impl Runs {
         if self.runs.capacity() / 2 > self.runs.len() {
             self.runs.shrink_to_fit();
         }
-        Coverage { runs: self.runs }
+        Coverage::from_runs(self.runs)
     }
 }
 

@@ -60,11 +60,12 @@ pub struct ValueStatistics {
 impl ZonalStats {
     /// Adds the pixels of a block that are covered. Blocks of complex samples are the caller's to refuse.
     pub fn add(&mut self, block: &Block, coverage: &Coverage) {
-        if let Some(window) = coverage.window_within(block.window) {
-            block.warm(window);
-        }
+        let Some(window) = coverage.window().and_then(|window| window.intersection(&block.window)) else {
+            return;
+        };
+        block.warm(window);
         let mut runs = AddRuns { stats: Self::default(), edge: Edge::default() };
-        block.visit_runs(coverage.within(block.window), &mut runs);
+        block.visit_runs(coverage.within(window), &mut runs);
         self.merge(&runs.finish());
     }
 

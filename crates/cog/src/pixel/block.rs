@@ -131,12 +131,13 @@ impl Block {
 
     fn show_runs<T: Sample>(&self, list: &[T], runs: impl Iterator<Item = Run>, visitor: &mut impl RunVisitor) {
         let nodata = self.nodata.and_then(T::held);
-        for run in runs {
+        let is_masked = self.is_masked();
+        runs.for_each(|run| {
             let cols = self.clipped(run.row, run.start..run.end);
-            let mask = self.mask(run.row, &cols);
+            let mask = if is_masked { self.mask(run.row, &cols) } else { None };
             let shown = RunOf { block: self, row: run.row, cols, mask: mask.as_deref() };
             visitor.visit(&run, shown.pixels(shown.samples(list), nodata));
-        }
+        });
     }
 
     /// The pixels of a run that are inside the block's window, from left to right.
@@ -165,14 +166,22 @@ impl Block {
         if is_inside { start..end } else { 0..0 }
     }
 
+    /// Whether anything but nodata makes pixels invalid.
+    fn is_masked(&self) -> bool {
+        !self.masks.is_empty() || self.has_codec_mask()
+    }
+
+    fn has_codec_mask(&self) -> bool {
+        self.heeds_codec && self.data.codec_validity().is_some()
+    }
+
     /// What [`Pixels::mask`] says of a run.
     fn mask(&self, row: u32, cols: &Range<u32>) -> Option<Vec<u8>> {
-        let codec = self.heeds_codec && self.data.codec_validity().is_some();
-        if self.masks.is_empty() && !codec {
+        if !self.is_masked() {
             return None;
         }
         let mut mask = vec![u8::MAX; cols.len()];
-        if codec {
+        if self.has_codec_mask() {
             self.data.mask_by_codec(row, cols, &mut mask);
         }
         for plane in &self.masks {
