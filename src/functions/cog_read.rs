@@ -115,6 +115,7 @@ impl ScalarFunction for CogRead {
             Ok(WindowOptions { all_touched: flag(ALL_TOUCHED), scaled: flag(asks::SCALED.name) })
         })?;
         let windows = session.plan_windows(&asked)?;
+        let started = session.start_windows(windows.iter().flatten());
         Field::write_struct(WINDOW, &mut output, &windows.iter().map(Option::as_ref).collect::<Vec<_>>())?;
         let lengths = |length: fn(&WindowProfile) -> usize| {
             windows.iter().map(|window| Some(length(window.as_ref()?.profile()))).collect()
@@ -125,11 +126,7 @@ impl ScalarFunction for CogRead {
         };
         let mut data = data.blobs(lengths(WindowProfile::data_len))?;
         let mut mask = mask.blobs(lengths(WindowProfile::mask_len))?;
-        let buffers = data.rows().zip(mask.rows());
-        let filled = windows
-            .into_iter()
-            .zip(buffers)
-            .filter_map(|(window, (data, mask))| Some((window?, WindowBuffers { data: data?, mask: mask? })));
-        Ok(session.fill_windows(filled.collect())?)
+        let rows = data.rows().zip(mask.rows());
+        Ok(started.fill(rows.filter_map(|(data, mask)| Some(WindowBuffers { data: data?, mask: mask? })))?)
     }
 }

@@ -183,6 +183,29 @@ fn bytes_under_way_are_bounded() {
 }
 
 #[test]
+fn bytes_are_under_way_before_the_first_block_is_taken() {
+    let raster = Raster { side: 64, ..FAR };
+    let (session, store) = store(&[("RASTERET_READ_BUDGET_BYTES", "40000")], &[("a.tif", raster)]);
+    let stream = session.blocks(raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster)), Keep::Nothing);
+    assert_eq!(store.log().len(), 0);
+    stream.start();
+    let start = Instant::now();
+    // As many as there is room for, and no more.
+    let room = 40_000 / raster.tile_bytes();
+    while store.log().len() < room {
+        assert!(start.elapsed() < Duration::from_secs(5), "{} of {room}", store.log().len());
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(store.log().len(), room);
+    assert_eq!(std::iter::from_fn(|| stream.next()).filter(|(_, block)| block.is_ok()).count(), 16);
+    // What was started and is given up is let go.
+    let given_up = session.blocks(raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster)), Keep::Nothing);
+    given_up.start();
+    drop((stream, given_up));
+    assert_idle(&session);
+}
+
+#[test]
 fn a_tile_larger_than_the_budget_passes_alone() {
     let raster = Raster { side: 256, gap: 300 << 10, ..FAR };
     let (session, store) = store(&[("RASTERET_READ_BUDGET_BYTES", "1000")], &[("a.tif", raster)]);

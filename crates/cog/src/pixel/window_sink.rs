@@ -58,7 +58,6 @@ pub struct WindowBuffers<'a> {
 /// The memory of a window's pixels in one tile: a piece of each row.
 #[derive(Debug)]
 pub struct WindowPart<'a> {
-    tile: (u32, u32),
     window: Window,
     rows: Vec<WindowBuffers<'a>>,
 }
@@ -74,6 +73,7 @@ pub struct WindowSink {
     /// The bytes of a value outside of the geometry; none where they are 0.
     fill: Vec<u8>,
     profile: WindowProfile,
+    tiles: Vec<(u32, u32)>,
 }
 
 impl WindowProfile {
@@ -127,7 +127,11 @@ impl WindowSink {
         let transform = band.transform().window(window.col_off, window.row_off);
         let scale = options.scaled.then(|| band.scale_and_offset());
         let profile = WindowProfile { window, transform, data_type, nodata, pixels };
-        Ok(Some(Self { tiling, coverage, scale, fill, profile }))
+        let tiles = match &coverage {
+            Some(coverage) => coverage.tiles(&tiling),
+            None => window.tiles(&tiling).collect(),
+        };
+        Ok(Some(Self { tiling, coverage, scale, fill, profile, tiles }))
     }
 
     /// What is known before pixels are read.
@@ -144,11 +148,8 @@ impl WindowSink {
 
     /// The tiles (row, col) whose blocks are needed, row by row.
     #[must_use]
-    pub fn tiles(&self) -> Vec<(u32, u32)> {
-        match &self.coverage {
-            Some(coverage) => coverage.tiles(&self.tiling),
-            None => self.profile.window.tiles(&self.tiling).collect(),
-        }
+    pub fn tiles(&self) -> &[(u32, u32)] {
+        &self.tiles
     }
 
     /// Cuts a window's zeroed memory into parts, one for each of its [`tiles`](Self::tiles), in their order, so that who fills one need
@@ -160,8 +161,8 @@ impl WindowSink {
             data.chunks_exact_mut(self.fill.len()).for_each(|value| value.copy_from_slice(&self.fill));
         }
         let (window, size) = (self.profile.window, self.profile.data_type.size());
-        let part = |tile| Some(WindowPart { tile, window: self.window_of(tile)?, rows: Vec::new() });
-        let mut parts: Vec<_> = self.tiles().into_iter().filter_map(part).collect();
+        let part = |tile: &(u32, u32)| WindowPart { window: self.window_of(*tile), rows: Vec::new() };
+        let mut parts: Vec<_> = self.tiles.iter().map(part).collect();
         let width = usize::try_from(window.width).unwrap_or(usize::MAX).max(1);
         let lines = data.chunks_exact_mut(width.saturating_mul(size)).zip(mask.chunks_exact_mut(width));
         let mut first = 0;
@@ -193,10 +194,11 @@ impl WindowSink {
     }
 
     /// What the window has of a tile.
-    fn window_of(&self, (row, col): (u32, u32)) -> Option<Window> {
+    fn window_of(&self, (row, col): (u32, u32)) -> Window {
         let (width, height) = (self.tiling.tile_width, self.tiling.tile_height);
-        let tile = Window { col_off: col.checked_mul(width)?, row_off: row.checked_mul(height)?, width, height };
-        tile.intersection(&self.profile.window)
+        let tile = Window { col_off: col.saturating_mul(width), row_off: row.saturating_mul(height), width, height };
+        let nothing = Window { width: 0, height: 0, ..tile };
+        tile.intersection(&self.profile.window).unwrap_or(nothing)
     }
 
     /// Takes a run of pixels that lies in the part and in the block.
@@ -218,14 +220,6 @@ impl WindowSink {
             }
             Some((scale, offset)) => block.visit(row, cols, ScaleInto { scale, offset, data, mask }),
         }
-    }
-}
-
-impl WindowPart<'_> {
-    /// The tile (row, col).
-    #[must_use]
-    pub fn tile(&self) -> (u32, u32) {
-        self.tile
     }
 }
 

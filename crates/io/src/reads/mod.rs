@@ -19,5 +19,5 @@ mod zone;
 pub use ask::{Ask, Asked, LevelChoice, Target};
 pub use sink::{Read, Sink};
 pub use statistics::ZoneOptions;
-pub use window::PlannedWindow;
+pub use window::{PlannedWindow, StartedWindows};
 pub(crate) use zone::{ZoneCache, zone_cache};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rasteret_cog::pixel::Block;
 
 use super::Target;
-use crate::tiles::{BlockRequest, Keep};
+use crate::tiles::{BlockStream, Keep};
 use crate::{Error, Result, Session};
 
 /// What a question does with the blocks of its tiles.
@@ -35,10 +35,10 @@ pub struct Read<S> {
 /// A block of a target, by the target's identity.
 type BlockKey = (*const Target, u32, u32);
 
-/// Blocks to read, and who takes each.
-struct Plan {
-    requests: Vec<BlockRequest>,
-    /// For each request, the slots that it fills: the question, and the slot.
+/// Blocks that questions need, and who takes each.
+pub(super) struct Reading {
+    blocks: BlockStream,
+    /// For each block, the slots that it fills: the question, and the slot.
     takers: Vec<Vec<(usize, usize)>>,
     /// The first slot of each question; one more at the end.
     slots: Vec<usize>,
@@ -53,14 +53,51 @@ impl Session {
     ///
     /// The first file's that fails, in the order of the questions' blocks among those that were tried.
     pub fn read<S: Sink>(&self, reads: &[Read<S>], keep: Keep) -> Result<Vec<Vec<S::Part>>> {
-        let Plan { requests, takers, slots } = plan(reads);
-        let parts: Vec<OnceLock<S::Part>> = (0..slots.last().copied().unwrap_or(0)).map(|_| OnceLock::new()).collect();
+        let reading = self.reading(reads.iter().map(|read| (&read.target, read.sink.tiles())), keep);
+        reading.finish(|question, tile, block| reads[question].sink.part(tile, block))
+    }
+
+    /// The blocks of questions: of what, and which tiles. Each is read once, whoever needs it.
+    pub(super) fn reading<'a, T>(&self, questions: impl Iterator<Item = (&'a Arc<Target>, T)>, keep: Keep) -> Reading
+    where
+        T: AsRef<[(u32, u32)]>,
+    {
+        let (mut requests, mut takers, mut slots) = (Vec::new(), Vec::<Vec<_>>::new(), vec![0]);
+        let mut known: HashMap<BlockKey, usize> = HashMap::new();
+        let mut slot = 0;
+        for (question, (target, tiles)) in questions.enumerate() {
+            for &(row, col) in tiles.as_ref() {
+                let request = *known.entry((Arc::as_ptr(target), row, col)).or_insert_with(|| {
+                    requests.push(target.block(row, col));
+                    takers.push(Vec::new());
+                    requests.len() - 1
+                });
+                takers[request].push((question, slot));
+                slot += 1;
+            }
+            slots.push(slot);
+        }
+        Reading { blocks: self.blocks(requests, keep), takers, slots }
+    }
+}
+
+impl Reading {
+    /// Asks for the first bytes, so that they are under way while the caller prepares for them.
+    pub(super) fn start(&self) {
+        self.blocks.start();
+    }
+
+    /// What `part` makes of the blocks of each question, given the question, the position of the tile in it and the block. `part` is called
+    /// once for each, by any thread, in any order.
+    pub(super) fn finish<P: Send + Sync>(self, part: impl Fn(usize, usize, &Block) -> P + Sync) -> Result<Vec<Vec<P>>> {
+        let Self { blocks, takers, slots } = self;
+        let parts: Vec<OnceLock<P>> = (0..slots.last().copied().unwrap_or(0)).map(|_| OnceLock::new()).collect();
         let fault: Mutex<Option<(usize, Error)>> = Mutex::default();
-        self.for_each_block(requests, keep, |request, block| match block {
+        blocks.for_each(|request, block| match block {
             Ok(block) => {
-                for &(read, slot) in &takers[request] {
+                for &(question, slot) in &takers[request] {
                     // Each slot belongs to one tile of one question, so it is empty.
-                    let _ = parts[slot].set(reads[read].sink.part(slot - slots[read], &block));
+                    let _ = parts[slot].set(part(question, slot - slots[question], &block));
                 }
                 ControlFlow::Continue(())
             }
@@ -101,23 +138,4 @@ impl Session {
         })?;
         made.into_iter().map(|made| made.into_inner().transpose()).collect()
     }
-}
-
-fn plan<S: Sink>(reads: &[Read<S>]) -> Plan {
-    let mut plan = Plan { requests: Vec::new(), takers: Vec::new(), slots: vec![0] };
-    let mut known: HashMap<BlockKey, usize> = HashMap::new();
-    let mut slot = 0;
-    for (at, read) in reads.iter().enumerate() {
-        for (row, col) in read.sink.tiles() {
-            let request = *known.entry((Arc::as_ptr(&read.target), row, col)).or_insert_with(|| {
-                plan.requests.push(read.target.block(row, col));
-                plan.takers.push(Vec::new());
-                plan.requests.len() - 1
-            });
-            plan.takers[request].push((at, slot));
-            slot += 1;
-        }
-        plan.slots.push(slot);
-    }
-    plan
 }

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rasteret_cog::CogHeader;
-use rasteret_cog::pixel::{Block, WindowBuffers, WindowOptions, WindowPart, WindowProfile, WindowSink};
+use rasteret_cog::pixel::{WindowBuffers, WindowOptions, WindowPart, WindowProfile, WindowSink};
 
-use super::{Asked, Read, Sink, Target};
+use super::sink::Reading;
+use super::{Asked, Target};
 use crate::{Keep, Result, Session};
 
 /// A window that is about to be read.
@@ -15,12 +16,10 @@ pub struct PlannedWindow {
     sink: WindowSink,
 }
 
-/// A window that is being filled.
-struct Filling<'a> {
-    sink: WindowSink,
-    tiles: Vec<(u32, u32)>,
-    /// One for each tile.
-    parts: Vec<Mutex<WindowPart<'a>>>,
+/// Windows whose bytes are under way.
+pub struct StartedWindows<'a> {
+    windows: Vec<&'a WindowSink>,
+    reading: Reading,
 }
 
 impl PlannedWindow {
@@ -50,36 +49,36 @@ impl Session {
         Ok(planned.into_iter().map(Option::flatten).collect())
     }
 
-    /// Reads the pixels of windows into zeroed memory.
+    /// Asks for the bytes of windows, which come while the caller makes room for the pixels.
+    pub fn start_windows<'a>(&self, windows: impl Iterator<Item = &'a PlannedWindow>) -> StartedWindows<'a> {
+        let (targets, windows): (Vec<_>, Vec<_>) = windows.map(|window| (&window.target, &window.sink)).unzip();
+        // Whole images pass through once; of what windows touch, other rows may want more.
+        let is_scan = windows.iter().all(|window| window.is_whole());
+        let questions = targets.into_iter().zip(windows.iter().map(|window| window.tiles()));
+        let reading = self.reading(questions, if is_scan { Keep::Nothing } else { Keep::Tiles });
+        reading.start();
+        StartedWindows { windows, reading }
+    }
+}
+
+impl StartedWindows<'_> {
+    /// Writes the pixels of the windows, in their order, into zeroed memory.
     ///
     /// # Errors
     ///
     /// Where a file cannot be read; what the buffers hold is then of no use.
-    pub fn fill_windows(&self, windows: Vec<(PlannedWindow, WindowBuffers<'_>)>) -> Result<()> {
-        // Whole images pass through once; of what windows touch, other rows may want more.
-        let is_scan = windows.iter().all(|(window, _)| window.sink.is_whole());
-        let fill = |(PlannedWindow { target, sink }, buffers)| {
-            let parts = sink.parts(buffers);
-            let tiles = parts.iter().map(WindowPart::tile).collect();
-            let parts = parts.into_iter().map(Mutex::new).collect();
-            Read { target, sink: Filling { sink, tiles, parts } }
-        };
-        let reads: Vec<_> = windows.into_iter().map(fill).collect();
-        self.read(&reads, if is_scan { Keep::Nothing } else { Keep::Tiles })?;
+    pub fn fill<'b>(self, buffers: impl Iterator<Item = WindowBuffers<'b>>) -> Result<()> {
+        let Self { windows, reading } = self;
+        let parts: Vec<Vec<Mutex<WindowPart<'_>>>> = windows
+            .iter()
+            .zip(buffers)
+            .map(|(window, buffers)| window.parts(buffers).into_iter().map(Mutex::new).collect())
+            .collect();
+        reading.finish(|window, tile, block| {
+            if let Some(part) = parts.get(window).and_then(|parts| parts.get(tile)) {
+                windows[window].consume(block, &mut part.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+        })?;
         Ok(())
-    }
-}
-
-impl Sink for Filling<'_> {
-    type Part = ();
-
-    fn tiles(&self) -> Vec<(u32, u32)> {
-        self.tiles.clone()
-    }
-
-    fn part(&self, tile: usize, block: &Block) {
-        if let Some(part) = self.parts.get(tile) {
-            self.sink.consume(block, &mut part.lock().unwrap_or_else(PoisonError::into_inner));
-        }
     }
 }

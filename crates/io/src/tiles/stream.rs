@@ -12,9 +12,10 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use rasteret_cog::codec::DecodedTile;
 use rasteret_cog::pixel::{Block, TileSource};
@@ -26,6 +27,7 @@ use super::cache::bytes_of;
 use super::fetch::{Flight, OpenFile};
 use super::plan::{Plan, PlannedBlock, PlannedFile, PlannedSpan, PlannedTile, coalesce, name};
 use super::slot::{Found, Seat, Stage};
+use super::workers::ALONE;
 use super::{BlockRequest, Keep, Tiles};
 use crate::runtime::runtime;
 use crate::{Error, Result, Session};
@@ -112,7 +114,7 @@ enum Got {
 
 impl Session {
     /// The blocks that are asked for. Each encoded tile behind them is fetched once and decoded once, also when other calls
-    /// need it at the same time. Makes no request before the first [`BlockStream::next`].
+    /// need it at the same time. Makes no request before [`BlockStream::start`] or the first [`BlockStream::next`].
     pub fn blocks(&self, requests: Vec<BlockRequest>, keep: Keep) -> BlockStream {
         let mut plan = Plan::new(self.tiles(), &requests);
         let runtime = match plan.files.iter().any(|file| file.stamp.is_none()).then(runtime).transpose() {
@@ -128,6 +130,29 @@ impl Session {
 }
 
 impl BlockStream {
+    /// Asks stores for as much as there is room for, so that bytes are under way while the caller prepares for them.
+    pub fn start(&self) {
+        self.0.admit_remote(&mut self.0.lock());
+    }
+
+    /// Does `work` with each block and the position of its request, in any order, on the calling thread and on helpers, as far as the
+    /// session's limit on threads goes, until `work` breaks: what is under way then is let go. Fails only where `work` panics.
+    pub fn for_each(&self, work: impl Fn(usize, Result<Block>) -> ControlFlow<()> + Sync) -> Result<()> {
+        let step = || match self.next() {
+            Some((request, block)) => {
+                let more = work(request, block).is_continue();
+                if !more {
+                    self.close();
+                }
+                more
+            }
+            None => false,
+        };
+        // Decoding one tile takes longer than starting a thread.
+        let alone = if self.0.spans.is_empty() { ALONE } else { Duration::ZERO };
+        self.0.session.workers().share(alone, step, || self.0.lock().left, || self.close())
+    }
+
     /// The next block that is ready, with the position of its request; None once no more are to be had. Waits while bytes
     /// are under way; decodes on the calling thread, which must not be one of the runtime's. For any number of threads at once.
     /// The error of one file does not disturb the blocks of another.
@@ -150,18 +175,8 @@ impl BlockStream {
         }
     }
 
-    /// Blocks that no thread has taken.
-    pub(super) fn left(&self) -> usize {
-        self.0.lock().left
-    }
-
-    /// Whether there are tiles that nobody had decoded when the call began.
-    pub(super) fn has_tiles_to_decode(&self) -> bool {
-        !self.0.spans.is_empty()
-    }
-
     /// Has every thread get None from now on.
-    pub(super) fn close(&self) {
+    fn close(&self) {
         self.0.lock().closed = true;
         self.0.wake.notify_all();
     }
@@ -223,9 +238,7 @@ impl Shared {
                 return Step::Done;
             }
             // Requests are kept going whatever else there is to do.
-            while let Some(charge) = self.room_for(&state, Queue::Remote) {
-                self.admit(&mut state, Queue::Remote, charge);
-            }
+            self.admit_remote(&mut state);
             if let Some(block) = state.ready.pop_front() {
                 return self.taken(&mut state, Step::Make(block));
             }
@@ -274,6 +287,13 @@ impl Shared {
             self.wake.notify_all();
         }
         step
+    }
+
+    /// Starts as many requests as there is room for.
+    fn admit_remote(&self, state: &mut State) {
+        while let Some(charge) = self.room_for(state, Queue::Remote) {
+            self.admit(state, Queue::Remote, charge);
+        }
     }
 
     /// The charge for the next block of a queue, where there is room for it.

@@ -22,7 +22,7 @@ use super::{BlockRequest, Keep};
 use crate::{Error, Options, Result, Session};
 
 /// How long a caller works alone: less work than this is done before a thread has started.
-const ALONE: Duration = Duration::from_micros(200);
+pub(super) const ALONE: Duration = Duration::from_micros(200);
 
 /// How many threads may work, and how many do.
 #[derive(Debug)]
@@ -36,28 +36,14 @@ pub(crate) struct Workers {
 struct Active<'a>(&'a Workers);
 
 impl Session {
-    /// Does `work` with each block of [`blocks`](Self::blocks), in any order, on the calling thread and on helpers, as far as the
-    /// session's limit on threads goes, until `work` breaks: what is under way then is let go. Fails only where `work` panics.
+    /// [`BlockStream::for_each`](super::BlockStream::for_each) of the blocks that are asked for.
     pub fn for_each_block(
         &self,
         requests: Vec<BlockRequest>,
         keep: Keep,
         work: impl Fn(usize, Result<Block>) -> ControlFlow<()> + Sync,
     ) -> Result<()> {
-        let stream = self.blocks(requests, keep);
-        let step = || match stream.next() {
-            Some((request, block)) => {
-                let more = work(request, block).is_continue();
-                if !more {
-                    stream.close();
-                }
-                more
-            }
-            None => false,
-        };
-        // Decoding one tile takes longer than starting a thread.
-        let alone = if stream.has_tiles_to_decode() { Duration::ZERO } else { ALONE };
-        self.workers().share(alone, step, || stream.left(), || stream.close())
+        self.blocks(requests, keep).for_each(work)
     }
 
     /// Does `work` with each number below `count`, in any order, on the calling thread and on helpers, under the same limit.
@@ -94,7 +80,7 @@ impl Workers {
 
     /// Takes steps, on this thread and on helpers, until one says that there are no more. `left` tells how many there may be;
     /// `stop` has steps that wait end soon.
-    fn share(
+    pub(super) fn share(
         &self,
         alone: Duration,
         step: impl Fn() -> bool + Sync,

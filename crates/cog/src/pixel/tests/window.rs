@@ -19,7 +19,7 @@ fn filled(file: &File, band: &Band, geometry: Option<&Geometry>, options: Window
     let (mut data, mut mask) = (vec![0; profile.data_len()], vec![0; profile.mask_len()]);
     let mut parts = sink.parts(WindowBuffers { data: &mut data, mask: &mut mask });
     assert_eq!(parts.len(), sink.tiles().len());
-    for ((row, col), part) in sink.tiles().into_iter().zip(&mut parts).rev() {
+    for (&(row, col), part) in sink.tiles().iter().zip(&mut parts).rev() {
         sink.consume(&file.block(band, row, col), part);
     }
     Some(Filled { profile, data, mask })
@@ -228,7 +228,7 @@ fn outside_is_nodata_where_the_type_holds_it() {
     let file = File::new(level((9, 9), (2, 2), 1, false, DataType::Uint8), |_, _, _| 1.0)
         .with(|header| header.transform = None);
     let shape = geometry(inside, GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]), (9, 9));
-    let tiles = |shape| WindowSink::new(&file.band(0, 0, true), shape, plain).unwrap().unwrap().tiles();
+    let tiles = |shape| WindowSink::new(&file.band(0, 0, true), shape, plain).unwrap().unwrap().tiles().to_vec();
     assert_eq!(tiles(Some(&shape)), [(0, 0)]);
     assert_eq!(tiles(None).len(), 25);
     let outside = geometry("POINT (9 3)", GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]), (9, 9));
