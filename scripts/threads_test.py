@@ -40,11 +40,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--extension", type=Path, default=ROOT / "build" / "release" / "rasteret.duckdb_extension")
     args = parser.parse_args()
-    expected = ask(args.extension.resolve())
+    extension = args.extension.resolve()
+    expected = ask(extension)
     for _ in range(args.rounds):
         # Threads that end with the round, as those of the databases do.
         with ThreadPoolExecutor(BESIDE) as pool:
-            for found in pool.map(ask, [args.extension.resolve()] * BESIDE):
+            for found in pool.map(ask, [extension] * BESIDE):
                 if found != expected:
                     sys.exit(f"expected {expected}, found {found}")
     print(f"DuckDB {duckdb.__version__}: {args.rounds * BESIDE} databases, each with {THREADS} threads, answered alike")

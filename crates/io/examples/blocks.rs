@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let read = |keep| -> Result<f64, Box<dyn std::error::Error>> {
             let (pixels, failed) = (AtomicU64::new(0), AtomicU64::new(0));
             let start = Instant::now();
-            session.for_each_block(requests.clone(), keep, |_, block| match block {
+            session.blocks(requests.clone(), keep).for_each(|_, block| match block {
                 Ok(block) => {
                     let window = block.window;
                     pixels.fetch_add(u64::from(window.width) * u64::from(window.height), Ordering::Relaxed);

@@ -38,7 +38,7 @@ fn bands(session: &Session, href: &str, cog: &CogFile, count: usize) -> Result<V
     }
     let fault = Mutex::new(None);
     let (of, requests): (Vec<usize>, Vec<BlockRequest>) = requests.into_iter().unzip();
-    session.for_each_block(requests, Keep::Tiles, |request, block| match block {
+    session.blocks(requests, Keep::Tiles).for_each(|request, block| match block {
         Ok(block) => {
             let (size, stride, output) = &outputs[of[request]];
             let mut output = output.lock().unwrap();

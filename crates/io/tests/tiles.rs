@@ -32,7 +32,7 @@ fn for_all(
     keep: Keep,
     work: impl Fn(usize, rasteret_io::Result<Block>) + Sync,
 ) -> rasteret_io::Result<()> {
-    session.for_each_block(requests, keep, |request, block| {
+    session.blocks(requests, keep).for_each(|request, block| {
         work(request, block);
         ControlFlow::Continue(())
     })

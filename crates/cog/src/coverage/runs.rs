@@ -104,17 +104,15 @@ impl Coverage {
 
     /// The parts of runs inside a window, by row, then by column. Runs outside are searched past, not looked at.
     pub fn within(&self, window: Window) -> impl Iterator<Item = Run> + '_ {
-        let shared = self.window.and_then(|all| all.intersection(&window));
-        let rows = match shared {
-            None => &[],
-            Some(shared) if self.window == Some(shared) => &self.runs[..],
-            Some(shared) => {
+        let (rest, has_all_columns) = match self.window.and_then(|all| Some((all, all.intersection(&window)?))) {
+            None => (&[][..], true),
+            Some((all, shared)) if all == shared => (&self.runs[..], true),
+            Some((all, shared)) => {
                 let above = |row: u32| self.runs.partition_point(|run| run.row < row);
-                &self.runs[above(shared.row_off)..above(shared.row_end())]
+                (&self.runs[above(shared.row_off)..above(shared.row_end())], all.width == shared.width)
             }
         };
-        let has_all_columns = self.window.zip(shared).is_some_and(|(all, shared)| all.width == shared.width);
-        Within { rest: rows, start: window.col_off, end: window.col_end(), has_all_columns }
+        Within { rest, start: window.col_off, end: window.col_end(), has_all_columns }
     }
 }
 
@@ -156,6 +154,7 @@ impl Iterator for Within<'_> {
         }
     }
 
+    /// A plain loop where nothing is cut, as for most zones.
     #[inline]
     fn fold<B, F: FnMut(B, Run) -> B>(self, mut all: B, mut with: F) -> B {
         if self.has_all_columns {

@@ -83,7 +83,7 @@ impl Block {
     /// are shown as singles.
     pub fn visit<V: Visitor>(&self, row: u32, cols: Range<u32>, visitor: V) -> V::Output {
         let cols = self.clipped(row, cols);
-        let mask = self.mask(row, &cols);
+        let mask = self.is_masked().then(|| self.mask(row, &cols));
         let run = RunOf { block: self, row, cols, mask: mask.as_deref() };
         match self.data.samples() {
             Samples::Uint8(list) => run.show(list, visitor),
@@ -134,7 +134,7 @@ impl Block {
         let is_masked = self.is_masked();
         runs.for_each(|run| {
             let cols = self.clipped(run.row, run.start..run.end);
-            let mask = if is_masked { self.mask(run.row, &cols) } else { None };
+            let mask = is_masked.then(|| self.mask(run.row, &cols));
             let shown = RunOf { block: self, row: run.row, cols, mask: mask.as_deref() };
             visitor.visit(&run, shown.pixels(shown.samples(list), nodata));
         });
@@ -175,11 +175,8 @@ impl Block {
         self.heeds_codec && self.data.codec_validity().is_some()
     }
 
-    /// What [`Pixels::mask`] says of a run.
-    fn mask(&self, row: u32, cols: &Range<u32>) -> Option<Vec<u8>> {
-        if !self.is_masked() {
-            return None;
-        }
+    /// What [`Pixels::mask`] says of a run, where [`is_masked`](Self::is_masked).
+    fn mask(&self, row: u32, cols: &Range<u32>) -> Vec<u8> {
         let mut mask = vec![u8::MAX; cols.len()];
         if self.has_codec_mask() {
             self.data.mask_by_codec(row, cols, &mut mask);
@@ -196,7 +193,7 @@ impl Block {
                 plane.mask(row, &cols, bytes.get_mut(..len).unwrap_or_default());
             }
         }
-        Some(mask)
+        mask
     }
 }
 

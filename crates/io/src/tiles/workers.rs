@@ -10,15 +10,11 @@
 //! its threads would stay when the database is closed, and would be counted apart from the callers. Starting a thread takes
 //! some 30 us where decoding a tile takes two milliseconds.
 
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
-use rasteret_cog::pixel::Block;
-
-use super::{BlockRequest, Keep};
 use crate::{Error, Options, Result, Session};
 
 /// How long a caller works alone: less work than this is done before a thread has started.
@@ -36,16 +32,6 @@ pub(crate) struct Workers {
 struct Active<'a>(&'a Workers);
 
 impl Session {
-    /// [`BlockStream::for_each`](super::BlockStream::for_each) of the blocks that are asked for.
-    pub fn for_each_block(
-        &self,
-        requests: Vec<BlockRequest>,
-        keep: Keep,
-        work: impl Fn(usize, Result<Block>) -> ControlFlow<()> + Sync,
-    ) -> Result<()> {
-        self.blocks(requests, keep).for_each(work)
-    }
-
     /// Does `work` with each number below `count`, in any order, on the calling thread and on helpers, under the same limit.
     /// Fails only where `work` panics. An item should take microseconds at least.
     pub fn for_each(&self, count: usize, work: impl Fn(usize) + Sync) -> Result<()> {
