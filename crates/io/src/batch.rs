@@ -88,7 +88,9 @@ fn run_distinct<T: Task>(session: &Session, hrefs: &[&str]) -> Result<Vec<Result
                 runtime.spawn_blocking(move || read::<T>(&session, &queue))
             }))
             .collect();
-        for (slot, answer) in runtime.block_on(join_all(tasks)).into_iter().flatten().flatten() {
+        // Waited for in a task: the calling thread is woken once, and not by each fetcher.
+        let done = runtime.block_on(runtime.spawn(join_all(tasks)));
+        for (slot, answer) in done.into_iter().flatten().flatten().flatten() {
             answers[slot] = Some(answer);
         }
     }

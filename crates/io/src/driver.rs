@@ -15,7 +15,7 @@ use rasteret_cog::{CogHeader, DecodeResult, HeaderDecoder, IfdDecoder, IfdInfo, 
 
 use crate::CoalesceConfig;
 use crate::object::{LocalFile, Object, Stamp};
-use crate::transport::{Answer, Span};
+use crate::transport::{Answer, Body, Span};
 use crate::{Error, Fault, Location, Result};
 
 /// Bytes of the first request: the header, tables included, of a COG of some 2,000 tiles and its overviews, at a price that
@@ -66,7 +66,7 @@ pub(crate) async fn read<D: Decoder>(object: &Object) -> Result<Decoded<D::Answe
         Err(Fault::BeyondEnd(size)) => Answer { size: size.or(Some(0)), ..Answer::default() },
         Err(fault) => return Err(object.error(None, fault)),
     };
-    let mut decoding = Decoding::<D>::new(first.size, first.bytes);
+    let mut decoding = Decoding::<D>::new(first.size, first.body);
     let answer = loop {
         match decoding.step(object.location())? {
             Step::Done(answer) => break answer,
@@ -89,7 +89,7 @@ pub(crate) fn read_local<D: Decoder>(location: &Location, path: &Path) -> Result
     let file = LocalFile::open(path).map_err(|fault| at(None, fault))?;
     let stamp = file.stamp;
     let first = file.read(&(0..FIRST_GET)).map_err(|fault| at(None, fault))?;
-    let mut decoding = Decoding::<D>::new(Some(stamp.size), first);
+    let mut decoding = Decoding::<D>::new(Some(stamp.size), first.into());
     loop {
         match decoding.step(location)? {
             Step::Done(answer) => {
@@ -123,9 +123,14 @@ enum Step<T> {
 }
 
 impl<D: Decoder> Decoding<D> {
-    fn new(size: Option<u64>, first: Bytes) -> Self {
+    fn new(size: Option<u64>, first: Body) -> Self {
         let mut decoder = D::new(Limits::default(), size);
-        decoder.push(0, first);
+        let mut offset = 0;
+        for part in first.into_parts() {
+            let length = part.len() as u64;
+            decoder.push(offset, part);
+            offset += length;
+        }
         Self { decoder, size, rounds: 0, taken: None }
     }
 

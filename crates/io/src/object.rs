@@ -60,8 +60,8 @@ impl Object {
     /// The last `length` bytes (all, where the file is shorter) and the size of the whole file.
     pub async fn tail(&self, length: u64) -> Result<(Bytes, u64)> {
         let answer = self.get(Span::Tail(length.max(1))).await.map_err(|fault| self.error(None, fault))?;
-        let size = answer.size.unwrap_or(answer.start + answer.bytes.len() as u64);
-        Ok((answer.bytes, size))
+        let size = answer.size.unwrap_or(answer.start + answer.body.len() as u64);
+        Ok((answer.body.into_bytes(), size))
     }
 
     /// Exactly these bytes; an error where the file ends before.
@@ -71,7 +71,7 @@ impl Object {
         }
         let length = range.end - range.start;
         match self.get(Span::Range(range.clone())).await {
-            Ok(answer) if answer.bytes.len() as u64 == length => Ok(answer.bytes),
+            Ok(answer) if answer.body.len() as u64 == length => Ok(answer.body.into_bytes()),
             Ok(answer) => Err(self.error(Some(range), Fault::BeyondEnd(answer.size))),
             Err(fault) => Err(self.error(Some(range), fault)),
         }
@@ -103,7 +103,7 @@ impl Object {
     ) -> Result<Vec<(Range<u64>, Bytes)>> {
         let within = |request: Range<u64>| async {
             match self.get(Span::Range(request.clone())).await {
-                Ok(answer) => Ok(answer.bytes),
+                Ok(answer) => Ok(answer.body.into_bytes()),
                 Err(Fault::BeyondEnd(_)) => Ok(Bytes::new()),
                 Err(fault) => Err(self.error(Some(request), fault)),
             }
@@ -165,7 +165,7 @@ impl Object {
             }
             Source::File(_) | Source::Store { .. } => {
                 let size = self.whole_size().await?.unwrap_or(0);
-                Ok(self.get(Span::Range(0..size)).await?.bytes)
+                Ok(self.get(Span::Range(0..size)).await?.body.into_bytes())
             }
         }
     }
@@ -230,7 +230,7 @@ async fn of_store(
     // Stores that were sent no date make up the epoch.
     let last_modified = Some(got.meta.last_modified.timestamp_micros()).filter(|micros| *micros != 0);
     let (start, size, etag) = (got.range.start, Some(got.meta.size), got.meta.e_tag.clone());
-    Ok(Answer { bytes: got.bytes().await?, start, size, etag, last_modified })
+    Ok(Answer { body: got.bytes().await?.into(), start, size, etag, last_modified })
 }
 
 /// Runs file I/O off the threads that wait on sockets.
@@ -289,9 +289,8 @@ impl LocalFile {
         if range.start > size {
             return Err(Fault::BeyondEnd(Some(size)));
         }
-        let bytes = self.read(&range)?;
         Ok(Answer {
-            bytes,
+            body: self.read(&range)?.into(),
             start: range.start,
             size: Some(size),
             etag: None,

@@ -14,6 +14,7 @@
 //! window, and object_store's authors found the same against GCS.
 
 mod answer;
+mod body;
 mod dns;
 mod tls;
 
@@ -22,7 +23,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
 };
@@ -31,7 +32,9 @@ use reqwest::{Method, Request, Response, StatusCode};
 use url::Url;
 
 pub(crate) use answer::{Answer, Span};
+pub(crate) use body::Body;
 
+use self::body::Incoming;
 use crate::{Fault, Options, Version};
 
 /// First wait before a request is repeated; doubled each time. Less would add to the storm that a 429 answers.
@@ -94,8 +97,8 @@ impl Transport {
             match response.status() {
                 StatusCode::PARTIAL_CONTENT => {
                     let (mut answer, length) = Answer::of_partial(response.headers(), &span)?;
-                    answer.bytes = self.body(response, length, Excess::Refused).await?;
-                    if answer.bytes.len() < length { Err(Fault::Interrupted.into()) } else { Ok(answer) }
+                    answer.body = self.body(response, length, Excess::Refused).await?;
+                    if answer.body.len() < length { Err(Fault::Interrupted.into()) } else { Ok(answer) }
                 }
                 StatusCode::OK => Ok(self.whole(response, &span).await?),
                 _ => Err(refusal(response).await),
@@ -160,7 +163,7 @@ impl Transport {
                     Fault::Other(format!("an answer of {limit} bytes, where at most {DOCUMENT_MAX} are read")).into()
                 );
             }
-            Ok(self.body(response, limit, Excess::Refused).await?)
+            Ok(self.body(response, limit, Excess::Refused).await?.into_bytes())
         })
         .await
     }
@@ -202,44 +205,38 @@ impl Transport {
         }
         let end = usize::try_from(end).map_err(|_| Fault::RangeIgnored)?;
         let start = usize::try_from(range.start).map_err(|_| Fault::RangeIgnored)?;
-        let bytes = self.body(response, end, Excess::Cut).await?;
-        if bytes.len() <= start {
-            return Err(Fault::BeyondEnd(Some(bytes.len() as u64)));
+        let mut body = self.body(response, end, Excess::Cut).await?;
+        let length = body.len();
+        if length <= start {
+            return Err(Fault::BeyondEnd(Some(length as u64)));
         }
         // Without a Content-Length the end of a short body is the only word about the size.
-        if bytes.len() < end {
-            answer.size = Some(bytes.len() as u64);
+        if length < end {
+            answer.size = Some(length as u64);
         }
-        answer.bytes = bytes.slice(start..);
+        body.advance(start);
+        answer.body = body;
         answer.start = range.start;
         Ok(answer)
     }
 
     /// The body, of which no more than about `limit` bytes are read.
-    async fn body(&self, mut response: Response, limit: usize, excess: Excess) -> Result<Bytes, Fault> {
-        let Some(first) = response.chunk().await.map_err(|error| self.fault(&error))? else {
-            return Ok(Bytes::new());
-        };
-        let mut rest: Option<BytesMut> = None;
-        let mut length = first.len();
-        while length < limit {
-            let Some(chunk) = response.chunk().await.map_err(|error| self.fault(&error))? else {
-                break;
-            };
-            length += chunk.len();
-            rest.get_or_insert_with(|| {
-                let mut all = BytesMut::with_capacity(limit.min(DOCUMENT_MAX));
-                all.extend_from_slice(&first);
-                all
-            })
-            .extend_from_slice(&chunk);
+    async fn body(&self, mut response: Response, limit: usize, excess: Excess) -> Result<Body, Fault> {
+        let mut incoming = Incoming::new(limit);
+        while incoming.len() < limit
+            && let Some(part) = response.chunk().await.map_err(|error| self.fault(&error))?
+        {
+            incoming.push(part);
         }
-        let all = rest.map_or(first, BytesMut::freeze);
+        let mut body = incoming.finish();
         match excess {
-            _ if all.len() <= limit => Ok(all),
-            Excess::Cut => Ok(all.slice(..limit)),
-            Excess::Refused => Err(Fault::Other("the answer has more bytes than asked for".to_owned())),
+            Excess::Cut => body.truncate(limit),
+            Excess::Refused if body.len() > limit => {
+                return Err(Fault::Other("the answer has more bytes than asked for".to_owned()));
+            }
+            Excess::Refused => {}
         }
+        Ok(body)
     }
 
     /// Repeats what failed for a passing reason, with growing waits. One attempt lasts no longer than the time-out.
@@ -364,7 +361,7 @@ impl HttpService for Transport {
                 let headers = response.headers().clone();
                 let limit = answer::content_length(&headers).unwrap_or(DOCUMENT_MAX);
                 let body = self.body(response, limit, Excess::Refused).await?;
-                Ok(rebuilt(status, headers, body))
+                Ok(rebuilt(status, headers, body.into_bytes()))
             }
         })
         .await

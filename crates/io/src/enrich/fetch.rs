@@ -11,6 +11,7 @@
 //! enters it whole, so that it holds at least one batch whatever its size.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,6 +38,10 @@ const WINDOW_ROWS: u64 = 16 * 2_048;
 
 /// Bytes of records and headers that may wait for the reader.
 const WINDOW_BYTES: u64 = 96 * 1024 * 1024;
+
+/// Fetches that start before sockets are looked at again: requests go out on the connections that are there while others are
+/// still being opened, and one whose answer has come is used again instead of another one opened.
+const LAUNCHED_AT_ONCE: usize = 16;
 
 /// Failed hrefs that are not tried again. Bounded, because a source may name millions that do not exist.
 const FAILURES_KEPT: usize = 10_000;
@@ -71,7 +76,10 @@ pub(super) struct Pending {
     /// One for each of them.
     flights: Vec<Flight>,
     /// Those of the flights that this batch started; dropping them ends them.
+    #[expect(dead_code, reason = "dropping it is what it is for")]
     tasks: JoinSet<()>,
+    /// Closed when all of them have ended.
+    landed: mpsc::Receiver<Infallible>,
     /// What the batch holds of the window.
     #[expect(dead_code, reason = "dropping it is what it is for")]
     held: Held,
@@ -91,7 +99,9 @@ pub(super) enum Cell {
 impl Pending {
     /// The headers of the batch's distinct hrefs. Those of another batch that fails to be waited for are still fetched.
     pub(super) async fn headers(&mut self) -> Vec<Result<CogFile>> {
-        while self.tasks.join_next().await.is_some() {}
+        // Nothing is ever sent: the last task that goes closes the channel. So the thread that waits here is woken once, and
+        // not with each header.
+        self.landed.recv().await;
         futures::future::join_all(self.flights.iter().cloned()).await
     }
 }
@@ -153,13 +163,17 @@ impl Fetcher {
     /// Starts all fetches of a batch; returns when the last has started.
     async fn launch(&mut self, index: u64, first_row: u64, batch: RecordBatch, held: Held) -> Pending {
         let (cells, hrefs) = self.cells(&batch);
+        let (landing, landed) = mpsc::channel(1);
         let mut tasks = JoinSet::new();
         let mut flights = Vec::with_capacity(hrefs.len());
-        for href in &hrefs {
-            flights.push(self.flight(Arc::clone(href), &mut tasks, &held).await);
+        for some in hrefs.chunks(LAUNCHED_AT_ONCE) {
+            for href in some {
+                flights.push(self.flight(Arc::clone(href), &mut tasks, &landing, &held).await);
+            }
+            tokio::task::yield_now().await;
         }
         self.sweep();
-        Pending { index, first_row, batch, cells, hrefs, flights, tasks, held }
+        Pending { index, first_row, batch, cells, hrefs, flights, tasks, landed, held }
     }
 
     /// The assets of a batch and its distinct hrefs.
@@ -204,7 +218,13 @@ impl Fetcher {
     }
 
     /// The fetch of an href: one that is under way, a failure that is known, or a new one as soon as there is room.
-    async fn flight(&mut self, href: Arc<str>, tasks: &mut JoinSet<()>, held: &Held) -> Flight {
+    async fn flight(
+        &mut self,
+        href: Arc<str>,
+        tasks: &mut JoinSet<()>,
+        landing: &mpsc::Sender<Infallible>,
+        held: &Held,
+    ) -> Flight {
         if let Some(flight) = self.flights.get(&href).and_then(WeakShared::upgrade) {
             return flight;
         }
@@ -217,9 +237,11 @@ impl Fetcher {
         if let Some(weak) = flight.downgrade() {
             self.flights.insert(Arc::clone(&href), weak);
         }
-        let (landing, failures, share) = (flight.clone(), Arc::clone(&self.failures), held.share());
+        let (own, failures, share) = (flight.clone(), Arc::clone(&self.failures), held.share());
+        let landing = landing.clone();
         tasks.spawn(async move {
-            let answer = landing.await;
+            let _landing = landing;
+            let answer = own.await;
             drop(permit);
             match answer {
                 Ok(file) => share.add(weight(&file.header)),

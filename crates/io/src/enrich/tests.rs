@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -140,6 +141,31 @@ fn one_fetch_serves_bands_rows_and_batches() {
     }
     // All ten batches are in the window at once, so that each href is fetched once though this fetch caches nothing.
     assert_eq!(fetches.total(), 7);
+}
+
+#[test]
+fn who_waits_for_a_batch_is_not_woken_with_every_header() {
+    let setup = setup(&hrefs(50, 50), two_bands()).unwrap();
+    let (file, asked) = (setup.file.clone(), Arc::new(AtomicUsize::new(0)));
+    // One header after the other, milliseconds apart.
+    let fetch: Fetch = Arc::new(move |_| {
+        let (file, after) = (file.clone(), asked.fetch_add(2, Ordering::SeqCst) as u64);
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(after)).await;
+            Ok(file)
+        })
+    });
+    let stream = setup.start(&ALL, &fetch);
+    let mut polls = 0;
+    let mut next = pin!(stream.next_batch());
+    let counted = std::future::poll_fn(|context| {
+        polls += 1;
+        next.as_mut().poll(context)
+    });
+    let batch = setup.session.block_on(counted).unwrap().unwrap().unwrap();
+    assert_eq!(ids(&batch).len(), 50);
+    // For the batch, for its headers, and in between.
+    assert!(polls <= 4, "{polls} polls for 50 headers");
 }
 
 #[test]

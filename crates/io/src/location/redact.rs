@@ -28,7 +28,7 @@ pub(super) fn url(href: &str) -> String {
         Some((_, host)) => Cow::Borrowed(host),
         None => Cow::Borrowed(authority),
     };
-    text(&format!("{scheme}://{authority}{path}")).into_owned()
+    text(format!("{scheme}://{authority}{path}")).into_owned()
 }
 
 /// A local path. A question mark is a character like others in it, but a relative href of a catalogue may carry a signature
@@ -42,12 +42,9 @@ pub(super) fn path(path: &str) -> String {
 }
 
 /// Text without control characters, so that no location breaks a line of a log or of a terminal.
-pub(super) fn text(text: &str) -> Cow<'_, str> {
-    if text.contains(char::is_control) {
-        Cow::Owned(text.replace(char::is_control, "\u{fffd}"))
-    } else {
-        Cow::Borrowed(text)
-    }
+pub(super) fn text<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+    let text = text.into();
+    if text.contains(char::is_control) { Cow::Owned(text.replace(char::is_control, "\u{fffd}")) } else { text }
 }
 
 /// The URL without user and password and without the parameters of a signature, where it carries one: what stays the same

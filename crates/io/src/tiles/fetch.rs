@@ -97,8 +97,8 @@ async fn part(object: &Object, file: &RasterFile, request: Range<u64>) -> Result
     let fault = match object.get(Span::Range(request.clone())).await {
         Ok(answer) => {
             file.check(Version::of(&answer))?;
-            if answer.bytes.len() as u64 == request.end - request.start {
-                return Ok(answer.bytes);
+            if answer.body.len() as u64 == request.end - request.start {
+                return Ok(answer.body.into_bytes());
             }
             Fault::BeyondEnd(answer.size)
         }

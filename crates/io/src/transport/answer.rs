@@ -5,11 +5,11 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
 use reqwest::header::{
     CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
 };
 
+use super::Body;
 use crate::Fault;
 
 /// Which bytes of a file to ask for.
@@ -24,8 +24,8 @@ pub(crate) enum Span {
 /// Bytes of a file and what came with them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answer {
-    pub(crate) bytes: Bytes,
-    /// Where in the file `bytes` stand.
+    pub(crate) body: Body,
+    /// Where in the file `body` stands.
     pub(crate) start: u64,
     /// Bytes of the whole file.
     pub(crate) size: Option<u64>,
