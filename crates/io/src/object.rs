@@ -22,7 +22,7 @@ use url::Url;
 
 use crate::CoalesceConfig;
 use crate::coalesce::{cut, joined};
-use crate::transport::{Answer, Ask, Span, Transport};
+use crate::transport::{Answer, Ask, Pieces, Span, Transport};
 use crate::{Error, Fault, Location, Result, Version};
 
 /// One file of a session, for reading ranges of. Cheap to clone; making one costs no request.
@@ -117,6 +117,11 @@ impl Object {
 
     /// Some bytes and what came with them, as one request.
     pub(crate) async fn get(&self, span: Span) -> Result<Answer, Fault> {
+        self.get_in_pieces(span, None).await
+    }
+
+    /// The same, with the pieces handed on while the rest is coming. What comes all at once is not cut.
+    pub(crate) async fn get_in_pieces(&self, span: Span, pieces: Option<Pieces<'_>>) -> Result<Answer, Fault> {
         match &self.source {
             Source::File(path) => {
                 let path = path.clone();
@@ -124,7 +129,7 @@ impl Object {
             }
             Source::Url { transport, url } => {
                 let _permit = self.permit().await?;
-                transport.get(url, span).await
+                transport.get(url, span, pieces).await
             }
             Source::Store { store, path } => {
                 let _permit = self.permit().await?;

@@ -32,9 +32,9 @@ use reqwest::{Method, Request, Response, StatusCode};
 use url::Url;
 
 pub(crate) use answer::{Answer, Span};
-pub(crate) use body::Body;
+pub(crate) use body::{Body, Pieces};
 
-use self::body::Incoming;
+use self::body::{Cutting, Incoming};
 use crate::{Fault, Options, Version};
 
 /// First wait before a request is repeated; doubled each time. Less would add to the storm that a 429 answers.
@@ -87,8 +87,9 @@ impl Transport {
         }))
     }
 
-    /// A part of the file at a URL, as one request unless that has to be repeated.
-    pub(crate) async fn get(&self, url: &Url, span: Span) -> Result<Answer, Fault> {
+    /// A part of the file at a URL, as one request unless that has to be repeated. What is taken in pieces is gone from the
+    /// answer, which then starts behind it.
+    pub(crate) async fn get(&self, url: &Url, span: Span, pieces: Option<Pieces<'_>>) -> Result<Answer, Fault> {
         let (client, range) = (self.client()?, span.header()?);
         self.retrying(|| async {
             // The builder turns `user:password@` of the URL into an Authorization header.
@@ -97,6 +98,9 @@ impl Transport {
             match response.status() {
                 StatusCode::PARTIAL_CONTENT => {
                     let (mut answer, length) = Answer::of_partial(response.headers(), &span)?;
+                    if let Some(pieces) = pieces {
+                        return Ok(self.in_pieces(response, answer, length, pieces).await?);
+                    }
                     answer.body = self.body(response, length, Excess::Refused).await?;
                     if answer.body.len() < length { Err(Fault::Interrupted.into()) } else { Ok(answer) }
                 }
@@ -231,12 +235,33 @@ impl Transport {
         let mut body = incoming.finish();
         match excess {
             Excess::Cut => body.truncate(limit),
-            Excess::Refused if body.len() > limit => {
-                return Err(Fault::Other("the answer has more bytes than asked for".to_owned()));
-            }
+            Excess::Refused if body.len() > limit => return Err(too_much()),
             Excess::Refused => {}
         }
         Ok(body)
+    }
+
+    /// Hands on a body of `length` bytes as far as there are cuts; the answer has the rest.
+    async fn in_pieces(
+        &self,
+        mut response: Response,
+        mut answer: Answer,
+        length: usize,
+        pieces: Pieces<'_>,
+    ) -> Result<Answer, Fault> {
+        let end = answer.start + length as u64;
+        let mut cutting = Cutting::new(answer.start, length, pieces.cuts);
+        while cutting.end() < end {
+            let part = response.chunk().await.map_err(|error| self.fault(&error))?.ok_or(Fault::Interrupted)?;
+            if cutting.end() + part.len() as u64 > end {
+                return Err(too_much());
+            }
+            if let Some((offset, piece)) = cutting.push(part) {
+                (pieces.take)(&answer, offset, piece);
+            }
+        }
+        (answer.start, answer.body) = cutting.rest();
+        Ok(answer)
     }
 
     /// Repeats what failed for a passing reason, with growing waits. One attempt lasts no longer than the time-out.
@@ -280,6 +305,10 @@ impl Transport {
     fn fault(&self, error: &reqwest::Error) -> Fault {
         Fault::of_client(error, self.0.timeout, self.0.connect_timeout)
     }
+}
+
+fn too_much() -> Fault {
+    Fault::Other("the answer has more bytes than asked for".to_owned())
 }
 
 /// What becomes of bytes that were not asked for.

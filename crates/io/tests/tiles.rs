@@ -20,6 +20,7 @@ use support::raster::Raster;
 use support::server::{Reply, Server};
 use support::store::Counting;
 use support::{Scratch, session};
+use tokio::sync::Notify;
 
 /// Further apart than what is read along.
 const FAR: Raster = Raster { across: 4, down: 4, side: 16, gap: 300 << 10, seed: 0 };
@@ -202,6 +203,45 @@ fn bytes_are_under_way_before_the_first_block_is_taken() {
     let given_up = session.blocks(raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster)), Keep::Nothing);
     given_up.start();
     drop((stream, given_up));
+    assert_idle(&session);
+}
+
+#[test]
+fn tiles_are_there_before_the_rest_of_their_request() {
+    let raster = Raster { side: 64, ..NEAR };
+    let go_on = Arc::new(Notify::new());
+    let (file, told) = (raster.bytes(), go_on.clone());
+    // Three tiles and a half are held back.
+    let last = 3 * raster.tile_bytes() + raster.tile_bytes() / 2;
+    let server = Server::start(move |_, _| Reply::Halting(file.clone(), last, told.clone()));
+    let session = session(&[]);
+    let requests = raster.requests(&server.url("a.tif"), &raster.unversioned(), all(raster));
+    let stream = session.blocks(requests, Keep::Nothing);
+    let next = || {
+        let (request, block) = stream.next().unwrap();
+        raster.assert_block(request as u32, &block.unwrap());
+        request
+    };
+    let mut first: Vec<usize> = (0..12).map(|_| next()).collect();
+    first.sort_unstable();
+    assert_eq!(first, (0..12).collect::<Vec<_>>());
+    go_on.notify_one();
+    let mut rest: Vec<usize> = (0..4).map(|_| next()).collect();
+    rest.sort_unstable();
+    assert_eq!((rest, server.log().len()), ((12..16).collect(), 1));
+}
+
+#[test]
+fn tiles_of_an_answer_that_was_cut_off_are_asked_for_again() {
+    let raster = Raster { side: 64, ..NEAR };
+    let file = raster.bytes();
+    let server = Server::start(move |_, before| match before {
+        0 => Reply::Cut(file.clone()),
+        _ => Reply::File(file.clone()),
+    });
+    let session = session(&[]);
+    read(&session, raster, raster.requests(&server.url("a.tif"), &raster.unversioned(), all(raster)), &all(raster));
+    assert_eq!(server.log().len(), 2);
     assert_idle(&session);
 }
 

@@ -1,7 +1,7 @@
 //! Bytes of spans, from stores and from local files, each answer checked to be of the version that was indexed.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::future::try_join_all;
@@ -11,58 +11,115 @@ use tokio::sync::watch;
 use super::RasterFile;
 use super::budget::Charge;
 use super::raster::Version;
-use super::slot::{Seat, Stage};
+use super::slot::{self, Seat, Stage};
 use crate::coalesce::joined;
 use crate::object::{LocalFile, Stamp};
-use crate::transport::Span;
+use crate::transport::{Answer, Pieces, Span};
 use crate::{Error, Fault, Object, Result, Session};
 
-/// A span that is to be fetched, and the tiles in it, which are claimed. Dropped before it has landed, it gives them back.
+/// A span that is to be fetched, and the tiles in it, which are claimed. Dropped before they have landed, it gives them back.
 pub(super) struct Flight {
     file: Arc<RasterFile>,
     span: Range<u64>,
-    tiles: Vec<(Seat, Range<u64>)>,
-    charge: Option<Charge>,
+    /// Those that have not landed, by where they begin.
+    tiles: Mutex<Vec<(Seat, Range<u64>)>>,
+    /// For the whole span, which is one piece of memory as long as any of its tiles is needed.
+    charge: Arc<Charge>,
 }
 
 impl Flight {
+    /// `tiles` are sorted by where they begin.
     pub(super) fn new(file: Arc<RasterFile>, span: Range<u64>, tiles: Vec<(Seat, Range<u64>)>, charge: Charge) -> Self {
-        Self { file, span, tiles, charge: Some(charge) }
+        Self { file, span, tiles: Mutex::new(tiles), charge: Arc::new(charge) }
     }
 
-    /// Fetches from a store. Ends early when the call is over and nobody else waits for these tiles.
-    pub(super) async fn fetch(mut self, session: Session, mut call: watch::Receiver<()>) {
-        let (file, span) = (self.file.clone(), self.span.clone());
-        let fetched = remote(&session, &file, &span);
+    /// Fetches from a store; each tile lands as soon as its bytes are there. Ends early when the call is over and nobody else
+    /// waits for these tiles.
+    pub(super) async fn fetch(self, session: Session, mut call: watch::Receiver<()>) {
+        let fetched = self.remote(&session);
         tokio::pin!(fetched);
-        let result = tokio::select! {
-            result = &mut fetched => result,
+        let rest = tokio::select! {
+            rest = &mut fetched => rest,
             _ = call.changed() => {
-                if !self.tiles.iter().any(|(seat, _)| seat.is_wanted()) {
+                if !self.tiles().iter().any(|(seat, _)| seat.is_wanted()) {
                     return;
                 }
                 fetched.await
             }
         };
-        self.land(result);
+        self.land_all(rest);
     }
 
     /// Reads from a local file. Blocks.
-    pub(super) fn read(mut self, open: &OpenFile) {
-        let result = open.read(&self.file, &self.span);
-        self.land(result);
+    pub(super) fn read(self, open: &OpenFile) {
+        self.land_all(open.read(&self.file, &self.span));
     }
 
-    fn land(&mut self, result: Result<Bytes>) {
-        let charge = self.charge.take().map(Arc::new);
-        for (seat, range) in self.tiles.drain(..) {
-            let bytes = result.as_ref().map(|bytes| slice(bytes, &self.span, &range));
-            seat.land(match bytes {
-                Ok(Some(bytes)) => Stage::Encoded(bytes, charge.clone()),
-                Ok(None) => Stage::Failed(internal(&self.file, "a tile lies outside of its span")),
-                Err(error) => Stage::Failed(error.clone()),
-            });
+    /// Asks for the span, and gives what has not landed of it: its last bytes.
+    async fn remote(&self, session: &Session) -> Result<Bytes> {
+        let object = self.file.object(session).await?;
+        let requests: Vec<_> = CoalesceConfig::default().requests(&self.span).collect();
+        // A tile that is larger than a request may be is asked for in parts, which land together.
+        let cuts = match requests.len() {
+            1 => cuts(self.tiles().iter().map(|(_, range)| range)),
+            _ => Vec::new(),
+        };
+        let parts = requests.into_iter().map(|request| self.part(object, request, &cuts));
+        Ok(joined(try_join_all(parts).await?))
+    }
+
+    async fn part(&self, object: &Object, request: Range<u64>, cuts: &[u64]) -> Result<Bytes> {
+        let take = |answer: &Answer, offset, piece: Bytes| {
+            // What is of another version is an error when all of it is there.
+            if self.file.check(Version::of(answer)).is_ok() {
+                self.land(offset, &piece);
+            }
+        };
+        let pieces = (!cuts.is_empty()).then_some(Pieces { cuts, take: &take });
+        let fault = match object.get_in_pieces(Span::Range(request.clone()), pieces).await {
+            Ok(answer) => {
+                self.file.check(Version::of(&answer))?;
+                if answer.start + answer.body.len() as u64 == request.end {
+                    return Ok(answer.body.into_bytes());
+                }
+                Fault::BeyondEnd(answer.size)
+            }
+            Err(fault) => fault,
+        };
+        if let Fault::BeyondEnd(Some(size)) = &fault {
+            self.file.check(Version::of_size(*size))?;
         }
+        Err(object.error(Some(request), fault))
+    }
+
+    /// Lands the tiles in a piece of the span; none is cut by its end.
+    fn land(&self, offset: u64, piece: &Bytes) {
+        let place = offset..offset + piece.len() as u64;
+        self.settle(place.end, |range| match slice(piece, &place, range) {
+            Some(bytes) => Stage::Encoded(bytes, self.charge.clone()),
+            None => Stage::Failed(internal(&self.file, "a tile lies outside of its span")),
+        });
+    }
+
+    /// Lands what has not landed, with the last bytes of the span or without.
+    fn land_all(&self, rest: Result<Bytes>) {
+        match rest {
+            Ok(rest) => self.land(self.span.end.saturating_sub(rest.len() as u64), &rest),
+            Err(error) => self.settle(u64::MAX, |_| Stage::Failed(error.clone())),
+        }
+    }
+
+    /// Moves on the tiles that begin before `end`, and tells who waits for them.
+    fn settle(&self, end: u64, stage: impl Fn(&Range<u64>) -> Stage) {
+        let mut tiles = self.tiles();
+        let count = tiles.partition_point(|(_, range)| range.start < end);
+        let settled: Vec<_> = tiles.drain(..count).collect();
+        drop(tiles);
+        slot::tell(settled.iter().flat_map(|(seat, range)| seat.land(stage(range))));
+    }
+
+    fn tiles(&self) -> MutexGuard<'_, Vec<(Seat, Range<u64>)>> {
+        self.tiles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,9 +127,9 @@ impl Drop for Flight {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let error = internal(&self.file, "reading tiles panicked");
-            return self.land(Err(error));
+            return self.land_all(Err(error));
         }
-        self.tiles.drain(..).for_each(|(seat, _)| seat.give_back());
+        self.tiles().drain(..).for_each(|(seat, _)| seat.give_back());
     }
 }
 
@@ -80,34 +137,22 @@ fn internal(file: &RasterFile, what: &str) -> Error {
     Error::Internal { location: file.location().clone(), what: what.to_owned() }
 }
 
+/// Where a span can be cut: behind each tile that does not overlap with the next. Tiles are sorted by where they begin.
+fn cuts<'a>(tiles: impl Iterator<Item = &'a Range<u64>>) -> Vec<u64> {
+    let mut cuts: Vec<u64> = Vec::new();
+    for tile in tiles {
+        match cuts.last_mut() {
+            Some(end) if tile.start < *end => *end = tile.end.max(*end),
+            _ => cuts.push(tile.end),
+        }
+    }
+    cuts
+}
+
 fn slice(bytes: &Bytes, span: &Range<u64>, range: &Range<u64>) -> Option<Bytes> {
     let start = usize::try_from(range.start.checked_sub(span.start)?).ok()?;
     let end = usize::try_from(range.end.checked_sub(span.start)?).ok()?;
     (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
-}
-
-async fn remote(session: &Session, file: &RasterFile, span: &Range<u64>) -> Result<Bytes> {
-    let object = file.object(session).await?;
-    // A tile that is larger than a request may be is asked for in parts.
-    let requests = CoalesceConfig::default().requests(span);
-    Ok(joined(try_join_all(requests.map(|request| part(object, file, request))).await?))
-}
-
-async fn part(object: &Object, file: &RasterFile, request: Range<u64>) -> Result<Bytes> {
-    let fault = match object.get(Span::Range(request.clone())).await {
-        Ok(answer) => {
-            file.check(Version::of(&answer))?;
-            if answer.body.len() as u64 == request.end - request.start {
-                return Ok(answer.body.into_bytes());
-            }
-            Fault::BeyondEnd(answer.size)
-        }
-        Err(fault) => fault,
-    };
-    if let Fault::BeyondEnd(Some(size)) = &fault {
-        file.check(Version::of_size(*size))?;
-    }
-    Err(object.error(Some(request), fault))
 }
 
 /// A local file of a call: opened when it is first read, closed after its last span, since a call may name more files than
@@ -161,5 +206,19 @@ impl OpenFile {
             state.file = Some(file.clone());
         }
         Ok(file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_that_overlap_are_not_cut_apart() {
+        let at = |tiles: &[Range<u64>]| cuts(tiles.iter());
+        assert!(at(&[]).is_empty());
+        assert_eq!(at(&[0..4, 4..8, 10..12]), [4, 8, 12]);
+        // Two tiles of one place, one that goes on in the next, and one within another.
+        assert_eq!(at(&[0..4, 0..4, 3..8, 8..20, 9..10, 19..21]), [8, 21]);
     }
 }

@@ -39,6 +39,9 @@ pub(super) struct Board {
     slots: Mutex<HashMap<TileKey, Arc<Slot>>>,
 }
 
+/// A call to tell when there is something to take, and what it calls this tile.
+pub(super) type Waiter = (Weak<Shared>, usize);
+
 /// See the module's picture.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
@@ -48,8 +51,7 @@ pub(super) struct Slot {
 #[derive(Debug, Default)]
 pub(super) struct Inner {
     pub(super) stage: Stage,
-    /// Calls to tell when there is something to take, and what they call this tile.
-    waiters: Vec<(Weak<Shared>, usize)>,
+    waiters: Vec<Waiter>,
 }
 
 #[derive(Debug, Default)]
@@ -58,7 +60,7 @@ pub(super) enum Stage {
     Idle,
     Fetching,
     /// Bytes, and the charge of the span that they are a part of and keep in memory.
-    Encoded(Bytes, Option<Arc<Charge>>),
+    Encoded(Bytes, Arc<Charge>),
     Decoding,
     Ready(Arc<DecodedTile>, #[expect(dead_code, reason = "it gives its bytes back when the samples go")] Charge),
     Failed(Error),
@@ -131,15 +133,15 @@ impl Slot {
         tell(waiters);
     }
 
-    /// Moves on with what was fetched, unless someone else fetched it meanwhile.
-    pub(super) fn land(&self, stage: Stage) {
+    /// Moves on with what was fetched, unless someone else fetched it meanwhile. Those who wait are the caller's to tell.
+    #[must_use]
+    pub(super) fn land(&self, stage: Stage) -> Vec<Waiter> {
         let mut inner = self.lock();
-        if matches!(inner.stage, Stage::Idle | Stage::Fetching) {
-            inner.stage = stage;
-            let waiters = std::mem::take(&mut inner.waiters);
-            drop(inner);
-            tell(waiters);
+        if !matches!(inner.stage, Stage::Idle | Stage::Fetching) {
+            return Vec::new();
         }
+        inner.stage = stage;
+        std::mem::take(&mut inner.waiters)
     }
 
     /// Gives up a fetch. Whoever waits for it nevertheless fetches it anew.
@@ -166,10 +168,16 @@ impl Inner {
     }
 }
 
-fn tell(waiters: Vec<(Weak<Shared>, usize)>) {
-    for (call, tile) in waiters {
+/// Tells calls that there is something to take: each once for the tiles of its that stand together.
+pub(super) fn tell(waiters: impl IntoIterator<Item = Waiter>) {
+    let mut waiters = waiters.into_iter().peekable();
+    while let Some((call, tile)) = waiters.next() {
+        let mut tiles = vec![tile];
+        while let Some((_, tile)) = waiters.next_if(|(other, _)| other.ptr_eq(&call)) {
+            tiles.push(tile);
+        }
         if let Some(call) = call.upgrade() {
-            call.tile_is_available(tile);
+            call.tiles_are_available(&tiles);
         }
     }
 }

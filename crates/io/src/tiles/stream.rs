@@ -382,15 +382,21 @@ impl Shared {
         flight.fetch(self.session.clone(), self.alive.subscribe())
     }
 
-    /// Called by a slot that this call waits for.
-    pub(super) fn tile_is_available(&self, tile: usize) {
+    /// Called for slots that this call waits for.
+    pub(super) fn tiles_are_available(&self, tiles: &[usize]) {
         let mut state = self.lock();
-        if std::mem::take(&mut state.tiles[tile].waiting) {
-            state.under_way -= 1;
+        for &tile in tiles {
+            if std::mem::take(&mut state.tiles[tile].waiting) {
+                state.under_way -= 1;
+            }
+            self.available(&mut state, tile);
         }
-        self.available(&mut state, tile);
+        // Tiles of blocks that miss others wake nobody, as long as some are under way.
+        let is_news = !state.ready.is_empty() || state.under_way == 0;
         drop(state);
-        self.wake.notify_all();
+        if is_news {
+            self.wake.notify_all();
+        }
     }
 
     /// Counts down the blocks that wait for a tile.

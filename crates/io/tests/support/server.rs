@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// One request, as it came.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub(crate) enum Reply {
     Status(u16, String, String),
     /// The headers of the whole answer, then half of its bytes, then the end.
     Cut(Vec<u8>),
+    /// As `File`, but so many bytes before its end it stops until it is told to go on.
+    Halting(Vec<u8>, usize, Arc<Notify>),
     /// Nothing, for so long.
     Silence(Duration),
     /// The reply, so much later.
@@ -119,6 +122,15 @@ async fn serve(mut stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Asked
             Reply::Cut(file) => {
                 let whole = of_file(&asked, &file, true);
                 (whole.slice(..whole.len() - file.len().min(32768) / 2), false)
+            }
+            Reply::Halting(file, last, go_on) => {
+                let mut whole = of_file(&asked, &file, true);
+                let rest = whole.split_off(whole.len() - last);
+                if stream.write_all(&whole).await.is_err() {
+                    return;
+                }
+                go_on.notified().await;
+                (rest, true)
             }
             Reply::File(file) => (of_file(&asked, &file, true), true),
             Reply::Anonymous(file) => (of_file(&asked, &file, false), true),
