@@ -22,7 +22,7 @@ use url::Url;
 
 use crate::CoalesceConfig;
 use crate::coalesce::{cut, joined};
-use crate::transport::{Answer, Ask, Pieces, Span, Transport};
+use crate::transport::{Answer, Ask, InPieces, Pieces, RestFrom, Span, Transport};
 use crate::{Error, Fault, Location, Result, Version};
 
 /// One file of a session, for reading ranges of. Cheap to clone; making one costs no request.
@@ -121,7 +121,7 @@ impl Object {
     }
 
     /// The same, with the pieces handed on while the rest is coming. What comes all at once is not cut.
-    pub(crate) async fn get_in_pieces(&self, span: Span, pieces: Option<Pieces<'_>>) -> Result<Answer, Fault> {
+    pub(crate) async fn get_in_pieces(&self, span: Span, pieces: Option<&Pieces>) -> Result<Answer, Fault> {
         match &self.source {
             Source::File(path) => {
                 let path = path.clone();
@@ -133,7 +133,7 @@ impl Object {
             }
             Source::Store { store, path } => {
                 let _permit = self.permit().await?;
-                let answer = of_store(store.as_ref(), path, &span).await;
+                let answer = of_store(store.as_ref(), path, &span, pieces).await;
                 answer.map_err(|error| Fault::of_store(&error))
             }
         }
@@ -218,12 +218,17 @@ async fn of_store(
     store: &dyn ObjectStore,
     path: &object_store::path::Path,
     span: &Span,
+    pieces: Option<&Pieces>,
 ) -> object_store::Result<Answer> {
     let range = match span {
         Span::Range(range) => GetRange::Bounded(range.clone()),
         Span::Tail(length) => GetRange::Suffix(*length),
     };
-    let got = match (store.get_opts(path, GetOptions { range: Some(range), ..Default::default() }).await, span) {
+    let mut options = GetOptions { range: Some(range), ..Default::default() };
+    if let Some(pieces) = pieces {
+        options.extensions.insert(InPieces { span: span.clone(), pieces: pieces.clone() });
+    }
+    let got = match (store.get_opts(path, options).await, span) {
         // Azure has no suffix ranges: the size first, then the bytes.
         (Err(object_store::Error::NotSupported { .. }), Span::Tail(length)) => {
             let size = store.head(path).await?.size;
@@ -234,7 +239,8 @@ async fn of_store(
     };
     // Stores that were sent no date make up the epoch.
     let last_modified = Some(got.meta.last_modified.timestamp_micros()).filter(|micros| *micros != 0);
-    let (start, size, etag) = (got.range.start, Some(got.meta.size), got.meta.e_tag.clone());
+    let start = got.extensions.get().map_or(got.range.start, |RestFrom(start)| *start);
+    let (size, etag) = (Some(got.meta.size), got.meta.e_tag.clone());
     Ok(Answer { body: got.bytes().await?.into(), start, size, etag, last_modified })
 }
 

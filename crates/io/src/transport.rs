@@ -89,7 +89,7 @@ impl Transport {
 
     /// A part of the file at a URL, as one request unless that has to be repeated. What is taken in pieces is gone from the
     /// answer, which then starts behind it.
-    pub(crate) async fn get(&self, url: &Url, span: Span, pieces: Option<Pieces<'_>>) -> Result<Answer, Fault> {
+    pub(crate) async fn get(&self, url: &Url, span: Span, pieces: Option<&Pieces>) -> Result<Answer, Fault> {
         let (client, range) = (self.client()?, span.header()?);
         self.retrying(|| async {
             // The builder turns `user:password@` of the URL into an Authorization header.
@@ -247,10 +247,10 @@ impl Transport {
         mut response: Response,
         mut answer: Answer,
         length: usize,
-        pieces: Pieces<'_>,
+        pieces: &Pieces,
     ) -> Result<Answer, Fault> {
         let end = answer.start + length as u64;
-        let mut cutting = Cutting::new(answer.start, length, pieces.cuts);
+        let mut cutting = Cutting::new(answer.start, length, &pieces.cuts);
         while cutting.end() < end {
             let part = response.chunk().await.map_err(|error| self.fault(&error))?.ok_or(Fault::Interrupted)?;
             if cutting.end() + part.len() as u64 > end {
@@ -375,6 +375,7 @@ impl HttpService for Transport {
         let url = Url::parse(&parts.uri.to_string())
             .map_err(|_| service_error(Fault::Other("not a URL that a request can be made for".to_owned())))?;
         let ranged = parts.headers.contains_key(RANGE);
+        let in_pieces = parts.extensions.get::<InPieces>();
         self.retrying(|| {
             let mut request = Request::new(parts.method.clone(), url.clone());
             *request.headers_mut() = parts.headers.clone();
@@ -388,6 +389,13 @@ impl HttpService for Transport {
                     return Err(Fault::RangeIgnored.into());
                 }
                 let headers = response.headers().clone();
+                if let Some(InPieces { span, pieces }) = in_pieces {
+                    let (answer, length) = Answer::of_partial(&headers, span)?;
+                    let rest = self.in_pieces(response, answer, length, pieces).await?;
+                    let mut response = rebuilt(status, headers, rest.body.into_bytes());
+                    response.extensions_mut().insert(RestFrom(rest.start));
+                    return Ok(response);
+                }
                 let limit = answer::content_length(&headers).unwrap_or(DOCUMENT_MAX);
                 let body = self.body(response, limit, Excess::Refused).await?;
                 Ok(rebuilt(status, headers, body.into_bytes()))
@@ -397,6 +405,17 @@ impl HttpService for Transport {
         .map_err(service_error)
     }
 }
+
+/// Among a request's extensions: that its answer is taken in pieces. Stores hand it through to the transport.
+#[derive(Clone)]
+pub(crate) struct InPieces {
+    pub(crate) span: Span,
+    pub(crate) pieces: Pieces,
+}
+
+/// Among the extensions of its answer: where in the file the body stands that is left.
+#[derive(Clone, Copy)]
+pub(crate) struct RestFrom(pub(crate) u64);
 
 fn rebuilt(status: StatusCode, headers: HeaderMap, body: Bytes) -> HttpResponse {
     let mut response = HttpResponse::new(body.into());

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -214,21 +215,23 @@ fn tiles_are_there_before_the_rest_of_their_request() {
     // Three tiles and a half are held back.
     let last = 3 * raster.tile_bytes() + raster.tile_bytes() / 2;
     let server = Server::start(move |_, _| Reply::Halting(file.clone(), last, told.clone()));
-    let session = session(&[]);
-    let requests = raster.requests(&server.url("a.tif"), &raster.unversioned(), all(raster));
-    let stream = session.blocks(requests, Keep::Nothing);
-    let next = || {
-        let (request, block) = stream.next().unwrap();
-        raster.assert_block(request as u32, &block.unwrap());
-        request
-    };
-    let mut first: Vec<usize> = (0..12).map(|_| next()).collect();
-    first.sort_unstable();
-    assert_eq!(first, (0..12).collect::<Vec<_>>());
-    go_on.notify_one();
-    let mut rest: Vec<usize> = (0..4).map(|_| next()).collect();
-    rest.sort_unstable();
-    assert_eq!((rest, server.log().len()), ((12..16).collect(), 1));
+    let session = session(&[("AWS_ENDPOINT_URL", &server.url(""))]);
+    for href in [&server.url("a.tif"), "s3://b/a.tif"] {
+        let asked = server.log().len();
+        let stream = session.blocks(raster.requests(href, &raster.unversioned(), all(raster)), Keep::Nothing);
+        let next = |_| {
+            let (request, block) = stream.next().unwrap();
+            raster.assert_block(request as u32, &block.unwrap());
+            request
+        };
+        let first: BTreeSet<usize> = (0..12).map(next).collect();
+        assert!(first.into_iter().eq(0..12), "{href}");
+        go_on.notify_one();
+        let rest: BTreeSet<usize> = (12..16).map(next).collect();
+        assert!(rest.into_iter().eq(12..16), "{href}");
+        assert_eq!(server.log().len() - asked, 1);
+    }
+    assert_idle(&session);
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Flight {
 
     /// Fetches from a store; each tile lands as soon as its bytes are there. Ends early when the call is over and nobody else
     /// waits for these tiles.
-    pub(super) async fn fetch(self, session: Session, mut call: watch::Receiver<()>) {
+    pub(super) async fn fetch(self: Arc<Self>, session: Session, mut call: watch::Receiver<()>) {
         let fetched = self.remote(&session);
         tokio::pin!(fetched);
         let rest = tokio::select! {
@@ -56,26 +56,28 @@ impl Flight {
     }
 
     /// Asks for the span, and gives what has not landed of it: its last bytes.
-    async fn remote(&self, session: &Session) -> Result<Bytes> {
+    async fn remote(self: &Arc<Self>, session: &Session) -> Result<Bytes> {
         let object = self.file.object(session).await?;
         let requests: Vec<_> = CoalesceConfig::default().requests(&self.span).collect();
         // A tile that is larger than a request may be is asked for in parts, which land together.
-        let cuts = match requests.len() {
-            1 => cuts(self.tiles().iter().map(|(_, range)| range)),
-            _ => Vec::new(),
-        };
-        let parts = requests.into_iter().map(|request| self.part(object, request, &cuts));
+        let pieces = (requests.len() == 1).then(|| self.pieces());
+        let parts = requests.into_iter().map(|request| self.part(object, request, pieces.as_ref()));
         Ok(joined(try_join_all(parts).await?))
     }
 
-    async fn part(&self, object: &Object, request: Range<u64>, cuts: &[u64]) -> Result<Bytes> {
-        let take = |answer: &Answer, offset, piece: Bytes| {
+    /// Lands tiles while others are still coming.
+    fn pieces(self: &Arc<Self>) -> Pieces {
+        let flight = self.clone();
+        let take = move |answer: &Answer, offset, piece: Bytes| {
             // What is of another version is an error when all of it is there.
-            if self.file.check(Version::of(answer)).is_ok() {
-                self.land(offset, &piece);
+            if flight.file.check(Version::of(answer)).is_ok() {
+                flight.land(offset, &piece);
             }
         };
-        let pieces = (!cuts.is_empty()).then_some(Pieces { cuts, take: &take });
+        Pieces { cuts: cuts(self.tiles().iter().map(|(_, range)| range)).into(), take: Arc::new(take) }
+    }
+
+    async fn part(&self, object: &Object, request: Range<u64>, pieces: Option<&Pieces>) -> Result<Bytes> {
         let fault = match object.get_in_pieces(Span::Range(request.clone()), pieces).await {
             Ok(answer) => {
                 self.file.check(Version::of(&answer))?;

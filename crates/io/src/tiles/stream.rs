@@ -379,7 +379,7 @@ impl Shared {
     }
 
     fn fetch(&self, flight: Flight) -> impl Future<Output = ()> + Send + 'static {
-        flight.fetch(self.session.clone(), self.alive.subscribe())
+        Arc::new(flight).fetch(self.session.clone(), self.alive.subscribe())
     }
 
     /// Called for slots that this call waits for.

@@ -3,6 +3,8 @@
 //! Owns which of the three. A header is decoded from its parts as they are. Other bytes are wanted side by side, and are joined
 //! as they come, so that the memory of one part serves the next. Tiles are handed on before the rest of their request is there.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 
 use super::Answer;
@@ -103,15 +105,17 @@ impl Incoming {
     }
 }
 
-/// How a body is taken while it is still coming.
-#[derive(Clone, Copy)]
-pub(crate) struct Pieces<'a> {
+/// How the body of a range is taken while it is still coming.
+#[derive(Clone)]
+pub(crate) struct Pieces {
     /// Offsets in the file, ascending: a piece ends at one of them.
-    pub(crate) cuts: &'a [u64],
-    /// Takes a piece and its offset in the file; the answer tells the file's version, and has no body yet. When a request has
-    /// to be repeated, pieces come again.
-    pub(crate) take: &'a (dyn Fn(&Answer, u64, Bytes) + Sync),
+    pub(crate) cuts: Arc<[u64]>,
+    pub(crate) take: Arc<Take>,
 }
+
+/// Takes a piece and its offset in the file; the answer tells the file's version, and has no body yet. When a request has to be
+/// repeated, pieces come again.
+pub(crate) type Take = dyn Fn(&Answer, u64, Bytes) + Send + Sync;
 
 /// A body that is cut while it is coming in. All pieces lie in one allocation.
 pub(super) struct Cutting<'a> {
