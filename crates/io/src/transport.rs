@@ -1,7 +1,8 @@
 //! The one HTTP client, under every store: connections, time-outs, retries, and what a status means.
 //!
 //! Owns the pool of connections (keep-alive, per host), the retry policy and the reading of answers. Each answer is read
-//! whole inside the time-out of its request, so that a connection lost in the middle is retried like one lost before.
+//! whole inside the time-out of its request, so that a connection lost in the middle is retried like one lost before. Who takes an
+//! answer in pieces gets them again then.
 //!
 //! # Why not the retries of object_store
 //!

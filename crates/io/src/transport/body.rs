@@ -7,14 +7,11 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::Answer;
+use super::{Answer, DOCUMENT_MAX};
 use crate::coalesce::joined;
 
 /// Bytes of the longest body that stays in parts: a header's, with room for those who ask for more of it.
 const APART_MAX: usize = 64 << 10;
-
-/// Room that is made at once for a body that is joined; what is longer grows.
-const ROOM_MAX: usize = 64 << 20;
 
 /// Consecutive bytes of a file or a document.
 #[derive(Debug, Clone, Default)]
@@ -91,7 +88,7 @@ impl Incoming {
             return;
         }
         if self.joined.is_empty() {
-            self.joined.reserve(self.expected.min(ROOM_MAX));
+            self.joined.reserve(self.expected.min(DOCUMENT_MAX));
         }
         self.parts.drain(..).for_each(|first| self.joined.extend_from_slice(&first));
         self.joined.extend_from_slice(&part);
@@ -129,7 +126,7 @@ pub(super) struct Cutting<'a> {
 impl<'a> Cutting<'a> {
     /// For a body of `length` bytes that stands at `offset` of the file.
     pub(super) fn new(offset: u64, length: usize, cuts: &'a [u64]) -> Self {
-        Self { offset, held: BytesMut::with_capacity(length.min(ROOM_MAX)), cuts }
+        Self { offset, held: BytesMut::with_capacity(length.min(DOCUMENT_MAX)), cuts }
     }
 
     /// Where in the file the bytes end that came so far.
