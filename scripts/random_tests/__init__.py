@@ -1,0 +1,12 @@
+"""Random tests of the extension against rasterio, pyproj and shapely: `scripts/random-tests [--help]`.
+
+    grids.py      random georeferenced grids: scenes, polar, global, 0..360, beyond 180, wider than the world
+    shapes.py     random polygons and points near a grid, in any CRS
+    oracle.py     coverage of a grid's pixels through pyproj's inverse direction, which knows no clipping
+    geometry.py   compares cog_pixels, cog_zonal_stats, cog_tiles_for_geometry, cog_read, cog_value, cog_footprint with it
+    layouts.py    random TIFF layouts, written by GDAL
+    tags.py       replaces tags of a finished TIFF
+    pixels.py     compares cog_read, cog_value, cog_zonal_stats with what rasterio reads
+
+Every case derives its random numbers from the seed and its own number, so that it can be run alone.
+"""

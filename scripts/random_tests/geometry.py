@@ -1,0 +1,268 @@
+"""One grid, and polygons and points on it in several CRSs: the extension's answers against the oracle's."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from . import footprints, points
+from .exact import Exact, densify, exact, same_crs
+from .grids import TILE, random_grid
+from .oracle import Bounds, Oracle
+from .session import Session, literal
+from .shapes import geometry_crs, random_shape
+
+CRSS_PER_GRID = 2
+SHAPES_PER_CRS = 3
+# What the reference promises: edges follow the curve to a quarter of a pixel.
+CURVE_TOLERANCE = 0.25
+# Coverage of a pixel adds up areas in floating point.
+ROUNDING = 1e-6
+# Tiles of less are as good as touched: the plan's sign of an area is exact, a sum of coverages is not.
+NO_AREA = 1e-9
+
+
+@dataclass(frozen=True)
+class Question:
+    """A polygon on a file, and what is known of the answer."""
+
+    path: Path
+    oracle: Oracle
+    polygon: BaseGeometry
+    bounds: Bounds
+    exact: Exact | None
+    # Whether each pixel's centre is certainly inside, certainly outside, or neither.
+    centre_in: np.ndarray
+    centre_out: np.ndarray
+
+    @property
+    def wkt(self) -> str:
+        return shapely.to_wkt(self.polygon, rounding_precision=-1)
+
+    @property
+    def options(self) -> str:
+        return f"{{geometry_crs: {literal(self.oracle.geometry_crs)}}}"
+
+    def sql(self, function: str) -> str:
+        return f"SELECT {function}({literal(self.path)}, NULL, {literal(self.wkt)}, {self.options})"
+
+    def describe(self, sql: str, expected: object, found: object) -> str:
+        return f"  {self.oracle.grid.recipe(self.path)}\n  {sql}\n  expected {expected}, found {found}"
+
+
+def run(session: Session, seed: str) -> None:
+    """All cases of one random grid."""
+    rng = random.Random(seed)
+    grid = random_grid(rng)
+    path = session.folder / f"{seed.replace('/', '-')}.tif"
+    grid.write(path)
+    footprints.check(session, path, grid)
+    for _ in range(CRSS_PER_GRID):
+        oracle = Oracle(grid, geometry_crs(rng, grid))
+        points.check(session, path, oracle, rng)
+        for _ in range(SHAPES_PER_CRS):
+            shape = random_shape(rng, grid, oracle.geometry_crs)
+            if shape is None:
+                continue
+            if rng.random() < 0.5 and (fine := densify(oracle, shape)) is not None:
+                check(session, question(path, oracle, fine, is_fine=True))
+            else:
+                check(session, question(path, oracle, shape, is_fine=same_crs(oracle)))
+    path.unlink()
+
+
+def question(path: Path, oracle: Oracle, polygon: BaseGeometry, is_fine: bool) -> Question:
+    """What is known of a polygon; `is_fine` where its edges are straight in pixels."""
+    inside, edges = oracle.cells(polygon)
+    tolerance = 0.01 if is_fine else CURVE_TOLERANCE
+    bounds = oracle.bounds(inside, edges, tolerance)
+    centre_in, centre_out = oracle.centres(inside, edges, tolerance)
+    known = exact(oracle, polygon, inside, edges) if is_fine else None
+    return Question(path, oracle, polygon, bounds, known, centre_in, centre_out)
+
+
+def check(session: Session, asked: Question) -> None:
+    """Compares all functions."""
+    session.cases += 1
+    coverage = check_pixels(session, asked)
+    if coverage is not None:
+        check_zone(session, asked, coverage)
+        check_tiles(session, asked, coverage)
+    check_window(session, asked)
+
+
+def check_pixels(session: Session, asked: Question) -> np.ndarray | None:
+    """cog_pixels: positions, values, and coverage within the oracle's bounds; gives the coverage."""
+    grid = asked.oracle.grid
+    sql = f"FROM cog_pixels({literal(asked.path)}, {literal(asked.wkt)}, geometry_crs := {literal(asked.oracle.geometry_crs)})"
+    try:
+        found = session.connection.execute(f"SELECT col, row, x, y, value, coverage {sql}").fetchnumpy()
+    except Exception as error:
+        session.fail(
+            "cog_pixels.error",
+            error,
+            f"  {grid.recipe(asked.path)}\n  {sql}\n  expected about {asked.bounds.most.sum():.1f} pixels",
+        )
+        return None
+    col, row, coverage = (np.asarray(found[name]) for name in ("col", "row", "coverage"))
+    dense = np.zeros((grid.height, grid.width))
+    dense[row, col] = coverage
+    describe = asked.describe
+    once = len(set(zip(col.tolist(), row.tolist()))) == len(col)
+    session.compare("cog_pixels.once", once, lambda: describe(sql, "each pixel once", f"{len(col)} rows"))
+    most = float(coverage.max(initial=0))
+    session.compare("cog_pixels.at_most_one", most <= 1 + 1e-9, lambda: describe(sql, "coverage at most 1", most))
+    x, y = grid.world(col + 0.5, row + 0.5)
+    near = np.isclose(found["x"], x, rtol=1e-12, atol=1e-9) & np.isclose(found["y"], y, rtol=1e-12, atol=1e-9)
+    session.compare("cog_pixels.centre", bool(near.all()), lambda: describe(sql, (x, y), (found["x"], found["y"])))
+    same = np.array_equal(np.asarray(found["value"]), grid.values[row, col])
+    session.compare("cog_pixels.value", same, lambda: describe(sql, grid.values[row, col], found["value"]))
+    within(
+        session, asked, "cog_pixels.coverage", sql, dense, asked.bounds.least - ROUNDING, asked.bounds.most + ROUNDING
+    )
+    if asked.exact:
+        known = asked.exact
+        within(
+            session,
+            asked,
+            "cog_pixels.exact",
+            sql,
+            dense,
+            known.coverage - known.tolerance,
+            known.coverage + known.tolerance,
+        )
+    return dense
+
+
+def within(
+    session: Session, asked: Question, name: str, sql: str, found: np.ndarray, least: np.ndarray, most: np.ndarray
+) -> None:
+    """Compares arrays with bounds; describes the worst pixel and the sums."""
+    beyond = np.maximum(least - found, found - most)
+
+    def describe() -> str:
+        row, col = np.unravel_index(beyond.argmax(), beyond.shape)
+        expected = f"pixel ({col} {row}) within {least[row, col]:.6f} and {most[row, col]:.6f}, sum within {least.sum():.4f} and {most.sum():.4f}"
+        return asked.describe(
+            f"SELECT col, row, coverage {sql}",
+            expected,
+            f"{found[row, col]:.6f}, sum {found.sum():.4f}, {(beyond > 0).sum()} pixels beyond",
+        )
+
+    session.compare(name, bool((beyond <= 0).all()), describe)
+
+
+def check_zone(session: Session, asked: Question, coverage: np.ndarray) -> None:
+    """cog_zonal_stats: the weighted statistics of the values under that coverage."""
+    sql = asked.sql("cog_zonal_stats")
+    try:
+        found = session.rows(sql)[0][0]
+    except Exception as error:
+        session.fail("cog_zonal_stats.error", error, asked.describe(sql, coverage.sum(), "an error"))
+        return
+    values, weights = asked.oracle.grid.values.astype("f8"), coverage
+    count = weights.sum()
+    covered = values[weights > 0]
+    expected = {"count": count, "sum": (weights * values).sum()}
+    if len(covered):
+        mean = expected["sum"] / count
+        expected |= {"mean": mean, "min": covered.min(), "max": covered.max()}
+        expected["variance"] = (weights * (values - mean) ** 2).sum() / count
+    for name, number in expected.items():
+        given = found[name]
+        # Cancellation in the variance of large values: relative to the values' square.
+        tolerance = 1e-9 * max(1.0, abs(number)) if name != "variance" else 1e-9 * max(1.0, values.max() ** 2)
+        same = number == 0 and given is None or given is not None and abs(given - number) <= tolerance
+        session.compare(
+            f"cog_zonal_stats.{name}",
+            same,
+            lambda name=name, number=number: asked.describe(sql, f"{name} {number!r}", found),
+        )
+
+
+def check_tiles(session: Session, asked: Question, coverage: np.ndarray) -> None:
+    """cog_tiles_for_geometry: the tiles of the covered pixels."""
+    sql = f"SELECT cog_tiles_for_geometry(cog_metadata({literal(asked.path)}), {literal(asked.wkt)}, {asked.options})"
+    try:
+        tiles = session.rows(sql)[0][0]
+    except Exception as error:
+        session.fail("cog_tiles_for_geometry.error", error, asked.describe(sql, "tiles", "an error"))
+        return
+    found = {(tile["tile_col"], tile["tile_row"]) for tile in tiles}
+    rows, cols = np.nonzero(coverage > NO_AREA)
+    must = set(zip((cols // TILE).tolist(), (rows // TILE).tolist()))
+    rows, cols = np.nonzero(asked.bounds.most > 0)
+    may = set(zip((cols // TILE).tolist(), (rows // TILE).tolist()))
+    same = must <= found <= may
+    session.compare(
+        "cog_tiles_for_geometry",
+        same,
+        lambda: asked.describe(sql, f"at least {sorted(must)}, at most {sorted(may)}", sorted(found)),
+    )
+
+
+def check_window(session: Session, asked: Question) -> None:
+    """cog_read: a window around all that is covered, pixels by their centres, the rest filled."""
+    sql = asked.sql("cog_read")
+    try:
+        found = session.rows(sql)[0][0]
+    except Exception as error:
+        session.fail("cog_read.error", error, asked.describe(sql, f"{asked.centre_in.sum()} pixels", "an error"))
+        return
+    grid = asked.oracle.grid
+    if found is None:
+        session.compare(
+            "cog_read.null",
+            not (asked.bounds.least > 0).any(),
+            lambda: asked.describe(sql, f"{asked.bounds.least.sum():.2f} pixels at least", found),
+        )
+        return
+    place = (found["col_off"], found["row_off"], found["width"], found["height"])
+    rows, cols = np.nonzero(asked.bounds.least > 0)
+    if len(rows):
+        left, top, right, bottom = cols.min(), rows.min(), cols.max() + 1, rows.max() + 1
+        around = place[0] <= left and place[1] <= top and place[0] + place[2] >= right and place[1] + place[3] >= bottom
+        session.compare(
+            "cog_read.window",
+            bool(around),
+            lambda: asked.describe(sql, f"columns {left} to {right} and rows {top} to {bottom}", place),
+        )
+    if asked.exact and (window := exact_window(asked)):
+        session.compare("cog_read.exact_window", place == window, lambda: asked.describe(sql, window, place))
+    part = np.s_[place[1] : place[1] + place[3], place[0] : place[0] + place[2]]
+    data = np.frombuffer(found["data"], "uint16").reshape(place[3], place[2])
+    mask = np.frombuffer(found["mask"], "uint8").reshape(place[3], place[2])
+    values = grid.values[part]
+    inside, outside = asked.centre_in[part], asked.centre_out[part]
+    same = (data[inside] == values[inside]).all() and (mask[inside] == 255).all()
+    session.compare(
+        "cog_read.inside",
+        bool(same),
+        lambda: asked.describe(sql, f"values at {np.argwhere(inside).tolist()}", data.tolist()),
+    )
+    same = (data[outside] == 0).all() and (mask[outside] == 0).all()
+    session.compare(
+        "cog_read.outside",
+        bool(same),
+        lambda: asked.describe(sql, f"0 at {np.argwhere(outside).tolist()}", data.tolist()),
+    )
+
+
+def exact_window(asked: Question) -> tuple[int, int, int, int] | None:
+    """rasterio's window of the image's box; None where the box ends so near to a whole pixel that rounding decides.
+
+    Also None where a polygon of another CRS reaches out of the raster: parts far away have no image, and widen no window.
+    """
+    grid, box = asked.oracle.grid, np.array(asked.exact.image.bounds)
+    if not same_crs(asked.oracle) and not asked.exact.image.within(shapely.box(0, 0, grid.width, grid.height)):
+        return None
+    if (np.abs(box - np.round(box)) < 0.01).any():
+        return None
+    left, top = max(0, int(np.floor(box[0]))), max(0, int(np.floor(box[1])))
+    right, bottom = min(grid.width, int(np.ceil(box[2]))), min(grid.height, int(np.ceil(box[3])))
+    return (left, top, right - left, bottom - top) if right > left and bottom > top else None

@@ -1,0 +1,308 @@
+"""One random TIFF: `cog_read`, `cog_value` and `cog_zonal_stats` against what rasterio reads of it.
+
+A pixel is valid where it is not nodata, and where the mask IFD and the alpha band are not 0. GDAL's mask band has one of the three at a
+time, so that nodata is taken from a twin of the file without mask and alpha.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from rasterio.enums import ColorInterp
+
+from .layouts import Layout, random_layout, random_pixels, write
+from .session import Session, literal
+from .texts import INTEGER_TEXT
+
+POINTS = 6
+# Two decoders of one JPEG may round a level apart (ITU-T T.83).
+JPEG_LEVELS = 1
+# Sums of doubles in another order, relative to the sum of their sizes.
+ROUNDING = 1e-9
+# Squares of more overflow.
+LARGEST_SQUARED = 1e150
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What rasterio reads of a level: arrays of (band, row, column)."""
+
+    data: np.ndarray
+    not_nodata: np.ndarray
+    valid: np.ndarray
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file, and how to describe a difference in it."""
+
+    session: Session
+    path: Path
+    layout: Layout
+
+    def compare(self, name: str, same: bool, sql: str, expected: object, found: object) -> None:
+        self.session.compare(name, same, lambda: f"  {self.layout}\n  {sql}\n  expected {expected}\n  found    {found}")
+
+    def ask(self, name: str, sql: str) -> Any:
+        """The one value of a query; None after an error, which is counted."""
+        try:
+            return self.session.rows(sql)[0][0]
+        except Exception as error:
+            self.session.fail(f"{name}.error", error, f"  {self.layout}\n  {sql}")
+            return None
+
+
+def run(session: Session, seed: str) -> None:
+    """Writes the file and its twin, and compares all that is in them."""
+    rng = random.Random(seed)
+    layout = random_layout(rng)
+    pixels = random_pixels(rng, layout)
+    mask = np.random.default_rng(rng.getrandbits(32)).random(pixels.shape[1:]) < 0.7 if layout.mask else None
+    path, twin = session.folder / f"{seed.replace('/', '-')}.tif", session.folder / "twin.tif"
+    write(path, layout, pixels, mask)
+    write(twin, layout.plain(), pixels, None)
+    session.cases += 1
+    case = Case(session, path, layout)
+    differences = session.differences.total()
+    for level in (0, 1) if layout.overview and min(layout.width, layout.height) > 1 else (0,):
+        expected = read(path, twin, layout, level)
+        check_metadata(case, expected)
+        for band in {0, layout.count - 1}:
+            check_read(case, expected, band, level)
+            check_scaled(case, expected, band, level)
+            if level == 0:
+                check_window(case, expected, band, rng)
+                check_values(case, expected, band, rng)
+                check_zone(case, expected, band, rng)
+    if session.differences.total() > differences and session.keep is not None:
+        shutil.copy(path, session.keep)
+    path.unlink()
+
+
+def read(path: Path, twin: Path, layout: Layout, level: int) -> Expected:
+    """rasterio's reading."""
+    options = {"overview_level": level - 1} if level else {}
+    with (
+        rasterio.Env(GDAL_PAM_ENABLED=False),
+        rasterio.open(path) as whole,
+        rasterio.open(path, **options) as source,
+        rasterio.open(twin, **options) as plain,
+    ):
+        data = source.read()
+        not_nodata = plain.read_masks() != 0
+        valid = not_nodata.copy()
+        if layout.mask:
+            valid &= source.read_masks() != 0
+        if ColorInterp.alpha in source.colorinterp:
+            # Of a band that is no colour beside grey, the alpha band is the second of any number.
+            alpha = source.colorinterp.index(ColorInterp.alpha)
+            others = np.arange(layout.count) != alpha
+            valid[others] &= data[alpha] != 0
+        # GDAL keeps scales at the full resolution; they hold for all levels.
+        return Expected(data, not_nodata, valid, whole.scales, whole.offsets)
+
+
+def check_metadata(case: Case, expected: Expected) -> None:
+    """Scale, offset, and nodata where it is a plain number."""
+    sql = f"SELECT cog_metadata({literal(case.path)})"
+    found = case.ask("cog_metadata", sql)
+    if found is None:
+        return
+    for name, numbers, none in (("scale", expected.scales, 1.0), ("offset", expected.offsets, 0.0)):
+        given = found[name] or [none] * len(numbers)
+        case.compare(f"cog_metadata.{name}", np.array_equal(given, numbers, equal_nan=True), sql, numbers, found[name])
+    if case.layout.nodata is not None and INTEGER_TEXT.fullmatch(case.layout.nodata) and case.layout.dtype != "float32":
+        nodata = float(int(case.layout.nodata))
+        case.compare("cog_metadata.nodata", found["nodata"] == nodata, sql, nodata, found["nodata"])
+
+
+def same_pixels(layout: Layout, found: np.ndarray, expected: np.ndarray) -> bool:
+    if layout.is_lossy:
+        return bool((np.abs(found.astype(int) - expected.astype(int)) <= JPEG_LEVELS).all())
+    return np.array_equal(found, expected, equal_nan=expected.dtype.kind == "f")
+
+
+def arrays(layout: Layout, window: dict[str, Any], dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """A window's pixels and mask."""
+    shape = (window["height"], window["width"])
+    return np.frombuffer(window["data"], dtype).reshape(shape), np.frombuffer(window["mask"], "uint8").reshape(shape)
+
+
+def first_difference(same: np.ndarray, expected: np.ndarray, found: np.ndarray) -> tuple[str, str]:
+    row, col = np.argwhere(~same)[0] if (~same).any() else (0, 0)
+    return f"{expected[row, col]!r} at column {col}, row {row} ({(~same).sum()} such)", repr(found[row, col])
+
+
+def equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return (a == b) | ((a != a) & (b != b))
+
+
+def check_read(case: Case, expected: Expected, band: int, level: int) -> None:
+    """The whole image, with and without mask and alpha."""
+    dtype = "float16" if case.layout.dtype == "float32" and case.layout.bits == 16 else case.layout.dtype
+    for masked, valid in ((True, expected.valid[band]), (False, expected.not_nodata[band])):
+        sql = f"SELECT cog_read({literal(case.path)}, NULL, NULL, {{band_index: {band}, level: {level}, masked: {masked}}})"
+        window = case.ask("cog_read", sql)
+        if window is None:
+            return
+        case.compare("cog_read.dtype", window["dtype"] == dtype, sql, dtype, window["dtype"])
+        place = (window["width"], window["height"], window["col_off"], window["row_off"])
+        whole = (*expected.data.shape[:0:-1], 0, 0)
+        case.compare("cog_read.size", place == whole, sql, whole, place)
+        if window["dtype"] != dtype or place != whole:
+            return
+        data, mask = arrays(case.layout, window, dtype)
+        data, stored = data.astype(case.layout.dtype), expected.data[band]
+        case.compare(
+            "cog_read.data",
+            same_pixels(case.layout, data, stored),
+            sql,
+            *first_difference(equal(data, stored), stored, data),
+        )
+        right = mask == np.where(valid, 255, 0)
+        case.compare("cog_read.mask", bool(right.all()), sql, *_mask_difference(right, stored, mask))
+
+
+def _mask_difference(right: np.ndarray, stored: np.ndarray, mask: np.ndarray) -> tuple[str, str]:
+    row, col = np.argwhere(~right)[0] if (~right).any() else (0, 0)
+    return (
+        f"{255 - mask[row, col]} for {stored[row, col]!r} at column {col}, row {row} ({(~right).sum()} such)",
+        f"{mask[row, col]}",
+    )
+
+
+def check_scaled(case: Case, expected: Expected, band: int, level: int) -> None:
+    """value * scale + offset, NaN for nodata."""
+    sql = f"SELECT cog_read({literal(case.path)}, NULL, NULL, {{band_index: {band}, level: {level}, scaled: true}})"
+    window = case.ask("cog_read", sql)
+    if window is None or case.layout.is_lossy:
+        return
+    case.compare("cog_read.scaled_dtype", window["dtype"] == "float64", sql, "float64", window["dtype"])
+    data, _ = arrays(case.layout, window, window["dtype"])
+    with np.errstate(all="ignore"):
+        scaled = expected.data[band].astype("f8") * expected.scales[band] + expected.offsets[band]
+        scaled = np.where(expected.not_nodata[band], scaled, np.nan)
+        # Fused or not: relative to the terms.
+        close = np.abs(data - scaled) <= 1e-15 * (np.abs(scaled) + abs(expected.offsets[band]))
+    looked_at = expected.valid[band] | ~expected.not_nodata[band]
+    same = equal(data, scaled) | close | ~looked_at
+    case.compare("cog_read.scaled", bool(same.all()), sql, *first_difference(same, scaled, data))
+
+
+def georeferenced(case: Case, cols: np.ndarray, rows: np.ndarray) -> list[str]:
+    """Pixel coordinates as WKT's pairs in the raster's own coordinates."""
+    transform = case.layout.transform
+    x, y = (cols, rows) if transform is None else (transform.c + transform.a * cols, transform.f + transform.e * rows)
+    return [f"{float(a)!r} {float(b)!r}" for a, b in zip(x, y)]
+
+
+def rectangle(case: Case, left: float, top: float, right: float, bottom: float) -> str:
+    ring = georeferenced(case, np.array([left, right, right, left, left]), np.array([top, top, bottom, bottom, top]))
+    return f"POLYGON (({', '.join(ring)}))"
+
+
+def check_window(case: Case, expected: Expected, band: int, rng: random.Random) -> None:
+    """A window of whole pixels, across tiles."""
+    height, width = expected.data.shape[1:]
+    left, top = rng.randrange(width), rng.randrange(height)
+    right, bottom = rng.randint(left + 1, width), rng.randint(top + 1, height)
+    shape = literal(rectangle(case, left, top, right, bottom))
+    sql = f"SELECT cog_read({literal(case.path)}, NULL, {shape}, {{geometry_crs: 'native', band_index: {band}}})"
+    window = case.ask("cog_read", sql)
+    if window is None:
+        return
+    place = (window["col_off"], window["row_off"], window["width"], window["height"])
+    asked = (left, top, right - left, bottom - top)
+    case.compare("cog_read.window", place == asked, sql, asked, place)
+    if place != asked:
+        return
+    data, mask = arrays(case.layout, window, window["dtype"])
+    part = np.s_[band, top:bottom, left:right]
+    stored, valid = expected.data[part], expected.valid[part]
+    same = same_pixels(case.layout, data.astype(case.layout.dtype), stored)
+    case.compare("cog_read.window_data", same, sql, *first_difference(equal(data, stored), stored, data))
+    right_mask = mask == np.where(valid, 255, 0)
+    case.compare("cog_read.window_mask", bool(right_mask.all()), sql, *_mask_difference(right_mask, stored, mask))
+
+
+def check_values(case: Case, expected: Expected, band: int, rng: random.Random) -> None:
+    """Pixels at their centres."""
+    height, width = expected.data.shape[1:]
+    for _ in range(POINTS):
+        col, row = rng.randrange(width), rng.randrange(height)
+        point = literal(f"POINT ({georeferenced(case, np.array([col + 0.5]), np.array([row + 0.5]))[0]})")
+        sql = f"SELECT cog_value({literal(case.path)}, NULL, {point}, {{geometry_crs: 'native', band_index: {band}}})"
+        try:
+            found = case.session.rows(sql)[0][0]
+        except Exception as error:
+            case.session.fail("cog_value.error", error, f"  {case.layout}\n  {sql}")
+            return
+        stored = float(expected.data[band, row, col]) if expected.valid[band, row, col] else None
+        same = (
+            found is stored
+            if found is None or stored is None
+            else found == stored or found != found and stored != stored
+        )
+        if case.layout.is_lossy and found is not None and stored is not None:
+            same = abs(found - stored) <= JPEG_LEVELS
+        case.compare("cog_value", same, sql, stored, found)
+
+
+def overlap(low: float, high: float, count: int) -> np.ndarray:
+    """How much of each of `count` pixels in a row lies between two coordinates."""
+    edges = np.clip(np.arange(count + 1), low, high)
+    return np.diff(edges)
+
+
+def check_zone(case: Case, expected: Expected, band: int, rng: random.Random) -> None:
+    """Statistics of a rectangle with fractions of pixels at its sides."""
+    if case.layout.is_lossy:
+        return
+    height, width = expected.data.shape[1:]
+    left, top = rng.uniform(-1, width), rng.uniform(-1, height)
+    right, bottom = left + rng.uniform(0.1, width), top + rng.uniform(0.1, height)
+    shape = literal(rectangle(case, left, top, right, bottom))
+    sql = f"SELECT cog_zonal_stats({literal(case.path)}, NULL, {shape}, {{geometry_crs: 'native', band_index: {band}}})"
+    found = case.ask("cog_zonal_stats", sql)
+    if found is None:
+        return
+    weights = np.outer(overlap(top, bottom, height), overlap(left, right, width))
+    values = expected.data[band].astype("f8")
+    counted = (weights > 0) & expected.valid[band] & ~np.isnan(values)
+    statistics, tolerances = weighted(values[counted], weights[counted])
+    for name, number in statistics.items():
+        given = found[name]
+        same = (
+            given is number
+            if given is None or number is None
+            else given == number or abs(given - number) <= tolerances[name]
+        )
+        case.compare(f"cog_zonal_stats.{name}", same, sql, f"{name} {number!r}", found)
+
+
+def weighted(values: np.ndarray, weights: np.ndarray) -> tuple[dict[str, float | None], dict[str, float]]:
+    """Weighted statistics, and how far rounding may take them; without those that infinities or overflow decide."""
+    count = float(weights.sum())
+    if not len(values):
+        return {"count": 0.0, "sum": None, "mean": None, "min": None, "max": None, "variance": None}, {"count": 0.0}
+    size = float(np.abs(values).max())
+    statistics: dict[str, float | None] = {"count": count, "min": float(values.min()), "max": float(values.max())}
+    tolerances = {"count": ROUNDING * max(count, 1), "min": 0.0, "max": 0.0}
+    if size < LARGEST_SQUARED:
+        mean = float((weights * values).sum() / count)
+        statistics |= {
+            "sum": mean * count,
+            "mean": mean,
+            "variance": float((weights * (values - mean) ** 2).sum() / count),
+        }
+        tolerances |= {"sum": ROUNDING * size * max(count, 1), "mean": ROUNDING * size, "variance": ROUNDING * size**2}
+    return statistics, tolerances

@@ -1,0 +1,53 @@
+"""pyproj transformers with x first, offline, cached per pair."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pyproj
+import pyproj.network
+
+# Results must not depend on grid files of this machine; the extension uses none.
+pyproj.network.set_network_enabled(False)
+
+GEOGRAPHIC = "OGC:CRS84"
+
+
+@cache
+def transformer(source: str, target: str) -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(source, target, always_xy=True)
+
+
+@cache
+def in_degrees(crs: str) -> bool:
+    return pyproj.CRS(crs).is_geographic
+
+
+def transform(source: str, target: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates in another CRS; infinite where there are none."""
+    x, y = np.asarray(x, "f8"), np.asarray(y, "f8")
+    if in_degrees(source):
+        # The limit is the pole: pyproj passes larger latitudes on between geographic CRSs.
+        y = np.where(np.abs(y) > 90, np.inf, y)
+    found = transformer(source, target).transform(x, y, errcheck=False)
+    finite = np.isfinite(found[0]) & np.isfinite(found[1]) & np.isfinite(y)
+    return np.where(finite, found[0], np.inf), np.where(finite, found[1], np.inf)
+
+
+def turned_difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a - b of longitudes, within 180 degrees."""
+    with np.errstate(invalid="ignore"):
+        difference = a - b
+        return difference - 360 * np.round(difference / 360)
+
+
+def is_on_map(crs: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Whether coordinates name a place that the CRS gives the same coordinates: beyond the edge of a map they do not."""
+    if in_degrees(crs):
+        return np.abs(y) <= 90
+    longitude, latitude = transform(crs, GEOGRAPHIC, x, y)
+    again_x, again_y = transform(GEOGRAPHIC, crs, longitude, latitude)
+    with np.errstate(invalid="ignore"):
+        tolerance = 1e-3 + 1e-9 * np.hypot(x, y)
+        return np.hypot(again_x - x, again_y - y) <= tolerance
