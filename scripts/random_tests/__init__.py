@@ -4,7 +4,10 @@
     shapes.py     random polygons and points near a grid, in any CRS
     oracle.py     coverage of a grid's pixels through pyproj's inverse direction, which knows no clipping
     geometry.py   compares cog_pixels, cog_zonal_stats, cog_tiles_for_geometry, cog_read, cog_value, cog_footprint with it
+    exact.py      the same by exact areas, where a polygon has a plain image
+    points.py     cog_value;  lines.py, footprints.py: lines, outlines and bounds
     layouts.py    random TIFF layouts, written by GDAL
+    texts.py      texts of GDAL_NODATA and GDAL_METADATA
     tags.py       replaces tags of a finished TIFF
     pixels.py     compares cog_read, cog_value, cog_zonal_stats with what rasterio reads
 

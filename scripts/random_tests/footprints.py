@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +10,19 @@ import shapely
 
 from .grids import TILE, Grid
 from .oracle import SAMPLES, Oracle, dilate
-from .projections import GEOGRAPHIC
+from .projections import GEOGRAPHIC, turned_difference
 from .session import Session, literal
 
 # The reference: sides are followed to a quarter of a pixel. Half of one, because the sides are curves on both ways.
 TOLERANCE = 0.5
 
+Describe = Callable[[object, object], str]
+
 
 def check(session: Session, path: Path, grid: Grid) -> None:
-    """The footprint in longitudes and latitudes."""
+    """The footprint and the bounds in longitudes and latitudes."""
     session.cases += 1
+    oracle = Oracle(grid, GEOGRAPHIC)
     metadata = f"cog_metadata({literal(path)})"
     sql = f"SELECT ST_AsWKB(cog_footprint({metadata}))"
 
@@ -27,75 +31,73 @@ def check(session: Session, path: Path, grid: Grid) -> None:
 
     try:
         outline = shapely.from_wkb(bytes(session.rows(sql)[0][0]))
-        tiles = session.rows(f"SELECT cog_tiles_for_geometry(m, cog_footprint(m)) FROM (SELECT {metadata} AS m)")[0][0]
+        tiles, box = session.rows(
+            f"SELECT cog_tiles_for_geometry(m, cog_footprint(m)), cog_bounds(m, 'OGC:CRS84') FROM (SELECT {metadata} AS m)"
+        )[0]
     except Exception as error:
         session.fail("cog_footprint.error", error, describe("an outline", "none"))
         return
-    text = shapely.to_wkt(outline)
-    session.compare(
-        "cog_footprint.valid",
-        bool(outline.is_valid and outline.area > 0),
-        lambda: describe("a valid polygon", f"{shapely.is_valid_reason(outline)}: {text}"),
-    )
+    reason = shapely.is_valid_reason(outline)
+    is_valid = bool(outline.is_valid and outline.area > 0)
+    session.compare("cog_footprint.valid", is_valid, lambda: describe("a valid polygon", f"{reason}: {outline}"))
     west, south, east, north = outline.bounds
     within = west >= -180 and east <= 180 and south >= -90 and north <= 90
-    session.compare(
-        "cog_footprint.range", within, lambda: describe("longitudes within 180 and latitudes within 90", outline.bounds)
-    )
-    if not outline.is_valid:
+    session.compare("cog_footprint.range", within, lambda: describe("within 180 and 90 degrees", outline.bounds))
+    _check_bounds(session, oracle, box, describe)
+    if not is_valid:
         return
-    _check_places(session, Oracle(grid, GEOGRAPHIC), outline, describe)
+    _check_places(session, oracle, outline, describe)
     found = {(tile["tile_col"], tile["tile_row"]) for tile in tiles}
-    expected = _tiles_on_earth(grid)
-    session.compare(
-        "cog_footprint.tiles", expected <= found, lambda: describe(f"tiles {sorted(expected)}", sorted(found))
-    )
+    rows, cols = np.nonzero(oracle.per_pixel(oracle.places[2]) > 0.5)
+    expected = set(zip((cols // TILE).tolist(), (rows // TILE).tolist()))
+    session.compare("cog_footprint.tiles", expected <= found, lambda: describe(f"tiles {expected}", found))
 
 
-def _tiles_on_earth(grid: Grid) -> set[tuple[int, int]]:
-    """Tiles with pixels that have a place on Earth."""
-    oracle = Oracle(grid, GEOGRAPHIC)
-    _, _, reached = oracle.places
-    rows, cols = np.nonzero(oracle.per_pixel(reached) > 0.5)
-    return set(zip((cols // TILE).tolist(), (rows // TILE).tolist()))
-
-
-def _check_places(session: Session, oracle: Oracle, outline: shapely.Geometry, describe) -> None:
-    """Places well inside the image are in the outline; places well outside are not, unless the image holds them elsewhere."""
-    grid = oracle.grid
-    x, y, reached = oracle.places
-    cols, rows = oracle.lattice
-    shapely.prepare(outline)
-    found = oracle.inside(outline)
-    in_image = (cols > 0) & (cols < grid.width) & (rows > 0) & (rows < grid.height) & reached
-    held = in_image | (_held_elsewhere(oracle) & reached)
-    border = held.copy()
-    border[:] = False
-    border[:, 1:] |= held[:, 1:] != held[:, :-1]
-    border[1:] |= held[1:] != held[:-1]
-    certain = ~dilate(border, TOLERANCE * SAMPLES + 1)
-    missing = held & certain & ~found
-    session.compare(
-        "cog_footprint.inside",
-        not missing.any(),
-        lambda: describe(f"({x[missing][0]} {y[missing][0]}) inside", shapely.to_wkt(outline)),
-    )
-    extra = ~held & certain & reached & found
-    session.compare(
-        "cog_footprint.outside",
-        not extra.any(),
-        lambda: describe(f"({x[extra][0]} {y[extra][0]}) outside", shapely.to_wkt(outline)),
-    )
-
-
-def _held_elsewhere(oracle: Oracle) -> np.ndarray:
-    """Lattice points outside an image in degrees that are in it after a turn."""
+def in_image(oracle: Oracle, turns: range) -> np.ndarray:
+    """Lattice points that are in the image, at any of some turns."""
     grid = oracle.grid
     cols, rows = oracle.lattice
     found = np.zeros(cols.shape, bool)
-    if not grid.in_degrees:
-        return found
-    for turn in (-2, -1, 1, 2):
+    for turn in turns if grid.in_degrees else [0]:
         col, row = cols + turn * grid.pixels_per_turn[0], rows + turn * grid.pixels_per_turn[1]
         found |= (col > 0) & (col < grid.width) & (row > 0) & (row < grid.height)
-    return found
+    return found & oracle.places[2]
+
+
+def _check_bounds(session: Session, oracle: Oracle, box: dict[str, float], describe: Describe) -> None:
+    """All places of the image are in its box, which is no higher than they are."""
+    x, y, _ = oracle.places
+    held = in_image(oracle, range(1))
+    if not held.any():
+        return
+    x, y = turned_difference(x[held], np.array(0.0)), y[held]
+    # Of the lattice points' distance from the sides, and of the curves of those.
+    room = TOLERANCE * max(np.abs(np.diff(oracle.places[1], axis=0)[held[1:]]).max(initial=0) * SAMPLES, 1e-9)
+    inside = (y >= box["ymin"] - room) & (y <= box["ymax"] + room)
+    east_of, west_of = x >= box["xmin"] - room, x <= box["xmax"] + room
+    inside &= east_of & west_of if box["xmin"] <= box["xmax"] else east_of | west_of
+    session.compare(
+        "cog_bounds.inside",
+        bool(inside.all()),
+        lambda: describe(f"({x[~inside][0]} {y[~inside][0]}) in the bounds", box),
+    )
+    ordered = -180 <= box["xmin"] <= 180 and -180 <= box["xmax"] <= 180 and -90 <= box["ymin"] <= box["ymax"] <= 90
+    session.compare("cog_bounds.range", ordered, lambda: describe("degrees within 180 and 90", box))
+
+
+def _check_places(session: Session, oracle: Oracle, outline: shapely.Geometry, describe: Describe) -> None:
+    """Places well inside the image are in the outline; places well outside are not, unless the image holds them elsewhere."""
+    x, y, reached = oracle.places
+    found = oracle.inside(outline)
+    held = in_image(oracle, range(-2, 3))
+    border = np.zeros(held.shape, bool)
+    border[:, 1:] |= held[:, 1:] != held[:, :-1]
+    border[1:] |= held[1:] != held[:-1]
+    certain = ~dilate(border, TOLERANCE * SAMPLES + 1)
+    missing, extra = held & certain & ~found, ~held & certain & reached & found
+    for name, wrong in (("inside", missing), ("outside", extra)):
+        session.compare(
+            f"cog_footprint.{name}",
+            not wrong.any(),
+            lambda name=name, wrong=wrong: describe(f"({x[wrong][0]} {y[wrong][0]}) {name}", outline),
+        )

@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from . import footprints, points
+from . import footprints, lines, points
 from .exact import Exact, densify, exact, same_crs
 from .grids import TILE, random_grid
 from .oracle import Bounds, Oracle
@@ -25,6 +25,9 @@ CURVE_TOLERANCE = 0.25
 ROUNDING = 1e-6
 # Tiles of less are as good as touched: the plan's sign of an area is exact, a sum of coverages is not.
 NO_AREA = 1e-9
+# More rows than the extension answers before it makes polynomials of a projection, and shapes for which that takes little time.
+MANY_ROWS = 80
+FEW_VERTICES = 100
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def run(session: Session, seed: str) -> None:
     for _ in range(CRSS_PER_GRID):
         oracle = Oracle(grid, geometry_crs(rng, grid))
         points.check(session, path, oracle, rng)
+        lines.check(session, path, oracle, rng)
         for _ in range(SHAPES_PER_CRS):
             shape = random_shape(rng, grid, oracle.geometry_crs)
             if shape is None:
@@ -193,6 +197,7 @@ def check_tiles(session: Session, asked: Question, coverage: np.ndarray) -> None
     except Exception as error:
         session.fail("cog_tiles_for_geometry.error", error, asked.describe(sql, "tiles", "an error"))
         return
+    check_rows(session, asked, tiles)
     found = {(tile["tile_col"], tile["tile_row"]) for tile in tiles}
     rows, cols = np.nonzero(coverage > NO_AREA)
     must = set(zip((cols // TILE).tolist(), (rows // TILE).tolist()))
@@ -204,6 +209,25 @@ def check_tiles(session: Session, asked: Question, coverage: np.ndarray) -> None
         same,
         lambda: asked.describe(sql, f"at least {sorted(must)}, at most {sorted(may)}", sorted(found)),
     )
+
+
+def check_rows(session: Session, asked: Question, tiles: list[dict[str, int]]) -> None:
+    """Many rows of one raster: after some, polynomials stand in for the projection, and may change nothing."""
+    if shapely.get_num_coordinates(asked.polygon) > FEW_VERTICES:
+        return
+    # Blanks, so that the rows are no constant.
+    shape = f"{literal(asked.wkt)} || repeat(' ', row % 3)"
+    sql = (
+        f"SELECT DISTINCT cog_tiles_for_geometry(m, {shape}, {asked.options})"
+        f" FROM (SELECT cog_metadata({literal(asked.path)}) AS m), range({MANY_ROWS}) AS rows(row)"
+    )
+    try:
+        found = session.rows(sql)
+    except Exception as error:
+        session.fail("cog_tiles_for_geometry.rows_error", error, asked.describe(sql, tiles, "an error"))
+        return
+    same = found == [(tiles,)]
+    session.compare("cog_tiles_for_geometry.rows", same, lambda: asked.describe(sql, tiles, found))
 
 
 def check_window(session: Session, asked: Question) -> None:

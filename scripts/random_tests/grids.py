@@ -31,13 +31,15 @@ REGIONAL = [
     ("EPSG:6933", -178, -80, 178, 80),
     ("EPSG:8857", -170, -70, 170, 70),
 ]
-# (CRS, half width, half height) of maps of the whole world, in metres.
+# MODIS's, on a sphere; its corners are not on Earth.
+MODIS = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs +type=crs"
+# (CRS, half width, half height) of maps of the whole world, in metres. None is equirectangular: PROJ changed that formula with 9.8.
 WORLD_MAPS = [
     ("EPSG:6933", 17_367_530.445161372, 7_314_540.830638599),
     ("EPSG:3857", 20_037_508.342789244, 20_037_508.342789244),
     ("EPSG:3395", 20_037_508.342789244, 19_994_875.0),
     ("EPSG:8857", 17_243_959.0622, 8_392_927.5985),
-    ("EPSG:4087", 20_037_508.342789244, 10_018_754.171394622),
+    (MODIS, 20_015_109.354, 10_007_554.677),
 ]
 
 

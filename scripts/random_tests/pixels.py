@@ -48,15 +48,20 @@ class Case:
     path: Path
     layout: Layout
 
+    @property
+    def about(self) -> str:
+        """The layout on one line."""
+        return " ".join(repr(self.layout).split())
+
     def compare(self, name: str, same: bool, sql: str, expected: object, found: object) -> None:
-        self.session.compare(name, same, lambda: f"  {self.layout}\n  {sql}\n  expected {expected}\n  found    {found}")
+        self.session.compare(name, same, lambda: f"  {self.about}\n  {sql}\n  expected {expected}\n  found    {found}")
 
     def ask(self, name: str, sql: str) -> Any:
         """The one value of a query; None after an error, which is counted."""
         try:
             return self.session.rows(sql)[0][0]
         except Exception as error:
-            self.session.fail(f"{name}.error", error, f"  {self.layout}\n  {sql}")
+            self.session.fail(f"{name}.error", error, f"  {self.about}\n  {sql}")
             return None
 
 
@@ -244,7 +249,7 @@ def check_values(case: Case, expected: Expected, band: int, rng: random.Random) 
         try:
             found = case.session.rows(sql)[0][0]
         except Exception as error:
-            case.session.fail("cog_value.error", error, f"  {case.layout}\n  {sql}")
+            case.session.fail("cog_value.error", error, f"  {case.about}\n  {sql}")
             return
         stored = float(expected.data[band, row, col]) if expected.valid[band, row, col] else None
         same = (
