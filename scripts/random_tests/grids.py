@@ -24,6 +24,7 @@ SOUTH_POLAR = ["EPSG:3031", "EPSG:3976", "EPSG:6932", "EPSG:32761"]
 # (CRS, west, south, east, north): where scenes of it lie.
 REGIONAL = [
     ("EPSG:3035", -8, 37, 28, 66),
+    ("EPSG:3034", -8, 37, 28, 66),
     ("EPSG:2154", -4, 42, 8, 50),
     ("EPSG:3577", 116, -40, 150, -12),
     ("EPSG:2193", 167, -46, 178, -35),
@@ -148,7 +149,8 @@ def polar(rng: random.Random) -> Grid:
     crs = rng.choice(NORTH_POLAR + SOUTH_POLAR)
     latitude = 90 if crs in NORTH_POLAR else -90
     x, y = transformer("OGC:CRS84", crs).transform(0, latitude)
-    pixel = rng.choice([1000.0, 12_500.0, 25_000.0, 50_000.0])
+    # The largest reach into the other hemisphere, and beyond what is on Earth.
+    pixel = rng.choice([1000.0, 12_500.0, 25_000.0, 50_000.0, 50_000.0, 250_000.0, 600_000.0])
     inside = rng.uniform(0, width), rng.uniform(0, height)
     col, row = rng.choice(
         [

@@ -69,7 +69,7 @@ def large(rng: random.Random, crs: str) -> BaseGeometry | None:
     """Caps, bands and whole maps: shapes that run along poles and seams."""
     if in_degrees(crs):
         west, south = rng.choice([-180.0, 0.0, rng.uniform(-180, 180)]), rng.uniform(-85, 80)
-        width = rng.choice([360.0, rng.uniform(5, 180)])
+        width = rng.choice([360.0, 380.0, rng.uniform(5, 180)])
         bands = [(south, 90.0), (-90.0, south), (-90.0, 90.0), (south, rng.uniform(south + 1, 90))]
         bottom, top = rng.choice(bands)
         return box(west, bottom, west + width, top)
@@ -100,7 +100,19 @@ def local(rng: random.Random, grid: Grid, crs: str) -> BaseGeometry | None:
     if not in_degrees(crs):
         return shape
     clipped = shape.intersection(box(-540, -90, 540, 90))
+    if rng.random() < 0.5:
+        return cut_at_antimeridian(clipped)
     return shapely.affinity.translate(clipped, rng.choice([0, 0, 0, 360, -360]), 0)
+
+
+def cut_at_antimeridian(shape: BaseGeometry) -> BaseGeometry:
+    """The same places with all longitudes within 180, as RFC 7946 wants them."""
+    parts = [
+        shapely.affinity.translate(shape.intersection(box(360 * turn - 180, -90, 360 * turn + 180, 90)), -360 * turn, 0)
+        for turn in (-1, 0, 1)
+    ]
+    polygons = [part for each in parts for part in getattr(each, "geoms", [each]) if part.area > 0]
+    return polygons[0] if len(polygons) == 1 else MultiPolygon(polygons)
 
 
 def edge_points(shape: BaseGeometry, pieces: int) -> BaseGeometry:
@@ -121,13 +133,13 @@ def edge_points(shape: BaseGeometry, pieces: int) -> BaseGeometry:
 
 
 def is_usable(shape: BaseGeometry | None, crs: str) -> bool:
-    """Valid polygons whose edges lie on the map of their CRS, and no wider than the world: what is beyond has no place."""
+    """Valid polygons whose edges lie on the map of their CRS: what is beyond has no place."""
     if shape is None or shape.is_empty or shape.geom_type not in ("Polygon", "MultiPolygon"):
         return False
     if not shape.is_valid or shape.area == 0:
         return False
     west, _, east, _ = shape.bounds
-    if in_degrees(crs) and (east - west > 360 or west < -540 or east > 540):
+    if in_degrees(crs) and (west < -540 or east > 540):
         return False
     x, y = shapely.get_coordinates(edge_points(shape, CHECKED)).T
     return bool(is_on_map(crs, x, y).all())
