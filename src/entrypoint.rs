@@ -11,6 +11,7 @@ use rasteret_io::Session;
 use crate::error::{Error, Result};
 use crate::functions;
 use crate::host::Host;
+use crate::vector::exception::{call, take_postponed};
 
 /// The C API version that the extension asks for, as its footer says.
 const API_VERSION: &str = "v1.2.0";
@@ -28,6 +29,11 @@ unsafe impl Send for StableApi {}
 unsafe impl Sync for StableApi {}
 
 static API: OnceLock<StableApi> = OnceLock::new();
+
+/// The host's C API, None before `LOAD`.
+pub(crate) fn api() -> Option<&'static ffi::duckdb_ext_api_v1> {
+    API.get().map(|api| &api.0)
+}
 
 /// The entrypoint, named after the file `rasteret.duckdb_extension`.
 ///
@@ -72,14 +78,15 @@ unsafe fn load(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_exte
             return Err(Error::Internal("DuckDB gave no database".to_owned()));
         }
         let mut connection: ffi::duckdb_connection = std::ptr::null_mut();
-        if ffi::duckdb_connect(*database, &raw mut connection) != ffi::DuckDBSuccess {
+        if call(|api| api.duckdb_connect, (*database, &raw mut connection))? != ffi::DuckDBSuccess {
             return Err(Error::Internal("no connection to the database".to_owned()));
         }
         let outcome = Session::from_env().map_err(Error::from).and_then(|session| {
-            if let Some(threads) = threads(connection) {
+            if let Some(threads) = threads(connection)? {
                 session.set_host_threads(threads);
             }
-            functions::register(connection, &session)
+            functions::register(connection, &session)?;
+            take_postponed()
         });
         ffi::duckdb_disconnect(&raw mut connection);
         outcome
@@ -91,23 +98,24 @@ unsafe fn load(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_exte
 ///
 /// # Safety
 /// `connection` must be live.
-unsafe fn threads(connection: ffi::duckdb_connection) -> Option<usize> {
+unsafe fn threads(connection: ffi::duckdb_connection) -> Result<Option<usize>> {
     // SAFETY: the result is destroyed here, a chunk too; a BIGINT vector of one row holds one i64.
     unsafe {
         let mut result = MaybeUninit::<ffi::duckdb_result>::zeroed().assume_init();
-        let state =
-            ffi::duckdb_query(connection, c"SELECT current_setting('threads')::BIGINT".as_ptr(), &raw mut result);
+        let question = c"SELECT current_setting('threads')::BIGINT";
+        let state = call(|api| api.duckdb_query, (connection, question.as_ptr(), &raw mut result))?;
         let mut threads = None;
         if state == ffi::DuckDBSuccess {
-            let mut chunk = ffi::duckdb_fetch_chunk(result);
+            let mut chunk = call(|api| api.duckdb_fetch_chunk, (result,))?;
             if !chunk.is_null() && ffi::duckdb_data_chunk_get_size(chunk) == 1 {
                 let vector = ffi::duckdb_data_chunk_get_vector(chunk, 0);
-                threads = usize::try_from(ffi::duckdb_vector_get_data(vector).cast::<i64>().read()).ok();
+                let data = call(|api| api.duckdb_vector_get_data, (vector,))?;
+                threads = usize::try_from(data.cast::<i64>().read()).ok();
             }
             ffi::duckdb_destroy_data_chunk(&raw mut chunk);
         }
         ffi::duckdb_destroy_result(&raw mut result);
-        threads
+        Ok(threads)
     }
 }
 

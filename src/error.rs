@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::vector::exception::Exception;
+
 /// What a function can fail with; [`Error::named`] puts the function's name before it.
 #[derive(Debug)]
 pub(crate) enum Error {
@@ -11,6 +13,8 @@ pub(crate) enum Error {
     Argument(String),
     /// A fault of this extension.
     Internal(String),
+    /// What DuckDB threw.
+    DuckDb(Exception),
 }
 
 /// Shorthand for results at the border.
@@ -50,6 +54,7 @@ impl Error {
             }
             Self::Argument(what) => format!("{function}: {what}"),
             Self::Internal(what) => format!("{function}: internal error, please report it: {what}"),
+            Self::DuckDb(exception) => format!("{function}: {}", exception.text()),
         }
     }
 }
@@ -59,6 +64,7 @@ impl fmt::Display for Error {
         match self {
             Self::Io(error) => write!(f, "{error}"),
             Self::Argument(what) | Self::Internal(what) => f.write_str(what),
+            Self::DuckDb(exception) => f.write_str(&exception.text()),
         }
     }
 }

@@ -120,7 +120,7 @@ impl ScalarFunction for CogRead {
         let lengths = |length: fn(&WindowProfile) -> usize| {
             windows.iter().map(|window| Some(length(window.as_ref()?.profile()))).collect()
         };
-        let mut fields = output.into_fields();
+        let mut fields = output.into_fields()?;
         let [.., data, mask] = fields.as_mut_slice() else {
             return Err(Error::Internal("a window without data and mask".to_owned()));
         };

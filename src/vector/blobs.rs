@@ -12,6 +12,7 @@ use std::slice;
 use duckdb::ffi;
 use memmap2::{Mmap, MmapMut};
 
+use super::exception::call;
 use super::{TypeId, Writer};
 use crate::error::{Error, Result};
 
@@ -35,7 +36,7 @@ impl Writer<'_> {
         let zeros = zeros(longest)?;
         self.texts(lengths.iter().map(|length| zeros.get(..(*length)?)))?;
         // SAFETY: the vector is live, and stores strings.
-        let strings = unsafe { ffi::duckdb_vector_get_data(self.vector()) }.cast();
+        let strings = unsafe { call(|api| api.duckdb_vector_get_data, (self.vector(),)) }?.cast();
         Ok(Blobs { strings, lengths, lifetime: PhantomData })
     }
 }

@@ -1,21 +1,33 @@
 //! What DuckDB calls back: Rust that may fail or panic, but never unwinds into C++.
 
 use std::any::Any;
-use std::ffi::{CString, c_void};
+use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::exception::{Failure, take_postponed};
 use super::logical_type::c_string;
 use crate::error::{Error, Result};
 
-/// Runs `body`; its error, or its panic as an error, becomes a message for DuckDB.
-pub(super) fn contain<T>(function: &str, body: impl FnOnce() -> Result<T>) -> Result<T, CString> {
+/// Runs `body`; its error, or its panic as an error, is a failure to report to DuckDB. An error that was postponed comes first: what
+/// followed may be its consequence.
+pub(super) fn contain<T>(function: &str, body: impl FnOnce() -> Result<T>) -> Result<T, Failure> {
     let outcome = catch_unwind(AssertUnwindSafe(body));
-    outcome.unwrap_or_else(|payload| Err(Error::Internal(panic_text(payload.as_ref())))).map_err(|error| {
+    let outcome = outcome.unwrap_or_else(|payload| Err(Error::Internal(panic_text(payload.as_ref()))));
+    take_postponed().and(outcome).map_err(|error| {
         // Formatting runs outside of `catch_unwind` above, so it is contained on its own.
-        let text = catch_unwind(AssertUnwindSafe(|| error.named(function)));
-        c_string(&text.unwrap_or_else(|_| format!("{function}: internal error")))
+        let failure = catch_unwind(AssertUnwindSafe(|| Failure::of(error, function)));
+        failure.unwrap_or_else(|_| Failure::Message(c_string(&format!("{function}: internal error"))))
     })
 }
+
+/// A callback that may throw, in the type that DuckDB's header gives it: to the C++ that calls it, both are the same. For each
+/// argument there is an `_`.
+macro_rules! throwing {
+    ($callback:expr, $($argument:tt),+) => {
+        std::mem::transmute::<unsafe extern "C-unwind" fn($($argument),+), unsafe extern "C" fn($($argument),+)>($callback)
+    };
+}
+pub(super) use throwing;
 
 fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();

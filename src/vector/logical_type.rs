@@ -2,13 +2,20 @@
 
 use std::ffi::{CStr, CString};
 use std::fmt;
+use std::ptr::null_mut;
 
 use duckdb::ffi;
 
 use super::TypeId;
+use super::exception::{call, call_or_postpone};
+use crate::error::Result;
 use crate::host::Host;
 
-/// An owned DuckDB logical type.
+/// A function that gives a part of a type.
+type Slot =
+    fn(&ffi::duckdb_ext_api_v1) -> Option<unsafe extern "C" fn(ffi::duckdb_logical_type) -> ffi::duckdb_logical_type>;
+
+/// An owned DuckDB logical type; null where DuckDB refused to make it.
 pub(crate) struct LogicalType(ffi::duckdb_logical_type);
 
 // SAFETY: a logical type is a heap object without thread affinity; it is only read after construction.
@@ -20,7 +27,7 @@ impl LogicalType {
     /// A type without parameters, such as INTEGER or VARCHAR.
     pub(crate) fn of(id: TypeId) -> Self {
         // SAFETY: any id is accepted; one that needs parameters gives an INVALID type, which registration refuses.
-        Self(unsafe { ffi::duckdb_create_logical_type(id.raw()) })
+        Self(unsafe { call_or_postpone(|api| api.duckdb_create_logical_type, (id.raw(),), null_mut()) })
     }
 
     /// `VARCHAR`.
@@ -31,19 +38,19 @@ impl LogicalType {
     /// `child[]`.
     pub(crate) fn list(child: &Self) -> Self {
         // SAFETY: `child` is a live logical type; DuckDB copies it.
-        Self(unsafe { ffi::duckdb_create_list_type(child.0) })
+        Self(unsafe { call_or_postpone(|api| api.duckdb_create_list_type, (child.0,), null_mut()) })
     }
 
     /// `MAP(key, value)`.
     pub(crate) fn map(key: &Self, value: &Self) -> Self {
         // SAFETY: both are live logical types; DuckDB copies them.
-        Self(unsafe { ffi::duckdb_create_map_type(key.0, value.0) })
+        Self(unsafe { call_or_postpone(|api| api.duckdb_create_map_type, (key.0, value.0), null_mut()) })
     }
 
     /// `DECIMAL(width, scale)`.
     pub(crate) fn decimal(width: u8, scale: u8) -> Self {
         // SAFETY: an impossible width gives an INVALID type.
-        Self(unsafe { ffi::duckdb_create_decimal_type(width, scale) })
+        Self(unsafe { call_or_postpone(|api| api.duckdb_create_decimal_type, (width, scale), null_mut()) })
     }
 
     /// `STRUCT(name type, …)`. A NUL in a name, which C strings cannot hold, is dropped.
@@ -54,7 +61,8 @@ impl LogicalType {
         let mut handles: Vec<_> = types.iter().map(|kind| kind.0).collect();
         // SAFETY: both arrays hold `handles.len()` live pointers; DuckDB copies names and types.
         Self(unsafe {
-            ffi::duckdb_create_struct_type(handles.as_mut_ptr(), names.as_mut_ptr(), handles.len() as ffi::idx_t)
+            let arguments = (handles.as_mut_ptr(), names.as_mut_ptr(), handles.len() as ffi::idx_t);
+            call_or_postpone(|api| api.duckdb_create_struct_type, arguments, null_mut())
         })
     }
 
@@ -64,6 +72,15 @@ impl LogicalType {
     /// `raw` must be null or a logical type that the caller has to destroy.
     pub(super) unsafe fn from_raw(raw: ffi::duckdb_logical_type) -> Self {
         Self(raw)
+    }
+
+    /// The type of a vector.
+    ///
+    /// # Safety
+    /// `vector` must be live.
+    pub(super) unsafe fn of_vector(vector: ffi::duckdb_vector) -> Result<Self> {
+        // SAFETY: the vector is live; the type is to be destroyed.
+        unsafe { call(|api| api.duckdb_vector_get_column_type, (vector,)) }.map(Self)
     }
 
     /// The handle, for calls that borrow it.
@@ -83,14 +100,14 @@ impl LogicalType {
     /// The alias of a user-defined type, such as `GEOMETRY` of the spatial extension before DuckDB 1.5, or `JSON`.
     pub(crate) fn alias(&self) -> Option<String> {
         // SAFETY: the handle is live; the answer is null or a string to be freed with duckdb_free.
-        unsafe { take_string(ffi::duckdb_logical_type_get_alias(self.0)) }
+        unsafe { take_string(call_or_postpone(|api| api.duckdb_logical_type_get_alias, (self.0,), null_mut())) }
     }
 
     /// Gives the type an alias: how DuckDB tells JSON from VARCHAR.
     pub(crate) fn with_alias(self, alias: &str) -> Self {
         let alias = c_string(alias);
         // SAFETY: the handle is live and the name a C string that DuckDB copies.
-        unsafe { ffi::duckdb_logical_type_set_alias(self.0, alias.as_ptr()) };
+        unsafe { call_or_postpone(|api| api.duckdb_logical_type_set_alias, (self.0, alias.as_ptr()), ()) };
         self
     }
 
@@ -100,7 +117,7 @@ impl LogicalType {
             return None;
         }
         // SAFETY: the handle is a live GEOMETRY, and the slot is the host's; the answer is null or a string to be freed.
-        unsafe { take_string(ffi::duckdb_geometry_type_get_crs(self.0)) }
+        unsafe { take_string(call_or_postpone(|api| api.duckdb_geometry_type_get_crs, (self.0,), null_mut())) }
     }
 
     /// Width and scale of a DECIMAL.
@@ -128,8 +145,9 @@ impl LogicalType {
         unsafe {
             (0..ffi::duckdb_struct_type_child_count(self.0))
                 .map(|i| {
-                    let name = take_string(ffi::duckdb_struct_type_child_name(self.0, i)).unwrap_or_default();
-                    (name, Self::from_raw(ffi::duckdb_struct_type_child_type(self.0, i)))
+                    let name = call_or_postpone(|api| api.duckdb_struct_type_child_name, (self.0, i), null_mut());
+                    let kind = call_or_postpone(|api| api.duckdb_struct_type_child_type, (self.0, i), null_mut());
+                    (take_string(name).unwrap_or_default(), Self::from_raw(kind))
                 })
                 .collect()
         }
@@ -138,16 +156,15 @@ impl LogicalType {
     /// The element type of a LIST or ARRAY; of a MAP, its STRUCT of `key` and `value`.
     pub(crate) fn element(&self) -> Option<LogicalType> {
         // SAFETY: the handle is live and of the kind that each call asks for; the answers are to be destroyed.
-        unsafe {
-            match self.id() {
-                TypeId::List => Some(Self::from_raw(ffi::duckdb_list_type_child_type(self.0))),
-                TypeId::Array => Some(Self::from_raw(ffi::duckdb_array_type_child_type(self.0))),
-                TypeId::Map => Some(Self::structure([
-                    ("key", Self::from_raw(ffi::duckdb_map_type_key_type(self.0))),
-                    ("value", Self::from_raw(ffi::duckdb_map_type_value_type(self.0))),
-                ])),
-                _ => None,
-            }
+        let part = |slot: Slot| Self(unsafe { call_or_postpone(slot, (self.0,), null_mut()) });
+        match self.id() {
+            TypeId::List => Some(part(|api| api.duckdb_list_type_child_type)),
+            TypeId::Array => Some(part(|api| api.duckdb_array_type_child_type)),
+            TypeId::Map => Some(Self::structure([
+                ("key", part(|api| api.duckdb_map_type_key_type)),
+                ("value", part(|api| api.duckdb_map_type_value_type)),
+            ])),
+            _ => None,
         }
     }
 

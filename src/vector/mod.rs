@@ -11,6 +11,7 @@
 //! | [`arrow_reader`] | vectors of arguments -> Arrow arrays |
 //! | [`scalar_function`], [`table_function`] | registration, and callbacks that neither panic nor unwind into DuckDB |
 //! | [`callback`] | what both kinds of callbacks share |
+//! | [`exception`] | calls that may throw, and which those are |
 //!
 //! Everything that leaves this folder is safe to call: types are checked before memory is interpreted, rows are checked
 //! against the capacity of a vector, and no borrow outlives the callback that received it.
@@ -22,6 +23,7 @@ pub(crate) mod arrow;
 pub(crate) mod arrow_reader;
 pub(crate) mod blobs;
 pub(crate) mod callback;
+pub(crate) mod exception;
 pub(crate) mod logical_type;
 pub(crate) mod reader;
 pub(crate) mod scalar_function;

@@ -9,7 +9,9 @@ use std::slice;
 
 use duckdb::ffi;
 
+use super::exception::call;
 use super::{LogicalType, TypeId};
+use crate::error::Result;
 
 /// Bytes of a string up to which `duckdb_string_t` holds them itself.
 const INLINED: usize = 12;
@@ -32,35 +34,39 @@ impl<'a> Reader<'a> {
     /// # Safety
     /// `vector` must be a live, flat vector of at least `len` rows, unchanged for `'a`. DuckDB hands C API functions such
     /// vectors: arguments arrive flattened.
-    pub(super) unsafe fn new(vector: ffi::duckdb_vector, len: usize) -> Self {
+    pub(super) unsafe fn new(vector: ffi::duckdb_vector, len: usize) -> Result<Self> {
         // SAFETY: the vector is live; the type is to be destroyed, data and validity are borrowed.
         unsafe {
-            let kind = LogicalType::from_raw(ffi::duckdb_vector_get_column_type(vector));
+            let kind = LogicalType::of_vector(vector)?;
             let id = kind.id();
             let children = match id {
                 TypeId::Struct => (0u64..)
                     .zip(kind.fields())
-                    .map(|(i, (name, _))| (name, Reader::new(ffi::duckdb_struct_vector_get_child(vector, i), len)))
-                    .collect(),
+                    .map(|(i, (name, _))| {
+                        let child = call(|api| api.duckdb_struct_vector_get_child, (vector, i))?;
+                        Ok((name, Reader::new(child, len)?))
+                    })
+                    .collect::<Result<_>>()?,
                 TypeId::List | TypeId::Map => {
-                    let size = usize::try_from(ffi::duckdb_list_vector_get_size(vector)).unwrap_or(0);
-                    vec![(String::new(), Reader::new(ffi::duckdb_list_vector_get_child(vector), size))]
+                    let size = call(|api| api.duckdb_list_vector_get_size, (vector,))?;
+                    let child = call(|api| api.duckdb_list_vector_get_child, (vector,))?;
+                    vec![(String::new(), Reader::new(child, usize::try_from(size).unwrap_or(0))?)]
                 }
                 TypeId::Array => {
-                    let child = ffi::duckdb_array_vector_get_child(vector);
-                    vec![(String::new(), Reader::new(child, len * kind.array_size()))]
+                    let child = call(|api| api.duckdb_array_vector_get_child, (vector,))?;
+                    vec![(String::new(), Reader::new(child, len * kind.array_size())?)]
                 }
                 _ => Vec::new(),
             };
-            Self {
+            Ok(Self {
                 kind,
                 id,
-                data: ffi::duckdb_vector_get_data(vector).cast(),
-                validity: ffi::duckdb_vector_get_validity(vector),
+                data: call(|api| api.duckdb_vector_get_data, (vector,))?.cast(),
+                validity: call(|api| api.duckdb_vector_get_validity, (vector,))?,
                 len,
                 children,
                 lifetime: PhantomData,
-            }
+            })
         }
     }
 

@@ -3,7 +3,8 @@
 use duckdb::ffi;
 use rasteret_io::Session;
 
-use super::callback::{contain, drop_box};
+use super::callback::{contain, drop_box, throwing};
+use super::exception::call;
 use super::logical_type::c_string;
 use super::{LogicalType, Reader, Writer};
 use crate::error::{Error, Result};
@@ -62,25 +63,25 @@ pub(crate) unsafe fn register<F: ScalarFunction>(connection: ffi::duckdb_connect
     // SAFETY: all handles are made here and destroyed here; DuckDB copies functions into the set and the set into its
     // catalog. The extra info is freed by DuckDB with the function.
     unsafe {
-        let mut set = ffi::duckdb_create_scalar_function_set(name.as_ptr());
+        let mut set = call(|api| api.duckdb_create_scalar_function_set, (name.as_ptr(),))?;
         for signature in F::signatures() {
-            let mut function = ffi::duckdb_create_scalar_function();
-            ffi::duckdb_scalar_function_set_name(function, name.as_ptr());
+            let mut function = call(|api| api.duckdb_create_scalar_function, ())?;
+            call(|api| api.duckdb_scalar_function_set_name, (function, name.as_ptr()))?;
             for parameter in &signature.parameters {
-                ffi::duckdb_scalar_function_add_parameter(function, parameter.raw());
+                call(|api| api.duckdb_scalar_function_add_parameter, (function, parameter.raw()))?;
             }
-            ffi::duckdb_scalar_function_set_return_type(function, signature.returns.raw());
+            call(|api| api.duckdb_scalar_function_set_return_type, (function, signature.returns.raw()))?;
             ffi::duckdb_scalar_function_set_special_handling(function);
             if F::VOLATILE {
                 ffi::duckdb_scalar_function_set_volatile(function);
             }
             let extra = Box::into_raw(Box::new(session.clone()));
             ffi::duckdb_scalar_function_set_extra_info(function, extra.cast(), Some(drop_box::<Session>));
-            ffi::duckdb_scalar_function_set_function(function, Some(invoke::<F>));
-            ffi::duckdb_add_scalar_function_to_set(set, function);
+            ffi::duckdb_scalar_function_set_function(function, Some(throwing!(invoke::<F>, _, _, _)));
+            call(|api| api.duckdb_add_scalar_function_to_set, (set, function))?;
             ffi::duckdb_destroy_scalar_function(&mut function);
         }
-        let state = ffi::duckdb_register_scalar_function_set(connection, set);
+        let state = call(|api| api.duckdb_register_scalar_function_set, (connection, set))?;
         ffi::duckdb_destroy_scalar_function_set(&mut set);
         if state == ffi::DuckDBSuccess {
             Ok(())
@@ -94,7 +95,7 @@ pub(crate) unsafe fn register<F: ScalarFunction>(connection: ffi::duckdb_connect
 ///
 /// # Safety
 /// Called by DuckDB with a live info, an input chunk of flat vectors, and an output vector for as many rows.
-unsafe extern "C" fn invoke<F: ScalarFunction>(
+unsafe extern "C-unwind" fn invoke<F: ScalarFunction>(
     info: ffi::duckdb_function_info,
     input: ffi::duckdb_data_chunk,
     output: ffi::duckdb_vector,
@@ -106,12 +107,12 @@ unsafe extern "C" fn invoke<F: ScalarFunction>(
             let rows = usize::try_from(ffi::duckdb_data_chunk_get_size(input)).unwrap_or(0);
             let columns = (0..ffi::duckdb_data_chunk_get_column_count(input))
                 .map(|i| Reader::new(ffi::duckdb_data_chunk_get_vector(input, i), rows))
-                .collect();
-            F::invoke(session, &Arguments { columns, rows }, Writer::new(output, rows))
+                .collect::<Result<_>>()?;
+            F::invoke(session, &Arguments { columns, rows }, Writer::new(output, rows)?)
         }
     });
-    if let Err(message) = outcome {
-        // SAFETY: `info` is live; DuckDB copies the message.
-        unsafe { ffi::duckdb_scalar_function_set_error(info, message.as_ptr()) };
+    if let Err(failure) = outcome {
+        // SAFETY: `info` is live, and this frame is the last one before DuckDB's.
+        unsafe { failure.report(info, |api| api.duckdb_scalar_function_set_error) };
     }
 }

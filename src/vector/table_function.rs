@@ -2,10 +2,13 @@
 //!
 //! Projection pushdown is always on: [`OutputChunk::columns`] says which of the bound columns a query needs.
 
+use std::ptr::null_mut;
+
 use duckdb::ffi;
 use rasteret_io::Session;
 
-use super::callback::{contain, drop_box};
+use super::callback::{contain, drop_box, throwing};
+use super::exception::{call, call_or_postpone};
 use super::logical_type::c_string;
 use super::{LogicalType, Value, Writer};
 use crate::error::{Error, Result};
@@ -74,13 +77,17 @@ impl BindInfo {
     /// A positional argument.
     pub(crate) fn argument(&self, index: u64) -> Option<Value> {
         // SAFETY: the info is live during bind; indexes beyond the count give null.
-        unsafe { Value::from_raw(ffi::duckdb_bind_get_parameter(self.0, index)) }
+        unsafe { Value::from_raw(call_or_postpone(|api| api.duckdb_bind_get_parameter, (self.0, index), null_mut())) }
     }
 
     /// A named argument, None when it was not given.
     pub(crate) fn named(&self, name: &str) -> Option<Value> {
         // SAFETY: the info is live during bind; a name that was not given gives null.
-        unsafe { Value::from_raw(ffi::duckdb_bind_get_named_parameter(self.0, c_string(name).as_ptr())) }
+        unsafe {
+            let name = c_string(name);
+            let arguments = (self.0, name.as_ptr());
+            Value::from_raw(call_or_postpone(|api| api.duckdb_bind_get_named_parameter, arguments, null_mut()))
+        }
     }
 }
 
@@ -109,7 +116,7 @@ impl<'a> OutputChunk<'a> {
             return Err(Error::Internal(format!("no output vector {index}")));
         }
         // SAFETY: the chunk is live and has a vector for each projected column, of DuckDB's standard capacity.
-        Ok(unsafe { Writer::new(ffi::duckdb_data_chunk_get_vector(self.chunk, index as ffi::idx_t), self.capacity) })
+        unsafe { Writer::new(ffi::duckdb_data_chunk_get_vector(self.chunk, index as ffi::idx_t), self.capacity) }
     }
 
     /// Says how many rows were written.
@@ -118,8 +125,7 @@ impl<'a> OutputChunk<'a> {
             return Err(Error::Internal(format!("{rows} rows in a chunk of {}", self.capacity)));
         }
         // SAFETY: the chunk is live and has room for the rows.
-        unsafe { ffi::duckdb_data_chunk_set_size(self.chunk, rows as ffi::idx_t) };
-        Ok(())
+        unsafe { call(|api| api.duckdb_data_chunk_set_size, (self.chunk, rows as ffi::idx_t)) }
     }
 }
 
@@ -141,22 +147,23 @@ pub(crate) unsafe fn register<F: TableFunction>(connection: ffi::duckdb_connecti
     // SAFETY: the handle is made and destroyed here; DuckDB copies the function into its catalog and frees the extra info
     // with it.
     unsafe {
-        let mut function = ffi::duckdb_create_table_function();
-        ffi::duckdb_table_function_set_name(function, name.as_ptr());
+        let mut function = call(|api| api.duckdb_create_table_function, ())?;
+        call(|api| api.duckdb_table_function_set_name, (function, name.as_ptr()))?;
         for parameter in F::parameters() {
-            ffi::duckdb_table_function_add_parameter(function, parameter.raw());
+            call(|api| api.duckdb_table_function_add_parameter, (function, parameter.raw()))?;
         }
         for (name, kind) in F::named_parameters() {
-            ffi::duckdb_table_function_add_named_parameter(function, c_string(name).as_ptr(), kind.raw());
+            let name = c_string(name);
+            call(|api| api.duckdb_table_function_add_named_parameter, (function, name.as_ptr(), kind.raw()))?;
         }
         let extra: *mut Extra = Box::into_raw(Box::new(session.clone()));
         ffi::duckdb_table_function_set_extra_info(function, extra.cast(), Some(drop_box::<Extra>));
-        ffi::duckdb_table_function_set_bind(function, Some(bind::<F>));
-        ffi::duckdb_table_function_set_init(function, Some(init::<F>));
-        ffi::duckdb_table_function_set_local_init(function, Some(local_init::<F>));
-        ffi::duckdb_table_function_set_function(function, Some(next::<F>));
+        ffi::duckdb_table_function_set_bind(function, Some(throwing!(bind::<F>, _)));
+        ffi::duckdb_table_function_set_init(function, Some(throwing!(init::<F>, _)));
+        ffi::duckdb_table_function_set_local_init(function, Some(throwing!(local_init::<F>, _)));
+        ffi::duckdb_table_function_set_function(function, Some(throwing!(next::<F>, _, _)));
         ffi::duckdb_table_function_supports_projection_pushdown(function, true);
-        let state = ffi::duckdb_register_table_function(connection, function);
+        let state = call(|api| api.duckdb_register_table_function, (connection, function))?;
         ffi::duckdb_destroy_table_function(&mut function);
         if state == ffi::DuckDBSuccess {
             Ok(())
@@ -168,32 +175,33 @@ pub(crate) unsafe fn register<F: TableFunction>(connection: ffi::duckdb_connecti
 
 /// # Safety
 /// Called by DuckDB with a live bind info.
-unsafe extern "C" fn bind<F: TableFunction>(info: ffi::duckdb_bind_info) {
+unsafe extern "C-unwind" fn bind<F: TableFunction>(info: ffi::duckdb_bind_info) {
     let outcome = contain(F::NAME, || {
         // SAFETY: `info` carries the session that `register` boxed; DuckDB copies names and types and owns the bind data.
         unsafe {
             let session = &*ffi::duckdb_bind_get_extra_info(info).cast::<Extra>();
             let bound = F::bind(session, &BindInfo(info))?;
             for (name, kind) in &bound.columns {
-                ffi::duckdb_bind_add_result_column(info, c_string(name).as_ptr(), kind.raw());
+                let name = c_string(name);
+                call(|api| api.duckdb_bind_add_result_column, (info, name.as_ptr(), kind.raw()))?;
             }
             if let Some(rows) = bound.rows {
-                ffi::duckdb_bind_set_cardinality(info, rows, true);
+                call(|api| api.duckdb_bind_set_cardinality, (info, rows, true))?;
             }
             let data = Box::into_raw(Box::new(bound.state));
             ffi::duckdb_bind_set_bind_data(info, data.cast(), Some(drop_box::<F::Bind>));
             Ok(())
         }
     });
-    if let Err(message) = outcome {
-        // SAFETY: `info` is live; DuckDB copies the message.
-        unsafe { ffi::duckdb_bind_set_error(info, message.as_ptr()) };
+    if let Err(failure) = outcome {
+        // SAFETY: `info` is live, and this frame is the last one before DuckDB's.
+        unsafe { failure.report(info, |api| api.duckdb_bind_set_error) };
     }
 }
 
 /// # Safety
 /// Called by DuckDB with a live init info, after a bind that succeeded.
-unsafe extern "C" fn init<F: TableFunction>(info: ffi::duckdb_init_info) {
+unsafe extern "C-unwind" fn init<F: TableFunction>(info: ffi::duckdb_init_info) {
     let outcome = contain(F::NAME, || {
         // SAFETY: the bind data is the box of `bind`; DuckDB owns the init data.
         unsafe {
@@ -208,30 +216,30 @@ unsafe extern "C" fn init<F: TableFunction>(info: ffi::duckdb_init_info) {
             Ok(())
         }
     });
-    if let Err(message) = outcome {
-        // SAFETY: `info` is live; DuckDB copies the message.
-        unsafe { ffi::duckdb_init_set_error(info, message.as_ptr()) };
+    if let Err(failure) = outcome {
+        // SAFETY: `info` is live, and this frame is the last one before DuckDB's.
+        unsafe { failure.report(info, |api| api.duckdb_init_set_error) };
     }
 }
 
 /// # Safety
 /// Called by DuckDB with a live init info, once a thread.
-unsafe extern "C" fn local_init<F: TableFunction>(info: ffi::duckdb_init_info) {
+unsafe extern "C-unwind" fn local_init<F: TableFunction>(info: ffi::duckdb_init_info) {
     let outcome = contain(F::NAME, || {
         let data = Box::into_raw(Box::new(F::Local::default()));
         // SAFETY: `info` is live; DuckDB owns the data and frees it with the thread's state.
         unsafe { ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<F::Local>)) };
         Ok(())
     });
-    if let Err(message) = outcome {
-        // SAFETY: `info` is live; DuckDB copies the message.
-        unsafe { ffi::duckdb_init_set_error(info, message.as_ptr()) };
+    if let Err(failure) = outcome {
+        // SAFETY: `info` is live, and this frame is the last one before DuckDB's.
+        unsafe { failure.report(info, |api| api.duckdb_init_set_error) };
     }
 }
 
 /// # Safety
 /// Called by DuckDB with a live info and an empty output chunk, by one thread at a time for each local state.
-unsafe extern "C" fn next<F: TableFunction>(info: ffi::duckdb_function_info, output: ffi::duckdb_data_chunk) {
+unsafe extern "C-unwind" fn next<F: TableFunction>(info: ffi::duckdb_function_info, output: ffi::duckdb_data_chunk) {
     let outcome = contain(F::NAME, || {
         // SAFETY: the three states are the boxes of `bind`, `init` and `local_init`; the local one is this thread's own.
         unsafe {
@@ -243,9 +251,9 @@ unsafe extern "C" fn next<F: TableFunction>(info: ffi::duckdb_function_info, out
             F::next(bound, &global.state, local, &mut chunk)
         }
     });
-    if let Err(message) = outcome {
-        // SAFETY: `info` is live; DuckDB copies the message.
-        unsafe { ffi::duckdb_function_set_error(info, message.as_ptr()) };
+    if let Err(failure) = outcome {
+        // SAFETY: `info` is live, and this frame is the last one before DuckDB's.
+        unsafe { failure.report(info, |api| api.duckdb_function_set_error) };
     }
 }
 

@@ -1,10 +1,12 @@
 //! Constant arguments of table functions.
 
 use std::mem::ManuallyDrop;
+use std::ptr::null_mut;
 use std::slice;
 
 use duckdb::ffi;
 
+use super::exception::call_or_postpone;
 use super::logical_type::take_string;
 use super::{LogicalType, TypeId};
 
@@ -41,7 +43,7 @@ impl Value {
     /// Whether the value is NULL.
     pub(crate) fn is_null(&self) -> bool {
         // SAFETY: the value is live.
-        unsafe { ffi::duckdb_is_null_value(self.0) }
+        unsafe { call_or_postpone(|api| api.duckdb_is_null_value, (self.0,), true) }
     }
 
     /// Text of a VARCHAR.
@@ -50,7 +52,7 @@ impl Value {
             return None;
         }
         // SAFETY: the value is live; the answer is null or a string to be freed with duckdb_free.
-        unsafe { take_string(ffi::duckdb_get_varchar(self.0)) }
+        unsafe { take_string(call_or_postpone(|api| api.duckdb_get_varchar, (self.0,), null_mut())) }
     }
 
     /// The WKT of a GEOMETRY. Not its payload: 1.5 throws when asked for bytes, and no Rust catches a C++ exception.
@@ -59,7 +61,7 @@ impl Value {
             return None;
         }
         // SAFETY: the value is live, and GEOMETRY has a cast to VARCHAR; the answer is null or to be freed with duckdb_free.
-        unsafe { take_string(ffi::duckdb_get_varchar(self.0)) }
+        unsafe { take_string(call_or_postpone(|api| api.duckdb_get_varchar, (self.0,), null_mut())) }
     }
 
     /// Bytes of a BLOB.
@@ -69,7 +71,8 @@ impl Value {
         }
         // SAFETY: the value is live; the answer's data is null or to be freed with duckdb_free, and `size` bytes long.
         unsafe {
-            let blob = ffi::duckdb_get_blob(self.0);
+            let none = ffi::duckdb_blob { data: null_mut(), size: 0 };
+            let blob = call_or_postpone(|api| api.duckdb_get_blob, (self.0,), none);
             if blob.data.is_null() {
                 return None;
             }
@@ -82,7 +85,8 @@ impl Value {
     /// A BOOLEAN.
     pub(crate) fn boolean(&self) -> Option<bool> {
         // SAFETY: the value is a live BOOLEAN.
-        (!self.is_null() && self.id() == TypeId::Boolean).then(|| unsafe { ffi::duckdb_get_bool(self.0) })
+        (!self.is_null() && self.id() == TypeId::Boolean)
+            .then(|| unsafe { call_or_postpone(|api| api.duckdb_get_bool, (self.0,), false) })
     }
 
     /// A value of any integer type that fits BIGINT.
@@ -103,13 +107,14 @@ impl Value {
             return None;
         }
         // SAFETY: the value is a live integer. As text, since reading a value as another type than its own may throw.
-        unsafe { take_string(ffi::duckdb_get_varchar(self.0)) }?.parse().ok()
+        unsafe { take_string(call_or_postpone(|api| api.duckdb_get_varchar, (self.0,), null_mut())) }?.parse().ok()
     }
 
     /// A DOUBLE.
     pub(crate) fn number(&self) -> Option<f64> {
         // SAFETY: the value is a live DOUBLE.
-        (!self.is_null() && self.id() == TypeId::Double).then(|| unsafe { ffi::duckdb_get_double(self.0) })
+        (!self.is_null() && self.id() == TypeId::Double)
+            .then(|| unsafe { call_or_postpone(|api| api.duckdb_get_double, (self.0,), 0.0) })
     }
 
     /// The elements of a LIST.
@@ -119,8 +124,8 @@ impl Value {
         }
         // SAFETY: the value is a live LIST, indexes stay below its size; each child is to be destroyed by us.
         unsafe {
-            (0..ffi::duckdb_get_list_size(self.0))
-                .map(|i| Value::from_raw(ffi::duckdb_get_list_child(self.0, i)))
+            (0..call_or_postpone(|api| api.duckdb_get_list_size, (self.0,), 0))
+                .map(|i| Value::from_raw(call_or_postpone(|api| api.duckdb_get_list_child, (self.0, i), null_mut())))
                 .collect()
         }
     }
@@ -132,10 +137,11 @@ impl Value {
         }
         // SAFETY: the value is a live MAP, indexes stay below its size; each part is to be destroyed by us.
         unsafe {
-            (0..ffi::duckdb_get_map_size(self.0))
+            (0..call_or_postpone(|api| api.duckdb_get_map_size, (self.0,), 0))
                 .map(|i| {
-                    let key = Value::from_raw(ffi::duckdb_get_map_key(self.0, i))?;
-                    Some((key, Value::from_raw(ffi::duckdb_get_map_value(self.0, i))?))
+                    let key = call_or_postpone(|api| api.duckdb_get_map_key, (self.0, i), null_mut());
+                    let value = call_or_postpone(|api| api.duckdb_get_map_value, (self.0, i), null_mut());
+                    Value::from_raw(key).zip(Value::from_raw(value))
                 })
                 .collect()
         }

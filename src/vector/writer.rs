@@ -5,9 +5,11 @@
 //! rows' elements. So one `reserve` a column, and one copy a list.
 
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 
 use duckdb::ffi;
 
+use super::exception::call;
 use super::{LogicalType, TypeId};
 use crate::error::{Error, Result};
 
@@ -16,6 +18,8 @@ pub(crate) struct Writer<'a> {
     vector: ffi::duckdb_vector,
     kind: LogicalType,
     capacity: usize,
+    /// The mask, once there is one: a bit a row.
+    validity: Option<NonNull<u64>>,
     lifetime: PhantomData<&'a mut ()>,
 }
 
@@ -71,10 +75,10 @@ impl<'a> Writer<'a> {
     ///
     /// # Safety
     /// `vector` must be a live, writable, flat vector of `capacity` rows, used through nothing else for `'a`.
-    pub(super) unsafe fn new(vector: ffi::duckdb_vector, capacity: usize) -> Self {
-        // SAFETY: the vector is live; the type is to be destroyed.
-        let kind = unsafe { LogicalType::from_raw(ffi::duckdb_vector_get_column_type(vector)) };
-        Self { vector, kind, capacity, lifetime: PhantomData }
+    pub(super) unsafe fn new(vector: ffi::duckdb_vector, capacity: usize) -> Result<Self> {
+        // SAFETY: the vector is live.
+        let kind = unsafe { LogicalType::of_vector(vector) }?;
+        Ok(Self { vector, kind, capacity, validity: None, lifetime: PhantomData })
     }
 
     /// The vector's type.
@@ -90,14 +94,13 @@ impl<'a> Writer<'a> {
     /// One plain value a row.
     pub(crate) fn values<T: Native>(&mut self, rows: impl IntoIterator<Item = Option<T>>) -> Result<()> {
         let data = self.data::<T>()?;
-        let mut validity = None;
         for (row, value) in rows.into_iter().enumerate() {
             self.check(row)?;
             match value {
                 // SAFETY: `data` holds `capacity` values of T, checked by `data` and `check`. Unaligned, since DuckDB
                 // promises no 16-byte alignment for 128-bit values.
                 Some(value) => unsafe { data.add(row).write_unaligned(value) },
-                None => validity.get_or_insert_with(|| self.validity()).clear(row),
+                None => self.set_invalid(row)?,
             }
         }
         Ok(())
@@ -117,12 +120,9 @@ impl<'a> Writer<'a> {
             let bytes = value.as_ref();
             // SAFETY: the vector stores strings, `row` is below its capacity; DuckDB copies the bytes.
             unsafe {
-                ffi::duckdb_vector_assign_string_element_len(
-                    self.vector,
-                    row as ffi::idx_t,
-                    bytes.as_ptr().cast(),
-                    bytes.len() as ffi::idx_t,
-                );
+                let (text, length) = (bytes.as_ptr().cast(), bytes.len() as ffi::idx_t);
+                let arguments = (self.vector, row as ffi::idx_t, text, length);
+                call(|api| api.duckdb_vector_assign_string_element_len, arguments)?;
             }
         }
         Ok(())
@@ -150,14 +150,14 @@ impl<'a> Writer<'a> {
         }
         let total: usize = lengths.iter().flatten().sum();
         // SAFETY: the vector is a list. Reserving and sizing the child come before the child's data pointer is taken.
-        let child = unsafe {
-            let state = ffi::duckdb_list_vector_reserve(self.vector, total as ffi::idx_t);
-            if state != ffi::DuckDBSuccess
-                || ffi::duckdb_list_vector_set_size(self.vector, total as ffi::idx_t) != ffi::DuckDBSuccess
+        let (child, entries) = unsafe {
+            let size = (self.vector, total as ffi::idx_t);
+            if call(|api| api.duckdb_list_vector_reserve, size)? != ffi::DuckDBSuccess
+                || call(|api| api.duckdb_list_vector_set_size, size)? != ffi::DuckDBSuccess
             {
                 return Err(Error::Internal(format!("no memory for a list of {total} elements")));
             }
-            ffi::duckdb_list_vector_get_child(self.vector)
+            (call(|api| api.duckdb_list_vector_get_child, (self.vector,))?, self.entries()?)
         };
         let mut offset = 0;
         for (row, length) in lengths.iter().enumerate() {
@@ -165,17 +165,17 @@ impl<'a> Writer<'a> {
             let length = match length {
                 Some(length) => *length,
                 None => {
-                    self.set_invalid(row);
+                    self.set_invalid(row)?;
                     0
                 }
             };
             let entry = ffi::duckdb_list_entry { offset: offset as u64, length: length as u64 };
             // SAFETY: list vectors store an entry a row, and `row` is below the capacity.
-            unsafe { ffi::duckdb_vector_get_data(self.vector).cast::<ffi::duckdb_list_entry>().add(row).write(entry) };
+            unsafe { entries.add(row).write(entry) };
             offset += length;
         }
         // SAFETY: the child vector has room for `total` elements and is reached through this borrow only.
-        Ok(unsafe { Writer::new(child, total) })
+        unsafe { Writer::new(child, total) }
     }
 
     /// The elements of a fixed-size ARRAY vector, `array_size` a row; NULL rows are marked by the caller.
@@ -185,7 +185,10 @@ impl<'a> Writer<'a> {
             return Err(self.mismatch("an array"));
         }
         // SAFETY: the vector is an ARRAY; its child has `size` elements a row and is reached through this borrow only.
-        Ok(unsafe { Writer::new(ffi::duckdb_array_vector_get_child(self.vector), self.capacity * size) })
+        unsafe {
+            let child = call(|api| api.duckdb_array_vector_get_child, (self.vector,))?;
+            Writer::new(child, self.capacity * size)
+        }
     }
 
     /// The field of a STRUCT by position.
@@ -193,18 +196,24 @@ impl<'a> Writer<'a> {
         if index >= self.kind.field_count() {
             return Err(self.mismatch(&format!("a STRUCT with more than {index} fields")));
         }
-        // SAFETY: the vector is a STRUCT with more than `index` fields; a field has its parent's rows and is reached
-        // through this borrow only.
-        Ok(unsafe { Writer::new(ffi::duckdb_struct_vector_get_child(self.vector, index as ffi::idx_t), self.capacity) })
+        // SAFETY: the vector is a STRUCT with more than `index` fields, and the field is reached through this borrow only.
+        unsafe { self.child(index) }
+    }
+
+    /// # Safety
+    /// The vector must be a STRUCT with more than `index` fields, each reached through one writer at a time.
+    unsafe fn child<'b>(&self, index: usize) -> Result<Writer<'b>> {
+        // SAFETY: the caller's contract; a field has its parent's rows.
+        unsafe {
+            let child = call(|api| api.duckdb_struct_vector_get_child, (self.vector, index as ffi::idx_t))?;
+            Writer::new(child, self.capacity)
+        }
     }
 
     /// The fields of a STRUCT, each for itself.
-    pub(crate) fn into_fields(self) -> Vec<Self> {
-        // SAFETY: the vector is a STRUCT with so many fields; they have its rows, and each is reached through its own writer only.
-        let field = |index| unsafe {
-            Self::new(ffi::duckdb_struct_vector_get_child(self.vector, index as ffi::idx_t), self.capacity)
-        };
-        (0..self.kind.field_count()).map(field).collect()
+    pub(crate) fn into_fields(self) -> Result<Vec<Self>> {
+        // SAFETY: the vector is a STRUCT with so many fields, and each is reached through its own writer only.
+        (0..self.kind.field_count()).map(|index| unsafe { self.child(index) }).collect()
     }
 
     /// Makes a row NULL; of a STRUCT, its fields as well, as DuckDB does; of a LIST, with an empty entry.
@@ -219,9 +228,7 @@ impl<'a> Writer<'a> {
             TypeId::List | TypeId::Map => {
                 let entry = ffi::duckdb_list_entry { offset: 0, length: 0 };
                 // SAFETY: list vectors store an entry a row, and `row` is below the capacity.
-                unsafe {
-                    ffi::duckdb_vector_get_data(self.vector).cast::<ffi::duckdb_list_entry>().add(row).write(entry);
-                }
+                unsafe { self.entries()?.add(row).write(entry) };
             }
             TypeId::Array => {
                 let size = self.kind.array_size();
@@ -232,8 +239,7 @@ impl<'a> Writer<'a> {
             }
             _ => {}
         }
-        self.set_invalid(row);
-        Ok(())
+        self.set_invalid(row)
     }
 
     /// Marks rows of a STRUCT as NULL where `is_null` says so; fields are written as NULL by their own columns.
@@ -241,25 +247,40 @@ impl<'a> Writer<'a> {
         for (row, is_null) in is_null.into_iter().enumerate() {
             self.check(row)?;
             if is_null {
-                self.set_invalid(row);
+                self.set_invalid(row)?;
             }
         }
         Ok(())
     }
 
     /// Clears the validity bit of a row that `check` has passed.
-    fn set_invalid(&mut self, row: usize) {
-        self.validity().clear(row);
+    fn set_invalid(&mut self, row: usize) -> Result<()> {
+        let words = match self.validity {
+            Some(words) => words,
+            None => self.make_validity()?,
+        };
+        // SAFETY: a mask has a bit for each row of the vector, in words of 64, and `row` is below its capacity.
+        unsafe { *words.add(row / 64).as_ptr() &= !(1 << (row % 64)) };
+        Ok(())
     }
 
-    /// The vector's validity mask, made if there is none.
-    fn validity(&self) -> Validity<'a> {
+    /// Makes the vector's mask, in which all rows are valid at first.
+    fn make_validity(&mut self) -> Result<NonNull<u64>> {
         // SAFETY: the vector is writable; the mask is allocated before its address is taken.
         let words = unsafe {
-            ffi::duckdb_vector_ensure_validity_writable(self.vector);
-            ffi::duckdb_vector_get_validity(self.vector)
+            call(|api| api.duckdb_vector_ensure_validity_writable, (self.vector,))?;
+            call(|api| api.duckdb_vector_get_validity, (self.vector,))?
         };
-        Validity { words, rows: self.capacity, lifetime: PhantomData }
+        let words =
+            NonNull::new(words).ok_or_else(|| Error::Internal("a vector without a validity mask".to_owned()))?;
+        self.validity = Some(words);
+        Ok(words)
+    }
+
+    /// The entries of a LIST or MAP: one a row.
+    fn entries(&self) -> Result<*mut ffi::duckdb_list_entry> {
+        // SAFETY: the vector is live.
+        Ok(unsafe { call(|api| api.duckdb_vector_get_data, (self.vector,)) }?.cast())
     }
 
     /// The vector's memory as values of T, once its type is known to be stored so.
@@ -273,7 +294,7 @@ impl<'a> Writer<'a> {
             return Err(self.mismatch(std::any::type_name::<T>()));
         }
         // SAFETY: the vector is live.
-        Ok(unsafe { ffi::duckdb_vector_get_data(self.vector) }.cast())
+        Ok(unsafe { call(|api| api.duckdb_vector_get_data, (self.vector,)) }?.cast())
     }
 
     fn check(&self, row: usize) -> Result<()> {
@@ -285,23 +306,6 @@ impl<'a> Writer<'a> {
 
     pub(super) fn mismatch(&self, what: &str) -> Error {
         Error::Internal(format!("cannot write {what} to a vector of {}", self.kind))
-    }
-}
-
-/// A vector's validity mask: a bit a row.
-struct Validity<'a> {
-    words: *mut u64,
-    rows: usize,
-    lifetime: PhantomData<&'a mut ()>,
-}
-
-impl Validity<'_> {
-    /// Makes a row NULL; rows beyond the end are not there.
-    fn clear(&mut self, row: usize) {
-        if row < self.rows {
-            // SAFETY: a mask has a bit for each row of the vector, in words of 64, and `row` is below its length.
-            unsafe { *self.words.add(row / 64) &= !(1 << (row % 64)) };
-        }
     }
 }
 

@@ -1,0 +1,201 @@
+"""Every function under DuckDB's `memory_limit`, from one too low for anything up to one that is enough: the answer is right, or the error
+is DuckDB's "Out of Memory Error", and the host lives.
+
+    python memory_limit_test.py [--extension build/release/rasteret.duckdb_extension] [--cli DUCKDB] [--only FUNCTION...]
+
+Runs in an environment with DuckDB, or on a CLI. DuckDB throws exceptions where it allocates, calls of its C API included: one that arrives
+in Rust ends the process. So each function runs in a process of its own, and a function that has no query here is a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from sqllogic.sessions import CliSession, PythonSession, Session, SqlError
+
+ROOT = Path(__file__).resolve().parent.parent
+EXTENSION = ROOT / "build" / "release" / "rasteret.duckdb_extension"
+CLASS = "Out of Memory Error: "
+# kB, each twice the one before, until two of them were enough.
+LOWEST_KB, STEP, HIGHEST_KB = 64, 2.0, 2_000_000
+BAND = "{geometry_crs: 'native', band_index: 0}"
+SQUARE = "POLYGON((500000 4599360, 500640 4599360, 500640 4600000, 500000 4600000, 500000 4599360))"
+
+# Of a file with 6,400 tiles, whose tables are 100 kB a row, and of one with 64 x 64 pixels.
+TABLES = """
+CREATE TABLE long AS SELECT 'test/data/long_tables.tif' || left('', i::INT) AS href FROM range(200) t(i);
+CREATE TABLE files AS SELECT 'test/data/cog.tif' || left('', i::INT) AS href FROM range(2000) t(i);
+CREATE TABLE headers AS SELECT cog_metadata('test/data/long_tables.tif') AS m;
+CREATE TABLE small AS SELECT cog_metadata('test/data/cog.tif') AS m;
+"""
+
+# A function -> queries of it whose results are large where they can be.
+QUERIES = {
+    "cog_metadata": (
+        "SELECT count(m), sum(len(m.tile_offsets)), max(m.crs) FROM (SELECT cog_metadata(href) AS m FROM long)",
+        "SELECT count(*), sum(len(tile_offsets)) FROM cog_metadata('test/data/long*.tif')",
+    ),
+    "try_cog_metadata": (
+        "SELECT count(t.metadata), sum(len(t.metadata.tile_offsets)) FROM (SELECT try_cog_metadata(href) AS t FROM long)",
+        "SELECT count(t.error), sum(length(t.error)) FROM (SELECT try_cog_metadata(href || 'x') AS t FROM files)",
+    ),
+    "cog_ifds": (
+        "SELECT count(*), sum(len(tags)) FROM cog_ifds('test/data/cog.tif')",
+        "SELECT count(*), sum(length(tags::VARCHAR)) FROM cog_ifds('test/data/long_tables.tif')",
+    ),
+    "cog_tiles": ("SELECT count(*), sum(tile_offset) FROM cog_tiles('test/data/long_tables.tif')",),
+    "cog_tiles_for_geometry": (
+        "SELECT count(t), sum(len(t)) FROM (SELECT cog_tiles_for_geometry(m, cog_footprint(m)) AS t FROM headers, range(200))",
+        f"SELECT count(*), sum(tile_offset) FROM cog_tiles_for_geometry('test/data/cog.tif', '{SQUARE}', geometry_crs := 'native')",
+    ),
+    "cog_byte_ranges": (
+        "SELECT count(r), sum(len(r)) FROM (SELECT cog_byte_ranges([{tile_offset: 100000 * n + i, tile_byte_count: 1}"
+        " for n in range(2000)]) AS r FROM range(200) t(i))",
+    ),
+    "cog_bounds": ("SELECT count(b), sum(b.xmin) FROM (SELECT cog_bounds(m) AS b FROM small, range(4000))",),
+    "cog_footprint": (
+        "SELECT count(f), sum(length(f::VARCHAR)) FROM (SELECT cog_footprint(m) AS f FROM small, range(4000))",
+    ),
+    "cog_read": (
+        "SELECT count(r), sum(octet_length(r.data)), sum(octet_length(r.mask)) FROM (SELECT cog_read(href, NULL, NULL) AS r FROM files)",
+        f"SELECT count(r), max(md5(r.data)), min(md5(r.data)) FROM (SELECT cog_read(href, m, '{SQUARE}', {BAND}) AS r FROM small, files)",
+    ),
+    "cog_pixels": ("SELECT count(*), sum(value), sum(x) FROM cog_pixels('test/data/cog.tif', NULL)",),
+    "cog_value": (
+        f"SELECT count(v), sum(v) FROM (SELECT cog_value(href, NULL, 'POINT(500015 4599985)', {BAND}) AS v FROM files)",
+    ),
+    "cog_zonal_stats": (
+        "SELECT count(z), sum(z.sum), sum(z.count) FROM (SELECT cog_zonal_stats(href, NULL,"
+        f" '{SQUARE}', {{geometry_crs: 'native'}}) AS z FROM files)",
+    ),
+    "read_stac": (
+        "SELECT count(*), max(id), sum(length(assets::VARCHAR)) FROM read_stac('test/data/stac/item.json')",
+        "SELECT count(*), max(id) FROM read_stac(['test/data/stac/item.json' for i in range(300)])",
+    ),
+    "stac_search": (
+        "SELECT count(*), max(id), sum(length(assets::VARCHAR)) FROM stac_search('test/data/stac/catalog/catalog.json')",
+    ),
+    "rasteret_enrich": (
+        "SELECT count(*), sum(len(B04_metadata.tile_offsets)), max(rasteret_error)"
+        " FROM rasteret_enrich('test/data/items.parquet', bands := ['B04', 'B08'])",
+    ),
+    "rasteret_enrich_sql": (
+        "SELECT sum(length(rasteret_enrich_sql(repeat('FROM ''test/data/items.parquet'' ', i::INT), ['B04']))) FROM range(300) t(i)",
+        "SELECT count(*), max(id) FROM query(rasteret_enrich_sql('FROM ''test/data/items.parquet''', ['B04']))",
+    ),
+    "rasteret_normalize": (
+        "SELECT count(n), max(n.year), max(n.crs) FROM (SELECT rasteret_normalize(r, [m]) AS n"
+        " FROM small, (SELECT DATE '2024-02-01' AS datetime, i FROM range(4000) t(i)) AS r)",
+    ),
+    "rasteret_python_metadata": (
+        "SELECT count(p), sum(len(p.tile_offsets)) FROM (SELECT rasteret_python_metadata(m) AS p FROM headers, range(200))",
+    ),
+    "rasteret_validate": ("SELECT count(*), max(message) FROM rasteret_validate('test/data/index_broken.parquet')",),
+    "rasteret_refresh": ("SELECT count(*), max(status) FROM rasteret_refresh('test/data/index_broken.parquet')",),
+    "major_tom_cell": (
+        "SELECT count(c), max(c) FROM (SELECT major_tom_cell(i / 1000, i / 1000, 10) AS c FROM range(20000) t(i))",
+    ),
+    "rasteret_split": (
+        "SELECT count(s), max(s) FROM (SELECT rasteret_split(repeat('x', 100) || i) AS s FROM range(20000) t(i))",
+    ),
+    "rasteret_version": ("SELECT max(rasteret_version()) FROM range(20000)",),
+}
+
+
+def limits() -> Iterator[int]:
+    """Limits in kB, upwards."""
+    limit = float(LOWEST_KB)
+    while limit < HIGHEST_KB:
+        yield int(limit)
+        limit *= STEP
+
+
+def opened(args: argparse.Namespace) -> Session:
+    """A session of the host, with the extension."""
+    session: Session = CliSession(args.cli) if args.cli else PythonSession()
+    session.execute(f"LOAD '{args.extension}'")
+    return session
+
+
+def functions(args: argparse.Namespace) -> set[str]:
+    """The names that the extension registers."""
+    session = opened(args)
+    rows = session.query("SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_name ~ '^(try_)?(cog_|rasteret_)|stac|tom_'")
+    session.close()
+    return {str(name) for (name,) in rows}
+
+
+def check(args: argparse.Namespace, query: str) -> str:
+    """One query under every limit; gives what to report. Ends the process where an answer or an error is not as it should be."""
+    session = opened(args)
+    session.execute(TABLES)
+    expected = session.query(query)
+    refused, enough = 0, 0
+    for limit in limits():
+        session.reopen(None)
+        # Nothing is spilled: what does not fit is refused.
+        session.execute(f"SET temp_directory = ''; LOAD '{args.extension}'")
+        session.execute(TABLES)
+        try:
+            session.execute(f"SET memory_limit = '{limit}KB'")
+            found = session.query(query)
+        except SqlError as error:
+            if not str(error).startswith(CLASS):
+                sys.exit(f"{limit} kB: expected {CLASS!r}, found {error}\n  {query}")
+            refused, enough = refused + 1, 0
+        else:
+            if found != expected:
+                sys.exit(f"{limit} kB: expected {expected}, found {found}\n  {query}")
+            enough += 1
+        if enough == 2:
+            break
+        # What was refused leaves the host as it was.
+        session.execute("RESET memory_limit")
+        session.execute("SELECT 1")
+    else:
+        sys.exit(f"{HIGHEST_KB} kB are not enough\n  {query}")
+    session.close()
+    return f"{refused} refused, enough is {limit} kB"
+
+
+def run(args: argparse.Namespace, function: str) -> str | None:
+    """A function in a process of its own; gives what is wrong."""
+    command = [sys.executable, __file__, "--extension", str(args.extension), "--worker", function]
+    if args.cli:
+        command += ["--cli", args.cli]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    print(f"{function:26}{done.stdout.strip()}", flush=True)
+    if done.returncode == 0:
+        return None
+    ended = f"signal {-done.returncode}" if done.returncode < 0 else f"status {done.returncode}"
+    return f"{function}: ended with {ended}\n{done.stderr.strip()}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--extension", type=Path, default=EXTENSION)
+    parser.add_argument("--cli", help="the DuckDB CLI to run on, instead of this interpreter's duckdb module")
+    parser.add_argument("--only", nargs="+", default=sorted(QUERIES), choices=sorted(QUERIES), metavar="FUNCTION")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    args.extension = args.extension.resolve()
+    os.chdir(ROOT)
+    if args.worker:
+        print("; ".join(check(args, query) for query in QUERIES[args.worker]))
+        return
+    if missing := functions(args) - set(QUERIES):
+        sys.exit(f"no query of {', '.join(sorted(missing))}")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        wrong = [text for text in pool.map(lambda function: run(args, function), args.only) if text]
+    print("\n".join(wrong) if wrong else f"{len(args.only)} functions answered or were refused, and the host lived")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

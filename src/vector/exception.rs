@@ -1,0 +1,325 @@
+//! Calls of DuckDB's C API that may throw.
+//!
+//! DuckDB throws C++ exceptions through its C API: where memory is allocated, an `OutOfMemoryException` once `memory_limit` is
+//! reached. Rust cannot catch those, and one that arrives in a function of the ABI "C" ends the process. Such calls go through
+//! [`call`], which catches everything in a few lines of C++ (`exception.cpp`) and gives the exception as a value. It travels as
+//! [`Error::DuckDb`] to the callback that DuckDB entered by, and is thrown again there: the error that a user sees has DuckDB's
+//! own class and wording. What was written to a vector before an exception is never read, since DuckDB drops the chunk of a
+//! call that failed.
+//!
+//! | calls | may throw | go through |
+//! |---|---|---|
+//! | `vector_assign_string_element_len`, `list_vector_reserve`, `list_vector_set_size` | at the memory limit: vectors allocate from the buffer manager | [`call`] |
+//! | `vector_get_data`, `vector_ensure_validity_writable`, `vector_get_validity`, `list_vector_get_child` and other children, `data_chunk_set_size` | an internal error, where a vector is not flat or a chunk too small; the mask is allocated | [`call`] |
+//! | `vector_get_column_type`, `bind_add_result_column`, `bind_set_cardinality`, and all that registers functions | `std::bad_alloc` | [`call`] |
+//! | `create_*_type`, child types, names, aliases and the CRS of types | `std::bad_alloc` | [`call_or_postpone`] |
+//! | `bind_get_parameter`, `get_varchar`, `get_blob` and other parts of values | a failed cast, `std::bad_alloc` | [`call_or_postpone`] |
+//! | `*_set_error` | `std::bad_alloc` | [`Failure::report`]: straight into DuckDB |
+//! | `connect`, `query`, `fetch_chunk` of the entrypoint | errors that DuckDB fails to turn into states | [`call`] |
+//! | `destroy_*`, `free`, `disconnect` | no: destructors | `ffi` |
+//! | `get_type_id`, `get_value_type`, `decimal_*`, `struct_type_child_count`, `array_type_array_size`, `string_*`, `vector_size`, `library_version`, `*_get_*_data`, `*_get_extra_info`, `data_chunk_get_*`, `init_get_column_*`, `init_set_max_threads`, `*_set_bind_data`, `*_set_init_data` | no: they read or set a field | `ffi` |
+//!
+//! A call that is new here belongs in this table. Whatever allocates, casts or checks on DuckDB's side goes through [`call`].
+
+use std::cell::RefCell;
+use std::ffi::{CString, c_char, c_void};
+use std::fmt;
+use std::mem::{ManuallyDrop, MaybeUninit};
+
+use duckdb::ffi;
+
+use super::logical_type::c_string;
+use crate::entrypoint;
+use crate::error::{Error, Result};
+
+/// A caught C++ exception: a `std::exception_ptr`, which is one pointer, or two with MSVC.
+#[repr(C)]
+pub(crate) struct Exception {
+    room: [MaybeUninit<*mut c_void>; 2],
+}
+
+// SAFETY: a `std::exception_ptr` counts its references atomically, and the exception is only read.
+unsafe impl Send for Exception {}
+// SAFETY: as above.
+unsafe impl Sync for Exception {}
+
+unsafe extern "C" {
+    fn rasteret_exception_catch(
+        call: unsafe extern "C-unwind" fn(*mut c_void),
+        data: *mut c_void,
+        room: *mut Exception,
+    ) -> bool;
+    fn rasteret_exception_drop(room: *mut Exception);
+    fn rasteret_exception_text(room: *const Exception, text: *mut c_char, capacity: usize) -> usize;
+}
+
+unsafe extern "C-unwind" {
+    fn rasteret_exception_throw(room: *mut Exception) -> !;
+}
+
+impl Exception {
+    /// Throws the exception into the C++ that called Rust.
+    ///
+    /// # Safety
+    /// All Rust frames up to those of C++ must be of the ABI "C-unwind" or inlined into such, and none may catch panics.
+    unsafe fn throw(self) -> ! {
+        let mut exception = ManuallyDrop::new(self);
+        // SAFETY: the exception is owned, and forgotten here; the rest is the caller's contract.
+        unsafe { rasteret_exception_throw(&raw mut *exception) }
+    }
+
+    /// Whether throwing it again would make DuckDB close the database. It is an answer to one call here, no damage.
+    fn invalidates_database(&self) -> bool {
+        ["INTERNAL", "FATAL"].iter().any(|class| self.text().starts_with(class))
+    }
+
+    /// The error as DuckDB words it.
+    pub(crate) fn text(&self) -> String {
+        let mut text = [0u8; 2048];
+        // SAFETY: the exception is live; at most the capacity is written.
+        let length = unsafe { rasteret_exception_text(self, text.as_mut_ptr().cast(), text.len()) };
+        worded(&String::from_utf8_lossy(text.get(..length).unwrap_or_default()))
+    }
+}
+
+impl Drop for Exception {
+    fn drop(&mut self) {
+        // SAFETY: the exception is owned and dropped once.
+        unsafe { rasteret_exception_drop(self) };
+    }
+}
+
+impl fmt::Debug for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Exception").field(&self.text()).finish()
+    }
+}
+
+/// The text of DuckDB's exceptions is JSON: `{"exception_type":"Out of Memory","exception_message":"…"}`.
+fn worded(what: &str) -> String {
+    match (json_text(what, "exception_type"), json_text(what, "exception_message")) {
+        (Some(class), Some(message)) => format!("{class} Error: {message}"),
+        _ if what.is_empty() => "an exception without text".to_owned(),
+        _ => what.to_owned(),
+    }
+}
+
+/// A text of a flat JSON object. What does not end, as in an object that was cut off, goes to the end.
+fn json_text(object: &str, key: &str) -> Option<String> {
+    let (_, value) = object.split_once(&format!("\"{key}\":\""))?;
+    let mut text = String::new();
+    let mut characters = value.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => break,
+            '\\' => match characters.next()? {
+                'n' => text.push('\n'),
+                't' => text.push('\t'),
+                'r' => text.push('\r'),
+                'b' | 'f' => text.push(' '),
+                'u' => {
+                    let code = characters.by_ref().take(4).collect::<String>();
+                    let code = u32::from_str_radix(&code, 16).ok().and_then(char::from_u32);
+                    text.push(code.unwrap_or(char::REPLACEMENT_CHARACTER));
+                }
+                other => text.push(other),
+            },
+            other => text.push(other),
+        }
+    }
+    Some(text)
+}
+
+/// A function of the C API with its arguments as a tuple.
+pub(crate) trait Callable<A> {
+    /// What it returns.
+    type Answer;
+
+    /// Calls the function, which may unwind.
+    ///
+    /// # Safety
+    /// As the function demands of its arguments.
+    unsafe fn call_unwinding(self, arguments: A) -> Self::Answer;
+}
+
+macro_rules! callable {
+    ($($argument:ident: $kind:ident),*) => {
+        impl<R, $($kind),*> Callable<($($kind,)*)> for unsafe extern "C" fn($($kind),*) -> R {
+            type Answer = R;
+
+            #[inline]
+            unsafe fn call_unwinding(self, ($($argument,)*): ($($kind,)*)) -> R {
+                // SAFETY: "C" and "C-unwind" differ in what may unwind, and the function is C++ that may.
+                let function: unsafe extern "C-unwind" fn($($kind),*) -> R = unsafe { std::mem::transmute(self) };
+                // SAFETY: the caller's contract.
+                unsafe { function($($argument),*) }
+            }
+        }
+    };
+}
+
+callable!();
+callable!(a: A);
+callable!(a: A, b: B);
+callable!(a: A, b: B, c: C);
+callable!(a: A, b: B, c: C, d: D);
+
+/// A call on its way through C++: what is called, and where the answer goes.
+struct Call<F, A, R> {
+    function: F,
+    arguments: A,
+    answer: MaybeUninit<R>,
+}
+
+/// Calls a function of the C API, given by its slot: `call(|api| api.duckdb_list_vector_reserve, (vector, capacity))`. An exception
+/// is an error.
+///
+/// # Safety
+/// As the function demands of its arguments.
+#[inline]
+pub(crate) unsafe fn call<F, A>(
+    slot: impl FnOnce(&ffi::duckdb_ext_api_v1) -> Option<F>,
+    arguments: A,
+) -> Result<F::Answer>
+where
+    F: Callable<A> + Copy,
+    A: Copy,
+{
+    let missing = || Error::Internal("a function of DuckDB's C API is missing".to_owned());
+    let function = entrypoint::api().and_then(slot).ok_or_else(missing)?;
+    // SAFETY: the caller's contract.
+    unsafe { attempt(function, arguments) }.map_err(Error::DuckDb)
+}
+
+/// Calls a function that may throw.
+///
+/// # Safety
+/// As the function demands of its arguments.
+#[inline]
+unsafe fn attempt<F: Callable<A> + Copy, A: Copy>(function: F, arguments: A) -> Result<F::Answer, Exception> {
+    let mut call = Call { function, arguments, answer: MaybeUninit::uninit() };
+    let mut exception = MaybeUninit::uninit();
+    // SAFETY: `run` gets the call that it is made for; it has nothing to drop when an exception passes through, and cannot panic.
+    let is_done = unsafe { rasteret_exception_catch(run::<F, A>, (&raw mut call).cast(), exception.as_mut_ptr()) };
+    // SAFETY: of the two, the answer is there after a call that returned, the exception after one that threw.
+    unsafe { if is_done { Ok(call.answer.assume_init()) } else { Err(exception.assume_init()) } }
+}
+
+/// # Safety
+/// `data` must be a `Call<F, A, F::Answer>`, for a call that is allowed.
+unsafe extern "C-unwind" fn run<F: Callable<A> + Copy, A: Copy>(data: *mut c_void) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let call = &mut *data.cast::<Call<F, A, F::Answer>>();
+        call.answer.write(call.function.call_unwinding(call.arguments));
+    }
+}
+
+thread_local! {
+    /// The first error of this callback that had no `Result` to travel in.
+    static POSTPONED: RefCell<Option<Error>> = const { RefCell::new(None) };
+}
+
+/// Like [`call`], where there is no `Result` to give: after an exception the answer is `otherwise`, and the callback fails in
+/// the end, whatever becomes of it until then.
+///
+/// # Safety
+/// As the function demands of its arguments.
+pub(super) unsafe fn call_or_postpone<F, A>(
+    slot: impl FnOnce(&ffi::duckdb_ext_api_v1) -> Option<F>,
+    arguments: A,
+    otherwise: F::Answer,
+) -> F::Answer
+where
+    F: Callable<A> + Copy,
+    A: Copy,
+{
+    // SAFETY: the caller's contract.
+    unsafe { call(slot, arguments) }.unwrap_or_else(|error| {
+        POSTPONED.with_borrow_mut(|postponed| {
+            postponed.get_or_insert(error);
+        });
+        otherwise
+    })
+}
+
+/// The error that was postponed on this thread since the last time.
+pub(crate) fn take_postponed() -> Result<()> {
+    POSTPONED.take().map_or(Ok(()), Err)
+}
+
+/// Why a callback failed, as DuckDB is to get it.
+pub(super) enum Failure {
+    /// A message of ours.
+    Message(CString),
+    /// An exception of its own.
+    Exception(Exception),
+}
+
+impl Failure {
+    /// The failure of a function, by name.
+    pub(super) fn of(error: Error, function: &str) -> Self {
+        match error {
+            Error::DuckDb(exception) if !exception.invalidates_database() => Self::Exception(exception),
+            error => Self::Message(c_string(&error.named(function))),
+        }
+    }
+
+    /// Ends a callback: gives the message to DuckDB, or throws the exception.
+    ///
+    /// # Safety
+    /// `set_error` must take `info`. Called where nothing but frames of "C-unwind" lie between here and DuckDB.
+    pub(super) unsafe fn report<I>(
+        self,
+        info: I,
+        set_error: impl FnOnce(&ffi::duckdb_ext_api_v1) -> Option<unsafe extern "C" fn(I, *const c_char)>,
+    ) {
+        match self {
+            Self::Message(message) => {
+                if let Some(set_error) = entrypoint::api().and_then(set_error) {
+                    // SAFETY: DuckDB copies the message; should that throw, the exception goes where ours would.
+                    unsafe { set_error.call_unwinding((info, message.as_ptr())) };
+                }
+            }
+            // SAFETY: the caller's contract.
+            Self::Exception(exception) => unsafe { exception.throw() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Throws what an empty `std::exception_ptr` throws: a `std::bad_exception`.
+    unsafe extern "C-unwind" fn throws(number: u32) -> u32 {
+        let nothing = Exception { room: [MaybeUninit::new(std::ptr::null_mut()); 2] };
+        // SAFETY: an empty `std::exception_ptr` is null, and the frames from here to `attempt` are of "C-unwind".
+        if number > 1 { unsafe { nothing.throw() } } else { number }
+    }
+
+    #[test]
+    fn exceptions_are_values() {
+        // SAFETY: the ABI apart, the types are the same; `attempt` takes functions that throw.
+        let (ok, caught) = unsafe {
+            let function = std::mem::transmute::<
+                unsafe extern "C-unwind" fn(u32) -> u32,
+                unsafe extern "C" fn(u32) -> u32,
+            >(throws);
+            (attempt(function, (1,)), attempt(function, (2,)))
+        };
+        assert_eq!(ok.ok(), Some(1));
+        let text = caught.map_err(|exception| exception.text()).unwrap_err();
+        assert!(text.contains("bad_exception") || text.contains("bad exception"), "{text}");
+    }
+
+    #[test]
+    fn exceptions_are_worded_as_duckdb_does() {
+        let what = r#"{"exception_type":"Out of Memory","exception_message":"could not allocate \"x\"\n\u00e9\\ (1/2)","extra":"a"}"#;
+        assert_eq!(worded(what), "Out of Memory Error: could not allocate \"x\"\né\\ (1/2)");
+        assert_eq!(worded(r#"{"exception_type":"INTERNAL","exception_message":"cut o"#), "INTERNAL Error: cut o");
+        assert_eq!(worded(r#"{"exception_type":"IO"}"#), r#"{"exception_type":"IO"}"#);
+        assert_eq!(worded("std::bad_alloc"), "std::bad_alloc");
+        assert_eq!(worded(""), "an exception without text");
+    }
+}
