@@ -126,7 +126,9 @@ def opened(args: argparse.Namespace) -> Session:
 def functions(args: argparse.Namespace) -> set[str]:
     """The names that the extension registers."""
     session = opened(args)
-    rows = session.query("SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_name ~ '^(try_)?(cog_|rasteret_)|stac|tom_'")
+    rows = session.query(
+        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_name ~ '^(try_)?(cog_|rasteret_)|stac|tom_'"
+    )
     session.close()
     return {str(name) for (name,) in rows}
 
