@@ -53,6 +53,10 @@ class Layout:
     def is_lossy(self) -> bool:
         return self.options["COMPRESS"] == "JPEG"
 
+    @property
+    def is_fax(self) -> bool:
+        return str(self.options["COMPRESS"]).startswith("CCITT")
+
     def plain(self) -> Layout:
         """The same pixels and nodata without mask and alpha: what GDAL's mask band of it says is nodata alone."""
         options = {key: value for key, value in self.options.items() if key != "ALPHA"}
@@ -99,6 +103,12 @@ def random_layout(rng: random.Random) -> Layout:
         )
         if options["PHOTOMETRIC"] == "RGB" and options["INTERLEAVE"] == "PIXEL" and options["COMPRESS"] == "JPEG":
             options["PHOTOMETRIC"] = "MINISBLACK"
+    # Where GDAL's reading is not what decides about values, it cannot decide about nodata.
+    plain = options["COMPRESS"] == "JPEG" or str(options["COMPRESS"]).startswith("CCITT")
+    nodata = nodata_text(rng, dtype) if not plain and rng.random() < 0.6 else None
+    # GDAL gives the mask no overview beside some nodata values, and then makes one up when it reads.
+    mask = rng.random() < 0.25
+    overview = rng.random() < 0.15 and not plain and not (mask and nodata)
     return Layout(
         dtype=dtype,
         width=width,
@@ -106,11 +116,11 @@ def random_layout(rng: random.Random) -> Layout:
         count=count,
         transform=rng.choice([None, Affine(10, 0, 500_000, 0, -10, 4_000_000), Affine(0.5, 0, -20, 0, 0.5, 7)]),
         options=options,
-        nodata=nodata_text(rng, dtype) if rng.random() < 0.6 else None,
-        metadata=metadata_text(rng, count, dtype) if rng.random() < 0.3 else None,
+        nodata=nodata,
+        metadata=metadata_text(rng, count, dtype) if not plain and rng.random() < 0.3 else None,
         alpha=alpha,
-        mask=rng.random() < 0.25,
-        overview=rng.random() < 0.15,
+        mask=mask,
+        overview=overview,
     )
 
 
@@ -200,8 +210,9 @@ def write(path: Path, layout: Layout, pixels: np.ndarray, mask: np.ndarray | Non
         target.write(pixels)
         if layout.mask and mask is not None:
             target.write_mask(mask)
+    texts = {tags.GDAL_NODATA: layout.nodata, tags.GDAL_METADATA: layout.metadata}
+    tags.replace_texts(path, {tag: text for tag, text in texts.items() if text is not None})
+    # Afterwards, so that overviews have the nodata too.
     if layout.overview:
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as target:
             target.build_overviews([2])
-    texts = {tags.GDAL_NODATA: layout.nodata, tags.GDAL_METADATA: layout.metadata}
-    tags.replace_texts(path, {tag: text for tag, text in texts.items() if text is not None})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,9 @@ def run(session: Session, seed: str) -> None:
     differences = session.differences.total()
     for level in (0, 1) if layout.overview and min(layout.width, layout.height) > 1 else (0,):
         expected = read(path, twin, layout, level)
+        if layout.is_fax:
+            # libtiff loses a run that ends with the last bit of a tile: the pixels as they were written.
+            expected = replace(expected, data=pixels)
         check_metadata(case, expected)
         for band in {0, layout.count - 1}:
             check_read(case, expected, band, level)
@@ -247,8 +250,8 @@ def check_values(case: Case, expected: Expected, band: int, rng: random.Random) 
     points = ", ".join(literal(f"POINT ({centre})") for centre in centres)
     options = f"{{geometry_crs: 'native', band_index: {band}}}"
     sql = (
-        f"SELECT list(cog_value({literal(case.path)}, NULL, point, {options}) ORDER BY at)"
-        f" FROM (SELECT unnest([{points}]) AS point, unnest(range({POINTS})) AS at)"
+        f"SELECT list(cog_value({literal(case.path)}, NULL, point, {options}) ORDER BY number)"
+        f" FROM (SELECT unnest([{points}]) AS point, unnest(range({POINTS})) AS number)"
     )
     answers = case.ask("cog_value", sql)
     for (col, row), found in zip(places, answers or []):

@@ -36,7 +36,7 @@ def check(session: Session, path: Path, oracle: Oracle, rng: random.Random) -> N
     try:
         listed = ", ".join(map(literal, texts))
         rows = session.rows(
-            f"{sql} FROM (SELECT unnest([{listed}]) AS point, unnest(range({len(texts)})) AS at) ORDER BY at"
+            f"{sql} FROM (SELECT unnest([{listed}]) AS point, unnest(range({len(texts)})) AS number) ORDER BY number"
         )
         found: list[object] = [row[0] for row in rows]
     except Exception:
