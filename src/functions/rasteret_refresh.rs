@@ -40,8 +40,9 @@ pub(super) static DOC: Documentation = Documentation {
     ],
     returns: "`href` VARCHAR, as the record has it; `status` VARCHAR; `indexed_size` BIGINT, `indexed_etag` VARCHAR, \
         `indexed_last_modified` TIMESTAMP and the same three of what was found, `found_size`, `found_etag`, \
-        `found_last_modified`; `error` VARCHAR. Status: `unchanged`; `changed` (the size or the entity tag differ, or the time \
-        where there is no tag); `gone` (404, 410, no such file); `unknown` (nothing but sizes to compare); `unindexed` (the \
+        `found_last_modified`; `error` VARCHAR. Status: `unchanged`; `changed` (`cog_read` refuses the \
+        file: the size or the entity tag differ, or the date where there is no tag; see `RASTERET_CHECK_VERSION`); `gone` (404, \
+        410, no such file); `unknown` (nothing but sizes to compare, or `RASTERET_CHECK_VERSION=none`); `unindexed` (the \
         index has no header of it, no request is made); `error` (no answer, and why). In the order in which the index first \
         names the files.",
     examples: &[Example {

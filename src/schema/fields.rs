@@ -44,9 +44,9 @@ pub(crate) const METADATA: &[Field<CogFile>] = &[
     image(&YCBCR_SUBSAMPLING),
     image(&LERC_PARAMETERS),
     image(&T4_OPTIONS),
-    field("file_size", plain!(Bigint, |file| i64::try_from(file.file_size?).ok())),
-    field("etag", Cell::Text(|file| file.etag.as_deref().map(Cow::Borrowed))),
-    field("last_modified", plain!(Timestamp, |file| file.last_modified)),
+    field("file_size", plain!(Bigint, |file| i64::try_from(file.version.size?).ok())),
+    field("etag", Cell::Text(|file| file.version.etag.as_deref().map(Cow::Borrowed))),
+    field("last_modified", plain!(Timestamp, |file| file.version.last_modified)),
 ];
 
 /// The STRUCT as Python Rasteret 0.4 wants it: its seventeen fields, `compression` as the TIFF code.

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use rasteret_cog::geo::{Crs, GeoTransform};
 use rasteret_cog::tiff::{ByteOrder, Compression, DataType};
 use rasteret_cog::{Bands, CogHeader, Encoding, Frame, Level};
-use rasteret_io::CogFile;
 use rasteret_io::enrich::Georeference;
+use rasteret_io::{CogFile, ObjectVersion};
 
 use super::raster::IndexedRaster;
 use crate::error::{Error, Result};
@@ -81,9 +81,11 @@ impl<'a> MetadataReader<'a> {
         };
         Ok(Some(CogFile {
             header: Arc::new(header),
-            file_size: fields.integer("file_size")?,
-            etag: fields.text("etag")?.map(str::to_owned),
-            last_modified: fields.field("last_modified").and_then(|field| field.timestamp_micros(row)),
+            version: ObjectVersion {
+                size: fields.integer("file_size")?,
+                etag: fields.text("etag")?.map(str::to_owned),
+                last_modified: fields.field("last_modified").and_then(|field| field.timestamp_micros(row)),
+            },
         }))
     }
 

@@ -16,7 +16,7 @@ use rasteret_cog::{CogHeader, DecodeResult, HeaderDecoder, IfdDecoder, IfdInfo, 
 use crate::CoalesceConfig;
 use crate::object::{LocalFile, Object, Stamp};
 use crate::transport::{Answer, Body, Span};
-use crate::{Error, Fault, Location, Result};
+use crate::{Error, Fault, Location, ObjectVersion, Result};
 
 /// Bytes of the first request: the header, tables included, of a COG of some 2,000 tiles and its overviews, at a price that
 /// cannot be told from that of a smaller request.
@@ -52,10 +52,7 @@ pub(crate) trait Decoder: Send + 'static {
 #[derive(Debug)]
 pub(crate) struct Decoded<T> {
     pub(crate) answer: T,
-    pub(crate) file_size: Option<u64>,
-    pub(crate) etag: Option<String>,
-    /// Microseconds since 1970-01-01 UTC.
-    pub(crate) last_modified: Option<i64>,
+    pub(crate) version: ObjectVersion,
 }
 
 /// Decodes a file in a store.
@@ -63,10 +60,13 @@ pub(crate) async fn read<D: Decoder>(object: &Object) -> Result<Decoded<D::Answe
     let first = match object.get(Span::Range(0..FIRST_GET)).await {
         Ok(answer) => answer,
         // There is no first byte: an empty file, for the decoder to say so.
-        Err(Fault::BeyondEnd(size)) => Answer { size: size.or(Some(0)), ..Answer::default() },
+        Err(Fault::BeyondEnd(size)) => {
+            let version = ObjectVersion { size: size.or(Some(0)), ..ObjectVersion::default() };
+            Answer { version, ..Answer::default() }
+        }
         Err(fault) => return Err(object.error(None, fault)),
     };
-    let mut decoding = Decoding::<D>::new(first.size, first.body);
+    let mut decoding = Decoding::<D>::new(first.version.size, first.body);
     let answer = loop {
         match decoding.step(object.location())? {
             Step::Done(answer) => break answer,
@@ -80,7 +80,7 @@ pub(crate) async fn read<D: Decoder>(object: &Object) -> Result<Decoded<D::Answe
             }
         }
     };
-    Ok(Decoded { answer, file_size: first.size, etag: first.etag, last_modified: first.last_modified })
+    Ok(Decoded { answer, version: first.version })
 }
 
 /// Decodes a local file, and tells by what to see whether it has changed since. Blocks.
@@ -92,10 +92,7 @@ pub(crate) fn read_local<D: Decoder>(location: &Location, path: &Path) -> Result
     let mut decoding = Decoding::<D>::new(Some(stamp.size), first.into());
     loop {
         match decoding.step(location)? {
-            Step::Done(answer) => {
-                let (file_size, last_modified) = (Some(stamp.size), stamp.last_modified());
-                return Ok((Decoded { answer, file_size, etag: None, last_modified }, stamp));
-            }
+            Step::Done(answer) => return Ok((Decoded { answer, version: stamp.into() }, stamp)),
             Step::Fetch(spans) => {
                 let read = |span: Range<u64>| match file.read(&span) {
                     Ok(bytes) => Ok((span, bytes)),

@@ -6,7 +6,7 @@
 //! ```text
 //! Session ── headers(hrefs) ──> cache ──miss──> driver ──> Object ─┬─> ObjectStore: S3, GCS, Azure ─┬─> Transport
 //!         ├─ open(href) ─────────────────────────────────> Object ─┼─> URL ─────────────────────────┘
-//!         ├─ changed_version(href) ─── one request ──────────────> Object ─┤
+//!         ├─ current_version(href) ─── one request ──────────────> Object ─┤
 //!         └─ files(patterns) ──> listing                           └─> local file
 //! ```
 //!
@@ -44,7 +44,7 @@ pub use object::Object;
 pub use options::Options;
 pub use session::{CogFile, Session};
 pub use tiles::{BlockRequest, BlockStream, Keep, RasterFile};
-pub use version::Version;
+pub use version::{ObjectVersion, VersionCheck, VersionMatch};
 
 /// Which requests serve a set of ranges; a plan counts them before anything is read, so the rule is `rasteret-cog`'s.
 pub use rasteret_cog::CoalesceConfig;

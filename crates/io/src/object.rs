@@ -23,7 +23,7 @@ use url::Url;
 use crate::CoalesceConfig;
 use crate::coalesce::{cut, joined};
 use crate::transport::{Answer, Ask, InPieces, Pieces, RestFrom, Span, Transport};
-use crate::{Error, Fault, Location, Result, Version};
+use crate::{Error, Fault, Location, ObjectVersion, Result};
 
 /// One file of a session, for reading ranges of. Cheap to clone; making one costs no request.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ impl Object {
     /// The last `length` bytes (all, where the file is shorter) and the size of the whole file.
     pub async fn tail(&self, length: u64) -> Result<(Bytes, u64)> {
         let answer = self.get(Span::Tail(length.max(1))).await.map_err(|fault| self.error(None, fault))?;
-        let size = answer.size.unwrap_or(answer.start + answer.body.len() as u64);
+        let size = answer.version.size.unwrap_or(answer.start + answer.body.len() as u64);
         Ok((answer.body.into_bytes(), size))
     }
 
@@ -72,7 +72,7 @@ impl Object {
         let length = range.end - range.start;
         match self.get(Span::Range(range.clone())).await {
             Ok(answer) if answer.body.len() as u64 == length => Ok(answer.body.into_bytes()),
-            Ok(answer) => Err(self.error(Some(range), Fault::BeyondEnd(answer.size))),
+            Ok(answer) => Err(self.error(Some(range), Fault::BeyondEnd(answer.version.size))),
             Err(fault) => Err(self.error(Some(range), fault)),
         }
     }
@@ -141,7 +141,7 @@ impl Object {
 
     /// The version of the file now, or None where a store says that it is still the one with `etag`: one request, or none for
     /// a local file.
-    pub(crate) async fn version(&self, etag: Option<&str>) -> Result<Option<Version>> {
+    pub(crate) async fn version(&self, etag: Option<&str>) -> Result<Option<ObjectVersion>> {
         let version = async {
             match &self.source {
                 Source::File(path) => {
@@ -183,7 +183,7 @@ impl Object {
             }
             // A URL that is signed for GET is forbidden for HEAD.
             Source::Url { .. } => match self.get(Span::Range(0..1)).await {
-                Ok(answer) => Ok(answer.size),
+                Ok(answer) => Ok(answer.version.size),
                 Err(Fault::BeyondEnd(size)) => Ok(size),
                 Err(fault) => Err(fault),
             },
@@ -237,11 +237,9 @@ async fn of_store(
         }
         (got, _) => got?,
     };
-    // Stores that were sent no date make up the epoch.
-    let last_modified = Some(got.meta.last_modified.timestamp_micros()).filter(|micros| *micros != 0);
     let start = got.extensions.get().map_or(got.range.start, |RestFrom(start)| *start);
-    let (size, etag) = (Some(got.meta.size), got.meta.e_tag.clone());
-    Ok(Answer { body: got.bytes().await?.into(), start, size, etag, last_modified })
+    let version = got.meta.clone().into();
+    Ok(Answer { body: got.bytes().await?.into(), start, version })
 }
 
 /// Runs file I/O off the threads that wait on sockets.
@@ -300,13 +298,7 @@ impl LocalFile {
         if range.start > size {
             return Err(Fault::BeyondEnd(Some(size)));
         }
-        Ok(Answer {
-            body: self.read(&range)?.into(),
-            start: range.start,
-            size: Some(size),
-            etag: None,
-            last_modified: self.stamp.last_modified(),
-        })
+        Ok(Answer { body: self.read(&range)?.into(), start: range.start, version: self.stamp.into() })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::{Error, Result};
+use crate::{Error, Result, VersionCheck};
 
 /// Limits and time-outs of a session.
 ///
@@ -18,6 +18,7 @@ use crate::{Error, Result};
 /// | `RASTERET_ZONE_CACHE_BYTES` | [`zone_cache_bytes`](Self::zone_cache_bytes) | bytes |
 /// | `RASTERET_READ_BUDGET_BYTES` | [`read_budget_bytes`](Self::read_budget_bytes) | bytes |
 /// | `RASTERET_THREADS` | [`threads`](Self::threads) | threads |
+/// | `RASTERET_CHECK_VERSION` | [`check_version`](Self::check_version) | `etag`, `size` or `none` |
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
@@ -46,6 +47,9 @@ pub struct Options {
     /// Threads that decode and compute, over all calls, those that call included. Default: what the host says (see
     /// [`Session::set_host_threads`](crate::Session::set_host_threads)), else the processors that there are.
     pub threads: Option<usize>,
+    /// Which fields of a file's version are compared with the index before its pixels are used. Default
+    /// [`VersionCheck::Etag`].
+    pub check_version: VersionCheck,
 }
 
 impl Default for Options {
@@ -60,6 +64,7 @@ impl Default for Options {
             zone_cache_bytes: 64 << 20,
             read_budget_bytes: 128 << 20,
             threads: None,
+            check_version: VersionCheck::Etag,
         }
     }
 }
@@ -85,8 +90,19 @@ impl Options {
             read_budget_bytes: bytes("RASTERET_READ_BUDGET_BYTES", default.read_budget_bytes, 1)?,
             // 0 is the number that the variable cannot have: it stands for none.
             threads: Some(number(&variable, "RASTERET_THREADS", 0, 1, 1024)?).filter(|threads| *threads > 0),
+            check_version: word(&variable, "RASTERET_CHECK_VERSION", default.check_version)?,
         })
     }
+}
+
+fn word<T>(variable: &impl Fn(&str) -> Option<String>, name: &str, default: T) -> Result<T>
+where
+    T: FromStr<Err = Error>,
+{
+    let Some(text) = variable(name).filter(|text| !text.trim().is_empty()) else {
+        return Ok(default);
+    };
+    text.parse().map_err(|error| Error::InvalidArgument { what: format!("environment variable {name}: {error}") })
 }
 
 fn number<T>(variable: &impl Fn(&str) -> Option<String>, name: &str, default: T, min: T, max: T) -> Result<T>
@@ -120,7 +136,10 @@ mod tests {
         let set = set.unwrap();
         assert_eq!((set.max_concurrent, set.timeout, set.max_retries), (7, Duration::from_millis(500), 3));
         assert_eq!(options(&[("RASTERET_THREADS", "3")]).unwrap().threads, Some(3));
+        let sizes = options(&[("RASTERET_CHECK_VERSION", " SIZE ")]).unwrap();
+        assert_eq!(sizes.check_version, VersionCheck::Size);
         for (name, value) in [
+            ("RASTERET_CHECK_VERSION", "date"),
             ("RASTERET_MAX_CONCURRENT", "0"),
             ("RASTERET_MAX_CONCURRENT", "many"),
             ("RASTERET_TIMEOUT", "NaN"),

@@ -24,19 +24,15 @@ use crate::registry::Registry;
 use crate::runtime::runtime;
 use crate::tiles::{Tiles, Workers};
 use crate::transport::{Ask, Transport};
-use crate::{Error, Fault, Location, Object, Options, Result, Version, driver};
+use crate::{Error, Fault, Location, Object, ObjectVersion, Options, Result, VersionMatch, driver};
 
 /// A file's header and which version of the file it was read from.
 #[derive(Debug, Clone)]
 pub struct CogFile {
     /// The parsed header, shared by all rows that name the file.
     pub header: Arc<CogHeader>,
-    /// Bytes of the whole file, where the store said.
-    pub file_size: Option<u64>,
-    /// Entity tag, where the store said.
-    pub etag: Option<String>,
-    /// Microseconds since 1970-01-01 UTC, where the store said.
-    pub last_modified: Option<i64>,
+    /// The version, as far as the store said.
+    pub version: ObjectVersion,
 }
 
 /// Shared state behind the SQL functions. Cheap to clone, and for any number of threads at once.
@@ -139,16 +135,23 @@ impl Session {
         batch::run::<Ifds>(self, hrefs)
     }
 
-    /// The version of a file now; None where it is for certain the `indexed` one. One request: a conditional one where that
-    /// has an entity tag. The header of a file that has changed is no longer kept.
-    pub async fn changed_version(&self, href: &str, indexed: &Version) -> Result<Option<Version>> {
+    /// The version of a file now, and how it compares with the `indexed` one. One request: a conditional one where that has
+    /// an entity tag. The header of a file leaves the cache unless the file is for certain the indexed one.
+    pub async fn current_version(&self, href: &str, indexed: &ObjectVersion) -> Result<(ObjectVersion, VersionMatch)> {
         let location = Location::parse(href)?;
-        let current = self.open_at(&location).await?.version(indexed.etag.as_deref()).await;
-        if !matches!(&current, Ok(current) if current.as_ref().is_none_or(|current| current.is_same(indexed) == Some(true)))
-        {
+        let check = self.0.options.check_version;
+        let current = self.open_at(&location).await?.version(indexed.conditional_tag(check)).await;
+        let compared = current.map(|current| match current {
+            None => (indexed.clone(), VersionMatch::Same),
+            Some(current) => {
+                let outcome = indexed.compare(&current, check);
+                (current, outcome)
+            }
+        });
+        if !matches!(&compared, Ok((_, VersionMatch::Same))) {
             self.0.cache.forget(location.key());
         }
-        current
+        compared
     }
 
     /// The headers of many files as they are now, whatever was read before; otherwise as [`headers`](Self::headers).
@@ -279,13 +282,13 @@ impl Task for Ifds {
 
 impl From<Decoded<CogHeader>> for CogFile {
     fn from(decoded: Decoded<CogHeader>) -> Self {
-        let Decoded { answer: mut header, file_size, etag, last_modified } = decoded;
+        let Decoded { answer: mut header, version } = decoded;
         let levels = std::iter::once(&mut header.image).chain(&mut header.overviews).chain(&mut header.masks);
         for tables in levels.filter_map(|level| level.encoding.jpeg_tables.as_mut()) {
             // A slice of the fetched bytes would keep all 32 KiB of them, for as long as the header is cached.
             *tables = Bytes::copy_from_slice(tables);
         }
-        Self { header: Arc::new(header), file_size, etag, last_modified }
+        Self { header: Arc::new(header), version }
     }
 }
 

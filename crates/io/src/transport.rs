@@ -36,7 +36,7 @@ pub(crate) use answer::{Answer, Span};
 pub(crate) use body::{Body, Pieces};
 
 use self::body::{Cutting, Incoming};
-use crate::{Fault, Options, Version};
+use crate::{Fault, ObjectVersion, Options};
 
 /// First wait before a request is repeated; doubled each time. Less would add to the storm that a 429 answers.
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
@@ -114,12 +114,10 @@ impl Transport {
 
     /// The version of the file at a URL now; None where it is still the one with `etag`. One request, with a byte of the file
     /// at most: a URL that is signed for GET is forbidden for HEAD.
-    pub(crate) async fn version(&self, url: &Url, etag: Option<&str>) -> Result<Option<Version>, Fault> {
+    pub(crate) async fn version(&self, url: &Url, etag: Option<&str>) -> Result<Option<ObjectVersion>, Fault> {
         let first = Span::Range(0..1);
         let (client, range) = (self.client()?, first.header()?);
-        // What is no entity tag (RFC 9110, 8.8.3) is not for the server to compare.
-        let tag = etag.filter(|etag| etag.starts_with('"') || etag.starts_with("W/\""));
-        let tag = tag.and_then(|etag| HeaderValue::try_from(etag).ok());
+        let tag = etag.and_then(|etag| HeaderValue::try_from(etag).ok());
         self.retrying(|| async {
             let mut request = client.get(url.clone()).header(RANGE, range.clone());
             if let Some(tag) = &tag {
@@ -132,14 +130,14 @@ impl Transport {
                     let (answer, length) = Answer::of_partial(response.headers(), &first)?;
                     // Read, so that the connection can be used again.
                     self.body(response, length, Excess::Refused).await?;
-                    Ok(Some(answer.into()))
+                    Ok(Some(answer.version))
                 }
                 // The body is not read: the connection is dropped instead of the whole file fetched.
-                StatusCode::OK => Ok(Some(Answer::of_whole(response.headers()).into())),
+                StatusCode::OK => Ok(Some(Answer::of_whole(response.headers()).version)),
                 // There is no first byte.
                 StatusCode::RANGE_NOT_SATISFIABLE => {
                     let size = answer::size_of_unsatisfied(response.headers()).or(Some(0));
-                    Ok(Some(Version { size, ..Answer::of_whole(response.headers()).into() }))
+                    Ok(Some(ObjectVersion { size, ..Answer::of_whole(response.headers()).version }))
                 }
                 _ => Err(refusal(response).await),
             }
@@ -204,9 +202,9 @@ impl Transport {
         if range.end > IGNORED_RANGE_MAX {
             return Err(Fault::RangeIgnored);
         }
-        let end = answer.size.map_or(range.end, |size| size.min(range.end));
+        let end = answer.version.size.map_or(range.end, |size| size.min(range.end));
         if end <= range.start {
-            return Err(Fault::BeyondEnd(answer.size));
+            return Err(Fault::BeyondEnd(answer.version.size));
         }
         let end = usize::try_from(end).map_err(|_| Fault::RangeIgnored)?;
         let start = usize::try_from(range.start).map_err(|_| Fault::RangeIgnored)?;
@@ -217,7 +215,7 @@ impl Transport {
         }
         // Without a Content-Length the end of a short body is the only word about the size.
         if length < end {
-            answer.size = Some(length as u64);
+            answer.version.size = Some(length as u64);
         }
         body.advance(start);
         answer.body = body;

@@ -17,8 +17,8 @@ fn request(href: &str, variables: &[(&str, &str)]) -> String {
         variables.iter().map(|(name, value)| (*name, value.replace("{server}", endpoint))).collect();
     let named: Vec<(&str, &str)> = named.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let file = session(&named).headers(&[href]).remove(0).unwrap();
-    assert_eq!(file.file_size, Some(100_000));
-    assert_eq!(file.last_modified, Some(1_767_225_600_000_000));
+    assert_eq!(file.version.size, Some(100_000));
+    assert_eq!(file.version.last_modified, Some(1_767_225_600_000_000));
     let log = server.log();
     assert_eq!(log.len(), 1, "{log:?}");
     assert!(log[0].range == Some(0..32_768), "{log:?}");

@@ -33,9 +33,9 @@ fn assert_ranges(tiff: Tiff, expected: &[(u64, u64)]) {
     assert_eq!(server.log().len(), expected.len(), "requests without a range");
     assert_eq!(file.header.image.tile_offsets.len(), (tiff.across * tiff.down) as usize);
     assert_eq!(file.header.overviews.len(), tiff.overviews as usize);
-    assert_eq!(file.file_size, Some(size));
-    assert_eq!(file.etag.as_deref(), Some("\"v1\""));
-    assert_eq!(file.last_modified, Some(1_767_225_600_000_000));
+    assert_eq!(file.version.size, Some(size));
+    assert_eq!(file.version.etag.as_deref(), Some("\"v1\""));
+    assert_eq!(file.version.last_modified, Some(1_767_225_600_000_000));
 }
 
 #[test]
@@ -197,8 +197,8 @@ fn an_object_costs_what_a_url_costs() {
     let (session, store) = with_object("x/a.tif", TILES_16.bytes());
     let file = session.headers(&["s3://b/x/a.tif"]).remove(0).unwrap();
     assert_eq!(store.log(), ["get x/a.tif 0-32767"]);
-    assert_eq!(file.file_size, Some(100_000));
-    assert!(file.etag.is_some() && file.last_modified.is_some());
+    assert_eq!(file.version.size, Some(100_000));
+    assert!(file.version.etag.is_some() && file.version.last_modified.is_some());
 
     let (session, store) = with_object("x/a.tif", TILES_10000.bytes());
     session.headers(&["s3://b/x/a.tif"]).remove(0).unwrap();

@@ -54,9 +54,9 @@ fn size_and_date_come_from_the_file() {
     let (scratch, session) = (Scratch::new("date"), session(&[]));
     let path = scratch.file("a.tif", &Tiff { min_size: 70_000, ..Tiff::default() }.bytes());
     let file = session.headers(&[&path]).remove(0).unwrap();
-    assert_eq!((file.file_size, file.etag), (Some(70_000), None));
+    assert_eq!((file.version.size, file.version.etag), (Some(70_000), None));
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
-    let age = i64::try_from(now).unwrap() - file.last_modified.unwrap();
+    let age = i64::try_from(now).unwrap() - file.version.last_modified.unwrap();
     assert!((0..60_000_000).contains(&age), "{age}");
 }
 

@@ -16,7 +16,7 @@ use object_store::path::Path;
 use object_store::throttle::{ThrottleConfig, ThrottledStore};
 use object_store::{ObjectStoreExt, PutPayload};
 use rasteret_cog::pixel::Block;
-use rasteret_io::{BlockRequest, Error, Keep, Session};
+use rasteret_io::{BlockRequest, Error, Keep, ObjectVersion, Session};
 use support::raster::Raster;
 use support::server::{Reply, Server};
 use support::store::Counting;
@@ -338,11 +338,20 @@ fn a_file_that_changed_since_it_was_indexed_is_an_error() {
     };
     let size = FAR.bytes().len() as u64;
     let indexed = FAR.indexed();
-    let other = rasteret_io::CogFile { etag: Some("\"v0\"".to_owned()), ..indexed.clone() };
-    assert_eq!(words(&other), "etag \"v0\", found \"v1\"");
-    let other = rasteret_io::CogFile { file_size: Some(size - 1), ..indexed.clone() };
+    let with = |change: &dyn Fn(&mut ObjectVersion)| {
+        let mut other = indexed.clone();
+        change(&mut other.version);
+        other
+    };
+    let other = with(&|version| version.etag = Some("\"v0\"".to_owned()));
+    assert_eq!(
+        words(&other),
+        "etag \"v0\", found \"v1\" (same size and date: if the server's nodes send different tags for one file, set \
+         RASTERET_CHECK_VERSION=size)"
+    );
+    let other = with(&|version| version.size = Some(size - 1));
     assert_eq!(words(&other), format!("{} bytes, found {size}", size - 1));
-    let other = rasteret_io::CogFile { etag: None, last_modified: Some(1_767_225_599_000_000), ..indexed };
+    let other = with(&|version| (version.etag, version.last_modified) = (None, Some(1_767_225_599_000_000)));
     assert_eq!(words(&other), "last modified 2025-12-31 23:59:59 UTC, found 2026-01-01 00:00:00 UTC");
 }
 
@@ -358,10 +367,41 @@ fn a_file_that_shrank_is_a_changed_file() {
 #[test]
 fn a_weak_tag_is_the_same_tag_and_a_missing_one_says_nothing() {
     let server = Server::of_file(FAR.bytes());
-    let weak = rasteret_io::CogFile { etag: Some("W/\"v1\"".to_owned()), ..FAR.indexed() };
-    read(&session(&[]), FAR, FAR.requests(&server.url("a.tif"), &weak, [3]), &[3]);
+    for tag in ["W/\"v1\"", "\"v1-gzip\"", "\"v1\"-gzip", "\"v1--br\""] {
+        let mut file = FAR.indexed();
+        file.version.etag = Some(tag.to_owned());
+        read(&session(&[]), FAR, FAR.requests(&server.url("a.tif"), &file, [3]), &[3]);
+    }
     let server = Server::start(|_, _| Reply::Anonymous(FAR.bytes()));
     read(&session(&[]), FAR, FAR.requests(&server.url("a.tif"), &FAR.indexed(), [3]), &[3]);
+}
+
+/// The nodes of a server send different tags and dates for one file.
+#[test]
+fn which_versions_are_compared_is_a_setting() {
+    let server = Server::start(|asked, before| {
+        let (range, file) = (asked.range.clone().unwrap(), FAR.bytes());
+        let (start, end) = (usize::try_from(range.start).unwrap(), usize::try_from(range.end).unwrap().min(file.len()));
+        let head = format!(
+            "Content-Range: bytes {start}-{}/{}\r\nETag: \"node-{before}\"\r\nLast-Modified: Thu, 01 Jan 2026 00:00:0{} GMT\r\n",
+            end - 1,
+            file.len(),
+            before % 10
+        );
+        Reply::Bytes(206, head, file[start..end].to_vec())
+    });
+    let requests = |file: &rasteret_io::CogFile| FAR.requests(&server.url("a.tif"), file, [3, 9]);
+    let mut file = FAR.indexed();
+    let of = |check: &str| session(&[("RASTERET_CHECK_VERSION", check), ("RASTERET_TILE_CACHE_BYTES", "0")]);
+    for check in ["size", "none"] {
+        read(&of(check), FAR, requests(&file), &[3, 9]);
+    }
+    let error = of("etag").blocks(requests(&file), Keep::Tiles).next().unwrap().1.unwrap_err();
+    assert!(matches!(error, Error::Changed { .. }), "{error:?}");
+    file.version.size = file.version.size.map(|size| size + 1);
+    read(&of("none"), FAR, requests(&file), &[3, 9]);
+    let error = of("size").blocks(requests(&file), Keep::Tiles).next().unwrap().1.unwrap_err();
+    assert!(error.to_string().contains(" bytes, found "), "{error}");
 }
 
 #[test]

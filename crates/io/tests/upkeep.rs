@@ -12,11 +12,15 @@ use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, St
 use object_store::memory::InMemory;
 use object_store::{ObjectStoreExt, PutPayload};
 use rasteret_io::upkeep::{CollectionOptions, FileStatus, Refresh, Status};
-use rasteret_io::{Result, Session, Version};
+use rasteret_io::{ObjectVersion, Result, Session};
 use support::server::{Reply, Server};
 
 /// An index of these files with a tag and a size each, as `s3://b/index.parquet` of a session.
 fn index(files: &[(&str, Option<&str>, Option<i64>)]) -> Session {
+    records::session(&[("index.parquet", &index_file(files))])
+}
+
+fn index_file(files: &[(&str, Option<&str>, Option<i64>)]) -> Vec<u8> {
     let text = |values: Vec<Option<&str>>| Arc::new(StringArray::from(values)) as ArrayRef;
     let field = |name: &str, array: &ArrayRef| {
         (Arc::new(arrow_schema::Field::new(name, array.data_type().clone(), true)), Arc::clone(array))
@@ -28,7 +32,7 @@ fn index(files: &[(&str, Option<&str>, Option<i64>)]) -> Session {
     let metadata = Arc::new(StructArray::from(fields)) as ArrayRef;
     let hrefs = text(files.iter().map(|(href, _, _)| Some(*href)).collect());
     let batch = RecordBatch::try_from_iter([("href", hrefs), ("x_metadata", metadata)]).unwrap();
-    records::session(&[("index.parquet", &records::arrow(&[batch], 3, &[]))])
+    records::arrow(&[batch], 3, &[])
 }
 
 fn refresh(session: &Session, max_concurrent: usize) -> Result<Vec<FileStatus>> {
@@ -73,8 +77,43 @@ fn records_of_two_ages_are_both_compared() {
     let session = index(&[(&url, Some("\"v1\""), None), (&url, Some("\"v2\""), None), (&url, Some("\"v1\""), None)]);
     let files = refresh(&session, 300).unwrap();
     assert_eq!(statuses(&files), ["changed", "unchanged"]);
-    assert_eq!(files[0].found, Version { size: Some(9), etag: Some("\"v2\"".to_owned()), last_modified: None });
+    assert_eq!(files[0].found, ObjectVersion { size: Some(9), etag: Some("\"v2\"".to_owned()), last_modified: None });
     assert_eq!(server.log().len(), 2);
+}
+
+/// A weak tag may stand for two files (RFC 9110, 8.8.1): the size is looked at, as a read of pixels looks at it.
+#[test]
+fn tags_are_compared_as_reads_compare_them() {
+    let server = Server::start(|asked, _| match asked.head.contains("if-none-match") {
+        true => Reply::Status(304, String::new(), String::new()),
+        false => Reply::Status(206, "Content-Range: bytes 0-0/9\r\nETag: W/\"v1\"\r\n".to_owned(), "I".to_owned()),
+    });
+    let urls = ["a.tif", "b.tif", "c.tif"].map(|name| server.url(name));
+    let files = [
+        (urls[0].as_str(), Some("W/\"v1\""), Some(10)),
+        (urls[1].as_str(), Some("W/\"v1-gzip\""), Some(9)),
+        (urls[2].as_str(), Some("v1"), Some(9)),
+    ];
+    let files = refresh(&index(&files), 1).unwrap();
+    assert_eq!(statuses(&files), ["changed", "unchanged", "unchanged"]);
+    assert!(server.log().iter().all(|asked| !asked.head.contains("if-none-match")));
+}
+
+#[test]
+fn which_versions_are_compared_is_a_setting() {
+    let server = Server::start(|_, _| {
+        Reply::Status(206, "Content-Range: bytes 0-0/9\r\nETag: \"node-2\"\r\n".to_owned(), "I".to_owned())
+    });
+    let (url, larger) = (server.url("a.tif"), server.url("b.tif"));
+    let files = [(url.as_str(), Some("\"node-1\""), Some(9)), (larger.as_str(), Some("\"node-2\""), Some(10))];
+    let with = |check: &str| {
+        let session = support::session(&[("RASTERET_CHECK_VERSION", check)]);
+        records::serve(&session, &[("index.parquet", &index_file(&files))]);
+        statuses(&refresh(&session, 1).unwrap())
+    };
+    assert_eq!(with("etag"), ["changed", "changed"]);
+    assert_eq!(with("size"), ["unchanged", "changed"]);
+    assert_eq!(with("none"), ["unknown", "unknown"]);
 }
 
 #[test]

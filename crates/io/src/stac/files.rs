@@ -84,7 +84,7 @@ impl Head {
     pub(super) async fn fetch(session: &Session, href: &str) -> Result<Self> {
         let object = session.open(href).await?;
         let (bytes, size) = match object.get(Span::Range(0..HEAD)).await {
-            Ok(answer) => (answer.body.into_bytes(), answer.size),
+            Ok(answer) => (answer.body.into_bytes(), answer.version.size),
             Err(Fault::BeyondEnd(_)) => (Bytes::new(), Some(0)),
             Err(fault) => return Err(object.error(None, fault)),
         };

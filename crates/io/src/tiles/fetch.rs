@@ -10,12 +10,11 @@ use tokio::sync::watch;
 
 use super::RasterFile;
 use super::budget::Charge;
-use super::raster::Version;
 use super::slot::{self, Seat, Stage};
 use crate::coalesce::joined;
 use crate::object::{LocalFile, Stamp};
 use crate::transport::{Answer, Pieces, Span};
-use crate::{Error, Fault, Object, Result, Session};
+use crate::{Error, Fault, Object, ObjectVersion, Result, Session, VersionCheck};
 
 /// A span that is to be fetched, and the tiles in it, which are claimed. Dropped before they have landed, it gives them back.
 pub(super) struct Flight {
@@ -60,36 +59,44 @@ impl Flight {
         let object = self.file.object(session).await?;
         let requests: Vec<_> = CoalesceConfig::default().requests(&self.span).collect();
         // A tile that is larger than a request may be is asked for in parts, which land together.
-        let pieces = (requests.len() == 1).then(|| self.pieces());
-        let parts = requests.into_iter().map(|request| self.part(object, request, pieces.as_ref()));
+        let check = session.options().check_version;
+        let pieces = (requests.len() == 1).then(|| self.pieces(check));
+        let parts = requests.into_iter().map(|request| self.part(object, request, pieces.as_ref(), check));
         Ok(joined(try_join_all(parts).await?))
     }
 
     /// Lands tiles while others are still coming.
-    fn pieces(self: &Arc<Self>) -> Pieces {
+    fn pieces(self: &Arc<Self>, check: VersionCheck) -> Pieces {
         let flight = self.clone();
         let take = move |answer: &Answer, offset, piece: Bytes| {
             // What is of another version is an error when all of it is there.
-            if flight.file.check(Version::of(answer)).is_ok() {
+            if flight.file.check(&answer.version, check).is_ok() {
                 flight.land(offset, &piece);
             }
         };
         Pieces { cuts: cuts(self.tiles().iter().map(|(_, range)| range)).into(), take: Arc::new(take) }
     }
 
-    async fn part(&self, object: &Object, request: Range<u64>, pieces: Option<&Pieces>) -> Result<Bytes> {
+    async fn part(
+        &self,
+        object: &Object,
+        request: Range<u64>,
+        pieces: Option<&Pieces>,
+        check: VersionCheck,
+    ) -> Result<Bytes> {
         let fault = match object.get_in_pieces(Span::Range(request.clone()), pieces).await {
             Ok(answer) => {
-                self.file.check(Version::of(&answer))?;
+                self.file.check(&answer.version, check)?;
                 if answer.start + answer.body.len() as u64 == request.end {
                     return Ok(answer.body.into_bytes());
                 }
-                Fault::BeyondEnd(answer.size)
+                Fault::BeyondEnd(answer.version.size)
             }
             Err(fault) => fault,
         };
         if let Fault::BeyondEnd(Some(size)) = &fault {
-            self.file.check(Version::of_size(*size))?;
+            let version = ObjectVersion { size: Some(*size), ..ObjectVersion::default() };
+            self.file.check(&version, check)?;
         }
         Err(object.error(Some(request), fault))
     }

@@ -28,7 +28,7 @@ use rasteret_cog::pixel::Band;
 use self::budget::Budget;
 use self::cache::{TileCache, tile_cache};
 use self::slot::Board;
-use crate::Options;
+use crate::{Options, VersionCheck};
 
 pub use raster::RasterFile;
 pub use stream::BlockStream;
@@ -39,6 +39,7 @@ pub(crate) struct Tiles {
     cache: TileCache,
     board: Arc<Board>,
     budget: Arc<Budget>,
+    check_version: VersionCheck,
 }
 
 impl Tiles {
@@ -47,6 +48,7 @@ impl Tiles {
             cache: tile_cache(options.tile_cache_bytes),
             board: Arc::default(),
             budget: Budget::new(options.read_budget_bytes),
+            check_version: options.check_version,
         })
     }
 }

@@ -13,7 +13,7 @@ use super::raster::FileKey;
 use super::slot::{Found, TileKey};
 use super::{BlockRequest, RasterFile, Tiles};
 use crate::object::Stamp;
-use crate::{Error, Result};
+use crate::{Error, Result, VersionCheck};
 
 /// Bytes read at once of a local file: there is no round trip to be saved, and threads share the work tile by tile.
 const LOCAL_COALESCE: CoalesceConfig = CoalesceConfig { max_gap: 4 << 10, max_size: 1 << 20 };
@@ -69,7 +69,7 @@ impl Plan {
         let mut known: HashMap<TileKey, usize> = HashMap::new();
         let mut keys = Vec::new();
         for (index, request) in requests.iter().enumerate() {
-            let block = match (files.index(&mut plan.files, &request.file), sources(request)) {
+            let block = match (files.index(&mut plan.files, &request.file, tiles.check_version), sources(request)) {
                 (Err(error), _) | (_, Err(error)) => PlannedBlock::Failed(error),
                 (Ok((file, key)), Ok(sources)) => {
                     let tile = |source: TileSource| {
@@ -169,10 +169,15 @@ struct Files {
 }
 
 impl Files {
-    fn index(&mut self, files: &mut Vec<PlannedFile>, file: &Arc<RasterFile>) -> Result<(usize, &FileKey)> {
+    fn index(
+        &mut self,
+        files: &mut Vec<PlannedFile>,
+        file: &Arc<RasterFile>,
+        check: VersionCheck,
+    ) -> Result<(usize, &FileKey)> {
         let of_key = &mut self.of_key;
         let known = self.of_arc.entry(Arc::as_ptr(file)).or_insert_with(|| {
-            let (key, stamp) = file.identify()?;
+            let (key, stamp) = file.identify(check)?;
             let index = *of_key.entry(key.clone()).or_insert_with(|| {
                 files.push(PlannedFile { file: file.clone(), stamp });
                 files.len() - 1

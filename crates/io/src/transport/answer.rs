@@ -10,7 +10,7 @@ use reqwest::header::{
 };
 
 use super::Body;
-use crate::Fault;
+use crate::{Fault, ObjectVersion};
 
 /// Which bytes of a file to ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,11 +27,8 @@ pub(crate) struct Answer {
     pub(crate) body: Body,
     /// Where in the file `body` stands.
     pub(crate) start: u64,
-    /// Bytes of the whole file.
-    pub(crate) size: Option<u64>,
-    pub(crate) etag: Option<String>,
-    /// Microseconds since 1970-01-01 UTC.
-    pub(crate) last_modified: Option<i64>,
+    /// Of the whole file.
+    pub(crate) version: ObjectVersion,
 }
 
 impl Span {
@@ -64,21 +61,24 @@ impl Answer {
                 "expected the bytes asked for, found a Content-Range of bytes {first}-{last}"
             )));
         };
-        Ok((Self { start: range.start, size, ..Self::version(headers) }, length))
+        let version = ObjectVersion { size, ..version(headers) };
+        Ok((Self { body: Body::default(), start: range.start, version }, length))
     }
 
     /// The headers of a 200 or of an answer to HEAD.
     pub(super) fn of_whole(headers: &HeaderMap) -> Self {
-        Self { size: content_length(headers).map(|length| length as u64), ..Self::version(headers) }
+        let size = content_length(headers).map(|length| length as u64);
+        Self { version: ObjectVersion { size, ..version(headers) }, ..Self::default() }
     }
+}
 
-    fn version(headers: &HeaderMap) -> Self {
-        let text = |name: HeaderName| headers.get(name)?.to_str().ok();
-        Self {
-            etag: text(ETAG).map(str::to_owned),
-            last_modified: text(LAST_MODIFIED).and_then(http_date),
-            ..Self::default()
-        }
+/// The version without its size.
+fn version(headers: &HeaderMap) -> ObjectVersion {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok();
+    ObjectVersion {
+        size: None,
+        etag: text(ETAG).map(str::to_owned),
+        last_modified: text(LAST_MODIFIED).and_then(http_date),
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
     fn a_206_must_be_what_was_asked_for() {
         let answer = |text: &'static str, span| {
             let headers = HeaderMap::from_iter([(CONTENT_RANGE, HeaderValue::from_static(text))]);
-            Answer::of_partial(&headers, &span).map(|(answer, length)| (answer.start, length, answer.size))
+            Answer::of_partial(&headers, &span).map(|(answer, length)| (answer.start, length, answer.version.size))
         };
         assert_eq!(answer("bytes 0-99/1000", Span::Range(0..100)), Ok((0, 100, Some(1000))));
         assert_eq!(answer("bytes 0-49/50", Span::Range(0..100)), Ok((0, 50, Some(50))));

@@ -21,7 +21,7 @@ use super::collection::{Collection, column};
 use crate::enrich::assets::Assets;
 use crate::enrich::cell;
 use crate::source::{Batches, Projection};
-use crate::{Error, Result, Session, Version};
+use crate::{Error, ObjectVersion, Result, Session, VersionMatch};
 
 /// Rows of a batch: the length of DuckDB's vectors.
 const ROWS: usize = 2_048;
@@ -38,7 +38,7 @@ pub enum Status {
     Changed,
     /// It is not there any more.
     Gone,
-    /// It is there, but index and store have neither an entity tag nor a time in common.
+    /// It is there, but index and store have nothing in common that [`VersionCheck`](crate::VersionCheck) compares.
     Unknown,
     /// It was not asked for: the index has no header of it.
     Unindexed,
@@ -68,9 +68,9 @@ pub struct FileStatus {
     /// What has become of it.
     pub status: Status,
     /// The version whose header is in the index.
-    pub indexed: Version,
+    pub indexed: ObjectVersion,
     /// The version that is there now.
-    pub found: Version,
+    pub found: ObjectVersion,
     /// Why there is no answer.
     pub error: Option<Error>,
 }
@@ -146,10 +146,14 @@ impl Refresh {
     }
 
     /// The files of a batch that were not seen before.
-    fn files(&self, batch: &RecordBatch, seen: &mut HashSet<(Arc<str>, Option<Version>)>) -> Result<Vec<Indexed>> {
+    fn files(
+        &self,
+        batch: &RecordBatch,
+        seen: &mut HashSet<(Arc<str>, Option<ObjectVersion>)>,
+    ) -> Result<Vec<Indexed>> {
         let source = &self.collection.source;
         let hrefs = self.collection.hrefs(&self.assets, column(source, batch, self.collection.bands.len())?);
-        let versions: Vec<Vec<Option<Version>>> = (0..self.collection.bands.len())
+        let versions: Vec<Vec<Option<ObjectVersion>>> = (0..self.collection.bands.len())
             .map(|band| Ok(versions(column(source, batch, band)?)))
             .collect::<Result<_>>()?;
         let mut files = Vec::new();
@@ -167,19 +171,15 @@ impl Refresh {
 
     async fn look(&self, file: Indexed) -> FileStatus {
         let Some(indexed) = file.version else {
-            let (indexed, found) = (Version::default(), Version::default());
+            let (indexed, found) = (ObjectVersion::default(), ObjectVersion::default());
             return FileStatus { href: file.written, status: Status::Unindexed, indexed, found, error: None };
         };
-        let answer = self.session.changed_version(&file.opened, &indexed).await;
-        let (status, found, error) = match answer {
-            Ok(None) => (Status::Unchanged, indexed.clone(), None),
-            Ok(Some(found)) => match indexed.is_same(&found) {
-                Some(true) => (Status::Unchanged, found, None),
-                Some(false) => (Status::Changed, found, None),
-                None => (Status::Unknown, found, None),
-            },
-            Err(Error::Store { fault, .. }) if fault.is_not_found() => (Status::Gone, Version::default(), None),
-            Err(error) => (Status::Failed, Version::default(), Some(error)),
+        let (status, found, error) = match self.session.current_version(&file.opened, &indexed).await {
+            Ok((found, VersionMatch::Same)) => (Status::Unchanged, found, None),
+            Ok((found, VersionMatch::Different(_))) => (Status::Changed, found, None),
+            Ok((found, VersionMatch::Unknown)) => (Status::Unknown, found, None),
+            Err(Error::Store { fault, .. }) if fault.is_not_found() => (Status::Gone, ObjectVersion::default(), None),
+            Err(error) => (Status::Failed, ObjectVersion::default(), Some(error)),
         };
         FileStatus { href: file.written, status, indexed, found, error }
     }
@@ -191,15 +191,15 @@ struct Indexed {
     written: String,
     opened: Arc<str>,
     /// None where the index has no header of it.
-    version: Option<Version>,
+    version: Option<ObjectVersion>,
 }
 
 /// The versions in a column of metadata; None where the metadata is NULL.
-fn versions(metadata: &ArrayRef) -> Vec<Option<Version>> {
+fn versions(metadata: &ArrayRef) -> Vec<Option<ObjectVersion>> {
     let Some(metadata) = metadata.as_struct_opt() else { return vec![None; metadata.len()] };
     let of = |name: &str| metadata.column_by_name(name);
     let (size, etag, modified) = (of("file_size"), of("etag"), of("last_modified"));
-    let version = |row| Version {
+    let version = |row| ObjectVersion {
         size: size.and_then(|array| u64::try_from(cell::integer(array, row)?).ok()),
         etag: etag.and_then(|array| cell::text(array, row).map(str::to_owned)),
         last_modified: modified.and_then(|array| cell::micros(array, row)),

@@ -94,6 +94,12 @@ pub(crate) fn arrow(batches: &[RecordBatch], rows_per_group: usize, entries: &[(
 /// A session whose `s3://b/` holds these objects.
 pub(crate) fn session(objects: &[(&str, &[u8])]) -> Session {
     let session = Session::new(Options::default());
+    serve(&session, objects);
+    session
+}
+
+/// Lets `s3://b/` of a session hold these objects.
+pub(crate) fn serve(session: &Session, objects: &[(&str, &[u8])]) {
     let store = Arc::new(InMemory::new());
     session
         .block_on(async {
@@ -103,7 +109,6 @@ pub(crate) fn session(objects: &[(&str, &[u8])]) -> Session {
         })
         .unwrap();
     session.serve_bucket("b", store);
-    session
 }
 
 /// The source of these objects of `s3://b/`.

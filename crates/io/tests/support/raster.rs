@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rasteret_cog::pixel::{Band, Block};
 use rasteret_cog::{CogHeader, DecodeResult, HeaderDecoder, Limits};
-use rasteret_io::{BlockRequest, CogFile, Location, RasterFile};
+use rasteret_io::{BlockRequest, CogFile, Location, ObjectVersion, RasterFile};
 
 /// A tiled image of bytes, uncompressed, its tiles behind the header in order.
 #[derive(Debug, Clone, Copy)]
@@ -100,15 +100,17 @@ impl Raster {
     pub(crate) fn indexed(self) -> CogFile {
         CogFile {
             header: self.header(),
-            file_size: Some(self.bytes().len() as u64),
-            etag: Some("\"v1\"".to_owned()),
-            last_modified: Some(1_767_225_600_000_000),
+            version: ObjectVersion {
+                size: Some(self.bytes().len() as u64),
+                etag: Some("\"v1\"".to_owned()),
+                last_modified: Some(1_767_225_600_000_000),
+            },
         }
     }
 
     /// What an index without versions says.
     pub(crate) fn unversioned(self) -> CogFile {
-        CogFile { header: self.header(), file_size: None, etag: None, last_modified: None }
+        CogFile { header: self.header(), version: ObjectVersion::default() }
     }
 
     /// Asks for tiles of a file.

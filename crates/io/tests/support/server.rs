@@ -32,6 +32,8 @@ pub(crate) enum Reply {
     Whole(Vec<u8>),
     /// A status, further header lines (each with its line end) and a body.
     Status(u16, String, String),
+    /// The same with a body of bytes.
+    Bytes(u16, String, Vec<u8>),
     /// The headers of the whole answer, then half of its bytes, then the end.
     Cut(Vec<u8>),
     /// As `File`, but so many bytes before its end it stops until it is told to go on.
@@ -138,6 +140,7 @@ async fn serve(mut stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Asked
             Reply::Status(status, lines, body) => {
                 (head_and_body(&format!("{status} X"), &lines, body.as_bytes()), true)
             }
+            Reply::Bytes(status, lines, body) => (head_and_body(&format!("{status} X"), &lines, &body), true),
             Reply::Late(..) => unreachable!("late replies are not nested"),
         };
         if stream.write_all(&bytes).await.is_err() || !keep {
