@@ -17,6 +17,7 @@ The first line on standard output is `ready http://127.0.0.1:PORT`. The first wo
     gap       every second page is empty
     broken    the second page is 403 for good
     invalid   the second item has no id
+    nan       clouds are a bare NaN, which is no JSON; so is one in the first page
     echo      one item, whose properties are what was asked: its method, query string and body
 
 The items: item-00 to item-24, of collections a and b by turns, one a day from 2024-01-01, eo:cloud_cover their number, boxes of a
@@ -36,7 +37,21 @@ import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-KINDS = ("merge", "body", "token", "header", "get", "bare", "busy", "overlap", "gap", "broken", "invalid", "echo")
+KINDS = (
+    "merge",
+    "body",
+    "token",
+    "header",
+    "get",
+    "bare",
+    "busy",
+    "overlap",
+    "gap",
+    "broken",
+    "invalid",
+    "nan",
+    "echo",
+)
 SEARCH = "https://api.stacspec.org/v1.0.0/item-search"
 COUNT = 25
 
@@ -118,7 +133,8 @@ class Handler(BaseHTTPRequestHandler):
         search = f"{self.base()}/{kind}/search"
         methods = {"get": [None], "header": ["GET"], "bare": []}.get(kind, ["GET", "POST"])
         links = [{"rel": "search", "href": search} | ({"method": method} if method else {}) for method in methods]
-        return {"type": "Catalog", "stac_version": "1.0.0", "id": kind, "conformsTo": [SEARCH], "links": links}
+        page = {"type": "Catalog", "stac_version": "1.0.0", "id": kind, "conformsTo": [SEARCH], "links": links}
+        return page | ({"gsd": float("nan")} if kind == "nan" else {})
 
     def search(self, kind: str, url: urllib.parse.SplitResult, body: dict[str, Any] | None) -> None:
         """A page of items."""
@@ -153,6 +169,8 @@ class Handler(BaseHTTPRequestHandler):
             page, end = [], start
         if kind == "invalid":
             page = [made if made["id"] != "item-01" else {**made, "id": None} for made in page]
+        if kind == "nan":
+            page = [made | {"properties": made["properties"] | {"eo:cloud_cover": float("nan")}} for made in page]
         answer = {"type": "FeatureCollection", "features": page, "links": []}
         if kind == "overlap":
             end = min(end - 1, len(found) - 1)

@@ -17,8 +17,8 @@ pub(super) static DOC: Documentation = Documentation {
             DOUBLE, xmax DOUBLE, ymax DOUBLE), year INTEGER, month INTEGER)",
         "rasteret_normalize(record STRUCT(…), headers STRUCT(…)[]) -> STRUCT(…)",
     ],
-    description: "The columns that `rasteret_enrich` adds, of a record in any table. `\"proj:epsg\"` and `crs` from the record's \
-        `proj:code`, `proj:epsg`, `crs`, `proj:wkt2` or `proj:projjson`, else from its headers; `bbox` from its geometry, else \
+    description: "The columns that `rasteret_enrich` adds, of a record in any table. `\"proj:epsg\"` and `crs` from the first \
+        of the record's `proj:code`, `proj:epsg`, `eo:epsg`, `crs`, `proj:wkt2` and `proj:projjson` that names a CRS, else from its headers; `bbox` from its geometry, else \
         from a header in EPSG:4326; `year` and `month` from `datetime` or `start_datetime`. CRS and time are looked \
         for in columns, then in a STRUCT `properties`.",
     parameters: &[

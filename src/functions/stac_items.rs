@@ -14,8 +14,9 @@ pub(super) const COLUMNS: &str = "`id`, `collection`, `datetime` TIMESTAMP (UTC)
     `stac_version`, `stac_extensions`, `links`, then members of items that STAC does not know. `assets` is a STRUCT of the assets' \
     keys, each a STRUCT with `href`, `type`, `title`, `roles`, what else the items say, and `bands`, whichever form of bands they \
     have; with more than 4,096 fields in all it is a MAP. Relative hrefs are resolved by the item's `self` link if that is \
-    absolute, else by the file. `\"proj:epsg\"` also comes from `proj:code`, `proj:wkt2`, `proj:projjson`, or what all GeoTIFF \
-    assets agree on. A property is BOOLEAN, BIGINT, DOUBLE, TIMESTAMP, VARCHAR, LIST or STRUCT as all items' values \
+    absolute, else by the file. `\"proj:epsg\"` is the code of the first of `proj:code`, `proj:epsg`, `eo:epsg`, `crs`, `proj:wkt2` \
+    and `proj:projjson` that names a CRS, else the one that all GeoTIFF assets agree on. Bare `NaN`, `Infinity` and `-Infinity` \
+    are NULL. A property is BOOLEAN, BIGINT, DOUBLE, TIMESTAMP, VARCHAR, LIST or STRUCT as all items' values \
     allow; texts among numbers are VARCHAR, and where a list or an object meets anything else, JSON as VARCHAR. \
     `proj:projjson` and `proj:geometry` are always JSON as VARCHAR.";
 

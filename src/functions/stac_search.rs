@@ -46,8 +46,8 @@ pub(super) static DOC: Documentation = Documentation {
             name: "bbox",
             kind: "DOUBLE[]",
             default: Some("NULL"),
-            description: "Items that meet this box: xmin, ymin, xmax, ymax in degrees, or six numbers with heights; xmin > xmax across \
-                the antimeridian.",
+            description: "Items whose geometry meets this box: xmin, ymin, xmax, ymax in degrees, or six numbers with heights; \
+                xmin > xmax across the antimeridian. In a static catalog longitudes that differ by 360 are one place.",
         },
         Parameter {
             name: "datetime",
@@ -60,7 +60,7 @@ pub(super) static DOC: Documentation = Documentation {
             name: "intersects",
             kind: "GEOMETRY, BLOB or VARCHAR",
             default: Some("NULL"),
-            description: "Items that meet this geometry, in longitude and latitude; instead of `bbox`.",
+            description: "Items whose geometry meets this one, in longitude and latitude; instead of `bbox`.",
         },
         Parameter {
             name: "query",

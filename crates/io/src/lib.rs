@@ -22,6 +22,7 @@ mod driver;
 pub mod enrich;
 mod error;
 mod fault;
+mod json;
 mod listing;
 mod location;
 mod object;

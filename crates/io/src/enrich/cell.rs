@@ -45,7 +45,8 @@ pub(crate) fn integer(array: &ArrayRef, row: usize) -> Option<i64> {
     }
 }
 
-fn whole(number: f64) -> Option<i64> {
+/// A double without a fraction, as Python writes codes of nullable columns.
+pub(crate) fn whole(number: f64) -> Option<i64> {
     // Beyond 2^53 a double does not tell one integer from the next.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() != 0.0 || number.abs() > EXACT {

@@ -2,7 +2,7 @@
 //!
 //! | column | from the record | else |
 //! |---|---|---|
-//! | `"proj:epsg"`, `crs` | [`record_crs::COLUMNS`], as columns or in a STRUCT `properties` | the first band's header that has a CRS |
+//! | `"proj:epsg"`, `crs` | [`record_crs::MEMBERS`], as columns or in a STRUCT `properties` | the first band's header that has a CRS |
 //! | `bbox` | the geometry column's WKB, if its CRS is longitude and latitude | the first header that has EPSG:4326 bounds |
 //! | `year`, `month` | [`calendar::COLUMNS`], as columns or in a STRUCT `properties` | NULL |
 //!
@@ -77,10 +77,10 @@ impl Normalizer {
     pub fn new(schema: &Schema) -> Self {
         let absent = |name: &str| !schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(name));
         let missing = Normalized::ALL.into_iter().filter(|column| absent(column.name())).collect();
-        let inputs = |names: &[&str]| names.iter().filter_map(|name| input(schema, name)).collect();
+        let inputs = |names: &[&str]| names.iter().filter_map(|name| Input::find(schema, name)).collect();
         Self {
             missing,
-            crs: inputs(&record_crs::COLUMNS),
+            crs: inputs(&record_crs::MEMBERS),
             time: inputs(&calendar::COLUMNS),
             geometry: geometry(schema),
         }
@@ -121,7 +121,7 @@ impl Normalizer {
         let (crs, time) = (arrays(&self.crs), arrays(&self.time));
         let geometry = self.geometry.as_ref().and_then(|geometry| Some((geometry, array(&geometry.input)?)));
         let crs_of = |row: usize| {
-            let of_record = crs.iter().find_map(|array| RecordCrs::of_cell(array, row));
+            let of_record = record_crs::first(crs.iter().map(|array| RecordCrs::of_cell(array, row)));
             of_record.or_else(|| headers(row).into_iter().find_map(|header| header_crs(&header)))
         };
         let month_of = |row: usize| time.iter().find_map(|array| calendar::of_cell(array, row));
@@ -157,8 +157,24 @@ impl Normalizer {
 }
 
 impl Input {
+    /// The column of this name, else the field of `properties`; letter case is ignored, as in SQL.
+    pub(crate) fn find(schema: &Schema, name: &str) -> Option<Self> {
+        let is = |field: &Field| field.name().eq_ignore_ascii_case(name);
+        if let Some(column) = schema.fields().iter().position(|field| is(field)) {
+            return Some(Self { column, field: None });
+        }
+        let (column, properties) = schema.fields().find(PROPERTIES)?;
+        match properties.data_type() {
+            DataType::Struct(fields) => {
+                let field = fields.iter().find(|field| is(field))?;
+                Some(Self { column, field: Some(field.name().clone()) })
+            }
+            _ => None,
+        }
+    }
+
     /// The input's values, given its column's.
-    pub(super) fn of(&self, column: &ArrayRef) -> Option<ArrayRef> {
+    pub(crate) fn of(&self, column: &ArrayRef) -> Option<ArrayRef> {
         let Some(field) = &self.field else { return Some(Arc::clone(column)) };
         let properties = column.as_struct_opt()?;
         let values = properties.column_by_name(field)?;
@@ -170,17 +186,6 @@ impl Input {
                 values.to_data().into_builder().nulls(nulls).build().ok().map(arrow_array::make_array)
             }
         }
-    }
-}
-
-fn input(schema: &Schema, name: &str) -> Option<Input> {
-    if let Some((column, _)) = schema.fields().find(name) {
-        return Some(Input { column, field: None });
-    }
-    let (column, properties) = schema.fields().find(PROPERTIES)?;
-    match properties.data_type() {
-        DataType::Struct(fields) if fields.find(name).is_some() => Some(Input { column, field: Some(name.to_owned()) }),
-        _ => None,
     }
 }
 

@@ -1,7 +1,9 @@
-//! A record's coordinate reference system, from the columns in which catalogues write it.
+//! A record's coordinate reference system, from the members or columns in which catalogues write it.
 //!
-//! The columns, the first that says something counting: `proj:code`, `proj:epsg`, `crs`, `proj:wkt2`, `proj:projjson`. That
-//! is Python Rasteret's order. Each is looked for at the top level, then in a STRUCT `properties`.
+//! [`MEMBERS`] is the one order of priority: of members that contradict each other, the first that names a CRS counts.
+//! `proj:code` replaced `proj:epsg` in version 2 of STAC's projection extension, so that a writer which has both keeps the
+//! code right. `read_stac`, `rasteret_enrich`, `rasteret_normalize` and `rasteret_validate` all go by [`first`]. Columns are
+//! looked for at the top level, then in a STRUCT `properties`.
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
@@ -10,8 +12,20 @@ use serde_json::Value;
 
 use super::cell;
 
-/// In order of priority.
-pub(crate) const COLUMNS: [&str; 5] = ["proj:code", "proj:epsg", "crs", "proj:wkt2", "proj:projjson"];
+/// In order of priority. `eo:epsg` is the `proj:epsg` of STAC before 0.9.
+pub(crate) const MEMBERS: [&str; 6] = ["proj:code", "proj:epsg", "eo:epsg", "crs", "proj:wkt2", "proj:projjson"];
+
+/// The CRS of a record, given the values of [`MEMBERS`] in that order: the first that names one. WKT and PROJJSON without an
+/// identifier take their code from the next description that has one.
+pub(crate) fn first(members: impl IntoIterator<Item = Option<RecordCrs>>) -> Option<RecordCrs> {
+    let mut members = members.into_iter().flatten();
+    let first = members.next()?;
+    if first.epsg.is_some() || !first.described {
+        return Some(first);
+    }
+    let epsg = members.filter(|crs| crs.described).find_map(|crs| crs.epsg);
+    Some(RecordCrs { epsg, ..first })
+}
 
 /// A CRS as the columns `crs` and `"proj:epsg"` show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,12 +33,14 @@ pub(crate) struct RecordCrs {
     /// `EPSG:n`, `AUTHORITY:CODE`, WKT or PROJJSON.
     pub(crate) text: String,
     pub(crate) epsg: Option<i32>,
+    /// Whether it was given as WKT or PROJJSON, not as a code.
+    described: bool,
 }
 
 impl RecordCrs {
     pub(crate) fn epsg(code: i64) -> Option<Self> {
         let code = i32::try_from(code).ok().filter(|code| *code > 0)?;
-        Some(Self { text: format!("EPSG:{code}"), epsg: Some(code) })
+        Some(Self { text: format!("EPSG:{code}"), epsg: Some(code), described: false })
     }
 
     /// `EPSG:n`, another authority's code, a bare number, WKT or PROJJSON.
@@ -45,7 +61,8 @@ impl RecordCrs {
         {
             return Self::epsg(code.trim().parse().ok()?);
         }
-        Some(Self { text: text.to_owned(), epsg: wkt_epsg(text) })
+        let described = text.ends_with([']', ')']);
+        Some(Self { text: text.to_owned(), epsg: wkt_epsg(text), described })
     }
 
     fn projjson(projjson: &Value, text: &str) -> Option<Self> {
@@ -55,14 +72,26 @@ impl RecordCrs {
         let code =
             code.and_then(|code| code.as_i64().map(|code| code.to_string()).or(code.as_str().map(str::to_owned)));
         match (authority, code) {
-            (Some(authority), Some(code)) => Self::parse(&format!("{authority}:{code}")),
+            (Some(authority), Some(code)) => {
+                Some(Self { described: true, ..Self::parse(&format!("{authority}:{code}"))? })
+            }
             // An empty object is how some writers say that there is none.
             _ if projjson.as_object().is_some_and(serde_json::Map::is_empty) => None,
-            _ => Some(Self { text: text.to_owned(), epsg: None }),
+            _ => Some(Self { text: text.to_owned(), epsg: None, described: true }),
         }
     }
 
-    /// What one cell of one of [`COLUMNS`] says.
+    /// The CRS that a member of JSON names.
+    pub(crate) fn of_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Number(number) => Self::epsg(number.as_i64().or_else(|| cell::whole(number.as_f64()?))?),
+            Value::String(text) => Self::parse(text),
+            Value::Object(_) => Self::parse(&value.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The CRS that one cell of one of [`MEMBERS`] names.
     pub(crate) fn of_cell(array: &ArrayRef, row: usize) -> Option<Self> {
         match array.data_type() {
             DataType::Utf8 => Self::parse(cell::text(array, row)?),
@@ -75,7 +104,9 @@ impl RecordCrs {
                     None => cell::integer(code, row)?.to_string(),
                 };
                 let present = array.is_valid(row) && id.is_valid(row);
-                present.then(|| Self::parse(&format!("{}:{code}", cell::text(authority, row)?))).flatten()
+                let parsed =
+                    present.then(|| Self::parse(&format!("{}:{code}", cell::text(authority, row)?))).flatten()?;
+                Some(Self { described: true, ..parsed })
             }
             _ => Self::epsg(cell::integer(array, row)?),
         }
@@ -128,5 +159,19 @@ mod tests {
         let projjson = r#"{"type":"GeographicCRS"}"#;
         assert_eq!(parsed(projjson), Some((projjson.to_owned(), None)));
         assert_eq!(parsed("{}"), None);
+    }
+
+    #[test]
+    fn the_first_that_names_a_crs_counts() {
+        let of =
+            |members: &[&str]| first(members.iter().map(|text| RecordCrs::parse(text))).map(|crs| (crs.text, crs.epsg));
+        let (wkt, projjson) = (r#"GEOGCRS["a"]"#, r#"{"id":{"authority":"EPSG","code":4258}}"#);
+        assert_eq!(of(&["EPSG:32631", "32632"]), Some(("EPSG:32631".to_owned(), Some(32631))));
+        assert_eq!(of(&["", "0", "32632", "EPSG:32631"]), Some(("EPSG:32632".to_owned(), Some(32632))));
+        // A code of another authority is a CRS, whatever follows.
+        assert_eq!(of(&["IAU_2015:30100", "4326"]), Some(("IAU_2015:30100".to_owned(), None)));
+        assert_eq!(of(&[wkt, projjson]), Some((wkt.to_owned(), Some(4258))));
+        assert_eq!(of(&[wkt, "4326"]), Some((wkt.to_owned(), None)));
+        assert_eq!(of(&["", "{}"]), None);
     }
 }

@@ -10,6 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer as _, Error as _, IgnoredAny, MapA
 use serde_json::{Deserializer, Map, Value};
 
 use super::item::Kind;
+use crate::json::WithNulls;
 use crate::{Error, Result};
 
 /// The longest line that is looked at as a whole, to find out whether the file is one of lines.
@@ -57,7 +58,7 @@ pub(super) fn read(
     sink: &mut Sink<'_>,
     spoiled: &mut dyn FnMut(Place, String) -> Result<()>,
 ) -> std::result::Result<(), Stop> {
-    let mut input = io::BufReader::with_capacity(1 << 16, input);
+    let mut input = io::BufReader::with_capacity(1 << 16, WithNulls::new(input));
     let mut number = 1;
     let first = match first_byte(&mut input, &mut number)? {
         None => return Err(malformed("expected STAC as JSON or Parquet, found an empty file")),

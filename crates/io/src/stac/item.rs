@@ -10,7 +10,7 @@
 //! | `geometry` | the item's GeoJSON, or WKB where it comes from GeoParquet |
 //! | `bbox` | the item's box of two or three dimensions, else around the geometry |
 //! | `assets` | the item's, hrefs resolved, `bands` as in STAC 1.1 |
-//! | `proj:epsg` | `properties`: `proj:epsg`, else `proj:code`, `eo:epsg` (STAC before 0.9), `proj:wkt2`, `proj:projjson`; else what all GeoTIFFs among the assets agree on |
+//! | `proj:epsg` | `properties`, by the order of [`record_crs`]; else the code that all GeoTIFFs among the assets agree on |
 //! | `eo:cloud_cover` | `properties` |
 //! | `properties` | the other properties |
 //! | `members` | members of the item that STAC does not know |
@@ -20,7 +20,8 @@ use serde_json::{Map, Value};
 use super::href::{is_absolute, resolve};
 use super::time::{self, Time};
 use super::{bands, wkb};
-use crate::enrich::{RecordCrs, envelope, is_geotiff};
+use crate::enrich::record_crs::{self, RecordCrs};
+use crate::enrich::{envelope, is_geotiff};
 
 /// The record's members, which are also the first columns.
 pub(super) const ID: &str = "id";
@@ -211,46 +212,32 @@ fn resolve_member(object: &mut Value, base: &str) {
 
 /// The record's EPSG code. What it is taken from stays, save `proj:epsg` itself, whose column this is.
 fn epsg(properties: &mut Map<String, Value>, assets: &Map<String, Value>) -> Result<Option<i32>, String> {
-    match properties.shift_remove(EPSG) {
-        None | Some(Value::Null) => {}
+    let own = match properties.shift_remove(EPSG) {
+        None | Some(Value::Null) => None,
         // Zero stands for a CRS without a code in items of before null was agreed upon.
-        Some(Value::Number(zero)) if zero.as_i64() == Some(0) => {}
+        Some(Value::Number(zero)) if zero.as_i64() == Some(0) => None,
         Some(value) => {
+            let code = RecordCrs::of_value(&value).filter(|crs| crs.epsg.is_some());
             let unexpected = || format!("{EPSG}: expected an EPSG code, found {}", short(&value.to_string()));
-            return code(&value).map(Some).ok_or_else(unexpected);
+            Some(code.ok_or_else(unexpected)?)
         }
-    }
-    let of_item =
-        ["proj:code", "eo:epsg", "proj:wkt2", "proj:projjson"].iter().find_map(|name| code(properties.get(*name)?));
-    if of_item.is_some() {
-        return Ok(of_item);
+    };
+    let of_item = record_crs::first(record_crs::MEMBERS.into_iter().map(|name| match name {
+        EPSG => own.clone(),
+        name => RecordCrs::of_value(properties.get(name)?),
+    }));
+    if let Some(crs) = of_item {
+        return Ok(crs.epsg);
     }
     let text = |asset: &Value, name: &str| asset.get(name).and_then(Value::as_str).map(str::to_owned);
     let rasters =
         assets.values().filter(|asset| is_geotiff(text(asset, "type").as_deref(), text(asset, "href").as_deref()));
-    let mut codes = rasters.map(|asset| [EPSG, "proj:code"].iter().find_map(|name| code(asset.get(*name)?)));
+    let mut codes = rasters.map(|asset| {
+        let members = record_crs::MEMBERS.into_iter().map(|name| RecordCrs::of_value(asset.get(name)?));
+        record_crs::first(members)?.epsg
+    });
     let first = codes.next().flatten();
     Ok(first.filter(|_| codes.all(|code| code == first)))
-}
-
-/// The code that a value stands for: a number, `EPSG:n`, WKT or PROJJSON with an id.
-fn code(value: &Value) -> Option<i32> {
-    match value {
-        Value::Number(number) => RecordCrs::epsg(number.as_i64().or_else(|| whole(number.as_f64()?))?)?.epsg,
-        Value::String(text) => RecordCrs::parse(text)?.epsg,
-        Value::Object(_) => RecordCrs::parse(&value.to_string())?.epsg,
-        _ => None,
-    }
-}
-
-/// Python writes codes of nullable columns as 32631.0.
-fn whole(number: f64) -> Option<i64> {
-    if number.fract() != 0.0 || !(1.0..=f64::from(i32::MAX)).contains(&number) {
-        return None;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "a whole number that an i32 holds")]
-    let whole = number as i64;
-    Some(whole)
 }
 
 /// What a value is, in JSON's words.
@@ -313,6 +300,9 @@ mod tests {
         assert_eq!(epsg(json!({"proj:epsg": "EPSG:32631"})).unwrap(), 32631);
         assert_eq!(epsg(json!({"proj:epsg": null, "proj:code": "EPSG:32631"})).unwrap(), 32631);
         assert_eq!(epsg(json!({"eo:epsg": 32631})).unwrap(), 32631);
+        assert_eq!(epsg(json!({"proj:epsg": 32632, "proj:code": "EPSG:32631"})).unwrap(), 32631);
+        assert_eq!(epsg(json!({"proj:epsg": 32632, "proj:code": null})).unwrap(), 32632);
+        assert_eq!(epsg(json!({"proj:epsg": 4326, "proj:code": "IAU_2015:30100"})).unwrap(), Value::Null);
         assert_eq!(epsg(json!({"proj:code": "IAU_2015:30100"})).unwrap(), Value::Null);
         let projjson = json!({"type": "ProjectedCRS", "id": {"authority": "EPSG", "code": 32631}});
         assert_eq!(epsg(json!({"proj:projjson": projjson})).unwrap(), 32631);

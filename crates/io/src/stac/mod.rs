@@ -29,5 +29,6 @@ mod time;
 mod wkb;
 
 pub use files::ReadOptions;
+pub(crate) use parquet::value;
 pub use search::SearchOptions;
 pub use table::{StacReader, StacTable};

@@ -13,6 +13,7 @@ use arrow_schema::{DataType, TimeUnit};
 use serde_json::{Map, Number, Value};
 
 use super::{item, time, wkb};
+use crate::json;
 use crate::source::Kind;
 
 /// Columns that are members of the item; the others are properties.
@@ -42,7 +43,7 @@ pub(super) fn item(batch: &RecordBatch, row: usize) -> Result<Value, String> {
             }
             // Some writers keep what differs from item to item as JSON.
             Value::String(text) if Kind::of(field) == Some(Kind::Json) || is_json(name) => {
-                serde_json::from_str(&text).unwrap_or(Value::String(text))
+                json::parse(text.as_bytes()).unwrap_or(Value::String(text))
             }
             value => value,
         };
@@ -64,7 +65,8 @@ fn is_json(name: &str) -> bool {
     [item::ASSETS, item::LINKS, item::PROPERTIES, item::BBOX, item::STAC_EXTENSIONS, item::GEOMETRY].contains(&name)
 }
 
-fn value(array: &ArrayRef, row: usize) -> Result<Option<Value>, String> {
+/// A value as JSON; None for NULL. An error where its type has no JSON.
+pub(crate) fn value(array: &ArrayRef, row: usize) -> Result<Option<Value>, String> {
     if array.is_null(row) {
         return Ok(None);
     }

@@ -11,7 +11,7 @@ use super::{Conditions, links, target};
 use crate::stac::collect::{Collector, Origin, Seen};
 use crate::stac::document::Place;
 use crate::transport::Ask;
-use crate::{Error, Fault, Location, Result, Session};
+use crate::{Error, Fault, Location, Result, Session, json};
 
 /// Pages without an item that are followed by another: APIs that filter after they have cut a page give some.
 const EMPTY_PAGES: usize = 5;
@@ -190,7 +190,7 @@ impl Request {
         let body = body.map_err(|error| Error::InvalidArgument { what: error.to_string() })?;
         let ask = Ask { url: self.url.clone(), body: body.map(Into::into), headers: self.headers.clone() };
         let text = session.block_on(session.document(&location, &ask))??;
-        match serde_json::from_slice(&text) {
+        match json::parse(&text) {
             Ok(page) => Ok(page),
             Err(error) => Err(Error::Records { location, what: format!("expected a page of items as JSON: {error}") }),
         }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::{links, target};
 use crate::stac::collect::Collector;
 use crate::stac::files::ahead;
-use crate::{Error, Location, Result, Session};
+use crate::{Error, Location, Result, Session, json};
 
 /// A Catalog or a Collection that was read.
 struct Folder {
@@ -103,7 +103,7 @@ fn read_folders(
     let mut folders = Vec::new();
     for (href, parent) in children {
         let Some(head) = session.block_on(heads.next())? else { break };
-        let document = head.and_then(|head| head.whole(session)).and_then(|text| match serde_json::from_slice(&text) {
+        let document = head.and_then(|head| head.whole(session)).and_then(|text| match json::parse(&text) {
             Ok(Value::Object(document)) => Ok(document),
             Ok(_) => Err(wrong(&href, "expected a Catalog or a Collection, found JSON that is no object")),
             Err(error) => Err(wrong(&href, &format!("expected a Catalog or a Collection: {error}"))),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Conditions;
 use super::interval::Interval;
-use super::meets::Parts;
+use super::meets::{Parts, Sides};
 use crate::stac::time::Time;
 use crate::stac::{item, wkb};
 use crate::{Error, Result};
@@ -17,14 +17,11 @@ use crate::{Error, Result};
 pub(super) struct Filter {
     collections: Vec<String>,
     ids: Vec<String>,
-    bbox: Option<Sides>,
+    /// A box or a geometry: a search has one of them.
+    place: Option<Parts>,
     datetime: Option<Interval>,
-    intersects: Option<(Sides, Parts)>,
     query: Vec<Comparison>,
 }
-
-/// xmin, ymin, xmax, ymax.
-type Sides = [f64; 4];
 
 /// One operator of the Query extension.
 #[derive(Debug)]
@@ -73,19 +70,16 @@ impl Filter {
             }
         }
         let bbox = match conditions.bbox.as_deref() {
-            Some([xmin, ymin, xmax, ymax] | [xmin, ymin, _, xmax, ymax, _]) => Some([*xmin, *ymin, *xmax, *ymax]),
+            Some([xmin, ymin, xmax, ymax] | [xmin, ymin, _, xmax, ymax, _]) => {
+                Some(Parts::of_box([*xmin, *ymin, *xmax, *ymax]))
+            }
             _ => None,
         };
-        let intersects = conditions.intersects.as_ref().and_then(|geometry| {
-            let sides = geometry.bbox()?;
-            Some(([sides.xmin, sides.ymin, sides.xmax, sides.ymax], Parts::of(geometry)))
-        });
         Ok(Self {
             collections: conditions.collections.clone(),
             ids: conditions.ids.clone(),
-            bbox,
+            place: bbox.or_else(|| conditions.intersects.as_ref().map(Parts::of)),
             datetime: conditions.datetime,
-            intersects,
             query,
         })
     }
@@ -99,8 +93,7 @@ impl Filter {
         named(&self.collections, item::COLLECTION)
             && named(&self.ids, item::ID)
             && self.datetime.is_none_or(|interval| span(record).is_some_and(|(start, end)| interval.meets(start, end)))
-            && self.bbox.is_none_or(|bbox| sides(record).is_some_and(|sides| overlap(bbox, sides)))
-            && self.intersects.as_ref().is_none_or(|(bbox, parts)| touches(record, *bbox, parts))
+            && self.place.as_ref().is_none_or(|place| footprint(record).is_some_and(|own| own.meets_at_any_turn(place)))
             && self.query.iter().all(|comparison| comparison.holds(record))
     }
 }
@@ -130,33 +123,22 @@ fn span(record: &Map<String, Value>) -> Option<(i64, i64)> {
     }
 }
 
+/// The record's geometry; its box where it has no geometry or one that is no clear area: better an item too many than one too
+/// few.
+fn footprint(record: &Map<String, Value>) -> Option<Parts> {
+    let bbox = || Some(Parts::of_box(sides(record)?));
+    let Some(wkb) = record.get(item::GEOMETRY).and_then(Value::as_str).and_then(wkb::from_hex) else { return bbox() };
+    let Ok(parsed) = ParsedGeometry::from_wkb(&wkb) else { return bbox() };
+    let parts = Parts::of(&parsed.geometry);
+    // The box crosses the antimeridian and the geometry goes around the rest of the world instead: it was not cut in two as
+    // RFC 7946, section 3.1.9, wants it.
+    let folded = sides(record).is_some_and(|[west, _, east, _]| west > east) && parts.is_wider_than(180.0);
+    if folded { bbox() } else { Some(parts) }
+}
+
 fn sides(record: &Map<String, Value>) -> Option<Sides> {
     let numbers: Vec<f64> = record.get(item::BBOX)?.as_array()?.iter().filter_map(Value::as_f64).collect();
     numbers.try_into().ok()
-}
-
-/// Whether boxes meet, of which either may go across the antimeridian.
-fn overlap(a: Sides, b: Sides) -> bool {
-    let spans = |[west, _, east, _]: Sides| match west <= east {
-        true => vec![(west, east)],
-        false => vec![(west, 180.0), (-180.0, east)],
-    };
-    let meet = |(a_west, a_east): (f64, f64), (b_west, b_east): (f64, f64)| a_west <= b_east && b_west <= a_east;
-    let longitudes = spans(a).into_iter().any(|a| spans(b).into_iter().any(|b| meet(a, b)));
-    longitudes && a[1] <= b[3] && b[1] <= a[3]
-}
-
-/// A footprint that is no clear area counts as its box: better an item too many than one too few.
-fn touches(record: &Map<String, Value>, bbox: Sides, parts: &Parts) -> bool {
-    if !sides(record).is_some_and(|sides| overlap(bbox, sides)) {
-        return false;
-    }
-    let wkb = record.get(item::GEOMETRY).and_then(Value::as_str).and_then(wkb::from_hex);
-    match wkb.map(|wkb| ParsedGeometry::from_wkb(&wkb)) {
-        Some(Ok(parsed)) => Parts::of(&parsed.geometry).meets(parts),
-        Some(Err(_)) => true,
-        None => false,
-    }
 }
 
 impl Comparison {
@@ -233,8 +215,12 @@ mod tests {
         assert!(accepts(names(&[], &[])) && accepts(names(&["b", "c"], &["a"])));
         assert!(!accepts(names(&["b"], &[])) && !accepts(names(&[], &["b"])));
         for (bbox, expected) in [
-            ([4.0, 4.0, 5.0, 5.0], true),
+            ([2.0, 2.0, 5.0, 5.0], true),
+            // Within the item's box and beside its geometry.
+            ([3.5, 3.5, 5.0, 5.0], false),
             ([4.1, 0.0, 5.0, 5.0], false),
+            ([362.0, 2.0, 365.0, 5.0], true),
+            ([-360.0, -90.0, 0.0, 90.0], true),
             ([179.0, 0.0, 1.0, 1.0], true),
             ([179.0, 0.0, -1.0, 1.0], false),
         ] {
@@ -257,6 +243,52 @@ mod tests {
                 "{wkt}"
             );
         }
+    }
+
+    #[test]
+    fn places_at_any_turn() {
+        let ring = |west: f64, east: f64| [[west, -17.5], [east, -17.5], [east, -17.0], [west, -17.0], [west, -17.5]];
+        let polygon = |west, east| json!({"type": "Polygon", "coordinates": [ring(west, east)]});
+        let halves = json!({"type": "MultiPolygon", "coordinates": [[ring(179.8, 180.0)], [ring(-180.0, -179.8)]]});
+        let found = |geometry: &Value, item_box: Value, bbox: [f64; 4]| {
+            let item = json!({"type": "Feature", "id": "a", "geometry": geometry, "bbox": item_box, "properties": {}});
+            let filter = SearchOptions { bbox: Some(bbox.to_vec()), ..SearchOptions::default() };
+            let filter = Filter::new(&Conditions::new(filter).unwrap()).unwrap();
+            filter.accepts(&item::normalize(item, "item.json").unwrap())
+        };
+        let items = [
+            (polygon(179.8, 180.2), json!([179.8, -17.5, 180.2, -17.0])),
+            (polygon(-180.2, -179.8), json!([-180.2, -17.5, -179.8, -17.0])),
+            (polygon(539.8, 540.2), Value::Null),
+            (halves.clone(), json!([179.8, -17.5, -179.8, -17.0])),
+            (halves, json!([-180, -17.5, 180, -17.0])),
+            // Not cut in two: only its box is right.
+            (polygon(179.8, -179.8), json!([179.8, -17.5, -179.8, -17.0])),
+            (Value::Null, json!([179.8, -17.5, -179.8, -17.0])),
+        ];
+        for (geometry, item_box) in &items {
+            for (bbox, expected) in [
+                ([179.0, -18.0, 179.9, -17.2], true),
+                ([-179.9, -18.0, -179.0, -17.2], true),
+                ([180.1, -18.0, 181.0, -17.2], true),
+                ([178.0, -18.0, -178.0, -16.0], true),
+                ([180.0, -18.0, -180.0, -16.0], true),
+                ([-180.0, -90.0, 180.0, 90.0], true),
+                ([0.0, -90.0, 360.0, 90.0], true),
+                ([-540.0, -17.2, -539.9, -17.1], true),
+                ([179.0, -18.0, 179.7, -17.2], false),
+                ([-179.7, -18.0, 179.7, -17.2], false),
+                ([10.0, -18.0, -179.9, -16.0], true),
+                ([-179.7, -18.0, 179.0, 80.0], false),
+                ([178.0, -16.0, -178.0, 0.0], false),
+            ] {
+                assert_eq!(found(geometry, item_box.clone(), bbox), expected, "{geometry} {item_box} {bbox:?}");
+            }
+        }
+        // Neither of these takes longer than any other.
+        let everywhere = json!([-1e300, 0, 1e300, 1]);
+        assert!(found(&Value::Null, everywhere.clone(), [5.0, 0.0, 6.0, 3.0]));
+        assert!(!found(&Value::Null, everywhere, [5.0, 2.0, 6.0, 3.0]));
     }
 
     #[test]

@@ -1,9 +1,19 @@
 //! Whether two geometries have a point in common, and a geometry as GeoJSON.
 //!
-//! Coordinates are longitudes and latitudes on a plane, as STAC's `intersects` has them: no geodesics, nothing wraps around.
+//! Coordinates are longitudes and latitudes, edges straight on the plane of both, as STAC's `intersects` has them. Longitudes
+//! that differ by whole turns of 360 degrees are one place: items and searches lie beyond 180, or before -180, or across.
 
 use rasteret_cog::Geometry;
 use serde_json::{Value, json};
+
+/// xmin, ymin, xmax, ymax; xmin > xmax across the antimeridian (RFC 7946, section 5.2).
+pub(super) type Sides = [f64; 4];
+
+/// Degrees of a turn.
+const TURN: f64 = 360.0;
+
+/// Turns that are tried at most: two geometries in the world's 360 degrees meet at three.
+const MAX_TURNS: u8 = 16;
 
 type Point = [f64; 2];
 type Segment = [Point; 2];
@@ -41,6 +51,53 @@ impl Parts {
         parts
     }
 
+    /// A box.
+    pub(super) fn of_box([west, south, east, north]: Sides) -> Self {
+        let east = if west > east { east + TURN } else { east };
+        let ring = [[west, south], [east, south], [east, north], [west, north], [west, south]];
+        let segments: Vec<Segment> = ring.windows(2).map(|pair| [pair[0], pair[1]]).collect();
+        Self { points: vec![ring[0]], segments: segments.clone(), polygons: vec![segments] }
+    }
+
+    /// Whether some part, taken for itself, extends over more degrees of longitude.
+    pub(super) fn is_wider_than(&self, degrees: f64) -> bool {
+        self.polygons.iter().map(|rings| extent(rings.iter().flatten(), 0)).any(|[west, east]| east - west > degrees)
+    }
+
+    /// Whether they have a point in common when one of them is moved by whole turns.
+    pub(super) fn meets_at_any_turn(&self, other: &Self) -> bool {
+        let ([south, north], [other_south, other_north]) = (self.extent(1), other.extent(1));
+        if south > other_north || other_south > north {
+            return false;
+        }
+        let ([west, east], [other_west, other_east]) = (self.extent(0), other.extent(0));
+        // One more at either end, because the quotients are rounded: what is too far does not meet.
+        let first = ((west - other_east) / TURN).floor();
+        let last = ((east - other_west) / TURN).ceil();
+        if !(first.is_finite() && last.is_finite()) {
+            return false;
+        }
+        let mut turns = (0..MAX_TURNS).map(|turn| first + f64::from(turn)).take_while(|turn| *turn <= last);
+        turns.any(|turn| match turn == 0.0 {
+            true => self.meets(other),
+            false => self.meets(&other.moved(turn * TURN)),
+        })
+    }
+
+    fn extent(&self, axis: usize) -> [f64; 2] {
+        extent(self.points.iter().chain(self.segments.iter().flatten()), axis)
+    }
+
+    fn moved(&self, degrees: f64) -> Self {
+        let point = |[x, y]: &Point| [x + degrees, *y];
+        let segments = |segments: &[Segment]| segments.iter().map(|[a, b]| [point(a), point(b)]).collect::<Vec<_>>();
+        Self {
+            points: self.points.iter().map(point).collect(),
+            segments: segments(&self.segments),
+            polygons: self.polygons.iter().map(|rings| segments(rings)).collect(),
+        }
+    }
+
     pub(super) fn meets(&self, other: &Self) -> bool {
         let crossing = self.segments.iter().any(|a| other.segments.iter().any(|b| cross(a, b)));
         crossing || self.holds_any(&other.points) || other.holds_any(&self.points)
@@ -54,6 +111,11 @@ impl Parts {
                 || self.polygons.iter().any(|rings| inside(rings, point))
         })
     }
+}
+
+/// From the least to the largest coordinate; the wrong way round where there is no point.
+fn extent<'a>(points: impl Iterator<Item = &'a Point>, axis: usize) -> [f64; 2] {
+    points.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], point| [low.min(point[axis]), high.max(point[axis])])
 }
 
 /// Twice the area of the triangle; its sign is the side of the segment that the point is on.

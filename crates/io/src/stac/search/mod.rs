@@ -32,11 +32,12 @@ pub struct SearchOptions {
     pub collections: Vec<String>,
     /// Items with these ids; empty for all.
     pub ids: Vec<String>,
-    /// xmin, ymin, xmax, ymax in degrees, or six numbers with heights; xmin > xmax across the antimeridian.
+    /// xmin, ymin, xmax, ymax in degrees, or six numbers with heights; xmin > xmax across the antimeridian. Items whose geometry
+    /// meets the box at any turn of 360 degrees.
     pub bbox: Option<Vec<f64>>,
     /// A time, or two with a slash between them, either of which may be `..` or empty. A year, a month or a day is all of it.
     pub datetime: Option<String>,
-    /// Items whose geometry this one touches, in longitude and latitude.
+    /// Items whose geometry this one touches, in longitude and latitude, at any turn of 360 degrees.
     pub intersects: Option<Geometry>,
     /// JSON of the Query extension: `{"eo:cloud_cover": {"lt": 10}}`.
     pub query: Option<String>,
@@ -113,7 +114,7 @@ impl Place {
         let text = session.block_on(Head::fetch(session, url))??.whole(session)?;
         let wrong = |what: &str| Error::Records { location: location.clone(), what: what.to_owned() };
         let expected = "expected a STAC API, its search endpoint, or a static catalog";
-        let Ok(Value::Object(document)) = serde_json::from_slice(&text) else {
+        let Ok(Value::Object(document)) = crate::json::parse(&text) else {
             return Err(wrong(&format!("{expected}, found no JSON object")));
         };
         if let Some(endpoint) = web.and_then(|url| api::Endpoint::of(&document, url)) {

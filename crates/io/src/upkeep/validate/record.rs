@@ -8,6 +8,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use super::super::collection::{Collection, Href, column};
 use super::{Check, Found};
 use crate::Result;
+use crate::enrich::Input;
 use crate::enrich::cell;
 use crate::enrich::record_crs::{self, RecordCrs};
 use crate::source::Projection;
@@ -18,8 +19,8 @@ pub(super) struct Columns {
     id: Option<usize>,
     bbox: Option<usize>,
     error: Option<usize>,
-    /// In order of priority.
-    crs: Vec<usize>,
+    /// Of [`record_crs::MEMBERS`], with where their columns are.
+    crs: Vec<(usize, Input)>,
     pub(super) assets: Option<usize>,
     /// Whether metadata must be there although the record has no file of the band: bands were asked for.
     required: bool,
@@ -30,17 +31,21 @@ impl Columns {
     pub(super) fn of(collection: &Collection, mut projection: Projection) -> (Projection, Self) {
         let schema = collection.source.schema();
         let mut positions: HashMap<usize, usize> = HashMap::new();
+        let mut read = |column: usize, projection: &mut Projection| {
+            *positions.entry(column).or_insert_with(|| {
+                *projection = std::mem::take(projection).and(column);
+                projection.len() - 1
+            })
+        };
         let mut take = |name: &str, projection: &mut Projection| {
             let at = schema.fields().iter().position(|field| field.name().eq_ignore_ascii_case(name))?;
-            Some(*positions.entry(at).or_insert_with(|| {
-                *projection = std::mem::take(projection).and(at);
-                projection.len() - 1
-            }))
+            Some(read(at, projection))
         };
         let id = take("id", &mut projection);
         let bbox = take("bbox", &mut projection);
         let error = take("rasteret_error", &mut projection);
-        let crs = record_crs::COLUMNS.iter().filter_map(|name| take(name, &mut projection)).collect();
+        let crs = record_crs::MEMBERS.iter().filter_map(|name| Input::find(schema, name));
+        let crs = crs.map(|input| (read(input.column, &mut projection), input)).collect();
         let assets = collection.assets.as_ref().ok().map(|assets| {
             projection = collection.and_assets(std::mem::take(&mut projection), assets);
             projection.len() - 1
@@ -109,9 +114,10 @@ impl Columns {
 
     /// Each record's CRS, as it says itself.
     pub(super) fn crs(&self, collection: &Collection, batch: &RecordBatch) -> Result<Vec<Option<RecordCrs>>> {
-        let columns: Vec<&ArrayRef> =
-            self.crs.iter().map(|at| column(&collection.source, batch, *at)).collect::<Result<_>>()?;
-        let of = |row: usize| columns.iter().find_map(|column| RecordCrs::of_cell(column, row));
+        let columns: Vec<Option<ArrayRef>> = (self.crs.iter())
+            .map(|(at, input)| Ok(input.of(column(&collection.source, batch, *at)?)))
+            .collect::<Result<_>>()?;
+        let of = |row: usize| record_crs::first(columns.iter().flatten().map(|column| RecordCrs::of_cell(column, row)));
         Ok((0..batch.num_rows()).map(of).collect())
     }
 
