@@ -1,5 +1,7 @@
 //! What the DuckDB that loaded the extension offers, by its version.
 
+use rasteret_io::source::NullFolders;
+
 use crate::vector::host_version;
 
 /// A DuckDB release, or a development version on the way to it.
@@ -34,6 +36,15 @@ impl Host {
     /// `duckdb_extension.h`. Slots move between releases: another release is added once its header was looked at.
     pub(crate) fn has_geometry_crs(self) -> bool {
         self.is_released && [[1, 5, 5], [1, 5, 6], [2, 0, 0]].contains(&self.version)
+    }
+
+    /// Which Hive folders `read_parquet` takes for NULL.
+    pub(crate) fn null_folders(self) -> NullFolders {
+        match self.version {
+            version if version >= [2, 0, 0] => NullFolders::DefaultAndTypedWord,
+            version if version >= [1, 5, 0] => NullFolders::WordAndDefault,
+            _ => NullFolders::Word,
+        }
     }
 
     /// TIME_NS is what `read_parquet` gives since 1.5.6.

@@ -1,12 +1,22 @@
 //! `cog_metadata(href [, band_index])` and `cog_metadata(hrefs)`: headers as STRUCTs.
 
-use rasteret_io::{CogFile, Session};
+use rasteret_io::enrich::stac_scaled;
+use rasteret_io::{CogFile, Location, Session};
 
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use super::files::{self, Request};
 use crate::error::{Error, Result};
 use crate::schema::{Field, METADATA};
 use crate::vector::{Arguments, LogicalType, Reader, ScalarFunction, Signature, TypeId, Writer};
+
+/// The last parameter of lists.
+pub(super) const ASSETS: Parameter = Parameter {
+    name: "assets",
+    kind: "VARCHAR[]",
+    default: Some("NULL"),
+    description: "The files' STAC assets as JSON (`to_json(assets.B04)`), from which `scale` and `offset` are taken as by `stac_scale` of \
+        `rasteret_enrich`. A NULL asset leaves the file's own.",
+};
 
 pub(super) static DOC: Documentation = Documentation {
     name: "cog_metadata",
@@ -15,6 +25,7 @@ pub(super) static DOC: Documentation = Documentation {
         "cog_metadata(href VARCHAR) -> STRUCT(…)",
         "cog_metadata(href VARCHAR, band_index BIGINT) -> STRUCT(…)",
         "cog_metadata(hrefs VARCHAR[]) -> STRUCT(…)[]",
+        "cog_metadata(hrefs VARCHAR[], band_index BIGINT[] [, assets VARCHAR[]]) -> STRUCT(…)[]",
     ],
     description: "The header of a GeoTIFF as a STRUCT: all that a later read needs, so that it never opens the file again. \
         The distinct files of up to 2,048 rows are fetched concurrently, once each. A file that cannot be read fails the \
@@ -28,6 +39,7 @@ pub(super) static DOC: Documentation = Documentation {
             description: "A band, counted from 0. Of a planar file, only that band's tiles are kept.",
         },
         Parameter { name: "hrefs", kind: "VARCHAR[]", default: None, description: "Several files; gives a list." },
+        ASSETS,
     ],
     returns: "The metadata STRUCT, NULL for NULL.",
     examples: &[Example {
@@ -72,6 +84,14 @@ pub(super) fn signatures(returns: fn() -> LogicalType) -> Vec<Signature> {
             parameters: vec![LogicalType::list(&LogicalType::varchar()), LogicalType::list(&band())],
             returns: LogicalType::list(&returns()),
         },
+        Signature {
+            parameters: vec![
+                LogicalType::list(&LogicalType::varchar()),
+                LogicalType::list(&band()),
+                LogicalType::list(&LogicalType::varchar()),
+            ],
+            returns: LogicalType::list(&returns()),
+        },
     ]
 }
 
@@ -92,7 +112,41 @@ pub(super) fn answer(
     for row in 0..arguments.rows() {
         lengths.push(list_requests(hrefs, bands, row, &mut requests)?);
     }
-    write(&mut output.lists(&lengths)?, files::headers(session, &requests))
+    let mut answers = files::headers(session, &requests);
+    if let Some(assets) = arguments.optional(2) {
+        scale(&mut answers, &requests, &lengths, assets)?;
+    }
+    write(&mut output.lists(&lengths)?, answers)
+}
+
+/// Gives the files the scale of their STAC assets, which are JSON; a NULL asset says nothing.
+fn scale(
+    answers: &mut [Answer],
+    requests: &[Option<Request<'_>>],
+    lengths: &[Option<usize>],
+    assets: &Reader<'_>,
+) -> Result<()> {
+    let mut first = 0;
+    for (row, length) in lengths.iter().enumerate() {
+        let length = length.unwrap_or(0);
+        let (places, start) = (first..first + length, first);
+        first += length;
+        let Some((range, elements)) = assets.list(row) else { continue };
+        if range.len() != length {
+            let found = range.len();
+            return Err(Error::argument(format!("assets: expected as many as hrefs, found {found} for {length}")));
+        }
+        for at in places {
+            let (Some(Some(request)), Some(Some(answer))) = (requests.get(at), answers.get_mut(at)) else { continue };
+            let Some(asset) = elements.text(range.start + at - start) else { continue };
+            if let Ok(file) = &*answer {
+                let band = request.band.and_then(|band| u32::try_from(band).ok());
+                let location = Location::parse(request.href)?;
+                *answer = stac_scaled(file.clone(), &location, asset, band);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Adds the requests of a row of lists; gives their number, None where a list is NULL.

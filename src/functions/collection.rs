@@ -1,18 +1,20 @@
 //! What the table functions over an index share: their source and which of its columns they look at.
 
+use rasteret_io::source::HiveOptions;
 use rasteret_io::upkeep::CollectionOptions;
 
 use super::documentation::Parameter;
 use super::{files, rasteret_enrich};
 use crate::error::{Error, Result};
+use crate::host::Host;
 use crate::vector::{BindInfo, LogicalType, TypeId, Value};
 
 pub(super) const SOURCE: Parameter = Parameter {
     name: "source",
     kind: "VARCHAR or VARCHAR[]",
     default: None,
-    description: "The index: Parquet files by a path, a URL, a glob, or a list of them. Columns that Hive folders name are not \
-        needed.",
+    description: "The index: Parquet files by a path, a URL, a glob, or a list of them. Hive folders are columns, as in \
+        `rasteret_enrich`.",
 };
 
 pub(super) const ASSETS_COLUMN: Parameter = Parameter {
@@ -36,6 +38,20 @@ pub(super) const URL_REWRITE: Parameter = Parameter {
     description: "Prefixes of hrefs and what to put in their place; the longest that fits counts.",
 };
 
+pub(super) const HIVE_PARTITIONING: Parameter = Parameter {
+    name: "hive_partitioning",
+    kind: "BOOLEAN",
+    default: Some("NULL"),
+    description: "Whether folders `key=value` are columns, as in `read_parquet`: the same names, types and values, behind the columns of \
+        the files or in place of one of that name. NULL: where all files have the same keys; `true`: an error where they do not.",
+};
+
+/// The argument `hive_partitioning`.
+pub(super) fn hive(info: &BindInfo) -> HiveOptions {
+    let partitioning = info.named("hive_partitioning").and_then(|value| value.boolean());
+    HiveOptions { partitioning, nulls: Host::current().null_folders() }
+}
+
 /// The named parameters.
 pub(super) fn named_parameters() -> Vec<(&'static str, LogicalType)> {
     let of = LogicalType::of;
@@ -45,6 +61,7 @@ pub(super) fn named_parameters() -> Vec<(&'static str, LogicalType)> {
         ("assets_column", of(TypeId::Varchar)),
         ("href_column", of(TypeId::Varchar)),
         ("url_rewrite", of(TypeId::Any)),
+        ("hive_partitioning", of(TypeId::Boolean)),
     ]
 }
 
@@ -57,7 +74,7 @@ pub(super) fn source(info: &BindInfo) -> Result<Vec<String>> {
 /// The named arguments; NULL is as good as none.
 pub(super) fn options(info: &BindInfo) -> Result<CollectionOptions> {
     let given = |name| info.named(name).filter(|value: &Value| !value.is_null());
-    let mut options = CollectionOptions::default();
+    let mut options = CollectionOptions { hive: hive(info), ..CollectionOptions::default() };
     if let Some(value) = given("bands") {
         options.bands = Some(files::texts("bands", &value)?);
     }

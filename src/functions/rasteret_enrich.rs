@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use rasteret_io::Session;
 use rasteret_io::enrich::{Column, EnrichOptions, EnrichPlan, EnrichStream, EnrichedBatch};
 
+use super::collection::{HIVE_PARTITIONING, hive};
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use super::{files, rasteret_normalize};
 use crate::error::{Error, Result};
@@ -12,12 +13,21 @@ use crate::host::Host;
 use crate::schema::{Field, METADATA};
 use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId, Value, arrow};
 
+const STAC_SCALE: Parameter = Parameter {
+    name: "stac_scale",
+    kind: "BOOLEAN",
+    default: Some("false"),
+    description: "Take `scale` and `offset` of the metadata from the asset: `raster:scale` and `raster:offset` of its `bands` or of the \
+        asset (STAC 1.1), or `scale` and `offset` of its `raster:bands` (STAC 1.0). Where the asset has none, they are those of \
+        the file's header, as without the option.",
+};
+
 pub(super) static DOC: Documentation = Documentation {
     name: "rasteret_enrich",
     kind: Kind::Table,
     signatures: &["FROM rasteret_enrich(source [, bands := NULL, assets_column := 'assets', href_column := NULL, \
         band_index := MAP {}, url_rewrite := MAP {}, normalize := true, on_error := 'null', max_concurrent := 300, \
-        batch_size := 100])"],
+        batch_size := 100, stac_scale := false, hive_partitioning := NULL])"],
     description: "Records of Parquet files with the headers of their assets: builds an index. The files of all bands and \
         rows are fetched concurrently, once each.",
     parameters: &[
@@ -82,6 +92,8 @@ pub(super) static DOC: Documentation = Documentation {
             default: Some("100"),
             description: "Rows that are complete before the first of them is seen; fetching goes on across batches.",
         },
+        STAC_SCALE,
+        HIVE_PARTITIONING,
     ],
     returns: "The source's columns, in order, unchanged; one `{band}_metadata` per band; the columns of `normalize`; and \
         `rasteret_error`: NULL, or which band failed and why.",
@@ -119,6 +131,8 @@ impl TableFunction for RasteretEnrich {
             ("on_error", of(TypeId::Varchar)),
             ("max_concurrent", of(TypeId::Bigint)),
             ("batch_size", of(TypeId::Bigint)),
+            ("stac_scale", of(TypeId::Boolean)),
+            ("hive_partitioning", of(TypeId::Boolean)),
         ]
     }
 
@@ -126,7 +140,7 @@ impl TableFunction for RasteretEnrich {
         let source = info.argument(0).ok_or_else(|| Error::argument("expected a source, found no argument"))?;
         let source = files::texts("source", &source)?;
         let source: Vec<&str> = source.iter().map(String::as_str).collect();
-        let plan = EnrichPlan::new(session, &source, options(info)?)?;
+        let plan = EnrichPlan::new(session, &source, options(info)?).map_err(|error| with_hint(error, &source))?;
         let host = Host::current();
         let columns = plan
             .columns()
@@ -186,6 +200,24 @@ impl Execution {
     }
 }
 
+/// The error, and how to enrich a table where a name of one was taken for a path.
+fn with_hint(error: rasteret_io::Error, source: &[&str]) -> Error {
+    let is_file = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name.contains(['/', '\\', '*']) || [".parquet", ".parq", ".pq"].iter().any(|end| name.ends_with(end))
+    };
+    match (&error, source) {
+        (rasteret_io::Error::Store { fault, .. }, [name]) if fault.is_not_found() && !is_file(name) => {
+            Error::argument(format!(
+                "source: expected Parquet files, found no file '{name}'; tables, views and queries go through \
+                 rasteret_enrich_sql: FROM query(rasteret_enrich_sql('{}', ['band', ...]))",
+                name.replace('\'', "''")
+            ))
+        }
+        _ => error.into(),
+    }
+}
+
 fn column_type(plan: &EnrichPlan, column: Column, host: Host) -> Result<LogicalType> {
     Ok(match column {
         Column::Source(index) => arrow::logical_type(plan.source_schema().field(index), host)?,
@@ -198,7 +230,8 @@ fn column_type(plan: &EnrichPlan, column: Column, host: Host) -> Result<LogicalT
 /// The named arguments; NULL is as good as none.
 fn options(info: &BindInfo) -> Result<EnrichOptions> {
     let given = |name| info.named(name).filter(|value| !value.is_null());
-    let mut options = EnrichOptions { geometry: Host::current().has_geometry(), ..EnrichOptions::default() };
+    let mut options =
+        EnrichOptions { geometry: Host::current().has_geometry(), hive: hive(info), ..EnrichOptions::default() };
     if let Some(value) = given("bands") {
         options.bands = Some(files::texts("bands", &value)?);
     }
@@ -217,6 +250,7 @@ fn options(info: &BindInfo) -> Result<EnrichOptions> {
     if let Some(normalize) = given("normalize").and_then(|value| value.boolean()) {
         options.normalize = normalize;
     }
+    options.stac_scale = given("stac_scale").and_then(|value| value.boolean()).unwrap_or(false);
     if let Some(text) = given("on_error").and_then(|value| value.text()) {
         options.on_error = text.parse()?;
     }

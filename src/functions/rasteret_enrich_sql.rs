@@ -44,8 +44,8 @@ pub(super) static DOC: Documentation = Documentation {
             name: "options",
             kind: "STRUCT",
             default: Some("{}"),
-            description: "`assets_column`, `href_column`, `band_index`, `url_rewrite`, `normalize` and `on_error`, as in \
-                `rasteret_enrich`; the MAPs may be written as STRUCTs.",
+            description: "`assets_column`, `href_column`, `band_index`, `url_rewrite`, `normalize`, `stac_scale` and `on_error`, as in \
+                `rasteret_enrich`; the MAPs may be written as STRUCTs. `stac_scale` uses `to_json` of DuckDB's json extension.",
         },
     ],
     returns: "SQL text.",
@@ -98,6 +98,7 @@ struct Settings {
     url_rewrite: Vec<(String, String)>,
     /// None: true.
     normalize: Option<bool>,
+    stac_scale: bool,
     fail: bool,
 }
 
@@ -107,6 +108,7 @@ const OPTIONS: &[OptionKey] = &[
     OptionKey { name: "band_index", kind: OptionKind::Map },
     OptionKey { name: "url_rewrite", kind: OptionKind::Map },
     OptionKey { name: "normalize", kind: OptionKind::Boolean },
+    OptionKey { name: "stac_scale", kind: OptionKind::Boolean },
     OptionKey { name: "on_error", kind: OptionKind::Text },
 ];
 
@@ -125,6 +127,7 @@ impl Settings {
             band_index: options.pairs("band_index", "integers", row, |value, at| value.integer(at))?,
             url_rewrite: options.pairs("url_rewrite", "texts", row, |value, at| value.text(at).map(str::to_owned))?,
             normalize: options.boolean("normalize", row),
+            stac_scale: options.boolean("stac_scale", row).unwrap_or(false),
             fail,
         })
     }
@@ -148,6 +151,9 @@ impl Enrichment<'_> {
         }
         if let Some((band, _)) = self.options.band_index.iter().find(|(band, _)| !self.bands.contains(band)) {
             return Err(Error::argument(format!("band_index: expected a key of bands, found '{band}'")));
+        }
+        if self.options.stac_scale && self.options.href_column.is_some() {
+            return Err(Error::argument("stac_scale: expected assets, found href_column: an href says no scale"));
         }
         let normalize = self.options.normalize.unwrap_or(true);
         Ok(if normalize { self.normalized() } else { self.bare() })
@@ -213,15 +219,21 @@ impl Enrichment<'_> {
         let hrefs: Vec<_> = self.bands.iter().map(|band| self.href(band, &column)).collect();
         let indexes: Vec<_> = self.bands.iter().map(|band| self.band_index(band)).collect();
         let function = if self.options.fail { "cog_metadata" } else { "try_cog_metadata" };
-        format!("{function}([{}], [{}]::BIGINT[])", hrefs.join(", "), indexes.join(", "))
+        let assets = match self.options.stac_scale {
+            true => {
+                let asset = |band: &String| format!("to_json({})", self.asset(band, &column));
+                format!(", [{}]::VARCHAR[]", self.bands.iter().map(asset).collect::<Vec<_>>().join(", "))
+            }
+            false => String::new(),
+        };
+        format!("{function}([{}], [{}]::BIGINT[]{assets})", hrefs.join(", "), indexes.join(", "))
     }
 
     /// The expression of a band's href.
     fn href(&self, band: &str, column: impl Fn(&str) -> String) -> String {
         let href = match (&self.options.href_column, &self.options.assets_column) {
             (Some(name), _) => column(name),
-            // Brackets read STRUCTs and MAPs alike.
-            (None, name) => format!("{}[{}]['href']", column(name.as_deref().unwrap_or("assets")), literal(band)),
+            (None, _) => format!("{}['href']", self.asset(band, &column)),
         };
         let mut rewrites: Vec<_> = self.options.url_rewrite.iter().collect();
         if rewrites.is_empty() {
@@ -233,6 +245,11 @@ impl Enrichment<'_> {
             format!("{cases} WHEN starts_with({href}, {prefix}) THEN {replacement} || {href}[length({prefix}) + 1:]")
         });
         format!("CASE{cases} ELSE {href} END")
+    }
+
+    /// The expression of a band's asset. Brackets read STRUCTs and MAPs alike.
+    fn asset(&self, band: &str, column: impl Fn(&str) -> String) -> String {
+        format!("{}[{}]", column(self.options.assets_column.as_deref().unwrap_or("assets")), literal(band))
     }
 
     fn band_index(&self, band: &str) -> String {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rasteret_io::Session;
 use rasteret_io::upkeep::{FileStatus, Refresh, RefreshStream};
 
-use super::collection::{self, ASSETS_COLUMN, HREF_COLUMN, SOURCE, URL_REWRITE};
+use super::collection::{self, ASSETS_COLUMN, HIVE_PARTITIONING, HREF_COLUMN, SOURCE, URL_REWRITE};
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use super::{files, rasteret_enrich};
 use crate::error::Result;
@@ -16,7 +16,7 @@ pub(super) static DOC: Documentation = Documentation {
     name: "rasteret_refresh",
     kind: Kind::Table,
     signatures: &["FROM rasteret_refresh(source [, bands := NULL, assets_column := 'assets', href_column := NULL, \
-        url_rewrite := MAP {}, max_concurrent := 300])"],
+        url_rewrite := MAP {}, max_concurrent := 300, hive_partitioning := NULL])"],
     description: "What has become of the files of an index, a row a file. One request each, at most a byte of the file: a \
         conditional one where the index has an entity tag, so that an unchanged file costs a 304. No header is read; a changed \
         file's is no longer kept, so that indexing it again reads it anew.",
@@ -31,6 +31,7 @@ pub(super) static DOC: Documentation = Documentation {
         ASSETS_COLUMN,
         HREF_COLUMN,
         URL_REWRITE,
+        HIVE_PARTITIONING,
         Parameter {
             name: "max_concurrent",
             kind: "BIGINT",

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rasteret_io::Session;
 use rasteret_io::upkeep::{Problem, Validation, ValidationStream};
 
-use super::collection::{self, ASSETS_COLUMN, HREF_COLUMN, SOURCE, URL_REWRITE};
+use super::collection::{self, ASSETS_COLUMN, HIVE_PARTITIONING, HREF_COLUMN, SOURCE, URL_REWRITE};
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use super::files;
 use crate::error::Result;
@@ -16,7 +16,7 @@ pub(super) static DOC: Documentation = Documentation {
     name: "rasteret_validate",
     kind: Kind::Table,
     signatures: &["FROM rasteret_validate(source [, bands := NULL, headers := false, assets_column := 'assets', \
-        href_column := NULL, url_rewrite := MAP {}])"],
+        href_column := NULL, url_rewrite := MAP {}, hive_partitioning := NULL])"],
     description: "What is wrong in an index, a row a problem; no row where it is sound. The metadata is held against the index \
         format, the tile grid and the record, and with `headers` against the files as they are now.",
     parameters: &[
@@ -37,6 +37,7 @@ pub(super) static DOC: Documentation = Documentation {
         ASSETS_COLUMN,
         HREF_COLUMN,
         URL_REWRITE,
+        HIVE_PARTITIONING,
     ],
     returns: "`record` VARCHAR, the record's `id`, or its position from 0 where it has none, NULL where it is the index that is \
         wrong; `band` VARCHAR, NULL where it is the whole record; `check` VARCHAR; `message` VARCHAR; `filename` VARCHAR of the \

@@ -2,7 +2,7 @@
 
 use rasteret_io::Session;
 
-use super::cog_metadata::{answer, signatures};
+use super::cog_metadata::{ASSETS, answer, signatures};
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::{Error, Result};
 use crate::schema::{Field, METADATA};
@@ -15,7 +15,7 @@ pub(super) static DOC: Documentation = Documentation {
         "try_cog_metadata(href VARCHAR) -> STRUCT(metadata STRUCT(…), error VARCHAR)",
         "try_cog_metadata(href VARCHAR, band_index BIGINT) -> STRUCT(metadata STRUCT(…), error VARCHAR)",
         "try_cog_metadata(hrefs VARCHAR[]) -> STRUCT(metadata STRUCT(…), error VARCHAR)[]",
-        "try_cog_metadata(hrefs VARCHAR[], band_index BIGINT[]) -> STRUCT(metadata STRUCT(…), error VARCHAR)[]",
+        "try_cog_metadata(hrefs VARCHAR[], band_index BIGINT[] [, assets VARCHAR[]]) -> STRUCT(metadata STRUCT(…), error VARCHAR)[]",
     ],
     description: "The header of a GeoTIFF, or the reason why it could not be read: never fails for a file. Otherwise as \
         `cog_metadata`.",
@@ -28,6 +28,7 @@ pub(super) static DOC: Documentation = Documentation {
             description: "A band, counted from 0. In a list, NULL stands for a file that is taken whole.",
         },
         Parameter { name: "hrefs", kind: "VARCHAR[]", default: None, description: "Several files; gives a list." },
+        ASSETS,
     ],
     returns: "`metadata` or `error`, one of which is NULL; NULL for NULL.",
     examples: &[Example {

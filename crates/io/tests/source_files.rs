@@ -7,13 +7,13 @@ mod records;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::types::{Date32Type, Int32Type, Int64Type};
 use arrow_array::{
     Array, ArrayRef, BinaryArray, DictionaryArray, DurationMicrosecondArray, FixedSizeListArray, Int32Array,
     Int64Array, LargeStringArray, RecordBatch, StringArray, StructArray,
 };
 use arrow_schema::{DataType, Field};
-use rasteret_io::source::{Kind, ParquetSource, Projection};
+use rasteret_io::source::{HiveOptions, Kind, ParquetSource, Projection, SourceOptions};
 use rasteret_io::{Options, Session};
 use records::{Values, arrow, open, raw, read, session, whole};
 
@@ -288,9 +288,59 @@ fn geometries_are_what_duckdb_holds_or_what_is_stored() {
     assert_eq!(first(&open(&session, &["good.parquet"]).unwrap()).unwrap(), expected);
     let error = first(&open(&session, &["bad.parquet"]).unwrap()).unwrap_err().to_string();
     assert_eq!(error, "s3://b/bad.parquet: column 'g': WKB at byte 1: expected a byte order of 0 or 1");
+    let as_stored = SourceOptions { canonical_geometry: false, ..SourceOptions::default() };
     let stored = |name: &str| {
         let files = vec![format!("s3://b/{name}")];
-        first(&session.block_on(ParquetSource::open_as_stored(&session, files)).unwrap().unwrap()).unwrap()
+        first(&session.block_on(ParquetSource::open_with(&session, files, as_stored)).unwrap().unwrap()).unwrap()
     };
     assert_eq!((stored("good.parquet"), stored("bad.parquet")), (point, b"POINT (1 2)".to_vec()));
+}
+
+/// Folders are columns: behind those of the files, or in place of one of that name, which then need not be in every file.
+#[test]
+fn folders_are_columns() {
+    let ids = |name: &str| {
+        let ids = Arc::new(StringArray::from(vec!["x", "y"])) as ArrayRef;
+        arrow(&[RecordBatch::try_from_iter([(name, ids)]).unwrap()], 2, &[])
+    };
+    let (first, second) = (ids("id"), ids("ID"));
+    let (without, with) = (ids("a"), numbers(0..2));
+    let with = arrow(&[with], 2, &[]);
+    let session = session(&[
+        ("h/year=2023/k=b/1.parquet", &first),
+        ("h/k=a/year=2024/2.parquet", &second),
+        ("o/B=2024-01-31/1.parquet", &with),
+        ("o/B=2024-02-01/2.parquet", &without),
+    ]);
+    let open = |files: &[&str], hive: HiveOptions| {
+        let files = files.iter().map(|file| format!("s3://b/{file}")).collect();
+        let options = SourceOptions { hive, ..SourceOptions::default() };
+        session.block_on(ParquetSource::open_with(&session, files, options)).unwrap().unwrap()
+    };
+    let names = |source: &ParquetSource| -> Vec<(String, DataType)> {
+        let fields = source.schema().fields().iter();
+        fields.map(|field| (field.name().clone(), field.data_type().clone())).collect()
+    };
+    let column = |name: &str, data_type| (name.to_owned(), data_type);
+    let detect = HiveOptions::default();
+
+    let source = open(&["h/year=2023/k=b/1.parquet"], detect);
+    let expected = [column("id", DataType::Utf8), column("k", DataType::Utf8), column("year", DataType::Int64)];
+    assert_eq!(names(&source), expected);
+    // Any order of columns, each of them alone, and with rows of several batches.
+    let batches = read(&session, &source, &Projection::columns([2, 0, 1]), 1).unwrap();
+    assert_eq!(batches.len(), 2);
+    assert_eq!(batches[1].column(0).as_primitive::<Int64Type>().value(0), 2023);
+    assert_eq!(batches[1].column(1).as_string::<i32>().value(0), "y");
+    assert_eq!(batches[1].column(2).as_string::<i32>().value(0), "b");
+    let batches = read(&session, &source, &Projection::columns([2]), 10).unwrap();
+    assert_eq!(batches[0].column(0).as_primitive::<Int64Type>().values(), &[2023, 2023]);
+    assert_eq!(names(&open(&["h/year=2023/k=b/1.parquet"], HiveOptions::OFF)), expected[..1]);
+
+    // The second file has the columns `a` alone, of another type: the folder's column is not asked of it.
+    let source = open(&["o/B=2024-01-31/1.parquet", "o/B=2024-02-01/2.parquet"], detect);
+    assert_eq!(names(&source), [column("a", DataType::Int32), column("b", DataType::Date32)]);
+    let batches = read(&session, &source, &Projection::columns([1]), 10).unwrap();
+    let days: Vec<_> = batches.iter().map(|batch| batch.column(0).as_primitive::<Date32Type>().value(1)).collect();
+    assert_eq!(days, [19_753, 19_754]);
 }

@@ -5,9 +5,9 @@ use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
 use arrow_schema::{DataType, Field, Fields, Schema};
 use serde_json::Value;
 
-use super::cell;
 use super::href::is_geotiff;
-use crate::{Error, Result};
+use super::{cell, scaling};
+use crate::{Error, Result, json, stac};
 
 /// A column that holds hrefs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(crate) struct Assets {
     pub(crate) form: Form,
     /// Index in the source's schema.
     pub(crate) column: usize,
+    /// Whether the members of [`scaling`] are read too.
+    pub(crate) with_scaling: bool,
 }
 
 /// How the column holds them.
@@ -34,12 +36,34 @@ pub(crate) enum Form {
 const HREF: &str = "href";
 const TYPE: &str = "type";
 const BAND_INDEX: &str = "band_index";
+const OWN: [&str; 3] = [HREF, TYPE, BAND_INDEX];
 
 /// What a record says of one asset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Asset<'a> {
     pub(crate) href: &'a str,
     pub(crate) band_index: Option<i64>,
+    /// What else it has.
+    pub(crate) members: Members<'a>,
+}
+
+/// The members of an asset, wherever the record has them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Members<'a> {
+    None,
+    Row(&'a StructArray, usize),
+    Json(&'a Value),
+}
+
+impl Members<'_> {
+    /// A member as JSON.
+    pub(crate) fn get(self, name: &str) -> Option<Value> {
+        match self {
+            Self::None => None,
+            Self::Row(asset, row) => stac::value(asset.column_by_name(name)?, row).ok()?,
+            Self::Json(asset) => asset.get(name).cloned(),
+        }
+    }
 }
 
 /// The asset, or why there is none.
@@ -54,7 +78,7 @@ impl Assets {
         if let Some(name) = href_column {
             let (column, field) = find(schema, "href_column", name)?;
             return match field.data_type() {
-                DataType::Utf8 => Ok(Self { form: Form::Href, column }),
+                DataType::Utf8 => Ok(Self { form: Form::Href, column, with_scaling: false }),
                 other => Err(wrong(format!("href_column '{name}': expected VARCHAR, found {other}"))),
             };
         }
@@ -74,7 +98,7 @@ impl Assets {
             _ => None,
         };
         match form {
-            Some(form) => Ok(Self { form, column }),
+            Some(form) => Ok(Self { form, column, with_scaling: false }),
             None => Err(wrong(format!(
                 "assets_column '{assets_column}': expected STRUCT(band STRUCT(href VARCHAR, ...), ...), MAP(VARCHAR, \
                  STRUCT(href VARCHAR, ...)) or JSON text, found {}",
@@ -86,8 +110,12 @@ impl Assets {
     /// The STRUCT fields to read for these bands; None where the whole column is needed.
     pub(crate) fn fields(&self, bands: &[String]) -> Option<Vec<Vec<String>>> {
         (self.form == Form::Struct).then(|| {
-            let fields = [HREF, TYPE, BAND_INDEX];
-            bands.iter().flat_map(|band| fields.map(|field| vec![band.clone(), field.to_owned()])).collect()
+            let more: &[&str] = if self.with_scaling { &scaling::MEMBERS } else { &[] };
+            let paths = |band: &String| {
+                let fields = OWN.iter().chain(more);
+                fields.map(|field| vec![band.clone(), (*field).to_owned()]).collect::<Vec<_>>()
+            };
+            bands.iter().flat_map(paths).collect()
         })
     }
 
@@ -108,7 +136,9 @@ impl Assets {
         match self.form {
             Form::Href => {
                 for row in 0..rows {
-                    let asset = cell::text(array, row).map(|href| Asset { href, band_index: None }).ok_or(NO_HREF);
+                    let asset = cell::text(array, row)
+                        .map(|href| Asset { href, band_index: None, members: Members::None })
+                        .ok_or(NO_HREF);
                     (0..bands.len()).for_each(|band| each(band, row, asset));
                 }
             }
@@ -139,7 +169,7 @@ impl Assets {
             }
             Form::Json => {
                 for row in 0..rows {
-                    let assets = match cell::text(array, row).map(serde_json::from_str::<Value>) {
+                    let assets = match cell::text(array, row).map(parsed) {
                         Some(Ok(assets)) => Ok(assets),
                         Some(Err(_)) => Err("the assets are not valid JSON"),
                         None => Err(NO_HREF),
@@ -151,7 +181,8 @@ impl Assets {
                             assets.as_ref().map_err(|why| *why).and_then(|assets| {
                                 let asset = assets.get(band).ok_or(NO_HREF)?;
                                 let href = asset.get(HREF).and_then(Value::as_str).ok_or(NO_HREF)?;
-                                Ok(Asset { href, band_index: asset.get(BAND_INDEX).and_then(Value::as_i64) })
+                                let band_index = asset.get(BAND_INDEX).and_then(Value::as_i64);
+                                Ok(Asset { href, band_index, members: Members::Json(asset) })
                             }),
                         );
                     }
@@ -193,7 +224,7 @@ impl Assets {
             }
             Form::Json => {
                 for row in 0..array.len() {
-                    let assets = cell::text(array, row).and_then(|text| serde_json::from_str::<Value>(text).ok());
+                    let assets = cell::text(array, row).and_then(|text| parsed(text).ok());
                     for (key, asset) in assets.iter().filter_map(Value::as_object).flatten() {
                         let text = |field: &str| asset.get(field).and_then(Value::as_str);
                         add(key, is_geotiff(text(TYPE), text(HREF)));
@@ -204,6 +235,11 @@ impl Assets {
     }
 }
 
+/// STAC's `assets` object.
+fn parsed(text: &str) -> serde_json::Result<Value> {
+    json::parse(text.as_bytes())
+}
+
 /// Entries of one row of a map.
 fn entries(offsets: &[i32], row: usize, valid: bool) -> std::ops::Range<usize> {
     let at = |row: usize| offsets.get(row).and_then(|offset| usize::try_from(*offset).ok()).unwrap_or(0);
@@ -212,6 +248,7 @@ fn entries(offsets: &[i32], row: usize, valid: bool) -> std::ops::Range<usize> {
 
 /// The columns of a struct of assets.
 struct Columns<'a> {
+    asset: &'a StructArray,
     href: Option<&'a ArrayRef>,
     media_type: Option<&'a ArrayRef>,
     band_index: Option<&'a ArrayRef>,
@@ -220,6 +257,7 @@ struct Columns<'a> {
 impl<'a> Columns<'a> {
     fn of(asset: &'a StructArray) -> Self {
         Self {
+            asset,
             href: asset.column_by_name(HREF),
             media_type: asset.column_by_name(TYPE),
             band_index: asset.column_by_name(BAND_INDEX),
@@ -228,7 +266,8 @@ impl<'a> Columns<'a> {
 
     fn asset(&self, row: usize) -> Option<Asset<'a>> {
         let href = cell::text(self.href?, row)?;
-        Some(Asset { href, band_index: self.band_index.and_then(|array| cell::integer(array, row)) })
+        let band_index = self.band_index.and_then(|array| cell::integer(array, row));
+        Some(Asset { href, band_index, members: Members::Row(self.asset, row) })
     }
 
     fn is_geotiff(&self, row: usize) -> bool {

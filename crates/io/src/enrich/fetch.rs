@@ -22,7 +22,9 @@ use rasteret_cog::{CogHeader, Level};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::assets::Asset;
 use super::layout::Layout;
+use super::scaling::Scaling;
 use crate::source::Batches;
 use crate::{CogFile, Error, Result};
 
@@ -89,7 +91,7 @@ pub(super) struct Pending {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Cell {
     /// The header of the batch's `flight`, narrowed to the band.
-    File { flight: usize, band: Option<u32> },
+    File { flight: usize, band: Option<u32>, scaling: Option<Result<Scaling, String>> },
     /// There is no file to read.
     Missing(&'static str),
     /// The record names a band that cannot be.
@@ -187,6 +189,10 @@ impl Fetcher {
         // then still are one.
         let mut written: HashMap<String, usize> = HashMap::new();
         let mut rewritten: HashMap<Arc<str>, usize> = HashMap::new();
+        let scaling = |asset: Asset<'_>| match inner.assets.with_scaling {
+            true => Scaling::of(asset.members).transpose(),
+            false => None,
+        };
         self.layout.assets(batch, |band, _, asset| {
             let cell = match asset {
                 Err(why) => Cell::Missing(why),
@@ -201,10 +207,10 @@ impl Fetcher {
                         flight
                     });
                     match (by_option.get(band).copied().flatten(), asset.band_index) {
-                        (Some(index), _) => Cell::File { flight, band: Some(index) },
-                        (None, None) => Cell::File { flight, band: None },
+                        (Some(index), _) => Cell::File { flight, band: Some(index), scaling: scaling(asset) },
+                        (None, None) => Cell::File { flight, band: None, scaling: scaling(asset) },
                         (None, Some(index)) => match u32::try_from(index) {
-                            Ok(index) => Cell::File { flight, band: Some(index) },
+                            Ok(index) => Cell::File { flight, band: Some(index), scaling: scaling(asset) },
                             Err(_) => Cell::NoSuchBand(index),
                         },
                     }

@@ -50,13 +50,14 @@ mod normalize;
 mod options;
 mod plan;
 pub(crate) mod record_crs;
+pub(crate) mod scaling;
 mod stream;
 
 pub(crate) use href::is_geotiff;
 pub use normalize::{Georeference, Input, Normalizer};
 pub use options::{EnrichOptions, OnError};
 pub use plan::{Column, EnrichPlan, Normalized};
-pub(crate) use record_crs::RecordCrs;
+pub use scaling::stac_scaled;
 pub use stream::{EnrichStream, EnrichedBatch};
 
 #[cfg(test)]

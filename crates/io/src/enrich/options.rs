@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use crate::Error;
+use crate::source::HiveOptions;
 
 /// What to do about an asset whose header cannot be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,6 +47,10 @@ pub struct EnrichOptions {
     /// Whether geometry columns are wanted as DuckDB's GEOMETRY holds them; else as they are stored. True for hosts that
     /// have GEOMETRY: no argument of SQL.
     pub geometry: bool,
+    /// Whether scale and offset come from the assets' `bands` or `raster:bands`, where those have any.
+    pub stac_scale: bool,
+    /// Whether folders `key=value` of the source are columns.
+    pub hive: HiveOptions,
     /// What to do about an asset whose header cannot be read.
     pub on_error: OnError,
     /// Headers fetched at once, at least 1. The session's own limit holds besides.
@@ -65,6 +70,8 @@ impl Default for EnrichOptions {
             url_rewrite: Vec::new(),
             normalize: true,
             geometry: true,
+            stac_scale: false,
+            hive: HiveOptions::default(),
             on_error: OnError::Null,
             // What Python Rasteret's users know; also near where one server's throughput stops growing.
             max_concurrent: 300,

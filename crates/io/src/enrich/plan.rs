@@ -11,7 +11,7 @@ use super::href::Rewrites;
 use super::layout::Layout;
 use super::normalize::{Normalizer, bbox_fields};
 use super::{EnrichOptions, EnrichStream, OnError};
-use crate::source::{ParquetSource, Projection};
+use crate::source::{ParquetSource, Projection, SourceOptions};
 use crate::{Error, Result, Session};
 
 /// A column of the output.
@@ -118,11 +118,8 @@ impl EnrichPlan {
     pub fn new(session: &Session, source: &[&str], options: EnrichOptions) -> Result<Self> {
         let files = session.files(source)?;
         let inner = session.block_on(async {
-            let source = match options.geometry {
-                true => ParquetSource::open(session, files).await?,
-                false => ParquetSource::open_as_stored(session, files).await?,
-            };
-            resolve(source, options).await
+            let how = SourceOptions { canonical_geometry: options.geometry, hive: options.hive };
+            resolve(ParquetSource::open_with(session, files, how).await?, options).await
         })??;
         Ok(Self { session: session.clone(), inner: Arc::new(inner) })
     }
@@ -187,7 +184,11 @@ pub(super) async fn resolve(source: ParquetSource, options: EnrichOptions) -> Re
         ));
     }
     let schema = Arc::clone(source.schema());
-    let assets = Assets::find(&schema, &options.assets_column, options.href_column.as_deref())?;
+    let mut assets = Assets::find(&schema, &options.assets_column, options.href_column.as_deref())?;
+    if options.stac_scale && assets.form == Form::Href {
+        return Err(wrong("stac_scale: expected assets, found href_column: an href says no scale".to_owned()));
+    }
+    assets.with_scaling = options.stac_scale;
     let (names, unproven) = bands(&source, &assets, &options).await?;
     unique_columns(&schema, &names)?;
     if let Some((key, _)) = options.band_index.iter().find(|(key, _)| !names.contains(key)) {

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::OnError;
 use super::fetch::{Cell, Fetching, Message, Pending};
 use super::layout::Layout;
+use super::scaling::Scaling;
 use crate::{CogFile, Error, Location, Result, Session};
 
 /// A running enrichment. Dropping it ends its fetches.
@@ -153,6 +154,7 @@ impl EnrichStream {
     /// For each fetched band, each row's header; and what failed, by row, then band.
     fn narrow(&self, pending: &Pending, headers: &[Result<CogFile>]) -> (Vec<Vec<Option<CogFile>>>, Vec<Failure>) {
         let mut narrowed: HashMap<(usize, u32), Result<CogFile>> = HashMap::new();
+        let mut scaled: HashMap<(usize, Option<u32>), Vec<(Scaling, CogFile)>> = HashMap::new();
         let mut failures = Vec::new();
         let mut files = Vec::with_capacity(pending.cells.len());
         for (band, cells) in pending.cells.iter().enumerate() {
@@ -165,7 +167,7 @@ impl EnrichStream {
                     }
                     Cell::Missing(why) => Err(Why::Missing(why)),
                     Cell::NoSuchBand(index) => Err(Why::NoSuchBand(*index)),
-                    Cell::File { flight, band: index } => {
+                    Cell::File { flight, band: index, scaling } => {
                         let whole = headers.get(*flight);
                         let file = match (whole, index) {
                             (Some(Ok(whole)), Some(index)) => narrowed
@@ -175,7 +177,13 @@ impl EnrichStream {
                             (Some(whole), _) => whole.clone(),
                             (None, _) => continue,
                         };
-                        file.map_err(Why::Error)
+                        match scaling {
+                            None => file.map_err(Why::Error),
+                            Some(scaling) => file.map_err(Why::Error).and_then(|file| {
+                                let scaled = scaled.entry((*flight, *index)).or_default();
+                                with_scale(&file, *index, scaling, scaled)
+                            }),
+                        }
                     }
                 };
                 column.push(match file {
@@ -262,7 +270,25 @@ enum Why {
     #[error("expected a band_index from 0, found {0}")]
     NoSuchBand(i64),
     #[error("{0}")]
+    Scale(String),
+    #[error("{0}")]
     Error(Error),
+}
+
+/// The file with the scale that an asset gives; `known` are those of other rows with the same file.
+fn with_scale(
+    file: &CogFile,
+    band: Option<u32>,
+    scaling: &Result<Scaling, String>,
+    known: &mut Vec<(Scaling, CogFile)>,
+) -> Result<CogFile, Why> {
+    let scaling = scaling.as_ref().map_err(|what| Why::Scale(what.clone()))?;
+    if let Some((_, file)) = known.iter().find(|(known, _)| known == scaling) {
+        return Ok(file.clone());
+    }
+    let file = scaling.apply(file, band).map_err(Why::Scale)?;
+    known.push((scaling.clone(), file.clone()));
+    Ok(file)
 }
 
 fn for_band(file: &CogFile, band: u32, href: Option<&Arc<str>>) -> Result<CogFile> {

@@ -35,19 +35,24 @@
 //! | MAP, MAP_KEY_VALUE | MAP | Map | |
 //! | group | STRUCT | Struct | |
 //!
+//! Folders `key=value` are columns as well, where all files have the same: see [`hive`].
+//!
 //! Names that differ in case only get a suffix `_1`, `_2`, ..., as `read_parquet` gives them.
 
 mod annotate;
 mod convert;
 mod geo;
+mod hive;
+mod hive_cast;
 mod kind;
 mod open;
 mod read;
 mod types;
 mod wkb;
 
+pub use hive::{HiveOptions, NullFolders};
 pub use kind::Kind;
-pub use open::{ParquetSource, Projection};
+pub use open::{ParquetSource, Projection, SourceOptions};
 pub use read::{Batches, Records};
 
 /// Whether bytes are WKB as [`Kind::Wkb`] promises them.

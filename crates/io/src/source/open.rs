@@ -11,6 +11,7 @@ use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataBuil
 
 use super::annotate::{self, Leaf};
 use super::convert::{adapt, convert};
+use super::hive::{Constant, HiveOptions, Partition, Partitions};
 use super::types::{self, Convert};
 use super::{Batches, Kind, geo, read};
 use crate::{Error, Location, Object, Result, Session};
@@ -23,7 +24,25 @@ pub struct ParquetSource {
     files: Arc<[String]>,
     first: Arc<File>,
     schema: SchemaRef,
+    /// What the folders name; of each, its index in the schema.
+    partitions: Arc<[(usize, Partition)]>,
     wkb: Wkb,
+}
+
+/// How files are read as a table. [`Default`] is for single files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceOptions {
+    /// Whether geometries come out as DuckDB's GEOMETRY holds them; else with the bytes as they are stored, for hosts that
+    /// have no GEOMETRY.
+    pub canonical_geometry: bool,
+    /// Whether folders are columns.
+    pub hive: HiveOptions,
+}
+
+impl Default for SourceOptions {
+    fn default() -> Self {
+        Self { canonical_geometry: true, hive: HiveOptions::OFF }
+    }
 }
 
 /// How geometry columns come out.
@@ -87,22 +106,21 @@ impl ParquetSource {
     /// Geometries come out as DuckDB's GEOMETRY holds them, whatever dialect of WKB the file has; what DuckDB would not read
     /// is an error.
     pub async fn open(session: &Session, files: Vec<String>) -> Result<Self> {
-        Self::open_with(session, files, Wkb::Canonical).await
+        Self::open_with(session, files, SourceOptions::default()).await
     }
 
-    /// As [`Self::open`], with the bytes of geometries as they are stored: for hosts that have no GEOMETRY.
-    pub async fn open_as_stored(session: &Session, files: Vec<String>) -> Result<Self> {
-        Self::open_with(session, files, Wkb::AsStored).await
-    }
-
-    async fn open_with(session: &Session, files: Vec<String>, wkb: Wkb) -> Result<Self> {
+    /// As [`Self::open`], with options.
+    pub async fn open_with(session: &Session, files: Vec<String>, options: SourceOptions) -> Result<Self> {
+        let wkb = if options.canonical_geometry { Wkb::Canonical } else { Wkb::AsStored };
         let Some(first) = files.first() else {
             return Err(Error::InvalidArgument { what: "expected at least one Parquet file, found none".to_owned() });
         };
+        let partitions = Partitions::of(&files, options.hive)?;
         let first = Arc::new(File::open(session, first, wkb).await?);
-        let fields = first.roots.iter().map(|root| root.field(files.len() > 1));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Ok(Self { session: session.clone(), files: files.into(), first, schema, wkb })
+        let mut fields: Vec<FieldRef> = first.roots.iter().map(|root| root.field(files.len() > 1)).collect();
+        let partitions = partitions.place(&mut fields).into();
+        let schema = Arc::new(Schema::new(fields));
+        Ok(Self { session: session.clone(), files: files.into(), first, schema, partitions, wkb })
     }
 
     /// All columns, with the types of the table in [`crate::source`].
@@ -123,7 +141,7 @@ impl ParquetSource {
     /// The records in order, in batches of at most `rows`. Reading starts at once, in the runtime that this is called in,
     /// and ends when the answer is dropped.
     pub fn read(&self, projection: &Projection, rows: usize) -> Result<Batches> {
-        let first = self.plan(&self.first, projection)?;
+        let first = self.plan(0, &self.first, projection)?;
         Ok(read::start(self.clone(), projection.clone(), first, rows))
     }
 
@@ -139,13 +157,24 @@ impl ParquetSource {
         &self.first
     }
 
-    /// How this file answers a projection; an error naming both files where its columns do not fit the first file's.
-    pub(super) fn plan(&self, file: &File, projection: &Projection) -> Result<Plan> {
+    /// The column that the folders name at an index of the schema.
+    fn partition(&self, index: usize) -> Option<&Partition> {
+        self.partitions.iter().find(|(at, _)| *at == index).map(|(_, partition)| partition)
+    }
+
+    /// How a file, which is the `number`th of [`Self::files`], answers a projection; an error naming both files where its
+    /// columns do not fit the first file's.
+    pub(super) fn plan(&self, number: usize, file: &File, projection: &Projection) -> Result<Plan> {
         let several = self.files.len() > 1;
         let mut leaves = Vec::new();
         let mut roots = Vec::new();
         let mut columns = Vec::with_capacity(projection.columns.len());
         for column in &projection.columns {
+            if let Some(partition) = self.partition(column.index) {
+                roots.push(None);
+                columns.push(PlanColumn::of_folder(partition, number));
+                continue;
+            }
             let wanted = self.first.select(column.index, column.paths.as_deref());
             let target = if several { types::nullable(&wanted.target) } else { Arc::clone(&wanted.target) };
             let name = self.schema.field(column.index).name();
@@ -162,15 +191,16 @@ impl ParquetSource {
                 return Err(file.misfit(self.location(), &what));
             }
             leaves.extend(&found.leaves);
-            roots.push((index, found.leaves.is_empty()));
-            columns.push(PlanColumn { position: None, from: found.target, convert: found.convert, target });
+            roots.push((!found.leaves.is_empty()).then_some(index));
+            let (from, convert) = (found.target, found.convert);
+            columns.push(PlanColumn { position: None, from, convert, target, constant: None });
         }
         // arrow-rs gives the columns in the file's order, and leaves out those of which nothing is read.
-        let mut present: Vec<usize> = roots.iter().filter(|(_, empty)| !empty).map(|(index, _)| *index).collect();
+        let mut present: Vec<usize> = roots.iter().flatten().copied().collect();
         present.sort_unstable();
         present.dedup();
-        for (column, (index, empty)) in columns.iter_mut().zip(&roots) {
-            column.position = if *empty { None } else { present.binary_search(index).ok() };
+        for (column, index) in columns.iter_mut().zip(&roots) {
+            column.position = index.and_then(|index| present.binary_search(&index).ok());
         }
         let mask = ProjectionMask::leaves(file.reader.parquet_schema(), leaves);
         let schema = Arc::new(Schema::new(columns.iter().map(|column| Arc::clone(&column.target)).collect::<Vec<_>>()));
@@ -194,6 +224,15 @@ struct PlanColumn {
     from: FieldRef,
     convert: Convert,
     target: FieldRef,
+    /// What the file's folder says.
+    constant: Option<Constant>,
+}
+
+impl PlanColumn {
+    fn of_folder(partition: &Partition, file: usize) -> Self {
+        let (from, target) = (Arc::clone(&partition.field), Arc::clone(&partition.field));
+        Self { position: None, from, convert: Convert::Keep, target, constant: Some(partition.constant(file)) }
+    }
 }
 
 impl Plan {
@@ -210,6 +249,9 @@ impl Plan {
 
     fn column(&self, column: &PlanColumn, batch: &RecordBatch) -> Result<ArrayRef, String> {
         let target = &column.target;
+        if let Some(constant) = &column.constant {
+            return Ok(constant.array(batch.num_rows()));
+        }
         let Some(position) = column.position else { return Ok(new_null_array(target.data_type(), batch.num_rows())) };
         let array = convert(batch.column(position), &column.from, &column.convert).map_err(in_words)?;
         if !self.several {

@@ -118,9 +118,9 @@ async fn fetch(
     pieces: &mpsc::Sender<Result<Piece>>,
 ) -> Result<()> {
     let first_file = (Arc::clone(source.first()), Arc::new(first));
-    let rest = source.files().iter().skip(1).map(|href| async move {
+    let rest = source.files().iter().enumerate().skip(1).map(|(number, href)| async move {
         let file = File::open(source.session(), href, source.wkb()).await?;
-        let plan = source.plan(&file, projection)?;
+        let plan = source.plan(number, &file, projection)?;
         Ok((Arc::new(file), Arc::new(plan)))
     });
     let mut files = stream::once(async { Ok(first_file) }).chain(stream::iter(rest).buffered(FILES_AHEAD)).boxed();

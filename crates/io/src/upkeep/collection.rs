@@ -7,7 +7,7 @@ use arrow_schema::DataType;
 
 use crate::enrich::assets::{Assets, listed};
 use crate::enrich::href::Rewrites;
-use crate::source::{ParquetSource, Projection};
+use crate::source::{HiveOptions, ParquetSource, Projection, SourceOptions};
 use crate::{Error, Result, Session};
 
 /// What the name of a metadata column ends with.
@@ -24,11 +24,19 @@ pub struct CollectionOptions {
     pub href_column: Option<String>,
     /// Prefixes of hrefs and what stands for them; the longest that fits is replaced.
     pub url_rewrite: Vec<(String, String)>,
+    /// Whether folders `key=value` of the source are columns.
+    pub hive: HiveOptions,
 }
 
 impl Default for CollectionOptions {
     fn default() -> Self {
-        Self { bands: None, assets_column: "assets".to_owned(), href_column: None, url_rewrite: Vec::new() }
+        Self {
+            bands: None,
+            assets_column: "assets".to_owned(),
+            href_column: None,
+            url_rewrite: Vec::new(),
+            hive: HiveOptions::default(),
+        }
     }
 }
 
@@ -59,7 +67,8 @@ impl Collection {
     /// Reads the first file's footer. Blocks the calling thread.
     pub(super) fn open(session: &Session, source: &[&str], options: CollectionOptions) -> Result<Self> {
         let files = session.files(source)?;
-        let source = session.block_on(ParquetSource::open_as_stored(session, files))??;
+        let how = SourceOptions { canonical_geometry: false, hive: options.hive };
+        let source = session.block_on(ParquetSource::open_with(session, files, how))??;
         let schema = source.schema();
         let columns = schema.fields().iter().enumerate();
         let found: Vec<Band> = columns
