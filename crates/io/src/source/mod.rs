@@ -35,7 +35,7 @@
 //! | MAP, MAP_KEY_VALUE | MAP | Map | |
 //! | group | STRUCT | Struct | |
 //!
-//! Folders `key=value` are columns as well, where all files have the same: see [`hive`].
+//! Folders `key=value` are columns as well, where all files have the same: see [`HiveOptions`].
 //!
 //! Names that differ in case only get a suffix `_1`, `_2`, ..., as `read_parquet` gives them.
 
