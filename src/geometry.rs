@@ -4,28 +4,41 @@
 //! |---|---|
 //! | `GEOMETRY` of the core (DuckDB 1.5 and later) | its payload, little-endian WKB |
 //! | `BLOB`, `WKB_BLOB` | WKB: ISO or EWKB |
-//! | `VARCHAR`, `JSON` | WKT, EWKT or GeoJSON |
+//! | `VARCHAR`, `JSON` | WKT, EWKT, GeoJSON, or WKB as hexadecimal digits |
+//! | `STRUCT` with fields `xmin`, `ymin`, `xmax`, `ymax` in any order | a box |
+//! | `LIST` or `ARRAY` of four numbers | a box, in that order |
+//! | `"NULL"` | an untyped NULL: the literal, see [`GeometryReader::is_untyped`] |
+//!
+//! Numbers of a box are of any numeric type. A box with a NULL in it is NULL, as for `ST_MakeEnvelope`.
 //!
 //! The spatial extension's `GEOMETRY` before DuckDB 1.5 is a BLOB by type and not WKB by content: it is refused, by its name.
 //! The CRS of a `GEOMETRY('…')` type counts on the hosts that let an extension see it, see [`LogicalType::geometry_crs`].
 //! Constants of table functions come as values, whose GEOMETRY is read as WKT.
 
 pub(crate) use rasteret_cog::DEFAULT_CRS;
-use rasteret_cog::{EncodedGeometry, ParsedGeometry};
+use rasteret_cog::{Corners, EncodedGeometry, ParsedGeometry};
 
 use crate::error::{Error, Result};
 use crate::vector::{LogicalType, Reader, TypeId, Value};
+
+/// The fields of a box, in the order of a list.
+const SIDES: [&str; 4] = ["xmin", "ymin", "xmax", "ymax"];
 
 /// How a type's values are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Text,
     Wkb,
+    /// A STRUCT with the [`SIDES`].
+    Fields,
+    /// A LIST or ARRAY of numbers.
+    Numbers,
     Null,
 }
 
 impl Form {
     fn of(kind: &LogicalType) -> Result<Self> {
+        let is_number = |kind: &LogicalType| kind.id().is_numeric() || kind.id() == TypeId::SqlNull;
         match kind.id() {
             TypeId::Blob if kind.alias().is_some_and(|alias| alias.eq_ignore_ascii_case("GEOMETRY")) => {
                 Err(Error::argument(
@@ -35,11 +48,35 @@ impl Form {
             TypeId::Varchar | TypeId::StringLiteral => Ok(Self::Text),
             TypeId::Blob | TypeId::Geometry => Ok(Self::Wkb),
             TypeId::SqlNull => Ok(Self::Null),
+            TypeId::Struct if side_indexes(kind, is_number).is_some() => Ok(Self::Fields),
+            TypeId::List | TypeId::Array if kind.element().is_some_and(|element| is_number(&element)) => {
+                match (kind.id(), kind.array_size()) {
+                    (TypeId::Array, size) if size != SIDES.len() => Err(wrong_length(size)),
+                    _ => Ok(Self::Numbers),
+                }
+            }
             _ => Err(Error::argument(format!(
-                "geometry: expected GEOMETRY, WKB as BLOB, or WKT, EWKT or GeoJSON as VARCHAR, found {kind}"
+                "geometry: expected GEOMETRY, WKB as BLOB, WKT, EWKT, GeoJSON or hexadecimal WKB as VARCHAR, or a box as \
+                 STRUCT(xmin, ymin, xmax, ymax) or DOUBLE[4] of numbers, found {kind}"
             ))),
         }
     }
+}
+
+/// Where a STRUCT has the sides of a box; None where it lacks one, or one is not what `accepts` wants.
+fn side_indexes(kind: &LogicalType, accepts: impl Fn(&LogicalType) -> bool) -> Option<[usize; 4]> {
+    let fields = kind.fields();
+    let index = |side: &str| fields.iter().position(|(name, kind)| name.eq_ignore_ascii_case(side) && accepts(kind));
+    let [xmin, ymin, xmax, ymax] = SIDES.map(index);
+    Some([xmin?, ymin?, xmax?, ymax?])
+}
+
+fn wrong_length(found: usize) -> Error {
+    Error::argument(format!("geometry: expected a box of 4 numbers (xmin, ymin, xmax, ymax), found {found}"))
+}
+
+fn corners([xmin, ymin, xmax, ymax]: [f64; 4]) -> EncodedGeometry<'static> {
+    EncodedGeometry::Box(Corners { xmin, ymin, xmax, ymax })
 }
 
 /// The type of a geometry parameter.
@@ -61,19 +98,37 @@ impl<'a> GeometryReader<'a> {
         Ok(Self { reader, form: Form::of(reader.kind())?, crs: reader.kind().geometry_crs() })
     }
 
+    /// Whether the vector has no type but `"NULL"`. DuckDB gives that type to a bare NULL, and binds a prepared parameter that is
+    /// NULL as one; columns of it exist only where nothing but bare NULLs went in.
+    pub(crate) fn is_untyped(&self) -> bool {
+        self.form == Form::Null
+    }
+
     /// The geometry of a row as it came, None for NULL.
-    pub(crate) fn encoded(&self, row: usize) -> Option<EncodedGeometry<'a>> {
-        match self.form {
+    pub(crate) fn encoded(&self, row: usize) -> Result<Option<EncodedGeometry<'a>>> {
+        Ok(match self.form {
             Form::Text => self.reader.text(row).map(EncodedGeometry::Text),
             Form::Wkb => self.reader.bytes(row).map(EncodedGeometry::Wkb),
+            Form::Fields if self.reader.is_null(row) => None,
+            Form::Fields => four(SIDES.map(|side| self.reader.field(side)?.number(row))).map(corners),
+            Form::Numbers => match self.reader.list(row) {
+                None => None,
+                Some((range, _)) if range.len() != SIDES.len() => return Err(wrong_length(range.len())),
+                Some((range, numbers)) => four([0, 1, 2, 3].map(|at| numbers.number(range.start + at))).map(corners),
+            },
             Form::Null => None,
-        }
+        })
     }
 
     /// The CRS of a `GEOMETRY('…')` type.
     pub(crate) fn type_crs(&self) -> Option<&str> {
         self.crs.as_deref()
     }
+}
+
+/// Four numbers, where all are there.
+fn four([xmin, ymin, xmax, ymax]: [Option<f64>; 4]) -> Option<[f64; 4]> {
+    Some([xmin?, ymin?, xmax?, ymax?])
 }
 
 /// The geometry of a constant argument as it came, and the CRS of its type.
@@ -86,18 +141,56 @@ pub(crate) struct ConstantGeometry {
 enum Constant {
     Text(String),
     Wkb(Vec<u8>),
+    Box([f64; 4]),
+}
+
+/// A geometry that a table function was called with.
+pub(crate) enum GeometryArgument {
+    /// An untyped NULL.
+    Absent,
+    /// A NULL of a geometry's type.
+    Null,
+    /// A geometry.
+    Given(ConstantGeometry),
+}
+
+impl GeometryArgument {
+    /// Takes it out of a value.
+    pub(crate) fn of(value: Option<&Value>) -> Result<Self> {
+        match value.filter(|value| !is_untyped_null(value)) {
+            None => Ok(Self::Absent),
+            Some(value) => Ok(ConstantGeometry::of(value)?.map_or(Self::Null, Self::Given)),
+        }
+    }
+}
+
+/// Whether a constant is a bare NULL. Before 2.0, DuckDB gives it the type INTEGER on its way to a table function, in most statements.
+fn is_untyped_null(value: &Value) -> bool {
+    value.is_null() && matches!(value.id(), TypeId::SqlNull | TypeId::Integer)
 }
 
 impl ConstantGeometry {
     /// Takes it out of a value, None for NULL.
     pub(crate) fn of(value: &Value) -> Result<Option<Self>> {
-        if value.is_null() {
+        if is_untyped_null(value) {
             return Ok(None);
         }
         let (form, type_crs) = value.with_kind(|kind| (Form::of(kind), kind.geometry_crs()));
-        let encoded = match form? {
+        let form = form?;
+        if value.is_null() {
+            return Ok(None);
+        }
+        let encoded = match form {
             Form::Text => value.text().map(Constant::Text),
             Form::Wkb => value.geometry_text().map(Constant::Text).or_else(|| value.bytes().map(Constant::Wkb)),
+            Form::Fields => {
+                let indexes = value.with_kind(|kind| side_indexes(kind, |_| true)).unwrap_or_default();
+                four(indexes.map(|index| value.field(index)?.number())).map(Constant::Box)
+            }
+            Form::Numbers => {
+                let numbers = value.numbers().unwrap_or_default();
+                four(numbers.try_into().map_err(|numbers: Vec<_>| wrong_length(numbers.len()))?).map(Constant::Box)
+            }
             Form::Null => None,
         };
         Ok(encoded.map(|encoded| Self { encoded, type_crs }))
@@ -108,12 +201,29 @@ impl ConstantGeometry {
         match &self.encoded {
             Constant::Text(text) => EncodedGeometry::Text(text),
             Constant::Wkb(bytes) => EncodedGeometry::Wkb(bytes),
+            Constant::Box(sides) => corners(*sides),
         }
     }
 
     /// The CRS of a `GEOMETRY('…')` type.
     pub(crate) fn type_crs(&self) -> Option<&str> {
         self.type_crs.as_deref()
+    }
+
+    /// The parts of a box in longitudes on both sides of the antimeridian; the geometry itself for all others.
+    pub(crate) fn parse_within_180(&self) -> Result<ParsedGeometry> {
+        let Constant::Box([xmin, ymin, xmax, ymax]) = self.encoded else {
+            return self.parse();
+        };
+        if xmin <= xmax {
+            return self.parse();
+        }
+        let mut parsed = corners([xmin, ymin, 180.0, ymax]).parse()?;
+        let rest = corners([-180.0, ymin, xmax, ymax]).parse()?.geometry;
+        parsed.geometry.points.extend(rest.points);
+        parsed.geometry.lines.extend(rest.lines);
+        parsed.geometry.polygons.extend(rest.polygons);
+        Ok(parsed)
     }
 
     /// The geometry, read and checked; one that carries no CRS itself is in its type's.

@@ -1,7 +1,7 @@
 //! Options of scalar functions: one trailing STRUCT, its keys and their types checked once a vector.
 
 use crate::error::{Error, Result};
-use crate::vector::{Reader, TypeId};
+use crate::vector::{LogicalType, Reader, TypeId};
 
 /// A key that a function's options may have.
 pub(crate) struct OptionKey {
@@ -46,27 +46,12 @@ impl OptionKind {
             _ if id == TypeId::SqlNull => true,
             Self::Text => matches!(id, TypeId::Varchar | TypeId::StringLiteral),
             Self::Boolean => id == TypeId::Boolean,
-            Self::Integer => is_integer(id),
-            Self::Number => is_integer(id) || matches!(id, TypeId::Float | TypeId::Double | TypeId::Decimal),
+            Self::Integer => id.is_integer(),
+            Self::Number => id.is_numeric(),
             Self::IntegerOrText => Self::Integer.accepts(id) || Self::Text.accepts(id),
             Self::Map => matches!(id, TypeId::Map | TypeId::Struct),
         }
     }
-}
-
-fn is_integer(id: TypeId) -> bool {
-    matches!(
-        id,
-        TypeId::Tinyint
-            | TypeId::Smallint
-            | TypeId::Integer
-            | TypeId::Bigint
-            | TypeId::Utinyint
-            | TypeId::Usmallint
-            | TypeId::Uinteger
-            | TypeId::Ubigint
-            | TypeId::Hugeint
-    )
 }
 
 /// The options of a vector of calls. An option that is absent or NULL has its default.
@@ -93,6 +78,13 @@ impl<'a> Options<'a> {
             }
         }
         Ok(Self(Some(reader)))
+    }
+
+    /// Whether a type is a STRUCT whose fields all are keys of options.
+    pub(crate) fn are_keys(kind: &LogicalType, keys: &[OptionKey]) -> bool {
+        let fields = kind.fields();
+        let is_key = |name: &str| keys.iter().any(|key| key.name.eq_ignore_ascii_case(name));
+        !fields.is_empty() && fields.iter().all(|(name, _)| is_key(name))
     }
 
     /// A field that is there and not NULL.

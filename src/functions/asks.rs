@@ -2,11 +2,15 @@
 //!
 //! Rows that hold the same metadata share one header, and those of one href share one file. Metadata that is NULL is fetched, all
 //! rows' at once.
+//!
+//! Arguments are checked for all rows before any file is looked at: `on_error` is about files, and never hides a wrong call.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use rasteret_cog::coverage::Method;
+use rasteret_cog::{EncodedGeometry, crs};
+use rasteret_io::enrich::OnError;
 use rasteret_io::reads::{Ask, Asked, LevelChoice};
 use rasteret_io::{Location, RasterFile, Session};
 
@@ -37,54 +41,110 @@ pub(super) const RESOLUTION: OptionKey = OptionKey { name: "resolution", kind: O
 pub(super) const MASKED: OptionKey = OptionKey { name: "masked", kind: OptionKind::Boolean };
 pub(super) const SCALED: OptionKey = OptionKey { name: "scaled", kind: OptionKind::Boolean };
 
-/// What a geometry that is NULL asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NullGeometry {
-    /// Nothing: the answer is NULL.
-    Null,
-    /// The whole image.
-    WholeImage,
+pub(super) const ON_ERROR: OptionKey = OptionKey { name: "on_error", kind: OptionKind::Text };
+
+/// The geometries of a vector's rows.
+pub(super) enum Geometries<'a> {
+    /// Each row's own; a NULL makes the result NULL.
+    Each(GeometryReader<'a>),
+    /// All rows read the whole image.
+    Whole,
+}
+
+impl<'a> Geometries<'a> {
+    /// The geometry of a row: None for a NULL, `Some(None)` for the whole image.
+    fn of_row(&self, row: usize) -> Result<Option<Option<EncodedGeometry<'a>>>> {
+        match self {
+            Self::Each(reader) => Ok(reader.encoded(row)?.map(Some)),
+            Self::Whole => Ok(Some(None)),
+        }
+    }
+
+    fn type_crs(&self) -> Option<&str> {
+        match self {
+            Self::Each(reader) => reader.type_crs(),
+            Self::Whole => None,
+        }
+    }
+}
+
+/// What a row asks for, before its file is known.
+struct RowAsk<'a, T> {
+    row: usize,
+    geometry: Option<EncodedGeometry<'a>>,
+    geometry_crs: Option<&'a str>,
+    level: LevelChoice,
+    band_index: Option<u32>,
+    on_error: OnError,
+    of_row: T,
 }
 
 /// The questions of a vector's rows, each with what `of_row` reads beside it; None where the answer is NULL.
 pub(super) fn read<'a, T>(
     session: &Session,
     arguments: &'a Arguments<'a>,
-    geometries: &'a GeometryReader<'a>,
+    geometries: &'a Geometries<'a>,
     options: &Options<'a>,
-    null_geometry: NullGeometry,
     of_row: impl Fn(usize) -> Result<T>,
 ) -> Result<Vec<Option<(Asked<'a>, T)>>> {
     let hrefs = arguments.required(0)?;
-    let is_asked = |row: usize| {
-        let whole = null_geometry == NullGeometry::WholeImage;
-        hrefs.text(row).is_some() && (whole || geometries.encoded(row).is_some())
-    };
-    let rows: Vec<usize> = (0..arguments.rows()).filter(|row| is_asked(*row)).collect();
-    let mut files = files(session, hrefs, arguments.required(1)?, &rows)?.into_iter();
-    let mut asks: Vec<Option<Ask<'a>>> = (0..arguments.rows()).map(|_| None).collect();
-    for row in rows {
-        let Some(file) = files.next() else {
-            break;
+    let mut rows = Vec::with_capacity(arguments.rows());
+    for row in 0..arguments.rows() {
+        let (Some(_), Some(geometry)) = (hrefs.text(row), geometries.of_row(row)?) else {
+            continue;
         };
-        asks[row] = Some(Ask {
-            file,
+        rows.push(RowAsk {
+            row,
+            geometry,
+            geometry_crs: options.text(GEOMETRY_CRS.name, row),
             level: level(options, row)?,
             band_index: options.integer(BAND_INDEX.name, "a band counted from 0", row)?,
-            masked: options.boolean(MASKED.name, row).unwrap_or(true),
-            geometry: geometries.encoded(row),
-            geometry_crs: options.text(GEOMETRY_CRS.name, row),
-            type_crs: geometries.type_crs(),
+            on_error: on_error(options, row)?,
+            of_row: of_row(row)?,
         });
     }
-    let asked = session.prepare(asks)?.into_iter().enumerate();
-    asked.map(|(row, asked)| asked.map(|asked| Ok((asked, of_row(row)?))).transpose()).collect()
+    let of_rows: Vec<usize> = rows.iter().map(|ask| ask.row).collect();
+    let files = files(session, hrefs, arguments.optional(1), &of_rows)?;
+    let mut asks: Vec<Option<Ask<'a>>> = (0..arguments.rows()).map(|_| None).collect();
+    let mut beside: Vec<Option<T>> = (0..arguments.rows()).map(|_| None).collect();
+    for (ask, file) in rows.into_iter().zip(files) {
+        let RowAsk { row, geometry, geometry_crs, level, band_index, on_error, of_row } = ask;
+        let file = match file {
+            Ok(file) => file,
+            // An href that names no file is a file that cannot be read.
+            Err(_) if on_error == OnError::Null => {
+                check(geometry, geometry_crs)?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let masked = options.boolean(MASKED.name, row).unwrap_or(true);
+        let type_crs = geometries.type_crs();
+        asks[row] = Some(Ask { file, level, band_index, masked, geometry, geometry_crs, type_crs, on_error });
+        beside[row] = Some(of_row);
+    }
+    let asked = session.prepare(asks)?.into_iter().zip(beside);
+    Ok(asked.map(|(asked, of_row)| Some((asked?, of_row?))).collect())
 }
 
+/// Checks the geometry of a row whose file cannot be read.
+fn check(geometry: Option<EncodedGeometry<'_>>, geometry_crs: Option<&str>) -> Result<()> {
+    if let Some(geometry) = geometry {
+        geometry.parse()?;
+    }
+    Ok(geometry_crs.map_or(Ok(()), crs::check_name)?)
+}
+
+/// The files of rows, or why they cannot be read.
+type Files = Vec<Result<Arc<RasterFile>, rasteret_io::Error>>;
+
 /// The file of each of `rows`: from its metadata, or its header, which is fetched where the metadata is NULL.
-fn files(session: &Session, hrefs: &Reader<'_>, metadata: &Reader<'_>, rows: &[usize]) -> Result<Vec<Arc<RasterFile>>> {
+fn files(session: &Session, hrefs: &Reader<'_>, metadata: Option<&Reader<'_>>, rows: &[usize]) -> Result<Files> {
+    let Some(metadata) = metadata else {
+        return Ok(fetched(session, &rows.iter().map(|row| hrefs.text(*row).unwrap_or_default()).collect::<Vec<_>>()));
+    };
     let mut headers = SharedMetadata::<_, HashMap<String, Arc<RasterFile>>>::new(metadata, MetadataReader::read)?;
-    let mut files: Vec<Option<Arc<RasterFile>>> = Vec::with_capacity(rows.len());
+    let mut files: Vec<Option<Result<Arc<RasterFile>, _>>> = Vec::with_capacity(rows.len());
     let mut unknown: Vec<&str> = Vec::new();
     for &row in rows {
         let href = hrefs.text(row).unwrap_or_default();
@@ -94,21 +154,21 @@ fn files(session: &Session, hrefs: &Reader<'_>, metadata: &Reader<'_>, rows: &[u
             continue;
         };
         let file = match known.get(href) {
-            Some(file) => file.clone(),
-            None => {
-                let file = Arc::new(RasterFile::new(Location::parse(href)?, cog));
+            Some(file) => Ok(file.clone()),
+            None => Location::parse(href).map(|location| {
+                let file = Arc::new(RasterFile::new(location, cog));
                 known.insert(href.to_owned(), file.clone());
                 file
-            }
+            }),
         };
         files.push(Some(file));
     }
-    let mut fetched = fetched(session, &unknown)?.into_iter();
+    let mut fetched = fetched(session, &unknown).into_iter();
     Ok(files.into_iter().filter_map(|file| file.or_else(|| fetched.next())).collect())
 }
 
 /// The files at hrefs whose headers are not given; rows of one href share one.
-fn fetched(session: &Session, hrefs: &[&str]) -> Result<Vec<Arc<RasterFile>>> {
+fn fetched(session: &Session, hrefs: &[&str]) -> Files {
     let mut known: HashMap<&str, Arc<RasterFile>> = HashMap::new();
     let files = hrefs.iter().zip(session.headers(hrefs)).map(|(href, cog)| {
         if let Some(file) = known.get(href) {
@@ -119,6 +179,14 @@ fn fetched(session: &Session, hrefs: &[&str]) -> Result<Vec<Arc<RasterFile>>> {
         Ok(file)
     });
     files.collect()
+}
+
+/// Whether a file that cannot be read makes the row NULL; by default it fails the query.
+fn on_error(options: &Options<'_>, row: usize) -> Result<OnError> {
+    match options.text(ON_ERROR.name, row) {
+        None => Ok(OnError::Fail),
+        Some(text) => Ok(text.to_ascii_lowercase().parse()?),
+    }
 }
 
 fn level(options: &Options<'_>, row: usize) -> Result<LevelChoice> {
@@ -173,6 +241,11 @@ pub(super) const METADATA: Parameter = Parameter {
         fetched, and kept for the session. A file whose etag, or size and time, are not the metadata's has changed, and is an error.",
 };
 
+/// The documentation of a geometry that may be left out.
+pub(super) const OPTIONAL_GEOMETRY: &str = "A geometry, as of `cog_tiles_for_geometry`. Left out, or a bare `NULL`: the whole image. A NULL that has a \
+    type, as from a column or a cast, never reads an image. DuckDB binds a prepared parameter that is NULL as a bare `NULL`: \
+    give it a type, as in `CAST(? AS VARCHAR)`.";
+
 /// The documentation of the options that all functions which read pixels have.
 pub(super) const GEOMETRY_CRS_OPTION: Parameter = Parameter {
     name: "geometry_crs",
@@ -209,6 +282,14 @@ pub(super) const SCALED_OPTION: Parameter = Parameter {
     kind: "option, BOOLEAN",
     default: Some("false"),
     description: "Whether the band's scale and offset are applied: `value * scale + offset`.",
+};
+pub(super) const ON_ERROR_OPTION: Parameter = Parameter {
+    name: "on_error",
+    kind: "option, VARCHAR",
+    default: Some("'fail'"),
+    description: "The effect of a file that cannot be read: missing, not a TIFF, damaged, changed since it was indexed, in an encoding that is \
+        not supported, or on a server that does not answer. `'fail'`: the query fails. `'null'`: the row is NULL, and the others are \
+        unaffected. Invalid arguments, such as a geometry, a level or a band that does not exist, fail the query either way.",
 };
 /// The documentation of `method`.
 pub(super) const METHOD_OPTION: Parameter = Parameter {

@@ -1,4 +1,4 @@
-//! `FROM cog_pixels(href, geometry, …)`: a row a pixel.
+//! `FROM cog_pixels(href, geometry, …)`: one row per pixel.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rasteret_cog::coverage::{Coverage, Run};
 use rasteret_cog::pixel::{Block, Window};
+use rasteret_io::enrich::OnError;
 use rasteret_io::reads::{Ask, Target};
 use rasteret_io::{BlockStream, Keep, Location, RasterFile, Session};
 
 use super::asks::{self, level_choice, method_of};
+use super::cog_tiles_for_geometry::GEOMETRY_KINDS;
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::{Error, Result};
-use crate::geometry::{ConstantGeometry, geometry_type};
+use crate::geometry::{ConstantGeometry, GeometryArgument, geometry_type};
 use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId};
 
 pub(super) static DOC: Documentation = Documentation {
@@ -26,9 +28,11 @@ pub(super) static DOC: Documentation = Documentation {
         asks::HREF,
         Parameter {
             name: "geometry",
-            kind: "GEOMETRY, BLOB or VARCHAR",
+            kind: GEOMETRY_KINDS,
             default: None,
-            description: "A geometry, as of `cog_tiles_for_geometry`. NULL: the whole image.",
+            description: "A geometry, as of `cog_tiles_for_geometry`. A bare `NULL`: the whole image (DuckDB gives extensions no way to \
+                let an argument of a table function be left out). A NULL that has a type, as from a variable or a cast, has no pixels. \
+                DuckDB binds a prepared parameter that is NULL as a bare `NULL`: give it a type, as in `CAST(? AS VARCHAR)`.",
         },
         Parameter { kind: "VARCHAR", ..asks::GEOMETRY_CRS_OPTION },
         Parameter { kind: "BIGINT", ..asks::BAND_INDEX_OPTION },
@@ -39,7 +43,8 @@ pub(super) static DOC: Documentation = Documentation {
         Parameter { kind: "VARCHAR", ..asks::METHOD_OPTION },
     ],
     returns: "`level`, `band_index`, `col`, `row`, `x` and `y` (the pixel's centre in the raster's CRS), `value` (NULL where it is \
-        nodata or masked) and `coverage`, the pixel's weight: with it, SQL computes medians, histograms and weighted quantiles.",
+        nodata or masked) and `coverage`, the pixel's weight: with it, SQL computes medians, histograms and weighted quantiles. No rows \
+        for a geometry that is a NULL of a type.",
     examples: &[
         Example {
             sql: "SELECT col, row, x, y, value, coverage FROM cog_pixels('test/data/cog.tif', \
@@ -106,7 +111,8 @@ struct Rows {
 }
 
 impl TableFunction for CogPixels {
-    type Bind = Call;
+    /// None: a geometry that is NULL, which has no pixels.
+    type Bind = Option<Call>;
     type Global = Scan;
     type Local = Cursor;
 
@@ -124,10 +130,10 @@ impl TableFunction for CogPixels {
         text.into_iter().chain(flags).chain(numbers).collect()
     }
 
-    fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Call>> {
+    fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Option<Call>>> {
         let href = info.argument(0).and_then(|value| value.text());
         let href = href.ok_or_else(|| Error::argument("href: expected a path or a URL, found NULL"))?;
-        let geometry = info.argument(1).map(|value| ConstantGeometry::of(&value)).transpose()?.flatten();
+        let geometry = GeometryArgument::of(info.argument(1).as_ref())?;
         let text = |name| info.named(name).and_then(|value| value.text());
         let level = text("level");
         let level = level.as_deref().map(|word| word.trim().parse::<u32>().map_err(|_| word));
@@ -135,19 +141,28 @@ impl TableFunction for CogPixels {
             u32::try_from(band)
                 .map_err(|_| Error::argument(format!("band_index: expected a band counted from 0, found {band}")))
         });
+        let band_index = band_index.transpose()?;
         let crs = text("geometry_crs");
+        let level = level_choice(level, info.named("resolution").and_then(|value| value.number()))?;
+        let method = method_of(text("method").as_deref())?;
+        let columns: Vec<_> = COLUMNS.map(|(name, id)| (name.to_owned(), LogicalType::of(id))).into();
+        let geometry = match geometry {
+            GeometryArgument::Null => return Ok(Bind { state: None, columns, rows: Some(0) }),
+            GeometryArgument::Absent => None,
+            GeometryArgument::Given(geometry) => Some(geometry),
+        };
         let mut files = session.headers(&[href.as_str()]);
         let cog = files.pop().ok_or_else(|| Error::Internal("no answer for a file".to_owned()))??;
         let ask = Ask {
             file: Arc::new(RasterFile::new(Location::parse(&href)?, &cog)),
-            level: level_choice(level, info.named("resolution").and_then(|value| value.number()))?,
-            band_index: band_index.transpose()?,
+            level,
+            band_index,
             masked: info.named("masked").and_then(|value| value.boolean()).unwrap_or(true),
             geometry: geometry.as_ref().map(ConstantGeometry::encoded),
             geometry_crs: crs.as_deref(),
             type_crs: geometry.as_ref().and_then(ConstantGeometry::type_crs),
+            on_error: OnError::Fail,
         };
-        let method = method_of(text("method").as_deref())?;
         let asked = session.prepare(vec![Some(ask)])?.pop().flatten();
         let asked = asked.ok_or_else(|| Error::Internal("a question was lost".to_owned()))?;
         asked.target.band.check_real()?;
@@ -155,12 +170,14 @@ impl TableFunction for CogPixels {
         let tiles = coverage.tiles(&asked.target.band.tiling());
         let scaled = info.named("scaled").and_then(|value| value.boolean()).unwrap_or(false);
         let scaling = if scaled { asked.target.band.scale_and_offset() } else { (1.0, 0.0) };
-        let columns = COLUMNS.map(|(name, id)| (name.to_owned(), LogicalType::of(id))).into();
         let state = Call { session: session.clone(), target: asked.target, coverage, tiles, scaling };
-        Ok(Bind { state, columns, rows: None })
+        Ok(Bind { state: Some(state), columns, rows: None })
     }
 
-    fn init(call: &Call, columns: &[usize]) -> Result<Init<Scan>> {
+    fn init(call: &Option<Call>, columns: &[usize]) -> Result<Init<Scan>> {
+        let Some(call) = call else {
+            return Ok(Init { state: Scan::Windows(AtomicUsize::new(0)), max_threads: 1 });
+        };
         let state = if columns.contains(&VALUE) {
             let requests = call.tiles.iter().map(|(row, col)| call.target.block(*row, *col)).collect();
             Scan::Blocks(call.session.blocks(requests, Keep::Nothing))
@@ -171,7 +188,10 @@ impl TableFunction for CogPixels {
         Ok(Init { state, max_threads: call.tiles.len() })
     }
 
-    fn next(call: &Call, scan: &Scan, cursor: &mut Cursor, output: &mut OutputChunk<'_>) -> Result<()> {
+    fn next(call: &Option<Call>, scan: &Scan, cursor: &mut Cursor, output: &mut OutputChunk<'_>) -> Result<()> {
+        let Some(call) = call else {
+            return output.set_rows(0);
+        };
         let mut rows = Rows::default();
         while rows.pixels.len() < output.capacity() {
             let room = output.capacity() - rows.pixels.len();

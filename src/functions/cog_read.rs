@@ -1,37 +1,42 @@
-//! `cog_read(href, metadata, geometry [, options])`: the pixels of a window.
+//! `cog_read(href [, metadata [, geometry] [, options]])`: the pixels of a window.
+//!
+//! An argument after the metadata is the options where it is a STRUCT of nothing but option keys: no geometry is.
 
 use std::borrow::Cow;
 
 use rasteret_cog::pixel::{WindowBuffers, WindowOptions, WindowProfile};
 use rasteret_io::Session;
-use rasteret_io::reads::PlannedWindow;
+use rasteret_io::reads::{PlannedWindow, StartedWindows};
 
-use super::asks::{self, NullGeometry};
+use super::asks::{self, Geometries};
+use super::cog_tiles_for_geometry::GEOMETRY_KINDS;
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::{Error, Result};
 use crate::geometry::GeometryReader;
 use crate::options::{OptionKey, OptionKind, Options};
 use crate::schema::{Cell, Field, plain};
-use crate::vector::{Arguments, ScalarFunction, Signature, Writer};
+use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
 
 pub(super) static DOC: Documentation = Documentation {
     name: "cog_read",
     kind: Kind::Scalar,
     signatures: &[
+        "cog_read(href VARCHAR) -> STRUCT(…)",
+        "cog_read(href VARCHAR, metadata STRUCT(…)) -> STRUCT(…)",
+        "cog_read(href VARCHAR, metadata STRUCT(…), options STRUCT(…)) -> STRUCT(…)",
         "cog_read(href VARCHAR, metadata STRUCT(…), geometry ANY) -> STRUCT(…)",
         "cog_read(href VARCHAR, metadata STRUCT(…), geometry ANY, options STRUCT(…)) -> STRUCT(…)",
     ],
     description: "The pixels of the window around a geometry, as `rasterio.mask(crop=True)` has them: what lies outside the \
-        geometry is filled with nodata, or 0 where the file has none. A geometry that is NULL asks for the whole image, unfilled. \
-        Rows of one query share tiles: each is fetched and decoded once.",
+        geometry is filled with nodata, or 0 where the file has none. Without a geometry: the whole image, unfilled. Rows of one query share tiles: each is fetched and decoded once.",
     parameters: &[
         asks::HREF,
         asks::METADATA,
         Parameter {
             name: "geometry",
-            kind: "GEOMETRY, BLOB or VARCHAR",
-            default: None,
-            description: "A geometry, as of `cog_tiles_for_geometry`. NULL: the whole image.",
+            kind: GEOMETRY_KINDS,
+            default: Some("the whole image"),
+            description: asks::OPTIONAL_GEOMETRY,
         },
         asks::GEOMETRY_CRS_OPTION,
         asks::BAND_INDEX_OPTION,
@@ -48,10 +53,11 @@ pub(super) static DOC: Documentation = Documentation {
             default: Some("false"),
             description: "Whether pixels count that the geometry merely touches; otherwise those whose centre is inside.",
         },
+        asks::ON_ERROR_OPTION,
     ],
     returns: "`width`, `height`, `col_off`, `row_off` (in pixels of the level), `transform` (of the window), `crs`, `dtype`, `nodata`, \
         `data` (row by row, little-endian, in `dtype`: `np.frombuffer(data, dtype).reshape(height, width)`) and `mask` (a byte a \
-        pixel: 255 valid, 0 not). NULL where the geometry lies outside the image.",
+        pixel: 255 valid, 0 not). NULL where the geometry lies outside the image, and for a geometry that is a NULL of a type.",
     examples: &[
         Example {
             sql: "SELECT r.width, r.height, r.col_off, r.row_off, r.dtype, hex(r.data) AS data, hex(r.mask) AS mask FROM (SELECT \
@@ -61,7 +67,7 @@ pub(super) static DOC: Documentation = Documentation {
         },
         Example {
             sql: "SELECT r.width, r.height, octet_length(r.data) AS bytes FROM (SELECT cog_read('test/data/cog.tif', \
-                  cog_metadata('test/data/cog.tif'), NULL, {level: 'auto', resolution: 40}) AS r)",
+                  cog_metadata('test/data/cog.tif'), {level: 'auto', resolution: 40}) AS r)",
             result: "16\t16\t512",
         },
     ],
@@ -77,6 +83,7 @@ const OPTIONS: &[OptionKey] = &[
     asks::RESOLUTION,
     asks::MASKED,
     asks::SCALED,
+    asks::ON_ERROR,
     OptionKey { name: ALL_TOUCHED, kind: OptionKind::Boolean },
 ];
 
@@ -104,29 +111,49 @@ impl ScalarFunction for CogRead {
     const NAME: &'static str = "cog_read";
 
     fn signatures() -> Vec<Signature> {
-        asks::signatures(|| Field::struct_of(WINDOW))
+        let any = || LogicalType::of(TypeId::Any);
+        let fewer = [vec![LogicalType::varchar()], vec![LogicalType::varchar(), any()]];
+        let fewer = fewer.map(|parameters| Signature { parameters, returns: Field::struct_of(WINDOW) });
+        fewer.into_iter().chain(asks::signatures(|| Field::struct_of(WINDOW))).collect()
     }
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
-        let geometries = GeometryReader::new(arguments.required(2)?)?;
-        let options = Options::new(arguments.optional(3), OPTIONS)?;
-        let asked = asks::read(session, arguments, &geometries, &options, NullGeometry::WholeImage, |row| {
+        let (geometry, options) = match (arguments.optional(2), arguments.optional(3)) {
+            (Some(options), None) if Options::are_keys(options.kind(), OPTIONS) => (None, Some(options)),
+            given => given,
+        };
+        let geometries = match geometry.map(GeometryReader::new).transpose()? {
+            Some(geometries) if !geometries.is_untyped() => Geometries::Each(geometries),
+            _ => Geometries::Whole,
+        };
+        let options = Options::new(options, OPTIONS)?;
+        let asked = asks::read(session, arguments, &geometries, &options, |row| {
             let flag = |name| options.boolean(name, row).unwrap_or(false);
             Ok(WindowOptions { all_touched: flag(ALL_TOUCHED), scaled: flag(asks::SCALED.name) })
         })?;
         let windows = session.plan_windows(&asked)?;
         let started = session.start_windows(windows.iter().flatten());
         Field::write_struct(WINDOW, &mut output, &windows.iter().map(Option::as_ref).collect::<Vec<_>>())?;
-        let lengths = |length: fn(&WindowProfile) -> usize| {
-            windows.iter().map(|window| Some(length(window.as_ref()?.profile()))).collect()
-        };
-        let mut fields = output.into_fields()?;
-        let [.., data, mask] = fields.as_mut_slice() else {
-            return Err(Error::Internal("a window without data and mask".to_owned()));
-        };
-        let mut data = data.blobs(lengths(WindowProfile::data_len))?;
-        let mut mask = mask.blobs(lengths(WindowProfile::mask_len))?;
-        let rows = data.rows().zip(mask.rows());
-        Ok(started.fill(rows.filter_map(|(data, mask)| Some(WindowBuffers { data: data?, mask: mask? })))?)
+        let is_read = read(started, &windows, &mut output)?;
+        let rows = windows.iter().enumerate().filter(|(_, window)| window.is_some());
+        for ((row, _), _) in rows.zip(is_read).filter(|(_, is_read)| !is_read) {
+            output.set_null(row)?;
+        }
+        Ok(())
     }
+}
+
+/// Reads the pixels of windows into the last two fields of the result. False for each window whose file cannot be read.
+fn read(started: StartedWindows<'_>, windows: &[Option<PlannedWindow>], output: &mut Writer<'_>) -> Result<Vec<bool>> {
+    let lengths = |length: fn(&WindowProfile) -> usize| {
+        windows.iter().map(|window| Some(length(window.as_ref()?.profile()))).collect()
+    };
+    let mut fields = output.fields()?;
+    let [.., data, mask] = fields.as_mut_slice() else {
+        return Err(Error::Internal("a window without data and mask".to_owned()));
+    };
+    let mut data = data.blobs(lengths(WindowProfile::data_len))?;
+    let mut mask = mask.blobs(lengths(WindowProfile::mask_len))?;
+    let rows = data.rows().zip(mask.rows());
+    Ok(started.fill(rows.filter_map(|(data, mask)| Some(WindowBuffers { data: data?, mask: mask? })))?)
 }

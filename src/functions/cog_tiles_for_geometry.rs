@@ -75,10 +75,16 @@ pub(super) static DOC: Documentation = Documentation {
 /// The documentation of a geometry parameter.
 pub(super) const GEOMETRY: Parameter = Parameter {
     name: "geometry",
-    kind: "GEOMETRY, BLOB or VARCHAR",
+    kind: GEOMETRY_KINDS,
     default: None,
-    description: "A geometry of any type but curves: GEOMETRY, WKB (ISO or EWKB), WKT, EWKT or GeoJSON. Z and M are ignored.",
+    description: "A geometry of any type but curves: GEOMETRY; WKB (ISO or EWKB), as BLOB or as hexadecimal text; WKT; EWKT; GeoJSON (a \
+        geometry, a Feature or a FeatureCollection). Z and M are ignored. Or a box: a STRUCT with fields `xmin`, `ymin`, `xmax` and `ymax` \
+        in any order, such as an index's `bbox` or the result of `cog_bounds`, or a list or array of those four numbers in that order. A box in \
+        longitudes whose `xmin` is greater than its `xmax` crosses the antimeridian; one with a NULL in it is NULL.",
 };
+
+/// The types of a geometry parameter.
+pub(super) const GEOMETRY_KINDS: &str = "GEOMETRY, BLOB, VARCHAR, STRUCT or DOUBLE[4]";
 
 /// The documentation of `geometry_crs`.
 pub(super) const GEOMETRY_CRS: &str = "The CRS of the geometry: `EPSG:n`, `ESRI:n`, `OGC:CRS84`, WKT, a PROJ string, or \
@@ -157,18 +163,16 @@ impl ScalarFunction for CogTilesForGeometry {
         let mut parsed = ParsedGeometry::default();
         let mut lengths = Vec::with_capacity(arguments.rows());
         for row in 0..arguments.rows() {
-            let (Some((raster, answers)), Some(encoded)) = (rasters.get(row)?, geometries.encoded(row)) else {
+            let (Some((raster, answers)), Some(encoded)) = (rasters.get(row)?, geometries.encoded(row)?) else {
                 lengths.push(None);
                 continue;
             };
             encoded.parse_into(&mut parsed)?;
-            let ParsedGeometry { geometry, crs } = &parsed;
+            let named = options.text("geometry_crs", row);
+            let crs = named.or(parsed.crs.as_deref()).or(geometries.type_crs()).unwrap_or(DEFAULT_CRS);
+            parsed.check_crs(crs)?;
             let question = Question {
-                crs: options
-                    .text("geometry_crs", row)
-                    .or(crs.as_deref())
-                    .or(geometries.type_crs())
-                    .unwrap_or(DEFAULT_CRS),
+                crs,
                 level: options.integer("level", "a level counted from 0", row)?.unwrap_or(0),
                 band_index: options.integer("band_index", "a band counted from 0", row)?,
             };
@@ -180,7 +184,7 @@ impl ScalarFunction for CogTilesForGeometry {
                 }
             };
             let before = tiles.len();
-            answers[at].tiles(geometry, &mut tiles)?;
+            answers[at].tiles(&parsed.geometry, &mut tiles)?;
             lengths.push(Some(tiles.len() - before));
         }
         let rows: Vec<_> = tiles.iter().map(Some).collect();

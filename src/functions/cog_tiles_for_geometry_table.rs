@@ -90,6 +90,10 @@ impl TableFunction for CogTilesForGeometryTable {
         let parsed = constant.map(|constant| constant.parse()).transpose()?;
         let named = info.named("geometry_crs").and_then(|value| value.text());
         let carried = parsed.as_ref().and_then(|parsed| parsed.crs.clone());
+        let crs = named.or(carried).unwrap_or_else(|| DEFAULT_CRS.to_owned());
+        if let Some(parsed) = &parsed {
+            parsed.check_crs(&crs)?;
+        }
         let number = |name: &str, what: &str| {
             let value = info.named(name).and_then(|value| value.integer());
             let value = value.map(|value| {
@@ -102,7 +106,7 @@ impl TableFunction for CogTilesForGeometryTable {
             session: session.clone(),
             href,
             geometry: parsed.map(|parsed| parsed.geometry),
-            crs: named.or(carried).unwrap_or_else(|| DEFAULT_CRS.to_owned()),
+            crs,
             level: number("level", "level")?.unwrap_or(0),
             band_index: number("band_index", "band")?,
         };

@@ -3,7 +3,8 @@
 use rasteret_cog::pixel::{Resampling, ValueOptions};
 use rasteret_io::Session;
 
-use super::asks::{self, NullGeometry};
+use super::asks::{self, Geometries};
+use super::cog_tiles_for_geometry::GEOMETRY_KINDS;
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::{Error, Result};
 use crate::geometry::GeometryReader;
@@ -24,9 +25,9 @@ pub(super) static DOC: Documentation = Documentation {
         asks::METADATA,
         Parameter {
             name: "point",
-            kind: "GEOMETRY, BLOB or VARCHAR",
+            kind: GEOMETRY_KINDS,
             default: None,
-            description: "A point: GEOMETRY, WKB (ISO or EWKB), WKT, EWKT or GeoJSON.",
+            description: "A point, in any form of a geometry that `cog_tiles_for_geometry` accepts.",
         },
         asks::GEOMETRY_CRS_OPTION,
         asks::BAND_INDEX_OPTION,
@@ -34,6 +35,7 @@ pub(super) static DOC: Documentation = Documentation {
         asks::RESOLUTION_OPTION,
         asks::MASKED_OPTION,
         asks::SCALED_OPTION,
+        asks::ON_ERROR_OPTION,
         Parameter {
             name: RESAMPLING,
             kind: "option, VARCHAR",
@@ -48,7 +50,7 @@ pub(super) static DOC: Documentation = Documentation {
                 around it, the nearest of the first ring that has one.",
         },
     ],
-    returns: "The value; NULL outside the image, on nodata, and where masked.",
+    returns: "The value; NULL outside the image, on nodata, where masked, and for NULL.",
     examples: &[
         Example {
             sql: "SELECT cog_value('test/data/cog.tif', NULL, 'POINT(500015 4599985)', {geometry_crs: 'native'}) AS value",
@@ -64,6 +66,11 @@ pub(super) static DOC: Documentation = Documentation {
                   cog_value('test/data/cog.tif', NULL, 'POINT(500001 4599998)', {geometry_crs: 'native', max_distance_pixels: 1}) AS near",
             result: "NULL\t64.0",
         },
+        Example {
+            sql: "SELECT href, cog_value(href, NULL, 'POINT(500015 4599985)', {geometry_crs: 'native', on_error: 'null'}) AS value \
+                  FROM (VALUES ('test/data/cog.tif'), ('test/data/not_a_tiff.tif')) AS files(href)",
+            result: "test/data/cog.tif\t65.0\ntest/data/not_a_tiff.tif\tNULL",
+        },
     ],
 };
 
@@ -78,6 +85,7 @@ const OPTIONS: &[OptionKey] = &[
     asks::RESOLUTION,
     asks::MASKED,
     asks::SCALED,
+    asks::ON_ERROR,
     OptionKey { name: RESAMPLING, kind: OptionKind::Text },
     OptionKey { name: MAX_DISTANCE, kind: OptionKind::Integer },
 ];
@@ -93,9 +101,9 @@ impl ScalarFunction for CogValue {
     }
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
-        let geometries = GeometryReader::new(arguments.required(2)?)?;
+        let geometries = Geometries::Each(GeometryReader::new(arguments.required(2)?)?);
         let options = Options::new(arguments.optional(3), OPTIONS)?;
-        let asked = asks::read(session, arguments, &geometries, &options, NullGeometry::Null, |row| {
+        let asked = asks::read(session, arguments, &geometries, &options, |row| {
             Ok(ValueOptions {
                 resampling: resampling_of(options.text(RESAMPLING, row))?,
                 max_distance_pixels: options.integer(MAX_DISTANCE, "a number of pixels from 0", row)?.unwrap_or(0),

@@ -4,7 +4,7 @@ use rasteret_cog::coverage::Statistics;
 use rasteret_io::Session;
 use rasteret_io::reads::ZoneOptions;
 
-use super::asks::{self, NullGeometry};
+use super::asks::{self, Geometries};
 use super::documentation::{Documentation, Example, Kind};
 use crate::error::Result;
 use crate::geometry::GeometryReader;
@@ -34,6 +34,7 @@ pub(super) static DOC: Documentation = Documentation {
         asks::MASKED_OPTION,
         asks::SCALED_OPTION,
         asks::METHOD_OPTION,
+        asks::ON_ERROR_OPTION,
     ],
     returns: "`count` (the sum of weights), `sum`, `mean`, `min`, `max`, `stddev` and `variance` (of the population). A zone \
         without valid pixels has count 0 and NULL for the rest; NULL for NULL.",
@@ -50,6 +51,11 @@ pub(super) static DOC: Documentation = Documentation {
                   {geometry_crs: 'native', method: 'all_touched'}) AS z)",
             result: "2.0\t65.5",
         },
+        Example {
+            sql: "SELECT z.count, z.mean FROM (SELECT cog_zonal_stats('test/data/cog.tif', NULL, {xmin: 500010, ymin: 4599980, \
+                  xmax: 500025, ymax: 4599990}, {geometry_crs: 'native'}) AS z)",
+            result: "1.5\t65.33333333333333",
+        },
     ],
 };
 
@@ -61,6 +67,7 @@ const OPTIONS: &[OptionKey] = &[
     asks::RESOLUTION,
     asks::MASKED,
     asks::SCALED,
+    asks::ON_ERROR,
     OptionKey { name: asks::METHOD_OPTION.name, kind: OptionKind::Text },
 ];
 
@@ -86,9 +93,9 @@ impl ScalarFunction for CogZonalStats {
     }
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
-        let geometries = GeometryReader::new(arguments.required(2)?)?;
+        let geometries = Geometries::Each(GeometryReader::new(arguments.required(2)?)?);
         let options = Options::new(arguments.optional(3), OPTIONS)?;
-        let asked = asks::read(session, arguments, &geometries, &options, NullGeometry::Null, |row| {
+        let asked = asks::read(session, arguments, &geometries, &options, |row| {
             let method = asks::method_of(options.text(asks::METHOD_OPTION.name, row))?;
             let scaled = options.boolean(asks::SCALED.name, row).unwrap_or(false);
             Ok(ZoneOptions { method, scaled })

@@ -5,6 +5,7 @@ mod cog_bounds;
 mod cog_byte_ranges;
 mod cog_footprint;
 mod cog_ifds;
+mod cog_info;
 mod cog_metadata;
 mod cog_metadata_table;
 mod cog_pixels;
@@ -64,6 +65,7 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Sess
         scalar_function::register::<rasteret_version::RasteretVersion>(connection, session)?;
         scalar_function::register::<try_cog_metadata::TryCogMetadata>(connection, session)?;
         table_function::register::<cog_ifds::CogIfds>(connection, session)?;
+        table_function::register::<cog_info::CogInfo>(connection, session)?;
         table_function::register::<cog_metadata_table::CogMetadataTable>(connection, session)?;
         table_function::register::<cog_pixels::CogPixels>(connection, session)?;
         table_function::register::<cog_tiles::CogTiles>(connection, session)?;
@@ -84,6 +86,7 @@ pub fn documentation() -> Vec<&'static Documentation> {
         &cog_metadata::DOC,
         &cog_metadata_table::DOC,
         &try_cog_metadata::DOC,
+        &cog_info::DOC,
         &cog_ifds::DOC,
         &cog_tiles::DOC,
         &cog_tiles_for_geometry::DOC,

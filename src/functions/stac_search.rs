@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use rasteret_io::Session;
 use rasteret_io::stac::{SearchOptions, StacTable};
 
+use super::cog_tiles_for_geometry::GEOMETRY_KINDS;
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use super::files;
 use super::stac_items::{self, Execution, Items};
@@ -58,9 +59,10 @@ pub(super) static DOC: Documentation = Documentation {
         },
         Parameter {
             name: "intersects",
-            kind: "GEOMETRY, BLOB or VARCHAR",
+            kind: GEOMETRY_KINDS,
             default: Some("NULL"),
-            description: "Items whose geometry meets this one, in longitude and latitude; instead of `bbox`.",
+            description: "Items that meet this geometry, in longitude and latitude, or this box; instead of `bbox`. See \
+                `cog_tiles_for_geometry` for what is accepted.",
         },
         Parameter {
             name: "query",
@@ -161,7 +163,7 @@ fn options(info: &BindInfo) -> Result<SearchOptions> {
         sides.ok_or_else(|| Error::argument("bbox: expected DOUBLE[] without NULLs"))
     });
     let intersects = match given("intersects") {
-        Some(value) => ConstantGeometry::of(&value)?.map(|constant| constant.parse()).transpose()?,
+        Some(value) => ConstantGeometry::of(&value)?.map(|constant| constant.parse_within_180()).transpose()?,
         None => None,
     };
     if let Some(crs) = intersects.as_ref().and_then(|parsed| parsed.crs.as_deref())

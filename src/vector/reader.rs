@@ -157,6 +157,7 @@ impl<'a> Reader<'a> {
                 };
                 unscaled as f64 / 10f64.powi(i32::from(scale))
             }
+            TypeId::Uhugeint => u128::from(self.plain::<Uhugeint>(row)?) as f64,
             _ => self.integer(row)? as f64,
         })
     }
@@ -395,5 +396,19 @@ struct Hugeint {
 impl From<Hugeint> for i128 {
     fn from(value: Hugeint) -> Self {
         (i128::from(value.upper) << 64) | i128::from(value.lower)
+    }
+}
+
+/// DuckDB's unsigned 128-bit integer, as it lies in memory.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Uhugeint {
+    lower: u64,
+    upper: u64,
+}
+
+impl From<Uhugeint> for u128 {
+    fn from(value: Uhugeint) -> Self {
+        (Self::from(value.upper) << 64) | Self::from(value.lower)
     }
 }

@@ -23,6 +23,7 @@ pub(crate) enum TypeId {
     Time,
     Interval,
     Hugeint,
+    Uhugeint,
     Varchar,
     Blob,
     Decimal,
@@ -45,7 +46,7 @@ pub(crate) enum TypeId {
 }
 
 /// Ids, and the names that SQL has for them.
-const IDS: [(TypeId, ffi::duckdb_type, &str); 35] = [
+const IDS: [(TypeId, ffi::duckdb_type, &str); 36] = [
     (TypeId::Boolean, ffi::DUCKDB_TYPE_DUCKDB_TYPE_BOOLEAN, "BOOLEAN"),
     (TypeId::Tinyint, ffi::DUCKDB_TYPE_DUCKDB_TYPE_TINYINT, "TINYINT"),
     (TypeId::Smallint, ffi::DUCKDB_TYPE_DUCKDB_TYPE_SMALLINT, "SMALLINT"),
@@ -62,6 +63,7 @@ const IDS: [(TypeId, ffi::duckdb_type, &str); 35] = [
     (TypeId::Time, ffi::DUCKDB_TYPE_DUCKDB_TYPE_TIME, "TIME"),
     (TypeId::Interval, ffi::DUCKDB_TYPE_DUCKDB_TYPE_INTERVAL, "INTERVAL"),
     (TypeId::Hugeint, ffi::DUCKDB_TYPE_DUCKDB_TYPE_HUGEINT, "HUGEINT"),
+    (TypeId::Uhugeint, ffi::DUCKDB_TYPE_DUCKDB_TYPE_UHUGEINT, "UHUGEINT"),
     (TypeId::Varchar, ffi::DUCKDB_TYPE_DUCKDB_TYPE_VARCHAR, "VARCHAR"),
     (TypeId::Blob, ffi::DUCKDB_TYPE_DUCKDB_TYPE_BLOB, "BLOB"),
     (TypeId::Decimal, ffi::DUCKDB_TYPE_DUCKDB_TYPE_DECIMAL, "DECIMAL"),
@@ -92,6 +94,27 @@ impl TypeId {
     /// The id of the C API; that of INVALID for a type that is not known.
     pub(super) fn raw(self) -> ffi::duckdb_type {
         self.entry().map_or(ffi::DUCKDB_TYPE_DUCKDB_TYPE_INVALID, |(_, id, _)| *id)
+    }
+
+    /// Whether values are integers of a fixed size; UHUGEINT's may be beyond what this extension takes as one.
+    pub(crate) fn is_integer(self) -> bool {
+        matches!(
+            self,
+            Self::Tinyint
+                | Self::Smallint
+                | Self::Integer
+                | Self::Bigint
+                | Self::Utinyint
+                | Self::Usmallint
+                | Self::Uinteger
+                | Self::Ubigint
+                | Self::Hugeint
+        )
+    }
+
+    /// Whether values are numbers.
+    pub(crate) fn is_numeric(self) -> bool {
+        self.is_integer() || matches!(self, Self::Uhugeint | Self::Float | Self::Double | Self::Decimal)
     }
 
     /// The name in SQL.

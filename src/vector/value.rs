@@ -91,30 +91,54 @@ impl Value {
 
     /// A value of any integer type that fits BIGINT.
     pub(crate) fn integer(&self) -> Option<i64> {
-        let integral = matches!(
-            self.id(),
-            TypeId::Tinyint
-                | TypeId::Smallint
-                | TypeId::Integer
-                | TypeId::Bigint
-                | TypeId::Utinyint
-                | TypeId::Usmallint
-                | TypeId::Uinteger
-                | TypeId::Ubigint
-                | TypeId::Hugeint
-        );
-        if self.is_null() || !integral {
+        if self.is_null() || !self.id().is_integer() {
             return None;
         }
         // SAFETY: the value is a live integer. As text, since reading a value as another type than its own may throw.
         unsafe { take_string(call_or_postpone(|api| api.duckdb_get_varchar, (self.0,), null_mut())) }?.parse().ok()
     }
 
-    /// A DOUBLE.
+    /// A value of any numeric type.
     pub(crate) fn number(&self) -> Option<f64> {
-        // SAFETY: the value is a live DOUBLE.
-        (!self.is_null() && self.id() == TypeId::Double)
-            .then(|| unsafe { call_or_postpone(|api| api.duckdb_get_double, (self.0,), 0.0) })
+        if self.is_null() || !self.id().is_numeric() {
+            return None;
+        }
+        if self.id() == TypeId::Double {
+            // SAFETY: the value is a live DOUBLE.
+            return Some(unsafe { call_or_postpone(|api| api.duckdb_get_double, (self.0,), 0.0) });
+        }
+        // SAFETY: the value is a live number. As text, since reading a value as another type than its own may throw.
+        let text = unsafe { take_string(call_or_postpone(|api| api.duckdb_get_varchar, (self.0,), null_mut())) }?;
+        number(&text, self.id())
+    }
+
+    /// A field of a STRUCT, by its position.
+    pub(crate) fn field(&self, index: usize) -> Option<Value> {
+        if self.is_null() || index >= self.with_kind(LogicalType::field_count) {
+            return None;
+        }
+        // SAFETY: the value is a live STRUCT with more fields than `index`; the child is to be destroyed by us.
+        unsafe {
+            let index = index as ffi::idx_t;
+            Value::from_raw(call_or_postpone(|api| api.duckdb_get_struct_child, (self.0, index), null_mut()))
+        }
+    }
+
+    /// The numbers of a LIST or ARRAY, None for each that is NULL; None for NULL and for other types.
+    pub(crate) fn numbers(&self) -> Option<Vec<Option<f64>>> {
+        if let Some(elements) = self.list() {
+            return Some(elements.iter().map(Value::number).collect());
+        }
+        let element = self.with_kind(LogicalType::element).map(|element| element.id());
+        let element = element.filter(|element| self.id() == TypeId::Array && element.is_numeric())?;
+        if self.is_null() {
+            return None;
+        }
+        // The C API has no way to an ARRAY's elements but its text: `[1.5, NULL, 2.0]`.
+        // SAFETY: the value is live, and ARRAY has a cast to VARCHAR; the answer is null or to be freed with duckdb_free.
+        let text = unsafe { take_string(call_or_postpone(|api| api.duckdb_get_varchar, (self.0,), null_mut())) }?;
+        let elements = text.trim_start_matches('[').trim_end_matches(']').split(',');
+        Some(elements.map(|text| number(text.trim(), element)).collect())
     }
 
     /// The elements of a LIST.
@@ -152,5 +176,13 @@ impl Drop for Value {
     fn drop(&mut self) {
         // SAFETY: the value is owned and destroyed once.
         unsafe { ffi::duckdb_destroy_value(&mut self.0) };
+    }
+}
+
+/// The number that DuckDB writes so for a type: the shortest text that reads as the same number of that type.
+fn number(text: &str, kind: TypeId) -> Option<f64> {
+    match kind {
+        TypeId::Float => text.parse::<f32>().ok().map(f64::from),
+        _ => text.parse().ok(),
     }
 }

@@ -211,8 +211,9 @@ impl<'a> Writer<'a> {
     }
 
     /// The fields of a STRUCT, each for itself.
-    pub(crate) fn into_fields(self) -> Result<Vec<Self>> {
-        // SAFETY: the vector is a STRUCT with so many fields, and each is reached through its own writer only.
+    pub(crate) fn fields(&mut self) -> Result<Vec<Writer<'_>>> {
+        // SAFETY: the vector is a STRUCT with so many fields, and each is reached through its own writer only, as long as this borrow
+        // lasts.
         (0..self.kind.field_count()).map(|index| unsafe { self.child(index) }).collect()
     }
 

@@ -11,6 +11,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::geo::Georeference;
+use crate::info::is_descriptive;
 use crate::level::{Need, level};
 use crate::role::{Role, role};
 use crate::tiff::Tag;
@@ -40,6 +41,8 @@ pub struct HeaderDecoder {
     classified: usize,
     /// Those of them that are not pages, in chain order.
     kept: Vec<Kept>,
+    /// Whether descriptive values of the image are gathered as well, see [`crate::InfoDecoder`].
+    is_describing: bool,
 }
 
 /// An IFD that becomes part of the header.
@@ -56,7 +59,23 @@ impl HeaderDecoder {
     /// A decoder that has seen nothing; `file_size` in bytes, where known, catches impossible offsets early.
     #[must_use]
     pub fn new(limits: Limits, file_size: Option<u64>) -> Self {
-        Self { file: File::new(limits, file_size), chain: Chain::default(), classified: 0, kept: Vec::new() }
+        let file = File::new(limits, file_size);
+        Self { file, chain: Chain::default(), classified: 0, kept: Vec::new(), is_describing: false }
+    }
+
+    /// As [`new`](Self::new); descriptive values are at hand with the header.
+    pub(crate) fn describing(limits: Limits, file_size: Option<u64>) -> Self {
+        Self { is_describing: true, ..Self::new(limits, file_size) }
+    }
+
+    /// The bytes at hand.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The IFDs of the main chain that became part of the header, in its order.
+    pub(crate) fn images(&self) -> Vec<(Role, &Ifd)> {
+        self.kept.iter().filter_map(|kept| Some((kept.role, self.chain.ifds().get(kept.ifd)?))).collect()
     }
 
     /// Hands over `bytes` that stand at `offset` of the file, in any order and of any size; overlaps are fine.
@@ -119,6 +138,9 @@ impl HeaderDecoder {
                 return true;
             }
             match require_values(&mut self.file, &ifds[kept.ifd], kept.role) {
+                Ok(is_ready) if self.is_describing && kept.role == Role::Image => {
+                    kept.is_ready = require_description(&mut self.file, &ifds[kept.ifd]) && is_ready;
+                }
                 Ok(is_ready) => kept.is_ready = is_ready,
                 Err(error) if is_fatal(kept.role, &error) => fatal = Some(error),
                 Err(_) => return false,
@@ -199,6 +221,19 @@ fn require_values(file: &mut File, ifd: &Ifd, role: Role) -> Result<bool> {
         is_ready &= ifd.require(file, entry)?;
     }
     Ok(is_ready)
+}
+
+/// Whether all descriptive values that can be read are at hand; notes those that are missing.
+fn require_description(file: &mut File, ifd: &Ifd) -> bool {
+    let max = file.limits().max_value_bytes;
+    let mut is_ready = true;
+    for entry in ifd.entries.iter().filter(|entry| is_descriptive(entry.tag)) {
+        if entry.length().is_some_and(|length| length <= max) {
+            // A value beyond the end of the file is none.
+            is_ready &= ifd.require(file, entry).unwrap_or(true);
+        }
+    }
+    is_ready
 }
 
 /// Refuses values that many IFDs share: they would make memory grow without bytes to match. Those of distinct images have

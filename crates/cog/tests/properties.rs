@@ -8,10 +8,12 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use rasteret_cog::{CogHeader, DecodeResult, HeaderDecoder, IfdDecoder, IfdInfo, Limits, Result};
+use rasteret_cog::{
+    CogHeader, DecodeResult, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, InfoDecoder, Limits, Result,
+};
 use support::{TiffWriter, Values, geo_keys, reduced, slice, tiled};
 
-/// Both decoders, which are driven the same way.
+/// All decoders, which are driven the same way.
 trait Decoder {
     type Answer: Debug;
     fn new(limits: Limits, file_size: Option<u64>) -> Self;
@@ -38,6 +40,7 @@ macro_rules! decoder {
 
 decoder!(HeaderDecoder, CogHeader);
 decoder!(IfdDecoder, Vec<IfdInfo>);
+decoder!(InfoDecoder, FileInfo);
 
 /// The answer when whatever is asked for is pushed, as far as the file has it.
 ///
@@ -137,6 +140,8 @@ fn check_anything(file: &Bytes) {
     let _ = drive::<HeaderDecoder>(file, None);
     let _ = drive::<IfdDecoder>(file, sized);
     let _ = drive::<IfdDecoder>(file, None);
+    let _ = drive::<InfoDecoder>(file, sized);
+    let _ = drive::<InfoDecoder>(file, None);
 }
 
 /// The answer when the file arrives in pieces of any size, in any order, before the first try.
@@ -193,6 +198,7 @@ proptest! {
         let file = Bytes::from(file);
         check_pieces::<HeaderDecoder>(&file, &cuts, is_backwards);
         check_pieces::<IfdDecoder>(&file, &cuts, is_backwards);
+        check_pieces::<InfoDecoder>(&file, &cuts, is_backwards);
     }
 
     #[test]
@@ -204,5 +210,6 @@ proptest! {
         let file = Bytes::from(file);
         check_pieces::<HeaderDecoder>(&file, &cuts, is_backwards);
         check_pieces::<IfdDecoder>(&file, &cuts, is_backwards);
+        check_pieces::<InfoDecoder>(&file, &cuts, is_backwards);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use rasteret_cog::crs::Transforms;
 use rasteret_cog::geo::GeoTransform;
-use rasteret_cog::{ParsedGeometry, Tiling, View};
+use rasteret_cog::{Corners, EncodedGeometry, ParsedGeometry, Tiling, View};
 
 static TRANSFORMS: LazyLock<Transforms> = LazyLock::new(Transforms::default);
 
@@ -69,6 +69,14 @@ proptest! {
     fn geometries(bytes in proptest::collection::vec(any::<u8>(), 0..200), wkb in wkb(), text in any::<String>(), damaged in damaged()) {
         let _ = (ParsedGeometry::from_wkb(&bytes), ParsedGeometry::from_wkb(&wkb));
         let _ = (ParsedGeometry::from_text(&text), ParsedGeometry::from_text(&damaged));
+        let digits: String = wkb.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(ParsedGeometry::from_text(&digits).ok(), ParsedGeometry::from_wkb(&wkb).ok());
+    }
+
+    #[test]
+    fn boxes(xmin: f64, ymin: f64, xmax: f64, ymax: f64) {
+        let parsed = EncodedGeometry::Box(Corners { xmin, ymin, xmax, ymax }).parse();
+        let _ = parsed.map(|parsed| parsed.check_crs("OGC:CRS84"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use bytes::Bytes;
-use rasteret_cog::{CogHeader, DecodeResult, HeaderDecoder, IfdDecoder, IfdInfo, Limits};
+use rasteret_cog::{CogHeader, DecodeResult, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, InfoDecoder, Limits};
 
 use crate::CoalesceConfig;
 use crate::object::{LocalFile, Object, Stamp};
@@ -195,6 +195,22 @@ impl Decoder for HeaderDecoder {
     }
 
     fn try_decode(&mut self) -> rasteret_cog::Result<DecodeResult<CogHeader>> {
+        self.try_decode()
+    }
+}
+
+impl Decoder for InfoDecoder {
+    type Answer = FileInfo;
+
+    fn new(limits: Limits, file_size: Option<u64>) -> Self {
+        Self::new(limits, file_size)
+    }
+
+    fn push(&mut self, offset: u64, bytes: Bytes) {
+        self.push(offset, bytes);
+    }
+
+    fn try_decode(&mut self) -> rasteret_cog::Result<DecodeResult<FileInfo>> {
         self.try_decode()
     }
 }

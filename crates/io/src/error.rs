@@ -79,6 +79,18 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// Whether a file could not be read, and not the caller's request or this library as a whole at fault: the rows of other files
+    /// have their answers.
+    pub fn is_of_file(&self) -> bool {
+        match self {
+            Self::Header { source, .. } | Self::Pixels { source, .. } => {
+                !matches!(source, rasteret_cog::Error::InvalidArgument { .. })
+            }
+            Self::Store { .. } | Self::Changed { .. } | Self::Records { .. } | Self::Internal { .. } => true,
+            Self::InvalidArgument { .. } | Self::Panicked { .. } => false,
+        }
+    }
+
     /// The file that the error is about, if it is about one.
     pub fn location(&self) -> Option<&Location> {
         match self {
@@ -116,5 +128,26 @@ impl fmt::Display for DisplayCause<'_> {
             | Error::Unsupported { at: Place { ifd: None, tag: None, byte: None }, what } => f.write_str(what),
             other => other.fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rasteret_cog::{Error as Cog, Place};
+
+    use super::Error;
+    use crate::{Fault, Location};
+
+    #[test]
+    fn callers_errors_are_not_the_files() {
+        let location = || Location::parse("a.tif").unwrap();
+        let header = |source| Error::Header { location: location(), source };
+        let at = Place { ifd: None, tag: None, byte: None };
+        assert!(header(Cog::Malformed { at, what: String::new() }).is_of_file());
+        assert!(header(Cog::Unsupported { at, what: String::new() }).is_of_file());
+        assert!(!header(Cog::InvalidArgument { what: String::new() }).is_of_file());
+        assert!(Error::Store { location: location(), range: None, fault: Fault::NoSuchFile }.is_of_file());
+        assert!(Error::Changed { location: location(), what: String::new() }.is_of_file());
+        assert!(!Error::InvalidArgument { what: String::new() }.is_of_file());
     }
 }

@@ -43,7 +43,7 @@ pub use fault::Fault;
 pub use location::Location;
 pub use object::Object;
 pub use options::Options;
-pub use session::{CogFile, Session};
+pub use session::{CogFile, DescribedFile, Session};
 pub use tiles::{BlockRequest, BlockStream, Keep, RasterFile};
 pub use version::{ObjectVersion, VersionCheck, VersionMatch};
 

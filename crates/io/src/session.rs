@@ -10,7 +10,7 @@ use futures::FutureExt;
 use object_store::ObjectStore;
 use rasteret_cog::Views;
 use rasteret_cog::crs::Transforms;
-use rasteret_cog::{CogHeader, HeaderDecoder, IfdDecoder, IfdInfo};
+use rasteret_cog::{CogHeader, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, InfoDecoder};
 use tokio::sync::Semaphore;
 
 use crate::batch::{self, Task, panicked};
@@ -33,6 +33,15 @@ pub struct CogFile {
     pub header: Arc<CogHeader>,
     /// The version, as far as the store said.
     pub version: ObjectVersion,
+}
+
+/// A file as it is described to a person.
+#[derive(Debug, Clone)]
+pub struct DescribedFile {
+    /// The header and what else the tags say, shared by all that name the file.
+    pub info: Arc<FileInfo>,
+    /// Bytes of the whole file, where the store said.
+    pub file_size: Option<u64>,
 }
 
 /// Shared state behind the SQL functions. Cheap to clone, and for any number of threads at once.
@@ -133,6 +142,11 @@ impl Session {
     /// Every IFD of many files with its tags; otherwise as [`headers`](Self::headers), but nothing is kept.
     pub fn ifds(&self, hrefs: &[&str]) -> Vec<Result<Vec<IfdInfo>>> {
         batch::run::<Ifds>(self, hrefs)
+    }
+
+    /// Descriptions of many files; otherwise as [`headers`](Self::headers), but nothing is kept.
+    pub fn descriptions(&self, hrefs: &[&str]) -> Vec<Result<DescribedFile>> {
+        batch::run::<Descriptions>(self, hrefs)
     }
 
     /// The version of a file now, and how it compares with the `indexed` one. One request: a conditional one where that has
@@ -277,6 +291,31 @@ impl Task for Ifds {
 
     fn local(_: &Session, location: &Location) -> Result<Vec<IfdInfo>> {
         Ok(driver::read_local::<IfdDecoder>(location, local_path(location)?)?.0.answer)
+    }
+}
+
+/// Descriptions of files: looked at once, so not kept.
+struct Descriptions;
+
+impl Task for Descriptions {
+    type Answer = DescribedFile;
+
+    fn known(_: &Session, _: &Location) -> Option<DescribedFile> {
+        None
+    }
+
+    async fn remote(session: &Session, location: &Location) -> Result<DescribedFile> {
+        Ok(driver::read::<InfoDecoder>(&session.open_at(location).await?).await?.into())
+    }
+
+    fn local(_: &Session, location: &Location) -> Result<DescribedFile> {
+        Ok(driver::read_local::<InfoDecoder>(location, local_path(location)?)?.0.into())
+    }
+}
+
+impl From<Decoded<FileInfo>> for DescribedFile {
+    fn from(decoded: Decoded<FileInfo>) -> Self {
+        Self { info: Arc::new(decoded.answer), file_size: decoded.version.size }
     }
 }
 

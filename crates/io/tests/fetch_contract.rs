@@ -256,3 +256,16 @@ fn a_dump_of_ifds_costs_what_a_header_costs() {
     assert_eq!(ifds.len(), 3);
     assert_eq!(server.ranges(), vec![0..32_768; 1]);
 }
+
+#[test]
+fn a_description_costs_what_a_header_costs() {
+    for tiff in [Tiff { overviews: 2, ..TILES_16 }, TILES_10000, Tiff { ifd_at_end: true, ..TILES_16 }] {
+        let server = Server::of_file(tiff.bytes());
+        let url = server.url("a.tif");
+        let header = session(&[]).headers(&[&url]).remove(0).unwrap();
+        let asked = server.ranges();
+        let described = session(&[]).descriptions(&[&url, &url]).remove(1).unwrap();
+        assert_eq!(server.ranges(), [asked.clone(), asked].concat());
+        assert_eq!((&described.info.header, described.file_size), (&*header.header, header.file_size));
+    }
+}

@@ -167,6 +167,23 @@ fn apply(transform: Option<&dyn PointTransform>, point: Coord<f64>, from: Side, 
     Some(Coord { x, y })
 }
 
+/// Checks that a name is that of a CRS, or of the raster's own coordinates.
+///
+/// # Errors
+///
+/// [`Error::InvalidArgument`] where it is not.
+pub fn check_name(name: &str) -> Result<()> {
+    if name.trim().eq_ignore_ascii_case(crate::frame::NATIVE) {
+        return Ok(());
+    }
+    Definition::parse(name).map(|_| ())
+}
+
+/// Whether coordinates of a CRS, by its name, are longitudes and latitudes in degrees.
+pub(crate) fn is_in_degrees(name: &str) -> Result<bool> {
+    Ok(Definition::parse(name)?.is_degrees())
+}
+
 /// Of all longitudes that are the same, the one nearest to another.
 pub(crate) fn nearest_longitude(longitude: f64, to: f64) -> f64 {
     longitude + 360.0 * ((to - longitude) / 360.0).round()

@@ -63,7 +63,7 @@ fn floats(file: &File, ifd: &Ifd, tag: Tag) -> Result<Option<Vec<f64>>> {
     ifd.value(file, tag)?.map(|value| value.floats()).transpose()
 }
 
-fn keys(file: &File, ifd: &Ifd) -> Result<GeoKeys> {
+pub(super) fn keys(file: &File, ifd: &Ifd) -> Result<GeoKeys> {
     let Some(directory) = ifd.value(file, Tag::GEO_KEY_DIRECTORY)? else {
         return Ok(GeoKeys::default());
     };

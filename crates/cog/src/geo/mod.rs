@@ -4,6 +4,7 @@
 
 mod bbox;
 mod crs;
+mod description;
 mod epsg;
 mod gdal_metadata;
 mod georeference;
@@ -15,5 +16,6 @@ mod wkt;
 
 pub use bbox::BBox;
 pub use crs::Crs;
+pub(crate) use description::{AreaOrPoint, GdalItem, area_or_point, gdal_items};
 pub(crate) use georeference::Georeference;
 pub use transform::GeoTransform;

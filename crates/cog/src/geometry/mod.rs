@@ -1,9 +1,9 @@
-//! Geometries of callers: read from WKB, WKT and GeoJSON, and checked.
+//! Geometries of callers: read from WKB, WKT, GeoJSON and boxes, and checked.
 //!
 //! ```text
-//! WKB, EWKB, ISO WKB ─┐                         ┌ points    each
-//! WKT, EWKT          ─┼─ Collector ─ validity ──┤ lines     of at least two vertices
-//! GeoJSON            ─┘                         └ polygons  of closed, simple rings, holes inside
+//! WKB, EWKB, ISO WKB, hex ─┐                         ┌ points    each
+//! WKT, EWKT               ─┼─ Collector ─ validity ──┤ lines     of at least two vertices
+//! GeoJSON                 ─┘                 boxes ──┘ polygons  of closed, simple rings, holes inside
 //! ```
 //!
 //! Collections are flattened: what follows asks which pixels a geometry meets, and a collection meets what its parts meet.
@@ -15,6 +15,8 @@
 //! Untrusted input: any bytes give a geometry or an error; nesting and allocations are bounded by the input's length.
 
 mod collector;
+mod corners;
+mod hex;
 mod read;
 mod validity;
 
@@ -22,6 +24,7 @@ use geo_types::{Coord, LineString, Polygon};
 
 use crate::{Error, geo::BBox};
 
+pub use corners::Corners;
 pub use read::{EncodedGeometry, ParsedGeometry};
 
 /// A flat geometry: points, lines and polygons, any number of each.

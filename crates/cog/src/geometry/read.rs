@@ -1,4 +1,4 @@
-//! WKB, WKT and GeoJSON as [`Geometry`], with the CRS that they carry.
+//! WKB (also as hexadecimal text), WKT, GeoJSON and boxes as [`Geometry`], with the CRS that they carry.
 
 use geo_types::{Coord, LineString, Polygon};
 use geozero::GeozeroGeometry as _;
@@ -7,7 +7,8 @@ use geozero::wkb::{Ewkb, Wkb};
 use geozero::wkt::Wkt;
 
 use super::collector::Collector;
-use super::{Geometry, invalid, validity};
+use super::corners::{Corners, Crossing};
+use super::{Geometry, hex, invalid, validity};
 use crate::Result;
 
 /// Parentheses in parentheses of WKT: as deep as anybody writes them, and far from the end of a thread's stack.
@@ -23,15 +24,19 @@ pub struct ParsedGeometry {
     pub geometry: Geometry,
     /// The SRID of EWKT or EWKB as `EPSG:n`, or the name in GeoJSON's old `crs` member. None where nothing is said.
     pub crs: Option<String>,
+    /// Set for a box across the antimeridian, which only longitudes have: see [`ParsedGeometry::check_crs`].
+    pub(super) crossing: Option<Crossing>,
 }
 
 /// A geometry as a caller gave it, not read yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EncodedGeometry<'a> {
-    /// WKT, EWKT or GeoJSON.
+    /// WKT, EWKT, GeoJSON, or WKB as hexadecimal digits.
     Text(&'a str),
     /// WKB: ISO or EWKB.
     Wkb(&'a [u8]),
+    /// A box.
+    Box(Corners),
 }
 
 impl EncodedGeometry<'_> {
@@ -57,6 +62,7 @@ impl EncodedGeometry<'_> {
             Self::Wkb(bytes) if parsed.take_one_ring(bytes) => return validity::check(&parsed.geometry),
             Self::Wkb(bytes) => ParsedGeometry::from_any_wkb(bytes)?,
             Self::Text(text) => ParsedGeometry::from_text(text)?,
+            Self::Box(corners) => return parsed.take_box(corners),
         };
         Ok(())
     }
@@ -91,7 +97,7 @@ impl ParsedGeometry {
         Self::checked(geometry, srid.and_then(|srid| crs_of_srid(srid.into())))
     }
 
-    /// Reads WKT, EWKT or GeoJSON (a geometry, a Feature or a FeatureCollection).
+    /// Reads WKT, EWKT, GeoJSON (a geometry, a Feature or a FeatureCollection), or WKB as hexadecimal digits.
     ///
     /// # Errors
     ///
@@ -100,6 +106,9 @@ impl ParsedGeometry {
         let text = text.trim();
         if text.starts_with('{') {
             return Self::from_geojson(text);
+        }
+        if let Some(digits) = hex::digits(text) {
+            return Self::from_wkb(&hex::decode(digits)?);
         }
         match text.split_once(';') {
             Some((srid, wkt)) => {
@@ -128,19 +137,43 @@ impl ParsedGeometry {
         Self::checked(geometry, crs_of_geojson(text)?)
     }
 
-    /// Becomes the polygon of one ring that WKB holds; false, and nothing, for whatever else it is, for faults too.
-    fn take_one_ring(&mut self, bytes: &[u8]) -> bool {
+    /// Checks that the geometry has a meaning in the CRS that its coordinates turn out to be in: a box whose `xmin` is
+    /// greater than its `xmax` crosses the antimeridian (RFC 7946, section 5.2), which only longitudes do.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::InvalidArgument`] for such a box in another CRS, and where `crs` is no CRS.
+    pub fn check_crs(&self, crs: &str) -> Result<()> {
+        self.crossing.map_or(Ok(()), |crossing| crossing.check(crs))
+    }
+
+    /// Empties it; the memory of a ring that it had, for another one.
+    fn clear(&mut self) -> Vec<Coord<f64>> {
         let Geometry { points, lines, polygons } = &mut self.geometry;
         let used = polygons.pop().map(Polygon::into_inner);
         points.clear();
         lines.clear();
         polygons.clear();
         self.crs = None;
+        self.crossing = None;
+        let mut ring = used.map_or_else(Vec::new, |(LineString(ring), _)| ring);
+        ring.clear();
+        ring
+    }
+
+    /// Becomes a box.
+    fn take_box(&mut self, corners: Corners) -> Result<()> {
+        let ring = self.clear();
+        self.crossing = corners.add_to(&mut self.geometry, ring)?;
+        Ok(())
+    }
+
+    /// Becomes the polygon of one ring that WKB holds; false, and nothing, for whatever else it is, for faults too.
+    fn take_one_ring(&mut self, bytes: &[u8]) -> bool {
+        let mut ring = self.clear();
         let Some(coords) = one_ring(bytes) else {
             return false;
         };
-        let mut ring = used.map_or_else(Vec::new, |(LineString(ring), _)| ring);
-        ring.clear();
         ring.extend(coords.iter().map(|coord| {
             let [low @ .., _, _, _, _, _, _, _, _] = *coord;
             let [_, _, _, _, _, _, _, _, high @ ..] = *coord;
@@ -150,14 +183,14 @@ impl ParsedGeometry {
             && ring.first() == ring.last()
             && ring.iter().all(|Coord { x, y }| x.is_finite() && y.is_finite());
         if is_ring {
-            polygons.push(Polygon::new(LineString(ring), Vec::new()));
+            self.geometry.polygons.push(Polygon::new(LineString(ring), Vec::new()));
         }
         is_ring
     }
 
     fn checked(geometry: Geometry, crs: Option<String>) -> Result<Self> {
         validity::check(&geometry)?;
-        Ok(Self { geometry, crs })
+        Ok(Self { geometry, crs, crossing: None })
     }
 }
 

@@ -101,6 +101,9 @@ tags! {
 }
 
 impl Tag {
+    /// Colours of the values of a palette image (TIFF 6.0, section 5); without a slot, since only descriptions read it.
+    pub const COLOR_MAP: Self = Self(320);
+
     /// The specification's name; None for tags that neither the `tiff` crate nor this one knows.
     #[must_use]
     pub fn name(self) -> Option<String> {

@@ -48,6 +48,12 @@ impl Ifd {
         }
     }
 
+    /// The value of a tag that need not have a slot; None where it is absent, not at hand or of an unknown type.
+    pub(crate) fn find_value<'a>(&self, file: &'a File, tag: Tag) -> Option<Value<'a>> {
+        let entry = self.entries.iter().find(|entry| entry.tag == tag)?;
+        self.read_value(file, entry, u64::MAX).ok()?
+    }
+
     /// Whether all bytes of an entry's value are at hand; when not, `file` notes what is missing.
     #[inline]
     pub(crate) fn require(&self, file: &mut File, entry: &Entry) -> Result<bool> {
@@ -113,6 +119,20 @@ impl Value<'_> {
     /// The bytes as their own: a slice would keep alive all that came with them, for as long as a header is cached.
     pub(crate) fn to_bytes(&self) -> Bytes {
         Bytes::copy_from_slice(self.bytes())
+    }
+
+    /// The first number; of a rational, the quotient, which is 0 where it has none, as for libtiff.
+    pub(crate) fn number(&self) -> Option<f64> {
+        let order = self.byte_order;
+        let (fours, _) = self.bytes().as_chunks::<4>();
+        match self.field_type {
+            FieldType::RATIONAL => {
+                let [a, b] = *fours.first_chunk::<2>()?;
+                let (a, b) = (f64::from(order.u32(a)), f64::from(order.u32(b)));
+                Some(if b == 0.0 { 0.0 } else { a / b })
+            }
+            _ => self.spelled_numbers().first()?.parse().ok(),
+        }
     }
 
     /// Each number as text: rationals as `1/2`, numbers of unknown types not at all.

@@ -5,10 +5,10 @@ use std::str::FromStr;
 use crate::Error;
 use crate::source::HiveOptions;
 
-/// What to do about an asset whose header cannot be read.
+/// The effect of a file that cannot be read: an asset's header, or the pixels of a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnError {
-    /// Its metadata is NULL and `rasteret_error` says why.
+    /// What would come from it is NULL; of an asset, `rasteret_error` says why.
     #[default]
     Null,
     /// The query fails.

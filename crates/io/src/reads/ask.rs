@@ -9,6 +9,7 @@ use rasteret_cog::pixel::Band;
 use rasteret_cog::{CogHeader, DEFAULT_CRS, EncodedGeometry, Geometry, View};
 
 use super::zone::{Grid, ZoneKey};
+use crate::enrich::OnError;
 use crate::tiles::{BlockRequest, RasterFile};
 use crate::{Error, Result, Session};
 
@@ -29,6 +30,8 @@ pub struct Ask<'a> {
     pub geometry_crs: Option<&'a str>,
     /// The CRS of the geometry's SQL type: counts where neither the call nor the geometry names one.
     pub type_crs: Option<&'a str>,
+    /// Whether a file that cannot be read makes the row NULL.
+    pub on_error: OnError,
 }
 
 /// How a row names the level that it reads.
@@ -65,7 +68,8 @@ pub struct Asked<'a> {
 }
 
 impl Session {
-    /// Finds what rows share: files, bands, ways into pixels. None stays None.
+    /// Finds what rows share: files, bands, ways into pixels. None stays None, and so becomes a row whose `on_error` allows it where
+    /// the file's tables contradict its sizes.
     ///
     /// # Errors
     ///
@@ -76,16 +80,40 @@ impl Session {
             let Some(ask) = ask else {
                 return Ok(None);
             };
-            let header = ask.file.header();
-            let level = ask.level.of(header).map_err(|source| fault(&ask.file, source))?;
-            let band = ask.band_index.or(header.band_index).unwrap_or(0);
-            let target = match targets.entry((Arc::as_ptr(&ask.file), level, band, ask.masked)) {
-                Entry::Occupied(known) => known.get().clone(),
-                Entry::Vacant(new) => new.insert(Arc::new(Target::new(&ask.file, level, band, ask.masked)?)).clone(),
+            let mut target = || {
+                let header = ask.file.header();
+                let level = ask.level.of(header).map_err(|source| fault(&ask.file, source))?;
+                let band = ask.band_index.or(header.band_index).unwrap_or(0);
+                Ok(match targets.entry((Arc::as_ptr(&ask.file), level, band, ask.masked)) {
+                    Entry::Occupied(known) => known.get().clone(),
+                    Entry::Vacant(new) => {
+                        new.insert(Arc::new(Target::new(&ask.file, level, band, ask.masked)?)).clone()
+                    }
+                })
             };
-            Ok(Some(Asked { target, ask }))
+            let target = target().or_null(ask.on_error)?;
+            Ok(target.map(|target| Asked { target, ask }))
         });
         asked.collect()
+    }
+}
+
+/// Results of rows that may be NULL where their file cannot be read.
+pub trait OrNull<T> {
+    /// None for the error of a file, where `on_error` allows it.
+    ///
+    /// # Errors
+    ///
+    /// All other errors.
+    fn or_null(self, on_error: OnError) -> Result<Option<T>>;
+}
+
+impl<T> OrNull<T> for Result<T> {
+    fn or_null(self, on_error: OnError) -> Result<Option<T>> {
+        match self {
+            Err(error) if on_error == OnError::Null && error.is_of_file() => Ok(None),
+            other => other.map(Some),
+        }
     }
 }
 
@@ -146,6 +174,7 @@ impl Asked<'_> {
         let argument = |error: rasteret_cog::Error| Error::InvalidArgument { what: error.to_string() };
         let parsed = encoded.parse().map_err(argument)?;
         let crs = self.ask.geometry_crs.or(parsed.crs.as_deref()).or(self.ask.type_crs).unwrap_or(DEFAULT_CRS);
+        parsed.check_crs(crs).map_err(argument)?;
         self.target.view(session, crs)?.pixels(&parsed.geometry).map(Some).map_err(argument)
     }
 

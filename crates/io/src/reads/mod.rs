@@ -8,6 +8,9 @@
 //!
 //! Blocks come in any order and on several threads; what each gives to a question is kept apart and put together in the order
 //! of tiles, so that an answer does not depend on who was first.
+//!
+//! An error of a file fails the call, unless the question's `on_error` makes its row NULL. Blocks that it shares with other questions, and
+//! those questions, are unaffected: an error belongs to the blocks that it keeps from being made.
 
 mod ask;
 mod sink;
@@ -16,7 +19,7 @@ mod value;
 mod window;
 mod zone;
 
-pub use ask::{Ask, Asked, LevelChoice, Target};
+pub use ask::{Ask, Asked, LevelChoice, OrNull, Target};
 pub use sink::{Read, Sink};
 pub use statistics::ZoneOptions;
 pub use window::{PlannedWindow, StartedWindows};

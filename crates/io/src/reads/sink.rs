@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rasteret_cog::pixel::Block;
 
 use super::Target;
+use crate::enrich::OnError;
 use crate::tiles::{BlockStream, Keep};
 use crate::{Error, Result, Session};
 
@@ -30,6 +32,8 @@ pub struct Read<S> {
     pub target: Arc<Target>,
     /// What takes its blocks.
     pub sink: S,
+    /// Whether a file that cannot be read leaves the question without an answer.
+    pub on_error: OnError,
 }
 
 /// A block of a target, by the target's identity.
@@ -42,30 +46,40 @@ pub(super) struct Reading {
     takers: Vec<Vec<(usize, usize)>>,
     /// The first slot of each question; one more at the end.
     slots: Vec<usize>,
+    /// For each question, whether it may stay without an answer.
+    on_error: Vec<OnError>,
 }
 
 impl Session {
-    /// Reads what questions need: the parts of each, in the order of its [`Sink::tiles`].
+    /// Reads what questions need: the parts of each, in the order of its [`Sink::tiles`]; None where its file cannot be read and
+    /// its `on_error` allows that.
     ///
     /// Blocks the calling thread, which decodes along with as many others as the session's limit allows.
     ///
     /// # Errors
     ///
     /// The first file's that fails, in the order of the questions' blocks among those that were tried.
-    pub fn read<S: Sink>(&self, reads: &[Read<S>], keep: Keep) -> Result<Vec<Vec<S::Part>>> {
-        let reading = self.reading(reads.iter().map(|read| (&read.target, read.sink.tiles())), keep);
+    pub fn read<S: Sink>(&self, reads: &[Read<S>], keep: Keep) -> Result<Vec<Option<Vec<S::Part>>>> {
+        let questions = reads.iter().map(|read| (&read.target, read.on_error, read.sink.tiles()));
+        let reading = self.reading(questions, keep);
         reading.finish(|question, tile, block| reads[question].sink.part(tile, block))
     }
 
     /// The blocks of questions: of what, and which tiles. Each is read once, whoever needs it.
-    pub(super) fn reading<'a, T>(&self, questions: impl Iterator<Item = (&'a Arc<Target>, T)>, keep: Keep) -> Reading
+    pub(super) fn reading<'a, T>(
+        &self,
+        questions: impl Iterator<Item = (&'a Arc<Target>, OnError, T)>,
+        keep: Keep,
+    ) -> Reading
     where
         T: AsRef<[(u32, u32)]>,
     {
         let (mut requests, mut takers, mut slots) = (Vec::new(), Vec::<Vec<_>>::new(), vec![0]);
+        let mut rules = Vec::new();
         let mut known: HashMap<BlockKey, usize> = HashMap::new();
         let mut slot = 0;
-        for (question, (target, tiles)) in questions.enumerate() {
+        for (question, (target, on_error, tiles)) in questions.enumerate() {
+            rules.push(on_error);
             for &(row, col) in tiles.as_ref() {
                 let request = *known.entry((Arc::as_ptr(target), row, col)).or_insert_with(|| {
                     requests.push(target.block(row, col));
@@ -77,7 +91,7 @@ impl Session {
             }
             slots.push(slot);
         }
-        Reading { blocks: self.blocks(requests, keep), takers, slots }
+        Reading { blocks: self.blocks(requests, keep), takers, slots, on_error: rules }
     }
 }
 
@@ -87,12 +101,17 @@ impl Reading {
         self.blocks.start();
     }
 
-    /// What `part` makes of the blocks of each question, given the question, the position of the tile in it and the block. `part` is called
-    /// once for each, by any thread, in any order.
-    pub(super) fn finish<P: Send + Sync>(self, part: impl Fn(usize, usize, &Block) -> P + Sync) -> Result<Vec<Vec<P>>> {
-        let Self { blocks, takers, slots } = self;
+    /// What `part` makes of the blocks of each question, given the question, the position of the tile in it and the block; None where a
+    /// block cannot be read and the question allows that. `part` is called once for each block, by any thread, in any order.
+    pub(super) fn finish<P: Send + Sync>(
+        self,
+        part: impl Fn(usize, usize, &Block) -> P + Sync,
+    ) -> Result<Vec<Option<Vec<P>>>> {
+        let Self { blocks, takers, slots, on_error } = self;
         let parts: Vec<OnceLock<P>> = (0..slots.last().copied().unwrap_or(0)).map(|_| OnceLock::new()).collect();
+        let unread: Vec<AtomicBool> = on_error.iter().map(|_| AtomicBool::new(false)).collect();
         let fault: Mutex<Option<(usize, Error)>> = Mutex::default();
+        let fails = |error: &Error, question: usize| on_error[question] == OnError::Fail || !error.is_of_file();
         blocks.for_each(|request, block| match block {
             Ok(block) => {
                 for &(question, slot) in &takers[request] {
@@ -101,12 +120,16 @@ impl Reading {
                 }
                 ControlFlow::Continue(())
             }
-            Err(error) => {
+            Err(error) if takers[request].iter().any(|(question, _)| fails(&error, *question)) => {
                 let mut fault = fault.lock().unwrap_or_else(PoisonError::into_inner);
                 if fault.as_ref().is_none_or(|(first, _)| request < *first) {
                     *fault = Some((request, error));
                 }
                 ControlFlow::Break(())
+            }
+            Err(_) => {
+                takers[request].iter().for_each(|(question, _)| unread[*question].store(true, Ordering::Relaxed));
+                ControlFlow::Continue(())
             }
         })?;
         if let Some((_, error)) = fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -114,7 +137,11 @@ impl Reading {
         }
         let mut parts = parts.into_iter().map(OnceLock::into_inner);
         let lengths = slots.windows(2).map(|pair| pair[1] - pair[0]);
-        Ok(lengths.map(|length| parts.by_ref().take(length).flatten().collect()).collect())
+        let answers = lengths.zip(unread).map(|(length, unread)| {
+            let parts: Vec<P> = parts.by_ref().take(length).flatten().collect();
+            (!unread.into_inner()).then_some(parts)
+        });
+        Ok(answers.collect())
     }
 }
 

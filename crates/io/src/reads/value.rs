@@ -4,11 +4,11 @@ use std::sync::{Mutex, PoisonError};
 
 use rasteret_cog::pixel::{Block, Neighbourhood, ValueOptions};
 
-use super::{Asked, Read, Sink};
+use super::{Asked, OrNull, Read, Sink};
 use crate::{Error, Keep, Result, Session};
 
 impl Session {
-    /// The values at rows' points; None for None, and where there is none.
+    /// The values at rows' points; None for None, where there is none, and where the file cannot be read and `on_error` allows that.
     ///
     /// Points near the edge of a tile, and those that look for a valid pixel around them, may need tiles that only show to be
     /// needed when others have been read: they are read together, round after round.
@@ -17,19 +17,24 @@ impl Session {
     ///
     /// Where a geometry is no single point, its CRS is wrong, or a file cannot be read.
     pub fn values(&self, asked: &[Option<(Asked<'_>, ValueOptions)>]) -> Result<Vec<Option<f64>>> {
-        let searches = self.of_rows(asked, |(asked, options)| {
+        let search = |asked: &Asked<'_>, options: &ValueOptions| {
             let search = Neighbourhood::new(&asked.target.band, point(asked, self)?, *options);
-            let search = search.map_err(|source| asked.target.fault(source))?;
-            Ok(search.map(|search| Read { target: asked.target.clone(), sink: Mutex::new(search) }))
+            search.map_err(|source| asked.target.fault(source))
+        };
+        let searches = self.of_rows(asked, |(asked, options)| {
+            let on_error = asked.ask.on_error;
+            let search = search(asked, options).or_null(on_error)?.flatten();
+            Ok(search.map(|search| Read { target: asked.target.clone(), sink: Mutex::new(search), on_error }))
         })?;
         let mut values: Vec<Option<f64>> = asked.iter().map(|_| None).collect();
         let mut under_way: Vec<_> =
             searches.into_iter().enumerate().filter_map(|(row, read)| Some((row, read.flatten()?))).collect();
         while !under_way.is_empty() {
             let (rows, reads): (Vec<_>, Vec<_>) = under_way.into_iter().unzip();
-            self.read(&reads, Keep::Tiles)?;
+            let parts = self.read(&reads, Keep::Tiles)?;
             under_way = Vec::new();
-            for (row, mut read) in rows.into_iter().zip(reads) {
+            let read = rows.into_iter().zip(reads).zip(parts);
+            for ((row, mut read), _) in read.filter(|(_, parts)| parts.is_some()) {
                 let search = read.sink.get_mut().unwrap_or_else(PoisonError::into_inner);
                 if search.wanted().is_empty() {
                     values[row] = search.value();

@@ -30,11 +30,19 @@ impl Grid {
     }
 }
 
+/// What the bytes of a geometry are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Wkb,
+    Box,
+}
+
 /// A geometry over a grid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ZoneKey {
     geometry: Box<[u8]>,
-    is_text: bool,
+    form: Form,
     crs: [Option<Box<str>>; 2],
     grid: Arc<Grid>,
     method: Method,
@@ -42,11 +50,15 @@ pub(crate) struct ZoneKey {
 
 impl ZoneKey {
     pub(super) fn new(geometry: EncodedGeometry<'_>, crs: [Option<&str>; 2], grid: &Arc<Grid>, method: Method) -> Self {
-        let (bytes, is_text) = match geometry {
-            EncodedGeometry::Text(text) => (text.as_bytes(), true),
-            EncodedGeometry::Wkb(bytes) => (bytes, false),
+        let (geometry, form) = match geometry {
+            EncodedGeometry::Text(text) => (text.as_bytes().into(), Form::Text),
+            EncodedGeometry::Wkb(bytes) => (bytes.into(), Form::Wkb),
+            EncodedGeometry::Box(corners) => {
+                let bytes = corners.to_array().map(f64::to_le_bytes);
+                (bytes.as_flattened().into(), Form::Box)
+            }
         };
-        Self { geometry: bytes.into(), is_text, crs: crs.map(|crs| crs.map(Into::into)), grid: grid.clone(), method }
+        Self { geometry, form, crs: crs.map(|crs| crs.map(Into::into)), grid: grid.clone(), method }
     }
 }
 

@@ -51,7 +51,18 @@ impl Flight {
 
     /// Reads from a local file. Blocks.
     pub(super) fn read(self, open: &OpenFile) {
-        self.land_all(open.read(&self.file, &self.span));
+        match open.read(&self.file, &self.span) {
+            // Tiles before the end of a file that was cut off are whole.
+            Ok((bytes, Some(error))) => {
+                let place = self.span.start..self.span.start + bytes.len() as u64;
+                self.settle(u64::MAX, |range| match slice(&bytes, &place, range) {
+                    Some(bytes) => Stage::Encoded(bytes, self.charge.clone()),
+                    None => Stage::Failed(error.clone()),
+                });
+            }
+            Ok((bytes, None)) => self.land_all(Ok(bytes)),
+            Err(error) => self.land_all(Err(error)),
+        }
     }
 
     /// Asks for the span, and gives what has not landed of it: its last bytes.
@@ -182,7 +193,8 @@ impl OpenFile {
         Self { stamp, state: Mutex::new(State { file: None, spans }) }
     }
 
-    fn read(&self, of: &RasterFile, span: &Range<u64>) -> Result<Bytes> {
+    /// The bytes of a span; where the file ends before, those that it has and an error for the rest.
+    fn read(&self, of: &RasterFile, span: &Range<u64>) -> Result<(Bytes, Option<Error>)> {
         let at = |range: Option<Range<u64>>, fault| Error::Store { location: of.location().clone(), range, fault };
         let file = self.open(of).map_err(|fault| at(None, fault))?;
         let whole = |fault| at(Some(span.clone()), fault);
@@ -193,12 +205,11 @@ impl OpenFile {
         if file.stamp != self.stamp {
             return Err(changed());
         }
-        if span.end > file.stamp.size {
-            return Err(whole(Fault::BeyondEnd(Some(file.stamp.size))));
-        }
-        let bytes = file.read(span).map_err(whole)?;
+        let size = file.stamp.size;
+        let beyond = (span.end > size).then(|| whole(Fault::BeyondEnd(Some(size))));
+        let bytes = file.read(&(span.start.min(size)..span.end.min(size))).map_err(whole)?;
         // A file that is written to while it is read gives a mixture.
-        if file.stamp_now().map_err(whole)? == self.stamp { Ok(bytes) } else { Err(changed()) }
+        if file.stamp_now().map_err(whole)? == self.stamp { Ok((bytes, beyond)) } else { Err(changed()) }
     }
 
     fn open(&self, of: &RasterFile) -> Result<Arc<LocalFile>, Fault> {
