@@ -47,6 +47,8 @@ pub(crate) const METADATA: &[Field<CogFile>] = &[
     field("file_size", plain!(Bigint, |file| i64::try_from(file.version.size?).ok())),
     field("etag", Cell::Text(|file| file.version.etag.as_deref().map(Cow::Borrowed))),
     field("last_modified", plain!(Timestamp, |file| file.version.last_modified)),
+    field("nodata_text", Cell::Text(|file| file.header.nodata_text.as_deref().map(Cow::Borrowed))),
+    field("nodata_values", Cell::Doubles(|file| file.header.nodata_values.as_deref().map(Cow::Borrowed))),
 ];
 
 /// The STRUCT as Python Rasteret 0.4 wants it: its seventeen fields, `compression` as the TIFF code.

@@ -75,6 +75,8 @@ impl<'a> MetadataReader<'a> {
             tiepoint: fields.doubles("tiepoint")?,
             crs: fields.parsed::<Crs>("crs")?,
             nodata: fields.number("nodata")?,
+            nodata_text: fields.text("nodata_text")?.map(str::to_owned),
+            nodata_values: fields.doubles("nodata_values")?,
             scale: fields.doubles("scale")?,
             offset: fields.doubles("offset")?,
             image,

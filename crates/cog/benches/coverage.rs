@@ -88,6 +88,8 @@ fn block(samples: Samples, dtype: DataType, nodata: Option<f64>) -> Block {
         tiepoint: None,
         crs: None,
         nodata,
+        nodata_text: None,
+        nodata_values: None,
         scale: None,
         offset: None,
     };

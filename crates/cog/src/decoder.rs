@@ -179,7 +179,7 @@ impl HeaderDecoder {
         largest_first(&mut overviews);
         largest_first(&mut masks);
         let extra_samples = first.value(file, Tag::EXTRA_SAMPLES)?.map(|value| value.integers()).transpose()?;
-        let georeference = Georeference::read(file, first, samples)?;
+        let georeference = Georeference::read(file, first, &image.encoding)?;
         Ok(CogHeader {
             byte_order: first.header.byte_order,
             image,
@@ -192,6 +192,8 @@ impl HeaderDecoder {
             tiepoint: georeference.tiepoint,
             crs: georeference.crs,
             nodata: georeference.nodata,
+            nodata_text: georeference.nodata_text,
+            nodata_values: georeference.nodata_values,
             scale: georeference.scale,
             offset: georeference.offset,
         })
@@ -218,7 +220,11 @@ fn require_values(file: &mut File, ifd: &Ifd, role: Role) -> Result<bool> {
         if asked > max {
             return Err(Error::LimitExceeded { at: entry.place(ifd.index), limit, asked, max });
         }
-        is_ready &= ifd.require(file, entry)?;
+        is_ready &= match ifd.require(file, entry) {
+            // GDAL warns of a value that cannot be there, and goes on without it.
+            Err(Error::Malformed { .. }) if entry.tag == Tag::GDAL_METADATA => true,
+            required => required?,
+        };
     }
     Ok(is_ready)
 }

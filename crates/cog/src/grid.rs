@@ -359,6 +359,8 @@ mod tests {
             tiepoint: None,
             crs: None,
             nodata: None,
+            nodata_text: None,
+            nodata_values: None,
             scale: None,
             offset: None,
         }

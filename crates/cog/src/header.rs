@@ -38,6 +38,12 @@ pub struct CogHeader {
     pub crs: Option<Crs>,
     /// GDAL_NODATA (42113), else NODATA_VALUE(S) of GDAL_METADATA (42112).
     pub nodata: Option<f64>,
+    /// GDAL_NODATA as text, which is exact where `nodata` is an integer beyond 2^53; None when absent. Only counts where it is
+    /// the same number as `nodata`.
+    pub nodata_text: Option<String>,
+    /// NODATA_VALUES of GDAL_METADATA, one of each band: pixels are invalid where all bands have theirs, whatever `nodata` is.
+    /// None when absent, or of another length.
+    pub nodata_values: Option<Vec<f64>>,
     /// Scale of each band from GDAL_METADATA, None when no band has one.
     pub scale: Option<Vec<f64>>,
     /// Offset of each band from GDAL_METADATA, None when no band has one.
@@ -120,6 +126,8 @@ impl CogHeader {
             pixel_scale: self.pixel_scale.clone(),
             tiepoint: self.tiepoint.clone(),
             crs: self.crs.clone(),
+            nodata_text: self.nodata_text.clone(),
+            nodata_values: self.nodata_values.clone(),
             scale: self.scale.clone(),
             offset: self.offset.clone(),
             ..*self

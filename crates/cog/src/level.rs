@@ -1,8 +1,8 @@
 //! From the tags of one IFD to one [`Level`].
 //!
 //! Defaults are TIFF 6.0's. Where files break the specification, the rules are libtiff's, so that what GDAL reads is read
-//! the same, but for tile tables: one that is absent, or has more or fewer entries than the image has tiles, is an
-//! error here, since a guess would be a wrong pixel.
+//! the same, but for tile tables: one that has more or fewer entries than the image has tiles is an error here, since a guess
+//! would be a wrong pixel, and so is one that is absent, but for byte counts where there is one strip.
 
 use crate::tiff::file::File;
 use crate::tiff::ifd::Ifd;
@@ -95,7 +95,7 @@ pub(crate) fn level(file: &File, ifd: &Ifd) -> Result<Level> {
         * u128::from(planes);
     let offsets = tags.table([Tag::TILE_OFFSETS, Tag::STRIP_OFFSETS], is_tiled, expected)?;
     let tile_offsets: Vec<u64> = offsets.integers()?;
-    // These two loops have no exit, so that they compile to vector instructions: there may be millions of tiles.
+    // A loop without an exit, so that it compiles to vector instructions: there may be millions of tiles.
     if tile_offsets.iter().fold(0, |all, offset| all | offset) > MAX_OFFSET {
         let offset = tile_offsets.iter().find(|offset| **offset > MAX_OFFSET).copied().unwrap_or_default();
         return Err(Error::Malformed {
@@ -103,16 +103,49 @@ pub(crate) fn level(file: &File, ifd: &Ifd) -> Result<Level> {
             what: format!("expected tile offsets of at most 2^63 - 1, found {offset}"),
         });
     }
-    let byte_counts = tags.table([Tag::TILE_BYTE_COUNTS, Tag::STRIP_BYTE_COUNTS], is_tiled, expected)?;
-    let tile_byte_counts: Vec<u32> = byte_counts.integers()?;
-    if tile_byte_counts.iter().fold(0, |all, count| all | count) > MAX_BYTE_COUNT {
-        let count = tile_byte_counts.iter().find(|count| **count > MAX_BYTE_COUNT).copied().unwrap_or_default();
-        return Err(Error::Malformed {
-            at: byte_counts.at,
-            what: format!("expected tile byte counts of at most 2^31 - 1, found {count}"),
-        });
-    }
+    let size = (tile_width, tile_height);
+    let tile_byte_counts = match estimated_byte_counts(tags, is_tiled, size, &encoding, &tile_offsets) {
+        Some(estimated) => estimated,
+        None => tags.byte_counts(is_tiled, expected)?,
+    };
     Ok(Level { image_width, image_height, tile_width, tile_height, is_tiled, tile_offsets, tile_byte_counts, encoding })
+}
+
+/// Byte counts of an image without that tag, where they follow from the rest: as in libtiff, each plane is one strip or tile. Those of
+/// no compression have the bytes of their samples. A single strip of another goes on to the end of the file, which 0 stands for;
+/// others go on to the next one, or to the end where that is known.
+fn estimated_byte_counts(
+    tags: Tags<'_>,
+    is_tiled: bool,
+    (width, height): (u32, u32),
+    encoding: &Encoding,
+    offsets: &[u64],
+) -> Option<Vec<u32>> {
+    let is_absent = [Tag::TILE_BYTE_COUNTS, Tag::STRIP_BYTE_COUNTS].iter().all(|tag| tags.ifd.entry(*tag).is_none());
+    let depths = encoding.bits_per_sample.iter().map(|bits| u128::from(*bits));
+    let pixel_bits: Vec<u128> = match encoding.planar_configuration {
+        2 => depths.collect(),
+        _ => vec![depths.sum()],
+    };
+    if !is_absent || offsets.len() != pixel_bits.len() {
+        return None;
+    }
+    let counts: Vec<u128> = match encoding.compression {
+        // Three factors of at most 32, 32 and 32 bits.
+        Compression::None => {
+            let bytes = |bits: u128| (u128::from(width) * bits).div_ceil(8) * u128::from(height);
+            pixel_bits.into_iter().map(bytes).collect()
+        }
+        _ if offsets.len() == 1 && !is_tiled => vec![0],
+        _ => {
+            let mut ends = offsets.to_vec();
+            ends.push(tags.file.size()?);
+            ends.sort_unstable();
+            let end = |offset: u64| ends.get(ends.partition_point(|end| *end <= offset)).copied();
+            offsets.iter().map(|offset| Some(u128::from(end(*offset)? - offset))).collect::<Option<_>>()?
+        }
+    };
+    counts.into_iter().map(|count| u32::try_from(count).ok().filter(|count| *count <= MAX_BYTE_COUNT)).collect()
 }
 
 /// The type that samples of so many bits have when decoded; None where no type fits.
@@ -198,6 +231,21 @@ impl<'a> Tags<'a> {
             });
         }
         Ok(table)
+    }
+
+    /// The byte counts of tiles or strips.
+    fn byte_counts(self, is_tiled: bool, expected: u128) -> Result<Vec<u32>> {
+        let byte_counts = self.table([Tag::TILE_BYTE_COUNTS, Tag::STRIP_BYTE_COUNTS], is_tiled, expected)?;
+        let counts: Vec<u32> = byte_counts.integers()?;
+        // As for offsets, a loop without an exit.
+        if counts.iter().fold(0, |all, count| all | count) > MAX_BYTE_COUNT {
+            let count = counts.iter().find(|count| **count > MAX_BYTE_COUNT).copied().unwrap_or_default();
+            return Err(Error::Malformed {
+                at: byte_counts.at,
+                what: format!("expected tile byte counts of at most 2^31 - 1, found {count}"),
+            });
+        }
+        Ok(counts)
     }
 
     /// A value for each sample: one for all of them, or at least as many as there are, as libtiff has it.

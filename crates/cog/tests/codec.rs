@@ -55,6 +55,15 @@ fn pack(numbers: &[u64], row: usize, bits: usize) -> Vec<u8> {
         .collect()
 }
 
+/// Packed rows as they are in files of an order: libtiff turns numbers of 24 bits around in big-endian ones.
+fn packed(numbers: &[u64], row: usize, bits: usize, order: ByteOrder) -> Vec<u8> {
+    let mut bytes = pack(numbers, row, bits);
+    if bits == 24 && order == ByteOrder::Big {
+        bytes.chunks_exact_mut(3).for_each(<[u8]>::reverse);
+    }
+    bytes
+}
+
 /// A zlib stream of stored blocks, by RFC 1950 and 1951.
 fn stored(bytes: &[u8]) -> Vec<u8> {
     let mut out = vec![0x78, 0x01];
@@ -96,8 +105,8 @@ fn every_depth_is_unpacked() {
         for width in [1, 2, 3, 7, 8, 9, 13] {
             let numbers: Vec<u64> =
                 (0..3 * u64::from(width)).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15) & largest(bits)).collect();
-            let packed = pack(&numbers, width as usize, usize::from(bits));
             for order in [ByteOrder::Little, ByteOrder::Big] {
+                let packed = packed(&numbers, width as usize, usize::from(bits), order);
                 for format in [1, 2] {
                     let encoding = encoding(Compression::None, bits, format, 1);
                     let got = samples(&packed, &encoding, order, shape(width, 3, 1)).unwrap();
@@ -135,6 +144,18 @@ fn whole_words_follow_the_byte_order() {
 }
 
 /// Values by the definition: a sign, an exponent with a bias of 63, a mantissa of 16 bits.
+#[test]
+fn integers_of_24_bits() {
+    let numbers = [1, 256, 65_536, 0xAB_CDEF];
+    let want = Samples::Uint32(numbers.to_vec());
+    let encoding = encoding(Compression::None, 24, 1, 1);
+    let big_first: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()[1..].to_vec()).collect();
+    assert_eq!(samples(&big_first, &encoding, ByteOrder::Little, shape(4, 1, 1)).unwrap(), want);
+    // libtiff turns them around in big-endian files, so that GDAL writes the least significant byte first.
+    let little_first: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()[..3].to_vec()).collect();
+    assert_eq!(samples(&little_first, &encoding, ByteOrder::Big, shape(4, 1, 1)).unwrap(), want);
+}
+
 #[test]
 fn floats_of_24_bits() {
     let cases = [
@@ -205,7 +226,7 @@ fn horizontal_differences() {
                         .iter()
                         .flat_map(|number| number.to_le_bytes()[..usize::from(bits) / 8].to_vec())
                         .collect(),
-                    _ => pack(&differences, row, usize::from(bits)),
+                    _ => packed(&differences, row, usize::from(bits), order),
                 };
                 let encoding = encoding(Compression::Deflate, bits, 1, per_pixel as u16);
                 let encoding = Encoding { predictor: 2, ..encoding };

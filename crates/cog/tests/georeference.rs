@@ -206,3 +206,31 @@ fn nodata_scale_and_offset() {
     let header = decode(&file.with(42113, Values::Ascii("-inf\0")).bytes()).unwrap();
     assert_eq!(header.nodata, Some(f64::NEG_INFINITY));
 }
+
+#[test]
+fn texts_of_gdal_are_read_by_the_type() {
+    let of = |bits: u16, format: u16, text: &'static str| {
+        let file = TiffWriter::new(vec![tiled(10, 10, 16)]);
+        let file = file.with(258, Values::Short(vec![bits])).with(339, Values::Short(vec![format]));
+        let header = decode(&file.with(42113, Values::Ascii(text)).bytes()).unwrap();
+        (header.nodata, header.nodata_text)
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(of(16, 1, "0.5\0"), (Some(0.5), text("0.5")));
+    assert_eq!(of(64, 1, "-1\0"), (Some(18_446_744_073_709_551_616.0), text("-1")));
+    assert_eq!(of(64, 2, "nan\0"), (Some(0.0), text("nan")));
+    assert_eq!(of(64, 3, "  \0"), (Some(0.0), text("  ")));
+    assert_eq!(of(32, 3, "\0"), (None, None));
+}
+
+#[test]
+fn a_gdal_metadata_is_never_an_error() {
+    let file = || TiffWriter::new(vec![tiled(10, 10, 16)]);
+    let scale = |values| decode(&file().with(42112, values).bytes()).unwrap().scale;
+    let xml = "<GDALMetadata><Item name=\"\" sample=\"0\" role=\"scale\">2 & 3</Item></GDALMetadata>\0";
+    assert_eq!(scale(Values::Ascii(xml)), Some(vec![2.0]));
+    assert_eq!(scale(Values::Undefined(xml.replace('&', "\u{e9}").into_bytes())), Some(vec![2.0]));
+    assert_eq!(scale(Values::Double(vec![1.0; 9])), None);
+    assert_eq!(scale(Values::Raw(99, 9, vec![0; 9])), None);
+    assert_eq!(scale(Values::At(2, 1000, 1 << 30)), None);
+}

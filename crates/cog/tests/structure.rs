@@ -79,6 +79,32 @@ fn strips_are_tiles_as_wide_as_the_image() {
 }
 
 #[test]
+fn byte_counts_follow_from_one_strip_a_plane() {
+    let strips = |planar: u16, compression: u16, offsets: &[u32], rows: u32| {
+        TiffWriter::new(vec![vec![
+            (256, Values::Long(vec![10])),
+            (257, Values::Long(vec![7])),
+            (258, Values::Short(vec![12, 12])),
+            (259, Values::Short(vec![compression])),
+            (273, Values::Long(offsets.to_vec())),
+            (277, Values::Short(vec![2])),
+            (278, Values::Long(vec![rows])),
+            (284, Values::Short(vec![planar])),
+        ]])
+    };
+    let counts = |file: TiffWriter| decode(&file.bytes()).unwrap().image.tile_byte_counts;
+    // Rows of 10 x 2 and 10 samples of 12 bits.
+    assert_eq!(counts(strips(1, 1, &[8], 7)), [30 * 7]);
+    assert_eq!(counts(strips(2, 1, &[8, 9], 7)), [15 * 7, 15 * 7]);
+    // Compressed, one goes on to the end, whatever that is.
+    assert_eq!(counts(strips(1, 5, &[8], 7)), [0]);
+    for (planar, offsets) in [(1, &[8, 9, 10, 11][..]), (2, &[8, 9, 10, 11, 12, 13, 14, 15][..])] {
+        let text = refusal(&strips(planar, 1, offsets, 2).bytes());
+        assert!(text.ends_with("tag StripByteCounts (279): expected the tag, found none"), "{text}");
+    }
+}
+
+#[test]
 fn tables_may_be_short_long_or_long8() {
     for offsets in [Values::Short(vec![7; 6]), Values::Long(vec![7; 6]), Values::Long8(vec![7; 6])] {
         for counts in [Values::Byte(vec![9; 6]), Values::Short(vec![9; 6]), Values::Long8(vec![9; 6])] {

@@ -1,7 +1,8 @@
 //! Samples that are not whole words: 1 to 7, 9 to 15, 17 to 31 and 33 to 63 bits, and different depths in one pixel.
 //!
 //! A row is a stream of bits, the most significant first whatever the byte order, that ends at a byte; also where depths are
-//! whole bytes, as GDAL and tifffile have it. 24-bit floats are three bytes in the file's order (Technical Note 3).
+//! whole bytes, as GDAL and tifffile have it. 24-bit floats are three bytes in the file's order (Technical Note 3). libtiff turns
+//! three bytes around in big-endian files, so that 24-bit integers are least significant byte first there, as GDAL writes and reads them.
 
 use crate::Result;
 use crate::tiff::{ByteOrder, DataType};
@@ -84,6 +85,12 @@ impl Rows<'_> {
                 2 => parts::<2, 4, W>(bytes, samples),
                 4 => parts::<4, 2, W>(bytes, samples),
                 12 => twelve(bytes, samples),
+                24 if block.byte_order == ByteOrder::Big => {
+                    let triples = bytes.as_chunks::<3>().0;
+                    samples.iter_mut().zip(triples).for_each(|(sample, triple)| {
+                        *sample = W::from_bits(number(*triple, ByteOrder::Little).into());
+                    });
+                }
                 _ => {
                     let depth = usize::from(depth);
                     for (index, sample) in samples.iter_mut().enumerate() {

@@ -8,12 +8,18 @@
 //!
 //! These are the three that libtiff writes and reads, in LERC's versions 2 to 6. What a mask leaves out is NaN in floats; in integers it is 0 and not
 //! valid. Refuses sizes and types other than the block's.
+//!
+//! A blob has one byte order, whatever the file's. But libtiff turns samples around between LERC and the image in big-endian files, as
+//! with codecs of bytes: what LERC stores there are the numbers that the turned bytes are.
 
+use bytemuck::Pod;
 use lerc::bitmask::BitMask;
 use lerc::{DataType as LercType, LercError, LercInfo, Sample};
 
 use super::block::{Block, malformed, unsupported};
+use super::layout::is_swapped;
 use super::library::guarded;
+use super::words::Word;
 use super::{DecodedTile, Samples, deflate, zstd};
 use crate::Result;
 use crate::tiff::{Compression, DataType};
@@ -38,19 +44,19 @@ fn inner(bytes: &[u8], block: &Block, decode: fn(&[u8], &mut [u8]) -> Result<usi
 
 fn decode_blob(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
     match block.data_type {
-        DataType::Uint8 => integers(bytes, block, Samples::Uint8),
-        DataType::Int8 => integers(bytes, block, Samples::Int8),
-        DataType::Uint16 => integers(bytes, block, Samples::Uint16),
-        DataType::Int16 => integers(bytes, block, Samples::Int16),
-        DataType::Uint32 => integers(bytes, block, Samples::Uint32),
-        DataType::Int32 => integers(bytes, block, Samples::Int32),
-        DataType::Float32 => floats(bytes, block, f32::NAN, Samples::Float32),
-        DataType::Float64 => floats(bytes, block, f64::NAN, Samples::Float64),
+        DataType::Uint8 => integers::<_, u8>(bytes, block, Samples::Uint8),
+        DataType::Int8 => integers::<_, u8>(bytes, block, Samples::Int8),
+        DataType::Uint16 => integers::<_, u16>(bytes, block, Samples::Uint16),
+        DataType::Int16 => integers::<_, u16>(bytes, block, Samples::Int16),
+        DataType::Uint32 => integers::<_, u32>(bytes, block, Samples::Uint32),
+        DataType::Int32 => integers::<_, u32>(bytes, block, Samples::Int32),
+        DataType::Float32 => floats::<_, u32>(bytes, block, f32::NAN, Samples::Float32),
+        DataType::Float64 => floats::<_, u64>(bytes, block, f64::NAN, Samples::Float64),
         other => Err(unsupported(format!("LERC of {other} samples"))),
     }
 }
 
-fn integers<T: Sample>(bytes: &[u8], block: &Block, wrap: fn(Vec<T>) -> Samples) -> Result<DecodedTile> {
+fn integers<T: Sample + Pod, W: Word>(bytes: &[u8], block: &Block, wrap: fn(Vec<T>) -> Samples) -> Result<DecodedTile> {
     let info = info::<T>(bytes, block)?;
     let depth = block.samples_per_pixel;
     let is_alpha_in_mask = T::DATA_TYPE == LercType::Byte && usize_of(info.depth) == depth - 1;
@@ -58,7 +64,8 @@ fn integers<T: Sample>(bytes: &[u8], block: &Block, wrap: fn(Vec<T>) -> Samples)
     if usize_of(info.depth) != expected || info.bands != 1 {
         return Err(layout(&info, block));
     }
-    let (samples, masks) = samples::<T>(bytes, &info, block.pixels() * expected)?;
+    let (mut samples, masks) = samples::<T>(bytes, &info, block.pixels() * expected)?;
+    turn::<T, W>(&mut samples, block);
     let mask = masks.first();
     if is_alpha_in_mask {
         let mut pixels = Vec::with_capacity(block.samples());
@@ -73,7 +80,12 @@ fn integers<T: Sample>(bytes: &[u8], block: &Block, wrap: fn(Vec<T>) -> Samples)
     block.tile(wrap(samples), valid)
 }
 
-fn floats<T: Sample>(bytes: &[u8], block: &Block, nan: T, wrap: fn(Vec<T>) -> Samples) -> Result<DecodedTile> {
+fn floats<T: Sample + Pod, W: Word>(
+    bytes: &[u8],
+    block: &Block,
+    nan: T,
+    wrap: fn(Vec<T>) -> Samples,
+) -> Result<DecodedTile> {
     let info = info::<T>(bytes, block)?;
     let per_pixel = block.samples_per_pixel;
     let (depth, bands) = (usize_of(info.depth), usize_of(info.bands));
@@ -89,6 +101,8 @@ fn floats<T: Sample>(bytes: &[u8], block: &Block, nan: T, wrap: fn(Vec<T>) -> Sa
             }
         }
     }
+    // NaN too, as libtiff does.
+    turn::<T, W>(&mut samples, block);
     if bands > 1 {
         let planes = samples;
         samples = Vec::with_capacity(planes.len());
@@ -97,6 +111,13 @@ fn floats<T: Sample>(bytes: &[u8], block: &Block, nan: T, wrap: fn(Vec<T>) -> Sa
         }
     }
     block.tile(wrap(samples), None)
+}
+
+/// Turns samples around where libtiff does.
+fn turn<T: Pod, W: Word>(samples: &mut [T], block: &Block) {
+    if is_swapped(block.byte_order) {
+        bytemuck::cast_slice_mut::<T, W>(samples).iter_mut().for_each(|word| *word = word.swapped());
+    }
 }
 
 /// What the blob's header says, where it has the block's size and type.

@@ -1,4 +1,4 @@
-//! What GDAL adds to a file: GDAL_NODATA (42113) as text, and GDAL_METADATA (42112) as XML.
+//! GDAL_METADATA (42112): scale, offset and nodata, as GDAL 3.10 takes them from it.
 //!
 //! ```xml
 //! <GDALMetadata>
@@ -8,6 +8,9 @@
 //! </GDALMetadata>
 //! ```
 
+use super::minixml::{Item, for_each_item, unescaped};
+use super::number::{float, float_with_point, signed};
+
 /// What is of use here of a GDAL_METADATA.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct GdalMetadata {
@@ -15,148 +18,147 @@ pub(crate) struct GdalMetadata {
     pub(crate) scale: Option<Vec<f64>>,
     /// Offset of each band, 0 where only other bands have one; None when no band has.
     pub(crate) offset: Option<Vec<f64>>,
-    /// NODATA_VALUE or NODATA_VALUES, where all bands have the same.
+    /// NODATA_VALUE, or NODATA_VALUES where all bands have the same.
     pub(crate) nodata: Option<f64>,
+    /// NODATA_VALUES, one of each band.
+    pub(crate) nodata_values: Option<Vec<f64>>,
 }
 
-/// XML nodes that are read at most: a band has a few dozen items, and bands are at most 65,535.
-const MAX_NODES: u32 = 4_000_000;
-
 impl GdalMetadata {
-    /// Reads the XML for a file of so many bands. Text that is not XML says nothing, as for GDAL.
-    pub(crate) fn parse(xml: &str, bands: u16) -> Self {
-        let mut metadata = Self::default();
-        let options = roxmltree::ParsingOptions { nodes_limit: MAX_NODES, ..roxmltree::ParsingOptions::default() };
-        let Ok(document) = roxmltree::Document::parse_with_options(xml, options) else {
-            return metadata;
+    /// Reads the text for a file of so many bands. One that GDAL refuses says nothing, see [`super::minixml`].
+    pub(crate) fn parse(text: &[u8], bands: u16) -> Self {
+        let mut reader = Reader { bands: usize::from(bands), ..Reader::default() };
+        match for_each_item(text, |item| reader.take(item)) {
+            Some(()) => reader.finish(),
+            None => Self::default(),
+        }
+    }
+}
+
+/// Reads items.
+#[derive(Default)]
+struct Reader {
+    bands: usize,
+    scale: Option<Vec<f64>>,
+    offset: Option<Vec<f64>>,
+    /// Texts of the whole file's items; the last of a name counts.
+    nodata_value: Option<Vec<u8>>,
+    nodata_values: Option<Vec<u8>>,
+}
+
+impl Reader {
+    fn take(&mut self, item: Item) {
+        let Item { name: Some(name), sample, role, domain, text: Some(text) } = item else {
+            return;
         };
-        let bands = usize::from(bands);
-        for item in document.root_element().children().filter(|node| node.has_tag_name("Item")) {
-            let text = item.text().unwrap_or_default();
-            let band = item.attribute("sample").and_then(|sample| sample.trim().parse::<usize>().ok());
-            let (values, default) = match item.attribute("role") {
-                Some("scale") => (&mut metadata.scale, 1.0),
-                Some("offset") => (&mut metadata.offset, 0.0),
-                _ => {
-                    let name = item.attribute("name").unwrap_or_default();
-                    // Items of other domains say other things under the same name.
-                    if ["NODATA_VALUE", "NODATA_VALUES"].contains(&name) && !item.has_attribute("domain") {
-                        metadata.nodata = metadata.nodata.or_else(|| common_value(text));
-                    }
-                    continue;
-                }
-            };
-            if let (Some(band), Some(number)) = (band, number(text)) {
-                let values = values.get_or_insert_with(|| vec![default; bands]);
-                if let Some(value) = values.get_mut(band) {
-                    *value = number;
+        let domain = domain.unwrap_or_default();
+        if domain.eq_ignore_ascii_case(b"IMAGE_STRUCTURE") {
+            return;
+        }
+        // GDAL takes entities out of a text a second time.
+        let text = unescaped(&text);
+        let role = role.unwrap_or_default();
+        match sample.map_or(-1, |sample| c_int(signed(&sample))) {
+            -1 if domain.is_empty() && name.eq_ignore_ascii_case(b"NODATA_VALUES") => self.nodata_values = Some(text),
+            -1 if domain.is_empty() && name.eq_ignore_ascii_case(b"NODATA_VALUE") => self.nodata_value = Some(text),
+            band => {
+                let (values, default) = match () {
+                    () if role.eq_ignore_ascii_case(b"scale") => (&mut self.scale, 1.0),
+                    () if role.eq_ignore_ascii_case(b"offset") => (&mut self.offset, 0.0),
+                    () => return,
+                };
+                if let Some(band) = usize::try_from(band).ok().filter(|band| *band < self.bands) {
+                    values.get_or_insert_with(|| vec![default; self.bands])[band] = float(&text);
                 }
             }
         }
-        metadata
+    }
+
+    fn finish(self) -> GdalMetadata {
+        // GDAL ignores a list that has not one value for each band.
+        let nodata_values = self.nodata_values.map(|text| numbers(&text, self.bands)).filter(|n| n.len() == self.bands);
+        let common = nodata_values.as_deref().and_then(common_value);
+        GdalMetadata {
+            scale: self.scale,
+            offset: self.offset,
+            nodata: common.or_else(|| self.nodata_value.map(|text| float_with_point(&text))),
+            nodata_values,
+        }
     }
 }
 
-/// The value that all numbers of a list share: a file has one nodata here, so differing ones are none.
-fn common_value(list: &str) -> Option<f64> {
-    let mut numbers = list.split_whitespace().map(number);
-    let first = numbers.next()??;
-    numbers.all(|other| other.is_some_and(|other| other == first || other.is_nan() && first.is_nan())).then_some(first)
+/// The numbers of a list that blanks separate; of more than `count`, one more.
+fn numbers(list: &[u8], count: usize) -> Vec<f64> {
+    let texts = list.split(|byte| *byte == b' ').filter(|text| !text.is_empty());
+    texts.take(count + 1).map(float_with_point).collect()
 }
 
-/// The number that a GDAL_NODATA holds, read as GDAL reads it, which is as C's `strtod`: the longest number that the text
-/// starts with, `nan` and `inf` in any case among them, and 0 where it starts with none. None for a text of blanks.
-///
-/// A comma counts as the decimal point: GDAL takes either, since files were written under other locales.
-pub(crate) fn nodata(text: &str) -> Option<f64> {
-    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
-    if text.is_empty() {
-        return None;
-    }
-    // Rust takes C's notation as a whole, nan and inf in any case among it.
-    if let Ok(number) = text.parse() {
-        return Some(number);
-    }
-    let unsigned = text.trim_start_matches(['-', '+']);
-    let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
-    let starts_with = |prefix: &str| {
-        let start = unsigned.get(..prefix.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    };
-    // Visual C's spellings, which GDAL wrote on Windows, begin with "1.#".
-    if ["nan", "1.#QNAN", "1.#SNAN", "1.#IND"].into_iter().any(starts_with) {
-        return Some(f64::NAN);
-    }
-    if ["inf", "1.#INF"].into_iter().any(starts_with) {
-        return Some(sign * f64::INFINITY);
-    }
-    let text = text.replacen(',', ".", 1);
-    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
-    // No number that means something is longer: it bounds the quadratic search for the longest prefix.
-    let longest = ends.take(400).collect::<Vec<_>>().into_iter().rev();
-    let mut prefixes = longest.filter_map(|end| text[..end].parse().ok());
-    Some(prefixes.next().unwrap_or(0.0))
+/// The number that all of a list are.
+fn common_value(numbers: &[f64]) -> Option<f64> {
+    let first = *numbers.first()?;
+    numbers.iter().all(|other| *other == first || other.is_nan() && first.is_nan()).then_some(first)
 }
 
-/// A number of GDAL_METADATA.
-fn number(text: &str) -> Option<f64> {
-    text.trim().parse().ok()
+/// The number in C's `int`, as `atoi` cuts it.
+#[expect(clippy::cast_possible_truncation, reason = "as GDAL does")]
+fn c_int(number: i64) -> i32 {
+    number as i32
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{GdalMetadata, nodata};
+    use super::GdalMetadata;
 
     #[test]
     fn scale_and_offset_are_per_band() {
-        let xml = r#"<GDALMetadata>
+        let xml = br#"<GDALMetadata>
             <Item name="X" sample="1" role="scale">0.5</Item>
             <Item name="SCALE" sample="0">7</Item>
             <Item name="OFFSET" sample="9" role="offset">7</Item>
+            <Item name="OFFSET" sample="2" role="Offset">1,5</Item>
             <Item name="NODATA_VALUES">0 0 0</Item>
         </GDALMetadata>"#;
         let metadata = GdalMetadata::parse(xml, 3);
         assert_eq!(metadata.scale, Some(vec![1.0, 0.5, 1.0]));
-        assert_eq!(metadata.offset, Some(vec![0.0, 0.0, 0.0]));
-        assert_eq!(metadata.nodata, Some(0.0));
+        assert_eq!(metadata.offset, Some(vec![0.0, 0.0, 1.5]));
+        assert_eq!((metadata.nodata, metadata.nodata_values), (Some(0.0), Some(vec![0.0; 3])));
     }
 
     #[test]
-    fn what_is_not_xml_says_nothing() {
-        for xml in ["", "<GDALMetadata>", "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>", "\u{0}"] {
-            assert_eq!(GdalMetadata::parse(xml, 1), GdalMetadata::default());
-        }
-    }
-
-    #[test]
-    fn differing_nodata_values_are_none() {
-        let xml = "<GDALMetadata><Item name=\"NODATA_VALUES\">0 1</Item></GDALMetadata>";
-        assert_eq!(GdalMetadata::parse(xml, 2).nodata, None);
-    }
-
-    #[test]
-    fn nodata_as_gdal_reads_it() {
-        for (text, expected) in [
-            (" -9999\n", -9999.0),
-            ("-3.4028234663852886e+038\0", -3.402_823_466_385_288_6e38),
-            ("-inf", f64::NEG_INFINITY),
-            ("Infinity", f64::INFINITY),
-            ("1e400", f64::INFINITY),
-            ("-1.#INF", f64::NEG_INFINITY),
-            (".5", 0.5),
-            ("1.", 1.0),
-            ("+7", 7.0),
-            ("1,5", 1.5),
-            ("-9999 0", -9999.0),
-            ("255\u{e9}", 255.0),
-            ("0x10", 0.0),
-            ("none", 0.0),
+    fn what_gdal_refuses_says_nothing() {
+        let item = r#"<Item name="SCALE" sample="0" role="scale">2</Item>"#;
+        for xml in [
+            String::new(),
+            "\0".to_owned(),
+            format!("<GDALMetadata>{item}"),
+            format!("<GDALMetadata>{item}</Metadata>"),
+            format!("<GDALMetadata>{item}</GDALMetadata"),
+            format!("<GDALMetadata>{item}<Item name></Item></GDALMetadata>"),
+            format!("<!DOCTYPE a [<GDALMetadata>{item}</GDALMetadata>"),
+            format!("<Metadata>{item}</Metadata>"),
         ] {
-            assert_eq!(nodata(text), Some(expected), "{text:?}");
+            assert_eq!(GdalMetadata::parse(xml.as_bytes(), 1), GdalMetadata::default(), "{xml}");
         }
-        for text in ["nan", "NaN", "-nan", "nan(0x8)", "-1.#IND"] {
-            assert!(nodata(text).is_some_and(f64::is_nan), "{text}");
-        }
-        assert_eq!(nodata(" \n\0"), None);
+    }
+
+    #[test]
+    fn nodata_values_are_those_of_all_bands() {
+        let of = |items: &str| {
+            let metadata = GdalMetadata::parse(format!("<GDALMetadata>{items}</GDALMetadata>").as_bytes(), 2);
+            (metadata.nodata, metadata.nodata_values)
+        };
+        let values = |list: &str| of(&format!("<Item name=\"NODATA_VALUES\">{list}</Item>"));
+        assert_eq!(values("0 1"), (None, Some(vec![0.0, 1.0])));
+        assert_eq!(values("  7   7 "), (Some(7.0), Some(vec![7.0, 7.0])));
+        assert_eq!(values("0"), (None, None));
+        assert_eq!(values("0 0 0"), (None, None));
+        // Only blanks separate, and a comma ends a number.
+        assert_eq!(values("0\t0"), (None, None));
+        assert_eq!(values("1,5 1"), (Some(1.0), Some(vec![1.0, 1.0])));
+        assert_eq!(of("<Item name=\"NODATA_VALUE\">5</Item>"), (Some(5.0), None));
+        // The last of a name counts, and items of a band or another domain are others.
+        let last = "<Item name=\"NODATA_VALUES\">1 1</Item><Item name=\"nodata_values\">2 2</Item>\
+            <Item name=\"NODATA_VALUES\" sample=\"0\">3 3</Item><Item name=\"NODATA_VALUES\" domain=\"X\">4 4</Item>";
+        assert_eq!(of(last), (Some(2.0), Some(vec![2.0, 2.0])));
     }
 }

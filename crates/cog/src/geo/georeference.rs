@@ -1,12 +1,12 @@
 //! All that an IFD says of where its pixels are and what their values mean.
 
-use super::gdal_metadata::{GdalMetadata, nodata};
+use super::gdal_metadata::GdalMetadata;
 use super::keys::{GeoKeys, key};
-use super::{Crs, GeoTransform, user_defined};
-use crate::Result;
+use super::{Crs, GeoTransform, nodata, user_defined};
 use crate::tiff::Tag;
 use crate::tiff::file::File;
 use crate::tiff::ifd::Ifd;
+use crate::{Encoding, Result};
 
 /// Georeferencing and GDAL's metadata of an image; see the fields of [`crate::CogHeader`].
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Georeference {
     pub(crate) tiepoint: Option<Vec<f64>>,
     pub(crate) crs: Option<Crs>,
     pub(crate) nodata: Option<f64>,
+    pub(crate) nodata_text: Option<String>,
+    pub(crate) nodata_values: Option<Vec<f64>>,
     pub(crate) scale: Option<Vec<f64>>,
     pub(crate) offset: Option<Vec<f64>>,
 }
@@ -24,22 +26,26 @@ pub(crate) struct Georeference {
 const PIXEL_IS_POINT: u16 = 2;
 
 impl Georeference {
-    /// Reads the tags of an image of so many bands; their values are at hand in `file`.
+    /// Reads the tags of an image; their values are at hand in `file`.
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Malformed`] for a tag of the wrong type.
-    pub(crate) fn read(file: &File, ifd: &Ifd, bands: u16) -> Result<Self> {
+    /// [`crate::Error::Malformed`] for a tag of the wrong type, other than GDAL_METADATA: GDAL ignores one that it cannot read.
+    pub(crate) fn read(file: &File, ifd: &Ifd, encoding: &Encoding) -> Result<Self> {
         let pixel_scale = floats(file, ifd, Tag::MODEL_PIXEL_SCALE)?;
         let tiepoint = floats(file, ifd, Tag::MODEL_TIEPOINT)?;
         let matrix = floats(file, ifd, Tag::MODEL_TRANSFORMATION)?;
         let keys = keys(file, ifd)?;
-        let gdal_metadata = match ifd.value(file, Tag::GDAL_METADATA)? {
-            Some(value) => GdalMetadata::parse(&value.text()?, bands),
-            None => GdalMetadata::default(),
+        let gdal_metadata = match ifd.value(file, Tag::GDAL_METADATA) {
+            Ok(Some(value)) => GdalMetadata::parse(value.characters().unwrap_or_default(), encoding.samples_per_pixel),
+            _ => GdalMetadata::default(),
         };
-        let nodata = match ifd.value(file, Tag::GDAL_NODATA)? {
-            Some(value) => nodata(&value.text()?),
+        let nodata_text = match ifd.value(file, Tag::GDAL_NODATA)? {
+            Some(value) => Some(value.text()?.into_owned()).filter(|text| !text.is_empty()),
+            None => None,
+        };
+        let nodata = match &nodata_text {
+            Some(text) => nodata::number(text, encoding),
             None => gdal_metadata.nodata,
         };
         Ok(Self {
@@ -53,6 +59,8 @@ impl Georeference {
             tiepoint,
             crs: user_defined::crs(&keys),
             nodata,
+            nodata_text,
+            nodata_values: gdal_metadata.nodata_values,
             scale: gdal_metadata.scale,
             offset: gdal_metadata.offset,
         })

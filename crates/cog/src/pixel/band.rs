@@ -4,9 +4,10 @@
 //! |---|---|
 //! | data | the tile at the block's place: of the band's plane in planar files, else of all bands |
 //! | alpha: the first extra sample (ExtraSamples 1 or 2) | chunky: the same tile; planar: the alpha plane's tile at the same place |
+//! | NODATA_VALUES, which are about all bands | chunky: the same tile; planar: all planes' tiles at the same place |
 //! | mask: of the level's size | the tiles of the mask's own grid that meet the block |
 //!
-//! Metadata that was narrowed to one band of a planar file has no tiles of the alpha plane. With `masked` that is refused, not
+//! Metadata that was narrowed to one band of a planar file has no tiles of other planes. Where those are needed it is refused, not
 //! passed over: pixels would come out as valid that are not.
 //!
 //! A mask has one band for all, or one for each of the image's. A sparse tile of a mask is 0, and so invalid. A sparse tile of data is
@@ -20,6 +21,7 @@ use crate::geo::GeoTransform;
 use crate::tiff::DataType;
 use crate::{CogHeader, Encoding, Error, Level, Place, Result, TileGrid, Tiling};
 
+use super::nodata::{Bounds, Fill, Rule};
 use super::plane::Plane;
 use super::{Block, Window};
 
@@ -34,7 +36,12 @@ pub struct Band {
     transform: GeoTransform,
     data_type: DataType,
     data: Layer,
+    nodata: Rule,
+    /// What [`Rule::bands`] is about.
+    others: Vec<(Layer, Bounds)>,
     alpha: Option<Layer>,
+    /// The planes besides the data's that others and alpha are in.
+    planes: Vec<u64>,
     mask: Option<Mask>,
 }
 
@@ -83,8 +90,8 @@ impl Band {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where there is no such level or band, or where the metadata was narrowed and lacks the alpha
-    /// plane; [`Error::Malformed`] where tables contradict sizes; [`Error::Unsupported`] for types of samples that are not decoded.
+    /// [`Error::InvalidArgument`] where there is no such level or band, or where the metadata was narrowed and lacks a plane that is
+    /// needed; [`Error::Malformed`] where tables contradict sizes; [`Error::Unsupported`] for types of samples that are not decoded.
     pub fn new(header: Arc<CogHeader>, level: u32, band_index: u32, masked: bool) -> Result<Self> {
         let grid = header.grid(level)?;
         header.check_band(band_index)?;
@@ -99,23 +106,45 @@ impl Band {
             ))
         })?;
         let data_type = codec::data_type(&image.encoding, shape(image, 0), first_sample(image, data, index))?;
-        let alpha = if masked { alpha_band(&header, image).filter(|alpha| *alpha != index) } else { None };
-        let alpha = match alpha
-            .map(|alpha| (alpha, Layer::of(&image.encoding, grid.planes(), alpha, header.band_index)))
-        {
+        let layer = |band: u16| Layer::of(&image.encoding, grid.planes(), band, header.band_index);
+        let nodata = Rule::of(&header, &image.encoding, index, data_type);
+        let others =
+            nodata.bands.iter().map(|(band, bounds)| Some((layer(*band)?, *bounds))).collect::<Option<Vec<_>>>();
+        let others = others.ok_or_else(|| Error::InvalidArgument {
+            what: format!(
+                "expected metadata of all bands, since NODATA_VALUES are about all of them and each is a plane of its own, found \
+                 metadata narrowed to band {index}; metadata of cog_metadata(), or NULL, has all"
+            ),
+        })?;
+        let alpha = match if masked { alpha_band(&header, image).filter(|alpha| *alpha != index) } else { None } {
             None => None,
-            Some((_, Some(layer))) => Some(layer),
-            Some((alpha, None)) => {
-                return Err(Error::InvalidArgument {
-                    what: format!(
-                        "masked: expected metadata of all bands, since band {alpha} is the alpha band and a plane of its own, found \
-                         metadata narrowed to band {index}; masked := false reads without it"
-                    ),
-                });
-            }
+            Some(alpha) => Some(layer(alpha).ok_or_else(|| Error::InvalidArgument {
+                what: format!(
+                    "masked: expected metadata of all bands, since band {alpha} is the alpha band and a plane of its own, found \
+                     metadata narrowed to band {index}; masked := false reads without it"
+                ),
+            })?),
         };
+        let layers = alpha.iter().chain(others.iter().map(|(layer, _)| layer));
+        let mut planes: Vec<u64> = layers.map(|layer| layer.plane).filter(|plane| *plane != data.plane).collect();
+        planes.sort_unstable();
+        planes.dedup();
         let mask = if masked { Mask::of(&header, image, index)? } else { None };
-        Ok(Self { level, index, masked, tiling, transform, data_type, data, alpha, mask, header })
+        Ok(Self {
+            level,
+            index,
+            masked,
+            tiling,
+            transform,
+            data_type,
+            data,
+            nodata,
+            others,
+            alpha,
+            planes,
+            mask,
+            header,
+        })
     }
 
     /// The level's image and its tiles.
@@ -140,6 +169,11 @@ impl Band {
     #[must_use]
     pub fn nodata(&self) -> Option<f64> {
         self.header.nodata
+    }
+
+    /// What stands outside of a geometry: nodata, or 0 where no value of the band's type matches it.
+    pub(super) fn outside(&self) -> Fill {
+        self.nodata.outside
     }
 
     /// The file that the band is of.
@@ -191,9 +225,7 @@ impl Band {
         if let Ok(grid) = self.header.grid(self.level) {
             let image = Image::Level(self.level);
             sources.push(source(image, &grid, grid.position(self.data.plane, row, col)));
-            if let Some(alpha) = self.alpha.filter(|alpha| alpha.plane != self.data.plane) {
-                sources.push(source(image, &grid, grid.position(alpha.plane, row, col)));
-            }
+            sources.extend(self.planes.iter().map(|plane| source(image, &grid, grid.position(*plane, row, col))));
         }
         if let Some(mask) = self.mask
             && let Ok(grid) = self.header.mask_grid(mask.index)
@@ -248,10 +280,16 @@ impl Band {
         };
         let tile = next()?.as_ref();
         let data = self.plane(tile, window, self.data)?;
-        let mut masks = Vec::new();
-        if let Some(alpha) = self.alpha {
-            let tile = if alpha.plane == self.data.plane { tile } else { next()?.as_ref() };
-            masks.push(self.plane(tile, window, alpha)?);
+        let planes = self.planes.iter().map(|plane| Ok((*plane, next()?.as_ref()))).collect::<Result<Vec<_>>>()?;
+        let layer = |layer: Layer| {
+            let found = planes.iter().find(|(plane, _)| *plane == layer.plane);
+            self.plane(found.map_or(tile, |(_, tile)| *tile), window, layer)
+        };
+        let others = self.others.iter().map(|(of, bounds)| Ok((layer(*of)?, *bounds))).collect::<Result<Vec<_>>>()?;
+        let mut masks = self.alpha.map(layer).transpose()?.into_iter().collect::<Vec<_>>();
+        if tile.is_none() && self.data_type == DataType::Float16 && self.nodata.nodata.is_some() {
+            // GDAL fills with a single, which is nodata; rounded to a half, it may be about equal no more.
+            masks.extend(Plane::filled(DataType::Uint8, Fill::Number(0.0), window));
         }
         if let Some(mask) = self.mask {
             for (row, col) in window.tiles(&mask.tiling) {
@@ -263,20 +301,20 @@ impl Band {
                 let origin = (whole.col_off, whole.row_off);
                 masks.extend(match next()? {
                     Some(tile) => Some(Plane::new(Arc::clone(tile), origin, part, mask.layer.sample)?),
-                    None => Plane::filled(DataType::Uint8, 0.0, part),
+                    None => Plane::filled(DataType::Uint8, Fill::Number(0.0), part),
                 });
             }
         }
         // LERC's validity comes with floats as NaN, for which nodata decides; integers have no such value.
         let heeds_codec = self.masked && !self.data_type.is_float() && !self.data_type.is_complex();
-        Ok(Block { window, data, nodata: self.header.nodata, masks, heeds_codec })
+        Ok(Block { window, data, nodata: self.nodata.nodata, others, masks, heeds_codec })
     }
 
     /// A layer of the level over a window that begins where the tile does.
     fn plane(&self, tile: Option<&Arc<DecodedTile>>, window: Window, layer: Layer) -> Result<Plane> {
         let plane = match tile {
             Some(tile) => Plane::new(Arc::clone(tile), (window.col_off, window.row_off), window, layer.sample)?,
-            None => Plane::filled(self.data_type, self.header.nodata.unwrap_or(0.0), window)
+            None => Plane::filled(self.data_type, self.nodata.sparse, window)
                 .ok_or_else(|| malformed(format!("expected a type that is decoded, found {}", self.data_type)))?,
         };
         match plane.samples().data_type() {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! data ───── sample by sample, in the band's type ──────────┐
-//! nodata ─── compared in that type ──┐                      ├── Pixels of a run of columns in a row
+//! nodata ─── as GDAL compares it ────┐                      ├── Pixels of a run of columns in a row
 //! alpha ──── not 0 ──────────────────┼── all of these ──────┘
 //! mask IFD ─ not 0 ──────────────────┤
 //! codec ──── integers of LERC ───────┘
@@ -15,8 +15,9 @@ use std::ops::Range;
 use half::f16;
 
 use super::Window;
+use super::nodata::{Bounds, Nodata};
 use super::plane::Plane;
-use super::sample::{Sample, held_by_half};
+use super::sample::Sample;
 use crate::codec::Samples;
 use crate::coverage::Run;
 use crate::tiff::DataType;
@@ -27,7 +28,9 @@ pub struct Block {
     /// The pixels of the level that the block covers.
     pub window: Window,
     pub(super) data: Plane,
-    pub(super) nodata: Option<f64>,
+    pub(super) nodata: Option<Nodata>,
+    /// Planes, and between which numbers all of their samples are where pixels are nodata besides; none where there is no such rule.
+    pub(super) others: Vec<(Plane, Bounds)>,
     /// Planes that are 0 where pixels are invalid, each over all of the window or a part of it.
     pub(super) masks: Vec<Plane>,
     /// Whether what the codec says of pixels counts.
@@ -36,11 +39,11 @@ pub struct Block {
 
 /// Pixels next to one another in a row of a block.
 #[derive(Debug, Clone, Copy)]
-pub struct Pixels<'a, T> {
+pub struct Pixels<'a, T: Sample> {
     samples: &'a [T],
     stride: usize,
     len: usize,
-    nodata: Option<T>,
+    nodata: Option<T::Nodata>,
     mask: Option<&'a [u8]>,
 }
 
@@ -101,7 +104,7 @@ impl Block {
             Samples::Float16(list) => {
                 let bits = run.samples(list);
                 let singles: Vec<f32> = bits.iter().map(|bits| f16::from_bits(*bits).to_f32()).collect();
-                visitor.visit(run.pixels(&singles, self.nodata.and_then(held_by_half)))
+                visitor.visit(run.pixels(&singles, self.nodata.and_then(f32::held)))
             }
         }
     }
@@ -166,13 +169,21 @@ impl Block {
         if is_inside { start..end } else { 0..0 }
     }
 
-    /// Whether anything but nodata makes pixels invalid.
+    /// Whether anything but [`Pixels::nodata`] makes pixels invalid.
     fn is_masked(&self) -> bool {
-        !self.masks.is_empty() || self.has_codec_mask()
+        !self.masks.is_empty() || !self.others.is_empty() || self.has_codec_mask()
     }
 
     fn has_codec_mask(&self) -> bool {
         self.heeds_codec && self.data.codec_validity().is_some()
+    }
+
+    /// A byte for each pixel of a run, 255 where it is nodata by other samples or numbers than [`Pixels::nodata`]; None where there
+    /// is no such rule.
+    pub(super) fn nodata_by_others(&self, row: u32, cols: &Range<u32>) -> Option<Vec<u8>> {
+        let mut all = (!self.others.is_empty()).then(|| vec![u8::MAX; cols.len()])?;
+        self.others.iter().for_each(|(plane, bounds)| plane.mask_others(row, cols, *bounds, &mut all));
+        Some(all)
     }
 
     /// What [`Pixels::mask`] says of a run, where [`is_masked`](Self::is_masked).
@@ -180,6 +191,9 @@ impl Block {
         let mut mask = vec![u8::MAX; cols.len()];
         if self.has_codec_mask() {
             self.data.mask_by_codec(row, cols, &mut mask);
+        }
+        if let Some(nodata) = self.nodata_by_others(row, cols) {
+            mask.iter_mut().zip(nodata).for_each(|(byte, nodata)| *byte &= !nodata);
         }
         for plane in &self.masks {
             let part = Window { col_off: cols.start, row_off: row, width: cols.end - cols.start, height: 1 };
@@ -228,7 +242,7 @@ impl<'a> RunOf<'a> {
         self.block.data.run(list, self.row, &self.cols)
     }
 
-    fn pixels<'b, T: Sample>(&self, samples: &'b [T], nodata: Option<T>) -> Pixels<'b, T>
+    fn pixels<'b, T: Sample>(&self, samples: &'b [T], nodata: Option<T::Nodata>) -> Pixels<'b, T>
     where
         'a: 'b,
     {
@@ -264,11 +278,11 @@ impl<'a, T: Sample> Pixels<'a, T> {
 
     /// The nodata that samples are compared with, by [`Sample::is`].
     #[must_use]
-    pub fn nodata(&self) -> Option<T> {
+    pub fn nodata(&self) -> Option<T::Nodata> {
         self.nodata
     }
 
-    /// A byte a pixel: 0 where it is invalid for other reasons than nodata, else 255. None where there are no such reasons.
+    /// A byte a pixel: 0 where it is invalid for other reasons than [`nodata`](Self::nodata), else 255. None where there are no such reasons.
     #[must_use]
     pub fn mask(&self) -> Option<&'a [u8]> {
         self.mask

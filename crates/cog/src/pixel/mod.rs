@@ -1,7 +1,7 @@
 //! From decoded tiles to the values that a question asks for.
 //!
 //! ```text
-//! Band ── sources(row, col) ──> tiles to fetch and decode: the data's, the alpha plane's, the mask's
+//! Band ── sources(row, col) ──> tiles to fetch and decode: the data's, other planes', the mask's
 //!      └─ block(row, col, decoded) ──> Block: one band's values and their validity over one tile's part inside the image
 //! ```
 //!
@@ -11,6 +11,7 @@
 mod band;
 mod block;
 mod neighbourhood;
+mod nodata;
 mod plane;
 mod resolution;
 mod sample;
@@ -20,6 +21,7 @@ mod window_sink;
 pub use band::{Band, Image, TileSource};
 pub use block::{Block, Pixel, Pixels, RunVisitor, Visitor};
 pub use neighbourhood::{Neighbourhood, Resampling, ValueOptions};
+pub use nodata::Nodata;
 pub use sample::Sample;
 pub use window::Window;
 pub use window_sink::{WindowBuffers, WindowOptions, WindowPart, WindowProfile, WindowSink};

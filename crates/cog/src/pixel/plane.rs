@@ -6,6 +6,7 @@ use std::sync::Arc;
 use half::f16;
 
 use super::Window;
+use super::nodata::{Bounds, Fill};
 use super::sample::Sample;
 use crate::codec::{DecodedTile, Samples};
 use crate::tiff::DataType;
@@ -74,16 +75,24 @@ impl Plane {
     }
 
     /// A window in which all samples are one number, as near to it as the type comes; None for types that are not decoded.
-    pub(super) fn filled(data_type: DataType, number: f64, window: Window) -> Option<Self> {
+    pub(super) fn filled(data_type: DataType, fill: Fill, window: Window) -> Option<Self> {
+        let number = match fill {
+            Fill::Number(number) => number,
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "integers of 64 bits, which need no double, are taken as they are"
+            )]
+            Fill::Whole(number) => number as f64,
+        };
         let samples = match data_type {
             DataType::Uint8 => Samples::Uint8(vec![Sample::nearest(number)]),
             DataType::Uint16 => Samples::Uint16(vec![Sample::nearest(number)]),
             DataType::Uint32 => Samples::Uint32(vec![Sample::nearest(number)]),
-            DataType::Uint64 => Samples::Uint64(vec![Sample::nearest(number)]),
+            DataType::Uint64 => Samples::Uint64(vec![exactly(fill).unwrap_or(Sample::nearest(number))]),
             DataType::Int8 => Samples::Int8(vec![Sample::nearest(number)]),
             DataType::Int16 => Samples::Int16(vec![Sample::nearest(number)]),
             DataType::Int32 => Samples::Int32(vec![Sample::nearest(number)]),
-            DataType::Int64 => Samples::Int64(vec![Sample::nearest(number)]),
+            DataType::Int64 => Samples::Int64(vec![exactly(fill).unwrap_or(Sample::nearest(number))]),
             DataType::Float16 => Samples::Float16(vec![f16::from_f64(number).to_bits()]),
             DataType::Float32 => Samples::Float32(vec![Sample::nearest(number)]),
             DataType::Float64 => Samples::Float64(vec![Sample::nearest(number)]),
@@ -130,6 +139,19 @@ impl Plane {
         for_samples!(self.samples(), list => mask_zeros(self.run(list, row, cols), self.stride, mask));
     }
 
+    /// Sets a byte to 0 for each pixel of a run whose sample is not between two numbers.
+    pub(super) fn mask_others(&self, row: u32, cols: &Range<u32>, (low, high): Bounds, mask: &mut [u8]) {
+        let is_between = |number: f64| low <= number && number <= high;
+        match self.samples() {
+            Samples::Float16(list) => mask_unless(self.run(list, row, cols), self.stride, mask, |bits| {
+                is_between(f16::from_bits(bits).to_f64())
+            }),
+            samples => for_samples!(samples, list => {
+                mask_unless(self.run(list, row, cols), self.stride, mask, |sample| is_between(sample.to_f64()));
+            }),
+        }
+    }
+
     /// Sets a byte to 0 for each pixel of a run that the codec itself has no value for.
     pub(super) fn mask_by_codec(&self, row: u32, cols: &Range<u32>, mask: &mut [u8]) {
         let Some(valid) = self.codec_validity() else {
@@ -159,14 +181,27 @@ fn steps(position: u32, origin: u32, step: usize) -> usize {
     usize::try_from(position.saturating_sub(origin)).unwrap_or(usize::MAX).saturating_mul(step)
 }
 
+/// The integer, where a type of 64 bits holds it.
+fn exactly<T: TryFrom<i128>>(fill: Fill) -> Option<T> {
+    match fill {
+        Fill::Whole(number) => T::try_from(number).ok(),
+        Fill::Number(_) => None,
+    }
+}
+
 /// Sets a byte to 0 for every `stride`-th sample that is 0; where the stride is 0, the first is all of them.
 fn mask_zeros<T: Sample>(run: &[T], stride: usize, mask: &mut [u8]) {
     let zero = T::nearest(0.0);
+    mask_unless(run, stride, mask, |sample| sample != zero);
+}
+
+/// Sets a byte to 0 for every `stride`-th sample of which something does not hold; where the stride is 0, the first is all of them.
+fn mask_unless<T: Copy>(run: &[T], stride: usize, mask: &mut [u8], holds: impl Fn(T) -> bool) {
     if stride == 1 {
-        mask.iter_mut().zip(run).for_each(|(byte, sample)| *byte &= unless(*sample == zero));
+        mask.iter_mut().zip(run).for_each(|(byte, sample)| *byte &= unless(!holds(*sample)));
     } else {
         let samples = (0..mask.len()).filter_map(|at| run.get(at * stride));
-        mask.iter_mut().zip(samples).for_each(|(byte, sample)| *byte &= unless(*sample == zero));
+        mask.iter_mut().zip(samples).for_each(|(byte, sample)| *byte &= unless(!holds(*sample)));
     }
 }
 

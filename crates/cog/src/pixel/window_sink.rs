@@ -14,8 +14,9 @@
 use std::ops::Range;
 
 use super::block::{Block, Pixels, Visitor};
+use super::nodata::Fill;
 use super::plane::{Plane, unless};
-use super::sample::{Sample, holds};
+use super::sample::Sample;
 use super::{Band, Window};
 use crate::coverage::{Coverage, Method};
 use crate::geo::GeoTransform;
@@ -113,10 +114,9 @@ impl WindowSink {
         };
         let (data_type, nodata, outside) = if options.scaled {
             band.check_real()?;
-            (DataType::Float64, Some(f64::NAN), f64::NAN)
+            (DataType::Float64, Some(f64::NAN), Fill::Number(f64::NAN))
         } else {
-            let fill = band.nodata().filter(|nodata| holds(band.data_type(), *nodata)).unwrap_or(0.0);
-            (band.data_type(), band.nodata(), fill)
+            (band.data_type(), band.nodata(), band.outside())
         };
         let pixels = checked_pixels(window, data_type)?;
         let coverage = geometry.map(|geometry| {
@@ -218,7 +218,12 @@ impl WindowSink {
                 block.copy(row, cols.clone(), data);
                 block.visit(row, cols, MaskInto(mask));
             }
-            Some((scale, offset)) => block.visit(row, cols, ScaleInto { scale, offset, data, mask }),
+            Some((scale, offset)) => {
+                block.visit(row, cols.clone(), ScaleInto { scale, offset, data: &mut *data, mask });
+                let nodata = block.nodata_by_others(row, &cols).unwrap_or_default();
+                let values = data.chunks_exact_mut(size_of::<f64>()).zip(nodata);
+                values.filter(|(_, is_nodata)| *is_nodata != 0).for_each(|(value, _)| f64::NAN.write(value));
+            }
         }
     }
 }
@@ -234,9 +239,9 @@ impl<'a> WindowBuffers<'a> {
 }
 
 /// The bytes of a value, as near to a number as the type comes; none where they are all 0.
-fn bytes_of(data_type: DataType, number: f64, window: Window) -> Vec<u8> {
+fn bytes_of(data_type: DataType, fill: Fill, window: Window) -> Vec<u8> {
     let mut bytes = vec![0; data_type.size()];
-    if let Some(plane) = Plane::filled(data_type, number, window) {
+    if let Some(plane) = Plane::filled(data_type, fill, window) {
         plane.copy(window.row_off, &(window.col_off..window.col_off + 1), &mut bytes);
     }
     if bytes.iter().all(|byte| *byte == 0) { Vec::new() } else { bytes }

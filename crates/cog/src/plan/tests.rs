@@ -50,6 +50,8 @@ pub(crate) fn header(width: u32, height: u32, tile: u32, planes: u16) -> CogHead
         tiepoint: None,
         crs: Some(Crs::Epsg(32631)),
         nodata: None,
+        nodata_text: None,
+        nodata_values: None,
         scale: None,
         offset: None,
     }

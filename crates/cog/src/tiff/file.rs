@@ -38,6 +38,11 @@ impl File {
         self.pushed.push(offset, bytes);
     }
 
+    /// Bytes of the file, where that is known.
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.size
+    }
+
     /// Whether a range may be part of the file, as far as its size is known.
     pub(crate) fn may_hold(&self, offset: u64, length: u64) -> bool {
         offset.checked_add(length).is_some_and(|end| self.size.is_none_or(|size| end <= size))

@@ -258,16 +258,21 @@ impl Value<'_> {
         }
     }
 
-    /// Text without what follows the first NUL. Bytes that are not UTF-8 become U+FFFD.
-    pub(crate) fn text(&self) -> Result<Cow<'_, str>> {
+    /// The bytes of a text in any encoding, without what follows the first NUL.
+    pub(crate) fn characters(&self) -> Result<&[u8]> {
         match self.field_type {
             FieldType::ASCII | FieldType::BYTE | FieldType::UNDEFINED => {
                 let bytes = self.bytes();
                 let end = bytes.iter().position(|byte| *byte == 0);
-                Ok(String::from_utf8_lossy(&bytes[..end.unwrap_or(bytes.len())]))
+                Ok(&bytes[..end.unwrap_or(bytes.len())])
             }
             _ => Err(self.wrong_type("ASCII")),
         }
+    }
+
+    /// Text without what follows the first NUL. Bytes that are not UTF-8 become U+FFFD.
+    pub(crate) fn text(&self) -> Result<Cow<'_, str>> {
+        self.characters().map(String::from_utf8_lossy)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use crate::codec::Samples;
 use crate::codec::trial::{bytes_of, damaged, encoding, hex, tile};
-use crate::tiff::{Compression, DataType};
+use crate::codec::{BlockShape, Samples, decode};
+use crate::tiff::{ByteOrder, Compression, DataType};
 use crate::{Encoding, Error};
 
 const FLOATS: &str = "\
@@ -50,6 +50,56 @@ fn values() -> impl Iterator<Item = u8> {
 /// Pixels of the masked blobs: all but one of row 2, and row 5.
 fn mask() -> Vec<u8> {
     values().map(|value| u8::from(value != 23 && value < 50)).collect()
+}
+
+/// What GDAL 3.10.3 wrote of 4 x 3 pixels in big-endian files: 300 times their number, or 1000 times.
+const BIG_ENDIAN: [(Compression, DataType, &str); 4] = [
+    (
+        Compression::Lerc,
+        DataType::Uint16,
+        "4c6572633220040000003435cb170300000004000000010000000c000000080000006300000003000000000000000000e03f0000000000000000\
+         000000008081ec400000000000000ce4010000012c0258038404b005dc0708083409600a8c0bb80ce4",
+    ),
+    (
+        Compression::Lerc,
+        DataType::Float64,
+        "4c657263322004000000a43ca4b00300000004000000010000000c00000008000000b7000000070000000000000000000000000000000000000040\
+         c194000000000000000000000000000000000040c1940000000000010000000000000000408f400000000000409f40000000000040a770000000\
+         000040af40000000000040b388000000000040b770000000000040bb58000000000040bf40000000000040c194000000000040c3880000000000\
+         40c57c0000000000",
+    ),
+    (
+        Compression::LercDeflate,
+        DataType::Float32,
+        "789cf3492d4a36526061606078fecb8c9f194883d88c40cc03c41c405c0fc46c0c58c1810c56190b18c74dfb01581f834b1510ff626070b56e60\
+         7005b25de73830b8ee06b26f1d6070058abbf12c60709371006b0000d77213d6",
+    ),
+    (
+        Compression::LercZstd,
+        DataType::Int32,
+        "28b52ffd207f3d030042051422a0ab3928f4a0308aafa07ae018c16e76b6825bce7c8b1fdf59a72b9772975d169902a0c480c308c38fb063b0e5\
+         fa52bd99fe3416114c09cce048984c27f49c6772ead6d99ba6b2708f0a8a8704d2080800401105730e08b2122425206e0437f3bb55c2",
+    ),
+];
+
+#[test]
+fn samples_are_turned_around_in_big_endian_files() {
+    let shape = BlockShape { width: 4, height: 3, samples_per_pixel: 1 };
+    for (compression, dtype, blob) in BIG_ENDIAN {
+        let encoding = encoding(compression, dtype, 1);
+        let expected = match dtype {
+            DataType::Uint16 => Samples::Uint16((0..12).map(|number| 300 * number).collect()),
+            DataType::Int32 => Samples::Int32((0..12).map(|number| 1000 * number).collect()),
+            DataType::Float32 => Samples::Float32((0_u16..12).map(|number| 1000.0 * f32::from(number)).collect()),
+            _ => Samples::Float64((0_u16..12).map(|number| 1000.0 * f64::from(number)).collect()),
+        };
+        assert_eq!(decode(&hex(blob), &encoding, ByteOrder::Big, shape, 0).unwrap().samples, expected, "{compression}");
+        assert_ne!(
+            decode(&hex(blob), &encoding, ByteOrder::Little, shape, 0).unwrap().samples,
+            expected,
+            "{compression}"
+        );
+    }
 }
 
 #[test]

@@ -214,12 +214,65 @@ fn nodata_is_compared_in_the_bands_type() {
     assert!(first(DataType::Float32, 0.1, 0.1001));
     assert!(!first(DataType::Float32, f64::NAN, f64::NAN) && first(DataType::Float32, f64::NAN, 1.0));
     assert!(first(DataType::Float32, 1.0, f64::NAN));
-    assert!(
-        first(DataType::Uint8, -1.0, 255.0) && first(DataType::Uint8, 256.0, 0.0) && first(DataType::Uint8, 0.5, 0.0)
-    );
+    assert!(first(DataType::Uint8, -1.0, 255.0) && first(DataType::Uint8, 256.0, 0.0));
+    assert!(!first(DataType::Uint8, 0.5, 0.0) && first(DataType::Uint8, 0.5, 1.0));
     assert!(first(DataType::Uint8, f64::NAN, 0.0));
-    assert!(!first(DataType::Float16, -9999.0, -9999.0));
+    // A half is not rounded to: -9999 is -10000 in it.
+    assert!(first(DataType::Float16, -9999.0, -9999.0) && !first(DataType::Float16, -10_000.0, -9999.0));
     assert!(!first(DataType::Complex64, 3.0, 3.0) && first(DataType::Complex64, 3.5, 3.0));
+}
+
+#[test]
+fn nodata_values_need_all_bands() {
+    // Of the columns, 0 has all three values, and each other one less.
+    let values = |band: u16, col: u32, _: u32| if col == u32::from(band) + 1 { 50.0 } else { f64::from(band) };
+    for (dtype, is_planar) in ALL.into_iter().flat_map(|dtype| [(dtype, false), (dtype, true)]) {
+        let file = File::new(level((5, 2), (4, 3), 3, is_planar, dtype), values);
+        let file = file.with(|header| (header.nodata, header.nodata_values) = (Some(50.0), Some(vec![0.0, 1.0, 2.0])));
+        for index in 0..3 {
+            let band = file.band(0, index, false);
+            assert_eq!(band.sources(0, 0).len(), if is_planar { 3 } else { 1 });
+            let expected = image((5, 2), |col, row| (1..4).contains(&col).then(|| values(index as u16, col, row)));
+            assert_eq!(read(&file, &band), expected, "{dtype}");
+        }
+    }
+    let planar = File::new(level((5, 2), (4, 3), 3, true, DataType::Uint8), values);
+    let planar = planar.with(|header| header.nodata_values = Some(vec![0.0, 1.0, 2.0]));
+    let error = Band::new(Arc::new(planar.header.for_band(1).unwrap()), 0, 1, false).unwrap_err();
+    assert!(error.to_string().contains("NODATA_VALUES"), "{error}");
+    // A list that does not count needs nothing.
+    let planar = planar.with(|header| header.nodata_values = Some(vec![0.0, 1.0]));
+    assert!(Band::new(Arc::new(planar.header.for_band(1).unwrap()), 0, 1, false).is_ok());
+}
+
+#[test]
+fn alpha_and_nodata_values_share_planes() {
+    let values = |band: u16, col: u32, _: u32| if band == 3 { f64::from(col) } else { 7.0 };
+    let file = File::new(level((4, 1), (4, 1), 4, true, DataType::Uint8), values).with(|header| {
+        header.extra_samples = Some(vec![2]);
+        header.nodata_values = Some(vec![7.0, 7.0, 7.0, 2.0]);
+    });
+    let band = file.band(0, 1, true);
+    assert_eq!(band.sources(0, 0).len(), 4);
+    assert_eq!(read(&file, &band), [[None, Some(7.0), None, Some(7.0)]]);
+}
+
+#[test]
+fn sparse_tiles_of_64_bits_are_exact() {
+    let file = File::new(level((4, 3), (4, 3), 1, false, DataType::Int64), marked).with(|header| {
+        header.image.tile_offsets[0] = 0;
+        (header.nodata, header.nodata_text) =
+            (Some(1_152_921_504_606_846_976.0), Some("1152921504606846977".to_owned()));
+    });
+    let block = file.block(&file.band(0, 0, true), 0, 0);
+    let mut bytes = [0; 8];
+    block.copy(0, 0..1, &mut bytes);
+    assert_eq!((i64::from_le_bytes(bytes), block.pixel(0, 0).unwrap().is_valid), (1_152_921_504_606_846_977, false));
+    // A half that nodata is rounded to is not about equal to it, and nodata all the same.
+    let file = File::new(level((4, 3), (4, 3), 1, false, DataType::Float16), marked);
+    let file = file.with(|header| (header.image.tile_offsets[0], header.nodata) = (0, Some(-9999.0)));
+    let pixel = file.block(&file.band(0, 0, false), 0, 0).pixel(0, 0).unwrap();
+    assert_eq!((pixel.value, pixel.is_valid), (-10_000.0, false));
 }
 
 #[test]

@@ -76,6 +76,8 @@ impl File {
             tiepoint: None,
             crs: None,
             nodata: None,
+            nodata_text: None,
+            nodata_values: None,
             scale: None,
             offset: None,
         };
