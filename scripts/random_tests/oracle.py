@@ -19,7 +19,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from .grids import Grid
-from .projections import in_degrees, transform, turned_difference
+from .projections import GEOGRAPHIC, in_degrees, transform, turned_difference
 
 # Lattice points along a pixel's side.
 SAMPLES = 12
@@ -29,6 +29,8 @@ MARGIN = 1
 RETURN_TOLERANCE = 0.01
 # Of lattice cells: the spacing of points that follow an edge.
 SPACING = 0.4
+# Degrees: what lies within is a scene.
+SCENE_LATITUDE, SCENE_WIDTH = 75, 20
 MAX_TRACED = 400_000
 # As many turns of 360 degrees as lie between any two longitudes that occur.
 TURNS = range(-4, 5)
@@ -66,6 +68,15 @@ class Oracle:
         cols, rows = self.lattice
         x, y = transform(self.grid.crs, self.geometry_crs, *self.grid.world(cols, rows))
         return x, y, self.returns(x, y, cols, rows)
+
+    @cached_property
+    def is_scene(self) -> bool:
+        """Whether the image and what is around it are far from poles, seams and the edges of maps."""
+        if not self.places[2].all():
+            return False
+        cols, rows = (each[:: SAMPLES // 2, :: SAMPLES // 2] for each in self.lattice)
+        longitudes, latitudes = transform(self.grid.crs, GEOGRAPHIC, *self.grid.world(cols, rows))
+        return bool(np.abs(latitudes).max() < SCENE_LATITUDE and np.ptp(longitudes) < SCENE_WIDTH)
 
     def returns(self, x: np.ndarray, y: np.ndarray, cols: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Whether places of the geometry's CRS lead to these pixel coordinates."""
