@@ -11,7 +11,7 @@ from shapely.geometry import LineString
 from .exact import same_crs
 from .grids import TILE
 from .oracle import TURNS, Oracle
-from .projections import in_degrees, is_on_map, transform
+from .projections import at_pole, in_degrees, is_on_map, transform
 from .session import Session, literal
 
 ATTEMPTS = 20
@@ -79,7 +79,7 @@ def _random_line(oracle: Oracle, rng: random.Random) -> tuple[LineString, np.nda
             continue
         steps = np.linspace(0, 1, POINTS_PER_EDGE)[:, None]
         along = np.concatenate([start + (end - start) * steps for start, end in zip(points[:-1], points[1:])])
-        if not is_on_map(oracle.geometry_crs, *along.T).all():
+        if not is_on_map(oracle.geometry_crs, *along.T).all() or at_pole(oracle.geometry_crs, *along.T).any():
             continue
         image = grid.pixel(*transform(oracle.geometry_crs, grid.crs, *along.T))
         if oracle.returns(*along.T, *image).all():

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .oracle import TURNS, Oracle
-from .projections import GEOGRAPHIC, in_degrees, is_on_map, transform, turned_difference
+from .projections import GEOGRAPHIC, at_pole, in_degrees, is_on_map, transform, turned_difference
 from .session import Session, literal
 
 NEAR, FAR = 40, 15
@@ -89,6 +89,8 @@ def _far(oracle: Oracle, rng: random.Random) -> list[tuple[float, float]]:
 def pixels_of(oracle: Oracle, x: float, y: float) -> set[tuple[int, int]] | None:
     """The pixels that hold a point, none outside; None where that is not certain."""
     if not np.isfinite(x) or not np.isfinite(y) or not is_on_map(oracle.geometry_crs, np.array([x]), np.array([y]))[0]:
+        return None
+    if at_pole(oracle.geometry_crs, np.array([x]), np.array([y]))[0]:
         return None
     grid = oracle.grid
     world = transform(oracle.geometry_crs, grid.crs, np.array([x]), np.array([y]))

@@ -12,6 +12,8 @@ import pyproj.network
 pyproj.network.set_network_enabled(False)
 
 GEOGRAPHIC = "OGC:CRS84"
+# Degrees, ten metres.
+POLE = 1e-4
 
 
 @cache
@@ -51,3 +53,9 @@ def is_on_map(crs: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         tolerance = 1e-3 + 1e-9 * np.hypot(x, y)
         return np.hypot(again_x - x, again_y - y) <= tolerance
+
+
+def at_pole(crs: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Whether places are so near to a pole that rounding decides about their longitude: it is all longitudes' place."""
+    _, latitude = (x, y) if in_degrees(crs) else transform(crs, GEOGRAPHIC, x, y)
+    return np.abs(latitude) > 90 - POLE
