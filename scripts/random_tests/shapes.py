@@ -132,6 +132,12 @@ def edge_points(shape: BaseGeometry, pieces: int) -> BaseGeometry:
     return parts[0] if len(parts) == 1 else MultiPolygon(parts)
 
 
+def overlaps_itself(shape: BaseGeometry, crs: str) -> bool:
+    """Whether a shape is wider than the world, so that parts of it are the same place."""
+    west, _, east, _ = shape.bounds
+    return in_degrees(crs) and east - west > 360
+
+
 def is_usable(shape: BaseGeometry | None, crs: str) -> bool:
     """Valid polygons whose edges lie on the map of their CRS: what is beyond has no place."""
     if shape is None or shape.is_empty or shape.geom_type not in ("Polygon", "MultiPolygon"):
