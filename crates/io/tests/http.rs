@@ -131,7 +131,7 @@ fn an_answer_that_breaks_off_is_asked_for_again() {
 fn tag_date_and_size_may_be_missing() {
     let server = Server::start(|_, _| Reply::Anonymous(Tiff::default().bytes()));
     let file = session(&[]).headers(&[&server.url("a.tif")]).remove(0).unwrap();
-    assert_eq!((file.file_size, file.etag, file.last_modified), (None, None, None));
+    assert_eq!((file.version.size, file.version.etag, file.version.last_modified), (None, None, None));
     assert_eq!(server.log().len(), 1);
 
     let far = Tiff { across: 100, down: 100, overviews: 2, ..Tiff::default() }.bytes();
@@ -147,7 +147,7 @@ fn a_server_without_ranges_serves_headers_at_the_start() {
     let server = Server::start(move |_, _| Reply::Whole(bytes.clone()));
     let start = Instant::now();
     let file = session(&[]).headers(&[&server.url("a.tif")]).remove(0).unwrap();
-    assert_eq!(file.file_size, Some(size as u64));
+    assert_eq!(file.version.size, Some(size as u64));
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 
     let small = Tiff { min_size: 0, ..Tiff::default() }.bytes();

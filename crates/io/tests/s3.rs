@@ -77,7 +77,7 @@ fn signed() {
     let session = servers.signed();
     for key in ["dir/a.tif", "dir/a b+c%20ü#1.tif"] {
         let file = session.headers(&[&format!("s3://signed/{key}")]).remove(0).unwrap();
-        assert_eq!(file.file_size, Some(tiff.len() as u64), "{key}");
+        assert_eq!(file.version.size, Some(tiff.len() as u64), "{key}");
         assert!(file.last_modified.is_some(), "{key}");
     }
     session.headers(&["/vsis3/signed/dir/a.tif"]).remove(0).unwrap();
@@ -101,7 +101,7 @@ fn anonymous() {
     servers.bucket("anonymous", &[("a.tif", &tiff)]);
     let session = servers.anonymous(&servers.anonymous_endpoint);
     let file = session.headers(&["s3://anonymous/a.tif"]).remove(0).unwrap();
-    assert_eq!(file.file_size, Some(tiff.len() as u64));
+    assert_eq!(file.version.size, Some(tiff.len() as u64));
 }
 
 #[test]

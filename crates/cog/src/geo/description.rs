@@ -2,6 +2,8 @@
 
 use super::georeference::keys;
 use super::keys::key;
+use super::minixml::{Item, for_each_item, unescaped};
+use super::number::signed;
 use crate::tiff::Tag;
 use crate::tiff::file::File;
 use crate::tiff::ifd::Ifd;
@@ -38,21 +40,20 @@ pub(crate) fn gdal_items(file: &File, ifd: &Ifd) -> Vec<GdalItem> {
     let Ok(Some(value)) = ifd.value(file, Tag::GDAL_METADATA) else {
         return Vec::new();
     };
-    let Ok(xml) = value.text() else {
+    let Ok(document) = value.characters() else {
         return Vec::new();
     };
-    let Ok(document) = roxmltree::Document::parse(&xml) else {
-        return Vec::new();
-    };
-    let items = document.root_element().children().filter(|node| node.has_tag_name("Item"));
-    let attribute = |node: &roxmltree::Node<'_, '_>, name| node.attribute(name).unwrap_or_default().to_owned();
-    items
-        .map(|node| GdalItem {
-            name: attribute(&node, "name"),
-            text: node.text().unwrap_or_default().to_owned(),
-            band: node.attribute("sample").and_then(|sample| sample.trim().parse().ok()),
-            role: attribute(&node, "role"),
-            domain: attribute(&node, "domain"),
-        })
-        .collect()
+    let words = |bytes: Option<Vec<u8>>| String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
+    let mut items = Vec::new();
+    let is_whole = for_each_item(document, |Item { name, sample, role, domain, text }| {
+        items.push(GdalItem {
+            name: words(name),
+            // GDAL takes entities out of a text a second time.
+            text: words(text.map(|text| unescaped(&text))),
+            band: sample.and_then(|sample| usize::try_from(signed(&sample)).ok()),
+            role: words(role),
+            domain: words(domain),
+        });
+    });
+    if is_whole.is_some() { items } else { Vec::new() }
 }
