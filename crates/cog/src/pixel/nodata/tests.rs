@@ -79,7 +79,7 @@ fn floats_match_about_equal_ones() {
     assert_eq!(nodata(DataType::Float16, 1e39), None);
     assert_eq!(nodata(DataType::Complex64, -3.402_823_5e38), None);
     let Some(Nodata::Between(low, high)) = nodata(DataType::Float64, 1000.0) else { panic!("expected a range") };
-    assert!((999.999_5..999.999_6).contains(&low) && (1_000.000_4..1_000.000_5).contains(&high), "{low} {high}");
+    assert!((999.999_5..999.999_6).contains(&low) && (1000.000_4..1000.000_5).contains(&high), "{low} {high}");
 }
 
 #[test]
