@@ -63,10 +63,10 @@ fn integers_of_64_bits_are_exact_by_the_text() {
 fn floats_match_about_equal_ones() {
     let matches =
         |nodata: f64, sample: f32| sample.is(f32::held(self::nodata(DataType::Float32, nodata).unwrap()).unwrap());
-    // Two steps of a number next to 1 are within the tolerance, four are not.
+    // Four steps from 1 are within the tolerance, five are not.
     let steps = |number: f32, steps: u32| f32::from_bits(number.to_bits() + steps);
-    assert!(matches(1.0, steps(1.0, 3)) && !matches(1.0, steps(1.0, 4)));
-    assert!(matches(-1.0, steps(-1.0, 3)) && !matches(-1.0, steps(-1.0, 4)) && !matches(-1.0, 1.0));
+    assert!(matches(1.0, steps(1.0, 4)) && !matches(1.0, steps(1.0, 5)));
+    assert!(matches(-1.0, steps(-1.0, 4)) && !matches(-1.0, steps(-1.0, 5)) && !matches(-1.0, 1.0));
     assert!(matches(0.0, -0.0) && !matches(0.0, f32::from_bits(1)));
     // The texts of the least float that GDAL, others and a rounding to 8 digits write.
     for text in [-3.402_823_466_385_288_6e38, -3.402_823_466_385_29e38, -3.402_823_5e38] {
