@@ -154,7 +154,7 @@ impl EnrichStream {
     /// For each fetched band, each row's header; and what failed, by row, then band.
     fn narrow(&self, pending: &Pending, headers: &[Result<CogFile>]) -> (Vec<Vec<Option<CogFile>>>, Vec<Failure>) {
         let mut narrowed: HashMap<(usize, u32), Result<CogFile>> = HashMap::new();
-        let mut scaled: HashMap<(usize, Option<u32>), Vec<(Scaling, CogFile)>> = HashMap::new();
+        let mut scaled: HashMap<(usize, Option<u32>), Vec<Scaled>> = HashMap::new();
         let mut failures = Vec::new();
         let mut files = Vec::with_capacity(pending.cells.len());
         for (band, cells) in pending.cells.iter().enumerate() {
@@ -254,6 +254,9 @@ impl Cell {
     }
 }
 
+/// A file's header with the scale that an Item gives it.
+type Scaled = (Scaling, CogFile);
+
 /// An asset without metadata.
 #[derive(Debug)]
 struct Failure {
@@ -280,7 +283,7 @@ fn with_scale(
     file: &CogFile,
     band: Option<u32>,
     scaling: &Result<Scaling, String>,
-    known: &mut Vec<(Scaling, CogFile)>,
+    known: &mut Vec<Scaled>,
 ) -> Result<CogFile, Why> {
     let scaling = scaling.as_ref().map_err(|what| Why::Scale(what.clone()))?;
     if let Some((_, file)) = known.iter().find(|(known, _)| known == scaling) {
