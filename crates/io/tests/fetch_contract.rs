@@ -266,6 +266,6 @@ fn a_description_costs_what_a_header_costs() {
         let asked = server.ranges();
         let described = session(&[]).descriptions(&[&url, &url]).remove(1).unwrap();
         assert_eq!(server.ranges(), [asked.clone(), asked].concat());
-        assert_eq!((&described.info.header, described.version.size), (&*header.header, header.version.size));
+        assert_eq!((&described.info.header, described.file_size), (&*header.header, header.version.size));
     }
 }
