@@ -86,7 +86,7 @@ pub(super) fn in_crs<T: Clone>(
             return Ok(Some(known.clone()));
         }
         let transform = frame.transform_from(crs, session.transforms())?;
-        let found = answer(&frame.footprint(transform.as_deref())?)?;
+        let found = answer(&frame.footprint(transform.as_ref())?)?;
         answers.push((crs.to_owned(), found.clone()));
         Ok(Some(found))
     });

@@ -2,19 +2,30 @@
 //!
 //! Outlines follow the curves of the raster's sides to a quarter of a pixel. In longitudes and latitudes, a raster across the
 //! antimeridian has a box with `xmin > xmax` (RFC 7946, 5.2) and an outline in two parts (RFC 7946, 3.1.9); one around a pole
-//! reaches from -180 to 180.
+//! reaches from -180 to 180, and one that goes around the world is a box between its latitudes. Of rasters larger than
+//! their projection, the outline is that of the part which has a place.
+//!
+//! Outlines are valid: polygons are simple, and parts do not meet but in points. One that the raster's own map folds over itself
+//! is replaced by its box.
+
+mod trace;
+
+use std::sync::Arc;
 
 use geo_types::{Coord, Geometry as AnyGeometry, LineString, MultiPolygon, Polygon};
 use geozero::{CoordDimensions, ToWkb as _};
 
 use crate::crs::{Transform, nearest_longitude};
 use crate::geo::BBox;
-use crate::geometry::bbox;
-use crate::view::{Densifier, clip_ring, outline};
+use crate::geometry::{are_valid, bbox};
+use crate::view::{Convex, Mapping};
 use crate::{Error, Frame, Result};
 
 /// All longitudes and latitudes.
 const EARTH: BBox = BBox { xmin: -180.0, ymin: -90.0, xmax: 180.0, ymax: 90.0 };
+
+/// How near to the edge of all longitudes and latitudes the outline of a raster that ends there is, in degrees.
+const NEAR_EDGE: f64 = 1e-7;
 
 /// A raster's outline.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,54 +41,83 @@ impl Frame {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where a part of the outline has no place in that CRS.
-    pub fn footprint(&self, transform: Option<&Transform>) -> Result<Footprint> {
-        let (width, height) = (f64::from(self.width), f64::from(self.height));
-        let affine = self.native_transform();
-        let world = |pixel: Coord<f64>| {
-            let (x, y) = affine.forward(pixel.x, pixel.y);
-            Coord { x, y }
+    /// [`Error::InvalidArgument`] where the raster has no place in that CRS, or the edge of that CRS's map tears the outline.
+    pub fn footprint(&self, transform: Option<&Arc<Transform>>) -> Result<Footprint> {
+        let degrees = transform.is_some_and(|transform| transform.from_degrees());
+        let mapping = Mapping {
+            width: self.width.into(),
+            height: self.height.into(),
+            to_world: self.native_transform(),
+            transform: transform.cloned(),
         };
-        let degrees = transform.is_some_and(Transform::from_degrees);
-        let Some(transform) = transform.filter(|transform| !transform.is_identity()) else {
+        if transform.is_none_or(|transform| transform.is_identity()) {
+            let (width, height) = (mapping.width, mapping.height);
             let corners = [(0.0, 0.0), (0.0, height), (width, height), (width, 0.0), (0.0, 0.0)];
-            return Ok(Footprint { ring: corners.map(|(x, y)| world(Coord { x, y })).to_vec(), degrees });
-        };
-        let unreached = || Error::InvalidArgument {
-            what: "expected an outline in the named CRS, found parts of the raster that have no place there".to_owned(),
-        };
-        let back = |pixel: Coord<f64>| transform.backward(world(pixel));
-        let outline = outline(width, height, degrees, &back).ok_or_else(unreached)?;
-        // The size of a pixel there: what edges are densified against.
-        let unit =
-            (outline.bbox.xmax - outline.bbox.xmin).min(outline.bbox.ymax - outline.bbox.ymin) / width.min(height);
-        let mut ring: Vec<Coord<f64>> = Vec::new();
-        let mut densifier = Densifier::new(false);
-        for side in outline.sides() {
-            // Longitudes are told apart by the nearest: far apart, they are followed from point to point.
-            let is_near = side.iter().all(|(_, point)| (point.x - side[0].1.x).abs() < 90.0);
-            for ends in side.windows(if degrees && !is_near { 2 } else { side.len() }) {
-                let ((start_pixel, start), (end_pixel, _)) = (ends[0], ends[ends.len() - 1]);
-                let part = densifier.line(&[start_pixel, end_pixel], &|pixel| {
-                    let mut point = back(pixel).ok_or_else(unreached)?;
-                    if degrees {
-                        point.x = nearest_longitude(point.x, start.x);
-                    }
-                    Ok(point / unit)
-                })?;
-                ring.pop();
-                ring.extend(part.into_iter().map(|point| point * unit));
-            }
+            let ring = corners.map(|(x, y)| mapping.world(Coord { x, y })).to_vec();
+            return Ok(Footprint { ring, degrees });
         }
-        if let (Some(first), Some(last)) = (ring.first().copied(), ring.last().copied())
-            && degrees
-            && (last.x - first.x).abs() > 180.0
-        {
-            let pole = if outline.bbox.ymax > -outline.bbox.ymin { 90.0 } else { -90.0 };
-            ring.extend([Coord { x: last.x, y: pole }, Coord { x: first.x, y: pole }, first]);
+        let mut ring = trace::trace(&mapping)?;
+        if degrees {
+            ring.iter_mut().for_each(|point| *point = at_edge(*point));
+            ring = around_pole(&mapping, ring);
+        } else if let (Some(first), Some(last)) = (ring.first().copied(), ring.last_mut()) {
+            *last = first;
         }
+        ring.dedup();
         Ok(Footprint { ring, degrees })
     }
+}
+
+/// A point that rounding keeps from the edge of longitudes and latitudes, on it.
+fn at_edge(point: Coord<f64>) -> Coord<f64> {
+    let snapped = |value: f64, edge: f64| {
+        let near = edge.copysign(value);
+        if (value - near).abs() <= NEAR_EDGE { near } else { value }
+    };
+    Coord { x: snapped(point.x, 180.0), y: snapped(point.y, 90.0) }
+}
+
+/// A ring of continuous longitudes, closed: one that goes around a pole by way of the pole, from -180 to 180.
+fn around_pole(mapping: &Mapping, mut ring: Vec<Coord<f64>>) -> Vec<Coord<f64>> {
+    let (Some(first), Some(last)) = (ring.first().copied(), ring.last().copied()) else {
+        return ring;
+    };
+    let around = last.x - first.x;
+    if around.abs() < 180.0 {
+        ring.pop();
+        ring.push(first);
+        return ring;
+    }
+    // Begin where the ring passes 180.
+    let turn = 360f64.copysign(around);
+    ring.pop();
+    let start = 180.0 + 360.0 * ((first.x.max(first.x + turn) - 180.0) / 360.0).floor();
+    let next = |at: usize| ring.get(at + 1).copied().unwrap_or(Coord { x: first.x + turn, y: first.y });
+    let passes = |at: &usize| (ring[*at].x - start) * (next(*at).x - start) <= 0.0 && ring[*at].x != next(*at).x;
+    let at = (0..ring.len()).find(passes).unwrap_or(0);
+    let (before, after) = (ring[at], next(at));
+    let share = (start - before.x) / (after.x - before.x);
+    let crossing = before.y + (after.y - before.y) * share;
+    let begin = -180f64.copysign(around);
+    let moved = |point: &Coord<f64>, by: f64| Coord { x: point.x - start + begin + by, y: point.y };
+    let mut turned = vec![Coord { x: begin, y: crossing }];
+    turned.extend(ring[at + 1..].iter().map(|point| moved(point, 0.0)));
+    turned.extend(ring[..=at].iter().map(|point| moved(point, turn)));
+    turned.push(Coord { x: begin + turn, y: crossing });
+    let is_inside = |latitude: f64| {
+        let pixel = mapping.project_checked(Coord { x: 0.0, y: latitude }, 0.0);
+        pixel.is_some_and(|pixel| {
+            (0.0..=mapping.width).contains(&pixel.x) && (0.0..=mapping.height).contains(&pixel.y)
+        })
+    };
+    let middle: f64 = turned.iter().map(|point| point.y).sum();
+    let pole = match (is_inside(90.0), is_inside(-90.0)) {
+        (true, false) => 90.0,
+        (false, true) => -90.0,
+        _ => 90f64.copysign(middle),
+    };
+    turned.extend([Coord { x: begin + turn, y: pole }, Coord { x: begin, y: pole }, Coord { x: begin, y: crossing }]);
+    turned
 }
 
 impl Footprint {
@@ -115,17 +155,31 @@ impl Footprint {
     }
 
     fn parts(&self) -> Vec<Polygon<f64>> {
-        let polygon = |ring: Vec<Coord<f64>>| Polygon::new(LineString(ring), Vec::new());
-        if !self.degrees || self.ring.iter().all(|point| point.x.abs() <= 180.0) {
-            return vec![polygon(self.ring.clone())];
-        }
-        let turned = |turn: i32| {
-            let ring = self.ring.iter().map(|point| Coord { x: point.x + 360.0 * f64::from(turn), y: point.y });
-            clip_ring(&ring.collect::<Vec<_>>(), EARTH)
+        let bounds = bbox(self.ring.iter().copied()).unwrap_or(EARTH);
+        let parts = if !self.degrees || self.ring.iter().all(|point| point.x.abs() <= 180.0) {
+            vec![Polygon::new(LineString(self.ring.clone()), Vec::new())]
+        } else if bounds.xmax - bounds.xmin >= 360.0 {
+            Vec::new()
+        } else {
+            let turned = |turn: i32| {
+                let x = 360.0 * f64::from(turn);
+                let ring = self.ring.iter().map(|point| Coord { x: point.x + x, y: point.y }).collect();
+                Convex::of_box(BBox { xmin: -180.0, xmax: 180.0, ..bounds }).polygons(vec![ring])
+            };
+            [-2, -1, 0, 1, 2].into_iter().flat_map(turned).collect()
         };
-        // What touches the antimeridian only is a part without area.
-        let wide = |ring: &Vec<Coord<f64>>| bbox(ring.iter().copied()).is_some_and(|bounds| bounds.xmax > bounds.xmin);
-        [-2, -1, 0, 1, 2].map(turned).into_iter().filter(wide).map(polygon).collect()
+        if !parts.is_empty() && are_valid(&parts) { parts } else { self.boxes() }
+    }
+
+    /// The box as polygons.
+    fn boxes(&self) -> Vec<Polygon<f64>> {
+        let bounds = self.bbox();
+        let part = |xmin: f64, xmax: f64| Convex::of_box(BBox { xmin, xmax, ..bounds }).polygon();
+        if bounds.xmin > bounds.xmax {
+            vec![part(bounds.xmin, 180.0), part(-180.0, bounds.xmax)]
+        } else {
+            vec![part(bounds.xmin, bounds.xmax)]
+        }
     }
 }
 

@@ -13,7 +13,7 @@ fn raster(crs: &str, x: f64, y: f64, size: f64) -> CogHeader {
 
 fn footprint(header: &CogHeader, crs: &str) -> Footprint {
     let transform = header.transform_from(crs, &Transforms::default()).unwrap();
-    header.frame().footprint(transform.as_deref()).unwrap()
+    header.frame().footprint(transform.as_ref()).unwrap()
 }
 
 fn near(bbox: BBox, expected: [f64; 4]) {
@@ -65,5 +65,5 @@ fn shoelace(ring: &[Coord<f64>]) -> f64 {
 fn what_has_no_place_is_an_error() {
     let globe = raster("+proj=sinu +R=6371007.181 +units=m", -20_015_109.0, 20_015_109.0, 400_302.0);
     let transform = globe.transform_from("OGC:CRS84", &Transforms::default()).unwrap();
-    assert!(globe.frame().footprint(transform.as_deref()).unwrap_err().to_string().contains("have no place there"));
+    assert!(globe.frame().footprint(transform.as_ref()).unwrap_err().to_string().contains("have no place there"));
 }

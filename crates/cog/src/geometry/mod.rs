@@ -82,6 +82,11 @@ pub(crate) fn bbox(coords: impl IntoIterator<Item = Coord<f64>>) -> Option<BBox>
     bbox.unless_empty()
 }
 
+/// Whether polygons are valid.
+pub(crate) fn are_valid(polygons: &[Polygon<f64>]) -> bool {
+    polygons.iter().all(validity::is_valid)
+}
+
 /// The error of a geometry argument.
 pub(crate) fn invalid(what: impl std::fmt::Display) -> Error {
     Error::InvalidArgument { what: format!("geometry: {what}") }

@@ -21,6 +21,11 @@ pub(super) fn check(geometry: &Geometry) -> Result<()> {
     })
 }
 
+/// Whether a polygon is valid.
+pub(super) fn is_valid(polygon: &Polygon<f64>) -> bool {
+    check_polygon(polygon).is_ok()
+}
+
 /// An edge of a ring.
 #[derive(Debug, Clone, Copy)]
 struct Edge {

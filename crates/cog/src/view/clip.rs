@@ -69,7 +69,7 @@ fn clip_segment(a: Coord<f64>, b: Coord<f64>, window: BBox) -> Option<(Coord<f64
 }
 
 /// A closed ring cut to a box; empty where nothing is left.
-pub(crate) fn clip_ring(ring: &[Coord<f64>], window: BBox) -> Vec<Coord<f64>> {
+fn clip_ring(ring: &[Coord<f64>], window: BBox) -> Vec<Coord<f64>> {
     let mut ring = ring.to_vec();
     let x = |point: Coord<f64>| point.x;
     let y = |point: Coord<f64>| point.y;

@@ -2,8 +2,8 @@
 
 use geo_types::Coord;
 
-use super::distance;
-use crate::Result;
+use super::mapping::distance;
+use crate::{Error, Result};
 use crate::geometry::invalid;
 
 /// How far the line may be from the curve, in pixels.
@@ -20,26 +20,26 @@ const SHORT: f64 = 1.0;
 const MAX_CUTS: u32 = 16;
 
 /// Vertices that a geometry may grow to.
-const MAX_VERTICES: usize = 1 << 22;
+pub(super) const MAX_VERTICES: usize = 1 << 22;
 
 /// Densifies the lines of one geometry.
-pub(crate) struct Densifier {
+pub(super) struct Densifier {
     straight: bool,
     vertices: usize,
 }
 
 impl Densifier {
     /// With `straight`, edges stay straight: the projection is affine.
-    pub(crate) fn new(straight: bool) -> Self {
+    pub(super) fn new(straight: bool) -> Self {
         Self { straight, vertices: 0 }
     }
 
     /// A line through `to_pixels`.
-    pub(crate) fn line(
+    pub(super) fn line<E: From<Error>>(
         &mut self,
         line: &[Coord<f64>],
-        to_pixels: &impl Fn(Coord<f64>) -> Result<Coord<f64>>,
-    ) -> Result<Vec<Coord<f64>>> {
+        to_pixels: &impl Fn(Coord<f64>) -> Result<Coord<f64>, E>,
+    ) -> Result<Vec<Coord<f64>>, E> {
         let mut pixels = Vec::with_capacity(line.len());
         let mut before: Option<(Coord<f64>, Coord<f64>)> = None;
         for point in line {
@@ -54,14 +54,14 @@ impl Densifier {
     }
 
     /// Adds what lies between the ends of an edge, each given with its pixel.
-    fn edge(
+    fn edge<E: From<Error>>(
         &mut self,
         start: (Coord<f64>, Coord<f64>),
         end: (Coord<f64>, Coord<f64>),
         cuts: u32,
-        to_pixels: &impl Fn(Coord<f64>) -> Result<Coord<f64>>,
+        to_pixels: &impl Fn(Coord<f64>) -> Result<Coord<f64>, E>,
         pixels: &mut Vec<Coord<f64>>,
-    ) -> Result<()> {
+    ) -> Result<(), E> {
         if start.0 == end.0 || distance(start.1, end.1) < SHORT && cuts < MAX_CUTS {
             return Ok(());
         }
@@ -77,7 +77,8 @@ impl Densifier {
             return Err(invalid(format!(
                 "the edge near ({} {}) is torn apart in the raster's CRS: cut the geometry where its map ends",
                 start.0.x, start.0.y
-            )));
+            ))
+            .into());
         }
         self.edge(start, first, cuts - 1, to_pixels, pixels)?;
         self.push(first.1, pixels)?;
@@ -86,7 +87,7 @@ impl Densifier {
         self.edge(second, end, cuts - 1, to_pixels, pixels)
     }
 
-    fn push(&mut self, pixel: Coord<f64>, pixels: &mut Vec<Coord<f64>>) -> Result<()> {
+    fn push(&mut self, pixel: Coord<f64>, pixels: &mut Vec<Coord<f64>>) -> Result<(), Error> {
         self.vertices += 1;
         if self.vertices > MAX_VERTICES {
             return Err(invalid(format!(

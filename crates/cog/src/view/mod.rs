@@ -1,40 +1,58 @@
 //! A raster as seen from the CRS of a geometry: geometries in, pixel coordinates out.
 //!
+//! One rule says which pixels a geometry covers, for tiles, windows, zones and values alike: **those whose own place lies in it.** The
+//! place of a pixel coordinate is the point of the geometry's CRS that it leads to and that leads back to it; it has one or none.
+//! In longitudes and latitudes a place is the same at all turns of 360 degrees, however the geometry or the raster counts them, and
+//! is covered once by a polygon that holds it at several. Edges are straight in the geometry's CRS: one from 179 to -179 goes around
+//! the world. What the projection does not reach is in no raster.
+//!
+//! The rule is followed in one of three ways, the first that holds:
+//!
 //! ```text
-//! geometry's CRS ── shift by 360° ── clip to the window ── densify + transform ── raster's CRS ── inverse affine ── pixels
-//!                   longitudes only  where the raster is   a quarter of a pixel
+//! 1. the projection is smooth     geometry ── turns ── clip to the box around ── densify + project ── pixels
+//!    around the raster                                  the raster                a quarter of a pixel
+//! 2. it is smooth over the box    geometry ── densify + project, each vertex checked ── turns ── pixels
+//!    around the geometry
+//! 3. always                       pixels ── cells ── their places ── clip to each ── back into the cell by its affine
 //! ```
 //!
-//! Projections are only good near what they are made for, and give finite nonsense elsewhere. So nothing far from the raster is
-//! projected: the raster's outline is transformed back into the geometry's CRS, and the geometry is clipped to the box around
-//! it. Where the outline itself has no image there (the corners of a globe on a plane), nothing is clipped; every vertex must then
-//! come back to where it was, or it is an error.
+//! Smooth is what has no jump, fold or hole on a grid of samples ([`smooth`]). Scenes go the first way; fields on a polar or a global
+//! raster the second; what meets a pole, the edge of a map or the cut of one, or turns once around the world or more, the third
+//! ([`pullback`]). A geometry that turns out torn on the first or the second goes the third.
 //!
-//! Longitudes that are the same place are taken as such: rasters may run from 0 to 360, and geometries that cross the
-//! antimeridian may go on beyond 180, or be cut in two there. An edge is straight in the geometry's CRS: one from 179 to -179
-//! goes around the world.
+//! Points have one pixel each ([`points`]).
 
+mod cells;
 mod clip;
+mod cut;
 mod densify;
+mod mapping;
 mod outline;
+mod points;
 mod polynomial;
+mod pullback;
+mod smooth;
 mod views;
+mod window;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use geo_types::{Coord, LineString, Polygon};
 
 use crate::cover::Extent;
-use crate::crs::{Transform, nearest_longitude};
+use crate::crs::Transform;
 use crate::geo::{BBox, GeoTransform};
 use crate::geometry::{Geometry, bbox, invalid};
 use crate::{Error, Result};
 use polynomial::Polynomial;
+use pullback::Pullback;
+use window::Window;
 
-pub(crate) use clip::clip_ring;
-pub(crate) use densify::Densifier;
-pub(crate) use outline::{Outline, outline};
+pub(crate) use cut::Convex;
+use densify::{Densifier, MAX_VERTICES};
+pub(crate) use mapping::{Mapping, distance};
 pub use views::Views;
 
 /// Longitudes that a geometry may have: once around in either direction from what is usual.
@@ -49,27 +67,13 @@ const MANY: u32 = 64;
 /// An image of a raster, and the way from a CRS to its pixels.
 #[derive(Debug)]
 pub struct View {
-    width: f64,
-    height: f64,
-    to_world: GeoTransform,
-    /// None where coordinates are the raster's own.
-    transform: Option<Arc<Transform>>,
+    mapping: Mapping,
     window: Window,
     /// The projection near the raster, once it is worth having; None where it has no such.
     polynomial: OnceLock<Option<Polynomial>>,
     /// Questions before that.
     asked: AtomicU32,
-}
-
-/// What is projected of a geometry.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Window {
-    /// All of it.
-    All,
-    /// All of it, but each vertex must come back to where it was.
-    Checked,
-    /// What lies in a box; with `around`, at any longitude.
-    Box { bbox: BBox, around: bool },
+    pullback: Pullback,
 }
 
 impl View {
@@ -78,7 +82,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where the raster's pixels have no area, or the raster lies where its CRS does not reach.
+    /// [`Error::InvalidArgument`] where the raster's pixels have no area, or all of the raster lies where its CRS does not reach.
     pub fn new(width: u32, height: u32, to_world: GeoTransform, transform: Option<Arc<Transform>>) -> Result<Self> {
         if to_world.inverse().is_none() {
             let numbers = to_world.to_array();
@@ -86,17 +90,15 @@ impl View {
                 what: format!("expected pixels with an area, found transform {numbers:?}"),
             });
         }
-        let mut view = Self {
-            width: width.into(),
-            height: height.into(),
-            to_world,
-            transform,
-            window: Window::All,
+        let mapping = Mapping { width: width.into(), height: height.into(), to_world, transform };
+        let window = Window::new(&mapping)?;
+        Ok(Self {
+            mapping,
+            window,
             polynomial: OnceLock::new(),
             asked: AtomicU32::new(0),
-        };
-        view.window = view.window()?;
-        Ok(view)
+            pullback: Pullback::default(),
+        })
     }
 
     /// The projection as polynomials, once there were many questions.
@@ -109,10 +111,9 @@ impl View {
     }
 
     fn fit(&self) -> Option<Polynomial> {
-        match (&self.transform, self.window) {
-            (Some(transform), Window::Box { bbox, around: false }) => {
-                Polynomial::fit(bbox, |point| Some(self.pixel(transform.forward(point)?)))
-            }
+        let longitude = self.mapping.world(self.mapping.centre()).x;
+        match self.window {
+            Window::Box(bbox) => Polynomial::fit(bbox, |point| self.mapping.project(point, longitude)),
             _ => None,
         }
     }
@@ -138,7 +139,7 @@ impl View {
         let straight = |polynomial: &Polynomial, bounds: BBox| {
             polynomial.holds(bounds) && polynomial.bow(bounds) + 2.0 * polynomial.error < densify::THIRDS_TOLERANCE
         };
-        match &self.transform {
+        match &self.mapping.transform {
             Some(transform) if !transform.is_identity() => {
                 self.polynomial().zip(bounds).is_some_and(|(polynomial, bounds)| straight(polynomial, bounds))
             }
@@ -150,70 +151,107 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where a vertex is outside the range of its CRS, or of the raster's.
+    /// [`Error::InvalidArgument`] where a vertex is outside the range of its CRS, or a geometry takes more vertices in the raster's CRS
+    /// than fit into memory.
     pub fn pixels(&self, geometry: &Geometry) -> Result<Geometry> {
-        let Some(transform) = &self.transform else {
-            return self.projected(geometry, &Ok);
+        let Some(transform) = &self.mapping.transform else {
+            return self.all_pixels(geometry);
         };
         if transform.from_degrees() {
             check_degrees(geometry)?;
         }
-        let Some(bounds) = geometry.bbox() else {
-            return Ok(Geometry::default());
-        };
-        if transform.to_degrees() {
-            return self.pixels_of_degrees(transform, geometry);
+        if transform.is_identity() && !transform.from_degrees() {
+            return self.all_pixels(geometry);
         }
-        let project = |point: Coord<f64>| self.project(transform, point);
-        let Window::Box { bbox: window, around } = self.window else {
-            return self.projected(geometry, &project);
+        let points = self.point_pixels(&geometry.points);
+        let shapes = if geometry.points.is_empty() {
+            Cow::Borrowed(geometry)
+        } else {
+            let (lines, polygons) = (geometry.lines.clone(), geometry.polygons.clone());
+            Cow::Owned(Geometry { points: Vec::new(), lines, polygons })
         };
-        let mut pixels = Geometry::default();
-        let turns = if transform.from_degrees() && !around { turns(bounds, window) } else { 0..=0 };
-        for turn in turns {
-            let shifted = shift(geometry, f64::from(turn) * 360.0);
-            append(&mut pixels, self.projected(&clip::clip(&shifted, window), &project)?);
-        }
-        Ok(pixels)
+        let Some(bounds) = shapes.bbox() else {
+            return Ok(Geometry { points, ..Geometry::default() });
+        };
+        let pixels = match self.projected_shapes(&shapes, bounds) {
+            Some(pixels) => pixels,
+            None => self.pullback.pixels(&self.mapping, &shapes)?,
+        };
+        Ok(Geometry { points, ..pixels })
     }
 
-    /// Into a raster of longitudes: transformed as it is, then at every turn at which it meets the raster.
-    fn pixels_of_degrees(&self, transform: &Transform, geometry: &Geometry) -> Result<Geometry> {
-        let project = |point: Coord<f64>| self.project(transform, point);
-        let first = self.projected(geometry, &project)?;
-        let Some(bounds) = bbox(first.vertices().map(|pixel| self.world(pixel))) else {
-            return Ok(first);
+    /// Lines and polygons the first or the second way; None where neither holds.
+    fn projected_shapes(&self, shapes: &Geometry, bounds: BBox) -> Option<Geometry> {
+        let longitude = self.mapping.world(self.mapping.centre()).x;
+        if self.mapping.from_degrees() && bounds.xmax - bounds.xmin > 360.0 {
+            return None;
+        }
+        match self.window {
+            Window::All => {
+                let first = self.projected(shapes, &|point| self.mapping.project(point, longitude)).ok()?;
+                Some(self.at_turns(first))
+            }
+            Window::Box(window) => {
+                let turns = if self.mapping.from_degrees() { turns(bounds, window) } else { 0..=0 };
+                let mut pixels = Geometry::default();
+                for turn in turns {
+                    let clipped = clip::clip(&shift(shapes, f64::from(turn) * 360.0), window);
+                    let part = self.projected(&clipped, &|point| self.mapping.project(point, longitude)).ok()?;
+                    append(&mut pixels, part);
+                }
+                Some(pixels)
+            }
+            Window::Hard => {
+                let middle = Coord { x: f64::midpoint(bounds.xmin, bounds.xmax), y: f64::midpoint(bounds.ymin, bounds.ymax) };
+                let longitude = self.mapping.world(self.mapping.project(middle, longitude)?).x;
+                let project = |point: Coord<f64>| self.mapping.project_checked(point, longitude);
+                smooth::is_smooth(with_area(bounds), false, project).then_some(())?;
+                Some(self.at_turns(self.projected(shapes, &project).ok()?))
+            }
+        }
+    }
+
+    /// What is projected into a raster of longitudes, at every turn at which it meets the raster; as it is into others.
+    fn at_turns(&self, first: Geometry) -> Geometry {
+        let bounds = bbox(first.vertices().map(|pixel| self.mapping.world(pixel)));
+        let Some(bounds) = bounds.filter(|_| self.mapping.to_degrees()) else {
+            return first;
         };
-        let image = self.to_world_bounds();
         let mut pixels = Geometry::default();
-        for turn in turns(bounds, image) {
+        for turn in turns(bounds, self.mapping.world_bounds()) {
             // One turn, in pixels: the affine without its origin.
-            let by = self.pixel_vector(f64::from(turn) * 360.0);
+            let by = self.mapping.pixel_vector(f64::from(turn) * 360.0);
             append(&mut pixels, map(&first, |pixel| pixel + by));
         }
-        Ok(pixels)
+        pixels
     }
 
-    /// All parts through `project` to world coordinates, and on to pixels; edges densified on the way.
-    fn projected(&self, geometry: &Geometry, project: &impl Fn(Coord<f64>) -> Result<Coord<f64>>) -> Result<Geometry> {
-        let to_pixels = |point: Coord<f64>| {
-            let pixel = self.pixel(project(point)?);
-            if pixel.x.abs() < f64::MAX && pixel.y.abs() < f64::MAX {
-                Ok(pixel)
-            } else {
-                Err(invalid(format!("expected coordinates near the raster, found ({} {})", point.x, point.y)))
-            }
-        };
+    /// A geometry in the raster's own coordinates.
+    fn all_pixels(&self, geometry: &Geometry) -> Result<Geometry> {
+        let pixels = self.projected(geometry, &|point| self.mapping.project(point, 0.0));
+        pixels.map_err(|fault| match fault {
+            Fault::Unreached(Coord { x, y }) => invalid(format!("expected coordinates near the raster, found ({x} {y})")),
+            Fault::Other(error) => error,
+        })
+    }
+
+    /// All parts through `project` to pixels; edges densified on the way.
+    fn projected(
+        &self,
+        geometry: &Geometry,
+        project: &impl Fn(Coord<f64>) -> Option<Coord<f64>>,
+    ) -> std::result::Result<Geometry, Fault> {
+        let to_pixels = |point: Coord<f64>| project(point).ok_or(Fault::Unreached(point));
         let mut densifier = Densifier::new(self.is_straight(geometry.bbox()));
         let mut line = |line: &LineString<f64>| densifier.line(&line.0, &to_pixels).map(LineString);
-        let points = geometry.points.iter().map(|point| to_pixels(*point)).collect::<Result<_>>()?;
-        let lines = geometry.lines.iter().map(&mut line).collect::<Result<_>>()?;
+        let points = geometry.points.iter().map(|point| to_pixels(*point)).collect::<std::result::Result<_, _>>()?;
+        let lines = geometry.lines.iter().map(&mut line).collect::<std::result::Result<_, _>>()?;
         let polygons = geometry.polygons.iter().map(|polygon| {
             let shell = line(polygon.exterior())?;
-            let holes = polygon.interiors().iter().map(&mut line).collect::<Result<_>>()?;
+            let holes = polygon.interiors().iter().map(&mut line).collect::<std::result::Result<_, _>>()?;
             Ok(Polygon::new(shell, holes))
         });
-        let pixels = Geometry { points, lines, polygons: polygons.collect::<Result<_>>()? };
+        let pixels = Geometry { points, lines, polygons: polygons.collect::<std::result::Result<_, Fault>>()? };
         Ok(self.near(pixels))
     }
 
@@ -222,158 +260,31 @@ impl View {
         if pixels.vertices().all(|pixel| pixel.x.abs() < FAR && pixel.y.abs() < FAR) {
             return pixels;
         }
-        let (width, height) = (self.width, self.height);
+        let (width, height) = (self.mapping.width, self.mapping.height);
         clip::clip(&pixels, BBox { xmin: -width, ymin: -height, xmax: 2.0 * width, ymax: 2.0 * height })
     }
+}
 
-    /// A point in the raster's CRS.
-    fn project(&self, transform: &Transform, point: Coord<f64>) -> Result<Coord<f64>> {
-        let outside = || {
-            invalid(format!(
-                "expected vertices where the raster's CRS reaches, found ({} {}): clip the geometry to the raster's surroundings",
-                point.x, point.y
-            ))
-        };
-        let world = transform.forward(point).ok_or_else(outside)?;
-        if self.window == Window::Checked && !Self::leads_back(transform, world, point) {
-            return Err(outside());
-        }
-        Ok(world)
-    }
+/// Why a geometry is not projected.
+#[derive(Debug)]
+enum Fault {
+    /// A point has no pixel.
+    Unreached(Coord<f64>),
+    /// An edge is torn, or the geometry grows too large.
+    Other(Error),
+}
 
-    /// Whether a point of the geometry's CRS leads to a world point, within a quarter of a pixel.
-    fn leads_to(&self, transform: &Transform, point: Coord<f64>, world: Coord<f64>) -> bool {
-        let there = transform.forward(point);
-        there.is_some_and(|there| distance(self.pixel(there), self.pixel(world)) <= densify::TOLERANCE)
-    }
-
-    /// Whether a world point leads back to the point that it was made of, and not to another that the map folds onto it.
-    fn leads_back(transform: &Transform, world: Coord<f64>, point: Coord<f64>) -> bool {
-        let tolerance = 1e-6 * point.x.abs().max(point.y.abs()).max(1.0);
-        let Some(back) = transform.backward(world) else {
-            return false;
-        };
-        let is_pole = transform.from_degrees() && point.y.abs() > 90.0 - tolerance;
-        let x = if transform.from_degrees() { nearest_longitude(back.x, point.x) } else { back.x };
-        (is_pole || (x - point.x).abs() <= tolerance) && (back.y - point.y).abs() <= tolerance
-    }
-
-    /// World coordinates in pixels. Without rotation each axis is one division, which gives whole numbers back as such; what
-    /// is left of rounding at a whole number is taken away, so that a tile's own box does not reach into its neighbours.
-    fn pixel(&self, world: Coord<f64>) -> Coord<f64> {
-        let GeoTransform { a, b, c, d, e, f } = self.to_world;
-        let (x, y) = (world.x - c, world.y - f);
-        let (col, row, scale) = if b == 0.0 && d == 0.0 {
-            (x / a, y / e, 1.0)
-        } else {
-            let determinant = a * e - b * d;
-            (
-                (x * e - y * b) / determinant,
-                (y * a - x * d) / determinant,
-                (a * e).abs().max((b * d).abs()) / determinant.abs(),
-            )
-        };
-        let size = (a.abs() + b.abs()).min(d.abs() + e.abs());
-        let noise = 8.0 * f64::EPSILON * scale * (world.x.abs() + c.abs() + world.y.abs() + f.abs()) / size;
-        Coord { x: snapped(col, noise), y: snapped(row, noise) }
-    }
-
-    /// Pixel coordinates in the world.
-    fn world(&self, pixel: Coord<f64>) -> Coord<f64> {
-        let (x, y) = self.to_world.forward(pixel.x, pixel.y);
-        Coord { x, y }
-    }
-
-    /// A step along x, in pixels.
-    fn pixel_vector(&self, x: f64) -> Coord<f64> {
-        let GeoTransform { a, b, d, e, .. } = self.to_world;
-        let determinant = a * e - b * d;
-        if b == 0.0 && d == 0.0 {
-            Coord { x: x / a, y: 0.0 }
-        } else {
-            Coord { x: x * e / determinant, y: -x * d / determinant }
-        }
-    }
-
-    fn to_world_bounds(&self) -> BBox {
-        let corners = [(0.0, 0.0), (self.width, 0.0), (0.0, self.height), (self.width, self.height)];
-        let corners = corners.map(|(x, y)| self.world(Coord { x, y }));
-        bbox(corners).unwrap_or(BBox { xmin: 0.0, ymin: 0.0, xmax: 0.0, ymax: 0.0 })
-    }
-
-    /// The part of the geometry's CRS that the raster lies in.
-    fn window(&self) -> Result<Window> {
-        let Some(transform) = self.transform.as_deref().filter(|transform| !transform.is_identity()) else {
-            return Ok(Window::All);
-        };
-        let back = |pixel: Coord<f64>| {
-            let world = self.world(pixel);
-            transform.backward(world).filter(|point| self.leads_to(transform, *point, world))
-        };
-        let outline = outline(self.width, self.height, transform.from_degrees(), &back);
-        match outline {
-            None if back(Coord { x: self.width / 2.0, y: self.height / 2.0 }).is_none() => {
-                Err(Error::InvalidArgument {
-                    what: "the raster lies where its CRS does not reach: only 'native' coordinates fit it".to_owned(),
-                })
-            }
-            None => Ok(Window::Checked),
-            Some(_) if transform.to_degrees() => Ok(Window::All),
-            Some(outline) => Ok(self.window_around(transform, &outline)),
-        }
-    }
-
-    fn window_around(&self, transform: &Transform, outline: &Outline) -> Window {
-        let mut window = outline.bbox;
-        let (x, y) = (outline::PADDING * (window.xmax - window.xmin), outline::PADDING * (window.ymax - window.ymin));
-        (window.ymin, window.ymax) = (window.ymin - y, window.ymax + y);
-        if !transform.from_degrees() {
-            (window.xmin, window.xmax) = (window.xmin - x, window.xmax + x);
-            return Window::Box { bbox: window, around: false };
-        }
-        let pole = |latitude: f64| {
-            let world = transform.forward(Coord { x: 0.0, y: latitude })?;
-            let pixel = self.pixel(world);
-            let inside = 0.0 < pixel.x && pixel.x < self.width && 0.0 < pixel.y && pixel.y < self.height;
-            (inside && Self::leads_back(transform, world, Coord { x: 0.0, y: latitude })).then_some(())
-        };
-        let (north, south) = (pole(90.0).is_some(), pole(-90.0).is_some());
-        if north || south {
-            window.ymax = if north { 90.0 } else { window.ymax };
-            window.ymin = if south { -90.0 } else { window.ymin };
-            (window.xmin, window.xmax) = (-2.0 * MAX_LONGITUDE, 2.0 * MAX_LONGITUDE);
-            return Window::Box { bbox: window, around: true };
-        }
-        (window.ymin, window.ymax) = (window.ymin.max(-90.0), window.ymax.min(90.0));
-        window.xmin = self.padded(transform, outline, window.xmin, -x);
-        window.xmax = self.padded(transform, outline, window.xmax, x);
-        Window::Box { bbox: window, around: false }
-    }
-
-    /// The longitude `edge`, moved outwards by so much of `padding` as does not reach over the cut of the projection, where the
-    /// map begins again on its other side.
-    fn padded(&self, transform: &Transform, outline: &Outline, edge: f64, padding: f64) -> f64 {
-        const HALVINGS: u32 = 30;
-        let latitude = f64::midpoint(outline.bbox.ymin, outline.bbox.ymax);
-        let at = |longitude: f64| transform.forward(Coord { x: longitude, y: latitude }).map(|world| self.pixel(world));
-        let (Some(inner), Some(start)) = (at(edge - padding), at(edge)) else {
-            return edge;
-        };
-        let usual = distance(inner, start).max(1.0);
-        (0..HALVINGS)
-            .map(|halving| edge + padding / 2f64.powi(i32::try_from(halving).unwrap_or(0)))
-            .find(|longitude| at(*longitude).is_some_and(|pixel| distance(start, pixel) < 10.0 * usual))
-            .unwrap_or(edge)
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
     }
 }
 
-fn snapped(value: f64, noise: f64) -> f64 {
-    let whole = value.round();
-    if (value - whole).abs() <= noise { whole } else { value }
-}
-
-fn distance(a: Coord<f64>, b: Coord<f64>) -> f64 {
-    (a.x - b.x).hypot(a.y - b.y)
+/// A box that has an area, though what it is around may have none.
+fn with_area(BBox { xmin, ymin, xmax, ymax }: BBox) -> BBox {
+    let padding = |min: f64, max: f64| if max > min { 0.0 } else { 1e-9 * min.abs().max(1.0) };
+    let (x, y) = (padding(xmin, xmax), padding(ymin, ymax));
+    BBox { xmin: xmin - x, ymin: ymin - y, xmax: xmax + x, ymax: ymax + y }
 }
 
 /// Numbers that are no longitudes and latitudes are most often metres, for which the CRS was not named.
@@ -409,8 +320,7 @@ fn map(geometry: &Geometry, to: impl Fn(Coord<f64>) -> Coord<f64>) -> Geometry {
     }
 }
 
-fn shift(geometry: &Geometry, x: f64) -> std::borrow::Cow<'_, Geometry> {
-    use std::borrow::Cow;
+fn shift(geometry: &Geometry, x: f64) -> Cow<'_, Geometry> {
     if x == 0.0 {
         Cow::Borrowed(geometry)
     } else {

@@ -16,24 +16,16 @@ pub(super) const PADDING: f64 = 0.02;
 
 /// The outline of an image.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Outline {
+pub(super) struct Outline {
     /// Pixels around the image and where they are, the first again at the end. Longitudes are continuous along the outline:
     /// they may go beyond 180, and around a pole they end 360 degrees from where they began.
-    pub(crate) points: Vec<(Coord<f64>, Coord<f64>)>,
+    pub(super) points: Vec<(Coord<f64>, Coord<f64>)>,
     /// The box around it.
-    pub(crate) bbox: BBox,
-}
-
-impl Outline {
-    /// The four sides, each from corner to corner.
-    pub(crate) fn sides(&self) -> impl Iterator<Item = &[(Coord<f64>, Coord<f64>)]> {
-        let step = POINTS_A_SIDE as usize;
-        (0..4).filter_map(move |side| self.points.get(side * step..=(side + 1) * step))
-    }
+    pub(super) bbox: BBox,
 }
 
 /// The outline of an image of some size, through `back` from pixels; None where any of it has no image.
-pub(crate) fn outline(
+pub(super) fn outline(
     width: f64,
     height: f64,
     degrees: bool,

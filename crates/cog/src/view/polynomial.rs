@@ -90,7 +90,7 @@ impl Polynomial {
         let mut worst = 0.0f64;
         for (v, u) in (0..=steps).flat_map(|v| (0..=steps).map(move |u| (at(v), at(u)))) {
             let point = place(self.bbox, u, v);
-            worst = worst.max(super::distance(project(point)?, self.pixel(point)));
+            worst = worst.max(super::mapping::distance(project(point)?, self.pixel(point)));
         }
         Some(worst)
     }

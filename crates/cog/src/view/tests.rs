@@ -65,7 +65,7 @@ fn edges_follow_the_curve_to_a_quarter_of_a_pixel() {
         let mut worst = 0.0f64;
         for step in 0..=1000 {
             let on_edge = ends[0] + (ends[1] - ends[0]) * (f64::from(step) / 1000.0);
-            let pixel = view.pixel(transform.forward(on_edge).unwrap());
+            let pixel = view.mapping.pixel(transform.forward(on_edge).unwrap());
             let nearest =
                 line.0.windows(2).map(|pair| from_segment(pixel, pair[0], pair[1])).fold(f64::INFINITY, f64::min);
             // Beyond the window the line is cut off.
@@ -185,8 +185,17 @@ fn rasters_larger_than_their_projection() {
         11_000.0,
     );
     assert_eq!(disk.tiles("OGC:CRS84", "POLYGON((-76 -1, -74 -1, -74 1, -76 1, -76 -1))")[4], "....##....");
-    let behind = disk.refusal("OGC:CRS84", "POLYGON((100 -1, 102 -1, 102 1, 100 1, 100 -1))");
-    assert!(behind.contains("expected vertices where the raster's CRS reaches, found (100 -1)"), "{behind}");
+    // What the satellite does not see is outside, and so is half of what is half behind the limb.
+    assert!(disk.pixels("OGC:CRS84", "POLYGON((100 -1, 102 -1, 102 1, 100 1, 100 -1))").is_empty());
+    assert!(disk.pixels("OGC:CRS84", "POINT(100 0)").is_empty());
+    let limb = disk.tiles("OGC:CRS84", "POLYGON((-75 -1, 105 -1, 105 1, -75 1, -75 -1))");
+    assert_eq!((limb[4].as_str(), limb[3].as_str()), (".....#####", ".........."));
+    // A raster that has no place at all.
+    let space = Raster(disk.0, 100, 100, 6_000_000.0, 9_000_000.0, 10_000.0);
+    let transform = Transforms::default().get("OGC:CRS84", disk.0).unwrap();
+    let array = [space.5, 0.0, space.3, 0.0, -space.5, space.4];
+    let refused = View::new(space.1, space.2, GeoTransform::from_array(array), Some(transform)).unwrap_err();
+    assert!(refused.to_string().contains("lies where its CRS does not reach"), "{refused}");
 }
 
 #[test]
@@ -210,7 +219,7 @@ fn native_coordinates_are_pixels_through_the_affine() {
     for col in [1.0, 512.0, 1536.0, 3600.0] {
         let (x, y) = transform.forward(col, col);
         let view = View::new(4000, 4000, transform, None).unwrap();
-        assert_eq!(view.pixel(Coord { x, y }), Coord { x: col, y: col });
+        assert_eq!(view.mapping.pixel(Coord { x, y }), Coord { x: col, y: col });
     }
     let huge = native(
         [10.0, 0.0, 500.0, 0.0, -10.0, 900.0],

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rasteret_cog::coverage::{Coverage, Method};
 use rasteret_cog::pixel::Band;
-use rasteret_cog::{CogHeader, DEFAULT_CRS, EncodedGeometry, Geometry, View};
+use rasteret_cog::{CogHeader, DEFAULT_CRS, EncodedGeometry, Geometry, ParsedGeometry, View};
 
 use super::zone::{Grid, ZoneKey};
 use crate::enrich::OnError;
@@ -171,11 +171,33 @@ impl Asked<'_> {
         let Some(encoded) = self.ask.geometry else {
             return Ok(None);
         };
-        let argument = |error: rasteret_cog::Error| Error::InvalidArgument { what: error.to_string() };
+        self.project(session, &encoded.parse().map_err(argument)?).map(Some)
+    }
+
+    /// The point in the pixels of the level; None where there is none, it is empty, or it lies outside of the raster.
+    ///
+    /// # Errors
+    ///
+    /// Where the geometry is no single point, or it or its CRS is wrong.
+    pub(super) fn point(&self, session: &Session) -> Result<Option<(f64, f64)>> {
+        let Some(encoded) = self.ask.geometry else {
+            return Ok(None);
+        };
         let parsed = encoded.parse().map_err(argument)?;
+        let Geometry { points, lines, polygons } = &parsed.geometry;
+        if points.len() > 1 || !lines.is_empty() || !polygons.is_empty() {
+            let what = "point: expected a single point, found another geometry".to_owned();
+            return Err(Error::InvalidArgument { what });
+        }
+        let pixels = self.project(session, &parsed)?;
+        Ok(pixels.points.first().map(|point| (point.x, point.y)))
+    }
+
+    /// A geometry in the pixels of the level.
+    fn project(&self, session: &Session, parsed: &ParsedGeometry) -> Result<Geometry> {
         let crs = self.ask.geometry_crs.or(parsed.crs.as_deref()).or(self.ask.type_crs).unwrap_or(DEFAULT_CRS);
         parsed.check_crs(crs).map_err(argument)?;
-        self.target.view(session, crs)?.pixels(&parsed.geometry).map(Some).map_err(argument)
+        self.target.view(session, crs)?.pixels(&parsed.geometry).map_err(argument)
     }
 
     /// Which pixels the row asks for, and how much of each: those of its geometry, or all.
@@ -206,6 +228,10 @@ impl Asked<'_> {
         session.zones().put(key, coverage.clone());
         Ok(coverage)
     }
+}
+
+fn argument(error: rasteret_cog::Error) -> Error {
+    Error::InvalidArgument { what: error.to_string() }
 }
 
 /// What is wrong with a file's header, or with what is asked of it.

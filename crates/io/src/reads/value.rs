@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use rasteret_cog::pixel::{Block, Neighbourhood, ValueOptions};
 
 use super::{Asked, OrNull, Read, Sink};
-use crate::{Error, Keep, Result, Session};
+use crate::{Keep, Result, Session};
 
 impl Session {
     /// The values at rows' points; None for None, where there is none, and where the file cannot be read and `on_error` allows that.
@@ -18,8 +18,12 @@ impl Session {
     /// Where a geometry is no single point, its CRS is wrong, or a file cannot be read.
     pub fn values(&self, asked: &[Option<(Asked<'_>, ValueOptions)>]) -> Result<Vec<Option<f64>>> {
         let search = |asked: &Asked<'_>, options: &ValueOptions| {
-            let search = Neighbourhood::new(&asked.target.band, point(asked, self)?, *options);
-            search.map_err(|source| asked.target.fault(source))
+            let fault = |source| asked.target.fault(source);
+            asked.target.band.check_real().map_err(fault)?;
+            let Some(point) = asked.point(self)? else {
+                return Ok(None);
+            };
+            Neighbourhood::new(&asked.target.band, point, *options).map_err(fault)
         };
         let searches = self.of_rows(asked, |(asked, options)| {
             let on_error = asked.ask.on_error;
@@ -44,15 +48,6 @@ impl Session {
             }
         }
         Ok(values)
-    }
-}
-
-/// The point that a row asks about, in pixels.
-fn point(asked: &Asked<'_>, session: &Session) -> Result<(f64, f64)> {
-    let pixels = asked.pixels(session)?.unwrap_or_default();
-    match pixels.points.as_slice() {
-        [point] if pixels.lines.is_empty() && pixels.polygons.is_empty() => Ok((point.x, point.y)),
-        _ => Err(Error::InvalidArgument { what: "point: expected a single point, found another geometry".to_owned() }),
     }
 }
 

@@ -1,0 +1,274 @@
+//! Polygons and lines cut to convex pieces of the pixel plane.
+//!
+//! Unlike [`clip`](super::clip), parts that fall apart come out apart: no edges without an area are left along the cut, which
+//! tiles and pixels would be found by.
+
+use geo_types::{Coord, LineString, Polygon};
+
+use crate::geo::BBox;
+
+/// A convex piece of the pixel plane: its vertices, x turning towards y.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Convex(Vec<Coord<f64>>);
+
+/// One end of a chain of vertices on the near side of a line: how far along the line, and which chain.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    along: f64,
+    chain: usize,
+}
+
+impl Convex {
+    /// The piece with these vertices; None where it has no area.
+    pub(super) fn new(mut vertices: Vec<Coord<f64>>) -> Option<Self> {
+        vertices.dedup();
+        let area = doubled_area(&vertices);
+        if area < 0.0 {
+            vertices.reverse();
+        }
+        (vertices.len() >= 3 && area != 0.0).then_some(Self(vertices))
+    }
+
+    /// A box.
+    pub(crate) fn of_box(bbox: BBox) -> Self {
+        let BBox { xmin, ymin, xmax, ymax } = bbox;
+        Self([(xmin, ymin), (xmax, ymin), (xmax, ymax), (xmin, ymax)].map(|(x, y)| Coord { x, y }).to_vec())
+    }
+
+    pub(super) fn vertices(&self) -> &[Coord<f64>] {
+        &self.0
+    }
+
+    /// The piece as a polygon.
+    pub(crate) fn polygon(&self) -> Polygon<f64> {
+        let closed = self.0.iter().chain(self.0.first()).copied();
+        Polygon::new(LineString(closed.collect()), Vec::new())
+    }
+
+    fn sides(&self) -> impl Iterator<Item = (Coord<f64>, Coord<f64>)> + '_ {
+        self.0.iter().copied().zip(self.0.iter().cycle().skip(1).copied())
+    }
+
+    /// The part of an area inside, where the area is what an odd number of `rings` (closed) go around.
+    pub(crate) fn polygons(&self, rings: Vec<Vec<Coord<f64>>>) -> Vec<Polygon<f64>> {
+        let mut rings: Vec<_> = rings.into_iter().map(open).collect();
+        for (start, end) in self.sides() {
+            rings = half(rings, start, end);
+        }
+        nested(rings)
+    }
+
+    /// The part of a segment inside; None where there is none (Cyrus and Beck).
+    pub(super) fn segment(&self, a: Coord<f64>, b: Coord<f64>) -> Option<(Coord<f64>, Coord<f64>)> {
+        let (mut enter, mut leave) = (0.0f64, 1.0f64);
+        for (start, end) in self.sides() {
+            let (from, to) = (depth(a, start, end), depth(b, start, end));
+            if from < 0.0 && to < 0.0 {
+                return None;
+            }
+            let at = from / (from - to);
+            if from < 0.0 {
+                enter = enter.max(at);
+            } else if to < 0.0 {
+                leave = leave.min(at);
+            }
+        }
+        (enter <= leave).then(|| (a + (b - a) * enter, if leave < 1.0 { a + (b - a) * leave } else { b }))
+    }
+}
+
+/// A ring without its repeated end.
+fn open(mut ring: Vec<Coord<f64>>) -> Vec<Coord<f64>> {
+    if ring.len() > 1 && ring.first() == ring.last() {
+        ring.pop();
+    }
+    ring
+}
+
+/// How far a point lies inside a side, times its length; exact in sign for upright and level sides.
+fn depth(point: Coord<f64>, start: Coord<f64>, end: Coord<f64>) -> f64 {
+    let (along, from) = (end - start, point - start);
+    along.x * from.y - along.y * from.x
+}
+
+/// The part of an area on the inner side of a line: chains of edges there are joined in pairs along the line, in their order.
+fn half(rings: Vec<Vec<Coord<f64>>>, start: Coord<f64>, end: Coord<f64>) -> Vec<Vec<Coord<f64>>> {
+    let inside = |point: &Coord<f64>| depth(*point, start, end) >= 0.0;
+    let mut kept = Vec::with_capacity(rings.len());
+    let mut chains: Vec<Vec<Coord<f64>>> = Vec::new();
+    for ring in rings {
+        let count = ring.len();
+        let Some(outside) = ring.iter().position(|point| !inside(point)) else {
+            kept.push(ring);
+            continue;
+        };
+        let mut before = ring[outside];
+        for point in (1..=count).map(|step| ring[(outside + step) % count]) {
+            match (inside(&before), inside(&point)) {
+                (false, true) => chains.push(vec![crossing(before, point, start, end), point]),
+                (true, true) => chains.last_mut().into_iter().for_each(|chain| chain.push(point)),
+                (true, false) => {
+                    let last = crossing(before, point, start, end);
+                    chains.last_mut().into_iter().for_each(|chain| chain.push(last));
+                }
+                (false, false) => {}
+            }
+            before = point;
+        }
+    }
+    kept.extend(joined(&chains, end - start));
+    kept.retain(|ring| ring.len() >= 3 && doubled_area(ring) != 0.0);
+    kept
+}
+
+/// Where an edge crosses a line, exactly on it where it is upright or level.
+fn crossing(a: Coord<f64>, b: Coord<f64>, start: Coord<f64>, end: Coord<f64>) -> Coord<f64> {
+    // From the same end whichever way the edge goes, so that edges which two rings share are cut at one point.
+    let (a, b) = if (a.x, a.y) <= (b.x, b.y) { (a, b) } else { (b, a) };
+    let (from, to) = (depth(a, start, end), depth(b, start, end));
+    let mut point = a + (b - a) * (from / (from - to));
+    if start.x == end.x {
+        point.x = start.x;
+    } else if start.y == end.y {
+        point.y = start.y;
+    }
+    point
+}
+
+/// Rings of chains whose ends lie on a line in the direction `along`: of the ends in their order on the line, the first and the second
+/// are joined, the third and the fourth, and so on.
+fn joined(chains: &[Vec<Coord<f64>>], along: Coord<f64>) -> Vec<Vec<Coord<f64>>> {
+    let place = |point: Option<&Coord<f64>>| point.map_or(0.0, |point| point.x * along.x + point.y * along.y);
+    let ends = chains.iter().enumerate().flat_map(|(chain, points)| {
+        [End { along: place(points.first()), chain: 2 * chain }, End { along: place(points.last()), chain: 2 * chain + 1 }]
+    });
+    let mut ends: Vec<End> = ends.collect();
+    ends.sort_by(|a, b| a.along.total_cmp(&b.along));
+    // Ends are numbered: the start of a chain is even, its end one more.
+    let mut partner = vec![0; ends.len()];
+    for pair in ends.chunks_exact(2) {
+        (partner[pair[0].chain], partner[pair[1].chain]) = (pair[1].chain, pair[0].chain);
+    }
+    let mut is_used = vec![false; chains.len()];
+    let mut rings = Vec::new();
+    for first in 0..chains.len() {
+        let (mut ring, mut end) = (Vec::new(), 2 * first);
+        while !is_used[end / 2] {
+            is_used[end / 2] = true;
+            let chain = &chains[end / 2];
+            if end % 2 == 0 {
+                ring.extend_from_slice(chain);
+            } else {
+                ring.extend(chain.iter().rev());
+            }
+            end = partner[end ^ 1];
+        }
+        ring.dedup();
+        rings.push(open(ring));
+    }
+    rings
+}
+
+/// Polygons of rings that do not cross: those in an even number of others are shells, the rest holes in the smallest around them.
+fn nested(rings: Vec<Vec<Coord<f64>>>) -> Vec<Polygon<f64>> {
+    let closed = |mut ring: Vec<Coord<f64>>| {
+        ring.extend(ring.first().copied());
+        LineString(ring)
+    };
+    if rings.len() == 1 {
+        return rings.into_iter().map(|ring| Polygon::new(closed(ring), Vec::new())).collect();
+    }
+    let around = |ring: usize| {
+        // Rings may touch in some vertices: most of them tell.
+        let is_in = |other: &usize| {
+            let within = rings[ring].iter().filter(|point| is_around(&rings[*other], **point)).count();
+            2 * within > rings[ring].len()
+        };
+        (0..rings.len()).filter(|other| *other != ring).filter(is_in).collect::<Vec<_>>()
+    };
+    let around: Vec<Vec<usize>> = (0..rings.len()).map(around).collect();
+    let smallest = |of: &[usize]| {
+        let shells = of.iter().copied().filter(|ring| around[*ring].len() % 2 == 0);
+        shells.min_by(|a, b| doubled_area(&rings[*a]).abs().total_cmp(&doubled_area(&rings[*b]).abs()))
+    };
+    let shells = (0..rings.len()).filter(|ring| around[*ring].len() % 2 == 0);
+    let polygon = |shell: usize| {
+        let is_hole = |ring: &usize| around[*ring].len() % 2 == 1 && smallest(&around[*ring]) == Some(shell);
+        let holes = (0..rings.len()).filter(is_hole).map(|hole| closed(rings[hole].clone()));
+        Polygon::new(closed(rings[shell].clone()), holes.collect())
+    };
+    shells.map(polygon).collect()
+}
+
+/// Whether a ring, open or closed, goes around a point.
+pub(super) fn is_around(ring: &[Coord<f64>], point: Coord<f64>) -> bool {
+    let crosses = |(a, b): (&Coord<f64>, &Coord<f64>)| {
+        (a.y > point.y) != (b.y > point.y) && point.x < a.x + (b.x - a.x) * ((point.y - a.y) / (b.y - a.y))
+    };
+    ring.iter().zip(ring.iter().cycle().skip(1)).filter(|edge| crosses(*edge)).count() % 2 == 1
+}
+
+/// Twice the area of a ring, open or closed; positive where x turns towards y.
+pub(super) fn doubled_area(ring: &[Coord<f64>]) -> f64 {
+    let Some(&origin) = ring.first() else {
+        return 0.0;
+    };
+    ring.windows(2).map(|pair| (pair[0] - origin, pair[1] - origin)).map(|(a, b)| a.x * b.y - b.x * a.y).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ParsedGeometry;
+    use crate::geometry::rings;
+
+    const BOX: BBox = BBox { xmin: 0.0, ymin: 0.0, xmax: 10.0, ymax: 10.0 };
+
+    fn cut(convex: &Convex, text: &str) -> Vec<Polygon<f64>> {
+        let polygons = ParsedGeometry::from_text(text).unwrap().geometry.polygons;
+        convex.polygons(polygons.iter().flat_map(rings).map(|ring| ring.0.clone()).collect())
+    }
+
+    fn areas(polygons: &[Polygon<f64>]) -> Vec<f64> {
+        let area = |ring: &LineString<f64>| doubled_area(&ring.0).abs() / 2.0;
+        let net = |polygon: &Polygon<f64>| {
+            area(polygon.exterior()) - polygon.interiors().iter().map(area).sum::<f64>()
+        };
+        polygons.iter().map(net).collect()
+    }
+
+    #[test]
+    fn parts_that_fall_apart_come_out_apart() {
+        // A comb of two teeth from below.
+        let comb = "POLYGON((1 12, 1 5, 3 5, 3 11, 6 11, 6 7, 8 7, 8 12, 1 12))";
+        let parts = cut(&Convex::of_box(BOX), comb);
+        assert_eq!(areas(&parts), [10.0, 6.0]);
+        assert!(parts.iter().all(|part| part.exterior().0.len() == 5));
+        assert_eq!(areas(&cut(&Convex::of_box(BOX), "POLYGON((-5 -5, 20 -5, 20 20, -5 20, -5 -5))")), [100.0]);
+        assert!(cut(&Convex::of_box(BOX), "POLYGON((10 2, 12 2, 12 4, 10 2))").is_empty());
+        assert!(cut(&Convex::of_box(BOX), "POLYGON((11 2, 12 2, 12 4, 11 2))").is_empty());
+    }
+
+    #[test]
+    fn holes_stay_holes_until_they_are_cut() {
+        let ring = "POLYGON((-5 2, 15 2, 15 8, -5 8, -5 2),(3 4, 5 4, 5 6, 3 6, 3 4))";
+        let parts = cut(&Convex::of_box(BOX), ring);
+        assert_eq!((areas(&parts), parts[0].interiors().len()), (vec![56.0], 1));
+        let opened = "POLYGON((-5 2, 15 2, 15 8, -5 8, -5 2),(-2 4, 5 4, 5 6, -2 6, -2 4))";
+        let parts = cut(&Convex::of_box(BOX), opened);
+        assert_eq!((areas(&parts), parts[0].interiors().len()), (vec![50.0], 0));
+        let through = "POLYGON((-5 2, 15 2, 15 8, -5 8, -5 2),(-2 4, 12 4, 12 6, -2 6, -2 4))";
+        assert_eq!(areas(&cut(&Convex::of_box(BOX), through)), [20.0, 20.0]);
+    }
+
+    #[test]
+    fn pieces_of_any_shape() {
+        let triangle = Convex::new([(0.0, 0.0), (0.0, 10.0), (10.0, 0.0)].map(|(x, y)| Coord { x, y }).to_vec()).unwrap();
+        let corner = areas(&cut(&triangle, "POLYGON((4 4, 9 4, 9 9, 4 9, 4 4))"));
+        assert!((corner[0] - 2.0).abs() < 1e-12, "{corner:?}");
+        let inside = triangle.segment(Coord { x: -5.0, y: 2.0 }, Coord { x: 15.0, y: 2.0 }).unwrap();
+        assert_eq!(inside, (Coord { x: 0.0, y: 2.0 }, Coord { x: 8.0, y: 2.0 }));
+        assert_eq!(triangle.segment(Coord { x: 6.0, y: 6.0 }, Coord { x: 9.0, y: 6.0 }), None);
+        assert_eq!(Convex::new(vec![Coord { x: 1.0, y: 1.0 }, Coord { x: 2.0, y: 2.0 }, Coord { x: 3.0, y: 3.0 }]), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! Whether a mapping is smooth over a box: one to one, without jumps, folds or holes.
+
+use geo_types::Coord;
+
+use super::mapping::distance;
+use crate::crs::nearest_longitude;
+use crate::geo::BBox;
+
+/// Steps along each side of the grid on which a mapping is sampled.
+const STEPS: usize = 8;
+
+/// How much longer a step may be than the longer of its neighbours along a line of the grid. The Mercator projection up to a degree
+/// and a half from the pole comes to 4; a jump to the other side of a map, or past a pole, to far more.
+const MAX_RATIO: f64 = 6.0;
+
+/// Whether `to` is smooth over a box, as far as a grid of samples shows. With `degrees`, x of the result is a longitude, which may
+/// pass from 180 to -180.
+pub(super) fn is_smooth(bbox: BBox, degrees: bool, to: impl Fn(Coord<f64>) -> Option<Coord<f64>>) -> bool {
+    let at = |from: f64, to: f64, step: usize| from + (to - from) * (step as f64 / STEPS as f64);
+    let mut grid: Vec<Vec<Coord<f64>>> = Vec::with_capacity(STEPS + 1);
+    for v in 0..=STEPS {
+        let mut row: Vec<Coord<f64>> = Vec::with_capacity(STEPS + 1);
+        for u in 0..=STEPS {
+            let point = Coord { x: at(bbox.xmin, bbox.xmax, u), y: at(bbox.ymin, bbox.ymax, v) };
+            let Some(mut image) = to(point) else {
+                return false;
+            };
+            if let Some(before) = row.last().or_else(|| grid.last()?.first()).filter(|_| degrees) {
+                image.x = nearest_longitude(image.x, before.x);
+            }
+            row.push(image);
+        }
+        grid.push(row);
+    }
+    let columns = (0..=STEPS).map(|u| grid.iter().map(|row| row[u]).collect::<Vec<_>>());
+    grid.iter().all(|row| is_even(row)) && columns.into_iter().all(|column| is_even(&column)) && is_unfolded(&grid)
+}
+
+/// Whether the steps between points change gradually.
+fn is_even(line: &[Coord<f64>]) -> bool {
+    let steps: Vec<f64> = line.windows(2).map(|pair| distance(pair[0], pair[1])).collect();
+    steps.iter().enumerate().all(|(at, step)| {
+        let before = at.checked_sub(1).map_or(0.0, |before| steps[before]);
+        let after = steps.get(at + 1).copied().unwrap_or(0.0);
+        *step <= MAX_RATIO * before.max(after)
+    })
+}
+
+/// Whether all triangles of a grid turn the same way.
+fn is_unfolded(grid: &[Vec<Coord<f64>>]) -> bool {
+    let turn = |a: Coord<f64>, b: Coord<f64>, c: Coord<f64>| {
+        let (first, second) = (b - a, c - a);
+        first.x * second.y - first.y * second.x
+    };
+    let cells = grid.windows(2).flat_map(|rows| rows[0].windows(2).zip(rows[1].windows(2)));
+    let mut turns = cells.flat_map(|(upper, lower)| {
+        let [a, b, c, d] = [upper[0], upper[1], lower[0], lower[1]];
+        [turn(a, b, c), turn(d, c, b), turn(b, d, a), turn(c, a, d)]
+    });
+    let Some(first) = turns.next() else {
+        return false;
+    };
+    first != 0.0 && turns.all(|turn| turn * first.signum() > 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOX: BBox = BBox { xmin: -1.0, ymin: -1.0, xmax: 1.0, ymax: 1.0 };
+
+    fn angle(at: Coord<f64>) -> impl Fn(Coord<f64>) -> Option<Coord<f64>> {
+        move |point| {
+            let from = point - at;
+            Some(Coord { x: from.y.atan2(from.x).to_degrees(), y: 90.0 - from.x.hypot(from.y) })
+        }
+    }
+
+    #[test]
+    fn around_a_pole_only_from_afar() {
+        for (at, expected) in [
+            (Coord { x: 0.01, y: 0.02 }, false),
+            (Coord { x: 0.13, y: -0.6 }, false),
+            (Coord { x: 1.0, y: 0.01 }, false),
+            (Coord { x: 0.12, y: 1.01 }, false),
+            (Coord { x: 1.0, y: 1.0 }, false),
+            (Coord { x: 1.5, y: 0.3 }, true),
+            (Coord { x: 3.0, y: -3.0 }, true),
+        ] {
+            assert_eq!(is_smooth(BOX, true, angle(at)), expected, "{at:?}");
+        }
+        // Longitudes that pass 180 are smooth only as such.
+        let at = Coord { x: 2.0, y: 0.1 };
+        assert!(is_smooth(BOX, true, angle(at)) && !is_smooth(BOX, false, angle(at)));
+    }
+
+    #[test]
+    fn folds_holes_and_jumps() {
+        let fold = |Coord { x, y }: Coord<f64>| Some(Coord { x: x * (0.4 - x), y });
+        let hole = |point: Coord<f64>| (point.x + point.y < 1.9).then_some(point);
+        let jump = |Coord { x, y }: Coord<f64>| Some(Coord { x: if x < 0.3 { x + 40.0 } else { x }, y });
+        assert!(!is_smooth(BOX, false, fold) && !is_smooth(BOX, false, hole) && !is_smooth(BOX, false, jump));
+        assert!(is_smooth(BOX, false, |Coord { x, y }| Some(Coord { x: y + x * x / 4.0, y: 3.0 * x })));
+    }
+}
