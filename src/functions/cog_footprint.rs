@@ -17,7 +17,9 @@ pub(super) static DOC: Documentation = Documentation {
         "cog_footprint(metadata STRUCT(…), crs VARCHAR) -> GEOMETRY",
     ],
     description: "The outline of a raster as a polygon, by default in longitudes and latitudes. Its sides are followed to a \
-        quarter of a pixel. Across the antimeridian it is a multipolygon, cut there (RFC 7946, 3.1.9).",
+        quarter of a pixel. Across the antimeridian it is a multipolygon, cut there (RFC 7946, 3.1.9). It is always valid: around a \
+        pole it reaches to the pole, around the world it is a box, and of a raster larger than its projection it is the outline of \
+        the part that has a place.",
     parameters: &[
         Parameter {
             name: "metadata",

@@ -22,8 +22,8 @@ pub(super) static DOC: Documentation = Documentation {
         tiles whose part inside the image meets the geometry are given: polygons by an area, lines and points by touching. \
         Edges are straight in the geometry's CRS and are followed to a quarter of a pixel in the raster's. In longitudes and \
         latitudes, 190 and -170 are the same; an edge from 179 to -179 goes around the world, so that a geometry across the \
-        antimeridian goes on beyond 180 or is cut in two there. Invalid rings, coordinates that the raster's CRS does not \
-        reach, and transformations that are not known to be right are errors. Over a join, the rows of one raster share the \
+        antimeridian goes on beyond 180 or is cut in two there. Parts that the raster's CRS does not reach lie outside. \
+        Invalid rings, and transformations that are not known to be right, are errors. Over a join, the rows of one raster share the \
         work of reading its metadata.",
     parameters: &[
         Parameter {

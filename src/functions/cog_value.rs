@@ -50,7 +50,9 @@ pub(super) static DOC: Documentation = Documentation {
                 around it, the nearest of the first ring that has one.",
         },
     ],
-    returns: "The value; NULL outside the image, on nodata, where masked, and for NULL.",
+    returns: "The value; NULL outside the image, on nodata, where masked, and for NULL. Points that the raster's CRS does not reach are outside, \
+        empty points are NULL. Of several pixels for one point, on the antimeridian or where a raster is wider than the world, it is \
+        that of the westernmost one.",
     examples: &[
         Example {
             sql: "SELECT cog_value('test/data/cog.tif', NULL, 'POINT(500015 4599985)', {geometry_crs: 'native'}) AS value",

@@ -24,8 +24,8 @@ use crate::{Error, Frame, Result};
 /// All longitudes and latitudes.
 const EARTH: BBox = BBox { xmin: -180.0, ymin: -90.0, xmax: 180.0, ymax: 90.0 };
 
-/// How near to the edge of all longitudes and latitudes the outline of a raster that ends there is, in degrees.
-const NEAR_EDGE: f64 = 1e-7;
+/// How near to the edge of all longitudes and latitudes the outline of a raster that ends there is, in pixels.
+const NEAR_EDGE: f64 = 4e-6;
 
 /// A raster's outline.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +58,9 @@ impl Frame {
         }
         let mut ring = trace::trace(&mapping)?;
         if degrees {
-            ring.iter_mut().for_each(|point| *point = at_edge(*point));
+            let bounds = bbox(ring.iter().copied()).unwrap_or(EARTH);
+            let size = (bounds.xmax - bounds.xmin).max(bounds.ymax - bounds.ymin) / mapping.width.min(mapping.height);
+            ring.iter_mut().for_each(|point| *point = at_edge(*point, NEAR_EDGE * size));
             ring = around_pole(&mapping, ring);
         } else if let (Some(first), Some(last)) = (ring.first().copied(), ring.last_mut()) {
             *last = first;
@@ -69,10 +71,10 @@ impl Frame {
 }
 
 /// A point that rounding keeps from the edge of longitudes and latitudes, on it.
-fn at_edge(point: Coord<f64>) -> Coord<f64> {
+fn at_edge(point: Coord<f64>, tolerance: f64) -> Coord<f64> {
     let snapped = |value: f64, edge: f64| {
         let near = edge.copysign(value);
-        if (value - near).abs() <= NEAR_EDGE { near } else { value }
+        if (value - near).abs() <= tolerance { near } else { value }
     };
     Coord { x: snapped(point.x, 180.0), y: snapped(point.y, 90.0) }
 }
@@ -106,9 +108,7 @@ fn around_pole(mapping: &Mapping, mut ring: Vec<Coord<f64>>) -> Vec<Coord<f64>> 
     turned.push(Coord { x: begin + turn, y: crossing });
     let is_inside = |latitude: f64| {
         let pixel = mapping.project_checked(Coord { x: 0.0, y: latitude }, 0.0);
-        pixel.is_some_and(|pixel| {
-            (0.0..=mapping.width).contains(&pixel.x) && (0.0..=mapping.height).contains(&pixel.y)
-        })
+        pixel.is_some_and(|pixel| (0.0..=mapping.width).contains(&pixel.x) && (0.0..=mapping.height).contains(&pixel.y))
     };
     let middle: f64 = turned.iter().map(|point| point.y).sum();
     let pole = match (is_inside(90.0), is_inside(-90.0)) {
@@ -156,7 +156,8 @@ impl Footprint {
 
     fn parts(&self) -> Vec<Polygon<f64>> {
         let bounds = bbox(self.ring.iter().copied()).unwrap_or(EARTH);
-        let parts = if !self.degrees || self.ring.iter().all(|point| point.x.abs() <= 180.0) {
+        let on_earth = |point: &Coord<f64>| point.x.abs() <= EARTH.xmax && point.y.abs() <= EARTH.ymax;
+        let parts = if !self.degrees || self.ring.iter().all(on_earth) {
             vec![Polygon::new(LineString(self.ring.clone()), Vec::new())]
         } else if bounds.xmax - bounds.xmin >= 360.0 {
             Vec::new()
@@ -164,7 +165,7 @@ impl Footprint {
             let turned = |turn: i32| {
                 let x = 360.0 * f64::from(turn);
                 let ring = self.ring.iter().map(|point| Coord { x: point.x + x, y: point.y }).collect();
-                Convex::of_box(BBox { xmin: -180.0, xmax: 180.0, ..bounds }).polygons(vec![ring])
+                Convex::of_box(EARTH).polygons(vec![ring])
             };
             [-2, -1, 0, 1, 2].into_iter().flat_map(turned).collect()
         };
@@ -173,7 +174,10 @@ impl Footprint {
 
     /// The box as polygons.
     fn boxes(&self) -> Vec<Polygon<f64>> {
-        let bounds = self.bbox();
+        let mut bounds = self.bbox();
+        if self.degrees {
+            (bounds.ymin, bounds.ymax) = (bounds.ymin.max(EARTH.ymin), bounds.ymax.min(EARTH.ymax));
+        }
         let part = |xmin: f64, xmax: f64| Convex::of_box(BBox { xmin, xmax, ..bounds }).polygon();
         if bounds.xmin > bounds.xmax {
             vec![part(bounds.xmin, 180.0), part(-180.0, bounds.xmax)]

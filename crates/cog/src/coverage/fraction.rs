@@ -23,8 +23,8 @@ use crate::geometry::{bbox, rings};
 /// Bits of a pixel's height: what an f64 of 1 or more resolves.
 const MOST_BITS: u32 = f64::MANTISSA_DIGITS - 1;
 
-/// Weights that are so near to 1 are 1: parts that share an edge within a pixel sum to it but for rounding.
-const ROUNDING: f64 = 1e-14;
+/// Weights that are so near to 1 are 1: parts that share edges within a pixel, hundreds at a pole, sum to it but for rounding.
+const ROUNDING: f64 = 1e-12;
 
 /// The areas of polygons in the pixels of an image, summed.
 pub(super) fn polygons(polygons: &[Polygon<f64>], width: u32, height: u32) -> Coverage {

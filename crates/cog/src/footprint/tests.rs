@@ -61,9 +61,91 @@ fn shoelace(ring: &[Coord<f64>]) -> f64 {
     (ring.windows(2).map(|pair| pair[0].x * pair[1].y - pair[1].x * pair[0].y).sum::<f64>() / 2.0).abs()
 }
 
+/// Parts of an outline in longitudes and latitudes, which are valid, apart from one another, and hold some of every tile.
+fn checked(header: &CogHeader) -> Vec<geo_types::Polygon<f64>> {
+    use geo::Relate as _;
+    let transform = header.transform_from("OGC:CRS84", &Transforms::default()).unwrap();
+    let wkb = footprint(header, "OGC:CRS84").to_wkb().unwrap();
+    let geometry = ParsedGeometry::from_wkb(&wkb).unwrap().geometry;
+    let parts = geometry.polygons.clone();
+    assert!(parts.iter().flat_map(|part| &part.exterior().0).all(|Coord { x, y }| x.abs() <= 180.0 && y.abs() <= 90.0));
+    for (at, part) in parts.iter().enumerate() {
+        for other in &parts[at + 1..] {
+            assert!(
+                !part.relate(other).matches("T********").unwrap() && !part.relate(other).matches("****1****").unwrap()
+            );
+        }
+    }
+    let mut plan = crate::TilePlan::new(
+        header.grid(0).unwrap().layout(),
+        header.bands(),
+        None,
+        transform,
+        &crate::Views::default(),
+    )
+    .unwrap();
+    let tiles = plan.tiles(&geometry).unwrap().len();
+    assert_eq!(tiles, header.image.tile_offsets.len());
+    parts
+}
+
+fn area(parts: &[geo_types::Polygon<f64>]) -> f64 {
+    parts.iter().map(|part| shoelace(&part.exterior().0)).sum()
+}
+
 #[test]
-fn what_has_no_place_is_an_error() {
+fn poles_and_globes_are_valid() {
+    // The pole inside, on a side, in a corner, a kilometre outside.
+    for (x, y) in [(-4e6, 4e6), (-4e6, 1e6), (-8e6, 3e6), (0.0, 4e6), (-8e6, 8e6), (0.0, 8e6), (0.0, 0.0), (1e3, 4e6)] {
+        let parts = checked(&raster("EPSG:3413", x, y, 8e4));
+        assert!(area(&parts) > 1000.0, "{x} {y}");
+        let reaches_pole = parts.iter().flat_map(|part| &part.exterior().0).any(|point| point.y > 89.99);
+        assert_eq!(reaches_pole, x != -4e6 || y != 8e6, "{x} {y}");
+    }
+    // A quarter of the north, from the pole on; and all of it but the corners.
+    let quarter = checked(&raster("EPSG:3413", 0.0, 0.0, 1e4));
+    assert!((area(&quarter) - 90.0 * 10.0).abs() < 60.0, "{}", area(&quarter));
+    for (crs, [x, y], [width, height], expected) in [
+        ("EPSG:6933", [-17_367_530.445, 7_314_540.83], [347_350.608_9, 146_290.816_6], 64_800.0),
+        ("EPSG:4326", [0.0, 90.0], [3.6, 1.8], 64_800.0),
+        ("EPSG:4326", [-182.5, 90.0], [3.65, 1.8], 64_800.0),
+        ("EPSG:4326", [190.0, 60.0], [1.0, 1.0], 10_000.0),
+        ("EPSG:4326", [-540.0, 60.0], [1.0, 1.0], 10_000.0),
+        ("EPSG:4326", [130.0, 60.0], [1.0, 1.0], 10_000.0),
+        ("EPSG:3857", [-20_037_508.342_789_244, 20_037_508.342_789_244], [400_750.166_855_784_9; 2], 61_236.8),
+        // Across the antimeridian, 200 km by 200 at the equator.
+        ("EPSG:32601", [100_000.0, 100_000.0], [2000.0, 2000.0], 3.25),
+    ] {
+        let transform = Some(GeoTransform::from_array([width, 0.0, x, 0.0, -height, y]));
+        let covered = area(&checked(&CogHeader { transform, ..raster(crs, x, y, width) }));
+        assert!((covered - expected).abs() < 0.001 * expected + 0.05, "{crs} {x}: {covered}");
+    }
+    // Half a pixel over the poles, as grids of points have.
+    let over = parts_of(&CogHeader {
+        transform: Some(GeoTransform::from_array([3.6, 0.0, -180.0, 0.0, -1.818, 90.9])),
+        ..raster("EPSG:4326", 0.0, 0.0, 1.0)
+    });
+    assert_eq!(area(&over), 64_800.0);
+}
+
+fn parts_of(header: &CogHeader) -> Vec<geo_types::Polygon<f64>> {
+    let wkb = footprint(header, "OGC:CRS84").to_wkb().unwrap();
+    ParsedGeometry::from_wkb(&wkb).unwrap().geometry.polygons
+}
+
+#[test]
+fn of_rasters_larger_than_their_projection_the_part_that_has_a_place() {
     let globe = raster("+proj=sinu +R=6371007.181 +units=m", -20_015_109.0, 20_015_109.0, 400_302.0);
     let transform = globe.transform_from("OGC:CRS84", &Transforms::default()).unwrap();
-    assert!(globe.frame().footprint(transform.as_ref()).unwrap_err().to_string().contains("have no place there"));
+    let parts = ParsedGeometry::from_wkb(&globe.frame().footprint(transform.as_ref()).unwrap().to_wkb().unwrap());
+    let covered = area(&parts.unwrap().geometry.polygons);
+    assert!((covered - 360.0 * 180.0).abs() < 650.0, "{covered}");
+    let disk = "+proj=geos +h=35786023 +lon_0=-75 +sweep=x +ellps=GRS80 +units=m";
+    let bounds = footprint(&raster(disk, -5_500_000.0, 5_500_000.0, 110_000.0), "OGC:CRS84").bbox();
+    // What is seen from 35,786 km: 81.3 degrees around; the pixel at the limb leads back to within a tenth of a degree or so.
+    assert!((bounds.xmax - 6.3).abs() < 0.3 && (bounds.ymax - 81.3).abs() < 0.3, "{bounds:?}");
+    let nowhere = raster(disk, 6e6, 9e6, 10_000.0);
+    let transform = nowhere.transform_from("OGC:CRS84", &Transforms::default()).unwrap();
+    let refused = nowhere.frame().footprint(transform.as_ref()).unwrap_err().to_string();
+    assert!(refused.contains("no part of the raster that has a place there"), "{refused}");
 }

@@ -142,7 +142,9 @@ impl Trace<'_> {
         let is_near = bow.x.hypot(bow.y) <= TOLERANCE && !is_far(from, to) && !is_far(from, between);
         if is_near || halvings == 0 {
             if !is_near && !self.mapping.from_degrees() {
-                return Err(invalid("expected an outline of one piece, found one that the edge of the named CRS's map cuts"));
+                return Err(invalid(
+                    "expected an outline of one piece, found one that the edge of the named CRS's map cuts",
+                ));
             }
             return self.push(to);
         }

@@ -354,7 +354,8 @@ impl Survey<'_> {
 
     /// Places just inside a piece: near its vertices and the middles of its sides.
     fn inside(vertices: &[Coord<f64>]) -> Vec<Coord<f64>> {
-        let centre = vertices.iter().fold(Coord { x: 0.0, y: 0.0 }, |sum, vertex| sum + *vertex) / vertices.len() as f64;
+        let centre =
+            vertices.iter().fold(Coord { x: 0.0, y: 0.0 }, |sum, vertex| sum + *vertex) / vertices.len() as f64;
         let inwards = |place: Coord<f64>| {
             let way = distance(place, centre);
             if way > 0.0 { place + (centre - place) * (ASIDE / way).min(0.5) } else { place }

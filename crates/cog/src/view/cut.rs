@@ -140,7 +140,10 @@ fn crossing(a: Coord<f64>, b: Coord<f64>, start: Coord<f64>, end: Coord<f64>) ->
 fn joined(chains: &[Vec<Coord<f64>>], along: Coord<f64>) -> Vec<Vec<Coord<f64>>> {
     let place = |point: Option<&Coord<f64>>| point.map_or(0.0, |point| point.x * along.x + point.y * along.y);
     let ends = chains.iter().enumerate().flat_map(|(chain, points)| {
-        [End { along: place(points.first()), chain: 2 * chain }, End { along: place(points.last()), chain: 2 * chain + 1 }]
+        [
+            End { along: place(points.first()), chain: 2 * chain },
+            End { along: place(points.last()), chain: 2 * chain + 1 },
+        ]
     });
     let mut ends: Vec<End> = ends.collect();
     ends.sort_by(|a, b| a.along.total_cmp(&b.along));
@@ -231,9 +234,7 @@ mod tests {
 
     fn areas(polygons: &[Polygon<f64>]) -> Vec<f64> {
         let area = |ring: &LineString<f64>| doubled_area(&ring.0).abs() / 2.0;
-        let net = |polygon: &Polygon<f64>| {
-            area(polygon.exterior()) - polygon.interiors().iter().map(area).sum::<f64>()
-        };
+        let net = |polygon: &Polygon<f64>| area(polygon.exterior()) - polygon.interiors().iter().map(area).sum::<f64>();
         polygons.iter().map(net).collect()
     }
 
@@ -263,12 +264,16 @@ mod tests {
 
     #[test]
     fn pieces_of_any_shape() {
-        let triangle = Convex::new([(0.0, 0.0), (0.0, 10.0), (10.0, 0.0)].map(|(x, y)| Coord { x, y }).to_vec()).unwrap();
+        let triangle =
+            Convex::new([(0.0, 0.0), (0.0, 10.0), (10.0, 0.0)].map(|(x, y)| Coord { x, y }).to_vec()).unwrap();
         let corner = areas(&cut(&triangle, "POLYGON((4 4, 9 4, 9 9, 4 9, 4 4))"));
         assert!((corner[0] - 2.0).abs() < 1e-12, "{corner:?}");
         let inside = triangle.segment(Coord { x: -5.0, y: 2.0 }, Coord { x: 15.0, y: 2.0 }).unwrap();
         assert_eq!(inside, (Coord { x: 0.0, y: 2.0 }, Coord { x: 8.0, y: 2.0 }));
         assert_eq!(triangle.segment(Coord { x: 6.0, y: 6.0 }, Coord { x: 9.0, y: 6.0 }), None);
-        assert_eq!(Convex::new(vec![Coord { x: 1.0, y: 1.0 }, Coord { x: 2.0, y: 2.0 }, Coord { x: 3.0, y: 3.0 }]), None);
+        assert_eq!(
+            Convex::new(vec![Coord { x: 1.0, y: 1.0 }, Coord { x: 2.0, y: 2.0 }, Coord { x: 3.0, y: 3.0 }]),
+            None
+        );
     }
 }

@@ -3,8 +3,8 @@
 use geo_types::Coord;
 
 use super::mapping::distance;
-use crate::{Error, Result};
 use crate::geometry::invalid;
+use crate::{Error, Result};
 
 /// How far the line may be from the curve, in pixels.
 pub(super) const TOLERANCE: f64 = 0.25;

@@ -56,8 +56,18 @@ impl Mapping {
         let degrees = self.from_degrees();
         let is_pole = degrees && point.y.abs() > 90.0 - tolerance;
         let x = if degrees { nearest_longitude(back.x, point.x) } else { back.x };
-        let leads_back = (is_pole || (x - point.x).abs() <= tolerance) && (back.y - point.y).abs() <= tolerance;
+        // Both ends of a map that goes around are the same.
+        let is_cut =
+            !degrees && (x + point.x).abs() <= tolerance && (self.project_again(back, pixel) <= RETURN_TOLERANCE);
+        let leads_back =
+            (is_pole || is_cut || (x - point.x).abs() <= tolerance) && (back.y - point.y).abs() <= tolerance;
         leads_back.then_some(pixel)
+    }
+
+    /// How far from a pixel coordinate a point is projected, in pixels, at whatever turn.
+    fn project_again(&self, point: Coord<f64>, pixel: Coord<f64>) -> f64 {
+        let again = self.project(point, self.world(pixel).x);
+        again.map_or(f64::INFINITY, |again| distance(again, pixel))
     }
 
     /// The point that a pixel coordinate is the place of; None where the raster's CRS does not reach.

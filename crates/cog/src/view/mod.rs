@@ -202,7 +202,8 @@ impl View {
                 Some(pixels)
             }
             Window::Hard => {
-                let middle = Coord { x: f64::midpoint(bounds.xmin, bounds.xmax), y: f64::midpoint(bounds.ymin, bounds.ymax) };
+                let middle =
+                    Coord { x: f64::midpoint(bounds.xmin, bounds.xmax), y: f64::midpoint(bounds.ymin, bounds.ymax) };
                 let longitude = self.mapping.world(self.mapping.project(middle, longitude)?).x;
                 let project = |point: Coord<f64>| self.mapping.project_checked(point, longitude);
                 smooth::is_smooth(with_area(bounds), false, project).then_some(())?;
@@ -230,7 +231,9 @@ impl View {
     fn all_pixels(&self, geometry: &Geometry) -> Result<Geometry> {
         let pixels = self.projected(geometry, &|point| self.mapping.project(point, 0.0));
         pixels.map_err(|fault| match fault {
-            Fault::Unreached(Coord { x, y }) => invalid(format!("expected coordinates near the raster, found ({x} {y})")),
+            Fault::Unreached(Coord { x, y }) => {
+                invalid(format!("expected coordinates near the raster, found ({x} {y})"))
+            }
             Fault::Other(error) => error,
         })
     }

@@ -46,11 +46,14 @@ impl View {
             return Vec::new();
         };
         let world = self.mapping.world(pixel);
-        let (here, mut bounds) = (BBox { xmin: world.x, ymin: world.y, xmax: world.x, ymax: world.y }, self.mapping.world_bounds());
+        let (here, mut bounds) =
+            (BBox { xmin: world.x, ymin: world.y, xmax: world.x, ymax: world.y }, self.mapping.world_bounds());
         // What rounding leaves outside of a raster that ends there may be on its edge.
         (bounds.xmin, bounds.xmax) = (bounds.xmin - 1e-6, bounds.xmax + 1e-6);
         let turned = |turn: i32| pixel + self.mapping.pixel_vector(f64::from(turn) * 360.0);
-        turns(here, bounds).map(|turn| if turn == 0 { pixel } else { self.mapping.pixel(self.mapping.world(turned(turn))) }).collect()
+        turns(here, bounds)
+            .map(|turn| if turn == 0 { pixel } else { self.mapping.pixel(self.mapping.world(turned(turn))) })
+            .collect()
     }
 
     /// In another raster: at each turn in the window, at the cut of longitudes on both sides of it.

@@ -33,7 +33,8 @@ impl Pullback {
     /// The lines and polygons of a geometry, in pixels.
     pub(super) fn pixels(&self, mapping: &Mapping, geometry: &Geometry) -> Result<Geometry> {
         let root = self.root.get_or_init(|| Cell::root(mapping));
-        let mut search = Search { mapping, kept: &self.kept, overlaps: false, cells: 0, vertices: 0, found: Geometry::default() };
+        let mut search =
+            Search { mapping, kept: &self.kept, overlaps: false, cells: 0, vertices: 0, found: Geometry::default() };
         // One by one, as polygons that overlap are summed, but turns of one are not.
         for polygon in &geometry.polygons {
             let part = Geometry { polygons: vec![polygon.clone()], ..Geometry::default() };
@@ -128,7 +129,8 @@ impl Search<'_> {
             return cell.each_part(mapping, kept, |part| self.visit(part, local, Some(near)));
         }
         let vertices = piece.convex.vertices();
-        let middle = vertices.iter().fold(Coord { x: 0.0, y: 0.0 }, |sum, vertex| sum + *vertex) / vertices.len() as f64;
+        let middle =
+            vertices.iter().fold(Coord { x: 0.0, y: 0.0 }, |sum, vertex| sum + *vertex) / vertices.len() as f64;
         match mapping.locate(middle) {
             Some(middle) if self.holds(local, middle, Some(near)) => self.push_polygons(vec![piece.convex.polygon()]),
             _ => Ok(()),
@@ -161,9 +163,8 @@ impl Search<'_> {
     /// Whether a polygon holds a point at any turn.
     fn holds(&self, geometry: &Geometry, point: Coord<f64>, longitude: Option<f64>) -> bool {
         let is_in = |point: Coord<f64>| {
-            let holds = |polygon: &Polygon<f64>| {
-                rings(polygon).filter(|ring| is_around(&ring.0, point)).count() % 2 == 1
-            };
+            let holds =
+                |polygon: &Polygon<f64>| rings(polygon).filter(|ring| is_around(&ring.0, point)).count() % 2 == 1;
             geometry.polygons.iter().any(holds)
         };
         if !self.mapping.from_degrees() {

@@ -1,28 +1,144 @@
-//! Poles, cuts of maps, rasters beyond 180 degrees. Expected counts are of points in a grid of 16 x 16 in each pixel whose place, by
-//! pyproj (PROJ 9.5), lies in the geometry.
+//! Poles, cuts of maps, rasters beyond 180 degrees. Expected counts are areas by shapely of polygons densified and projected by pyproj
+//! (PROJ 9.5), or arithmetic.
 
 use geo_types::Coord;
 
 use super::{Raster, parsed};
 use crate::coverage::{Coverage, Method};
-use crate::crs::Transforms;
-use crate::geo::GeoTransform;
-use crate::view::View;
-use crate::{ParsedGeometry, TileSpan, Tiling};
 
 /// NSIDC's grids of 25 km.
 const NORTH: Raster = Raster("EPSG:3413", 304, 448, -3_850_000.0, 5_850_000.0, 25_000.0);
 const SOUTH: Raster = Raster("EPSG:3031", 316, 332, -3_950_000.0, 4_350_000.0, 25_000.0);
 /// All of EASE-Grid 2.0.
 const GLOBE: Raster = Raster("EPSG:6933", 694, 292, -17_367_530.0, 7_314_540.0, 50_000.0);
-/// The pole is a kilometre above, on the left side, in the upper right corner.
-const NEAR: Raster = Raster("EPSG:3413", 1800, 1800, -956_250.0, 1_801_000.0 - 1_802_000.0, 1000.0);
+/// The pole is a kilometre below, on the left side, in the upper right corner.
+const NEAR: Raster = Raster("EPSG:3413", 1800, 1800, -956_250.0, 1_801_000.0, 1000.0);
 const SIDE: Raster = Raster("EPSG:3413", 36, 36, -1_800_000.0, 900_000.0, 50_000.0);
 const CORNER: Raster = Raster("EPSG:3413", 36, 36, -1_800_000.0, 1_800_000.0, 50_000.0);
 /// Longitudes from 190 to 290, from 0 to 360, and from -182.5 to 182.5.
 const EAST: Raster = Raster("EPSG:4326", 100, 60, 190.0, 60.0, 1.0);
 const GREENWICH: Raster = Raster("EPSG:4326", 72, 36, 0.0, 90.0, 5.0);
 const WIDE: Raster = Raster("EPSG:4326", 73, 36, -182.5, 90.0, 5.0);
-/// All of a hemisphere's map and more, and an oval in its box.
-const LAEA: Raster = Raster("EPSG:6931", 36, 36, -9_000_000.0, 9_000_000.0, 500_000.0);
+/// The oval of Equal Earth in a box.
 const OVAL: Raster = Raster("EPSG:8857", 80, 40, -18_000_000.0, 9_000_000.0, 450_000.0);
+
+/// Pixels of a box, and the largest share of one.
+fn covered(raster: &Raster, crs: &str, [xmin, ymin, xmax, ymax]: [f64; 4]) -> (f64, f64) {
+    let text = format!("POLYGON(({xmin} {ymin}, {xmax} {ymin}, {xmax} {ymax}, {xmin} {ymax}, {xmin} {ymin}))");
+    let coverage = Coverage::of(&raster.pixels(crs, &text), raster.1, raster.2, Method::Fraction);
+    (coverage.weight(), coverage.runs().iter().map(|run| run.weight).fold(0.0, f64::max))
+}
+
+fn check(cases: &[(&Raster, &str, [f64; 4], f64, f64)]) {
+    for (raster, crs, bounds, expected, tolerance) in cases {
+        let (count, most) = covered(raster, crs, *bounds);
+        assert!((count - expected).abs() <= *tolerance, "{} {crs} {bounds:?}: {count}, expected {expected}", raster.0);
+        assert!(most <= 1.0, "{} {crs} {bounds:?}: {most}", raster.0);
+    }
+}
+
+#[test]
+fn the_pole_is_in_the_raster_and_on_the_edge_of_the_geometrys_map() {
+    check(&[
+        (&NORTH, "EPSG:3857", [-4_552_779.6, 12_882_824.4, -4_352_779.6, 12_982_824.4], 2.099, 0.02),
+        (&NORTH, "EPSG:8857", [1_100_000.0, 7_700_000.0, 1_300_000.0, 7_800_000.0], 31.8, 0.15),
+        (&NORTH, "EPSG:6933", [-3_959_421.5, 7_010_000.0, -3_759_421.5, 7_060_000.0], 15.68, 0.15),
+        (&SOUTH, "EPSG:3857", [-100_000.0, -12_982_824.4, 100_000.0, -12_882_824.4], 2.11, 0.02),
+        (&NORTH, "OGC:CRS84", [-180.0, 80.0, 180.0, 90.0], 5923.6, 2.0),
+    ]);
+    // On both sides of Mercator's cut: the same as in one piece in longitudes and latitudes, whose parallels are Mercator's.
+    let edge = 20_037_508.342_789_244;
+    let (west, east) = ([-edge, 15e6, -19e6, 16e6], [19e6, 15e6, edge, 16e6]);
+    let latitude = |y: f64| (y / 6_378_137.0).sinh().atan().to_degrees();
+    let longitude = 19e6 / edge * 180.0;
+    let across = covered(&NORTH, "OGC:CRS84", [longitude, latitude(15e6), 360.0 - longitude, latitude(16e6)]).0;
+    let sum = covered(&NORTH, "EPSG:3857", west).0 + covered(&NORTH, "EPSG:3857", east).0;
+    assert!(across > 10.0 && (sum - across).abs() < 0.2, "{across} {sum}");
+}
+
+#[test]
+fn the_pole_is_near_on_the_side_in_the_corner() {
+    check(&[
+        (&NEAR, "OGC:CRS84", [0.0, 89.85, 90.0, 89.95], 81.31, 1.0),
+        (&SIDE, "OGC:CRS84", [-161.7, 82.2, -148.4, 89.03], 32.67, 0.3),
+        (&CORNER, "OGC:CRS84", [-176.7, 70.0, -163.4, 85.0], 201.66, 1.0),
+        // All of a raster, from a cap around it.
+        (&CORNER, "OGC:CRS84", [-180.0, 50.0, 180.0, 90.0], 1296.0, 0.0),
+        (&SIDE, "OGC:CRS84", [0.0, 50.0, 360.0, 90.0], 1296.0, 0.0),
+        (&NORTH, "OGC:CRS84", [-180.0, 10.0, 180.0, 90.0], 136_192.0, 0.0),
+    ]);
+}
+
+#[test]
+fn outlines_that_fold_and_maps_that_end() {
+    check(&[
+        (&GLOBE, "EPSG:10594", [-3_821_730.0, -869_946.0, -3_621_730.0, -669_946.0], 16.0, 0.05),
+        // The sphere of the same area over that of a pixel; edges of the map are known to a twentieth of a pixel.
+        (&OVAL, "OGC:CRS84", [-180.0, -90.0, 180.0, 90.0], 5.100_656e14 / 2.025e11, 8.0),
+    ]);
+}
+
+#[test]
+fn rasters_beyond_180() {
+    // 1000 km in Web Mercator: degrees of longitude, and of latitude from the equator on.
+    let (x, y) = (8.983_152_841, 8.946_573_379);
+    let edge = 20_037_508.342_789_244;
+    check(&[
+        (&EAST, "EPSG:3857", [-11_200_000.0, 4_000_000.0, -11_000_000.0, 4_200_000.0], 2.66, 0.01),
+        (&GREENWICH, "EPSG:3857", [-1e6, -1e6, 1e6, 1e6], 4.0 * x * y / 25.0, 0.01),
+        (&GREENWICH, "OGC:CRS84", [-200.0, -40.0, 200.0, -17.0], 72.0 * 23.0 / 5.0, 0.5),
+        (&GREENWICH, "OGC:CRS84", [-180.0, -40.0, 180.0, -17.0], 72.0 * 23.0 / 5.0, 1e-9),
+        // Both of two columns that lie upon one another.
+        (&WIDE, "OGC:CRS84", [170.0, -12.0, 190.0, 12.0], 24.0, 1e-9),
+        (&WIDE, "EPSG:3857", [edge - 5e5, -1e6, edge, 1e6], (x / 2.0 + 2.5) * 2.0 * y / 25.0, 0.02),
+    ]);
+}
+
+/// The pixel of a point; None outside.
+fn pixel(raster: &Raster, crs: &str, x: f64, y: f64) -> Option<(f64, f64)> {
+    let points = raster.view(crs).pixels(&parsed(&format!("POINT({x} {y})"))).unwrap().points;
+    assert!(points.len() <= 1, "{points:?}");
+    points.first().map(|point: &Coord<f64>| (point.x.floor(), point.y.floor()))
+}
+
+#[test]
+fn points_have_one_pixel() {
+    let globe = Raster("EPSG:4326", 72, 36, -180.0, 90.0, 5.0);
+    let edge = 20_037_508.342_789_244;
+    let mercator = Raster("EPSG:3857", 72, 72, -edge, edge, edge / 36.0);
+    for longitude in [180.0, -180.0, 540.0, -540.0] {
+        assert_eq!(pixel(&globe, "OGC:CRS84", longitude, 33.0), Some((0.0, 11.0)), "{longitude}");
+        assert_eq!(pixel(&mercator, "OGC:CRS84", longitude, 1.0), Some((0.0, 35.0)), "{longitude}");
+    }
+    assert_eq!(pixel(&globe, "EPSG:3857", edge, 1.0).map(|pixel| pixel.0), Some(0.0));
+    for longitude in [0.0, 360.0, -360.0] {
+        assert_eq!(pixel(&GREENWICH, "OGC:CRS84", longitude, 33.0), Some((0.0, 11.0)), "{longitude}");
+    }
+    assert_eq!(pixel(&GREENWICH, "OGC:CRS84", -1.0, 33.0), Some((71.0, 11.0)));
+    // The westernmost of two.
+    assert_eq!(pixel(&WIDE, "OGC:CRS84", 181.0, 33.0), Some((0.0, 11.0)));
+    assert_eq!(pixel(&WIDE, "EPSG:3857", -edge + 1000.0, 1.0).map(|pixel| pixel.0), Some(0.0));
+    assert_eq!(pixel(&EAST, "EPSG:3857", -11_100_000.0, 4_100_000.0).map(|pixel| pixel.0), Some(70.0));
+    // The upper left pixel of four around the pole is not the pole's: a pixel begins at its upper left corner.
+    assert_eq!(pixel(&CORNER, "OGC:CRS84", 10.0, 80.0), None);
+    assert_eq!(pixel(&NORTH, "OGC:CRS84", -45.0, 75.0).map(|pixel| pixel.0), Some(154.0));
+}
+
+#[test]
+fn points_elsewhere_are_outside() {
+    let scene = &super::SCENE;
+    for (crs, x, y) in [
+        ("OGC:CRS84", 5.0, 37.5),
+        ("OGC:CRS84", -170.0, 10.0),
+        ("OGC:CRS84", 100.0, -40.0),
+        ("OGC:CRS84", 0.0, 90.0),
+        ("EPSG:3857", 1e6, 9e6),
+        ("EPSG:3857", 1e9, 1e9),
+        ("EPSG:3413", 1e300, 1e300),
+    ] {
+        assert_eq!(pixel(scene, crs, x, y), None, "{crs} {x} {y}");
+        assert_eq!(pixel(&NORTH, crs, x, -y.abs().min(80.0)), None, "{crs} {x} {y}");
+    }
+    assert!(scene.refusal("OGC:CRS84", "POINT(3 91)").contains("within 90"));
+    assert!(scene.pixels("OGC:CRS84", "POINT EMPTY").is_empty());
+}
