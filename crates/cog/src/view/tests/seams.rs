@@ -44,7 +44,8 @@ fn the_pole_is_in_the_raster_and_on_the_edge_of_the_geometrys_map() {
         (&NORTH, "EPSG:8857", [1_100_000.0, 7_700_000.0, 1_300_000.0, 7_800_000.0], 31.8, 0.15),
         (&NORTH, "EPSG:6933", [-3_959_421.5, 7_010_000.0, -3_759_421.5, 7_060_000.0], 15.68, 0.15),
         (&SOUTH, "EPSG:3857", [-100_000.0, -12_982_824.4, 100_000.0, -12_882_824.4], 2.11, 0.02),
-        (&NORTH, "OGC:CRS84", [-180.0, 80.0, 180.0, 90.0], 5923.6, 2.0),
+        // A circle, whose chords are within a quarter of a pixel.
+        (&NORTH, "OGC:CRS84", [-180.0, 80.0, 180.0, 90.0], 5927.42, 8.0),
     ]);
     // On both sides of Mercator's cut: the same as in one piece in longitudes and latitudes, whose parallels are Mercator's.
     let edge = 20_037_508.342_789_244;
