@@ -112,7 +112,7 @@ impl Trace<'_> {
         };
         let side = |inset: f64| Coord { x: along(width, x, inset), y: along(height, y, inset) };
         let is_at_edge = |point: Coord<f64>| point.x.abs() > 180.0 - INSET || point.y.abs() > 90.0 - INSET;
-        let is_clear = |point: &Coord<f64>| !self.mapping.from_degrees() || !is_at_edge(*point);
+        let is_clear = |point: &Coord<f64>| !self.mapping.is_from_degrees() || !is_at_edge(*point);
         if let Some(point) = self.mapping.locate(side(0.0)).filter(is_clear) {
             return Some((side(0.0), point));
         }
@@ -138,10 +138,10 @@ impl Trace<'_> {
         let middle = self.at(t).ok_or_else(unreached)?;
         let between = self.near(middle.1, from);
         let bow = (between - (from + to) / 2.0) / self.unit;
-        let is_far = |a: Coord<f64>, b: Coord<f64>| self.mapping.from_degrees() && (a.x - b.x).abs() > MAX_STEP;
+        let is_far = |a: Coord<f64>, b: Coord<f64>| self.mapping.is_from_degrees() && (a.x - b.x).abs() > MAX_STEP;
         let is_near = bow.x.hypot(bow.y) <= TOLERANCE && !is_far(from, to) && !is_far(from, between);
         if is_near || halvings == 0 {
-            if !is_near && !self.mapping.from_degrees() {
+            if !is_near && !self.mapping.is_from_degrees() {
                 return Err(invalid(
                     "expected an outline of one piece, found one that the edge of the named CRS's map cuts",
                 ));
@@ -154,7 +154,7 @@ impl Trace<'_> {
 
     /// A point at the turn nearest to another.
     fn near(&self, point: Coord<f64>, to: Coord<f64>) -> Coord<f64> {
-        let x = if self.mapping.from_degrees() { nearest_longitude(point.x, to.x) } else { point.x };
+        let x = if self.mapping.is_from_degrees() { nearest_longitude(point.x, to.x) } else { point.x };
         Coord { x, y: point.y }
     }
 

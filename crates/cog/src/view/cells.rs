@@ -290,7 +290,7 @@ impl Survey<'_> {
     /// A box with a margin. Beyond the poles nothing is: what reaches them holds all up there.
     fn padded(&self, BBox { xmin, ymin, xmax, ymax }: BBox, x: f64, y: f64) -> BBox {
         let padded = BBox { xmin: xmin - x, ymin: ymin - y, xmax: xmax + x, ymax: ymax + y };
-        if self.mapping.from_degrees() {
+        if self.mapping.is_from_degrees() {
             return BBox { ymin: padded.ymin.max(-90.0), ymax: padded.ymax.min(90.0), ..padded };
         }
         padded
@@ -298,7 +298,7 @@ impl Survey<'_> {
 
     /// A point at the turn nearest to another.
     fn near(&self, point: Coord<f64>, to: Coord<f64>) -> Coord<f64> {
-        let x = if self.mapping.from_degrees() { nearest_longitude(point.x, to.x) } else { point.x };
+        let x = if self.mapping.is_from_degrees() { nearest_longitude(point.x, to.x) } else { point.x };
         Coord { x, y: point.y }
     }
 
@@ -309,7 +309,7 @@ impl Survey<'_> {
         }
         // Around the cell: corners and middles of sides in turn.
         let mut around = [0, 1, 2, 5, 8, 7, 6, 3].map(|at| samples[at]);
-        if self.mapping.from_degrees() {
+        if self.mapping.is_from_degrees() {
             let first = around.iter().find_map(|(_, point)| *point)?.x;
             let points = around.iter_mut().filter_map(|(_, point)| point.as_mut());
             points.for_each(|point| point.x = nearest_longitude(point.x, first));

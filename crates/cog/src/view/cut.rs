@@ -191,10 +191,10 @@ fn nested(rings: Vec<Vec<Coord<f64>>>) -> Vec<Polygon<f64>> {
     };
     let around: Vec<Vec<usize>> = (0..rings.len()).map(around).collect();
     let smallest = |of: &[usize]| {
-        let shells = of.iter().copied().filter(|ring| around[*ring].len() % 2 == 0);
+        let shells = of.iter().copied().filter(|ring| around[*ring].len().is_multiple_of(2));
         shells.min_by(|a, b| doubled_area(&rings[*a]).abs().total_cmp(&doubled_area(&rings[*b]).abs()))
     };
-    let shells = (0..rings.len()).filter(|ring| around[*ring].len() % 2 == 0);
+    let shells = (0..rings.len()).filter(|ring| around[*ring].len().is_multiple_of(2));
     let polygon = |shell: usize| {
         let is_hole = |ring: &usize| around[*ring].len() % 2 == 1 && smallest(&around[*ring]) == Some(shell);
         let holes = (0..rings.len()).filter(is_hole).map(|hole| closed(rings[hole].clone()));

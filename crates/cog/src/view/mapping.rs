@@ -23,12 +23,12 @@ pub(crate) struct Mapping {
 
 impl Mapping {
     /// Whether x is a longitude in the CRS of geometries.
-    pub(crate) fn from_degrees(&self) -> bool {
+    pub(crate) fn is_from_degrees(&self) -> bool {
         self.transform.as_ref().is_some_and(|transform| transform.from_degrees())
     }
 
     /// Whether x is a longitude in the raster's CRS.
-    pub(super) fn to_degrees(&self) -> bool {
+    pub(super) fn is_to_degrees(&self) -> bool {
         self.transform.as_ref().is_some_and(|transform| transform.to_degrees())
     }
 
@@ -38,7 +38,7 @@ impl Mapping {
             Some(transform) => transform.forward(point)?,
             None => point,
         };
-        if self.to_degrees() && !self.from_degrees() {
+        if self.is_to_degrees() && !self.is_from_degrees() {
             world.x = nearest_longitude(world.x, longitude);
         }
         let pixel = self.pixel(world);
@@ -53,7 +53,7 @@ impl Mapping {
         };
         let back = transform.backward(self.world(pixel))?;
         let tolerance = 1e-6 * point.x.abs().max(point.y.abs()).max(1.0);
-        let degrees = self.from_degrees();
+        let degrees = self.is_from_degrees();
         let is_pole = degrees && point.y.abs() > 90.0 - tolerance;
         let x = if degrees { nearest_longitude(back.x, point.x) } else { back.x };
         // Both ends of a map that goes around are the same.

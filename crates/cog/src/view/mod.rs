@@ -183,7 +183,7 @@ impl View {
     /// Lines and polygons the first or the second way; None where neither holds.
     fn projected_shapes(&self, shapes: &Geometry, bounds: BBox) -> Option<Geometry> {
         let longitude = self.mapping.world(self.mapping.centre()).x;
-        if self.mapping.from_degrees() && bounds.xmax - bounds.xmin > 360.0 {
+        if self.mapping.is_from_degrees() && bounds.xmax - bounds.xmin > 360.0 {
             return None;
         }
         match self.window {
@@ -192,7 +192,7 @@ impl View {
                 Some(self.at_turns(first))
             }
             Window::Box(window) => {
-                let turns = if self.mapping.from_degrees() { turns(bounds, window) } else { 0..=0 };
+                let turns = if self.mapping.is_from_degrees() { turns(bounds, window) } else { 0..=0 };
                 let mut pixels = Geometry::default();
                 for turn in turns {
                     let clipped = clip::clip(&shift(shapes, f64::from(turn) * 360.0), window);
@@ -215,7 +215,7 @@ impl View {
     /// What is projected into a raster of longitudes, at every turn at which it meets the raster; as it is into others.
     fn at_turns(&self, first: Geometry) -> Geometry {
         let bounds = bbox(first.vertices().map(|pixel| self.mapping.world(pixel)));
-        let Some(bounds) = bounds.filter(|_| self.mapping.to_degrees()) else {
+        let Some(bounds) = bounds.filter(|_| self.mapping.is_to_degrees()) else {
             return first;
         };
         let mut pixels = Geometry::default();

@@ -18,9 +18,9 @@ impl View {
     }
 
     fn point_pixel(&self, point: Coord<f64>) -> Option<Coord<f64>> {
-        let candidates = if self.mapping.to_degrees() {
+        let candidates = if self.mapping.is_to_degrees() {
             self.at_turns_of_raster(point)
-        } else if self.mapping.from_degrees() {
+        } else if self.mapping.is_from_degrees() {
             self.at_turns_of_point(point)
         } else {
             self.project_point(point).into_iter().collect()

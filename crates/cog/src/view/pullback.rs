@@ -39,7 +39,7 @@ impl Pullback {
         for polygon in &geometry.polygons {
             let part = Geometry { polygons: vec![polygon.clone()], ..Geometry::default() };
             let is_wide = part.bbox().is_some_and(|bounds| bounds.xmax - bounds.xmin > 360.0);
-            search.overlaps = is_wide && mapping.from_degrees();
+            search.overlaps = is_wide && mapping.is_from_degrees();
             search.visit(root, &part, None)?;
         }
         if !geometry.lines.is_empty() {
@@ -139,7 +139,7 @@ impl Search<'_> {
 
     /// The part of a geometry in a box, at all turns at which it is there.
     fn local(&self, geometry: &Geometry, bbox: BBox, longitude: Option<f64>) -> Geometry {
-        if !self.mapping.from_degrees() {
+        if !self.mapping.is_from_degrees() {
             return without_filled_holes(clip(geometry, bbox), bbox);
         }
         let turns = match (longitude, geometry.bbox()) {
@@ -167,7 +167,7 @@ impl Search<'_> {
                 |polygon: &Polygon<f64>| rings(polygon).filter(|ring| is_around(&ring.0, point)).count() % 2 == 1;
             geometry.polygons.iter().any(holds)
         };
-        if !self.mapping.from_degrees() {
+        if !self.mapping.is_from_degrees() {
             return is_in(point);
         }
         // A pole is not beyond the edge along it.

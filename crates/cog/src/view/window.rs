@@ -59,9 +59,9 @@ fn is_anywhere(mapping: &Mapping) -> bool {
 
 /// The box around the raster in the CRS of geometries, where the mapping is smooth over the raster and back over the box.
 fn smooth_box(mapping: &Mapping) -> Option<BBox> {
-    let degrees = mapping.from_degrees();
+    let degrees = mapping.is_from_degrees();
     let bounds = mapping.world_bounds();
-    if mapping.to_degrees() && bounds.xmax - bounds.xmin > 360.0 {
+    if mapping.is_to_degrees() && bounds.xmax - bounds.xmin > 360.0 {
         return None;
     }
     let locate = |pixel: Coord<f64>| mapping.locate(pixel);
@@ -84,7 +84,7 @@ fn padded(mapping: &Mapping, outline: &Outline) -> BBox {
     let mut window = outline.bbox;
     let (x, y) = (PADDING * (window.xmax - window.xmin), PADDING * (window.ymax - window.ymin));
     (window.ymin, window.ymax) = (window.ymin - y, window.ymax + y);
-    if mapping.from_degrees() {
+    if mapping.is_from_degrees() {
         (window.ymin, window.ymax) = (window.ymin.max(-90.0), window.ymax.min(90.0));
     }
     let latitude = f64::midpoint(outline.bbox.ymin, outline.bbox.ymax);
