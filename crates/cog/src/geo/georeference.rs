@@ -2,7 +2,7 @@
 
 use super::gdal_metadata::GdalMetadata;
 use super::keys::{GeoKeys, key};
-use super::{Crs, GeoTransform, nodata, user_defined};
+use super::{Crs, GeoTransform, nodata, reference};
 use crate::tiff::Tag;
 use crate::tiff::file::File;
 use crate::tiff::ifd::Ifd;
@@ -57,7 +57,7 @@ impl Georeference {
             ),
             pixel_scale,
             tiepoint,
-            crs: user_defined::crs(&keys),
+            crs: reference::crs(&keys),
             nodata,
             nodata_text,
             nodata_values: gdal_metadata.nodata_values,

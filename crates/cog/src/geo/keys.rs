@@ -22,7 +22,6 @@ pub(crate) mod key {
     pub(crate) const GEODETIC_DATUM: u16 = 2050;
     pub(crate) const PRIME_MERIDIAN: u16 = 2051;
     pub(crate) const GEOG_LINEAR_UNITS: u16 = 2052;
-    pub(crate) const GEOG_LINEAR_UNIT_SIZE: u16 = 2053;
     pub(crate) const ANGULAR_UNITS: u16 = 2054;
     pub(crate) const ANGULAR_UNIT_SIZE: u16 = 2055;
     pub(crate) const ELLIPSOID: u16 = 2056;
@@ -107,11 +106,6 @@ impl GeoKeys {
             Tag::GEO_KEY_DIRECTORY => self.directory.get(usize::from(value)).copied(),
             _ => None,
         }
-    }
-
-    /// A key of type SHORT that names something: not 0 (undefined), and not [`USER_DEFINED`].
-    pub(crate) fn code(&self, key: u16) -> Option<u16> {
-        self.short(key).filter(|code| ![0, USER_DEFINED].contains(code))
     }
 
     /// All values of a key of type DOUBLE.

@@ -2,7 +2,9 @@
 //!
 //! Reads what GeoTIFF 1.1 and GDAL store in a file. Does not transform coordinates between reference systems.
 
+mod base;
 mod bbox;
+mod citation;
 mod crs;
 mod description;
 mod epsg;
@@ -13,8 +15,8 @@ mod minixml;
 pub(crate) mod nodata;
 mod number;
 mod projection;
+mod reference;
 mod transform;
-mod user_defined;
 mod wkt;
 
 pub use bbox::BBox;

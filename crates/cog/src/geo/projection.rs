@@ -1,10 +1,11 @@
-//! Projections of user-defined CRSs: GeoKeys to WKT 1.
+//! Projections by code and by GeoKeys, with the names of WKT 1.
 //!
 //! | ProjMethodGeoKey | WKT 1 projection |
 //! |---|---|
-//! | 1, 27 | Transverse_Mercator, Transverse_Mercator_South_Orientated |
+//! | 1 | Transverse_Mercator; 27, to the south, is refused: GDAL reads it with axes that PROJ does not transform |
 //! | 3, 9815 | Hotine_Oblique_Mercator, Hotine_Oblique_Mercator_Azimuth_Center |
-//! | 7 | Mercator_2SP with a standard parallel, else Mercator_1SP |
+//! | 4 | Laborde_Oblique_Mercator |
+//! | 7 | Mercator_2SP with a standard parallel or a latitude of origin, else Mercator_1SP |
 //! | 8, 9 | Lambert_Conformal_Conic_2SP, Lambert_Conformal_Conic_1SP |
 //! | 10, 11, 12, 13 | Lambert_Azimuthal_Equal_Area, Albers_Conic_Equal_Area, Azimuthal_Equidistant, Equidistant_Conic |
 //! | 14, 15, 16 | Stereographic, Polar_Stereographic, Oblique_Stereographic |
@@ -13,21 +14,54 @@
 //! | 26, 28 | New_Zealand_Map_Grid, Cylindrical_Equal_Area |
 //!
 //! Writers disagree on which of the natural origin, false origin and centre keys a method takes, so each parameter
-//! is taken from the first of them that is there, the method's own first, as libgeotiff does.
+//! is taken from the first of them that is there, as libgeotiff does.
 
+use super::epsg;
 use super::keys::{GeoKeys, key};
 
-/// A projection of WKT 1 with its parameters: angles in the file's angular unit, lengths in its linear unit.
+/// A projection of WKT 1 with its parameters: angles in degrees, lengths in metres.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Method {
-    pub(crate) name: &'static str,
-    pub(crate) parameters: Vec<(&'static str, f64)>,
+pub(super) struct Method {
+    pub(super) name: &'static str,
+    pub(super) parameters: Vec<(&'static str, f64)>,
+    pub(super) false_easting: f64,
+    pub(super) false_northing: f64,
+    /// WKT 1, and libgeotiff, say all that the code does.
+    pub(super) is_exact: bool,
+}
+
+impl Method {
+    /// Whether another is what this one's code stands for, but for the digits that writers leave out: a tenth of a millimetre. Of
+    /// those on a sphere, GDAL takes the azimuthal one for another.
+    pub(super) fn is_code(&self, other: &Self) -> bool {
+        (self.is_exact || self.name == "Mercator_1SP")
+            && self.name == other.name
+            && self.parameters.len() == other.parameters.len()
+            && self.parameters.iter().zip(&other.parameters).all(|(a, b)| a.0 == b.0 && (a.1 - b.1).abs() < 1e-9)
+            && (self.false_easting - other.false_easting).abs() < 1e-4
+            && (self.false_northing - other.false_northing).abs() < 1e-4
+    }
+}
+
+/// On a sphere, which libgeotiff does not tell from the ellipsoid.
+const SPHERICAL: &str = " (Spherical)";
+
+/// The projection of an EPSG code.
+pub(super) fn registered(code: u16) -> Option<Method> {
+    let known = epsg::projection(code)?;
+    let parameters = parameters(known.name).iter().zip(&known.parameters);
+    Some(Method {
+        name: known.name.strip_suffix(SPHERICAL).unwrap_or(known.name),
+        parameters: parameters.filter_map(|(name, value)| Some((*name, (*value)?))).collect(),
+        false_easting: known.false_easting,
+        false_northing: known.false_northing,
+        is_exact: !known.name.ends_with(SPHERICAL),
+    })
 }
 
 /// Natural origin, false origin, centre: as libgeotiff looks for them.
 const LONGITUDE: [u16; 3] = [key::NATURAL_ORIGIN_LONGITUDE, key::FALSE_ORIGIN_LONGITUDE, key::CENTER_LONGITUDE];
 const LATITUDE: [u16; 3] = [key::NATURAL_ORIGIN_LATITUDE, key::FALSE_ORIGIN_LATITUDE, key::CENTER_LATITUDE];
-const SCALE: [u16; 2] = [key::SCALE_AT_NATURAL_ORIGIN, key::SCALE_AT_CENTER];
 const EASTING: [u16; 3] = [key::FALSE_EASTING, key::CENTER_EASTING, key::FALSE_ORIGIN_EASTING];
 const NORTHING: [u16; 3] = [key::FALSE_NORTHING, key::CENTER_NORTHING, key::FALSE_ORIGIN_NORTHING];
 
@@ -40,12 +74,16 @@ pub(crate) fn parameters(projection: &str) -> &'static [&'static str] {
         "Albers_Conic_Equal_Area" | "Equidistant_Conic" => {
             &["standard_parallel_1", "standard_parallel_2", "latitude_of_center", "longitude_of_center"]
         }
-        "Lambert_Azimuthal_Equal_Area" | "Azimuthal_Equidistant" | "Miller_Cylindrical" => {
-            &["latitude_of_center", "longitude_of_center"]
-        }
+        "Lambert_Azimuthal_Equal_Area"
+        | "Lambert_Azimuthal_Equal_Area (Spherical)"
+        | "Azimuthal_Equidistant"
+        | "Miller_Cylindrical" => &["latitude_of_center", "longitude_of_center"],
         "Hotine_Oblique_Mercator" | "Hotine_Oblique_Mercator_Azimuth_Center" => {
             &["latitude_of_center", "longitude_of_center", "azimuth", "rectified_grid_angle", "scale_factor"]
         }
+        "Laborde_Oblique_Mercator" => &["latitude_of_center", "longitude_of_center", "azimuth", "scale_factor"],
+        "Mercator_1SP (Spherical)" => &["central_meridian", "scale_factor"],
+        "Popular_Visualisation_Pseudo_Mercator" => &["central_meridian"],
         "Mercator_1SP" => &["central_meridian", "scale_factor"],
         "Mercator_2SP" => &["standard_parallel_1", "central_meridian"],
         "Equirectangular" => &["latitude_of_origin", "central_meridian", "standard_parallel_1"],
@@ -60,13 +98,12 @@ pub(crate) fn parameters(projection: &str) -> &'static [&'static str] {
     }
 }
 
-/// The projection that the keys define; None for a method without a WKT 1 name.
-pub(crate) fn from_keys(keys: &GeoKeys) -> Option<Method> {
-    let first = |candidates: &[u16]| candidates.iter().find_map(|key| keys.double(*key));
-    let name = match keys.code(key::PROJECTION_METHOD)? {
+/// WKT 1's name of a ProjMethodGeoKey.
+fn name(method: u16) -> Option<&'static str> {
+    Some(match method {
         1 => "Transverse_Mercator",
         3 => "Hotine_Oblique_Mercator",
-        7 if keys.double(key::STANDARD_PARALLEL_1).is_some() => "Mercator_2SP",
+        4 => "Laborde_Oblique_Mercator",
         7 => "Mercator_1SP",
         8 => "Lambert_Conformal_Conic_2SP",
         9 => "Lambert_Conformal_Conic_1SP",
@@ -87,47 +124,79 @@ pub(crate) fn from_keys(keys: &GeoKeys) -> Option<Method> {
         24 => "Sinusoidal",
         25 => "VanDerGrinten",
         26 => "New_Zealand_Map_Grid",
-        27 => "Transverse_Mercator_South_Orientated",
         28 => "Cylindrical_Equal_Area",
         9815 => "Hotine_Oblique_Mercator_Azimuth_Center",
         _ => return None,
-    };
+    })
+}
+
+const TO_THE_SOUTH: &str = "a Transverse Mercator to the south, by its method";
+const IMPOSSIBLE: &str = "parameters that its projection cannot have";
+
+/// The projection that the keys define, whose angles are in a unit of so many degrees and its lengths in one of so many metres.
+///
+/// # Errors
+///
+/// Why there is none; nothing for a method that GDAL does not know either.
+pub(super) fn from_keys(
+    keys: &GeoKeys,
+    method: u16,
+    degrees: f64,
+    metres: f64,
+) -> Result<Method, Option<&'static str>> {
+    let first = |candidates: &[u16]| candidates.iter().find_map(|key| keys.double(*key));
+    let angle = |candidates: &[u16]| first(candidates).map(|angle| angle * degrees);
+    let mut name = name(method).ok_or(if method == 27 { Some(TO_THE_SOUTH) } else { None })?;
     let is_polar = name == "Polar_Stereographic";
-    let is_lambert_2 = name == "Lambert_Conformal_Conic_2SP";
-    let longitude = match name {
-        _ if is_polar => keys.double(key::STRAIGHT_VERTICAL_LONGITUDE),
-        _ if is_lambert_2 => keys.double(key::FALSE_ORIGIN_LONGITUDE),
-        _ => None,
-    };
-    let latitude = match name {
-        _ if is_lambert_2 => keys.double(key::FALSE_ORIGIN_LATITUDE),
-        _ => None,
-    };
-    let longitude = longitude.or_else(|| first(&LONGITUDE)).unwrap_or(0.0);
-    let latitude = latitude.or_else(|| first(&LATITUDE)).unwrap_or(0.0);
-    let scale = first(&SCALE).unwrap_or(1.0);
-    // A Mercator with another origin than the equator, or one without scale, has no meaning in WKT 1; GDAL drops it too.
-    if scale <= 0.0 || name == "Mercator_1SP" && latitude != 0.0 {
-        return None;
+    let pole = [key::STRAIGHT_VERTICAL_LONGITUDE];
+    let longitude = angle(if is_polar { &pole } else { &[] }).or_else(|| angle(&LONGITUDE)).unwrap_or(0.0);
+    let latitude = angle(&LATITUDE).unwrap_or(0.0);
+    let scale_at_centre = keys.double(key::SCALE_AT_CENTER).filter(|_| !matches!(method, 7 | 14));
+    let scale = keys.double(key::SCALE_AT_NATURAL_ORIGIN).or(scale_at_centre).unwrap_or(1.0);
+    let mut parallel_1 = angle(&[key::STANDARD_PARALLEL_1]);
+    if scale <= 0.0 || longitude.abs() > 360.0 || latitude.abs() > 90.0 + 1e-8 {
+        return Err(Some(IMPOSSIBLE));
+    }
+    if method == 7 {
+        // Mercator has one of a standard parallel, which a latitude of origin is taken for, and a scale at the equator.
+        match (parallel_1, latitude, scale) {
+            (None, 0.0, _) => {}
+            (Some(_), 0.0, _) => name = "Mercator_2SP",
+            (None, latitude, 1.0) => (name, parallel_1) = ("Mercator_2SP", Some(latitude)),
+            _ => return Err(Some(IMPOSSIBLE)),
+        }
+    }
+    // Where these are not defined.
+    let is_pole = (latitude.abs() - 90.0).abs() < 1e-8;
+    if matches!(method, 3 | 9 | 9815) && is_pole || method == 4 && latitude == 0.0 {
+        return Err(Some(IMPOSSIBLE));
+    }
+    // Away from the pole, the latitude is that of true scale.
+    if is_polar && scale != 1.0 && !is_pole {
+        return Err(Some(IMPOSSIBLE));
     }
     let mut values = Vec::new();
     for &parameter in parameters(name) {
         let value = match parameter {
-            "standard_parallel_1" => keys.double(key::STANDARD_PARALLEL_1).unwrap_or(0.0),
-            "standard_parallel_2" => keys.double(key::STANDARD_PARALLEL_2).unwrap_or(0.0),
+            "standard_parallel_1" => parallel_1.unwrap_or(0.0),
+            "standard_parallel_2" => angle(&[key::STANDARD_PARALLEL_2]).unwrap_or(0.0),
             "latitude_of_origin" | "latitude_of_center" => latitude,
+            // In degrees, whatever the unit of angles.
             "azimuth" => keys.double(key::AZIMUTH).unwrap_or(0.0),
-            "rectified_grid_angle" => keys.double(key::RECTIFIED_GRID_ANGLE).unwrap_or(90.0),
+            "rectified_grid_angle" => keys.double(key::RECTIFIED_GRID_ANGLE).unwrap_or(90.0) * degrees,
             "scale_factor" => scale,
             _ => longitude,
         };
-        // At a pole the latitude says nothing of the scale; elsewhere it is the latitude of true scale.
         if parameter == "scale_factor" && is_polar && scale == 1.0 && latitude.abs() < 90.0 {
             continue;
         }
         values.push((parameter, value));
     }
-    values.push(("false_easting", first(&EASTING).unwrap_or(0.0)));
-    values.push(("false_northing", first(&NORTHING).unwrap_or(0.0)));
-    Some(Method { name, parameters: values })
+    Ok(Method {
+        name,
+        parameters: values,
+        false_easting: first(&EASTING).unwrap_or(0.0) * metres,
+        false_northing: first(&NORTHING).unwrap_or(0.0) * metres,
+        is_exact: true,
+    })
 }
