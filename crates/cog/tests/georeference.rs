@@ -1,5 +1,5 @@
-//! Georeferencing end to end: tags to transform, CRS, nodata, scale and offset. What is expected is what GDAL 3.10.3 said of the
-//! same bytes, but for codes, which the contract takes before all else.
+//! Georeferencing end to end: tags to transform, CRS, nodata, scale and offset, as in GDAL 3.10.3. What a CRS means is held against GDAL
+//! by `crs_cases.rs`; here, how it is spelled.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 mod support;
@@ -52,18 +52,23 @@ fn wkt(keys: &[(u16, Key)]) -> String {
 
 const WGS84: &str = "GEOGCS[\"WGS 84\",DATUM[\"WGS_1984\",SPHEROID[\"WGS 84\",6378137,298.257223563,\
     AUTHORITY[\"EPSG\",\"7030\"]],AUTHORITY[\"EPSG\",\"6326\"]],PRIMEM[\"Greenwich\",0],\
-    UNIT[\"degree\",0.0174532925199433],AUTHORITY[\"EPSG\",\"4326\"]]";
+    UNIT[\"degree\",0.017453292519943295],AUTHORITY[\"EPSG\",\"4326\"]]";
 
 #[test]
-fn codes_come_first() {
+fn the_model_type_comes_before_any_code() {
     let user = || (3072, Short(32767));
+    let local = Some("LOCAL_CS[\"unnamed\",UNIT[\"unknown\",1]]");
     for (keys, expected) in [
         (vec![(1024, Short(1)), (2048, Short(4326)), (3072, Short(32643))], Some("EPSG:32643")),
         (vec![(1024, Short(2)), (2048, Short(4326))], Some("EPSG:4326")),
-        (vec![(1024, Short(1)), (2048, Short(4326)), (3072, Short(0))], Some("EPSG:4326")),
-        (vec![(2048, Short(4326)), (4096, Short(5773))], Some("EPSG:4326")),
+        (vec![(1024, Short(1)), (2048, Short(4326)), (3072, Short(0))], local),
+        (vec![(1024, Short(2)), (2048, Short(4326)), (3072, Short(32643))], Some("EPSG:4326")),
+        (vec![(1024, Short(2)), (3072, Short(2154))], Some("EPSG:4171")),
+        (vec![(3072, Short(32643))], Some("EPSG:32643")),
+        (vec![(2048, Short(4326)), (4096, Short(5773))], local),
         (vec![(1024, Short(3)), (2048, Short(4978))], Some("EPSG:4978")),
-        (vec![(4096, Short(5773)), (1025, Short(1))], Some("LOCAL_CS[\"unnamed\",UNIT[\"unknown\",1]]")),
+        (vec![(1024, Short(1)), (3072, Short(12345))], local),
+        (vec![(4096, Short(5773)), (1025, Short(1))], local),
         (
             vec![(1024, Short(1)), (1026, Text("c")), (2048, Short(4326)), user(), (3076, Short(9001))],
             Some("LOCAL_CS[\"c\",UNIT[\"metre\",1,AUTHORITY[\"EPSG\",\"9001\"]]]"),
@@ -107,13 +112,18 @@ fn geographic_crss_are_found_by_any_of_their_keys() {
         all.extend(keys);
         wkt(&all)
     };
-    assert_eq!(geographic(vec![(2050, Short(6326))]), WGS84);
-    assert_eq!(geographic(vec![(2049, Text("WGS 84"))]), WGS84);
+    let by_datum = geographic(vec![(2050, Short(6326))]);
+    assert!(by_datum.contains("DATUM[\"WGS_1984\"") && by_datum.contains("\"6326\"]]"), "{by_datum}");
+    // A name alone says nothing of the ellipsoid.
+    let by_name = geographic(vec![(2049, Text("NAD27"))]);
+    assert!(by_name.contains("GEOGCS[\"NAD27\",DATUM[\"unknown\",SPHEROID[\"unretrievable"), "{by_name}");
     let by_ellipsoid = geographic(vec![(2050, Short(32767)), (2056, Short(7030)), (2054, Short(9102))]);
     assert!(by_ellipsoid.contains("SPHEROID[\"WGS 84\",6378137,298.257223563,AUTHORITY[\"EPSG\",\"7030\"]]"));
     assert!(!by_ellipsoid.contains("4326"));
-    let paris = geographic(vec![(2051, Short(8903)), (2054, Short(9105)), (2056, Short(7011))]);
-    assert!(paris.contains("PRIMEM[\"Paris\",2.33722917],UNIT[\"grad\",0.01570796326794"), "{paris}");
+    let paris = geographic(vec![(2051, Short(8903)), (2056, Short(7011))]);
+    assert!(paris.contains("PRIMEM[\"Paris\",2.33722917],UNIT[\"degree\""), "{paris}");
+    let grads = geographic(vec![(2051, Short(8903)), (2054, Short(9105)), (2056, Short(7011))]);
+    assert!(grads.starts_with("LOCAL_CS[\"a prime meridian in another unit than degrees\""), "{grads}");
     let citation = "GCS Name = A|Datum = B|Ellipsoid = C|Primem = D";
     let sphere = geographic(vec![(2049, Text(citation)), (2057, Double(6_371_007.181)), (2058, Double(6_371_007.181))]);
     assert_eq!(
@@ -147,7 +157,7 @@ fn methods_take_parameters_from_any_of_their_keys() {
             &["Mercator_1SP", "\"central_meridian\",3]", "factor\",0.9]"][..],
         ),
         (7, vec![(3078, Double(45.0))], &["Mercator_2SP", "\"standard_parallel_1\",45]"]),
-        (7, vec![(3081, Double(45.0))], &["LOCAL_CS"]),
+        (7, vec![(3081, Double(45.0))], &["Mercator_2SP", "\"standard_parallel_1\",45]"]),
         (
             8,
             vec![(3084, Double(3.0)), (3085, Double(46.0)), (3086, Double(7.0))],
@@ -169,12 +179,28 @@ fn methods_take_parameters_from_any_of_their_keys() {
 }
 
 #[test]
+fn codes_keep_their_parts_but_for_what_keys_say() {
+    let projected = |keys: Vec<(u16, Key)>| {
+        let mut all = vec![(1024, Short(1)), (3072, Short(26917))];
+        all.extend(keys);
+        crs(&all).unwrap()
+    };
+    assert_eq!(projected(vec![(3076, Short(9001))]), "EPSG:26917");
+    assert_eq!(projected(vec![(2048, Short(4269)), (3074, Short(16017))]), "EPSG:26917");
+    // Not in the unit of the code: no AUTHORITY for the whole.
+    let feet = projected(vec![(3076, Short(9003))]);
+    assert!(feet.starts_with("PROJCS[\"EPSG:26917\"") && feet.contains("\"false_easting\",1640416.66"), "{feet}");
+    assert!(feet.ends_with("UNIT[\"US survey foot\",0.30480060960121924,AUTHORITY[\"EPSG\",\"9003\"]]]"), "{feet}");
+    let other = projected(vec![(2048, Short(4326))]);
+    assert!(other.contains("GEOGCS[\"WGS 84\"") && !other.contains("26917"), "{other}");
+}
+
+#[test]
 fn esri_citations_are_wkt() {
     let text = "ESRI PE String = PROJCS[\"a\",GEOGCS[\"b\"]]";
-    for citation in [1026, 3073] {
-        let keys = [(1024, Short(32767)), (citation, Text(text)), (3072, Short(32767))];
-        assert_eq!(crs(&keys).unwrap(), "PROJCS[\"a\",GEOGCS[\"b\"]]");
-    }
+    let of = |citation, model| crs(&[(1024, Short(model)), (citation, Text(text)), (3072, Short(32767))]).unwrap();
+    assert_eq!(of(3073, 32767), "PROJCS[\"a\",GEOGCS[\"b\"]]");
+    assert!(of(1026, 32767).starts_with("LOCAL_CS[") && of(3073, 1).starts_with("LOCAL_CS["));
 }
 
 #[test]
