@@ -130,10 +130,13 @@ def code_of(crs: pyproj.CRS) -> str | None:
 def is_registered(crs: pyproj.CRS, code: str) -> bool:
     """Whether the code stands for the same. GDAL rounds the flattening of ellipsoids, which PROJ then takes for others."""
     registered = pyproj.CRS.from_epsg(int(code))
-    exact = re.sub(r"(\d+\.\d{9})\d+(?=[,\]])", r"\1", crs.to_wkt("WKT1_GDAL")) if crs.is_projected else ""
-    return crs.equals(registered, ignore_axis_order=True) or (
-        bool(exact) and exact == re.sub(r"(\d+\.\d{9})\d+(?=[,\]])", r"\1", registered.to_wkt("WKT1_GDAL"))
-    )
+    if crs.equals(registered, ignore_axis_order=True):
+        return True
+
+    def rounded(crs: pyproj.CRS) -> str:
+        return re.sub(r"(\d+\.\d{9})\d+(?=[,\]])", r"\1", crs.to_wkt())
+
+    return crs.is_projected and rounded(crs) == rounded(registered)
 
 
 def base_of(crs: pyproj.CRS) -> tuple[pyproj.CRS, float, float]:
