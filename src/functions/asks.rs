@@ -238,7 +238,9 @@ pub(super) const METADATA: Parameter = Parameter {
     kind: "STRUCT",
     default: None,
     description: "What `cog_metadata` or an index says of the file: with it, nothing but pixels is requested. NULL: the header is \
-        fetched, and kept for the session. A file whose etag, or size and time, are not the metadata's has changed, and is an error.",
+        fetched, and kept for the session. In an index, metadata is also NULL where a header could not be read: leave those rows out with \
+        `WHERE rasteret_error IS NULL`, or each query requests their headers again. A file whose etag, or size and time, are not the \
+        metadata's has changed, and is an error.",
 };
 
 /// The documentation of a geometry that may be left out.
@@ -263,7 +265,8 @@ pub(super) const LEVEL_OPTION: Parameter = Parameter {
     name: "level",
     kind: "option, INTEGER or VARCHAR",
     default: Some("0"),
-    description: "The level, 0 being the full resolution; or `'auto'`: the coarsest level whose pixels are no larger than `resolution`.",
+    description: "The level, 0 being the full resolution; or `'auto'`: the coarsest level whose pixels are at most 1 % larger than \
+        `resolution` (sizes of overviews are rounded), else the full resolution.",
 };
 pub(super) const RESOLUTION_OPTION: Parameter = Parameter {
     name: "resolution",

@@ -23,7 +23,8 @@ pub(super) static DOC: Documentation = Documentation {
     signatures: &["FROM cog_pixels(href VARCHAR, geometry ANY, …)"],
     description: "A row a pixel that a geometry covers. Tiles are fetched concurrently and decoded on all of DuckDB's threads, each \
         one when its rows are needed, so that an aggregate over a large image holds a few tiles at a time. Rows come in no \
-        particular order. A query that needs no `value` reads nothing but the header.",
+        particular order. A query that needs no `value` reads nothing but the header. The arguments are constants, prepared \
+        parameters or `getvariable('…')`, as for every table function of DuckDB's C API: columns of another table cannot be passed.",
     parameters: &[
         asks::HREF,
         Parameter {

@@ -40,7 +40,9 @@ pub(super) static DOC: Documentation = Documentation {
             name: RESAMPLING,
             kind: "option, VARCHAR",
             default: Some("'nearest'"),
-            description: "`'nearest'`, `'bilinear'` or `'cubic'` (Catmull-Rom).",
+            description: "`'nearest'`, `'bilinear'` or `'cubic'` (Catmull-Rom), as GDAL's warper computes them. `'bilinear'` weighs the valid \
+                ones of the four pixels around the point anew. `'cubic'` needs all sixteen pixels around it to be valid and inside the \
+                image; where one is not, the value is the bilinear one. NULL where the pixel that contains the point is invalid.",
         },
         Parameter {
             name: MAX_DISTANCE,

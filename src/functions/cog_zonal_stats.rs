@@ -21,7 +21,8 @@ pub(super) static DOC: Documentation = Documentation {
     ],
     description: "Statistics of the pixels that a geometry covers, each pixel weighted by the exact fraction of it that is covered, \
         as exactextract has them: polygons smaller than a pixel have an answer, and zones that share a border share its pixels. \
-        Lines weigh by their length in each pixel, points by one. Rows of one query share tiles, and the coverage of a geometry \
+        Lines weigh by their length in each pixel, points by one. Where polygons of a multipolygon overlap, each of them counts, as in exactextract: \
+        merge them first (with `ST_Union_Agg` of the spatial extension) to count their area once. Rows of one query share tiles, and the coverage of a geometry \
         is computed once for all bands and dates of a grid. NaN never counts, nor do nodata and masked pixels.",
     parameters: &[
         asks::HREF,
