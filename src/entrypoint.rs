@@ -16,10 +16,7 @@ use crate::vector::exception::{call, take_postponed};
 /// The C API version that the extension asks for, as its footer says.
 const API_VERSION: &str = "v1.2.0";
 
-/// Slots of the API struct that are the same in every host since `v1.2.0`; later ones moved between releases.
-const STABLE_SLOTS: usize = 357;
-
-/// DuckDB's API struct, cut to its stable slots: the rest stays null, so that using a slot which this host may keep
+/// DuckDB's API struct, cut to the slots that the host has in their places: the rest stays null, so that using a slot which this host may keep
 /// elsewhere is a Rust panic, contained at the border, and not a jump to nowhere.
 struct StableApi(ffi::duckdb_ext_api_v1);
 
@@ -119,35 +116,32 @@ unsafe fn threads(connection: ffi::duckdb_connection) -> Result<Option<usize>> {
     }
 }
 
-/// Copies the stable slots of the host's API.
+/// Copies the slots of the host's API that may be used.
 ///
 /// # Safety
 /// As for the entrypoint.
 unsafe fn take_api(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_extension_access) -> Result<StableApi> {
     let version = CString::new(API_VERSION).unwrap_or_default();
     // SAFETY: `access` is live. The host's struct has at least the stable slots, each a nullable function pointer, and a
-    // struct of nullable function pointers may be all null. The one later slot is read only in releases whose own header
-    // has it where the binding's has it.
+    // struct of nullable function pointers may be all null. Later slots are copied where `Host::slots` says that they are there.
     unsafe {
         let get_api = (*access).get_api.ok_or_else(|| Error::Internal("no API".to_owned()))?;
         let host = get_api(info, version.as_ptr());
         if host.is_null() {
             return Err(Error::Internal(format!("this DuckDB does not offer the C API {API_VERSION}")));
         }
-        let mut slots = MaybeUninit::<ffi::duckdb_ext_api_v1>::zeroed();
-        let bytes = STABLE_SLOTS * size_of::<Option<unsafe extern "C" fn()>>();
-        slots.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(host.cast::<u8>(), bytes);
-        let mut slots = slots.assume_init();
-        let version = slots.duckdb_library_version.map(|version| CStr::from_ptr(version()).to_string_lossy());
-        if version.is_some_and(|version| Host::parse(&version).has_geometry_crs()) {
-            let host = host.cast::<ffi::duckdb_ext_api_v1>();
-            slots.duckdb_geometry_type_get_crs = (&raw const (*host).duckdb_geometry_type_get_crs).read();
-        }
-        Ok(StableApi(slots))
+        // The version is told by one of the stable slots.
+        let version = (&raw const (*host.cast::<ffi::duckdb_ext_api_v1>()).duckdb_library_version).read();
+        let version = version.map(|version| CStr::from_ptr(version()).to_string_lossy());
+        let slots = Host::parse(version.as_deref().unwrap_or_default()).slots();
+        let bytes = (slots * size_of::<Option<unsafe extern "C" fn()>>()).min(size_of::<ffi::duckdb_ext_api_v1>());
+        let mut api = MaybeUninit::<ffi::duckdb_ext_api_v1>::zeroed();
+        api.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(host.cast::<u8>(), bytes);
+        Ok(StableApi(api.assume_init()))
     }
 }
 
-/// Stands in for the host's `get_api`: answers the stable slots.
+/// Stands in for the host's `get_api`: answers the copied slots.
 ///
 /// # Safety
 /// Safe to call from anywhere; the signature is DuckDB's.

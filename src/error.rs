@@ -39,6 +39,14 @@ impl Error {
         Self::Argument(what.into())
     }
 
+    /// The reason where a lock of the host forbids to open a file, in the host's words.
+    pub(crate) fn denial(&self) -> Option<&str> {
+        match self {
+            Self::Io(error) => error.denial(),
+            _ => None,
+        }
+    }
+
     /// The text that DuckDB shows.
     pub(crate) fn named(&self, function: &str) -> String {
         match self {

@@ -69,7 +69,8 @@ impl<T> FileScan<T> {
             for (href, content) in batch.iter().zip(contents) {
                 match content {
                     Ok(content) => scanned.push(Scanned { href: href.clone(), content }),
-                    Err(_) if *ignore_errors => {}
+                    // What a lock of DuckDB forbids is no fault of a file.
+                    Err(error) if *ignore_errors && error.denial().is_none() => {}
                     Err(error) => return Err(error.into()),
                 }
             }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <stdexcept>
 
 using std::exception_ptr;
 
@@ -32,6 +33,16 @@ void rasteret_exception_throw(exception_ptr *room) {
 		throw std::bad_exception();
 	}
 	std::rethrow_exception(exception);
+}
+
+// Makes an exception with this text. Gives false where there is no memory for it.
+bool rasteret_exception_make(const char *what, void *room) noexcept {
+	try {
+		new (room) exception_ptr(std::make_exception_ptr(std::runtime_error(what)));
+		return true;
+	} catch (...) {
+		return false;
+	}
 }
 
 void rasteret_exception_drop(exception_ptr *room) noexcept {

@@ -14,6 +14,7 @@
 //! | `vector_get_column_type`, `bind_add_result_column`, `bind_set_cardinality`, and all that registers functions | `std::bad_alloc` | [`call`] |
 //! | `create_*_type`, child types, names, aliases and the CRS of types | `std::bad_alloc` | [`call_or_postpone`] |
 //! | `bind_get_parameter`, `get_varchar`, `get_blob` and other parts of values | a failed cast, `std::bad_alloc` | [`call_or_postpone`] |
+//! | `client_context_get_*`, `*_get_client_context`, `scalar_function_set_init`, `file_system_open`, file options, `error_data_message` | `std::bad_alloc` | [`call`], in `crate::host` too |
 //! | `*_set_error` | `std::bad_alloc` | [`Failure::report`]: straight into DuckDB |
 //! | `connect`, `query`, `fetch_chunk` of the entrypoint | errors that DuckDB fails to turn into states | [`call`] |
 //! | `destroy_*`, `free`, `disconnect` | no: destructors | `ffi` |
@@ -49,6 +50,7 @@ unsafe extern "C" {
         data: *mut c_void,
         room: *mut Exception,
     ) -> bool;
+    fn rasteret_exception_make(what: *const c_char, room: *mut Exception) -> bool;
     fn rasteret_exception_drop(room: *mut Exception);
     fn rasteret_exception_text(room: *const Exception, text: *mut c_char, capacity: usize) -> usize;
 }
@@ -58,6 +60,28 @@ unsafe extern "C-unwind" {
 }
 
 impl Exception {
+    /// An exception of one of DuckDB's classes, such as `Permission`: thrown into DuckDB, it is an error of that class. None where
+    /// there is no memory for it.
+    fn of_class(class: &str, message: &str) -> Option<Self> {
+        let escaped: String = message.chars().filter(|character| !character.is_control()).fold(
+            String::new(),
+            |mut escaped, character| {
+                if matches!(character, '"' | '\\') {
+                    escaped.push('\\');
+                }
+                escaped.push(character);
+                escaped
+            },
+        );
+        let what = c_string(&format!("{{\"exception_type\":\"{class}\",\"exception_message\":\"{escaped}\"}}"));
+        let mut exception = MaybeUninit::uninit();
+        // SAFETY: the text is a C string that is copied; the room is written where the answer is true.
+        unsafe {
+            let is_made = rasteret_exception_make(what.as_ptr(), exception.as_mut_ptr());
+            is_made.then(|| exception.assume_init())
+        }
+    }
+
     /// Throws the exception into the C++ that called Rust.
     ///
     /// # Safety
@@ -261,7 +285,11 @@ impl Failure {
     pub(super) fn of(error: Error, function: &str) -> Self {
         match error {
             Error::DuckDb(exception) if !exception.invalidates_database() => Self::Exception(exception),
-            error => Self::Message(c_string(&error.named(function))),
+            // What a lock of DuckDB forbids is reported as DuckDB reports it.
+            error => match error.denial().and_then(|what| Exception::of_class("Permission", what)) {
+                Some(exception) => Self::Exception(exception),
+                None => Self::Message(c_string(&error.named(function))),
+            },
         }
     }
 
@@ -311,6 +339,12 @@ mod tests {
         assert_eq!(ok.ok(), Some(1));
         let text = caught.map_err(|exception| exception.text()).unwrap_err();
         assert!(text.contains("bad_exception") || text.contains("bad exception"), "{text}");
+    }
+
+    #[test]
+    fn exceptions_have_a_class() {
+        let exception = Exception::of_class("Permission", "Cannot access file \"a\\b\"\n").unwrap();
+        assert_eq!(exception.text(), "Permission Error: Cannot access file \"a\\b\"");
     }
 
     #[test]

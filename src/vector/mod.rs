@@ -16,8 +16,8 @@
 //! Everything that leaves this folder is safe to call: types are checked before memory is interpreted, rows are checked
 //! against the capacity of a vector, and no borrow outlives the callback that received it.
 //!
-//! Only functions of the first 357 slots of the C API struct (version `v1.2.0`) are called: later slots moved between
-//! DuckDB releases. The entrypoint hides them, but for one on the releases that `crate::host` lists.
+//! Only slots of the C API struct that `crate::host` knows are called: the first 357 are the same in every host, later ones since 1.5.2. The
+//! entrypoint hides the others.
 
 pub(crate) mod arrow;
 pub(crate) mod arrow_reader;

@@ -8,6 +8,7 @@ use super::exception::call;
 use super::logical_type::c_string;
 use super::{LogicalType, Reader, Writer};
 use crate::error::{Error, Result};
+use crate::host::{Context, Host, access_policy};
 
 /// A scalar function with its overloads.
 pub(crate) trait ScalarFunction: 'static {
@@ -78,6 +79,9 @@ pub(crate) unsafe fn register<F: ScalarFunction>(connection: ffi::duckdb_connect
             let extra = Box::into_raw(Box::new(session.clone()));
             ffi::duckdb_scalar_function_set_extra_info(function, extra.cast(), Some(drop_box::<Session>));
             ffi::duckdb_scalar_function_set_function(function, Some(throwing!(invoke::<F>, _, _, _)));
+            if Host::current().has_late_slots() {
+                call(|api| api.duckdb_scalar_function_set_init, (function, Some(throwing!(init::<F>, _))))?;
+            }
             call(|api| api.duckdb_add_scalar_function_to_set, (set, function))?;
             ffi::duckdb_destroy_scalar_function(&mut function);
         }
@@ -88,6 +92,46 @@ pub(crate) unsafe fn register<F: ScalarFunction>(connection: ffi::duckdb_connect
         } else {
             Err(Error::Internal(format!("DuckDB refused the scalar function {}", F::NAME)))
         }
+    }
+}
+
+/// Called once a thread and execution: makes the session of the query, under the locks of DuckDB at that time. Bind would have those
+/// of the time when a statement was prepared.
+///
+/// # Safety
+/// Called by DuckDB with a live init info.
+unsafe extern "C-unwind" fn init<F: ScalarFunction>(info: ffi::duckdb_init_info) {
+    let outcome = contain(F::NAME, || {
+        // SAFETY: `info` carries the session that `register` boxed, and its context that of the running query; DuckDB owns the state.
+        unsafe {
+            let extra = call(|api| api.duckdb_scalar_function_init_get_extra_info, (info,))?;
+            let session = &*extra.cast::<Session>();
+            let mut context = std::ptr::null_mut();
+            call(|api| api.duckdb_scalar_function_init_get_client_context, (info, &raw mut context))?;
+            let session = session.for_query(&access_policy(&Context::from_raw(context)?)?);
+            let state = Box::into_raw(Box::new(session));
+            ffi::duckdb_scalar_function_init_set_state(info, state.cast(), Some(drop_box::<Session>));
+            Ok(())
+        }
+    });
+    if let Err(failure) = outcome {
+        // SAFETY: `info` is live, and this frame is the last one before DuckDB's.
+        unsafe { failure.report(info, |api| api.duckdb_scalar_function_init_set_error) };
+    }
+}
+
+/// The session of a call: the query's where the host has such, else that of the function.
+///
+/// # Safety
+/// `info` must be live.
+unsafe fn session<'a>(info: ffi::duckdb_function_info) -> Result<&'a Session> {
+    // SAFETY: the caller's contract; both are boxes of sessions that outlive the call.
+    unsafe {
+        let session = match Host::current().has_late_slots() {
+            true => call(|api| api.duckdb_scalar_function_get_state, (info,))?,
+            false => ffi::duckdb_scalar_function_get_extra_info(info),
+        };
+        session.cast::<Session>().as_ref().ok_or_else(|| Error::Internal("a call without its session".to_owned()))
     }
 }
 
@@ -103,7 +147,7 @@ unsafe extern "C-unwind" fn invoke<F: ScalarFunction>(
     let outcome = contain(F::NAME, || {
         // SAFETY: `info` carries the session that `register` boxed; vectors belong to this call.
         unsafe {
-            let session = &*ffi::duckdb_scalar_function_get_extra_info(info).cast::<Session>();
+            let session = session(info)?;
             let rows = usize::try_from(ffi::duckdb_data_chunk_get_size(input)).unwrap_or(0);
             let columns = (0..ffi::duckdb_data_chunk_get_column_count(input))
                 .map(|i| Reader::new(ffi::duckdb_data_chunk_get_vector(input, i), rows))

@@ -12,6 +12,7 @@ use super::exception::{call, call_or_postpone};
 use super::logical_type::c_string;
 use super::{LogicalType, Value, Writer};
 use crate::error::{Error, Result};
+use crate::host::{Context, Host, access_policy};
 
 /// A table function.
 ///
@@ -132,6 +133,15 @@ impl<'a> OutputChunk<'a> {
 /// What DuckDB keeps for a registered function.
 type Extra = Session;
 
+/// What DuckDB keeps for a bound call.
+struct Bound<B> {
+    state: B,
+    /// That of the call, which `state` shares.
+    session: Session,
+    /// Of the connection, for executions of the plan; None where the host has none.
+    context: Option<Context>,
+}
+
 /// Execution state: the function's own, and the columns that the query needs.
 struct Execution<G> {
     state: G,
@@ -173,6 +183,19 @@ pub(crate) unsafe fn register<F: TableFunction>(connection: ffi::duckdb_connecti
     }
 }
 
+/// The client context of a call's connection.
+///
+/// # Safety
+/// `info` must be live, and the host have the slot.
+unsafe fn context(info: ffi::duckdb_bind_info) -> Result<Context> {
+    let mut context = null_mut();
+    // SAFETY: the caller's contract; the context is to be destroyed by its owner.
+    unsafe {
+        call(|api| api.duckdb_table_function_get_client_context, (info, &raw mut context))?;
+        Context::from_raw(context)
+    }
+}
+
 /// # Safety
 /// Called by DuckDB with a live bind info.
 unsafe extern "C-unwind" fn bind<F: TableFunction>(info: ffi::duckdb_bind_info) {
@@ -180,7 +203,12 @@ unsafe extern "C-unwind" fn bind<F: TableFunction>(info: ffi::duckdb_bind_info) 
         // SAFETY: `info` carries the session that `register` boxed; DuckDB copies names and types and owns the bind data.
         unsafe {
             let session = &*ffi::duckdb_bind_get_extra_info(info).cast::<Extra>();
-            let bound = F::bind(session, &BindInfo(info))?;
+            let context = Host::current().has_late_slots().then(|| context(info)).transpose()?;
+            let session = match &context {
+                Some(context) => session.for_query(&access_policy(context)?),
+                None => session.clone(),
+            };
+            let bound = F::bind(&session, &BindInfo(info))?;
             for (name, kind) in &bound.columns {
                 let name = c_string(name);
                 call(|api| api.duckdb_bind_add_result_column, (info, name.as_ptr(), kind.raw()))?;
@@ -188,8 +216,8 @@ unsafe extern "C-unwind" fn bind<F: TableFunction>(info: ffi::duckdb_bind_info) 
             if let Some(rows) = bound.rows {
                 call(|api| api.duckdb_bind_set_cardinality, (info, rows, true))?;
             }
-            let data = Box::into_raw(Box::new(bound.state));
-            ffi::duckdb_bind_set_bind_data(info, data.cast(), Some(drop_box::<F::Bind>));
+            let data = Box::into_raw(Box::new(Bound { state: bound.state, session, context }));
+            ffi::duckdb_bind_set_bind_data(info, data.cast(), Some(drop_box::<Bound<F::Bind>>));
             Ok(())
         }
     });
@@ -205,11 +233,15 @@ unsafe extern "C-unwind" fn init<F: TableFunction>(info: ffi::duckdb_init_info) 
     let outcome = contain(F::NAME, || {
         // SAFETY: the bind data is the box of `bind`; DuckDB owns the init data.
         unsafe {
-            let bound = &*ffi::duckdb_init_get_bind_data(info).cast::<F::Bind>();
+            let bound = &*ffi::duckdb_init_get_bind_data(info).cast::<Bound<F::Bind>>();
+            // A statement may have been prepared under other locks.
+            if let Some(context) = &bound.context {
+                bound.session.set_policy(&access_policy(context)?);
+            }
             let columns: Vec<usize> = (0..ffi::duckdb_init_get_column_count(info))
                 .map(|i| usize::try_from(ffi::duckdb_init_get_column_index(info, i)).unwrap_or(usize::MAX))
                 .collect();
-            let started = F::init(bound, &columns)?;
+            let started = F::init(&bound.state, &columns)?;
             ffi::duckdb_init_set_max_threads(info, started.max_threads.max(1) as ffi::idx_t);
             let data = Box::into_raw(Box::new(Execution { state: started.state, columns }));
             ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<Execution<F::Global>>));
@@ -243,12 +275,12 @@ unsafe extern "C-unwind" fn next<F: TableFunction>(info: ffi::duckdb_function_in
     let outcome = contain(F::NAME, || {
         // SAFETY: the three states are the boxes of `bind`, `init` and `local_init`; the local one is this thread's own.
         unsafe {
-            let bound = &*ffi::duckdb_function_get_bind_data(info).cast::<F::Bind>();
+            let bound = &*ffi::duckdb_function_get_bind_data(info).cast::<Bound<F::Bind>>();
             let global = &*ffi::duckdb_function_get_init_data(info).cast::<Execution<F::Global>>();
             let local = &mut *ffi::duckdb_function_get_local_init_data(info).cast::<F::Local>();
             let capacity = usize::try_from(ffi::duckdb_vector_size()).unwrap_or(0);
             let mut chunk = OutputChunk { chunk: output, columns: &global.columns, capacity };
-            F::next(bound, &global.state, local, &mut chunk)
+            F::next(&bound.state, &global.state, local, &mut chunk)
         }
     });
     if let Err(failure) = outcome {

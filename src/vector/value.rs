@@ -18,7 +18,7 @@ impl Value {
     ///
     /// # Safety
     /// `raw` must be null or a value that the caller has to destroy.
-    pub(super) unsafe fn from_raw(raw: ffi::duckdb_value) -> Option<Self> {
+    pub(crate) unsafe fn from_raw(raw: ffi::duckdb_value) -> Option<Self> {
         (!raw.is_null()).then_some(Self(raw))
     }
 

@@ -69,6 +69,12 @@ fn run_distinct<T: Task>(session: &Session, hrefs: &[&str]) -> Result<Vec<Result
     for (slot, href) in hrefs.iter().enumerate() {
         match Location::parse(href) {
             Err(error) => answers[slot] = Some(Err(error)),
+            Ok(location)
+                if session.access().is_restricted()
+                    && let Err(error) = session.access().check(&location) =>
+            {
+                answers[slot] = Some(Err(error));
+            }
             Ok(location) if matches!(location.place(), Place::File(_)) => local.push((slot, location)),
             Ok(location) => match T::known(session, &location) {
                 Some(answer) => answers[slot] = Some(Ok(answer)),

@@ -1,21 +1,27 @@
 //! Headers that were read before, and those that are being read: one request for any number of askers.
 //!
-//! Owns the bound in bytes and the single flight. An error is given to everyone who waits for it and then forgotten. A
-//! header in a store is kept for the session, or until newer ones need its room; one of a local file is checked against
+//! Owns the bound in bytes and the single flight. An error is given to everyone who waits for it, and to those who ask again within
+//! [`Options::failure_lifetime`](crate::Options): DuckDB evaluates a call of constants that fails again and again while it plans, and
+//! each time would cost the file's requests, retries and time-outs. Remembered is what the file or its store is the cause of; not
+//! what a lock forbids, which depends on the query, nor a fault of this library. A header in a store is kept for the session, or until newer ones need its room; one of a local file is checked against
 //! the file each time.
 //!
 //! The flights are thirty lines over tokio's `OnceCell`, which also hands a flight on when the one who started it is cancelled.
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rasteret_cog::{CogHeader, Level};
 use tokio::sync::OnceCell;
 
 use crate::byte_cache::ByteCache;
 use crate::object::Stamp;
-use crate::{CogFile, Result};
+use crate::{CogFile, Error, Result};
+
+/// Failures remembered at once: an index may name millions of files that are not there.
+const FAILURES_KEPT: usize = 10_000;
 
 /// A header of an ordinary COG.
 const USUAL_BYTES: u64 = 4096;
@@ -26,6 +32,8 @@ type Flight = Arc<OnceCell<Result<CogFile>>>;
 pub(crate) struct HeaderCache {
     kept: ByteCache<String, Entry>,
     flights: Mutex<HashMap<String, Flight>>,
+    failures: Mutex<HashMap<String, (Instant, Error)>>,
+    failure_lifetime: Duration,
 }
 
 #[derive(Clone)]
@@ -36,10 +44,11 @@ struct Entry {
 }
 
 impl HeaderCache {
-    /// A cache that keeps headers of so many bytes together.
-    pub(crate) fn new(bytes: u64) -> Self {
+    /// A cache that keeps headers of so many bytes together, and failures for so long.
+    pub(crate) fn new(bytes: u64, failure_lifetime: Duration) -> Self {
         let weigh = |key: &String, entry: &Entry| key.len() as u64 + bytes_of(&entry.file.header);
-        Self { kept: ByteCache::new(bytes, USUAL_BYTES, weigh), flights: Mutex::default() }
+        let kept = ByteCache::new(bytes, USUAL_BYTES, weigh);
+        Self { kept, flights: Mutex::default(), failures: Mutex::default(), failure_lifetime }
     }
 
     /// The header that was read from a store before.
@@ -61,6 +70,31 @@ impl HeaderCache {
     /// Keeps this header no longer.
     pub(crate) fn forget(&self, key: &str) {
         self.kept.forget(key);
+        self.failures().remove(key);
+    }
+
+    /// The error of a moment ago.
+    fn failure(&self, key: &str) -> Option<Error> {
+        let failures = self.failures();
+        let (since, error) = failures.get(key)?;
+        (since.elapsed() < self.failure_lifetime).then(|| error.clone())
+    }
+
+    fn remember(&self, key: &str, error: &Error) {
+        if !matches!(error, Error::Store { .. } | Error::Header { .. }) || error.denial().is_some() {
+            return;
+        }
+        let mut failures = self.failures();
+        if failures.len() >= FAILURES_KEPT {
+            failures.retain(|_, (since, _)| since.elapsed() < self.failure_lifetime);
+        }
+        if failures.len() < FAILURES_KEPT {
+            failures.insert(key.to_owned(), (Instant::now(), error.clone()));
+        }
+    }
+
+    fn failures(&self) -> MutexGuard<'_, HashMap<String, (Instant, Error)>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn put(&self, key: &str, file: &CogFile, stamp: Option<Stamp>) {
@@ -75,6 +109,9 @@ impl HeaderCache {
         if let Some(file) = self.get(key) {
             return Ok(file);
         }
+        if let Some(error) = self.failure(key) {
+            return Err(error);
+        }
         let boarding = Boarding::new(self, key);
         let keep = || async {
             // A flight may have landed between the look into the cache and the boarding of a new one.
@@ -82,8 +119,9 @@ impl HeaderCache {
                 return Ok(file);
             }
             let loaded = load().await;
-            if let Ok(file) = &loaded {
-                self.put(key, file, None);
+            match &loaded {
+                Ok(file) => self.put(key, file, None),
+                Err(error) => self.remember(key, error),
             }
             loaded
         };
@@ -150,11 +188,8 @@ fn bytes_of_level(level: &Level) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
-
     use super::*;
-    use crate::Error;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     async fn failing(loads: &AtomicUsize) -> Result<CogFile> {
         loads.fetch_add(1, Ordering::SeqCst);
@@ -164,7 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_is_shared_and_forgotten() {
-        let (cache, loads) = (HeaderCache::new(1000), AtomicUsize::new(0));
+        let (cache, loads) = (HeaderCache::new(1000, Duration::from_secs(60)), AtomicUsize::new(0));
         let asks = (0..10).map(|_| cache.get_or_load("k", || failing(&loads)));
         assert!(futures::future::join_all(asks).await.iter().all(Result::is_err));
         assert_eq!(loads.load(Ordering::SeqCst), 1);
@@ -175,7 +210,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_flight_outlives_who_started_it() {
-        let (cache, loads) = (HeaderCache::new(1000), AtomicUsize::new(0));
+        let (cache, loads) = (HeaderCache::new(1000, Duration::from_secs(60)), AtomicUsize::new(0));
         let mut first = Box::pin(cache.get_or_load("k", || failing(&loads)));
         assert!(tokio::time::timeout(Duration::from_millis(1), &mut first).await.is_err());
         let second = cache.get_or_load("k", || failing(&loads));
@@ -187,7 +222,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_cancelled_flight_leaves_nothing() {
-        let (cache, loads) = (HeaderCache::new(1000), AtomicUsize::new(0));
+        let (cache, loads) = (HeaderCache::new(1000, Duration::from_secs(60)), AtomicUsize::new(0));
         let ask = cache.get_or_load("k", || failing(&loads));
         assert!(tokio::time::timeout(Duration::from_millis(1), ask).await.is_err());
         assert!(cache.flights.lock().unwrap().is_empty());

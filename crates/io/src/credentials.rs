@@ -143,9 +143,10 @@ impl Google {
 }
 
 impl Azure {
-    /// The secrets for an account. A key or a SAS opens the account that it was made for and no other.
+    /// The secrets for an account: those of the account that `AZURE_STORAGE_ACCOUNT_NAME` names, and no other. Without that name
+    /// nobody can tell whose they are, and an href may name any account.
     pub(crate) fn of_account(&self, account: &str) -> Option<&AzureSecrets> {
-        let is_its = self.account.as_deref().is_none_or(|own| own.eq_ignore_ascii_case(account));
+        let is_its = self.account.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(account));
         self.secrets.as_ref().filter(|_| is_its)
     }
 }
@@ -228,8 +229,9 @@ mod tests {
     fn azure_secrets_are_for_their_account() {
         let of_one = with(&[("AZURE_STORAGE_ACCOUNT_NAME", "one"), ("AZURE_STORAGE_SAS_TOKEN", "sig=SECRET")]);
         assert!(of_one.cover(&azure("one")) && !of_one.cover(&azure("two")));
-        let of_any = with(&[("AZURE_STORAGE_ACCOUNT_KEY", "SECRET")]);
-        assert!(of_any.cover(&azure("one")));
+        for name in ["AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_TOKEN"] {
+            assert!(!with(&[(name, "SECRET")]).cover(&azure("one")), "{name}");
+        }
         assert!(!with(&[("AZURE_CLIENT_ID", "id")]).cover(&azure("one")));
     }
 

@@ -86,8 +86,18 @@ impl Error {
             Self::Header { source, .. } | Self::Pixels { source, .. } => {
                 !matches!(source, rasteret_cog::Error::InvalidArgument { .. })
             }
-            Self::Store { .. } | Self::Changed { .. } | Self::Records { .. } | Self::Internal { .. } => true,
+            // What a lock of the host forbids is a matter of the query.
+            Self::Store { fault, .. } => !matches!(fault, Fault::Denied(_)),
+            Self::Changed { .. } | Self::Records { .. } | Self::Internal { .. } => true,
             Self::InvalidArgument { .. } | Self::Panicked { .. } => false,
+        }
+    }
+
+    /// The reason where a lock of the host forbids to open a file: to be reported as the host reports it.
+    pub fn denial(&self) -> Option<&str> {
+        match self {
+            Self::Store { fault: Fault::Denied(what), .. } => Some(what),
+            _ => None,
         }
     }
 

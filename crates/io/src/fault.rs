@@ -16,6 +16,8 @@ pub enum Fault {
     NoSuchFile,
     /// The operating system denies the local file.
     PermissionDenied,
+    /// A lock of the host forbids it; in the host's words.
+    Denied(String),
     /// The local path is a directory.
     IsDirectory,
     /// An HTTP status that is no success, and the store's own code for it where it sent one: `AccessDenied`.
@@ -180,7 +182,7 @@ impl fmt::Display for Fault {
             Self::RangeIgnored => f.write_str("the server does not support range requests (answered with HTTP 200)"),
             Self::BeyondEnd(Some(size)) => write!(f, "beyond the end of the file of {size} bytes"),
             Self::BeyondEnd(None) => f.write_str("beyond the end of the file"),
-            Self::Other(what) => f.write_str(what),
+            Self::Denied(what) | Self::Other(what) => f.write_str(what),
         }
     }
 }

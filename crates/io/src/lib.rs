@@ -13,6 +13,7 @@
 //! One semaphore bounds the requests of all threads. No error, log line or `Debug` text holds a query string or a token:
 //! see [`Location`].
 
+mod access;
 mod batch;
 mod byte_cache;
 mod cache;
@@ -38,6 +39,7 @@ mod transport;
 pub mod upkeep;
 mod version;
 
+pub use access::{AccessPolicy, AllowedFiles, FileSystem};
 pub use error::{Error, Result};
 pub use fault::Fault;
 pub use location::Location;

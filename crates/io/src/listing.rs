@@ -41,8 +41,10 @@ impl Session {
             return Ok(vec![pattern.to_owned()]);
         }
         let found = match split_scheme(pattern) {
-            None => local(pattern)?,
-            Some((scheme, _)) if scheme.eq_ignore_ascii_case("file") => local(pattern.split_at("file://".len()).1)?,
+            None => self.local(pattern)?,
+            Some((scheme, _)) if scheme.eq_ignore_ascii_case("file") => {
+                self.local(pattern.split_at("file://".len()).1)?
+            }
             Some((scheme, rest)) => match remote(pattern, scheme, rest)? {
                 Some((head, address)) => self.block_on(self.objects(pattern, &head, address))??,
                 None => vec![pattern.to_owned()],
@@ -54,8 +56,25 @@ impl Session {
         }
     }
 
+    /// Local files that match, each of them one that the query may open.
+    fn local(&self, pattern: &str) -> Result<Vec<String>> {
+        let access = self.access();
+        access.check_local_pattern(pattern)?;
+        let found = local(pattern)?;
+        if access.is_restricted() {
+            for file in &found {
+                access.check(&Location::local(PathBuf::from(file), crate::location::redacted(file)))?;
+            }
+        }
+        Ok(found)
+    }
+
     async fn objects(&self, pattern: &str, head: &str, address: Address) -> Result<Vec<String>> {
-        let fault = |fault: Fault| invalid(pattern, &fault.to_string());
+        let fault = |fault: Fault| match fault {
+            Fault::Denied(_) => denied(pattern, fault),
+            fault => invalid(pattern, &fault.to_string()),
+        };
+        self.access().check_remote_pattern(pattern, &address).map_err(fault)?;
         let store = self.registry().store(&address.store).await.map_err(fault)?;
         let mut segments = Vec::new();
         for segment in address.key.split('/').filter(|segment| !segment.is_empty()) {
@@ -231,6 +250,15 @@ fn local(pattern: &str) -> Result<Vec<String>> {
         };
     }
     Ok(files.into_iter().collect())
+}
+
+/// What a lock forbids, as an error about the pattern.
+fn denied(pattern: &str, fault: Fault) -> Error {
+    Error::Store {
+        location: Location::local(PathBuf::from(pattern), crate::location::redacted(pattern)),
+        range: None,
+        fault,
+    }
 }
 
 fn invalid(pattern: &str, what: &str) -> Error {

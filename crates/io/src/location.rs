@@ -26,7 +26,7 @@ use url::Url;
 
 pub(crate) use cloud::{Address, StoreKey};
 
-use crate::{Error, Result};
+use crate::{Error, Fault, Result};
 
 /// Where a file is. `Display` and `Debug` are redacted: no query string, no user, no password, no token. Cheap to clone.
 #[derive(Clone)]
@@ -36,8 +36,10 @@ struct Inner {
     place: Place,
     /// What may be shown.
     shown: String,
-    /// What tells this file from others: the same for one file under two signatures.
+    /// What tells this file, as its caller may read it, from others: a signature, a user and a password are a part of it.
     key: String,
+    /// The same for one file under two signatures, where that is not the key.
+    resource: Option<String>,
 }
 
 /// Which kind of store a file is in, and what that store calls it.
@@ -83,7 +85,7 @@ impl Location {
         // Two working directories give one relative path two meanings; where there is none the path keys itself.
         let key = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
         let key = format!("file:{}", key.display());
-        Self(Arc::new(Inner { place: Place::File(path), shown, key }))
+        Self(Arc::new(Inner { place: Place::File(path), shown, key, resource: None }))
     }
 
     fn file_url(href: &str, path: &str) -> Result<Self> {
@@ -105,11 +107,11 @@ impl Location {
         let mut url = Url::parse(href).map_err(|error| invalid(href, &format!("not a valid URL: {error}")))?;
         // A fragment is the client's own (RFC 3986, section 3.5): it is never sent.
         url.set_fragment(None);
-        let key = redact::without_signature(&url);
+        let (key, resource) = (url.to_string(), Some(redact::without_signature(&url)));
         let signed = url.query().is_some();
         let object = if signed { None } else { Address::of_url(&url) };
         let object = object.and_then(|address| Some((address.store, Path::parse(address.key).ok()?)));
-        Ok(Self(Arc::new(Inner { place: Place::Url { url, object }, shown: redact::url(href), key })))
+        Ok(Self(Arc::new(Inner { place: Place::Url { url, object }, shown: redact::url(href), key, resource })))
     }
 
     fn object(href: &str, address: Address) -> Result<Self> {
@@ -120,16 +122,27 @@ impl Location {
             return Err(invalid(href, "expected a key after the bucket"));
         }
         let key = format!("{}/{path}", address.store);
-        Ok(Self(Arc::new(Inner { place: Place::Object { store: address.store, path }, shown: redact::url(href), key })))
+        let place = Place::Object { store: address.store, path };
+        Ok(Self(Arc::new(Inner { place, shown: redact::url(href), key, resource: None })))
+    }
+
+    /// Whether it is a file of this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.0.place, Place::File(_))
     }
 
     pub(crate) fn place(&self) -> &Place {
         &self.0.place
     }
 
-    /// The same for two hrefs of one file that differ in their signature only.
+    /// What caches know it by. Two signatures are two keys: what one credential has read is not given to another.
     pub(crate) fn key(&self) -> &str {
         &self.0.key
+    }
+
+    /// The same for two hrefs of one file that differ in their signature only.
+    pub(crate) fn resource(&self) -> &str {
+        self.0.resource.as_deref().unwrap_or(&self.0.key)
     }
 }
 
@@ -191,6 +204,14 @@ fn gdal_prefix(href: &str) -> Result<Option<String>> {
         return Err(invalid(&format!("/vsi{name}"), "expected a URL after the prefix, found another /vsi prefix"));
     }
     Ok(Some(inner))
+}
+
+/// Why a file that a document names is not opened: a local one, where the document came over the network. Its author would choose
+/// what is read on this machine.
+pub(crate) fn local_from_remote(href: &str) -> Option<Error> {
+    let location = Location::parse(href).ok().filter(Location::is_local)?;
+    let fault = Fault::Other("a remote document cannot refer to a local file".to_owned());
+    Some(Error::Store { location, range: None, fault })
 }
 
 /// The text without what may be secret in it.

@@ -15,12 +15,13 @@ use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use futures::future::try_join_all;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, ObjectStore};
 use reqwest::header::HeaderMap;
 use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::CoalesceConfig;
+use crate::access::Access;
 use crate::coalesce::{cut, joined};
 use crate::transport::{Answer, Ask, InPieces, Pieces, RestFrom, Span, Transport};
 use crate::{Error, Fault, Location, ObjectVersion, Result};
@@ -31,6 +32,7 @@ pub struct Object {
     location: Location,
     source: Source,
     requests: Arc<Semaphore>,
+    access: Access,
 }
 
 /// What serves a file.
@@ -42,8 +44,8 @@ pub(crate) enum Source {
 }
 
 impl Object {
-    pub(crate) fn new(location: Location, source: Source, requests: Arc<Semaphore>) -> Self {
-        Self { location, source, requests }
+    pub(crate) fn new(location: Location, source: Source, requests: Arc<Semaphore>, access: Access) -> Self {
+        Self { location, source, requests, access }
     }
 
     /// Where the file is; displays redacted.
@@ -122,6 +124,7 @@ impl Object {
 
     /// The same, with the pieces handed on while the rest is coming. What comes all at once is not cut.
     pub(crate) async fn get_in_pieces(&self, span: Span, pieces: Option<&Pieces>) -> Result<Answer, Fault> {
+        self.access.permit(&self.location)?;
         match &self.source {
             Source::File(path) => {
                 let path = path.clone();
@@ -129,11 +132,11 @@ impl Object {
             }
             Source::Url { transport, url } => {
                 let _permit = self.permit().await?;
-                transport.get(url, span, pieces).await
+                transport.get(url, span, pieces, &self.access).await
             }
             Source::Store { store, path } => {
                 let _permit = self.permit().await?;
-                let answer = of_store(store.as_ref(), path, &span, pieces).await;
+                let answer = of_store(store.as_ref(), path, &span, pieces, &self.access).await;
                 answer.map_err(|error| Fault::of_store(&error))
             }
         }
@@ -143,6 +146,7 @@ impl Object {
     /// a local file.
     pub(crate) async fn version(&self, etag: Option<&str>) -> Result<Option<ObjectVersion>> {
         let version = async {
+            self.access.permit(&self.location)?;
             match &self.source {
                 Source::File(path) => {
                     let path = path.clone();
@@ -150,11 +154,13 @@ impl Object {
                 }
                 Source::Url { transport, url } => {
                     let _permit = self.permit().await?;
-                    transport.version(url, etag).await
+                    transport.version(url, etag, &self.access).await
                 }
                 Source::Store { store, path } => {
                     let _permit = self.permit().await?;
-                    Ok(Some(store.head(path).await.map_err(|error| Fault::of_store(&error))?.into()))
+                    Ok(Some(
+                        head(store.as_ref(), path, &self.access).await.map_err(|error| Fault::of_store(&error))?.into(),
+                    ))
                 }
             }
         };
@@ -163,10 +169,12 @@ impl Object {
 
     /// All of the file, in one request without a range: for servers that know none. For documents, whose size is bounded.
     pub(crate) async fn document(&self) -> Result<Bytes, Fault> {
+        self.access.permit(&self.location)?;
         match &self.source {
             Source::Url { transport, url } => {
                 let _permit = self.permit().await?;
-                transport.document(&Ask { url: url.clone(), body: None, headers: HeaderMap::new() }).await
+                let ask = Ask { url: url.clone(), body: None, headers: HeaderMap::new() };
+                transport.document(&ask, &self.access).await
             }
             Source::File(_) | Source::Store { .. } => {
                 let size = self.whole_size().await?.unwrap_or(0);
@@ -176,6 +184,7 @@ impl Object {
     }
 
     async fn whole_size(&self) -> Result<Option<u64>, Fault> {
+        self.access.permit(&self.location)?;
         match &self.source {
             Source::File(path) => {
                 let path = path.clone();
@@ -189,7 +198,7 @@ impl Object {
             },
             Source::Store { store, path } => {
                 let _permit = self.permit().await?;
-                Ok(Some(store.head(path).await.map_err(|error| Fault::of_store(&error))?.size))
+                Ok(Some(head(store.as_ref(), path, &self.access).await.map_err(|error| Fault::of_store(&error))?.size))
             }
         }
     }
@@ -219,27 +228,45 @@ async fn of_store(
     path: &object_store::path::Path,
     span: &Span,
     pieces: Option<&Pieces>,
+    access: &Access,
 ) -> object_store::Result<Answer> {
     let range = match span {
         Span::Range(range) => GetRange::Bounded(range.clone()),
         Span::Tail(length) => GetRange::Suffix(*length),
     };
-    let mut options = GetOptions { range: Some(range), ..Default::default() };
+    let mut options = options(access);
+    options.range = Some(range);
     if let Some(pieces) = pieces {
         options.extensions.insert(InPieces { span: span.clone(), pieces: pieces.clone() });
     }
     let got = match (store.get_opts(path, options).await, span) {
         // Azure has no suffix ranges: the size first, then the bytes.
         (Err(object_store::Error::NotSupported { .. }), Span::Tail(length)) => {
-            let size = store.head(path).await?.size;
+            let size = head(store, path, access).await?.size;
             let range = Some(GetRange::Bounded(size.saturating_sub(*length)..size));
-            store.get_opts(path, GetOptions { range, ..Default::default() }).await?
+            store.get_opts(path, GetOptions { range, ..self::options(access) }).await?
         }
         (got, _) => got?,
     };
     let start = got.extensions.get().map_or(got.range.start, |RestFrom(start)| *start);
     let version = got.meta.clone().into();
     Ok(Answer { body: got.bytes().await?.into(), start, version })
+}
+
+async fn head(
+    store: &dyn ObjectStore,
+    path: &object_store::path::Path,
+    access: &Access,
+) -> object_store::Result<object_store::ObjectMeta> {
+    let options = GetOptions { head: true, ..options(access) };
+    Ok(store.get_opts(path, options).await?.meta)
+}
+
+/// Options of a request whose redirects are checked.
+fn options(access: &Access) -> GetOptions {
+    let mut options = GetOptions::default();
+    options.extensions.insert(access.clone());
+    options
 }
 
 /// Runs file I/O off the threads that wait on sockets.

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::access;
 use crate::{Error, Result, VersionCheck};
 
 /// Limits and time-outs of a session.
@@ -19,6 +20,7 @@ use crate::{Error, Result, VersionCheck};
 /// | `RASTERET_READ_BUDGET_BYTES` | [`read_budget_bytes`](Self::read_budget_bytes) | bytes |
 /// | `RASTERET_THREADS` | [`threads`](Self::threads) | threads |
 /// | `RASTERET_CHECK_VERSION` | [`check_version`](Self::check_version) | `etag`, `size` or `none` |
+/// | `RASTERET_ALLOWED_PREFIXES` | [`allowed_prefixes`](Self::allowed_prefixes) | paths and URLs, with commas between them |
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
@@ -50,6 +52,11 @@ pub struct Options {
     /// Which fields of a file's version are compared with the index before its pixels are used. Default
     /// [`VersionCheck::Etag`].
     pub check_version: VersionCheck,
+    /// How long the failure of a header in a store is remembered. Default 3 s: longer than DuckDB takes to evaluate a constant call
+    /// again while it plans, short enough that who mends a file and asks again gets it.
+    pub failure_lifetime: Duration,
+    /// The only files that may be opened: these, and those below them. Default: all. Beside the locks of the host, if it has any.
+    pub allowed_prefixes: Option<Vec<String>>,
 }
 
 impl Default for Options {
@@ -65,6 +72,8 @@ impl Default for Options {
             read_budget_bytes: 128 << 20,
             threads: None,
             check_version: VersionCheck::Etag,
+            failure_lifetime: Duration::from_secs(3),
+            allowed_prefixes: None,
         }
     }
 }
@@ -91,6 +100,8 @@ impl Options {
             // 0 is the number that the variable cannot have: it stands for none.
             threads: Some(number(&variable, "RASTERET_THREADS", 0, 1, 1024)?).filter(|threads| *threads > 0),
             check_version: word(&variable, "RASTERET_CHECK_VERSION", default.check_version)?,
+            failure_lifetime: default.failure_lifetime,
+            allowed_prefixes: prefixes(&variable)?,
         })
     }
 }
@@ -103,6 +114,25 @@ where
         return Ok(default);
     };
     text.parse().map_err(|error| Error::InvalidArgument { what: format!("environment variable {name}: {error}") })
+}
+
+/// The prefixes of a lock. An entry that can be no file's would silently forbid what it was meant to allow.
+fn prefixes(variable: &impl Fn(&str) -> Option<String>) -> Result<Option<Vec<String>>> {
+    let Some(text) = variable(access::PREFIXES).filter(|text| !text.trim().is_empty()) else {
+        return Ok(None);
+    };
+    let entries: Vec<String> =
+        text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect();
+    match entries.iter().find(|entry| !access::is_entry(entry)) {
+        None => Ok(Some(entries)),
+        Some(entry) => Err(Error::InvalidArgument {
+            what: format!(
+                "environment variable {}: expected paths and URLs, found '{}'",
+                access::PREFIXES,
+                crate::location::redacted(entry)
+            ),
+        }),
+    }
 }
 
 fn number<T>(variable: &impl Fn(&str) -> Option<String>, name: &str, default: T, min: T, max: T) -> Result<T>
@@ -138,8 +168,11 @@ mod tests {
         assert_eq!(options(&[("RASTERET_THREADS", "3")]).unwrap().threads, Some(3));
         let sizes = options(&[("RASTERET_CHECK_VERSION", " SIZE ")]).unwrap();
         assert_eq!(sizes.check_version, VersionCheck::Size);
+        let prefixes = options(&[("RASTERET_ALLOWED_PREFIXES", "/data, s3://b/ok/")]).unwrap().allowed_prefixes;
+        assert_eq!(prefixes, Some(vec!["/data".to_owned(), "s3://b/ok/".to_owned()]));
         for (name, value) in [
             ("RASTERET_CHECK_VERSION", "date"),
+            ("RASTERET_ALLOWED_PREFIXES", "ftp://h/x"),
             ("RASTERET_MAX_CONCURRENT", "0"),
             ("RASTERET_MAX_CONCURRENT", "many"),
             ("RASTERET_TIMEOUT", "NaN"),

@@ -13,6 +13,7 @@ use rasteret_cog::crs::Transforms;
 use rasteret_cog::{CogHeader, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, InfoDecoder};
 use tokio::sync::Semaphore;
 
+use crate::access::{Access, AccessPolicy};
 use crate::batch::{self, Task, panicked};
 use crate::cache::HeaderCache;
 use crate::credentials::Credentials;
@@ -44,9 +45,9 @@ pub struct DescribedFile {
     pub file_size: Option<u64>,
 }
 
-/// Shared state behind the SQL functions. Cheap to clone, and for any number of threads at once.
+/// Shared state behind the SQL functions, and what a query may open. Cheap to clone, and for any number of threads at once.
 #[derive(Debug, Clone)]
-pub struct Session(Arc<Inner>);
+pub struct Session(Arc<Inner>, Access);
 
 #[derive(Debug)]
 struct Inner {
@@ -80,9 +81,10 @@ impl Session {
     }
 
     fn with_credentials(options: Options, credentials: Credentials) -> Self {
-        Self(Arc::new(Inner {
+        let access = Access::new(options.allowed_prefixes.as_deref());
+        let inner = Arc::new(Inner {
             registry: Registry::new(Transport::new(&options), credentials),
-            cache: HeaderCache::new(options.header_cache_bytes),
+            cache: HeaderCache::new(options.header_cache_bytes, options.failure_lifetime),
             requests: Arc::new(Semaphore::new(options.max_concurrent)),
             transforms: Transforms::default(),
             views: Views::default(),
@@ -90,7 +92,18 @@ impl Session {
             zones: zone_cache(options.zone_cache_bytes),
             workers: Workers::new(&options),
             options,
-        }))
+        });
+        Self(inner, access)
+    }
+
+    /// The same session for one query, under the locks of its host. They hold for all clones.
+    pub fn for_query(&self, policy: &AccessPolicy) -> Self {
+        Self(Arc::clone(&self.0), self.1.with_policy(policy))
+    }
+
+    /// Replaces the locks of a query, where it is executed again.
+    pub fn set_policy(&self, policy: &AccessPolicy) {
+        self.1.set_policy(policy);
     }
 
     /// Serves `s3://bucket/` from a store of the caller's, in place of S3.
@@ -120,6 +133,7 @@ impl Session {
 
     /// The header of one file, from the cache or by as few requests as it takes.
     pub async fn header_at(&self, location: &Location) -> Result<CogFile> {
+        self.1.check(location)?;
         let read = async {
             match location.place() {
                 Place::File(_) => {
@@ -181,8 +195,9 @@ impl Session {
 
     /// A file, for reading ranges of.
     pub async fn open_at(&self, location: &Location) -> Result<Object> {
+        self.1.check(location)?;
         let source = self.0.registry.source(location).await?;
-        Ok(Object::new(location.clone(), source, self.0.requests.clone()))
+        Ok(Object::new(location.clone(), source, self.0.requests.clone(), self.1.clone()))
     }
 
     /// Runs a future on the extension's runtime; blocks the calling thread, which must not be one of the runtime's.
@@ -194,10 +209,16 @@ impl Session {
     pub(crate) async fn document(&self, location: &Location, ask: &Ask) -> Result<Bytes> {
         let closed = || Fault::Other("the session is closed".to_owned());
         let answer = async {
+            self.1.permit(location)?;
             let _permit = self.0.requests.acquire().await.map_err(|_| closed())?;
-            self.0.registry.transport().document(ask).await
+            self.0.registry.transport().document(ask, &self.1).await
         };
         answer.await.map_err(|fault| Error::Store { location: location.clone(), range: None, fault })
+    }
+
+    /// What the query may open.
+    pub(crate) fn access(&self) -> &Access {
+        &self.1
     }
 
     pub(crate) fn registry(&self) -> &Registry {

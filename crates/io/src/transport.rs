@@ -17,6 +17,7 @@
 mod answer;
 mod body;
 mod dns;
+mod redirect;
 mod tls;
 
 use std::hash::{BuildHasher, RandomState};
@@ -29,13 +30,15 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
 };
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH, RANGE, RETRY_AFTER};
-use reqwest::{Method, Request, Response, StatusCode};
+use reqwest::{Method, Request, RequestBuilder, Response, StatusCode};
 use url::Url;
 
 pub(crate) use answer::{Answer, Span};
 pub(crate) use body::{Body, Pieces};
 
 use self::body::{Cutting, Incoming};
+use self::redirect::{Failure, Follow};
+use crate::access::Access;
 use crate::{Fault, ObjectVersion, Options};
 
 /// First wait before a request is repeated; doubled each time. Less would add to the storm that a 429 answers.
@@ -90,12 +93,18 @@ impl Transport {
 
     /// A part of the file at a URL, as one request unless that has to be repeated. What is taken in pieces is gone from the
     /// answer, which then starts behind it.
-    pub(crate) async fn get(&self, url: &Url, span: Span, pieces: Option<&Pieces>) -> Result<Answer, Fault> {
+    pub(crate) async fn get(
+        &self,
+        url: &Url,
+        span: Span,
+        pieces: Option<&Pieces>,
+        access: &Access,
+    ) -> Result<Answer, Fault> {
         let (client, range) = (self.client()?, span.header()?);
         self.retrying(|| async {
             // The builder turns `user:password@` of the URL into an Authorization header.
             let request = client.get(url.clone()).header(RANGE, range.clone());
-            let response = request.send().await.map_err(|error| self.fault(&error))?;
+            let response = self.send(client, request, access).await?;
             match response.status() {
                 StatusCode::PARTIAL_CONTENT => {
                     let (mut answer, length) = Answer::of_partial(response.headers(), &span)?;
@@ -114,7 +123,12 @@ impl Transport {
 
     /// The version of the file at a URL now; None where it is still the one with `etag`. One request, with a byte of the file
     /// at most: a URL that is signed for GET is forbidden for HEAD.
-    pub(crate) async fn version(&self, url: &Url, etag: Option<&str>) -> Result<Option<ObjectVersion>, Fault> {
+    pub(crate) async fn version(
+        &self,
+        url: &Url,
+        etag: Option<&str>,
+        access: &Access,
+    ) -> Result<Option<ObjectVersion>, Fault> {
         let first = Span::Range(0..1);
         let (client, range) = (self.client()?, first.header()?);
         let tag = etag.and_then(|etag| HeaderValue::try_from(etag).ok());
@@ -123,7 +137,7 @@ impl Transport {
             if let Some(tag) = &tag {
                 request = request.header(IF_NONE_MATCH, tag.clone());
             }
-            let response = request.send().await.map_err(|error| self.fault(&error))?;
+            let response = self.send(client, request, access).await?;
             match response.status() {
                 StatusCode::NOT_MODIFIED => Ok(None),
                 StatusCode::PARTIAL_CONTENT => {
@@ -146,7 +160,7 @@ impl Transport {
     }
 
     /// The whole answer to a question for JSON. A POST is repeated too: it asks, and changes nothing.
-    pub(crate) async fn document(&self, ask: &Ask) -> Result<Bytes, Fault> {
+    pub(crate) async fn document(&self, ask: &Ask, access: &Access) -> Result<Bytes, Fault> {
         let client = self.client()?;
         self.retrying(|| async {
             let request = match &ask.body {
@@ -156,7 +170,7 @@ impl Transport {
             let request = request
                 .headers(ask.headers.clone())
                 .header(ACCEPT, "application/geo+json, application/json;q=0.9, */*;q=0.1");
-            let response = request.send().await.map_err(|error| self.fault(&error))?;
+            let response = self.send(client, request, access).await?;
             if !response.status().is_success() {
                 return Err(refusal(response).await);
             }
@@ -283,6 +297,24 @@ impl Transport {
         }
     }
 
+    /// Sends a request that a query makes, its redirects as the query may follow them.
+    async fn send(
+        &self,
+        client: &reqwest::Client,
+        request: RequestBuilder,
+        access: &Access,
+    ) -> Result<Response, Fault> {
+        let request = request.build().map_err(|error| self.fault(&error))?;
+        self.sent(redirect::send(client, request, Follow::Allowed(access)).await)
+    }
+
+    fn sent(&self, response: Result<Response, Failure>) -> Result<Response, Fault> {
+        response.map_err(|failure| match failure {
+            Failure::Client(error) => self.fault(&error),
+            Failure::Fault(fault) => fault,
+        })
+    }
+
     fn client(&self) -> Result<&reqwest::Client, Fault> {
         let made = self.0.client.get_or_init(|| {
             let tls = tls::config().map_err(|_| Fault::Other("no TLS that both sides speak".to_owned()))?;
@@ -292,8 +324,8 @@ impl Transport {
                 .http1_only()
                 .pool_max_idle_per_host(self.0.max_idle)
                 .connect_timeout(self.0.connect_timeout)
-                // The Referer of a redirected request would carry a signed URL to another host.
-                .referer(false)
+                // Redirects are followed here, each checked; see there.
+                .redirect(reqwest::redirect::Policy::none())
                 .dns_resolver(Arc::new(dns::CachingResolver::default()))
                 .build()
                 .map_err(|_| Fault::Other("no HTTP client could be made".to_owned()))
@@ -375,11 +407,12 @@ impl HttpService for Transport {
             .map_err(|_| service_error(Fault::Other("not a URL that a request can be made for".to_owned())))?;
         let ranged = parts.headers.contains_key(RANGE);
         let in_pieces = parts.extensions.get::<InPieces>();
+        let follow = Follow::of_store(&url, &parts.headers, parts.extensions.get::<Access>());
         self.retrying(|| {
             let mut request = Request::new(parts.method.clone(), url.clone());
             *request.headers_mut() = parts.headers.clone();
             async move {
-                let response = client.execute(request).await.map_err(|error| self.fault(&error))?;
+                let response = self.sent(redirect::send(client, request, follow).await)?;
                 let status = response.status();
                 if !status.is_success() {
                     return Err(refusal(response).await);

@@ -12,7 +12,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::throttle::{ThrottleConfig, ThrottledStore};
 use object_store::{ObjectStoreExt, PutPayload};
-use rasteret_io::{CoalesceConfig, Session};
+use rasteret_io::{CoalesceConfig, Options, Session};
 use support::server::{Reply, Server};
 use support::session;
 use support::store::Counting;
@@ -114,8 +114,9 @@ fn threads_share_a_request_that_is_under_way() {
     assert_eq!(server.log().len(), 1);
 }
 
+/// Whether a signature is good is for the server to say: what another one has read is not served from the cache.
 #[test]
-fn a_file_signed_anew_is_the_same_file() {
+fn each_signature_is_one_request() {
     let server = Server::of_file(TILES_16.bytes());
     let session = session(&[]);
     let read = |query: &str| {
@@ -123,11 +124,12 @@ fn a_file_signed_anew_is_the_same_file() {
         server.log().len()
     };
     assert_eq!(read("?X-Amz-Date=1&X-Amz-Signature=abc"), 1);
-    assert_eq!(read("?X-Amz-Date=2&X-Amz-Signature=def"), 1);
-    assert_eq!(read("?sv=2024&st=1&se=2&sig=abc%2B"), 1);
-    assert_eq!(read("?version=2"), 2);
-    assert_eq!(read("?version=3"), 3);
-    assert_eq!(read("?version=3&sv=2024&sig=x"), 3);
+    assert_eq!(read("?X-Amz-Date=1&X-Amz-Signature=abc"), 1);
+    assert_eq!(read("?X-Amz-Date=2&X-Amz-Signature=def"), 2);
+    assert_eq!(read("?sv=2024&st=1&se=2&sig=abc%2B"), 3);
+    assert_eq!(read("?version=2"), 4);
+    assert_eq!(read("?version=3"), 5);
+    assert_eq!(read("?version=3&sv=2024&sig=x"), 6);
     // The query string went along as it was.
     assert_eq!(server.log()[0].target, "/a.tif?X-Amz-Date=1&X-Amz-Signature=abc");
 }
@@ -268,4 +270,42 @@ fn a_description_costs_what_a_header_costs() {
         assert_eq!(server.ranges(), [asked.clone(), asked].concat());
         assert_eq!((&described.info.header, described.file_size), (&*header.header, header.version.size));
     }
+}
+
+/// A session that remembers failures for so long.
+fn remembering(failure_lifetime: Duration) -> Session {
+    let mut options = Options::default();
+    (options.max_retries, options.failure_lifetime) = (0, failure_lifetime);
+    Session::new(options)
+}
+
+const LONG: Duration = Duration::from_secs(3600);
+
+#[test]
+fn a_failure_is_requested_once_for_a_while() {
+    for status in [403, 404, 503] {
+        let server = Server::start(move |_, _| Reply::Status(status, String::new(), String::new()));
+        let url = server.url("a.tif");
+        let session = remembering(LONG);
+        let errors: Vec<String> = (0..5).map(|_| session.headers(&[&url]).remove(0).unwrap_err().to_string()).collect();
+        assert!(errors.iter().all(|error| error.contains(&format!("HTTP {status}"))), "{errors:?}");
+        assert_eq!(server.log().len(), 1);
+        // Another file of the server is not to blame.
+        session.headers(&[&server.url("b.tif")]).remove(0).unwrap_err();
+        assert_eq!(server.log().len(), 2);
+        let session = remembering(Duration::ZERO);
+        (0..3).for_each(|_| drop(session.headers(&[&url])));
+        assert_eq!(server.log().len(), 5);
+    }
+}
+
+#[test]
+fn a_file_that_is_no_tiff_is_requested_once_for_a_while() {
+    let server = Server::of_file(b"no TIFF".repeat(100));
+    let session = remembering(LONG);
+    let url = server.url("a.tif");
+    for _ in 0..5 {
+        session.headers(&[&url]).remove(0).unwrap_err();
+    }
+    assert_eq!(server.log().len(), 1);
 }

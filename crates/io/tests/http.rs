@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use rasteret_io::{Error, Fault};
+use rasteret_io::{Error, Fault, Options, Session};
 use support::server::{Reply, Server};
 use support::session;
 use support::tiff::Tiff;
@@ -233,13 +233,15 @@ fn no_tiff_no_bytes_and_a_cut_tiff_are_errors_of_the_file() {
 }
 
 #[test]
-fn errors_are_not_remembered() {
+fn errors_are_not_remembered_for_ever() {
     let bytes = Tiff::default().bytes();
     let server = Server::start(move |_, before| match before {
         0 => Reply::Status(404, String::new(), String::new()),
         _ => Reply::File(bytes.clone()),
     });
-    let (session, url) = (session(&[]), server.url("a.tif"));
+    let mut options = Options::default();
+    options.failure_lifetime = Duration::ZERO;
+    let (session, url) = (Session::new(options), server.url("a.tif"));
     let answers = session.headers(&[&url, &url, &url]);
     for answer in answers {
         match answer.unwrap_err() {

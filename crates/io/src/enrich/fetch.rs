@@ -10,7 +10,7 @@
 //! The window bounds what lies between the source and the reader, by rows and by bytes of records and headers. A batch
 //! enters it whole, so that it holds at least one batch whatever its size.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::assets::Asset;
 use super::layout::Layout;
 use super::scaling::Scaling;
+use crate::location::local_from_remote;
 use crate::source::Batches;
 use crate::{CogFile, Error, Result};
 
@@ -112,6 +113,7 @@ impl Pending {
 pub(super) fn start(batches: Batches, layout: Arc<Layout>, fetch: Fetch, max_concurrent: usize) -> Fetching {
     let (send, pending) = mpsc::unbounded_channel();
     let window = Arc::new(Window::default());
+    let remote = layout.inner.source.are_remote();
     let fetcher = Fetcher {
         layout,
         fetch,
@@ -121,6 +123,7 @@ pub(super) fn start(batches: Batches, layout: Arc<Layout>, fetch: Fetch, max_con
         flights: HashMap::new(),
         failures: Arc::default(),
         sweep_at: SWEEP_FROM,
+        remote,
     };
     let task = tokio::spawn(fetcher.run(batches, send));
     Fetching { pending, window, task }
@@ -135,23 +138,28 @@ struct Fetcher {
     flights: HashMap<Arc<str>, WeakShared<BoxFuture<'static, Result<CogFile>>>>,
     failures: Arc<Mutex<HashMap<Arc<str>, Error>>>,
     sweep_at: usize,
+    /// Of each file of the source, whether it came over the network.
+    remote: Vec<bool>,
 }
 
 /// Flights of fewer hrefs are not worth looking through for those that ended.
 const SWEEP_FROM: usize = 4_096;
 
+/// Hrefs that records have as they are opened: no rewriting of the caller's stands behind them.
+type Written = HashSet<Arc<str>>;
+
 impl Fetcher {
     async fn run(mut self, mut batches: Batches, send: mpsc::UnboundedSender<Message>) {
         let (mut index, mut first_row) = (0, 0);
         let message = loop {
-            let batch = match batches.next().await {
-                Some(Ok(records)) => records.batch,
+            let (batch, is_remote) = match batches.next().await {
+                Some(Ok(records)) => (records.batch, self.remote.get(records.file) == Some(&true)),
                 Some(Err(error)) => break Message::Failed(error),
                 None => break Message::End,
             };
             let rows = batch.num_rows() as u64;
             let held = self.window.enter(rows, batch.get_array_memory_size() as u64).await;
-            let pending = self.launch(index, first_row, batch, held).await;
+            let pending = self.launch(index, first_row, batch, is_remote, held).await;
             if send.send(Message::Batch(Box::new(pending))).is_err() {
                 return;
             }
@@ -163,14 +171,19 @@ impl Fetcher {
     }
 
     /// Starts all fetches of a batch; returns when the last has started.
-    async fn launch(&mut self, index: u64, first_row: u64, batch: RecordBatch, held: Held) -> Pending {
-        let (cells, hrefs) = self.cells(&batch);
+    async fn launch(&mut self, index: u64, first_row: u64, batch: RecordBatch, is_remote: bool, held: Held) -> Pending {
+        let (cells, hrefs, written) = self.cells(&batch);
         let (landing, landed) = mpsc::channel(1);
         let mut tasks = JoinSet::new();
         let mut flights = Vec::with_capacity(hrefs.len());
         for some in hrefs.chunks(LAUNCHED_AT_ONCE) {
             for href in some {
-                flights.push(self.flight(Arc::clone(href), &mut tasks, &landing, &held).await);
+                // What the caller has rewritten is the caller's word.
+                let refused = (is_remote && written.contains(href)).then(|| local_from_remote(href)).flatten();
+                flights.push(match refused {
+                    Some(error) => std::future::ready(Err(error)).boxed().shared(),
+                    None => self.flight(Arc::clone(href), &mut tasks, &landing, &held).await,
+                });
             }
             tokio::task::yield_now().await;
         }
@@ -178,13 +191,13 @@ impl Fetcher {
         Pending { index, first_row, batch, cells, hrefs, flights, tasks, landed, held }
     }
 
-    /// The assets of a batch and its distinct hrefs.
-    fn cells(&self, batch: &RecordBatch) -> (Vec<Vec<Cell>>, Vec<Arc<str>>) {
+    /// The assets of a batch, its distinct hrefs, and those of them that the records have.
+    fn cells(&self, batch: &RecordBatch) -> (Vec<Vec<Cell>>, Vec<Arc<str>>, Written) {
         let inner = &self.layout.inner;
         let by_option: Vec<Option<u32>> =
             self.layout.fetched.iter().map(|band| inner.bands.get(*band).and_then(|band| band.index)).collect();
         let mut cells = vec![Vec::with_capacity(batch.num_rows()); self.layout.fetched.len()];
-        let mut hrefs = Vec::new();
+        let (mut hrefs, mut own) = (Vec::new(), HashSet::new());
         // Keyed by what the record says, so that an href is rewritten once; two that come to the same file
         // then still are one.
         let mut written: HashMap<String, usize> = HashMap::new();
@@ -199,6 +212,9 @@ impl Fetcher {
                 Ok(asset) => {
                     let flight = written.get(asset.href).copied().unwrap_or_else(|| {
                         let href = inner.rewrites.apply(asset.href);
+                        if *href == *asset.href {
+                            own.insert(Arc::clone(&href));
+                        }
                         let flight = *rewritten.entry(Arc::clone(&href)).or_insert_with(|| {
                             hrefs.push(href);
                             hrefs.len() - 1
@@ -220,7 +236,7 @@ impl Fetcher {
                 cells.push(cell);
             }
         });
-        (cells, hrefs)
+        (cells, hrefs, own)
     }
 
     /// The fetch of an href: one that is under way, a failure that is known, or a new one as soon as there is room.

@@ -52,6 +52,8 @@ struct Tally {
     tried: u64,
     failed: u64,
     causes: Vec<String>,
+    /// The first asset that a lock of the host forbids.
+    denial: Option<Error>,
     /// For each fetched band, whether some record had it.
     seen: Vec<bool>,
 }
@@ -127,6 +129,9 @@ impl EnrichStream {
             }
         }
         if tally.failed > 0 && tally.failed == tally.tried {
+            if let Some(denial) = &tally.denial {
+                return Err(denial.clone());
+            }
             let causes = tally.causes.join("; ");
             return Err(Error::InvalidArgument { what: format!("all {} assets failed: {causes}", tally.failed) });
         }
@@ -208,7 +213,7 @@ impl EnrichStream {
             format!("record {row}, {band}: {}", failure.why)
         };
         if let (OnError::Fail, Some(failure)) = (self.layout.inner.on_error, failures.first()) {
-            return Err(Error::InvalidArgument { what: explain(failure) });
+            return Err(failure.denial().unwrap_or_else(|| Error::InvalidArgument { what: explain(failure) }));
         }
         let tried: usize = pending.cells.iter().map(|cells| cells.iter().filter(|cell| cell.is_tried()).count()).sum();
         let failed: Vec<&Failure> = failures.iter().filter(|failure| !matches!(failure.why, Why::Missing(_))).collect();
@@ -218,6 +223,7 @@ impl EnrichStream {
         tally.failed += failed.len() as u64;
         if tally.failed == tally.tried {
             let more = CAUSES.saturating_sub(tally.causes.len());
+            tally.denial = tally.denial.take().or_else(|| failed.iter().find_map(|failure| failure.denial()));
             tally.causes.extend(failed.iter().take(more).map(|failure| explain(failure)));
         }
         for (seen, cells) in tally.seen.iter_mut().zip(&pending.cells) {
@@ -264,6 +270,16 @@ struct Failure {
     /// Among the fetched bands.
     band: usize,
     why: Why,
+}
+
+impl Failure {
+    /// The error where a lock of the host forbids the asset.
+    fn denial(&self) -> Option<Error> {
+        match &self.why {
+            Why::Error(error) if error.denial().is_some() => Some(error.clone()),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -8,37 +8,85 @@ use url::Url;
 
 /// A URL or anything like one, without user, password, query string and fragment.
 pub(super) fn url(href: &str) -> String {
-    let end = href.find('?').unwrap_or(href.len());
-    let href = &href[..end];
+    let href = without_query(href);
     let Some((scheme, rest)) = href.split_once("://") else {
-        return text(href).into_owned();
+        return malformed(href);
     };
     let http = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
     // A fragment never leaves the client but may hold a token (OAuth 2 puts one there); in the key of an object, though,
     // `#` is a character like others.
     let rest = if http { rest.split('#').next().unwrap_or(rest) } else { rest };
-    let (authority, path) = match rest.find('/') {
+    let (authority, path) = match rest.find(['/', '\\']) {
         Some(slash) => rest.split_at(slash),
         None => (rest, ""),
     };
     // Hadoop's Azure form has the container before the `@`: no secret unless a password follows it.
     let container = scheme.to_ascii_lowercase().starts_with("abfs");
     let authority = match authority.rsplit_once('@') {
-        Some((user, host)) if container && !user.contains(':') => Cow::Owned(format!("{user}@{host}")),
-        Some((_, host)) => Cow::Borrowed(host),
-        None => Cow::Borrowed(authority),
+        Some((user, host)) if container && !user.contains(':') => format!("{user}@{host}"),
+        _ => without_users(authority, true),
     };
+    let (scheme, path) = (malformed(scheme), without_users(path, authority.is_empty()));
     text(format!("{scheme}://{authority}{path}")).into_owned()
 }
 
 /// A local path. A question mark is a character like others in it, but a relative href of a catalogue may carry a signature
-/// that would have been sent had it been resolved: what looks like a query string is not shown.
+/// that would have been sent had it been resolved, and a URL with a typing error is a path: what looks like a query string or a
+/// password is not shown.
 pub(super) fn path(path: &str) -> String {
     let end = match path.find('?') {
-        Some(mark) if path[mark..].contains('=') => mark,
+        Some(mark) if !is_pattern(&path[mark..]) => mark,
         _ => path.len(),
     };
-    text(&path[..end]).into_owned()
+    malformed(without_parameters(&path[..end]))
+}
+
+/// Whether the question mark that a text begins with is one of a glob: a file's extension follows.
+fn is_pattern(rest: &str) -> bool {
+    const EXTENSIONS: [&str; 6] = ["tif", "tiff", "json", "geojson", "ndjson", "parquet"];
+    let extension = rest.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default();
+    !rest.contains(['=', '&']) && EXTENSIONS.contains(&extension.as_str())
+}
+
+/// The text up to a query string, percent-encoded or not.
+fn without_query(text: &str) -> &str {
+    without_parameters(&text[..text.find('?').unwrap_or(text.len())])
+}
+
+/// The text up to parameters that no question mark precedes: `a.tif;sig=x`, `a.tif&sig=x`, `a.tif%3Fsig%3Dx`.
+fn without_parameters(text: &str) -> &str {
+    // Of the same length: only ASCII letters change.
+    let lower = text.to_ascii_lowercase();
+    let starts = [";", "&", "%3f", "%3b", "%26"].into_iter().filter_map(|mark| lower.find(mark));
+    match starts.min() {
+        Some(start) if lower[start..].contains('=') || lower[start..].contains("%3d") => &text[..start],
+        _ => text,
+    }
+}
+
+/// A text that is no URL but may have been meant as one, without what may be user and password.
+fn malformed(text: &str) -> String {
+    let start = text.trim_start();
+    self::text(without_users(text, start.starts_with("//") || start.starts_with(r"\\"))).into_owned()
+}
+
+/// The path without `user:password@` in any of its segments. With `host`, the first segment that has a name is meant as a host, as
+/// is one that follows `http:`.
+fn without_users(path: &str, mut host: bool) -> String {
+    let mut shown = String::with_capacity(path.len());
+    for segment in path.split_inclusive(['/', '\\']) {
+        let name = segment.trim_end_matches(['/', '\\']);
+        let lower = name.to_ascii_lowercase();
+        let behind = name.rfind('@').map(|at| at + 1).max(lower.rfind("%40").map(|at| at + "%40".len()));
+        let is_user = |user: &str| host || user.contains(':') || user.contains("%3a");
+        shown.push_str(match behind {
+            Some(behind) if is_user(&lower[..behind]) => &segment[behind..],
+            _ => segment,
+        });
+        let scheme = lower.trim().trim_end_matches(':');
+        host = (host && name.trim().is_empty()) || scheme == "http" || scheme == "https" || (host && scheme.is_empty());
+    }
+    shown
 }
 
 /// Text without control characters, so that no location breaks a line of a log or of a terminal.

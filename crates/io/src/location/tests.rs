@@ -135,6 +135,25 @@ fn nothing_secret_is_shown() {
         ("./B04.tif?sv=1&sig=SECRET", "./B04.tif"),
         ("file:///a/b.tif?sig=SECRET", "/a/b.tif"),
         ("a/b?.tif", "a/b?.tif"),
+        ("a/b.tif?SECRET", "a/b.tif"),
+        ("a@b/c:d.tif", "a@b/c:d.tif"),
+        ("http:user:SECRET@h/a.tif", "h/a.tif"),
+        ("http:SECRET@h/a.tif", "h/a.tif"),
+        ("http:/SECRET@h/a.tif", "http:/h/a.tif"),
+        ("//user:SECRET@h/a.tif", "//h/a.tif"),
+        ("//SECRET@h/a.tif", "//h/a.tif"),
+        ("https//user:SECRET@h/a.tif", "https//h/a.tif"),
+        ("https//SECRET@h/a.tif", "https//h/a.tif"),
+        (" http://user:SECRET@h/a.tif?sig=SECRET", " http://h/a.tif"),
+        (" https://SECRET@h/a.tif", " https://h/a.tif"),
+        ("http:///user:SECRET@h/a.tif?sig=SECRET", "http:///h/a.tif"),
+        ("http:///SECRET@h/a.tif", "http:///h/a.tif"),
+        (r"http:\\user:SECRET@h\a.tif", r"http:\\h\a.tif"),
+        ("http://a@user:SECRET@h/a.tif", "http://h/a.tif"),
+        ("https://h/a.tif;sig=SECRET", "https://h/a.tif"),
+        ("https://h/a.tif&sig=SECRET", "https://h/a.tif"),
+        ("https://h/a.tif%3Fsig%3DSECRET", "https://h/a.tif"),
+        (r"C:\a.tif?sig=SECRET", r"C:\a.tif"),
         ("a\n\u{1b}[31mb.tif", "a\u{fffd}\u{fffd}[31mb.tif"),
     ] {
         let location = Location::parse(href).unwrap();
@@ -149,6 +168,9 @@ fn nothing_secret_is_in_errors() {
         "ftp://user:SECRET@host/a.tif?sig=SECRET",
         "https://user:SECRET@:bad:/a.tif?sig=SECRET",
         "https://?sig=SECRET",
+        "http://user:SECRET@[bad/a.tif?sig=SECRET",
+        "file://user:SECRET@h/a.tif",
+        "ftp://user%3ASECRET%40h/a.tif",
         "s3://key:SECRET@bucket/a.tif",
         "s3://bucket?sig=SECRET",
         "s3://bucket/a//b.tif?sig=SECRET",
@@ -166,16 +188,29 @@ fn nothing_secret_is_in_errors() {
 
 #[test]
 fn keys() {
-    assert_eq!(key("https://h/a.tif"), "https://h/a.tif");
-    assert_eq!(key("https://me:pw@H/a.tif#x"), "https://h/a.tif");
-    assert_eq!(key("https://h/a.tif?sv=1&se=2&sig=3"), "https://h/a.tif");
-    assert_eq!(key("https://h/a.tif?id=5&X-Amz-Date=1&X-Amz-Signature=2"), "https://h/a.tif?id=5");
-    assert_eq!(key("https://h/a.tif?Expires=1&Signature=2&Key-Pair-Id=3"), "https://h/a.tif");
-    // Without a signature a parameter that looks like a signature's is the server's own.
-    assert_eq!(key("https://h/a.tif?sv=1&se=2"), "https://h/a.tif?sv=1&se=2");
+    assert_eq!(key("https://H/a.tif#x"), "https://h/a.tif");
+    // What one credential has read is not given to another.
+    for other in ["https://me:pw@h/a.tif", "https://me@h/a.tif", "https://h/a.tif?sv=1&sig=3"] {
+        assert_ne!(key(other), key("https://h/a.tif"), "{other}");
+    }
+    assert_ne!(key("https://h/a.tif?sv=1&sig=3"), key("https://h/a.tif?sv=1&sig=4"));
+    assert_ne!(key("https://me:pw@h/a.tif"), key("https://me:other@h/a.tif"));
     assert_eq!(key("s3://b/k"), key("s3a://b/k"));
     assert_ne!(key("s3://b/k"), key("gs://b/k"));
     assert_eq!(key("/a/b"), key("file:///a/b"));
     assert_ne!(key("./a"), key("/a"));
     assert_eq!(shown("s3a://b/k"), "s3a://b/k");
+}
+
+#[test]
+fn resources() {
+    let resource = |href: &str| Location::parse(href).unwrap().resource().to_owned();
+    assert_eq!(resource("https://h/a.tif"), "https://h/a.tif");
+    assert_eq!(resource("https://me:pw@H/a.tif#x"), "https://h/a.tif");
+    assert_eq!(resource("https://h/a.tif?sv=1&se=2&sig=3"), "https://h/a.tif");
+    assert_eq!(resource("https://h/a.tif?id=5&X-Amz-Date=1&X-Amz-Signature=2"), "https://h/a.tif?id=5");
+    assert_eq!(resource("https://h/a.tif?Expires=1&Signature=2&Key-Pair-Id=3"), "https://h/a.tif");
+    // Without a signature a parameter that looks like a signature's is the server's own.
+    assert_eq!(resource("https://h/a.tif?sv=1&se=2"), "https://h/a.tif?sv=1&se=2");
+    assert_eq!(resource("s3://b/k"), key("s3a://b/k"));
 }

@@ -133,6 +133,12 @@ impl ParquetSource {
         &self.files
     }
 
+    /// Of each file, whether it is read over the network.
+    pub(crate) fn are_remote(&self) -> Vec<bool> {
+        let is_remote = |file: &String| Location::parse(file).is_ok_and(|location| !location.is_local());
+        self.files.iter().map(is_remote).collect()
+    }
+
     /// Where the first file is: for messages.
     pub fn location(&self) -> &Location {
         self.first.object.location()
@@ -141,6 +147,8 @@ impl ParquetSource {
     /// The records in order, in batches of at most `rows`. Reading starts at once, in the runtime that this is called in,
     /// and ends when the answer is dropped.
     pub fn read(&self, projection: &Projection, rows: usize) -> Result<Batches> {
+        // Also where no column is read, for which the footer is enough.
+        self.session.access().check(self.location())?;
         let first = self.plan(0, &self.first, projection)?;
         Ok(read::start(self.clone(), projection.clone(), first, rows))
     }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::columns::{Column, Names, common};
 use super::document::Place;
+use super::href::leads_to_local_file;
 use super::item;
 use super::shape::{Shape, observe_members};
 use super::spool::SpoolWriter;
@@ -115,7 +116,7 @@ impl Collector {
     /// Takes an item; what is no item fails the call, or is left out.
     pub(super) fn add(&mut self, origin: Origin<'_>, place: Place, value: Value) -> Result<()> {
         let name = item::named(&value);
-        match item::normalize(value, origin.base) {
+        match item::normalize(value, origin.base).and_then(|record| without_local_files(record, origin.base)) {
             Ok(record) => self.record(record),
             Err(what) => {
                 let name = name.map(|name| format!(" '{name}'")).unwrap_or_default();
@@ -129,7 +130,8 @@ impl Collector {
 
     /// What cannot be read fails the call, or is left out.
     pub(super) fn refuse(&self, error: Error) -> Result<()> {
-        if self.ignore_errors { Ok(()) } else { Err(error) }
+        // What a lock of the host forbids is no fault of a file.
+        if self.ignore_errors && error.denial().is_none() { Ok(()) } else { Err(error) }
     }
 
     /// Takes a record that was checked.
@@ -245,6 +247,19 @@ impl Assets {
             Self::Keys(keys) => Column::structure(keys.iter().map(|(key, shape)| (key.as_str(), Column::of(shape)))),
             Self::Any(shape) => Column::Map(Box::new(Column::of(shape))),
         }
+    }
+}
+
+/// The record, unless it came over the network and an asset of it is a local file.
+fn without_local_files(record: Map<String, Value>, base: &str) -> Result<Map<String, Value>, String> {
+    let assets = record.get(item::ASSETS).and_then(Value::as_object).into_iter().flatten();
+    let mut hrefs = assets.filter_map(|(key, asset)| Some((key, asset.get("href")?.as_str()?)));
+    match hrefs.find(|(_, href)| leads_to_local_file(base, href)) {
+        None => Ok(record),
+        Some((key, href)) => Err(format!(
+            "asset '{key}': expected a URL, found {}: a remote document cannot refer to a local file",
+            crate::location::redacted(href)
+        )),
     }
 }
 

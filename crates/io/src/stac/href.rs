@@ -8,6 +8,7 @@
 
 use url::Url;
 
+use crate::Location;
 use crate::location::split_scheme;
 
 /// The href as seen from `base`, the file or the item's own link.
@@ -51,6 +52,20 @@ pub(super) fn is_absolute(href: &str) -> bool {
     let mut bytes = scheme.bytes();
     bytes.next().is_some_and(|first| first.is_ascii_alphabetic())
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+}
+
+/// Whether a document at `base` may not name the file at `href`, which is resolved: a local one, named by a remote document. URIs that
+/// name no file (`data:`, `urn:`) are no danger.
+pub(super) fn leads_to_local_file(base: &str, href: &str) -> bool {
+    let is_local = |href: &str| Location::parse(href).is_ok_and(|location| location.is_local());
+    if is_local(base) || !is_local(href) {
+        return false;
+    }
+    match href.split_once(':').filter(|_| is_absolute(href) && !href.starts_with("/vsi")) {
+        // One letter is a drive.
+        Some((scheme, _)) => scheme.len() == 1 || scheme.eq_ignore_ascii_case("file"),
+        None => true,
+    }
 }
 
 /// What goes before the file's name, its slash included.
@@ -99,6 +114,24 @@ mod tests {
             ("s3://b/c/item.json", "../../../a.tif", "s3://b/../../a.tif"),
         ] {
             assert_eq!(resolve(base, href), expected, "{href} from {base}");
+        }
+    }
+
+    #[test]
+    fn remote_documents_name_no_local_files() {
+        for (base, href, expected) in [
+            ("https://h/c/item.json", "file:///etc/passwd", true),
+            ("https://h/c/item.json", "FILE:/etc/passwd", true),
+            ("https://h/c/item.json", "file:/etc/passwd", true),
+            ("https://h/c/item.json", "/vsicurl/file:///etc/passwd", true),
+            ("s3://b/item.json", "C:\\data\\a.tif", true),
+            ("/vsicurl/https://h/item.json", "/etc/passwd", true),
+            ("https://h/c/item.json", "https://h/a.tif", false),
+            ("https://h/c/item.json", "data:image/png;base64,AA", false),
+            ("c/item.json", "/etc/passwd", false),
+            ("file:///c/item.json", "file:///etc/passwd", false),
+        ] {
+            assert_eq!(leads_to_local_file(base, &resolve(base, href)), expected, "{href} from {base}");
         }
     }
 

@@ -12,6 +12,7 @@ use rasteret_cog::pixel::{Image, TileSource};
 use super::raster::FileKey;
 use super::slot::{Found, TileKey};
 use super::{BlockRequest, RasterFile, Tiles};
+use crate::access::Access;
 use crate::object::Stamp;
 use crate::{Error, Result, VersionCheck};
 
@@ -63,35 +64,37 @@ pub(super) enum PlannedBlock {
 
 impl Plan {
     /// Looks at local files; makes no request.
-    pub(super) fn new(tiles: &Arc<Tiles>, requests: &[BlockRequest]) -> Self {
+    pub(super) fn new(tiles: &Arc<Tiles>, requests: &[BlockRequest], access: &Access) -> Self {
+        let denied = denied(requests, access);
         let mut plan = Self::default();
         let mut files = Files::default();
         let mut known: HashMap<TileKey, usize> = HashMap::new();
         let mut keys = Vec::new();
         for (index, request) in requests.iter().enumerate() {
-            let block = match (files.index(&mut plan.files, &request.file, tiles.check_version), sources(request)) {
-                (Err(error), _) | (_, Err(error)) => PlannedBlock::Failed(error),
-                (Ok((file, key)), Ok(sources)) => {
-                    let tile = |source: TileSource| {
-                        let tile = source.range.clone().map(|range| {
-                            let key = tile_key(key, &source, &range);
-                            *known.entry(key).or_insert_with_key(|key| {
-                                keys.push(key.clone());
-                                plan.tiles.push(PlannedTile {
-                                    file,
-                                    range,
-                                    span: None,
-                                    found: None,
-                                    blocks: Vec::new(),
-                                });
-                                plan.tiles.len() - 1
-                            })
-                        });
-                        (source, tile)
-                    };
-                    PlannedBlock::Sources(sources.into_iter().map(tile).collect())
-                }
-            };
+            let block =
+                match (files.index(&mut plan.files, &request.file, tiles.check_version), sources(request, &denied)) {
+                    (Err(error), _) | (_, Err(error)) => PlannedBlock::Failed(error),
+                    (Ok((file, key)), Ok(sources)) => {
+                        let tile = |source: TileSource| {
+                            let tile = source.range.clone().map(|range| {
+                                let key = tile_key(key, &source, &range);
+                                *known.entry(key).or_insert_with_key(|key| {
+                                    keys.push(key.clone());
+                                    plan.tiles.push(PlannedTile {
+                                        file,
+                                        range,
+                                        span: None,
+                                        found: None,
+                                        blocks: Vec::new(),
+                                    });
+                                    plan.tiles.len() - 1
+                                })
+                            });
+                            (source, tile)
+                        };
+                        PlannedBlock::Sources(sources.into_iter().map(tile).collect())
+                    }
+                };
             if let PlannedBlock::Sources(sources) = &block {
                 for tile in sources.iter().filter_map(|(_, tile)| *tile) {
                     // One block may name a tile twice, as data and as alpha.
@@ -195,7 +198,19 @@ fn tile_key(file: &FileKey, source: &TileSource, range: &Range<u64>) -> TileKey 
     TileKey { file: file.clone(), image: source.image, position: source.position, start: range.start, end: range.end }
 }
 
-fn sources(request: &BlockRequest) -> Result<Vec<TileSource>> {
+/// Files that the query may not open, whether their tiles are kept or not.
+fn denied(requests: &[BlockRequest], access: &Access) -> HashMap<*const RasterFile, Error> {
+    if !access.is_restricted() {
+        return HashMap::new();
+    }
+    let files: HashMap<_, _> = requests.iter().map(|request| (Arc::as_ptr(&request.file), &request.file)).collect();
+    files.into_iter().filter_map(|(at, file)| Some((at, access.check(file.location()).err()?))).collect()
+}
+
+fn sources(request: &BlockRequest, denied: &HashMap<*const RasterFile, Error>) -> Result<Vec<TileSource>> {
+    if let Some(error) = denied.get(&Arc::as_ptr(&request.file)) {
+        return Err(error.clone());
+    }
     let sources = catch_unwind(AssertUnwindSafe(|| request.band.sources(request.row, request.col)));
     let mut sources = sources.map_err(|_| Error::Internal {
         location: request.file.location().clone(),

@@ -108,7 +108,7 @@ impl Session {
     /// The blocks that are asked for. Each encoded tile behind them is fetched once and decoded once, also when other calls
     /// need it at the same time. Makes no request before [`BlockStream::start`] or the first [`BlockStream::next`].
     pub fn blocks(&self, requests: Vec<BlockRequest>, keep: Keep) -> BlockStream {
-        let mut plan = Plan::new(self.tiles(), &requests);
+        let mut plan = Plan::new(self.tiles(), &requests, self.access());
         let runtime = match plan.files.iter().any(|file| file.stamp.is_none()).then(runtime).transpose() {
             Ok(runtime) => runtime,
             Err(error) => {

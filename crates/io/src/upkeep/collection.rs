@@ -7,6 +7,7 @@ use arrow_schema::DataType;
 
 use crate::enrich::assets::{Assets, listed};
 use crate::enrich::href::Rewrites;
+use crate::location::local_from_remote;
 use crate::source::{HiveOptions, ParquetSource, Projection, SourceOptions};
 use crate::{Error, Result, Session};
 
@@ -53,6 +54,8 @@ pub(super) struct Collection {
     pub(super) asked: bool,
     pub(super) assets: Result<Assets>,
     pub(super) rewrites: Rewrites,
+    /// Whether one of the files is read over the network.
+    is_remote: bool,
 }
 
 /// A band of an index.
@@ -95,6 +98,7 @@ impl Collection {
             asked,
             assets,
             rewrites: Rewrites::new(options.url_rewrite),
+            is_remote: source.are_remote().contains(&true),
             source,
         })
     }
@@ -129,11 +133,12 @@ impl Collection {
         let mut hrefs = vec![Vec::with_capacity(column.len()); self.bands.len()];
         assets.each(column, &self.names, |band, _, asset| {
             if let Some(hrefs) = hrefs.get_mut(band) {
-                hrefs.push(
-                    asset
-                        .ok()
-                        .map(|asset| Href { written: asset.href.to_owned(), opened: self.rewrites.apply(asset.href) }),
-                );
+                hrefs.push(asset.ok().map(|asset| {
+                    let opened = self.rewrites.apply(asset.href);
+                    // What the caller has rewritten is the caller's word.
+                    let refused = self.is_remote && *opened == *asset.href && local_from_remote(&opened).is_some();
+                    Href { written: asset.href.to_owned(), opened, refused }
+                }));
             }
         });
         hrefs
@@ -147,6 +152,8 @@ pub(super) struct Href {
     pub(super) written: String,
     /// After the caller's rewriting.
     pub(super) opened: Arc<str>,
+    /// Whether it is not to be opened: a local file in an index that is not.
+    pub(super) refused: bool,
 }
 
 /// A column of a batch; an error instead of a panic where a reader gave fewer than it was asked for.

@@ -20,6 +20,7 @@ use super::CollectionOptions;
 use super::collection::{Collection, column};
 use crate::enrich::assets::Assets;
 use crate::enrich::cell;
+use crate::location::local_from_remote;
 use crate::source::{Batches, Projection};
 use crate::{Error, ObjectVersion, Result, Session, VersionMatch};
 
@@ -162,7 +163,7 @@ impl Refresh {
                 let (Some(Some(href)), Some(version)) = (hrefs.get(row), versions.get(row)) else { continue };
                 if seen.insert((Arc::clone(&href.opened), version.clone())) {
                     let (written, opened) = (href.written.clone(), Arc::clone(&href.opened));
-                    files.push(Indexed { written, opened, version: version.clone() });
+                    files.push(Indexed { written, opened, version: version.clone(), refused: href.refused });
                 }
             }
         }
@@ -170,6 +171,10 @@ impl Refresh {
     }
 
     async fn look(&self, file: Indexed) -> FileStatus {
+        if let Some(error) = local_from_remote(&file.opened).filter(|_| file.refused) {
+            let (indexed, found) = (file.version.unwrap_or_default(), ObjectVersion::default());
+            return FileStatus { href: file.written, status: Status::Failed, indexed, found, error: Some(error) };
+        }
         let Some(indexed) = file.version else {
             let (indexed, found) = (ObjectVersion::default(), ObjectVersion::default());
             return FileStatus { href: file.written, status: Status::Unindexed, indexed, found, error: None };
@@ -192,6 +197,8 @@ struct Indexed {
     opened: Arc<str>,
     /// None where the index has no header of it.
     version: Option<ObjectVersion>,
+    /// Whether it is not to be opened.
+    refused: bool,
 }
 
 /// The versions in a column of metadata; None where the metadata is NULL.

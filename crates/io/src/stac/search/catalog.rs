@@ -10,6 +10,7 @@ use futures::StreamExt;
 use serde_json::{Map, Value};
 
 use super::{links, target};
+use crate::location::local_from_remote;
 use crate::stac::collect::Collector;
 use crate::stac::files::ahead;
 use crate::{Error, Location, Result, Session, json};
@@ -38,7 +39,7 @@ pub(super) fn crawl(
             // What is in a collection that is not asked for need not be fetched: its id is the items' `collection`.
             let wanted = folder.collection.as_ref().is_none_or(|id| collections.is_empty() || collections.contains(id));
             if wanted {
-                let items = folder.targets("item", &mut seen);
+                let items = folder.targets("item", &mut seen, collector)?;
                 read_items(session, &items, collector)?;
             }
             if collector.is_full() {
@@ -47,8 +48,8 @@ pub(super) fn crawl(
         }
         let mut children = Vec::new();
         for folder in &level {
-            children
-                .extend(folder.targets("child", &mut seen).into_iter().map(|href| (href, folder.collection.clone())));
+            let targets = folder.targets("child", &mut seen, collector)?;
+            children.extend(targets.into_iter().map(|href| (href, folder.collection.clone())));
         }
         level = read_folders(session, children, collector)?;
     }
@@ -57,10 +58,18 @@ pub(super) fn crawl(
 
 impl Folder {
     /// Where links of this relation lead that none led to before.
-    fn targets(&self, rel: &str, seen: &mut HashSet<String>) -> Vec<String> {
+    fn targets(&self, rel: &str, seen: &mut HashSet<String>, collector: &Collector) -> Result<Vec<String>> {
+        let is_remote = Location::parse(&self.href).is_ok_and(|location| !location.is_local());
         let links = links(&self.document).filter(|(found, _)| *found == rel);
-        let targets = links.filter_map(|(_, link)| target(link, &self.href));
-        targets.filter(|href| seen.insert(key(href))).collect()
+        let mut targets = Vec::new();
+        for href in links.filter_map(|(_, link)| target(link, &self.href)) {
+            match local_from_remote(&href).filter(|_| is_remote) {
+                Some(error) => collector.refuse(error)?,
+                None if seen.insert(key(&href)) => targets.push(href),
+                None => {}
+            }
+        }
+        Ok(targets)
     }
 }
 
@@ -75,7 +84,7 @@ fn own_collection(document: &Map<String, Value>) -> Option<String> {
 
 /// The same for two hrefs of one document.
 fn key(href: &str) -> String {
-    Location::parse(href).map_or_else(|_| href.to_owned(), |location| location.key().to_owned())
+    Location::parse(href).map_or_else(|_| href.to_owned(), |location| location.resource().to_owned())
 }
 
 fn read_items(session: &Session, hrefs: &[String], collector: &mut Collector) -> Result<()> {

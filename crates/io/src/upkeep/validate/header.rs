@@ -4,6 +4,7 @@ use rasteret_cog::{CogHeader, Level};
 
 use super::super::collection::Href;
 use super::metadata::Stored;
+use crate::location::local_from_remote;
 use crate::{CogFile, Location, Result, Session};
 
 /// Reads the headers of the rows that are sound and says which are not those of the index. Each distinct file is read once.
@@ -14,12 +15,13 @@ pub(super) fn check(
     sound: &[bool],
     mut say: impl FnMut(usize, String),
 ) {
-    let asked: Vec<(usize, &str)> = hrefs
-        .iter()
-        .zip(sound)
-        .enumerate()
-        .filter_map(|(row, (href, sound))| Some((row, &*href.as_ref().filter(|_| *sound)?.opened)))
-        .collect();
+    let sound = hrefs.iter().zip(sound).enumerate();
+    let sound = sound.filter_map(|(row, (href, sound))| Some((row, href.as_ref().filter(|_| *sound)?)));
+    let (refused, asked): (Vec<_>, Vec<_>) = sound.partition(|(_, href)| href.refused);
+    for (row, href) in refused {
+        say(row, local_from_remote(&href.opened).map(|error| error.to_string()).unwrap_or_default());
+    }
+    let asked: Vec<(usize, &str)> = asked.into_iter().map(|(row, href)| (row, &*href.opened)).collect();
     let files = session.current_headers(&asked.iter().map(|(_, href)| *href).collect::<Vec<_>>());
     for ((row, href), file) in asked.into_iter().zip(files) {
         match file.and_then(|file| narrowed(&file, href, stored.integer("band_index", row))) {

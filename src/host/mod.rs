@@ -1,8 +1,26 @@
-//! What the DuckDB that loaded the extension offers, by its version.
+//! What the DuckDB that loaded the extension offers: by its version, and for each query.
+//!
+//! | module | owns |
+//! |---|---|
+//! | this | which release has what, and which slots of the C API struct may be used |
+//! | [`context`] | settings and the file system of a query |
+//! | [`locks`] | what a query may open |
+
+mod context;
+mod locks;
+
+pub(crate) use context::Context;
+pub(crate) use locks::access_policy;
 
 use rasteret_io::source::NullFolders;
 
 use crate::vector::host_version;
+
+/// Slots that are the same in every host since `v1.2.0`.
+const STABLE_SLOTS: usize = 357;
+
+/// Slots that are the same since 1.5.2.
+const LATE_SLOTS: usize = 546;
 
 /// A DuckDB release, or a development version on the way to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +50,20 @@ impl Host {
         self.version >= [1, 5, 0]
     }
 
-    /// The releases whose API struct has `duckdb_geometry_type_get_crs` in the slot where the binding has it, by their own
-    /// `duckdb_extension.h`. Slots move between releases: another release is added once its header was looked at.
+    /// Since 1.5.2 the slots behind the stable ones keep their positions, also in 2.0. A development version on the way to one of
+    /// the first may have had others.
+    pub(crate) fn has_late_slots(self) -> bool {
+        self.version > [2, 0, 0] || (self.is_released && self.version >= [1, 5, 2])
+    }
+
+    /// Slots of the API struct that may be used.
+    pub(crate) fn slots(self) -> usize {
+        if self.has_late_slots() { LATE_SLOTS } else { STABLE_SLOTS }
+    }
+
+    /// The CRS of a GEOMETRY type is told by a late slot.
     pub(crate) fn has_geometry_crs(self) -> bool {
-        self.is_released && [[1, 5, 5], [1, 5, 6], [2, 0, 0]].contains(&self.version)
+        self.has_late_slots()
     }
 
     /// Which Hive folders `read_parquet` takes for NULL.
@@ -67,8 +95,20 @@ mod tests {
         let versions = ["v1.4.5", "v1.5.0", "v1.5.6", "v1.10.0", "v2.0.0"].map(Host::parse);
         assert!(versions.is_sorted_by_key(|host| host.version));
         assert!(Host::parse("v1.5.6-dev3").has_time_ns());
-        assert!(Host::parse("v1.5.6").has_geometry_crs() && !Host::parse("v1.5.6-dev3").has_geometry_crs());
-        assert!(!Host::parse("v1.5.7").has_geometry_crs() && !Host::parse("v1.4.5").has_geometry_crs());
+        for (version, has_late_slots) in [
+            ("v1.4.5", false),
+            ("v1.5.1", false),
+            ("v1.5.2", true),
+            ("v1.5.6", true),
+            ("v1.5.6-dev3", false),
+            ("v1.5.7", true),
+            ("v2.0.0-dev3", false),
+            ("v2.0.0", true),
+            ("v2.0.1-dev3", true),
+        ] {
+            assert_eq!(Host::parse(version).has_late_slots(), has_late_slots, "{version}");
+        }
+        assert_eq!((Host::parse("v1.4.5").slots(), Host::parse("v2.0.0").slots()), (357, 546));
         assert!(!Host::parse("nonsense").has_geometry());
         assert!(!versions[0].has_geometry() && versions[1].has_geometry());
         assert!(!versions[1].has_time_ns() && versions[2].has_time_ns());

@@ -1,0 +1,84 @@
+//! The client context of a query: settings and DuckDB's file system. Hosts from 1.5.2 on.
+
+use std::ffi::{CStr, CString};
+use std::ptr::null_mut;
+
+use duckdb::ffi;
+
+use crate::error::{Error, Result};
+use crate::vector::Value;
+use crate::vector::exception::call;
+
+/// A client context. DuckDB aborts the process where one is used after its connection was closed: a query keeps it no longer than
+/// itself, and a plan uses it only while it is executed.
+pub(crate) struct Context(ffi::duckdb_client_context);
+
+// SAFETY: a reference to DuckDB's `ClientContext`, whose settings and file system are read under its own locks.
+unsafe impl Send for Context {}
+// SAFETY: as above.
+unsafe impl Sync for Context {}
+
+impl Context {
+    /// Takes over a context that DuckDB made for the caller.
+    ///
+    /// # Safety
+    /// `raw` must be null or a context that the caller has to destroy.
+    pub(crate) unsafe fn from_raw(raw: ffi::duckdb_client_context) -> Result<Self> {
+        match raw.is_null() {
+            false => Ok(Self(raw)),
+            true => Err(Error::Internal("DuckDB gave no client context".to_owned())),
+        }
+    }
+
+    /// The value of a setting; None where the host has none of that name.
+    ///
+    /// # Safety
+    /// A query of the context's connection must be running.
+    pub(super) unsafe fn setting(&self, name: &CStr) -> Result<Option<Value>> {
+        // SAFETY: the context is live as long as a query runs; the value is to be destroyed by its owner, and null where there is none.
+        unsafe {
+            let arguments = (self.0, name.as_ptr(), null_mut());
+            Ok(Value::from_raw(call(|api| api.duckdb_client_context_get_config_option, arguments)?))
+        }
+    }
+
+    /// What DuckDB says when it is to open a file; None where it opens it.
+    ///
+    /// # Safety
+    /// A query of the context's connection must be running.
+    pub(super) unsafe fn error_of_opening(&self, path: &str) -> Result<Option<String>> {
+        let path = CString::new(path).map_err(|_| Error::Internal("a path with a NUL".to_owned()))?;
+        // SAFETY: the context is live as long as a query runs. All handles are made and destroyed here, and DuckDB's destructors
+        // take null; the message lives as long as its error.
+        unsafe {
+            let mut system = call(|api| api.duckdb_client_context_get_file_system, (self.0,))?;
+            let mut options = call(|api| api.duckdb_create_file_open_options, ())?;
+            let read = ffi::duckdb_file_flag_DUCKDB_FILE_FLAG_READ;
+            let flagged = call(|api| api.duckdb_file_open_options_set_flag, (options, read, true));
+            let mut file: ffi::duckdb_file_handle = null_mut();
+            let opened = flagged
+                .and_then(|_| call(|api| api.duckdb_file_system_open, (system, path.as_ptr(), options, &raw mut file)));
+            let message = opened.and_then(|state| match state == ffi::DuckDBSuccess {
+                true => Ok(None),
+                false => {
+                    let mut error = call(|api| api.duckdb_file_system_error_data, (system,))?;
+                    let message = call(|api| api.duckdb_error_data_message, (error,))?;
+                    let message = (!message.is_null()).then(|| CStr::from_ptr(message).to_string_lossy().into_owned());
+                    ffi::duckdb_destroy_error_data(&raw mut error);
+                    Ok(Some(message.unwrap_or_default()))
+                }
+            });
+            ffi::duckdb_destroy_file_handle(&raw mut file);
+            ffi::duckdb_destroy_file_open_options(&raw mut options);
+            ffi::duckdb_destroy_file_system(&raw mut system);
+            message
+        }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: the context is owned and destroyed once; only a reference to DuckDB's own goes.
+        unsafe { ffi::duckdb_destroy_client_context(&raw mut self.0) };
+    }
+}
