@@ -49,6 +49,7 @@ QUERIES = {
         "SELECT count(*), sum(len(tags)) FROM cog_ifds('test/data/cog.tif')",
         "SELECT count(*), sum(length(tags::VARCHAR)) FROM cog_ifds('test/data/long_tables.tif')",
     ),
+    "cog_info": ("SELECT count(*), sum(len(tags::VARCHAR)), max(crs) FROM cog_info('test/data/*cog*.tif')",),
     "cog_tiles": ("SELECT count(*), sum(tile_offset) FROM cog_tiles('test/data/long_tables.tif')",),
     "cog_tiles_for_geometry": (
         "SELECT count(t), sum(len(t)) FROM (SELECT cog_tiles_for_geometry(m, cog_footprint(m)) AS t FROM headers, range(200))",

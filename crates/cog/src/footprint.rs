@@ -128,6 +128,8 @@ impl Footprint {
         if !self.degrees {
             return bounds;
         }
+        // Rows beyond a pole, as pixel-centred global rasters have them, are nowhere.
+        (bounds.ymin, bounds.ymax) = (bounds.ymin.max(EARTH.ymin), bounds.ymax.min(EARTH.ymax));
         if bounds.xmax - bounds.xmin >= 360.0 {
             return BBox { xmin: -180.0, xmax: 180.0, ..bounds };
         }
