@@ -5,14 +5,12 @@
 use super::number::{float, signed, unsigned};
 use crate::Encoding;
 
-/// The text as a double; None for an empty one. A negative number of an unsigned type is itself, though GDAL compares samples with
-/// what it is modulo 2^64.
+/// The text as a double; None for an empty one.
 pub(crate) fn number(text: &str, encoding: &Encoding) -> Option<f64> {
-    let written = float(text.as_bytes());
     #[expect(clippy::cast_precision_loss, reason = "the nearest double is what is documented; exact() has the number")]
     let number = match exact(text, encoding) {
-        Some(whole) if whole < 0 || written >= 0.0 => whole as f64,
-        _ => written,
+        Some(whole) => whole as f64,
+        None => float(text.as_bytes()),
     };
     (!text.is_empty()).then_some(number)
 }
