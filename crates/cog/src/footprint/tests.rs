@@ -142,7 +142,7 @@ fn of_rasters_larger_than_their_projection_the_part_that_has_a_place() {
     assert!((covered - 360.0 * 180.0).abs() < 650.0, "{covered}");
     let disk = "+proj=geos +h=35786023 +lon_0=-75 +sweep=x +ellps=GRS80 +units=m";
     let bounds = footprint(&raster(disk, -5_500_000.0, 5_500_000.0, 110_000.0), "OGC:CRS84").bbox();
-    // What is seen from 35,786 km: 81.3 degrees around; the pixel at the limb leads back to within a tenth of a degree or so.
+    // A satellite at 35,786 km sees 81.3 degrees around; the pixel at the limb leads back to within a tenth of a degree or so.
     assert!((bounds.xmax - 6.3).abs() < 0.3 && (bounds.ymax - 81.3).abs() < 0.3, "{bounds:?}");
     let nowhere = raster(disk, 6e6, 9e6, 10_000.0);
     let transform = nowhere.transform_from("OGC:CRS84", &Transforms::default()).unwrap();

@@ -30,7 +30,7 @@ const NO_ELLIPSOID: &str = "unretrievable - using WGS84";
 /// A geographic CRS.
 #[derive(Debug)]
 pub(super) struct Base {
-    /// What the code stands for.
+    /// The meaning of the code.
     known: Option<Geographic>,
     name: String,
     datum_code: u16,

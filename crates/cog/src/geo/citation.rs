@@ -1,4 +1,4 @@
-//! What writers put into citations beyond a name.
+//! Definitions that writers put into citations, beyond a name.
 
 use super::keys::{GeoKeys, key};
 

@@ -76,7 +76,7 @@ pub(super) fn for_each_item(document: &[u8], take: impl FnMut(Item)) -> Option<(
     items.open.is_empty().then_some(())
 }
 
-/// What a document consists of.
+/// The tokens of a document.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Token<'a> {
     End,
@@ -238,7 +238,7 @@ struct Building {
     child: Option<(usize, Content)>,
 }
 
-/// What an element holds besides attributes.
+/// The content of an element, besides its attributes.
 #[derive(Default)]
 struct Content {
     nodes: usize,
@@ -287,7 +287,7 @@ impl<'a, F: FnMut(Item)> Items<'a, F> {
     fn attribute(&mut self, name: &[u8], tokens: &mut Tokens<'a>) -> Option<Token<'a>> {
         let next = tokens.next()?;
         if next != Token::Equal {
-            // What stands alone in a processing instruction is text.
+            // A value alone in a processing instruction is text.
             return self.is_in_instruction().then_some(next);
         }
         let value = match tokens.next()? {

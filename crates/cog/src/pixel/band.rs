@@ -171,7 +171,7 @@ impl Band {
         self.header.nodata
     }
 
-    /// What stands outside of a geometry: nodata, or 0 where no value of the band's type matches it.
+    /// The value outside of a geometry: nodata, or 0 where no value of the band's type matches it.
     pub(super) fn outside(&self) -> Fill {
         self.nodata.outside
     }

@@ -19,7 +19,7 @@ use crate::geo::nodata::{exact, number};
 use crate::tiff::DataType;
 use crate::{CogHeader, Encoding};
 
-/// What samples are compared with, see [`Sample::is`](super::Sample::is).
+/// The value that samples are compared with, see [`Sample::is`](super::Sample::is).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Nodata {
     /// Integers equal to this.
@@ -49,9 +49,9 @@ pub(super) struct Rule {
     /// Bands, and between which numbers the samples of all of them are where a pixel is invalid as well; empty where there is no
     /// such rule.
     pub(super) bands: Vec<(u16, Bounds)>,
-    /// What sparse tiles are filled with.
+    /// The value of sparse tiles.
     pub(super) sparse: Fill,
-    /// What stands outside of a geometry.
+    /// The value outside of a geometry.
     pub(super) outside: Fill,
 }
 
@@ -108,7 +108,7 @@ fn rounded(nodata: f64, data_type: DataType) -> f64 {
     }
 }
 
-/// What samples of a type are compared with, and a second range of floating-point numbers where there is one. Integers of 64 bits are
+/// The values that samples of a type are compared with, and a second range of floating-point numbers where there is one. Integers of 64 bits are
 /// `whole` where that is known.
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "ranges are looked at before")]
 fn compared(data_type: DataType, nodata: f64, whole: Option<i128>) -> (Option<Nodata>, Option<Bounds>) {
@@ -152,7 +152,7 @@ fn floats(nodata: f64, (low, high): Bounds, far: Option<Bounds>) -> (Option<Noda
 /// Between which numbers samples are that are equal to one of NODATA_VALUES; None where none can be.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as GDAL's conversions are compiled")]
 fn equal(data_type: DataType, value: f64) -> Option<Bounds> {
-    // What does not fit, and NaN, is the least integer.
+    // NaN, and a number that does not fit, become the least integer.
     let short = || if (-2_147_483_649.0 < value) & (value < 2_147_483_648.0) { value as i32 } else { i32::MIN };
     let long = || if value.abs() < 9_223_372_036_854_775_808.0 { value as i64 } else { i64::MIN };
     let number = match data_type {
