@@ -59,7 +59,7 @@ fn file(keys: &str) -> TiffWriter {
         .with(34737, Values::Raw(2, count, ascii))
 }
 
-/// What a projected CRS of WKT projects.
+/// The base CRS of a projected CRS in WKT.
 struct Base {
     /// Without its code, which a reader would take for all that it says.
     name: String,

@@ -1,10 +1,10 @@
-//! What all types of samples have in common: their value as a number, and how they are compared with a [`Nodata`].
+//! The operations that all types of samples share: their value as a number, and how they are compared with a [`Nodata`].
 
 use super::nodata::Nodata;
 
 /// A type of samples as a tile holds them; half floats are visited as the [`f32`] that they are exactly.
 pub trait Sample: bytemuck::NoUninit + PartialEq + Send + Sync + std::fmt::Debug {
-    /// What samples are compared with.
+    /// The nodata rule in the form that samples are compared with.
     type Nodata: Copy + Send + Sync + std::fmt::Debug;
 
     /// Bits of an integer; 0 for other types.

@@ -62,7 +62,7 @@ pub(super) struct Piece {
     affine: Affine,
 }
 
-/// What is known of a cell.
+/// The state of a cell.
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
     Empty,

@@ -212,7 +212,7 @@ impl View {
         }
     }
 
-    /// What is projected into a raster of longitudes, at every turn at which it meets the raster; as it is into others.
+    /// A projected geometry in a raster of longitudes, at every turn at which it meets the raster; unchanged in other rasters.
     fn at_turns(&self, first: Geometry) -> Geometry {
         let bounds = bbox(first.vertices().map(|pixel| self.mapping.world(pixel)));
         let Some(bounds) = bounds.filter(|_| self.mapping.is_to_degrees()) else {

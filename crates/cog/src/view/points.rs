@@ -48,7 +48,7 @@ impl View {
         let world = self.mapping.world(pixel);
         let (here, mut bounds) =
             (BBox { xmin: world.x, ymin: world.y, xmax: world.x, ymax: world.y }, self.mapping.world_bounds());
-        // What rounding leaves outside of a raster that ends there may be on its edge.
+        // A point that rounding leaves outside of a raster that ends there may be on its edge.
         (bounds.xmin, bounds.xmax) = (bounds.xmin - 1e-6, bounds.xmax + 1e-6);
         let turned = |turn: i32| pixel + self.mapping.pixel_vector(f64::from(turn) * 360.0);
         turns(here, bounds)

@@ -187,7 +187,7 @@ fn rasters_larger_than_their_projection() {
         11_000.0,
     );
     assert_eq!(disk.tiles("OGC:CRS84", "POLYGON((-76 -1, -74 -1, -74 1, -76 1, -76 -1))")[4], "....##....");
-    // What the satellite does not see is outside, and so is half of what is half behind the limb.
+    // Places that the satellite does not see are outside, and so is the hidden half of a polygon across the limb.
     assert!(disk.pixels("OGC:CRS84", "POLYGON((100 -1, 102 -1, 102 1, 100 1, 100 -1))").is_empty());
     assert!(disk.pixels("OGC:CRS84", "POINT(100 0)").is_empty());
     let limb = disk.tiles("OGC:CRS84", "POLYGON((-74 -1, 105 -1, 105 1, -74 1, -74 -1))");

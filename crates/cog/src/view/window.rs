@@ -1,4 +1,4 @@
-//! What of a geometry is projected: the part near the raster, if the projection is smooth there.
+//! The part of a geometry that is projected: the one near the raster, if the projection is smooth there.
 
 use geo_types::Coord;
 
@@ -11,14 +11,14 @@ use crate::{Error, Result};
 /// Places along each side of a raster that are tried before it is said to lie where its CRS does not reach.
 const TRIED: u32 = 32;
 
-/// What is projected of a geometry.
+/// The part of a geometry that is projected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Window {
     /// All of it, as no projection is between it and the raster, or none but between longitudes.
     All,
-    /// What lies in a box, around which and in which the projection is smooth.
+    /// The part in a box; the projection is smooth in it and around it.
     Box(BBox),
-    /// What a geometry allows: there are poles, cuts or folds in or near the raster.
+    /// Decided by each geometry: there are poles, cuts or folds in or near the raster.
     Hard,
 }
 

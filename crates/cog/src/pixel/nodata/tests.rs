@@ -142,7 +142,7 @@ fn nodata_values_replace_nodata() {
     ] {
         assert_eq!(values(dtype, &[1.0, value]).bands[1], (1, (expected, expected)), "{dtype} {value}");
     }
-    // What a band cannot hold leaves nothing to match.
+    // A number that the band cannot hold matches nothing.
     assert_eq!(values(DataType::Float32, &[1.0, f64::NAN]).bands, Vec::new());
     assert_eq!(values(DataType::Float32, &[0.1, 1e39]).bands[1], (1, (f64::INFINITY, f64::INFINITY)));
     // A list of another length is none.
