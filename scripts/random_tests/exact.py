@@ -89,15 +89,18 @@ def exact(oracle: Oracle, polygon: BaseGeometry, inside: np.ndarray, edges: np.n
     grid = oracle.grid
     col, row = np.meshgrid(np.arange(grid.width), np.arange(grid.height))
     pixels = shapely.box(col, row, col + 1, row + 1)
+    # An edge that is off reaches into pixels beside those that it crosses.
+    error = _error(oracle)
+    around = shapely.box(col - error, row - error, col + 1 + error, row + 1 + error)
     shapely.prepare(image)
     coverage = np.zeros(pixels.shape)
-    whole = shapely.contains_properly(image, pixels)
-    partly = shapely.intersects(image, pixels) & ~whole
+    whole = shapely.contains_properly(image, around)
+    partly = shapely.intersects(image, around) & ~whole
     coverage[whole] = 1
     coverage[partly] = shapely.area(shapely.intersection(image, pixels[partly]))
     length = np.zeros(pixels.shape)
-    length[partly] = shapely.length(shapely.intersection(image.boundary, shapely.buffer(pixels[partly], 0.01)))
-    return Exact(coverage, length * _error(oracle) + ROUNDING, image)
+    length[partly] = shapely.length(shapely.intersection(image.boundary, around[partly]))
+    return Exact(coverage, length * error + ROUNDING, image)
 
 
 def _error(oracle: Oracle) -> float:

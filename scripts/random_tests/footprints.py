@@ -94,7 +94,9 @@ def _check_places(session: Session, oracle: Oracle, outline: shapely.Geometry, d
     border[:, 1:] |= held[:, 1:] != held[:, :-1]
     border[1:] |= held[1:] != held[:-1]
     certain = ~dilate(border, TOLERANCE * SAMPLES + 1)
-    missing, extra = held & certain & ~found, ~held & certain & reached & found
+    # An outline that goes around a pole ends at 180 degrees: what lies there is on its sides.
+    at_end = np.abs(np.abs(x) - 180) < 1e-9
+    missing, extra = held & certain & ~found & ~at_end, ~held & certain & reached & found
     for name, wrong in (("inside", missing), ("outside", extra)):
         session.compare(
             f"cog_footprint.{name}",

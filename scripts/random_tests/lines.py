@@ -16,6 +16,9 @@ from .session import Session, literal
 
 ATTEMPTS = 20
 POINTS_PER_EDGE = 3000
+# Longer steps are halved, as often as this: around the world or near a pole, 3,000 points leave steps of pixels.
+SHORT_STEP = 0.25
+HALVINGS = 12
 # The reference: edges follow the curve to a quarter of a pixel.
 CURVE_TOLERANCE = 0.25
 ROUNDING = 1e-6
@@ -77,14 +80,31 @@ def _random_line(oracle: Oracle, rng: random.Random) -> tuple[LineString, np.nda
         points = np.stack([x, y], axis=1)
         if in_degrees(oracle.geometry_crs) and np.abs(np.diff(x)).max() > 180:
             continue
-        steps = np.linspace(0, 1, POINTS_PER_EDGE)[:, None]
-        along = np.concatenate([start + (end - start) * steps for start, end in zip(points[:-1], points[1:])])
+        along = _along(points, POINTS_PER_EDGE)
         if not is_on_map(oracle.geometry_crs, *along.T).all() or at_pole(oracle.geometry_crs, *along.T).any():
             continue
         image = grid.pixel(*transform(oracle.geometry_crs, grid.crs, *along.T))
-        if oracle.returns(*along.T, *image).all():
-            return LineString(points), *image
+        if not oracle.returns(*along.T, *image).all():
+            continue
+        return LineString(points), *_refined(oracle, along, image)
     return None
+
+
+def _along(points: np.ndarray, count: int) -> np.ndarray:
+    """So many points along each edge of a line."""
+    steps = np.linspace(0, 1, count)[:, None]
+    return np.concatenate([start + (end - start) * steps for start, end in zip(points[:-1], points[1:])])
+
+
+def _refined(oracle: Oracle, along: np.ndarray, image: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of points along a line, with more points where steps are long; those that stay long lie across a seam."""
+    for _ in range(HALVINGS):
+        is_long = np.flatnonzero(np.hypot(np.diff(image[0]), np.diff(image[1])) > SHORT_STEP)
+        if not len(is_long):
+            break
+        along = np.insert(along, is_long + 1, (along[is_long] + along[is_long + 1]) / 2, axis=0)
+        image = oracle.grid.pixel(*transform(oracle.geometry_crs, oracle.grid.crs, *along.T))
+    return image
 
 
 def _turned(oracle: Oracle, cols: np.ndarray, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -149,3 +149,33 @@ fn of_rasters_larger_than_their_projection_the_part_that_has_a_place() {
     let refused = nowhere.frame().footprint(transform.as_ref()).unwrap_err().to_string();
     assert!(refused.contains("no part of the raster that has a place there"), "{refused}");
 }
+
+#[test]
+fn maps_that_end_in_points_are_followed_across_their_cut() {
+    // The whole sinusoidal map, its tips in the image, on its sides, and beside pixels' corners.
+    for (crs, left, top, [width, height], [cols, rows]) in [
+        ("+proj=sinu +R=6371007.181 +units=m", -20_015_109.354, 10_007_554.677, [1e6, 1e6], [40, 20]),
+        ("+proj=sinu +R=6371007.181 +units=m", -20_500_009.0, 10_500_009.0, [205_000.0, 205_000.0], [201, 101]),
+        ("+proj=sinu +lon_0=90 +R=6371007.181 +units=m", -20_400_001.0, 10_400_003.0, [4e5, 3e5], [102, 70]),
+        ("+proj=moll +lon_0=0 +datum=WGS84 +units=m", -18_100_000.0, 9_100_000.0, [1e5, 1e5], [363, 183]),
+    ] {
+        let transform = Some(GeoTransform::from_array([width, 0.0, left, 0.0, -height, top]));
+        let globe = CogHeader { transform, crs: Some(crs.parse().unwrap()), ..header(cols, rows, 10, 1) };
+        let covered = area(&parts_of(&globe));
+        assert!((covered - 360.0 * 180.0).abs() < 650.0, "{crs} {width}: {covered}");
+    }
+}
+
+#[test]
+fn long_images_are_followed_as_closely_as_square_ones() {
+    // Areas by pyproj and shapely, of sides of 4,000 points.
+    for (crs, [x, y], size, [cols, rows], expected) in [
+        ("EPSG:3413", [1000.0, 209_120.5], 50_000.0, [3, 30], 462.20),
+        ("EPSG:6932", [-4_774_881.5, 1_801_000.0], 300_000.0, [40, 6], 5453.14),
+    ] {
+        let transform = Some(GeoTransform::from_array([size, 0.0, x, 0.0, -size, y]));
+        let long = CogHeader { transform, crs: Some(crs.parse().unwrap()), ..header(cols, rows, 10, 1) };
+        let covered = area(&parts_of(&long));
+        assert!((covered - expected).abs() < 0.01 * expected, "{crs}: {covered}");
+    }
+}

@@ -11,6 +11,9 @@ use crate::geometry::bbox;
 /// How far from itself a pixel coordinate may come back, in pixels.
 const RETURN_TOLERANCE: f64 = 0.05;
 
+/// Latitudes from which on a turn of 360 degrees may be shorter than that.
+const SHORT_TURNS: f64 = 80.0;
+
 /// An image, its affine, and the transformation from the CRS of geometries.
 #[derive(Debug, Clone)]
 pub(crate) struct Mapping {
@@ -33,7 +36,7 @@ impl Mapping {
     }
 
     /// The pixel of a point; None where it has none. A longitude of the raster is the one nearest to `longitude`.
-    pub(super) fn project(&self, point: Coord<f64>, longitude: f64) -> Option<Coord<f64>> {
+    pub(crate) fn project(&self, point: Coord<f64>, longitude: f64) -> Option<Coord<f64>> {
         let mut world = match &self.transform {
             Some(transform) => transform.forward(point)?,
             None => point,
@@ -78,11 +81,10 @@ impl Mapping {
         };
         let point = transform.backward(world)?;
         let leads_here = |point: Coord<f64>| {
-            let mut there = transform.forward(point)?;
-            if transform.to_degrees() {
-                there.x = nearest_longitude(there.x, world.x);
-            }
-            (distance(self.pixel(there), pixel) <= RETURN_TOLERANCE).then_some(point)
+            let there = self.pixel(self.forward_near(transform, point, world.x)?);
+            let error = distance(there, pixel);
+            let is_here = error <= RETURN_TOLERANCE && error <= self.turn_tolerance(transform, point, there);
+            is_here.then_some(point)
         };
         // At the cut of the raster's map one longitude is two places.
         let turned = || Coord { x: point.x - 360f64.copysign(point.x), y: point.y };
@@ -90,6 +92,27 @@ impl Mapping {
             let is_at_cut = transform.from_degrees() && point.x.abs() > 180.0 - 1e-6;
             is_at_cut.then(turned).and_then(leads_here)
         })
+    }
+
+    /// The world coordinates of a point; a longitude of the raster is the one nearest to `longitude`.
+    fn forward_near(&self, transform: &Transform, point: Coord<f64>, longitude: f64) -> Option<Coord<f64>> {
+        let mut world = transform.forward(point)?;
+        if transform.to_degrees() {
+            world.x = nearest_longitude(world.x, longitude);
+        }
+        Some(world)
+    }
+
+    /// How far from a pixel coordinate a point may lead back and still be its place and not one turn away, in pixels.
+    ///
+    /// Beyond the edge of a map, the inverse of many projections wraps longitudes. The result leads back one or more turns away,
+    /// and a turn is shorter than any fixed tolerance near a pole. Half a turn of the same latitude is the measure there.
+    fn turn_tolerance(&self, transform: &Transform, point: Coord<f64>, there: Coord<f64>) -> f64 {
+        if !transform.from_degrees() || transform.to_degrees() || point.y.abs() < SHORT_TURNS {
+            return f64::INFINITY;
+        }
+        let opposite = Coord { x: nearest_longitude(point.x + 180.0, 0.0), y: point.y };
+        transform.forward(opposite).map_or(f64::INFINITY, |world| distance(self.pixel(world), there))
     }
 
     /// World coordinates in pixels. Without rotation each axis is one division, which gives whole numbers back as such; what

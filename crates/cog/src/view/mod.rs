@@ -3,7 +3,7 @@
 //! One rule says which pixels a geometry covers, for tiles, windows, zones and values alike: **those whose own place lies in it.** The
 //! place of a pixel coordinate is the point of the geometry's CRS that it leads to and that leads back to it; it has one or none.
 //! In longitudes and latitudes a place is the same at all turns of 360 degrees, however the geometry or the raster counts them, and
-//! is covered once by a polygon that holds it at several. Edges are straight in the geometry's CRS: one from 179 to -179 goes around
+//! the polygons of a geometry wider than one turn cover it once. Edges are straight in the geometry's CRS: one from 179 to -179 goes around
 //! the world. What the projection does not reach is in no raster.
 //!
 //! The rule is followed in one of three ways, the first that holds:

@@ -35,12 +35,15 @@ impl Pullback {
         let root = self.root.get_or_init(|| Cell::root(mapping));
         let mut search =
             Search { mapping, kept: &self.kept, overlaps: false, cells: 0, vertices: 0, found: Geometry::default() };
-        // One by one, as polygons that overlap are summed, but turns of one are not.
-        for polygon in &geometry.polygons {
-            let part = Geometry { polygons: vec![polygon.clone()], ..Geometry::default() };
-            let is_wide = part.bbox().is_some_and(|bounds| bounds.xmax - bounds.xmin > 360.0);
-            search.overlaps = is_wide && mapping.is_from_degrees();
-            search.visit(root, &part, None)?;
+        let is_wide = geometry.bbox().is_some_and(|bounds| bounds.xmax - bounds.xmin > 360.0);
+        if is_wide && mapping.is_from_degrees() {
+            search.overlaps = true;
+            search.visit(root, &Geometry { polygons: geometry.polygons.clone(), ..Geometry::default() }, None)?;
+        } else {
+            // One by one, as polygons that overlap are summed.
+            for polygon in &geometry.polygons {
+                search.visit(root, &Geometry { polygons: vec![polygon.clone()], ..Geometry::default() }, None)?;
+            }
         }
         if !geometry.lines.is_empty() {
             search.overlaps = false;
@@ -50,11 +53,11 @@ impl Pullback {
     }
 }
 
-/// The search for the parts of a polygon, or of lines.
+/// The search for the parts of a polygon, of all polygons that are wider than a turn, or of lines.
 struct Search<'a> {
     mapping: &'a Mapping,
     kept: &'a AtomicUsize,
-    /// Whether turns of the polygon overlap.
+    /// Whether turns of the polygons overlap.
     overlaps: bool,
     cells: usize,
     vertices: usize,

@@ -72,6 +72,23 @@ fn the_pole_is_near_on_the_side_in_the_corner() {
 }
 
 #[test]
+fn parts_a_turn_apart_cover_a_pixel_once() {
+    let count = |raster: &Raster, text: &str| {
+        let coverage = Coverage::of(&raster.pixels("OGC:CRS84", text), raster.1, raster.2, Method::Fraction);
+        assert!(coverage.runs().iter().all(|run| run.weight <= 1.0));
+        coverage.weight()
+    };
+    for raster in [&NORTH, &OVAL, &GREENWICH] {
+        let once = count(raster, "POLYGON((-10 60, 30 60, 30 80, -10 80, -10 60))");
+        // The same again, and half of it.
+        let again = "MULTIPOLYGON(((-10 60, 30 60, 30 80, -10 80, -10 60)),((350 60, 390 60, 390 80, 350 80, 350 60)))";
+        let half = "MULTIPOLYGON(((-10 60, 30 60, 30 80, -10 80, -10 60)),((370 60, 390 60, 390 80, 370 80, 370 60)))";
+        assert!(once > 10.0 && (count(raster, again) - once).abs() < 0.02 * once, "{}", raster.0);
+        assert!((count(raster, half) - once).abs() < 0.02 * once, "{}", raster.0);
+    }
+}
+
+#[test]
 fn outlines_that_fold_and_maps_that_end() {
     check(&[
         (&GLOBE, "EPSG:10594", [-3_821_730.0, -869_946.0, -3_621_730.0, -669_946.0], 16.0, 0.05),
