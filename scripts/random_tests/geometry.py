@@ -67,6 +67,9 @@ def run(session: Session, seed: str) -> None:
     footprints.check(session, path, grid)
     for _ in range(CRSS_PER_GRID):
         oracle = Oracle(grid, geometry_crs(rng, grid))
+        if not oracle.places[2].any():
+            check_unreached(session, path, oracle)
+            continue
         points.check(session, path, oracle, rng)
         lines.check(session, path, oracle, rng)
         for _ in range(SHAPES_PER_CRS):
@@ -81,6 +84,20 @@ def run(session: Session, seed: str) -> None:
             else:
                 check(session, question(path, oracle, shape, is_fine=same_crs(oracle)))
     path.unlink()
+
+
+def check_unreached(session: Session, path: Path, oracle: Oracle) -> None:
+    """A raster of which nothing has a place says so."""
+    session.cases += 1
+    sql = f"SELECT cog_value({literal(path)}, NULL, 'POINT (0 0)', {{geometry_crs: {literal(oracle.geometry_crs)}}})"
+    try:
+        found = str(session.rows(sql))
+    except Exception as error:
+        found = str(error)
+    says_so = "the raster lies where its CRS does not reach" in found
+    session.compare(
+        "unreached", says_so, lambda: f"  {oracle.grid.recipe(path)}\n  {sql}\n  expected an error, found {found}"
+    )
 
 
 def question(path: Path, oracle: Oracle, polygon: BaseGeometry, is_fine: bool) -> Question:

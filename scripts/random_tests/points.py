@@ -18,8 +18,10 @@ from .session import Session, literal
 NEAR, FAR = 40, 15
 # Pixels from a side within which a point is left out: more than two projections differ by in the smallest pixels.
 SIDE = 0.01
-# In metres or, times this, degrees: how exactly a point has to come back.
+# In metres or, times this, degrees: how exactly a point has to come back. One that another is folded onto is off by a good part of a map;
+# coordinates beyond the other pole of a stereographic map, or far up on Mercator's, are known to this share of them.
 RETURN_M = 0.05
+RETURN_SHARE = 1e-7
 DEGREES_PER_METRE = 1e-5
 
 
@@ -113,7 +115,7 @@ def _comes_back(oracle: Oracle, x: float, y: float, world: tuple[np.ndarray, np.
     back_x, back_y = transform(oracle.grid.crs, oracle.geometry_crs, *world)
     with np.errstate(invalid="ignore"):
         if not in_degrees(oracle.geometry_crs):
-            return bool(np.hypot(back_x - x, back_y - y)[0] < RETURN_M)
+            return bool(np.hypot(back_x - x, back_y - y)[0] < RETURN_M + RETURN_SHARE * np.hypot(x, y))
         across = turned_difference(back_x, np.array([x])) * np.cos(np.radians(y))
         return bool(np.hypot(across, back_y - y)[0] < RETURN_M * DEGREES_PER_METRE)
 

@@ -25,7 +25,8 @@ use crate::geometry::bbox;
 /// How far an affine may be from the mapping, in pixels.
 const TOLERANCE: f64 = 0.05;
 
-/// How far an affine may be from the mapping of a smooth cell, as a share of the size of its image.
+/// How far an affine may be from the mapping of a smooth cell, as a share of the size of its image, and of one that it stands for, as
+/// a share of the cell.
 const SMOOTH: f64 = 0.15;
 
 /// Cells are at least so deep before they are taken to be smooth: what is between a few samples of a whole raster is not known.
@@ -247,6 +248,11 @@ impl Survey<'_> {
         (self.rect.xmax - self.rect.xmin).max(self.rect.ymax - self.rect.ymin)
     }
 
+    /// How far an affine may be from the mapping. In the smallest cells, any would be near enough in pixels.
+    fn tolerance(&self) -> f64 {
+        TOLERANCE.min(SMOOTH * self.size())
+    }
+
     fn rough(&self, samples: &[(Coord<f64>, Option<Coord<f64>>)]) -> Kind {
         match samples[samples.len() / 2].1 {
             _ if self.size() > TINY => Kind::Rough,
@@ -267,7 +273,7 @@ impl Survey<'_> {
             samples.push((pixel, self.near(self.mapping.locate(pixel)?, middle)));
         }
         let affine = Affine::fit(&samples);
-        if let Some(affine) = affine.filter(|affine| affine.error(&samples) <= TOLERANCE) {
+        if let Some(affine) = affine.filter(|affine| affine.error(&samples) <= self.tolerance()) {
             let piece = Piece { convex: Convex::of_box(self.rect), bbox: self.around(&samples)?, affine };
             return Some(Kind::Pieces(vec![piece]));
         }
@@ -384,7 +390,7 @@ impl Survey<'_> {
         // Samples keep away from the sides.
         let (bbox, aside) = (self.around(&samples)?, ASIDE / self.size());
         let bbox = self.padded(bbox, aside * (bbox.xmax - bbox.xmin), aside * (bbox.ymax - bbox.ymin));
-        (affine.error(&samples) <= TOLERANCE).then_some(Some(Piece { convex, bbox, affine }))
+        (affine.error(&samples) <= self.tolerance()).then_some(Some(Piece { convex, bbox, affine }))
     }
 }
 
