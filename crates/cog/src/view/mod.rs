@@ -16,6 +16,8 @@
 //! 3. always                       pixels ── cells ── their places ── clip to each ── back into the cell by its affine
 //! ```
 //!
+//! The third is for polygons; lines are followed forward as on the second, and cut where the projection is torn ([`lines`]).
+//!
 //! Smooth is what has no jump, fold or hole on a grid of samples ([`smooth`]). Scenes go the first way; fields on a polar or a global
 //! raster the second; what meets a pole, the edge of a map or the cut of one, or turns once around the world or more, the third
 //! ([`pullback`]). A geometry that turns out torn on the first or the second goes the third.
@@ -26,6 +28,7 @@ mod cells;
 mod clip;
 mod cut;
 mod densify;
+mod lines;
 mod mapping;
 mod outline;
 mod points;
@@ -175,7 +178,12 @@ impl View {
         };
         let pixels = match self.projected_shapes(&shapes, bounds) {
             Some(pixels) => pixels,
-            None => self.pullback.pixels(&self.mapping, &shapes)?,
+            None => {
+                let lines = lines::pixels(&self.mapping, &shapes.lines)?;
+                let mut pixels = self.at_turns(self.near(Geometry { lines, ..Geometry::default() }));
+                append(&mut pixels, self.pullback.pixels(&self.mapping, &shapes)?);
+                pixels
+            }
         };
         Ok(Geometry { points, ..pixels })
     }

@@ -30,7 +30,7 @@ pub(super) struct Pullback {
 }
 
 impl Pullback {
-    /// The lines and polygons of a geometry, in pixels.
+    /// The polygons of a geometry, in pixels.
     pub(super) fn pixels(&self, mapping: &Mapping, geometry: &Geometry) -> Result<Geometry> {
         let root = self.root.get_or_init(|| Cell::root(mapping));
         let mut search =
@@ -45,15 +45,11 @@ impl Pullback {
                 search.visit(root, &Geometry { polygons: vec![polygon.clone()], ..Geometry::default() }, None)?;
             }
         }
-        if !geometry.lines.is_empty() {
-            search.overlaps = false;
-            search.visit(root, &Geometry { lines: geometry.lines.clone(), ..Geometry::default() }, None)?;
-        }
         Ok(search.found)
     }
 }
 
-/// The search for the parts of a polygon, of all polygons that are wider than a turn, or of lines.
+/// The search for the parts of a polygon, or of all polygons of a geometry that is wider than a turn.
 struct Search<'a> {
     mapping: &'a Mapping,
     kept: &'a AtomicUsize,
@@ -112,13 +108,6 @@ impl Search<'_> {
         for polygon in &local.polygons {
             let parts = piece.convex.polygons(rings(polygon).map(to_pixels).collect());
             self.push_polygons(parts)?;
-        }
-        for line in &local.lines {
-            let pixels = to_pixels(line);
-            let segments = pixels.windows(2).filter_map(|pair| piece.convex.segment(pair[0], pair[1]));
-            let before = self.found.lines.len();
-            self.found.lines.extend(segments.map(|(a, b)| LineString(vec![a, b])));
-            self.count(2 * (self.found.lines.len() - before))?;
         }
         Ok(())
     }

@@ -72,6 +72,27 @@ fn the_pole_is_near_on_the_side_in_the_corner() {
 }
 
 #[test]
+fn lines_are_followed_where_maps_bend_within_a_pixel() {
+    // Pixels of 2,500 km, far from the centre of the line's map: its length by pyproj, of 200,000 points.
+    let coarse = Raster("+proj=sinu +R=6371007.181 +units=m", 16, 8, -20_015_109.354, 10_007_554.677, 2_501_888.669);
+    let line = coarse.pixels("EPSG:6932", "LINESTRING(9776394.87 -2301227.68, 11039545.36 -6085761.14)");
+    let length = Coverage::of(&line, coarse.1, coarse.2, Method::Fraction).weight();
+    assert!((length - 4.1318).abs() < 0.02, "{length}");
+    // A parallel around the world over a raster that begins in the middle of it, and one that is a turn too long.
+    let length = |text: &str| {
+        let line = GREENWICH.pixels("OGC:CRS84", text);
+        Coverage::of(&line, GREENWICH.1, GREENWICH.2, Method::Fraction).weight()
+    };
+    assert!((length("LINESTRING(-180 10, 180 10)") - 72.0).abs() < 1e-9);
+    assert!((length("LINESTRING(-200 10, 200 10)") - 80.0).abs() < 1e-9);
+    // A triangle around one pole leaves nothing at the other, which its map has at infinity.
+    let degrees = Raster("EPSG:4326", 36, 19, -5.0, 95.0, 10.0);
+    let triangle = "POLYGON((1975350 2014097, 2004422 1978761, 2015174 2008584, 1975350 2014097))";
+    let coverage = Coverage::of(&degrees.pixels("EPSG:32761", triangle), degrees.1, degrees.2, Method::Fraction);
+    assert!(coverage.runs().iter().all(|run| run.row == 18), "{:?}", coverage.runs());
+}
+
+#[test]
 fn parts_a_turn_apart_cover_a_pixel_once() {
     let count = |raster: &Raster, text: &str| {
         let coverage = Coverage::of(&raster.pixels("OGC:CRS84", text), raster.1, raster.2, Method::Fraction);
