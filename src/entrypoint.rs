@@ -11,6 +11,7 @@ use rasteret_io::Session;
 use crate::error::{Error, Result};
 use crate::functions;
 use crate::host::Host;
+use crate::vector::SharedSession;
 use crate::vector::exception::{call, take_postponed};
 
 /// The C API version that the extension asks for, as its footer says.
@@ -82,7 +83,7 @@ unsafe fn load(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_exte
             if let Some(threads) = threads(connection)? {
                 session.set_host_threads(threads);
             }
-            functions::register(connection, &session)?;
+            functions::register(connection, &SharedSession::new(session))?;
             take_postponed()
         });
         ffi::duckdb_disconnect(&raw mut connection);

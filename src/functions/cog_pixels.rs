@@ -134,7 +134,7 @@ impl TableFunction for CogPixels {
     fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Option<Call>>> {
         let href = info.argument(0).and_then(|value| value.text());
         let href = href.ok_or_else(|| Error::argument("href: expected a path or a URL, found NULL"))?;
-        let geometry = GeometryArgument::of(info.argument(1).as_ref())?;
+        let geometry = GeometryArgument::of(info.argument(1))?;
         let text = |name| info.named(name).and_then(|value| value.text());
         let level = text("level");
         let level = level.as_deref().map(|word| word.trim().parse::<u32>().map_err(|_| word));

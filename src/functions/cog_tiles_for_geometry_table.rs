@@ -86,7 +86,7 @@ impl TableFunction for CogTilesForGeometryTable {
     fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Call>> {
         let href = info.argument(0).and_then(|value| value.text());
         let href = href.ok_or_else(|| Error::argument("href: expected a path or a URL, found NULL"))?;
-        let constant = info.argument(1).map(|value| ConstantGeometry::of(&value)).transpose()?.flatten();
+        let constant = info.argument(1).map(ConstantGeometry::of).transpose()?.flatten();
         let parsed = constant.map(|constant| constant.parse()).transpose()?;
         let named = info.named("geometry_crs").and_then(|value| value.text());
         let carried = parsed.as_ref().and_then(|parsed| parsed.crs.clone());

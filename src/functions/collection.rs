@@ -68,22 +68,22 @@ pub(super) fn named_parameters() -> Vec<(&'static str, LogicalType)> {
 /// The source's patterns.
 pub(super) fn source(info: &BindInfo) -> Result<Vec<String>> {
     let source = info.argument(0).ok_or_else(|| Error::argument("expected a source, found no argument"))?;
-    files::texts("source", &source)
+    files::texts("source", source)
 }
 
 /// The named arguments; NULL is as good as none.
 pub(super) fn options(info: &BindInfo) -> Result<CollectionOptions> {
-    let given = |name| info.named(name).filter(|value: &Value| !value.is_null());
+    let given = |name| info.named(name).filter(|value| !value.is_null());
     let mut options = CollectionOptions { hive: hive(info), ..CollectionOptions::default() };
     if let Some(value) = given("bands") {
-        options.bands = Some(files::texts("bands", &value)?);
+        options.bands = Some(files::texts("bands", value)?);
     }
     if let Some(name) = given("assets_column").and_then(|value| value.text()) {
         options.assets_column = name;
     }
     options.href_column = given("href_column").and_then(|value| value.text());
     if let Some(value) = given("url_rewrite") {
-        options.url_rewrite = rasteret_enrich::pairs("url_rewrite", "MAP(VARCHAR, VARCHAR)", &value, Value::text)?;
+        options.url_rewrite = rasteret_enrich::pairs("url_rewrite", "MAP(VARCHAR, VARCHAR)", value, Value::text)?;
     }
     Ok(options)
 }

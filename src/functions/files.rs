@@ -81,7 +81,7 @@ pub(crate) fn paths_type() -> LogicalType {
 /// The hrefs that the `paths` argument stands for: a path, a glob, or a list of both.
 pub(crate) fn paths(session: &Session, info: &BindInfo) -> Result<Vec<String>> {
     let value = info.argument(0).ok_or_else(|| Error::argument("expected paths, found no argument"))?;
-    let patterns = texts("paths", &value)?;
+    let patterns = texts("paths", value)?;
     let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
     Ok(session.files(&patterns)?)
 }

@@ -34,11 +34,9 @@ mod stac_items;
 mod stac_search;
 mod try_cog_metadata;
 
-use duckdb::ffi;
-use rasteret_io::Session;
-
 use crate::error::Result;
-use crate::vector::{scalar_function, table_function};
+use crate::vector::{SharedSession, scalar_function, table_function};
+use duckdb::ffi;
 
 pub use documentation::{Documentation, Example, Kind, Parameter};
 
@@ -46,7 +44,7 @@ pub use documentation::{Documentation, Example, Kind, Parameter};
 ///
 /// # Safety
 /// `connection` must be live.
-pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Session) -> Result<()> {
+pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &SharedSession) -> Result<()> {
     // SAFETY: the caller's contract.
     unsafe {
         scalar_function::register::<cog_bounds::CogBounds>(connection, session)?;

@@ -138,7 +138,7 @@ impl TableFunction for RasteretEnrich {
 
     fn bind(session: &Session, info: &BindInfo) -> Result<Bind<EnrichPlan>> {
         let source = info.argument(0).ok_or_else(|| Error::argument("expected a source, found no argument"))?;
-        let source = files::texts("source", &source)?;
+        let source = files::texts("source", source)?;
         let source: Vec<&str> = source.iter().map(String::as_str).collect();
         let plan = EnrichPlan::new(session, &source, options(info)?).map_err(|error| with_hint(error, &source))?;
         let host = Host::current();
@@ -233,19 +233,19 @@ fn options(info: &BindInfo) -> Result<EnrichOptions> {
     let mut options =
         EnrichOptions { geometry: Host::current().has_geometry(), hive: hive(info), ..EnrichOptions::default() };
     if let Some(value) = given("bands") {
-        options.bands = Some(files::texts("bands", &value)?);
+        options.bands = Some(files::texts("bands", value)?);
     }
     if let Some(name) = given("assets_column").and_then(|value| value.text()) {
         options.assets_column = name;
     }
     options.href_column = given("href_column").and_then(|value| value.text());
     if let Some(value) = given("band_index") {
-        options.band_index = pairs("band_index", "MAP(VARCHAR, BIGINT)", &value, |band| {
+        options.band_index = pairs("band_index", "MAP(VARCHAR, BIGINT)", value, |band| {
             band.integer().and_then(|band| u32::try_from(band).ok())
         })?;
     }
     if let Some(value) = given("url_rewrite") {
-        options.url_rewrite = pairs("url_rewrite", "MAP(VARCHAR, VARCHAR)", &value, Value::text)?;
+        options.url_rewrite = pairs("url_rewrite", "MAP(VARCHAR, VARCHAR)", value, Value::text)?;
     }
     if let Some(normalize) = given("normalize").and_then(|value| value.boolean()) {
         options.normalize = normalize;
@@ -255,10 +255,10 @@ fn options(info: &BindInfo) -> Result<EnrichOptions> {
         options.on_error = text.parse()?;
     }
     if let Some(value) = given("max_concurrent") {
-        options.max_concurrent = count("max_concurrent", &value)?;
+        options.max_concurrent = count("max_concurrent", value)?;
     }
     if let Some(value) = given("batch_size") {
-        options.batch_size = count("batch_size", &value)?;
+        options.batch_size = count("batch_size", value)?;
     }
     Ok(options)
 }

@@ -88,7 +88,7 @@ impl TableFunction for RasteretRefresh {
         let source = collection::source(info)?;
         let source: Vec<&str> = source.iter().map(String::as_str).collect();
         let max_concurrent = match info.named("max_concurrent").filter(|value| !value.is_null()) {
-            Some(value) => rasteret_enrich::count("max_concurrent", &value)?,
+            Some(value) => rasteret_enrich::count("max_concurrent", value)?,
             // As rasteret_enrich: near where one server's throughput stops growing.
             None => 300,
         };

@@ -151,7 +151,7 @@ impl TableFunction for StacSearch {
 /// The named arguments; NULL is as good as none.
 fn options(info: &BindInfo) -> Result<SearchOptions> {
     let given = |name: &str| info.named(name).filter(|value| !value.is_null());
-    let texts = |name: &str| given(name).map_or(Ok(Vec::new()), |value| files::texts(name, &value));
+    let texts = |name: &str| given(name).map_or(Ok(Vec::new()), |value| files::texts(name, value));
     let text = |name: &str| given(name).and_then(|value| value.text());
     let count = |name: &str| {
         let count = given(name).and_then(|value| value.integer());
@@ -163,7 +163,7 @@ fn options(info: &BindInfo) -> Result<SearchOptions> {
         sides.ok_or_else(|| Error::argument("bbox: expected DOUBLE[] without NULLs"))
     });
     let intersects = match given("intersects") {
-        Some(value) => ConstantGeometry::of(&value)?.map(|constant| constant.parse_within_180()).transpose()?,
+        Some(value) => ConstantGeometry::of(value)?.map(|constant| constant.parse_within_180()).transpose()?,
         None => None,
     };
     if let Some(crs) = intersects.as_ref().and_then(|parsed| parsed.crs.as_deref())

@@ -34,6 +34,11 @@ fn panic_text(payload: &(dyn Any + Send)) -> String {
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without text").to_owned()
 }
 
+/// The error of a child that goes on with a query of its parent.
+pub(super) fn forked() -> Error {
+    Error::argument("the query was started in the process that this one was forked from")
+}
+
 /// Frees a `Box<T>` that was handed to DuckDB.
 ///
 /// # Safety

@@ -10,6 +10,7 @@
 //! | [`arrow`] | Arrow arrays -> vectors of results |
 //! | [`arrow_reader`] | vectors of arguments -> Arrow arrays |
 //! | [`scalar_function`], [`table_function`] | registration, and callbacks that neither panic nor unwind into DuckDB |
+//! | [`shared_session`] | the session of all functions, and of each process |
 //! | [`callback`] | what both kinds of callbacks share |
 //! | [`exception`] | calls that may throw, and which those are |
 //!
@@ -27,6 +28,7 @@ pub(crate) mod exception;
 pub(crate) mod logical_type;
 pub(crate) mod reader;
 pub(crate) mod scalar_function;
+mod shared_session;
 pub(crate) mod table_function;
 mod type_id;
 pub(crate) mod value;
@@ -35,6 +37,7 @@ pub(crate) mod writer;
 pub(crate) use logical_type::LogicalType;
 pub(crate) use reader::{Integers, Reader};
 pub(crate) use scalar_function::{Arguments, ScalarFunction, Signature};
+pub(crate) use shared_session::SharedSession;
 pub(crate) use table_function::{Bind, BindInfo, Init, OutputChunk, TableFunction, host_version};
 pub(crate) use type_id::TypeId;
 pub(crate) use value::Value;

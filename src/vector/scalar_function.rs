@@ -1,12 +1,12 @@
 //! Scalar functions: registration and the call per chunk.
 
 use duckdb::ffi;
-use rasteret_io::Session;
+use rasteret_io::{PerProcess, Session};
 
-use super::callback::{contain, drop_box, throwing};
+use super::callback::{contain, drop_box, forked, throwing};
 use super::exception::call;
 use super::logical_type::c_string;
-use super::{LogicalType, Reader, Writer};
+use super::{LogicalType, Reader, SharedSession, Writer};
 use crate::error::{Error, Result};
 use crate::host::{Context, Host, access_policy};
 
@@ -59,7 +59,10 @@ impl<'a> Arguments<'a> {
 ///
 /// # Safety
 /// `connection` must be live.
-pub(crate) unsafe fn register<F: ScalarFunction>(connection: ffi::duckdb_connection, session: &Session) -> Result<()> {
+pub(crate) unsafe fn register<F: ScalarFunction>(
+    connection: ffi::duckdb_connection,
+    session: &SharedSession,
+) -> Result<()> {
     let name = c_string(F::NAME);
     // SAFETY: all handles are made here and destroyed here; DuckDB copies functions into the set and the set into its
     // catalog. The extra info is freed by DuckDB with the function.
@@ -77,7 +80,7 @@ pub(crate) unsafe fn register<F: ScalarFunction>(connection: ffi::duckdb_connect
                 ffi::duckdb_scalar_function_set_volatile(function);
             }
             let extra = Box::into_raw(Box::new(session.clone()));
-            ffi::duckdb_scalar_function_set_extra_info(function, extra.cast(), Some(drop_box::<Session>));
+            ffi::duckdb_scalar_function_set_extra_info(function, extra.cast(), Some(drop_box::<SharedSession>));
             ffi::duckdb_scalar_function_set_function(function, Some(throwing!(invoke::<F>, _, _, _)));
             if Host::current().has_late_slots() {
                 call(|api| api.duckdb_scalar_function_set_init, (function, Some(throwing!(init::<F>, _))))?;
@@ -95,6 +98,9 @@ pub(crate) unsafe fn register<F: ScalarFunction>(connection: ffi::duckdb_connect
     }
 }
 
+/// The state of a thread's execution: the session of the query.
+type State = PerProcess<Session>;
+
 /// Called once a thread and execution: makes the session of the query, under the locks of DuckDB at that time. Bind would have those
 /// of the time when a statement was prepared.
 ///
@@ -105,12 +111,12 @@ unsafe extern "C-unwind" fn init<F: ScalarFunction>(info: ffi::duckdb_init_info)
         // SAFETY: `info` carries the session that `register` boxed, and its context that of the running query; DuckDB owns the state.
         unsafe {
             let extra = call(|api| api.duckdb_scalar_function_init_get_extra_info, (info,))?;
-            let session = &*extra.cast::<Session>();
+            let session = (*extra.cast::<SharedSession>()).here();
             let mut context = std::ptr::null_mut();
             call(|api| api.duckdb_scalar_function_init_get_client_context, (info, &raw mut context))?;
             let session = session.for_query(&access_policy(&Context::from_raw(context)?)?);
-            let state = Box::into_raw(Box::new(session));
-            ffi::duckdb_scalar_function_init_set_state(info, state.cast(), Some(drop_box::<Session>));
+            let state = Box::into_raw(Box::new(State::from(session)));
+            ffi::duckdb_scalar_function_init_set_state(info, state.cast(), Some(drop_box::<State>));
             Ok(())
         }
     });
@@ -125,13 +131,14 @@ unsafe extern "C-unwind" fn init<F: ScalarFunction>(info: ffi::duckdb_init_info)
 /// # Safety
 /// `info` must be live.
 unsafe fn session<'a>(info: ffi::duckdb_function_info) -> Result<&'a Session> {
-    // SAFETY: the caller's contract; both are boxes of sessions that outlive the call.
+    // SAFETY: the caller's contract; both are boxes that outlive the call.
     unsafe {
-        let session = match Host::current().has_late_slots() {
-            true => call(|api| api.duckdb_scalar_function_get_state, (info,))?,
-            false => ffi::duckdb_scalar_function_get_extra_info(info),
-        };
-        session.cast::<Session>().as_ref().ok_or_else(|| Error::Internal("a call without its session".to_owned()))
+        if Host::current().has_late_slots() {
+            let state = call(|api| api.duckdb_scalar_function_get_state, (info,))?.cast::<State>().as_ref();
+            state.ok_or_else(|| Error::Internal("a call without its session".to_owned()))?.get().ok_or_else(forked)
+        } else {
+            Ok((*ffi::duckdb_scalar_function_get_extra_info(info).cast::<SharedSession>()).here())
+        }
     }
 }
 

@@ -1,16 +1,19 @@
 //! Table functions: registration, bind, init and the call per chunk.
 //!
 //! Projection pushdown is always on: [`OutputChunk::columns`] says which of the bound columns a query needs.
+//!
+//! A prepared statement may be executed in a process that was forked since. It is bound again there, with the same arguments: files
+//! and connections of the first plan are the parent's.
 
 use std::ptr::null_mut;
 
 use duckdb::ffi;
-use rasteret_io::Session;
+use rasteret_io::{PerProcess, Session};
 
-use super::callback::{contain, drop_box, throwing};
+use super::callback::{contain, drop_box, forked, throwing};
 use super::exception::{call, call_or_postpone};
 use super::logical_type::c_string;
-use super::{LogicalType, Value, Writer};
+use super::{LogicalType, SharedSession, Value, Writer};
 use crate::error::{Error, Result};
 use crate::host::{Context, Host, access_policy};
 
@@ -72,23 +75,40 @@ pub(crate) struct Init<G> {
 }
 
 /// The arguments of a call.
-pub(crate) struct BindInfo(ffi::duckdb_bind_info);
+pub(crate) struct BindInfo {
+    positional: Vec<Option<Value>>,
+    named: Vec<(&'static str, Value)>,
+}
 
 impl BindInfo {
+    /// Takes all arguments of a call.
+    ///
+    /// # Safety
+    /// `info` must be live.
+    unsafe fn of<F: TableFunction>(info: ffi::duckdb_bind_info) -> Self {
+        // SAFETY: the info is live; an index beyond the count and a name that was not given give null. Values are ours to destroy.
+        unsafe {
+            let positional = (0..F::parameters().len() as ffi::idx_t).map(|index| {
+                Value::from_raw(call_or_postpone(|api| api.duckdb_bind_get_parameter, (info, index), null_mut()))
+            });
+            let named = F::named_parameters().into_iter().filter_map(|(name, _)| {
+                let text = c_string(name);
+                let arguments = (info, text.as_ptr());
+                let value = call_or_postpone(|api| api.duckdb_bind_get_named_parameter, arguments, null_mut());
+                Some((name, Value::from_raw(value)?))
+            });
+            Self { positional: positional.collect(), named: named.collect() }
+        }
+    }
+
     /// A positional argument.
-    pub(crate) fn argument(&self, index: u64) -> Option<Value> {
-        // SAFETY: the info is live during bind; indexes beyond the count give null.
-        unsafe { Value::from_raw(call_or_postpone(|api| api.duckdb_bind_get_parameter, (self.0, index), null_mut())) }
+    pub(crate) fn argument(&self, index: usize) -> Option<&Value> {
+        self.positional.get(index)?.as_ref()
     }
 
     /// A named argument, None when it was not given.
-    pub(crate) fn named(&self, name: &str) -> Option<Value> {
-        // SAFETY: the info is live during bind; a name that was not given gives null.
-        unsafe {
-            let name = c_string(name);
-            let arguments = (self.0, name.as_ptr());
-            Value::from_raw(call_or_postpone(|api| api.duckdb_bind_get_named_parameter, arguments, null_mut()))
-        }
+    pub(crate) fn named(&self, name: &str) -> Option<&Value> {
+        self.named.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 }
 
@@ -130,21 +150,67 @@ impl<'a> OutputChunk<'a> {
     }
 }
 
-/// What DuckDB keeps for a registered function.
-type Extra = Session;
+/// What DuckDB keeps for a bound call, which may be a prepared statement.
+struct Plan<F: TableFunction> {
+    shared: SharedSession,
+    /// Of the connection, for executions of the plan; None where the host has none.
+    context: Option<Context>,
+    arguments: BindInfo,
+    columns: Vec<(String, String)>,
+    bound: PerProcess<Bound<F::Bind>>,
+}
 
-/// What DuckDB keeps for a bound call.
+/// A call as this process bound it.
 struct Bound<B> {
     state: B,
     /// That of the call, which `state` shares.
     session: Session,
-    /// Of the connection, for executions of the plan; None where the host has none.
-    context: Option<Context>,
+}
+
+impl<F: TableFunction> Plan<F> {
+    /// Binds the arguments under the present locks.
+    ///
+    /// # Safety
+    /// A query of the context's connection must be running.
+    unsafe fn bind(
+        shared: &SharedSession,
+        context: Option<&Context>,
+        arguments: &BindInfo,
+    ) -> Result<(Session, Bind<F::Bind>)> {
+        let session = match context {
+            // SAFETY: the caller's contract.
+            Some(context) => shared.here().for_query(&unsafe { access_policy(context) }?),
+            None => shared.here().clone(),
+        };
+        let bound = F::bind(&session, arguments)?;
+        Ok((session, bound))
+    }
+
+    /// The call as this process bound it; a forked child binds it anew.
+    ///
+    /// # Safety
+    /// A query of the context's connection must be running.
+    unsafe fn here(&self) -> Result<&Bound<F::Bind>> {
+        if let Some(bound) = self.bound.get() {
+            return Ok(bound);
+        }
+        // SAFETY: the caller's contract.
+        let (session, bound) = unsafe { Self::bind(&self.shared, self.context.as_ref(), &self.arguments) }?;
+        if described(&bound.columns) != self.columns {
+            return Err(Error::argument("the columns have changed since the statement was prepared"));
+        }
+        Ok(self.bound.get_or_make(|_| Bound { state: bound.state, session }))
+    }
+}
+
+/// Names and types of columns, to compare.
+fn described(columns: &[(String, LogicalType)]) -> Vec<(String, String)> {
+    columns.iter().map(|(name, kind)| (name.clone(), kind.to_string())).collect()
 }
 
 /// Execution state: the function's own, and the columns that the query needs.
 struct Execution<G> {
-    state: G,
+    state: PerProcess<G>,
     columns: Vec<usize>,
 }
 
@@ -152,7 +218,10 @@ struct Execution<G> {
 ///
 /// # Safety
 /// `connection` must be live.
-pub(crate) unsafe fn register<F: TableFunction>(connection: ffi::duckdb_connection, session: &Session) -> Result<()> {
+pub(crate) unsafe fn register<F: TableFunction>(
+    connection: ffi::duckdb_connection,
+    session: &SharedSession,
+) -> Result<()> {
     let name = c_string(F::NAME);
     // SAFETY: the handle is made and destroyed here; DuckDB copies the function into its catalog and frees the extra info
     // with it.
@@ -166,8 +235,8 @@ pub(crate) unsafe fn register<F: TableFunction>(connection: ffi::duckdb_connecti
             let name = c_string(name);
             call(|api| api.duckdb_table_function_add_named_parameter, (function, name.as_ptr(), kind.raw()))?;
         }
-        let extra: *mut Extra = Box::into_raw(Box::new(session.clone()));
-        ffi::duckdb_table_function_set_extra_info(function, extra.cast(), Some(drop_box::<Extra>));
+        let extra = Box::into_raw(Box::new(session.clone()));
+        ffi::duckdb_table_function_set_extra_info(function, extra.cast(), Some(drop_box::<SharedSession>));
         ffi::duckdb_table_function_set_bind(function, Some(throwing!(bind::<F>, _)));
         ffi::duckdb_table_function_set_init(function, Some(throwing!(init::<F>, _)));
         ffi::duckdb_table_function_set_local_init(function, Some(throwing!(local_init::<F>, _)));
@@ -202,13 +271,10 @@ unsafe extern "C-unwind" fn bind<F: TableFunction>(info: ffi::duckdb_bind_info) 
     let outcome = contain(F::NAME, || {
         // SAFETY: `info` carries the session that `register` boxed; DuckDB copies names and types and owns the bind data.
         unsafe {
-            let session = &*ffi::duckdb_bind_get_extra_info(info).cast::<Extra>();
+            let shared = (*ffi::duckdb_bind_get_extra_info(info).cast::<SharedSession>()).clone();
             let context = Host::current().has_late_slots().then(|| context(info)).transpose()?;
-            let session = match &context {
-                Some(context) => session.for_query(&access_policy(context)?),
-                None => session.clone(),
-            };
-            let bound = F::bind(&session, &BindInfo(info))?;
+            let arguments = BindInfo::of::<F>(info);
+            let (session, bound) = Plan::<F>::bind(&shared, context.as_ref(), &arguments)?;
             for (name, kind) in &bound.columns {
                 let name = c_string(name);
                 call(|api| api.duckdb_bind_add_result_column, (info, name.as_ptr(), kind.raw()))?;
@@ -216,8 +282,9 @@ unsafe extern "C-unwind" fn bind<F: TableFunction>(info: ffi::duckdb_bind_info) 
             if let Some(rows) = bound.rows {
                 call(|api| api.duckdb_bind_set_cardinality, (info, rows, true))?;
             }
-            let data = Box::into_raw(Box::new(Bound { state: bound.state, session, context }));
-            ffi::duckdb_bind_set_bind_data(info, data.cast(), Some(drop_box::<Bound<F::Bind>>));
+            let (columns, bound) = (described(&bound.columns), PerProcess::from(Bound { state: bound.state, session }));
+            let plan = Box::into_raw(Box::new(Plan::<F> { shared, context, arguments, columns, bound }));
+            ffi::duckdb_bind_set_bind_data(info, plan.cast(), Some(drop_box::<Plan<F>>));
             Ok(())
         }
     });
@@ -233,9 +300,10 @@ unsafe extern "C-unwind" fn init<F: TableFunction>(info: ffi::duckdb_init_info) 
     let outcome = contain(F::NAME, || {
         // SAFETY: the bind data is the box of `bind`; DuckDB owns the init data.
         unsafe {
-            let bound = &*ffi::duckdb_init_get_bind_data(info).cast::<Bound<F::Bind>>();
+            let plan = &*ffi::duckdb_init_get_bind_data(info).cast::<Plan<F>>();
+            let bound = plan.here()?;
             // A statement may have been prepared under other locks.
-            if let Some(context) = &bound.context {
+            if let Some(context) = &plan.context {
                 bound.session.set_policy(&access_policy(context)?);
             }
             let columns: Vec<usize> = (0..ffi::duckdb_init_get_column_count(info))
@@ -243,7 +311,7 @@ unsafe extern "C-unwind" fn init<F: TableFunction>(info: ffi::duckdb_init_info) 
                 .collect();
             let started = F::init(&bound.state, &columns)?;
             ffi::duckdb_init_set_max_threads(info, started.max_threads.max(1) as ffi::idx_t);
-            let data = Box::into_raw(Box::new(Execution { state: started.state, columns }));
+            let data = Box::into_raw(Box::new(Execution { state: PerProcess::from(started.state), columns }));
             ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<Execution<F::Global>>));
             Ok(())
         }
@@ -258,9 +326,9 @@ unsafe extern "C-unwind" fn init<F: TableFunction>(info: ffi::duckdb_init_info) 
 /// Called by DuckDB with a live init info, once a thread.
 unsafe extern "C-unwind" fn local_init<F: TableFunction>(info: ffi::duckdb_init_info) {
     let outcome = contain(F::NAME, || {
-        let data = Box::into_raw(Box::new(F::Local::default()));
+        let data = Box::into_raw(Box::new(PerProcess::from(F::Local::default())));
         // SAFETY: `info` is live; DuckDB owns the data and frees it with the thread's state.
-        unsafe { ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<F::Local>)) };
+        unsafe { ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<PerProcess<F::Local>>)) };
         Ok(())
     });
     if let Err(failure) = outcome {
@@ -275,12 +343,13 @@ unsafe extern "C-unwind" fn next<F: TableFunction>(info: ffi::duckdb_function_in
     let outcome = contain(F::NAME, || {
         // SAFETY: the three states are the boxes of `bind`, `init` and `local_init`; the local one is this thread's own.
         unsafe {
-            let bound = &*ffi::duckdb_function_get_bind_data(info).cast::<Bound<F::Bind>>();
+            let plan = &*ffi::duckdb_function_get_bind_data(info).cast::<Plan<F>>();
             let global = &*ffi::duckdb_function_get_init_data(info).cast::<Execution<F::Global>>();
-            let local = &mut *ffi::duckdb_function_get_local_init_data(info).cast::<F::Local>();
+            let local = &mut *ffi::duckdb_function_get_local_init_data(info).cast::<PerProcess<F::Local>>();
             let capacity = usize::try_from(ffi::duckdb_vector_size()).unwrap_or(0);
             let mut chunk = OutputChunk { chunk: output, columns: &global.columns, capacity };
-            F::next(&bound.state, &global.state, local, &mut chunk)
+            let (bound, local) = (plan.bound.get().ok_or_else(forked)?, local.get_mut().ok_or_else(forked)?);
+            F::next(&bound.state, global.state.get().ok_or_else(forked)?, local, &mut chunk)
         }
     });
     if let Err(failure) = outcome {

@@ -13,6 +13,11 @@ use super::{LogicalType, TypeId};
 /// An owned constant of any type.
 pub(crate) struct Value(ffi::duckdb_value);
 
+// SAFETY: a value is a heap object without thread affinity, and is only read.
+unsafe impl Send for Value {}
+// SAFETY: as above.
+unsafe impl Sync for Value {}
+
 impl Value {
     /// Takes over a value that DuckDB made for the caller; None for null pointers (an argument that was not given).
     ///

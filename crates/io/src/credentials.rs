@@ -16,7 +16,7 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use crate::location::StoreKey;
 
 /// What to sign requests with; anonymous by default.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Credentials {
     pub(crate) aws: Aws,
     pub(crate) aws_region: Option<String>,
@@ -28,7 +28,7 @@ pub(crate) struct Credentials {
     pub(crate) azure: Azure,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) enum Aws {
     #[default]
     Anonymous,
@@ -41,15 +41,17 @@ pub(crate) enum Aws {
     Chain(Vec<(String, String)>),
 }
 
+#[derive(Clone)]
 pub(crate) struct Google(Vec<(GoogleConfigKey, String)>);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Azure {
     pub(crate) account: Option<String>,
     pub(crate) endpoint: Option<String>,
     secrets: Option<AzureSecrets>,
 }
 
+#[derive(Clone)]
 pub(crate) struct AzureSecrets(Vec<(AzureConfigKey, String)>);
 
 /// Variables of the chain that `RASTERET_AWS_CREDENTIALS=imds` opens, as object_store names them.

@@ -42,6 +42,11 @@ impl Registry {
             .insert(key, Arc::new(OnceCell::new_with(Some(store))));
     }
 
+    /// What requests are signed with.
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
     /// The client under all stores.
     pub(crate) fn transport(&self) -> &Transport {
         &self.transport

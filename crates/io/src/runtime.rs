@@ -4,11 +4,10 @@
 //! own threads panics.
 
 use std::io;
-use std::sync::OnceLock;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{Error, Result};
+use crate::{Error, PerProcess, Result};
 
 /// Threads that wait on sockets. An answer costs tens of microseconds: more threads than this wait for each other, and take
 /// the processors from DuckDB's own.
@@ -17,9 +16,9 @@ const MAX_WORKERS: usize = 4;
 /// Threads for file I/O and for decoding large tables. A network file system answers that many at once.
 const MAX_BLOCKING: usize = 32;
 
-/// The runtime, started by the first who asks.
+/// The runtime of this process, started when it is first needed: a forked child has none of its parent's threads.
 pub(crate) fn runtime() -> Result<&'static Runtime> {
-    static RUNTIME: OnceLock<io::Result<Runtime>> = OnceLock::new();
+    static RUNTIME: PerProcess<io::Result<Runtime>> = PerProcess::new();
     let start = || {
         Builder::new_multi_thread()
             .thread_name("rasteret-io")
@@ -28,7 +27,7 @@ pub(crate) fn runtime() -> Result<&'static Runtime> {
             .enable_all()
             .build()
     };
-    RUNTIME.get_or_init(start).as_ref().map_err(|error| Error::InvalidArgument {
+    RUNTIME.get_or_make(|_| start()).as_ref().map_err(|error| Error::InvalidArgument {
         what: format!("no threads for reading files could be started: {}", error.kind()),
     })
 }

@@ -106,6 +106,14 @@ impl Session {
         self.1.set_policy(policy);
     }
 
+    /// A session with the same settings and nothing else of this one's: for a child that was forked.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        let session = Self::with_credentials(self.0.options.clone(), self.0.registry.credentials().clone());
+        session.set_host_threads(self.workers().limit());
+        session
+    }
+
     /// Serves `s3://bucket/` from a store of the caller's, in place of S3.
     pub fn serve_bucket(&self, bucket: &str, store: Arc<dyn ObjectStore>) {
         self.0.registry.insert(crate::location::StoreKey::S3 { bucket: bucket.to_owned(), region: None }, store);

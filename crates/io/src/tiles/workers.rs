@@ -117,19 +117,24 @@ impl Workers {
         }
     }
 
+    /// How many threads may work.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
     fn enter(&self) -> Active<'_> {
         self.active.fetch_add(1, Ordering::Relaxed);
         Active(self)
     }
 
     fn try_enter(&self) -> Option<Active<'_>> {
-        let limit = self.limit.load(Ordering::Relaxed);
+        let limit = self.limit();
         let one_more = |active: usize| (active < limit).then_some(active + 1);
         self.active.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok().map(|_| Active(self))
     }
 
     fn is_crowded(&self) -> bool {
-        self.active.load(Ordering::Relaxed) > self.limit.load(Ordering::Relaxed)
+        self.active.load(Ordering::Relaxed) > self.limit()
     }
 }
 

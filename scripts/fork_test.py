@@ -1,0 +1,216 @@
+"""A process that has used the extension forks: its children answer as it does, and so does it afterwards.
+
+    python fork_test.py [--rounds 5] [--extension build/release/rasteret.duckdb_extension]
+
+Runs in an environment with DuckDB. Three forms: multiprocessing, with a process for each task; workers that live on and take batches from
+a queue, as torch's DataLoader has them; a master that loads everything, forks workers that fork in turn, and replaces those that die, as
+gunicorn does with `preload_app`. Meanwhile another thread of the parent reads over HTTP, so that locks are held and connections are open
+at the moment of the fork. A child that waits for a thread or a connection of its parent's would wait for ever: that is a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import servers
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "test" / "data"
+FORK = multiprocessing.get_context("fork")
+WORKERS, BATCHES, TIME_LIMIT_S = 3, 4, 60
+
+Rows = list[tuple[object, ...]]
+
+
+class Database:
+    """A database with the extension, and questions of it: headers, pixels and zones, remote and local, scalar, table and prepared."""
+
+    def __init__(self, extension: Path, url: str) -> None:
+        config = {"allow_unsigned_extensions": "true", "threads": 2}
+        self.connection = duckdb.connect(config=config)
+        self.connection.execute(f"LOAD '{extension}'")
+        self.questions = [
+            f"SELECT m.crs, len(m.tile_offsets) FROM (SELECT cog_metadata('{url}/cog.tif?' || i) AS m FROM range(20) t(i))",
+            f"SELECT count(*), sum(value) FROM cog_pixels('{url}/cog.tif', NULL)",
+            f"SELECT md5(r.data) FROM (SELECT cog_read('{url}/cog_b.tif', NULL, NULL) AS r)",
+            f"SELECT z.sum FROM (SELECT cog_zonal_stats('{DATA}/cog.tif', m, cog_footprint(m)) AS z"
+            f" FROM (SELECT cog_metadata('{DATA}/cog.tif') AS m))",
+            f"SELECT id, rasteret_error FROM rasteret_enrich('{DATA}/items.parquet', bands := ['B04']) ORDER BY id",
+            "EXECUTE tiles",
+            "EXECUTE items",
+        ]
+        prepared = {
+            "tiles": f"SELECT count(*), sum(tile_offset) FROM cog_tiles('{url}/cog.tif')",
+            "items": f"SELECT count(*) FROM rasteret_enrich('{DATA}/items.parquet', bands := ['B04'])",
+        }
+        for name, query in prepared.items():
+            self.connection.execute(f"PREPARE {name} AS {query}")
+
+    def answers(self) -> list[Rows]:
+        return [self.connection.execute(question).fetchall() for question in self.questions]
+
+
+def check(database: Database, expected: list[Rows]) -> None:
+    """In a child, which ends by a signal if it waits for ever: the answers are the parent's, twice."""
+    signal.alarm(TIME_LIMIT_S)
+    for found in (database.answers(), database.answers()):
+        if found != expected:
+            raise SystemExit(f"expected {expected}, found {found}")
+
+
+def joined(processes: list[multiprocessing.process.BaseProcess], form: str) -> None:
+    """Waits for children; one that fails or does not end is a failure."""
+    end = time.monotonic() + TIME_LIMIT_S
+    for process in processes:
+        process.join(max(0.1, end - time.monotonic()))
+        if process.exitcode != 0:
+            ended = "no end" if process.exitcode is None else f"status {process.exitcode}"
+            for each in processes:
+                each.kill()
+            sys.exit(f"{form}: a child had {ended}")
+
+
+def tasks(database: Database, extension: Path, url: str, expected: list[Rows]) -> None:
+    """A process for each task: half of them with the parent's database, half with their own."""
+
+    def own() -> None:
+        check(Database(extension, url), expected)
+
+    jobs: list[Callable[[], None]] = [lambda: check(database, expected), own] * 2
+    processes = [FORK.Process(target=job) for job in jobs]
+    for process in processes:
+        process.start()
+    joined(processes, "multiprocessing")
+
+
+def loader(database: Database, expected: list[Rows]) -> None:
+    """Workers that live on and take indexes from a queue of their own."""
+
+    def work(indexes, results) -> None:
+        cursor = database.connection.cursor()
+        while (index := indexes.get()) is not None:
+            question = database.questions[index % 5]
+            results.put((index, cursor.execute(question).fetchall()))
+
+    results = FORK.Queue()
+    queues = [FORK.Queue() for _ in range(WORKERS)]
+    processes = [FORK.Process(target=work, args=(queue, results)) for queue in queues]
+    for process in processes:
+        process.start()
+    count = WORKERS * BATCHES
+    for index in range(count):
+        queues[index % WORKERS].put(index)
+    try:
+        found = dict(results.get(timeout=TIME_LIMIT_S) for _ in range(count))
+    except Exception as error:
+        for process in processes:
+            process.kill()
+        sys.exit(f"loader: no answer of a worker: {error!r}")
+    for queue in queues:
+        queue.put(None)
+    joined(processes, "loader")
+    if found != {index: expected[index % 5] for index in range(count)}:
+        sys.exit(f"loader: expected {expected}, found {found}")
+
+
+def master(database: Database, expected: list[Rows]) -> None:
+    """A preloaded master with workers by os.fork, which fork in turn; one is killed at work and replaced."""
+
+    def spawn(dies: bool) -> int:
+        child = os.fork()
+        if child:
+            return child
+        status = 1
+        try:
+            check(database, expected)
+            if dies:
+                os.kill(os.getpid(), signal.SIGKILL)
+            grandchild = os.fork()
+            if not grandchild:
+                check(database, expected)
+                os._exit(0)
+            status = os.waitpid(grandchild, 0)[1]
+        finally:
+            # As a worker that ends, without the destructors of what it inherited.
+            os._exit(1 if status else 0)
+
+    alive = {spawn(dies=index == 0): index == 0 for index in range(WORKERS)}
+    end = time.monotonic() + TIME_LIMIT_S
+    while alive:
+        child, status = os.waitpid(-1, os.WNOHANG)
+        if child:
+            died = alive.pop(child)
+            if died and status == signal.SIGKILL:
+                alive[spawn(dies=False)] = False
+            elif status:
+                sys.exit(f"master: a worker ended with status {status}")
+        elif time.monotonic() > end:
+            for child in alive:
+                os.kill(child, signal.SIGKILL)
+            sys.exit("master: a worker has no end")
+        else:
+            time.sleep(0.01)
+
+
+def closing(database: Database) -> None:
+    """A child that uses nothing, and closes what it inherited: where DuckDB itself survives that, which 2.0.0 does not."""
+    plain = FORK.Process(target=duckdb.connect(config={"threads": 2}).close)
+    plain.start()
+    plain.join(TIME_LIMIT_S)
+    if plain.exitcode == 0:
+        process = FORK.Process(target=database.connection.close)
+        process.start()
+        joined([process], "closing")
+
+
+@contextmanager
+def busy(extension: Path, url: str) -> Iterator[None]:
+    """A thread with a database of its own that reads all the time."""
+    done = threading.Event()
+
+    def read() -> None:
+        database = Database(extension, url)
+        while not done.is_set():
+            database.connection.execute(database.questions[0].replace("?", f"?{time.monotonic()}-")).fetchall()
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--extension", type=Path, default=ROOT / "build" / "release" / "rasteret.duckdb_extension")
+    args = parser.parse_args()
+    extension = args.extension.resolve()
+    with servers.http_server(DATA) as url:
+        database = Database(extension, url)
+        expected = database.answers()
+        with busy(extension, url):
+            for _ in range(args.rounds):
+                tasks(database, extension, url, expected)
+                loader(database, expected)
+                master(database, expected)
+                closing(database)
+                if (found := database.answers()) != expected:
+                    sys.exit(f"the parent: expected {expected}, found {found}")
+    print(f"DuckDB {duckdb.__version__}: {args.rounds} rounds, every child and the parent answered alike")
+
+
+if __name__ == "__main__":
+    main()
