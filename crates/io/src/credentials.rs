@@ -1,5 +1,8 @@
 //! The clouds' credentials, read from the environment once.
 //!
+//! A value that no request can be made with is an error of the first file of that cloud, which names the variable; variables that
+//! are not UTF-8 count as unset.
+//!
 //! Owns which variables count. Nothing is read from profile files or metadata services. `Debug` shows none of it.
 //!
 //! | cloud | signed when | also read |
@@ -13,6 +16,8 @@ use std::fmt;
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 
+use crate::Fault;
+use crate::environment::{self, Unusable};
 use crate::location::StoreKey;
 
 /// What to sign requests with; anonymous by default.
@@ -26,6 +31,7 @@ pub(crate) struct Credentials {
     pub(crate) google: Option<Google>,
     pub(crate) google_endpoint: Option<String>,
     pub(crate) azure: Azure,
+    unusable: Unusable,
 }
 
 #[derive(Clone, Default)]
@@ -122,7 +128,18 @@ impl Credentials {
                 .filter(|secrets| has_secret(secrets))
                 .map(AzureSecrets),
             },
+            unusable: environment::check(&get),
         }
+    }
+
+    /// Fails where a variable of the bucket's or container's cloud cannot be used.
+    pub(crate) fn check(&self, store: &StoreKey) -> Result<(), Fault> {
+        let unusable = match store {
+            StoreKey::S3 { .. } => &self.unusable.aws,
+            StoreKey::Gcs { .. } => &self.unusable.google,
+            StoreKey::Azure { .. } => &self.unusable.azure,
+        };
+        unusable.clone().map_or(Ok(()), |what| Err(Fault::Other(what)))
     }
 
     /// Whether requests to this bucket or container are signed.

@@ -21,6 +21,7 @@ mod coalesce;
 mod credentials;
 mod driver;
 pub mod enrich;
+mod environment;
 mod error;
 mod fault;
 mod json;

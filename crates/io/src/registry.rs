@@ -75,6 +75,7 @@ impl Registry {
     }
 
     async fn build(&self, key: &StoreKey) -> Result<Arc<dyn ObjectStore>, Fault> {
+        self.credentials.check(key)?;
         match key {
             StoreKey::S3 { bucket, region } => self.s3(bucket, region.as_deref()).await,
             StoreKey::Gcs { bucket } => self.gcs(bucket),
@@ -174,7 +175,7 @@ impl fmt::Debug for Registry {
 }
 
 /// The convention of Google's emulators leaves the scheme out.
-fn with_scheme(endpoint: &str) -> String {
+pub(crate) fn with_scheme(endpoint: &str) -> String {
     match endpoint.contains("://") {
         true => endpoint.to_owned(),
         false => format!("http://{endpoint}"),
