@@ -1,7 +1,6 @@
 //! The clouds' credentials, read from the environment once.
 //!
-//! A value that no request can be made with is an error of the first file of that cloud, which names the variable; variables that
-//! are not UTF-8 count as unset.
+//! A value that no request can be made with is an error for all files of its cloud (see [`environment`]).
 //!
 //! Owns which variables count. Nothing is read from profile files or metadata services. `Debug` shows none of it.
 //!
@@ -128,7 +127,7 @@ impl Credentials {
                 .filter(|secrets| has_secret(secrets))
                 .map(AzureSecrets),
             },
-            unusable: environment::check(&get),
+            unusable: environment::check(get),
         }
     }
 

@@ -15,6 +15,7 @@ use object_store::gcp::GoogleCloudStorageBuilder;
 use tokio::sync::OnceCell;
 
 use crate::credentials::{Aws, Credentials};
+use crate::environment::is_label;
 use crate::location::{Place, StoreKey};
 use crate::object::Source;
 use crate::transport::Transport;
@@ -76,6 +77,7 @@ impl Registry {
 
     async fn build(&self, key: &StoreKey) -> Result<Arc<dyn ObjectStore>, Fault> {
         self.credentials.check(key)?;
+        check_names(key)?;
         match key {
             StoreKey::S3 { bucket, region } => self.s3(bucket, region.as_deref()).await,
             StoreKey::Gcs { bucket } => self.gcs(bucket),
@@ -171,6 +173,18 @@ impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Stores print their settings, secrets among them.
         f.debug_struct("Registry").finish_non_exhaustive()
+    }
+}
+
+/// Buckets, containers and accounts become part of a URL, which `object_store` panics on where it is none.
+fn check_names(key: &StoreKey) -> Result<(), Fault> {
+    let (what, names) = match key {
+        StoreKey::S3 { bucket, .. } | StoreKey::Gcs { bucket } => ("a bucket", [Some(bucket), None]),
+        StoreKey::Azure { account, container } => ("an account or container", [Some(container), account.as_ref()]),
+    };
+    match names.into_iter().flatten().all(|name| is_label(name)) {
+        true => Ok(()),
+        false => Err(Fault::Other(format!("not a name that {what} can have"))),
     }
 }
 

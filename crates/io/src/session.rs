@@ -72,7 +72,8 @@ impl Session {
     /// A session with the process's environment, read now: limits from `RASTERET_*`, see [`Options`], and the clouds'
     /// credentials from their own variables. Fails on a `RASTERET_*` value that is no number.
     pub fn from_env() -> Result<Self> {
-        Self::from_variables(|name| std::env::var(name).ok())
+        // A value that is not UTF-8 is no valid one either, and must not count as unset: it may be a lock.
+        Self::from_variables(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 
     /// A session with the variables that `variable` knows.
