@@ -24,7 +24,7 @@ use std::sync::Arc;
 use object_store::path::Path;
 use url::Url;
 
-pub(crate) use cloud::{Address, StoreKey};
+pub(crate) use cloud::{Address, StoreKey, path_of};
 
 use crate::{Error, Fault, Result};
 
@@ -110,17 +110,17 @@ impl Location {
         let (key, resource) = (url.to_string(), Some(redact::without_signature(&url)));
         let signed = url.query().is_some();
         let object = if signed { None } else { Address::of_url(&url) };
-        let object = object.and_then(|address| Some((address.store, Path::parse(address.key).ok()?)));
+        let object = object.and_then(|address| Some((address.store, path_of(&address.key)?)));
         Ok(Self(Arc::new(Inner { place: Place::Url { url, object }, shown: redact::url(href), key, resource })))
     }
 
     fn object(href: &str, address: Address) -> Result<Self> {
-        let path = Path::parse(&address.key).map_err(|_| {
-            invalid(href, "expected a key without empty, '.' or '..' segments and without control characters")
-        })?;
-        if path.as_ref().is_empty() {
+        if address.key.trim_matches('/').is_empty() {
             return Err(invalid(href, "expected a key after the bucket"));
         }
+        let path = path_of(&address.key).ok_or_else(|| {
+            invalid(href, "expected a key without empty, '.' or '..' segments and without control characters")
+        })?;
         let key = format!("{}/{path}", address.store);
         let place = Place::Object { store: address.store, path };
         Ok(Self(Arc::new(Inner { place, shown: redact::url(href), key, resource: None })))

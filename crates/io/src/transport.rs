@@ -17,6 +17,7 @@
 mod answer;
 mod body;
 mod dns;
+mod listing;
 mod redirect;
 mod tls;
 
@@ -406,6 +407,7 @@ impl HttpService for Transport {
         let url = Url::parse(&parts.uri.to_string())
             .map_err(|_| service_error(Fault::Other("not a URL that a request can be made for".to_owned())))?;
         let ranged = parts.headers.contains_key(RANGE);
+        let is_listing = parts.method == Method::GET && listing::is_listing(&url);
         let in_pieces = parts.extensions.get::<InPieces>();
         let follow = Follow::of_store(&url, &parts.headers, parts.extensions.get::<Access>());
         self.retrying(|| {
@@ -429,8 +431,8 @@ impl HttpService for Transport {
                     return Ok(response);
                 }
                 let limit = answer::content_length(&headers).unwrap_or(DOCUMENT_MAX);
-                let body = self.body(response, limit, Excess::Refused).await?;
-                Ok(rebuilt(status, headers, body.into_bytes()))
+                let body = self.body(response, limit, Excess::Refused).await?.into_bytes();
+                Ok(rebuilt(status, headers, if is_listing { listing::readable(body) } else { body }))
             }
         })
         .await

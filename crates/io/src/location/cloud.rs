@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use object_store::path::Path;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -98,6 +99,12 @@ impl Address {
         };
         Some(Self { store: StoreKey::S3 { bucket, region }, key })
     }
+}
+
+/// The path by which `object_store` requests just this key; None for keys that it cannot request. [`Path::parse`] takes a slash off
+/// either end, which makes it another object's key.
+pub(crate) fn path_of(key: &str) -> Option<Path> {
+    Path::parse(key).ok().filter(|path| path.as_ref() == key)
 }
 
 /// `account` of `account.blob.core.windows.net`.

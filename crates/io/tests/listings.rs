@@ -1,0 +1,183 @@
+//! Globs over buckets with odd keys, against servers that list as S3, GCS and Azure do.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use percent_encoding::percent_decode_str;
+use rasteret_io::Session;
+use support::server::{Reply, Server};
+use support::session;
+use support::tiff::Tiff;
+
+/// Keys that a file can be read by, each by just this name.
+const FILES: &[&str] = &[
+    "d/a.tif",
+    "d/b c+d.tif",
+    "d/%20%zz.tif",
+    "d/q?x=1&y#z.tif",
+    "d/\u{fc}\u{1f30d}.tif",
+    "d/...tif",
+    "d/sub/[x]{y}|^`\\\"<>.tif",
+    "d/sub/deep/a.tif",
+    "e.tif",
+];
+
+/// Keys that no request can be made for, and folder markers.
+const ODD: &[&str] = &[
+    "d/",
+    "d/sub/",
+    "d/empty/",
+    "d/marker.tif/",
+    "/",
+    "//",
+    "/e.tif",
+    "/d/a.tif",
+    "d//a.tif",
+    "d//",
+    "d/./a.tif",
+    "d/../a.tif",
+    "./e.tif",
+    "d/sub//deep//a.tif",
+    "d/control\u{1}.tif",
+    "d/line\nbreak.tif",
+    "d/\u{7f}.tif",
+];
+
+/// Keys in a page: small, so that odd keys are at the ends of pages too.
+const PAGE: usize = 3;
+
+/// Serves all keys in pages, as S3 and GCS do, or as Azure does.
+fn server() -> Server {
+    let bytes = Tiff::default().bytes();
+    Server::start(move |asked, _| {
+        let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
+        let query: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let value = |name: &str| query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
+        if value("list-type") == Some("2") || value("comp") == Some("list") {
+            let is_azure = value("comp").is_some();
+            let after = value("continuation-token").or_else(|| value("marker"));
+            let (entries, next) = page(value("prefix").unwrap_or(""), value("delimiter").is_some(), after);
+            return Reply::Status(
+                200,
+                "Content-Type: application/xml\r\n".to_owned(),
+                document(&entries, next, is_azure),
+            );
+        }
+        let key = percent_decode_str(path).decode_utf8().unwrap();
+        match FILES.iter().any(|file| key.strip_prefix("/b/") == Some(file)) {
+            true => Reply::File(bytes.clone()),
+            false => Reply::Status(404, String::new(), String::new()),
+        }
+    })
+}
+
+/// A page of keys and prefixes (true) behind `after`, and where the next one begins.
+fn page(prefix: &str, is_delimited: bool, after: Option<&str>) -> (Vec<(String, bool)>, Option<String>) {
+    let entries: BTreeSet<(String, bool)> = FILES
+        .iter()
+        .chain(ODD)
+        .filter(|key| key.starts_with(prefix))
+        .map(|key| match key[prefix.len()..].find('/').filter(|_| is_delimited) {
+            Some(slash) => (key[..=prefix.len() + slash].to_owned(), true),
+            None => ((*key).to_owned(), false),
+        })
+        .filter(|(entry, _)| after.is_none_or(|after| entry.as_str() > after))
+        .collect();
+    let next = entries.iter().nth(PAGE - 1).filter(|_| entries.len() > PAGE).map(|(entry, _)| entry.clone());
+    (entries.into_iter().take(PAGE).collect(), next)
+}
+
+fn document(entries: &[(String, bool)], next: Option<String>, is_azure: bool) -> String {
+    let mut text = String::new();
+    for (entry, is_prefix) in entries {
+        let name = escaped(entry);
+        match (is_azure, is_prefix) {
+            (false, true) => write!(text, "<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>"),
+            (false, false) => write!(
+                text,
+                "<Contents><Key>{name}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size></Contents>"
+            ),
+            (true, true) => write!(text, "<BlobPrefix><Name>{name}</Name></BlobPrefix>"),
+            (true, false) => write!(
+                text,
+                "<Blob><Name>{name}</Name><Properties><Last-Modified>Thu, 01 Jan 2026 00:00:00 GMT</Last-Modified>\
+                 <Content-Length>1</Content-Length><Content-Type>image/tiff</Content-Type></Properties></Blob>"
+            ),
+        }
+        .unwrap();
+    }
+    let next = next.map(|next| escaped(&next));
+    match (is_azure, next) {
+        (false, Some(next)) => {
+            format!("<ListBucketResult>{text}<NextContinuationToken>{next}</NextContinuationToken></ListBucketResult>")
+        }
+        (false, None) => format!("<ListBucketResult>{text}</ListBucketResult>"),
+        (true, next) => format!(
+            "<EnumerationResults><Blobs>{text}</Blobs><NextMarker>{}</NextMarker></EnumerationResults>",
+            next.unwrap_or_default()
+        ),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.chars().fold(String::new(), |mut escaped, character| {
+        match character {
+            '<' | '>' | '&' | '"' | '\0'..' ' | '\u{7f}' => write!(escaped, "&#{};", u32::from(character)).unwrap(),
+            _ => escaped.push(character),
+        }
+        escaped
+    })
+}
+
+/// The session of each cloud, and what its hrefs begin with.
+fn clouds(server: &Server) -> [(Session, &'static str); 3] {
+    let endpoint = server.url("").trim_end_matches('/').to_owned();
+    [
+        (session(&[("AWS_ENDPOINT_URL", &endpoint)]), "s3://b/"),
+        (session(&[("STORAGE_EMULATOR_HOST", &endpoint)]), "gs://b/"),
+        (session(&[("AZURE_STORAGE_ENDPOINT", &endpoint), ("AZURE_STORAGE_ACCOUNT_NAME", "acc")]), "az://b/"),
+    ]
+}
+
+#[test]
+fn odd_keys_are_left_out_and_all_others_are_found_and_read() {
+    let server = server();
+    for (session, head) in clouds(&server) {
+        let keys = |pattern: &str| -> Vec<String> {
+            let hrefs = session.files(&[&format!("{head}{pattern}")]).unwrap();
+            hrefs.iter().map(|href| href.strip_prefix(head).unwrap().to_owned()).collect()
+        };
+        let files = |is_match: &dyn Fn(&str) -> bool| -> Vec<String> {
+            let files: BTreeSet<_> = FILES.iter().filter(|key| is_match(key)).map(|key| (*key).to_owned()).collect();
+            files.into_iter().collect()
+        };
+        assert_eq!(keys("**"), files(&|_| true), "{head}");
+        assert_eq!(keys("d/**"), files(&|key| key.starts_with("d/")), "{head}");
+        assert_eq!(keys("*"), ["e.tif"], "{head}");
+        assert_eq!(keys("d/*"), files(&|key| key.starts_with("d/") && key.matches('/').count() == 1), "{head}");
+        assert_eq!(keys("d/*/*"), files(&|key| key.matches('/').count() == 2), "{head}");
+        assert_eq!(keys("*/sub/*/*.tif"), ["d/sub/deep/a.tif"], "{head}");
+        let hrefs: Vec<String> = FILES.iter().map(|key| format!("{head}{key}")).collect();
+        let hrefs: Vec<&str> = hrefs.iter().map(String::as_str).collect();
+        for (href, file) in hrefs.iter().zip(session.headers(&hrefs)) {
+            assert_eq!(file.unwrap().version.size, Some(100_000), "{href}");
+        }
+    }
+}
+
+#[test]
+fn an_odd_key_that_is_asked_for_is_named() {
+    let server = server();
+    for (session, head) in clouds(&server) {
+        for key in ["d//a.tif", "d/./a.tif", "d/../a.tif", "/e.tif", "d/line\nbreak.tif"] {
+            let error = session.headers(&[&format!("{head}{key}")]).remove(0).unwrap_err().to_string();
+            let shown = format!("{head}{}: expected a key", key.replace('\n', "\u{fffd}"));
+            assert!(error.starts_with(&shown), "{error:?}");
+        }
+    }
+    assert!(server.log().is_empty(), "{:?}", server.log());
+}
