@@ -226,11 +226,16 @@ impl View {
         let Some(bounds) = bounds.filter(|_| self.mapping.is_to_degrees()) else {
             return first;
         };
+        let image = self.mapping.image();
         let mut pixels = Geometry::default();
         for turn in turns(bounds, self.mapping.world_bounds()) {
             // One turn, in pixels: the affine without its origin.
             let by = self.mapping.pixel_vector(f64::from(turn) * 360.0);
-            append(&mut pixels, map(&first, |pixel| pixel + by));
+            let mut turned = map(&first, |pixel| pixel + by);
+            // Not all parts are in the image at the same turn.
+            turned.polygons.retain(|polygon| meets(&polygon.exterior().0, image));
+            turned.lines.retain(|line| meets(&line.0, image));
+            append(&mut pixels, turned);
         }
         pixels
     }
@@ -316,6 +321,13 @@ fn turns(bounds: BBox, window: BBox) -> std::ops::RangeInclusive<i32> {
     let turn = |degrees: f64| (degrees / 360.0).clamp(-8.0, 8.0) as i32;
     turn(((window.xmin - bounds.xmax) / 360.0).ceil() * 360.0)
         ..=turn(((window.xmax - bounds.xmin) / 360.0).floor() * 360.0)
+}
+
+/// Whether the box around a ring or a line meets another box.
+fn meets(line: &[Coord<f64>], bounds: BBox) -> bool {
+    bbox(line.iter().copied()).is_some_and(|line| {
+        line.xmin <= bounds.xmax && line.xmax >= bounds.xmin && line.ymin <= bounds.ymax && line.ymax >= bounds.ymin
+    })
 }
 
 fn map(geometry: &Geometry, to: impl Fn(Coord<f64>) -> Coord<f64>) -> Geometry {

@@ -13,15 +13,23 @@ const STEPS: usize = 8;
 /// and a half from the pole comes to 4; a jump to the other side of a map, or past a pole, to far more.
 const MAX_RATIO: f64 = 6.0;
 
+/// How much longer a step may be than that where a mapping is even: what jumps or goes around a pole has longer ones. Only where some are,
+/// the middles of the grid's cells are looked at too.
+const EVEN_RATIO: f64 = 1.5;
+
+/// How far the image of a cell's middle may be from the mean of its corners', as a share of the cell's diagonal. Around a pole on the
+/// side of a cell, which is in no sample, it is a quarter or more.
+const MAX_BEND: f64 = 0.2;
+
 /// Whether `to` is smooth over a box, as far as a grid of samples shows. With `degrees`, x of the result is a longitude, which may
 /// pass from 180 to -180.
 pub(super) fn is_smooth(bbox: BBox, degrees: bool, to: impl Fn(Coord<f64>) -> Option<Coord<f64>>) -> bool {
-    let at = |from: f64, to: f64, step: usize| from + (to - from) * (step as f64 / STEPS as f64);
+    let at = |from: f64, to: f64, step: f64| from + (to - from) * (step / STEPS as f64);
     let mut grid: Vec<Vec<Coord<f64>>> = Vec::with_capacity(STEPS + 1);
     for v in 0..=STEPS {
         let mut row: Vec<Coord<f64>> = Vec::with_capacity(STEPS + 1);
         for u in 0..=STEPS {
-            let point = Coord { x: at(bbox.xmin, bbox.xmax, u), y: at(bbox.ymin, bbox.ymax, v) };
+            let point = Coord { x: at(bbox.xmin, bbox.xmax, u as f64), y: at(bbox.ymin, bbox.ymax, v as f64) };
             let Some(mut image) = to(point) else {
                 return false;
             };
@@ -32,18 +40,39 @@ pub(super) fn is_smooth(bbox: BBox, degrees: bool, to: impl Fn(Coord<f64>) -> Op
         }
         grid.push(row);
     }
-    let columns = (0..=STEPS).map(|u| grid.iter().map(|row| row[u]).collect::<Vec<_>>());
-    grid.iter().all(|row| is_even(row)) && columns.into_iter().all(|column| is_even(&column)) && is_unfolded(&grid)
+    let columns = (0..=STEPS).map(|u| grid.iter().map(|row| row[u]).collect::<Vec<_>>()).collect::<Vec<_>>();
+    let ratio = grid.iter().chain(&columns).map(|line| step_ratio(line)).fold(1.0, f64::max);
+    if ratio > MAX_RATIO || !is_unfolded(&grid) {
+        return false;
+    }
+    let mut cells = (0..STEPS).flat_map(|v| (0..STEPS).map(move |u| (u, v)));
+    ratio <= EVEN_RATIO
+        || cells.all(|(u, v)| {
+            let point =
+                Coord { x: at(bbox.xmin, bbox.xmax, u as f64 + 0.5), y: at(bbox.ymin, bbox.ymax, v as f64 + 0.5) };
+            let corners = [grid[v][u], grid[v][u + 1], grid[v + 1][u], grid[v + 1][u + 1]];
+            to(point).is_some_and(|middle| is_between(middle, corners, degrees))
+        })
 }
 
-/// Whether the steps between points change gradually.
-fn is_even(line: &[Coord<f64>]) -> bool {
+/// Whether the image of a cell's middle is near the mean of its corners'.
+fn is_between(mut middle: Coord<f64>, [a, b, c, d]: [Coord<f64>; 4], degrees: bool) -> bool {
+    let mean = (a + b + c + d) / 4.0;
+    if degrees {
+        middle.x = nearest_longitude(middle.x, mean.x);
+    }
+    distance(middle, mean) <= MAX_BEND * distance(a, d).max(distance(b, c))
+}
+
+/// How much longer a step between points is than the longer of its neighbours, at most.
+fn step_ratio(line: &[Coord<f64>]) -> f64 {
     let steps: Vec<f64> = line.windows(2).map(|pair| distance(pair[0], pair[1])).collect();
-    steps.iter().enumerate().all(|(at, step)| {
+    let ratios = steps.iter().enumerate().map(|(at, step)| {
         let before = at.checked_sub(1).map_or(0.0, |before| steps[before]);
         let after = steps.get(at + 1).copied().unwrap_or(0.0);
-        *step <= MAX_RATIO * before.max(after)
-    })
+        if *step == 0.0 { 1.0 } else { step / before.max(after) }
+    });
+    ratios.fold(1.0, f64::max)
 }
 
 /// Whether all triangles of a grid turn the same way.

@@ -72,6 +72,25 @@ fn the_pole_is_near_on_the_side_in_the_corner() {
 }
 
 #[test]
+fn parts_at_different_turns_are_in_the_image_once() {
+    // Around 172 E and 98 W: in the map of the geometry's CRS they are 90 degrees apart, over the antimeridian.
+    let globe = Raster("EPSG:4326", 36, 18, -180.0, 90.0, 10.0);
+    let parts = "MULTIPOLYGON(((8600000 1000000, 9400000 1000000, 9400000 1800000, 8600000 1000000)), \
+                 ((-400000 1000000, 400000 1000000, 400000 1800000, -400000 1000000)))";
+    let pixels = globe.pixels("+proj=merc +lon_0=172 +datum=WGS84", parts);
+    let bounds = pixels.bbox().unwrap();
+    assert!(pixels.polygons.len() == 2 && bounds.xmin > 0.0 && bounds.xmax < 36.0, "{bounds:?}");
+}
+
+#[test]
+fn a_pole_on_the_side_of_a_raster_is_seen_from_maps_without_it() {
+    let half = Raster("EPSG:32761", 39, 16, -5_642_104.255, 6_000_000.0, 250_000.0);
+    let point = half.pixels("EPSG:3857", "POINT(1472470.6036 -25078482.5947)").points;
+    // pyproj: 2057073.27 2242810.21
+    assert!((point[0].x - 30.7967).abs() < 1e-3 && (point[0].y - 15.0288).abs() < 1e-3, "{point:?}");
+}
+
+#[test]
 fn lines_are_followed_where_maps_bend_within_a_pixel() {
     // Pixels of 2,500 km, far from the centre of the line's map: its length by pyproj, of 200,000 points.
     let coarse = Raster("+proj=sinu +R=6371007.181 +units=m", 16, 8, -20_015_109.354, 10_007_554.677, 2_501_888.669);
