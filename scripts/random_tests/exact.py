@@ -135,7 +135,11 @@ def _image(oracle: Oracle, polygon: BaseGeometry) -> BaseGeometry | None:
     turn_x, turn_y = oracle.grid.pixels_per_turn
     frame = shapely.box(0, 0, oracle.grid.width, oracle.grid.height)
     turned = [shapely.affinity.translate(image, turn_x * turn, turn_y * turn) for turn in TURNS]
-    return shapely.union_all([each for each in turned if each.intersection(frame).area > 0])
+    turned = [each for each in turned if each.intersection(frame).area > 0]
+    if len(turned) > 1:
+        # Parts are in the image at different turns: of each turn, those count that are there.
+        turned = [part for each in turned for part in getattr(each, "geoms", [each]) if part.envelope.intersects(frame)]
+    return shapely.union_all(turned)
 
 
 def _continuous(oracle: Oracle, pixels: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import numpy as np
+import shapely
 from shapely.geometry import LineString
 
 from .exact import same_crs
@@ -113,17 +114,27 @@ def _turned(oracle: Oracle, cols: np.ndarray, rows: np.ndarray) -> list[tuple[np
 
 
 def _tiles(oracle: Oracle, cols: np.ndarray, rows: np.ndarray, inset: float) -> set[tuple[int, int]]:
-    """Tiles whose part of the image, made smaller by `inset` on all sides, holds a point of the line."""
+    """Tiles whose part of the image, made smaller by `inset` on all sides, meets the line."""
     grid = oracle.grid
     found = set()
-    for left in range(0, grid.width, TILE):
-        for top in range(0, grid.height, TILE):
-            right, bottom = min(left + TILE, grid.width), min(top + TILE, grid.height)
-            for col, row in _turned(oracle, cols, rows):
-                held = (col > left + inset) & (col < right - inset) & (row > top + inset) & (row < bottom - inset)
-                if held.any():
+    for col, row in _turned(oracle, cols, rows):
+        image = _pieces(col, row)
+        shapely.prepare(image)
+        for left in range(0, grid.width, TILE):
+            for top in range(0, grid.height, TILE):
+                right, bottom = min(left + TILE, grid.width), min(top + TILE, grid.height)
+                if right - left <= 2 * inset or bottom - top <= 2 * inset:
+                    continue
+                if image.intersects(shapely.box(left + inset, top + inset, right - inset, bottom - inset)):
                     found.add((left // TILE, top // TILE))
     return found
+
+
+def _pieces(cols: np.ndarray, rows: np.ndarray) -> shapely.MultiLineString:
+    """The line through points, without steps across seams."""
+    ends = np.flatnonzero(np.hypot(np.diff(cols), np.diff(rows)) >= LONGEST_STEP) + 1
+    points = np.stack([cols, rows], axis=1)
+    return shapely.MultiLineString([part for part in np.split(points, ends) if len(part) > 1])
 
 
 def length_in_image(oracle: Oracle, cols: np.ndarray, rows: np.ndarray, outset: float) -> float:

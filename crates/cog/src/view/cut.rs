@@ -57,24 +57,6 @@ impl Convex {
         }
         nested(rings)
     }
-
-    /// The part of a segment inside; None where there is none (Cyrus and Beck).
-    pub(super) fn segment(&self, a: Coord<f64>, b: Coord<f64>) -> Option<(Coord<f64>, Coord<f64>)> {
-        let (mut enter, mut leave) = (0.0f64, 1.0f64);
-        for (start, end) in self.sides() {
-            let (from, to) = (depth(a, start, end), depth(b, start, end));
-            if from < 0.0 && to < 0.0 {
-                return None;
-            }
-            let at = from / (from - to);
-            if from < 0.0 {
-                enter = enter.max(at);
-            } else if to < 0.0 {
-                leave = leave.min(at);
-            }
-        }
-        (enter <= leave).then(|| (a + (b - a) * enter, if leave < 1.0 { a + (b - a) * leave } else { b }))
-    }
 }
 
 /// A ring without its repeated end.
@@ -268,9 +250,6 @@ mod tests {
             Convex::new([(0.0, 0.0), (0.0, 10.0), (10.0, 0.0)].map(|(x, y)| Coord { x, y }).to_vec()).unwrap();
         let corner = areas(&cut(&triangle, "POLYGON((4 4, 9 4, 9 9, 4 9, 4 4))"));
         assert!((corner[0] - 2.0).abs() < 1e-12, "{corner:?}");
-        let inside = triangle.segment(Coord { x: -5.0, y: 2.0 }, Coord { x: 15.0, y: 2.0 }).unwrap();
-        assert_eq!(inside, (Coord { x: 0.0, y: 2.0 }, Coord { x: 8.0, y: 2.0 }));
-        assert_eq!(triangle.segment(Coord { x: 6.0, y: 6.0 }, Coord { x: 9.0, y: 6.0 }), None);
         assert_eq!(
             Convex::new(vec![Coord { x: 1.0, y: 1.0 }, Coord { x: 2.0, y: 2.0 }, Coord { x: 3.0, y: 3.0 }]),
             None

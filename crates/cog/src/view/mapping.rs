@@ -11,6 +11,9 @@ use crate::geometry::bbox;
 /// How far from itself a pixel coordinate may come back, in pixels.
 const RETURN_TOLERANCE: f64 = 0.05;
 
+/// How exactly points within a kilometre of a pole come back in metres: azimuthal equal-area maps lose half of the digits there.
+const POLAR_ERROR: f64 = 0.2;
+
 /// Latitudes from which on a turn of 360 degrees may be shorter than that.
 const SHORT_TURNS: f64 = 80.0;
 
@@ -55,8 +58,9 @@ impl Mapping {
             return Some(pixel);
         };
         let back = transform.backward(self.world(pixel))?;
-        let tolerance = 1e-6 * point.x.abs().max(point.y.abs()).max(1.0);
         let degrees = self.is_from_degrees();
+        let least = if degrees { 1e-6 } else { POLAR_ERROR };
+        let tolerance = (1e-6 * point.x.abs().max(point.y.abs())).max(least);
         let is_pole = degrees && point.y.abs() > 90.0 - tolerance;
         let x = if degrees { nearest_longitude(back.x, point.x) } else { back.x };
         // Both ends of a map that goes around are the same.

@@ -227,16 +227,23 @@ impl View {
             return first;
         };
         let image = self.mapping.image();
-        let mut pixels = Geometry::default();
-        for turn in turns(bounds, self.mapping.world_bounds()) {
+        let at_turn = |turn: i32| {
             // One turn, in pixels: the affine without its origin.
             let by = self.mapping.pixel_vector(f64::from(turn) * 360.0);
-            let mut turned = map(&first, |pixel| pixel + by);
-            // Not all parts are in the image at the same turn.
-            turned.polygons.retain(|polygon| meets(&polygon.exterior().0, image));
-            turned.lines.retain(|line| meets(&line.0, image));
-            append(&mut pixels, turned);
+            map(&first, |pixel| pixel + by)
+        };
+        let turned = turns(bounds, self.mapping.world_bounds()).map(at_turn);
+        let mut turned: Vec<_> =
+            turned.filter(|geometry| rings_and_lines(geometry).any(|line| meets(line, image))).collect();
+        if turned.len() > 1 {
+            // Parts are in the image at different turns.
+            for geometry in &mut turned {
+                geometry.polygons.retain(|polygon| meets(polygon.exterior(), image));
+                geometry.lines.retain(|line| meets(line, image));
+            }
         }
+        let mut pixels = Geometry::default();
+        turned.into_iter().for_each(|geometry| append(&mut pixels, geometry));
         pixels
     }
 
@@ -323,9 +330,14 @@ fn turns(bounds: BBox, window: BBox) -> std::ops::RangeInclusive<i32> {
         ..=turn(((window.xmax - bounds.xmin) / 360.0).floor() * 360.0)
 }
 
+/// The lines of a geometry and the outer rings of its polygons.
+fn rings_and_lines(geometry: &Geometry) -> impl Iterator<Item = &LineString<f64>> {
+    geometry.lines.iter().chain(geometry.polygons.iter().map(Polygon::exterior))
+}
+
 /// Whether the box around a ring or a line meets another box.
-fn meets(line: &[Coord<f64>], bounds: BBox) -> bool {
-    bbox(line.iter().copied()).is_some_and(|line| {
+fn meets(line: &LineString<f64>, bounds: BBox) -> bool {
+    bbox(line.0.iter().copied()).is_some_and(|line| {
         line.xmin <= bounds.xmax && line.xmax >= bounds.xmin && line.ymin <= bounds.ymax && line.ymax >= bounds.ymin
     })
 }
