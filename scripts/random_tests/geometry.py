@@ -305,7 +305,9 @@ def exact_window(asked: Question) -> tuple[int, int, int, int] | None:
     grid, box = asked.oracle.grid, np.array(asked.exact.image.bounds)
     if not same_crs(asked.oracle) and not asked.exact.image.within(shapely.box(0, 0, grid.width, grid.height)):
         return None
-    if (np.abs(box - np.round(box)) < 0.01).any():
+    # Where a projection is approximated, a box that ends nearer to a whole pixel than that decides nothing.
+    off = 0.01 if asked.oracle.is_scene or same_crs(asked.oracle) else CURVE_TOLERANCE
+    if (np.abs(box - np.round(box)) < off).any():
         return None
     left, top = max(0, int(np.floor(box[0]))), max(0, int(np.floor(box[1])))
     right, bottom = min(grid.width, int(np.ceil(box[2]))), min(grid.height, int(np.ceil(box[3])))

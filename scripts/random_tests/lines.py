@@ -20,6 +20,8 @@ POINTS_PER_EDGE = 3000
 # Longer steps are halved, as often as this: around the world or near a pole, 3,000 points leave steps of pixels.
 SHORT_STEP = 0.25
 HALVINGS = 12
+# The reference: longitudes beyond are an error.
+MAX_LONGITUDE = 540
 # The reference: edges follow the curve to a quarter of a pixel.
 CURVE_TOLERANCE = 0.25
 ROUNDING = 1e-6
@@ -79,7 +81,7 @@ def _random_line(oracle: Oracle, rng: random.Random) -> tuple[LineString, np.nda
         if not np.isfinite(x).all() or not np.isfinite(y).all():
             continue
         points = np.stack([x, y], axis=1)
-        if in_degrees(oracle.geometry_crs) and np.abs(np.diff(x)).max() > 180:
+        if in_degrees(oracle.geometry_crs) and (np.abs(np.diff(x)).max() > 180 or np.abs(x).max() > MAX_LONGITUDE):
             continue
         along = _along(points, POINTS_PER_EDGE)
         if not is_on_map(oracle.geometry_crs, *along.T).all() or at_pole(oracle.geometry_crs, *along.T).any():
