@@ -12,7 +12,7 @@ use geo_types::{Coord, LineString, Polygon};
 use super::cells::{Cell, Kind, Piece};
 use super::clip::clip;
 use super::cut::{Convex, doubled_area, is_around};
-use super::mapping::Mapping;
+use super::mapping::{Mapping, distance};
 use super::{MAX_VERTICES, append, shift, turns};
 use crate::Result;
 use crate::crs::nearest_longitude;
@@ -106,7 +106,8 @@ impl Search<'_> {
         }
         let to_pixels = |ring: &LineString<f64>| ring.0.iter().map(|point| piece.pixel(*point)).collect::<Vec<_>>();
         for polygon in &local.polygons {
-            let parts = piece.convex.polygons(rings(polygon).map(to_pixels).collect());
+            let mut parts = piece.convex.polygons(rings(polygon).map(to_pixels).collect());
+            parts.retain(|part| !is_sliver(part.exterior()));
             self.push_polygons(parts)?;
         }
         Ok(())
@@ -199,6 +200,12 @@ impl Search<'_> {
 
 /// Latitudes that are taken for a pole's.
 const NEAR_POLE: f64 = 90.0 - 1e-7;
+
+/// Whether a ring has no more area than rounding gives one that only touches the side of a cell.
+fn is_sliver(ring: &LineString<f64>) -> bool {
+    let length: f64 = ring.0.windows(2).map(|pair| distance(pair[0], pair[1])).sum();
+    doubled_area(&ring.0).abs() <= 1e-9 * length * length
+}
 
 /// Whether a polygon fills a box to which it was clipped.
 fn is_full(clipped: &Geometry, bbox: BBox) -> bool {

@@ -83,6 +83,15 @@ fn parts_at_different_turns_are_in_the_image_once() {
 }
 
 #[test]
+fn what_begins_at_the_cut_is_on_one_side_of_it() {
+    let size = 40_075_016.685_578_49 / 23.0;
+    let world = Raster("EPSG:3395", 23, 23, -20_037_508.342_789_244, 19_994_875.0, size);
+    let text = "POLYGON((-110 -90, -110 -59, -180 -59, -180 -90, -110 -90))";
+    let bounds = world.pixels("OGC:CRS84", text).bbox().unwrap();
+    assert!(bounds.xmin >= 0.0 && bounds.xmax < 5.0, "{bounds:?}");
+}
+
+#[test]
 fn a_pole_on_the_side_of_a_raster_is_seen_from_maps_without_it() {
     let half = Raster("EPSG:32761", 39, 16, -5_642_104.255, 6_000_000.0, 250_000.0);
     let point = half.pixels("EPSG:3857", "POINT(1472470.6036 -25078482.5947)").points;
