@@ -91,18 +91,28 @@ impl Search<'_> {
                     cell.each_part(mapping, kept, |part| self.visit(part, &local, Some(near)))
                 }
             }
-            Kind::Pieces(pieces) => pieces.iter().try_for_each(|piece| self.take(cell, piece, geometry, longitude)),
+            Kind::Pieces(pieces) => {
+                let is_overlap = |piece: &Piece| {
+                    let local = self.local(geometry, piece.bbox, longitude);
+                    local.polygons.len() > 1 && !is_full(&local, piece.bbox)
+                };
+                if self.overlaps && !cell.is_tiny() && pieces.iter().any(is_overlap) {
+                    // In smaller cells, until one turn is there, or a cell is so small that its middle decides.
+                    return cell.each_part(mapping, kept, |part| self.visit(part, geometry, longitude));
+                }
+                pieces.iter().try_for_each(|piece| self.take(piece, geometry, longitude))
+            }
         }
     }
 
     /// Takes the part of the geometry in a piece.
-    fn take(&mut self, cell: &Cell, piece: &Piece, geometry: &Geometry, longitude: Option<f64>) -> Result<()> {
+    fn take(&mut self, piece: &Piece, geometry: &Geometry, longitude: Option<f64>) -> Result<()> {
         let local = self.local(geometry, piece.bbox, longitude);
         if is_full(&local, piece.bbox) {
             return self.push_polygons(vec![piece.convex.polygon()]);
         }
         if self.overlaps && local.polygons.len() > 1 {
-            return self.take_either(cell, piece, &local);
+            return self.take_by_middle(piece, &local);
         }
         let to_pixels = |ring: &LineString<f64>| ring.0.iter().map(|point| piece.pixel(*point)).collect::<Vec<_>>();
         for polygon in &local.polygons {
@@ -113,18 +123,13 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Takes what any turn of a polygon covers of a piece where turns overlap: in smaller cells, until only one is there, or
-    /// a cell is so small that its middle decides.
-    fn take_either(&mut self, cell: &Cell, piece: &Piece, local: &Geometry) -> Result<()> {
+    /// Takes all or nothing of a piece in which turns overlap.
+    fn take_by_middle(&mut self, piece: &Piece, local: &Geometry) -> Result<()> {
         let near = f64::midpoint(piece.bbox.xmin, piece.bbox.xmax);
-        let (mapping, kept) = (self.mapping, self.kept);
-        if !cell.is_tiny() {
-            return cell.each_part(mapping, kept, |part| self.visit(part, local, Some(near)));
-        }
         let vertices = piece.convex.vertices();
         let middle =
             vertices.iter().fold(Coord { x: 0.0, y: 0.0 }, |sum, vertex| sum + *vertex) / vertices.len() as f64;
-        match mapping.locate(middle) {
+        match self.mapping.locate(middle) {
             Some(middle) if self.holds(local, middle, Some(near)) => self.push_polygons(vec![piece.convex.polygon()]),
             _ => Ok(()),
         }

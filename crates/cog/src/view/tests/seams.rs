@@ -92,6 +92,13 @@ fn what_begins_at_the_cut_is_on_one_side_of_it() {
 }
 
 #[test]
+fn caps_wider_than_a_turn_cover_a_pixel_once() {
+    let beside = Raster("EPSG:3575", 14, 4, 0.0, 22_930.964_117_820_706, 25_000.0);
+    let (count, most) = covered(&beside, "OGC:CRS84", [-180.0, 70.849, 200.0, 90.0]);
+    assert!((count - 56.0).abs() < 0.02 && most <= 1.0, "{count} {most}");
+}
+
+#[test]
 fn a_pole_on_the_side_of_a_raster_is_seen_from_maps_without_it() {
     let half = Raster("EPSG:32761", 39, 16, -5_642_104.255, 6_000_000.0, 250_000.0);
     let point = half.pixels("EPSG:3857", "POINT(1472470.6036 -25078482.5947)").points;
