@@ -71,6 +71,18 @@ QUERIES = {
     "cog_value": (
         f"SELECT count(v), sum(v) FROM (SELECT cog_value(href, NULL, 'POINT(500015 4599985)', {BAND}) AS v FROM files)",
     ),
+    "cog_values": (
+        "SELECT count(v), sum(list_sum(v)) FROM (SELECT cog_values('test/data/planar.tif', NULL, 'POINT(500015 4599985)',"
+        " {geometry_crs: 'native', bands: [i % 4 FOR i IN range(400)]}) AS v FROM files)",
+    ),
+    "cog_zonal_quantiles": (
+        "SELECT count(q), sum(list_sum(q)) FROM (SELECT cog_zonal_quantiles(href, NULL,"
+        f" '{SQUARE}', [i / 1000 FOR i IN range(1000)], {{geometry_crs: 'native'}}) AS q FROM files)",
+    ),
+    "cog_zonal_classes": (
+        "SELECT count(c), sum(len(c)), sum(c[1].count) FROM (SELECT cog_zonal_classes(href, NULL,"
+        f" '{SQUARE}', {{geometry_crs: 'native'}}) AS c FROM files)",
+    ),
     "cog_zonal_stats": (
         "SELECT count(z), sum(z.sum), sum(z.count) FROM (SELECT cog_zonal_stats(href, NULL,"
         f" '{SQUARE}', {{geometry_crs: 'native'}}) AS z FROM files)",

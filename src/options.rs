@@ -24,6 +24,8 @@ pub(crate) enum OptionKind {
     Number,
     /// An integer of any width, or a word.
     IntegerOrText,
+    /// A list of integers of any width.
+    Integers,
     /// A MAP, or a STRUCT whose fields are the names.
     Map,
 }
@@ -37,18 +39,24 @@ impl OptionKind {
             Self::Integer => "INTEGER",
             Self::Number => "DOUBLE",
             Self::IntegerOrText => "INTEGER or VARCHAR",
+            Self::Integers => "INTEGER[]",
             Self::Map => "MAP",
         }
     }
 
-    fn accepts(self, id: TypeId) -> bool {
+    fn accepts(self, kind: &LogicalType) -> bool {
+        let id = kind.id();
         match self {
             _ if id == TypeId::SqlNull => true,
             Self::Text => matches!(id, TypeId::Varchar | TypeId::StringLiteral),
             Self::Boolean => id == TypeId::Boolean,
             Self::Integer => id.is_integer(),
             Self::Number => id.is_numeric(),
-            Self::IntegerOrText => Self::Integer.accepts(id) || Self::Text.accepts(id),
+            Self::IntegerOrText => Self::Integer.accepts(kind) || Self::Text.accepts(kind),
+            Self::Integers => {
+                let is_integer = |element: LogicalType| element.id() == TypeId::SqlNull || element.id().is_integer();
+                matches!(id, TypeId::List | TypeId::Array) && kind.element().is_some_and(is_integer)
+            }
             Self::Map => matches!(id, TypeId::Map | TypeId::Struct),
         }
     }
@@ -73,7 +81,7 @@ impl<'a> Options<'a> {
         for (name, kind) in reader.kind().fields() {
             match keys.iter().find(|key| key.name.eq_ignore_ascii_case(&name)) {
                 None => return wrong(name),
-                Some(key) if !key.kind.accepts(kind.id()) => return wrong(format!("{name} {kind}")),
+                Some(key) if !key.kind.accepts(&kind) => return wrong(format!("{name} {kind}")),
                 Some(_) => {}
             }
         }
@@ -110,6 +118,20 @@ impl<'a> Options<'a> {
         };
         let in_range = T::try_from(value).map(Some);
         in_range.map_err(|_| Error::argument(format!("{name}: expected {expected}, found {value}")))
+    }
+
+    /// A list of integers of a range, with `expected` to say which.
+    pub(crate) fn integers<T: TryFrom<i128>>(&self, name: &str, expected: &str, row: usize) -> Result<Option<Vec<T>>> {
+        let Some((range, numbers)) = self.field(name, row).and_then(|field| field.list(row)) else {
+            return Ok(None);
+        };
+        let integer = |at: usize| {
+            let found = numbers.integer(at).filter(|_| !numbers.is_null(at));
+            let shown = || found.map_or_else(|| "NULL".to_owned(), |value| value.to_string());
+            let value = found.and_then(|value| T::try_from(value).ok());
+            value.ok_or_else(|| Error::argument(format!("{name}: expected {expected}, found {}", shown())))
+        };
+        range.map(integer).collect::<Result<_>>().map(Some)
     }
 
     /// A number.

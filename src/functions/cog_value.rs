@@ -23,12 +23,7 @@ pub(super) static DOC: Documentation = Documentation {
     parameters: &[
         asks::HREF,
         asks::METADATA,
-        Parameter {
-            name: "point",
-            kind: GEOMETRY_KINDS,
-            default: None,
-            description: "A point, in any form of a geometry that `cog_tiles_for_geometry` accepts.",
-        },
+        POINT,
         asks::GEOMETRY_CRS_OPTION,
         asks::BAND_INDEX_OPTION,
         asks::LEVEL_OPTION,
@@ -36,21 +31,8 @@ pub(super) static DOC: Documentation = Documentation {
         asks::MASKED_OPTION,
         asks::SCALED_OPTION,
         asks::ON_ERROR_OPTION,
-        Parameter {
-            name: RESAMPLING,
-            kind: "option, VARCHAR",
-            default: Some("'nearest'"),
-            description: "`'nearest'`, `'bilinear'` or `'cubic'` (Catmull-Rom), as GDAL's warper computes them. `'bilinear'` weighs the valid \
-                ones of the four pixels around the point anew. `'cubic'` needs all sixteen pixels around it to be valid and inside the \
-                image; where one is not, the value is the bilinear one. NULL where the pixel that contains the point is invalid.",
-        },
-        Parameter {
-            name: MAX_DISTANCE,
-            kind: "option, INTEGER",
-            default: Some("0"),
-            description: "How many pixels away a valid pixel is looked for where the one that holds the point is invalid: in rings \
-                around it, the nearest of the first ring that has one.",
-        },
+        RESAMPLING_OPTION,
+        MAX_DISTANCE_OPTION,
     ],
     returns: "The value; NULL outside the image, on nodata, where masked, and for NULL. Points that the raster's CRS does not reach are outside, \
         empty points are NULL. Of several pixels for one point, on the antimeridian or where a raster is wider than the world, it is \
@@ -78,8 +60,33 @@ pub(super) static DOC: Documentation = Documentation {
     ],
 };
 
-const RESAMPLING: &str = "resampling";
-const MAX_DISTANCE: &str = "max_distance_pixels";
+pub(super) const RESAMPLING: OptionKey = OptionKey { name: "resampling", kind: OptionKind::Text };
+pub(super) const MAX_DISTANCE: OptionKey = OptionKey { name: "max_distance_pixels", kind: OptionKind::Integer };
+
+/// The documentation of a point.
+pub(super) const POINT: Parameter = Parameter {
+    name: "point",
+    kind: GEOMETRY_KINDS,
+    default: None,
+    description: "A point, in any form of a geometry that `cog_tiles_for_geometry` accepts.",
+};
+
+/// The documentation of the options of values.
+pub(super) const RESAMPLING_OPTION: Parameter = Parameter {
+    name: RESAMPLING.name,
+    kind: "option, VARCHAR",
+    default: Some("'nearest'"),
+    description: "`'nearest'`, `'bilinear'` or `'cubic'` (Catmull-Rom), as GDAL's warper computes them. `'bilinear'` weighs the valid \
+            ones of the four pixels around the point anew. `'cubic'` needs all sixteen pixels around it to be valid and inside the \
+            image; where one is not, the value is the bilinear one. NULL where the pixel that contains the point is invalid.",
+};
+pub(super) const MAX_DISTANCE_OPTION: Parameter = Parameter {
+    name: MAX_DISTANCE.name,
+    kind: "option, INTEGER",
+    default: Some("0"),
+    description: "How many pixels away a valid pixel is looked for where the one that holds the point is invalid: in rings \
+            around it, the nearest of the first ring that has one.",
+};
 
 /// The options.
 const OPTIONS: &[OptionKey] = &[
@@ -90,8 +97,8 @@ const OPTIONS: &[OptionKey] = &[
     asks::MASKED,
     asks::SCALED,
     asks::ON_ERROR,
-    OptionKey { name: RESAMPLING, kind: OptionKind::Text },
-    OptionKey { name: MAX_DISTANCE, kind: OptionKind::Integer },
+    RESAMPLING,
+    MAX_DISTANCE,
 ];
 
 /// The scalar function.
@@ -107,15 +114,18 @@ impl ScalarFunction for CogValue {
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
         let geometries = Geometries::Each(GeometryReader::new(arguments.required(2)?)?);
         let options = Options::new(arguments.optional(3), OPTIONS)?;
-        let asked = asks::read(session, arguments, &geometries, &options, |row| {
-            Ok(ValueOptions {
-                resampling: resampling_of(options.text(RESAMPLING, row))?,
-                max_distance_pixels: options.integer(MAX_DISTANCE, "a number of pixels from 0", row)?.unwrap_or(0),
-                scaled: options.boolean(asks::SCALED.name, row).unwrap_or(false),
-            })
-        })?;
+        let asked = asks::read(session, arguments, &geometries, &options, |row| value_options(&options, row))?;
         output.values(session.values(&asked)?)
     }
+}
+
+/// How the value of a row is found.
+pub(super) fn value_options(options: &Options<'_>, row: usize) -> Result<ValueOptions> {
+    Ok(ValueOptions {
+        resampling: resampling_of(options.text(RESAMPLING.name, row))?,
+        max_distance_pixels: options.integer(MAX_DISTANCE.name, "a number of pixels from 0", row)?.unwrap_or(0),
+        scaled: options.boolean(asks::SCALED.name, row).unwrap_or(false),
+    })
 }
 
 fn resampling_of(name: Option<&str>) -> Result<Resampling> {

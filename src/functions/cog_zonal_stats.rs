@@ -60,8 +60,8 @@ pub(super) static DOC: Documentation = Documentation {
     ],
 };
 
-/// The options.
-const OPTIONS: &[OptionKey] = &[
+/// The options of all functions of zones.
+pub(super) const OPTIONS: &[OptionKey] = &[
     asks::GEOMETRY_CRS,
     asks::BAND_INDEX,
     asks::LEVEL,
@@ -96,12 +96,14 @@ impl ScalarFunction for CogZonalStats {
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
         let geometries = Geometries::Each(GeometryReader::new(arguments.required(2)?)?);
         let options = Options::new(arguments.optional(3), OPTIONS)?;
-        let asked = asks::read(session, arguments, &geometries, &options, |row| {
-            let method = asks::method_of(options.text(asks::METHOD_OPTION.name, row))?;
-            let scaled = options.boolean(asks::SCALED.name, row).unwrap_or(false);
-            Ok(ZoneOptions { method, scaled })
-        })?;
+        let asked = asks::read(session, arguments, &geometries, &options, |row| zone_options(&options, row))?;
         let statistics = session.zonal_statistics(&asked)?;
         Field::write_struct(STATISTICS, &mut output, &statistics.iter().map(Option::as_ref).collect::<Vec<_>>())
     }
+}
+
+/// How a row's pixels become numbers.
+pub(super) fn zone_options(options: &Options<'_>, row: usize) -> Result<ZoneOptions> {
+    let method = asks::method_of(options.text(asks::METHOD_OPTION.name, row))?;
+    Ok(ZoneOptions { method, scaled: options.boolean(asks::SCALED.name, row).unwrap_or(false) })
 }

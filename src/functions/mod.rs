@@ -14,6 +14,9 @@ mod cog_tiles;
 mod cog_tiles_for_geometry;
 mod cog_tiles_for_geometry_table;
 mod cog_value;
+mod cog_values;
+mod cog_zonal_classes;
+mod cog_zonal_quantiles;
 mod cog_zonal_stats;
 mod collection;
 mod documentation;
@@ -53,6 +56,9 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, session: &Shar
         scalar_function::register::<cog_metadata::CogMetadata>(connection, session)?;
         scalar_function::register::<cog_read::CogRead>(connection, session)?;
         scalar_function::register::<cog_value::CogValue>(connection, session)?;
+        scalar_function::register::<cog_values::CogValues>(connection, session)?;
+        scalar_function::register::<cog_zonal_classes::CogZonalClasses>(connection, session)?;
+        scalar_function::register::<cog_zonal_quantiles::CogZonalQuantiles>(connection, session)?;
         scalar_function::register::<cog_zonal_stats::CogZonalStats>(connection, session)?;
         scalar_function::register::<cog_tiles_for_geometry::CogTilesForGeometry>(connection, session)?;
         scalar_function::register::<major_tom_cell::MajorTomCellFunction>(connection, session)?;
@@ -95,7 +101,10 @@ pub fn documentation() -> Vec<&'static Documentation> {
         &cog_read::DOC,
         &cog_pixels::DOC,
         &cog_value::DOC,
+        &cog_values::DOC,
         &cog_zonal_stats::DOC,
+        &cog_zonal_quantiles::DOC,
+        &cog_zonal_classes::DOC,
         &read_stac::DOC,
         &stac_search::DOC,
         &rasteret_enrich::DOC,

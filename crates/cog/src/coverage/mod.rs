@@ -18,6 +18,7 @@
 //! The cost grows with the pixels that edges pass through and with the rows of the result; not with the pixels inside.
 
 mod fraction;
+mod histogram;
 mod length;
 mod rasterize;
 mod runs;
@@ -28,6 +29,7 @@ use geo_types::LineString;
 use crate::geo::GeoTransform;
 use crate::geometry::Geometry;
 
+pub use histogram::{Entry, Histogram, MAX_VALUES};
 pub use runs::{Coverage, Run};
 pub use statistics::{Statistics, ValueStatistics, ZonalStats};
 

@@ -1,8 +1,8 @@
-//! Statistics of zones: what `cog_zonal_stats` answers with.
+//! Zones: the statistics of `cog_zonal_stats`, and the histograms behind `cog_zonal_quantiles` and `cog_zonal_classes`.
 
 use std::sync::Arc;
 
-use rasteret_cog::coverage::{Coverage, Method, Statistics, ZonalStats};
+use rasteret_cog::coverage::{Coverage, Histogram, Method, Statistics, ZonalStats};
 use rasteret_cog::pixel::Block;
 
 use super::{Asked, OrNull, Read, Sink};
@@ -17,10 +17,40 @@ pub struct ZoneOptions {
     pub scaled: bool,
 }
 
+/// A result over the pixels of a zone, summed block by block.
+trait Accumulator: Default + Send + Sync {
+    /// Adds the pixels of a block that are covered.
+    fn add(&mut self, block: &Block, coverage: &Coverage);
+
+    /// Adds the result of other blocks.
+    fn merge(&mut self, other: Self);
+}
+
+impl Accumulator for ZonalStats {
+    fn add(&mut self, block: &Block, coverage: &Coverage) {
+        Self::add(self, block, coverage);
+    }
+
+    fn merge(&mut self, other: Self) {
+        Self::merge(self, &other);
+    }
+}
+
+impl Accumulator for Histogram {
+    fn add(&mut self, block: &Block, coverage: &Coverage) {
+        Self::add(self, block, coverage);
+    }
+
+    fn merge(&mut self, other: Self) {
+        Self::merge(self, other);
+    }
+}
+
 /// A zone that blocks are measured against.
-struct Zone {
+struct Zone<A> {
     coverage: Arc<Coverage>,
     tiles: Vec<(u32, u32)>,
+    result: std::marker::PhantomData<fn() -> A>,
 }
 
 impl Session {
@@ -30,40 +60,64 @@ impl Session {
     ///
     /// Where a geometry or its CRS is wrong, values are complex, or a file cannot be read.
     pub fn zonal_statistics(&self, asked: &[Option<(Asked<'_>, ZoneOptions)>]) -> Result<Vec<Option<Statistics>>> {
+        self.accumulate(asked, |total: ZonalStats, scale, _| Ok(total.finish(scale)))
+    }
+
+    /// The histograms of rows' zones; None for None, and where the file cannot be read and `on_error` allows that.
+    ///
+    /// # Errors
+    ///
+    /// As [`zonal_statistics`](Self::zonal_statistics), and where a zone has more than
+    /// [`MAX_VALUES`](rasteret_cog::coverage::MAX_VALUES) distinct values.
+    pub fn zonal_histograms(&self, asked: &[Option<(Asked<'_>, ZoneOptions)>]) -> Result<Vec<Option<Histogram>>> {
+        self.accumulate(asked, |total: Histogram, scale, asked| {
+            total.finish(scale).map_err(|source| asked.target.fault(source))
+        })
+    }
+
+    /// The results of rows' zones, which `finish` makes of the pixels' sum and the scale and offset that apply.
+    fn accumulate<A: Accumulator, T>(
+        &self,
+        asked: &[Option<(Asked<'_>, ZoneOptions)>],
+        finish: impl Fn(A, Option<(f64, f64)>, &Asked<'_>) -> Result<T>,
+    ) -> Result<Vec<Option<T>>> {
         let zone = |asked: &Asked<'_>, options: &ZoneOptions| {
             let band = &asked.target.band;
             band.check_real().map_err(|source| asked.target.fault(source))?;
             let coverage = asked.coverage(self, options.method)?;
             let tiles = coverage.tiles(&band.tiling());
             let (target, on_error) = (asked.target.clone(), asked.ask.on_error);
-            Ok(Read { target, sink: Zone { coverage, tiles }, on_error })
+            Ok(Read { target, sink: Zone { coverage, tiles, result: std::marker::PhantomData }, on_error })
         };
         let zones = self.of_rows(asked, |(asked, options)| zone(asked, options).or_null(asked.ask.on_error))?;
         let is_zone: Vec<bool> = zones.iter().map(|zone| matches!(zone, Some(Some(_)))).collect();
-        let reads: Vec<Read<Zone>> = zones.into_iter().flatten().flatten().collect();
+        let reads: Vec<Read<Zone<A>>> = zones.into_iter().flatten().flatten().collect();
         let mut parts = self.read(&reads, Keep::Tiles)?.into_iter();
-        let answers = asked.iter().zip(is_zone).map(|(row, is_zone)| {
-            let (asked, options) = row.as_ref().filter(|_| is_zone)?;
-            let mut total = ZonalStats::default();
-            for part in parts.next()?? {
-                total.merge(&part);
-            }
-            Some(total.finish(options.scaled.then(|| asked.target.band.scale_and_offset())))
+        let results = asked.iter().zip(is_zone).map(|(row, is_zone)| {
+            let Some((asked, options)) = row.as_ref().filter(|_| is_zone) else {
+                return Ok(None);
+            };
+            let Some(parts) = parts.next().flatten() else {
+                return Ok(None);
+            };
+            let mut total = A::default();
+            parts.into_iter().for_each(|part| total.merge(part));
+            finish(total, options.scaled.then(|| asked.target.band.scale_and_offset()), asked).map(Some)
         });
-        Ok(answers.collect())
+        results.collect()
     }
 }
 
-impl Sink for Zone {
-    type Part = ZonalStats;
+impl<A: Accumulator> Sink for Zone<A> {
+    type Part = A;
 
     fn tiles(&self) -> Vec<(u32, u32)> {
         self.tiles.clone()
     }
 
-    fn part(&self, _tile: usize, block: &Block) -> ZonalStats {
-        let mut statistics = ZonalStats::default();
-        statistics.add(block, &self.coverage);
-        statistics
+    fn part(&self, _tile: usize, block: &Block) -> A {
+        let mut result = A::default();
+        result.add(block, &self.coverage);
+        result
     }
 }
