@@ -46,6 +46,8 @@ pub struct Transform {
     to: Side,
     forward: Option<Box<dyn PointTransform>>,
     backward: Option<Box<dyn PointTransform>>,
+    /// The name of the second CRS.
+    target: String,
 }
 
 /// What is to be known of the coordinates of one side.
@@ -96,7 +98,7 @@ impl Transform {
         let (source, target) = (Definition::parse(from)?, Definition::parse(to)?);
         let sides = (Side { degrees: source.is_degrees() }, Side { degrees: target.is_degrees() });
         if source.is_same(&target) {
-            return Ok(Self { from: sides.0, to: sides.1, forward: None, backward: None });
+            return Ok(Self { from: sides.0, to: sides.1, forward: None, backward: None, target: to.to_owned() });
         }
         let pair = |a: &Definition, b: &Definition| {
             engine::transform(a, b).map_err(|cause| Error::InvalidArgument {
@@ -108,7 +110,17 @@ impl Transform {
             to: sides.1,
             forward: Some(pair(&source, &target)?),
             backward: Some(pair(&target, &source)?),
+            target: to.to_owned(),
         })
+    }
+
+    /// The transformation from longitudes and latitudes to the same CRS.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] where none is known to be right.
+    pub(crate) fn from_longitudes(&self) -> Result<Self> {
+        Self::new(crate::DEFAULT_CRS, &self.target)
     }
 
     /// Whether both CRSs are the same.

@@ -4,7 +4,7 @@
 //!
 //! | model | CRS |
 //! |---|---|
-//! | 1, projected | ProjectedCRSGeoKey, in the unit of the ProjLinearUnits keys; with any of the keys 2048, 2050, 2056, 3074 and 3075: that code's parts with those keys in place of its own; without a code: the projection of the keys on their geographic CRS |
+//! | 1, projected | ProjectedCRSGeoKey, in the unit of the ProjLinearUnits keys; with any of the keys 2048, 2050, 2056, 3074 and 3075: that code's parts with those keys in place of its own; without a code: the projection of the keys on their geographic CRS; 3857 stays as it is |
 //! | 2, geographic | GeodeticCRSGeoKey, else that of ProjectedCRSGeoKey, with the keys of its parts in place of its own |
 //! | 3, geocentric | a CRS without x and y on a map |
 //! | none or another | `ESRI PE String = …` in ProjectedCitationGeoKey, else a local CRS |
@@ -29,6 +29,9 @@ const GEOCENTRIC: u16 = 3;
 /// GDAL takes a projected CRS's code for all that there is to say, unless one of these keys is there.
 const OVERRIDING: [u16; 5] =
     [key::GEODETIC_CRS, key::GEODETIC_DATUM, key::ELLIPSOID, key::PROJECTION, key::PROJECTION_METHOD];
+
+/// Of this code, no key overrides a part.
+const WEB_MERCATOR: u16 = 3857;
 
 const UNCLEAR_UNIT: &str = "a unit that a citation names without its size";
 
@@ -126,7 +129,7 @@ impl Unit {
 
 fn projected(keys: &GeoKeys, of: u16) -> Crs {
     let registered = epsg::projected(of);
-    if of != USER_DEFINED && !OVERRIDING.iter().any(|key| keys.has(*key)) {
+    if of == WEB_MERCATOR || of != USER_DEFINED && !OVERRIDING.iter().any(|key| keys.has(*key)) {
         if let Some(registered) = registered {
             return in_unit(keys, of, registered);
         }

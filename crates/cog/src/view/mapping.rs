@@ -58,6 +58,12 @@ impl Mapping {
             return Some(pixel);
         };
         let back = transform.backward(self.world(pixel))?;
+        let leads_back = |back: Coord<f64>| self.is_same_place(point, back, pixel);
+        (leads_back(back) || self.shifted_back(transform, back, pixel).is_some_and(leads_back)).then_some(pixel)
+    }
+
+    /// Whether two points of the same pixel are one place.
+    fn is_same_place(&self, point: Coord<f64>, back: Coord<f64>, pixel: Coord<f64>) -> bool {
         let degrees = self.is_from_degrees();
         let least = if degrees { 1e-6 } else { POLAR_ERROR };
         let tolerance = (1e-6 * point.x.abs().max(point.y.abs())).max(least);
@@ -66,9 +72,22 @@ impl Mapping {
         // Both ends of a map that goes around are the same.
         let is_cut =
             !degrees && (x + point.x).abs() <= tolerance && (self.project_again(back, pixel) <= RETURN_TOLERANCE);
-        let leads_back =
-            (is_pole || is_cut || (x - point.x).abs() <= tolerance) && (back.y - point.y).abs() <= tolerance;
-        leads_back.then_some(pixel)
+        (is_pole || is_cut || (x - point.x).abs() <= tolerance) && (back.y - point.y).abs() <= tolerance
+    }
+
+    /// A point that leads back to another pixel, moved by as much as the way there and back moves it.
+    ///
+    /// Which operation between two datums is taken depends on where a point lies in the area of use of each; around its edge, the way there
+    /// and the way back may be different ones, a hundred metres apart.
+    fn shifted_back(&self, transform: &Transform, point: Coord<f64>, pixel: Coord<f64>) -> Option<Coord<f64>> {
+        let world = self.forward_near(transform, point, self.world(pixel).x)?;
+        let again = transform.backward(world)?;
+        Some(Coord { x: point.x + self.longitude_step(point.x - again.x), y: point.y + (point.y - again.y) })
+    }
+
+    /// A difference of two x, of longitudes the shortest.
+    fn longitude_step(&self, step: f64) -> f64 {
+        if self.is_from_degrees() { nearest_longitude(step, 0.0) } else { step }
     }
 
     /// How far from a pixel coordinate a point is projected, in pixels, at whatever turn.
@@ -90,12 +109,11 @@ impl Mapping {
             let is_here = error <= RETURN_TOLERANCE && error <= self.turn_tolerance(transform, point, there);
             is_here.then_some(point)
         };
+        let shifted = || self.shifted_back(transform, point, pixel).and_then(leads_here);
         // At the cut of the raster's map one longitude is two places.
         let turned = || Coord { x: point.x - 360f64.copysign(point.x), y: point.y };
-        leads_here(point).or_else(|| {
-            let is_at_cut = transform.from_degrees() && point.x.abs() > 180.0 - 1e-6;
-            is_at_cut.then(turned).and_then(leads_here)
-        })
+        let is_at_cut = transform.from_degrees() && point.x.abs() > 180.0 - 1e-6;
+        leads_here(point).or_else(|| is_at_cut.then(turned).and_then(leads_here)).or_else(shifted)
     }
 
     /// The world coordinates of a point; a longitude of the raster is the one nearest to `longitude`.

@@ -190,11 +190,15 @@ impl View {
 
     /// Lines and polygons the first or the second way; None where neither holds.
     fn projected_shapes(&self, shapes: &Geometry, bounds: BBox) -> Option<Geometry> {
+        if self.window == Window::Nowhere {
+            return Some(Geometry::default());
+        }
         let longitude = self.mapping.world(self.mapping.centre()).x;
         if self.mapping.is_from_degrees() && bounds.xmax - bounds.xmin > 360.0 {
             return None;
         }
         match self.window {
+            Window::Nowhere => None,
             Window::All => {
                 let first = self.projected(shapes, &|point| self.mapping.project(point, longitude)).ok()?;
                 Some(self.at_turns(first))

@@ -34,6 +34,7 @@ impl View {
     fn project_point(&self, point: Coord<f64>) -> Option<Coord<f64>> {
         let longitude = self.mapping.world(self.mapping.centre()).x;
         match self.window {
+            Window::Nowhere => None,
             Window::Box(bbox) if !holds(bbox, point) => None,
             Window::Hard => self.mapping.project_checked(point, longitude),
             _ => self.mapping.project(point, longitude),

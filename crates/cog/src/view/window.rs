@@ -1,5 +1,7 @@
 //! The part of a geometry that is projected: the one near the raster, if the projection is smooth there.
 
+use std::sync::Arc;
+
 use geo_types::Coord;
 
 use super::mapping::{Mapping, distance};
@@ -20,6 +22,8 @@ pub(super) enum Window {
     Box(BBox),
     /// Decided by each geometry: there are poles, cuts or folds in or near the raster.
     Hard,
+    /// Nothing: the CRS of geometries does not reach the raster.
+    Nowhere,
 }
 
 impl Window {
@@ -40,6 +44,11 @@ impl Window {
         }
         if is_anywhere(mapping) {
             return Ok(Self::Hard);
+        }
+        if let Ok(longitudes) = transform.from_longitudes()
+            && is_anywhere(&Mapping { transform: Some(Arc::new(longitudes)), ..mapping.clone() })
+        {
+            return Ok(Self::Nowhere);
         }
         Err(Error::InvalidArgument {
             what: "the raster lies where its CRS does not reach: only 'native' coordinates fit it".to_owned(),

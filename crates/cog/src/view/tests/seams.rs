@@ -99,6 +99,27 @@ fn caps_wider_than_a_turn_cover_a_pixel_once() {
 }
 
 #[test]
+fn around_the_edge_of_a_datums_area_of_use_nothing_is_lost() {
+    // British National Grid west and north of Great Britain, where the way there and the way back take different operations.
+    for (x, y, size, bounds, expected) in [
+        (0.0, 600_000.0, 100.0, [-8.95, 54.95, -8.85, 55.05], 7151.06),
+        (0.0, 500_000.0, 100.0, [-9.15, 53.25, -9.05, 53.35], 7453.40),
+    ] {
+        let raster = Raster("EPSG:27700", 4000, 4000, x - 300_000.0, y, size);
+        let (count, most) = covered(&raster, "OGC:CRS84", bounds);
+        assert!((count - expected).abs() < 10.0 && most <= 1.0, "{bounds:?}: {count}, expected {expected}");
+    }
+}
+
+#[test]
+fn a_crs_that_does_not_reach_the_raster_sees_none_of_it() {
+    let raster = Raster("EPSG:2193", 10, 10, 1_700_000.0, 5_400_000.0, 1000.0);
+    let orthographic = "+proj=ortho +lat_0=40 +lon_0=0 +R=6371000 +type=crs";
+    assert!(raster.pixels(orthographic, "POINT(0 0)").points.is_empty());
+    assert!(raster.pixels(orthographic, "POLYGON((0 0, 9 0, 0 9, 0 0))").polygons.is_empty());
+}
+
+#[test]
 fn a_pole_on_the_side_of_a_raster_is_seen_from_maps_without_it() {
     let half = Raster("EPSG:32761", 39, 16, -5_642_104.255, 6_000_000.0, 250_000.0);
     let point = half.pixels("EPSG:3857", "POINT(1472470.6036 -25078482.5947)").points;
