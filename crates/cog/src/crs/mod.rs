@@ -18,7 +18,7 @@ mod engine;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use geo_types::Coord;
 
@@ -48,6 +48,8 @@ pub struct Transform {
     backward: Option<Box<dyn PointTransform>>,
     /// The name of the second CRS.
     target: String,
+    /// The way from longitudes and latitudes to the second CRS, once it is needed.
+    longitudes: OnceLock<Option<Arc<Transform>>>,
 }
 
 /// What is to be known of the coordinates of one side.
@@ -98,7 +100,14 @@ impl Transform {
         let (source, target) = (Definition::parse(from)?, Definition::parse(to)?);
         let sides = (Side { degrees: source.is_degrees() }, Side { degrees: target.is_degrees() });
         if source.is_same(&target) {
-            return Ok(Self { from: sides.0, to: sides.1, forward: None, backward: None, target: to.to_owned() });
+            return Ok(Self {
+                from: sides.0,
+                to: sides.1,
+                forward: None,
+                backward: None,
+                target: to.to_owned(),
+                longitudes: OnceLock::new(),
+            });
         }
         let pair = |a: &Definition, b: &Definition| {
             engine::transform(a, b).map_err(|cause| Error::InvalidArgument {
@@ -111,16 +120,14 @@ impl Transform {
             forward: Some(pair(&source, &target)?),
             backward: Some(pair(&target, &source)?),
             target: to.to_owned(),
+            longitudes: OnceLock::new(),
         })
     }
 
-    /// The transformation from longitudes and latitudes to the same CRS.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`] where none is known to be right.
-    pub(crate) fn from_longitudes(&self) -> Result<Self> {
-        Self::new(crate::DEFAULT_CRS, &self.target)
+    /// The transformation from longitudes and latitudes to the same CRS; None where none is known to be right.
+    pub(crate) fn from_longitudes(&self) -> Option<&Arc<Self>> {
+        let made = || Self::new(crate::DEFAULT_CRS, &self.target).ok().map(Arc::new);
+        self.longitudes.get_or_init(made).as_ref()
     }
 
     /// Whether both CRSs are the same.

@@ -1,7 +1,5 @@
 //! The part of a geometry that is projected: the one near the raster, if the projection is smooth there.
 
-use std::sync::Arc;
-
 use geo_types::Coord;
 
 use super::mapping::{Mapping, distance};
@@ -45,8 +43,8 @@ impl Window {
         if is_anywhere(mapping) {
             return Ok(Self::Hard);
         }
-        if let Ok(longitudes) = transform.from_longitudes()
-            && is_anywhere(&Mapping { transform: Some(Arc::new(longitudes)), ..mapping.clone() })
+        if let Some(longitudes) = transform.from_longitudes()
+            && is_anywhere(&Mapping { transform: Some(longitudes.clone()), ..mapping.clone() })
         {
             return Ok(Self::Nowhere);
         }
@@ -73,6 +71,9 @@ fn smooth_box(mapping: &Mapping) -> Option<BBox> {
     if mapping.is_to_degrees() && bounds.xmax - bounds.xmin > 360.0 {
         return None;
     }
+    if !degrees && has_pole(mapping) {
+        return None;
+    }
     let locate = |pixel: Coord<f64>| mapping.locate(pixel);
     let outline = outline(mapping.width, mapping.height, degrees, &locate)?;
     let is_closed = match (outline.points.first(), outline.points.last()) {
@@ -86,6 +87,16 @@ fn smooth_box(mapping: &Mapping) -> Option<BBox> {
     let longitude = mapping.world(mapping.centre()).x;
     let project = |point: Coord<f64>| mapping.project_checked(point, longitude);
     is_smooth(window, false, project).then_some(window)
+}
+
+/// Whether a pole is in a raster or as near to it as the raster is large: samples may miss what a map does around it.
+fn has_pole(mapping: &Mapping) -> bool {
+    let longitudes = mapping.transform.as_ref().and_then(|transform| transform.from_longitudes());
+    let is_near = |at: f64, size: f64| (-size..=2.0 * size).contains(&at);
+    [-90.0, 90.0].into_iter().filter_map(|y| longitudes?.forward(Coord { x: 0.0, y })).any(|world| {
+        let pixel = mapping.pixel(world);
+        is_near(pixel.x, mapping.width) && is_near(pixel.y, mapping.height)
+    })
 }
 
 /// The outline's box with what lies between its points.

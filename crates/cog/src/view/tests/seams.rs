@@ -125,6 +125,10 @@ fn a_pole_on_the_side_of_a_raster_is_seen_from_maps_without_it() {
     let point = half.pixels("EPSG:3857", "POINT(1472470.6036 -25078482.5947)").points;
     // pyproj: 2057073.27 2242810.21
     assert!((point[0].x - 30.7967).abs() < 1e-3 && (point[0].y - 15.0288).abs() < 1e-3, "{point:?}");
+    // A kilometre beside it: 2001345 2001446.
+    let beside = Raster("EPSG:32761", 10, 27, 1_993_293.464, 2_676_000.0, 25_000.0);
+    let point = beside.pixels("EPSG:3857", "POINT(4778319.8062 -55942077.3684)").points;
+    assert!((point[0].x - 0.3220).abs() < 1e-3 && (point[0].y - 26.9822).abs() < 1e-3, "{point:?}");
 }
 
 #[test]
