@@ -102,6 +102,13 @@ fn poles_and_globes_are_valid() {
         let reaches_pole = parts.iter().flat_map(|part| &part.exterior().0).any(|point| point.y > 89.99);
         assert_eq!(reaches_pole, x != -4e6 || y != 8e6, "{x} {y}");
     }
+    // The pole exactly in the corner or on a side of equal-area maps, whose inverse is a matter of centimetres there.
+    for (crs, x, y, size, expected) in
+        [("EPSG:6931", 0.0, 3_227_548.758, 1e5, 13551.2), ("EPSG:6932", -100_000.0, 0.0, 1000.0, 90.42)]
+    {
+        let covered = area(&checked(&raster(crs, x, y, size)));
+        assert!((covered - expected).abs() < 0.01 * expected, "{crs}: {covered}");
+    }
     // A quarter of the north, from the pole on; and all of it but the corners.
     let quarter = checked(&raster("EPSG:3413", 0.0, 0.0, 1e4));
     assert!((area(&quarter) - 90.0 * 10.0).abs() < 60.0, "{}", area(&quarter));

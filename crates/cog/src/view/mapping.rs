@@ -14,6 +14,10 @@ const RETURN_TOLERANCE: f64 = 0.05;
 /// How exactly points within a kilometre of a pole come back in metres: azimuthal equal-area maps lose half of the digits there.
 const POLAR_ERROR: f64 = 0.2;
 
+/// Two operations between datums are at least so many metres apart; less is rounding, which near a pole counts.
+const DATUM_STEP: f64 = 1.0;
+const METRES_PER_DEGREE: f64 = 111_000.0;
+
 /// Latitudes from which on a turn of 360 degrees may be shorter than that.
 const SHORT_TURNS: f64 = 80.0;
 
@@ -82,7 +86,13 @@ impl Mapping {
     fn shifted_back(&self, transform: &Transform, point: Coord<f64>, pixel: Coord<f64>) -> Option<Coord<f64>> {
         let world = self.forward_near(transform, point, self.world(pixel).x)?;
         let again = transform.backward(world)?;
-        Some(Coord { x: point.x + self.longitude_step(point.x - again.x), y: point.y + (point.y - again.y) })
+        let step = Coord { x: self.longitude_step(point.x - again.x), y: point.y - again.y };
+        let (east, least) = if self.is_from_degrees() {
+            (step.x * point.y.to_radians().cos(), DATUM_STEP / METRES_PER_DEGREE)
+        } else {
+            (step.x, DATUM_STEP)
+        };
+        (east.hypot(step.y) > least).then_some(point + step)
     }
 
     /// A difference of two x, of longitudes the shortest.
