@@ -47,7 +47,7 @@ SERIES = """
             cog_zonal_stats(assets.B08.href, B08_metadata, plot, {geometry_crs: 'EPSG:32631', scaled: true}) AS nir
         FROM fields JOIN scenes
             ON east >= bounds.xmin AND west <= bounds.xmax AND north >= bounds.ymin AND south <= bounds.ymax
-        WHERE rasteret_error IS NULL AND "eo:cloud_cover" < 20
+        WHERE B04_metadata IS NOT NULL AND B08_metadata IS NOT NULL AND "eo:cloud_cover" < 20
     )
     ORDER BY field, month
 """

@@ -53,17 +53,31 @@ impl Error {
             Self::Io(error) => {
                 let text = error.to_string();
                 let location = error.location().map(ToString::to_string).unwrap_or_default();
+                let hint = hint(error, &location);
                 match text.strip_prefix(&format!("{location}: ")) {
                     Some(cause) if !location.is_empty() => {
-                        format!("{function}('{location}'): {cause}")
+                        format!("{function}('{location}'): {cause}{hint}")
                     }
-                    _ => format!("{function}: {text}"),
+                    _ => format!("{function}: {text}{hint}"),
                 }
             }
             Self::Argument(what) => format!("{function}: {what}"),
             Self::Internal(what) => format!("{function}: internal error, please report it: {what}"),
             Self::DuckDb(exception) => format!("{function}: {}", exception.text()),
         }
+    }
+}
+
+/// What to do about an error of a file, where its cause alone does not say it.
+fn hint(error: &rasteret_io::Error, location: &str) -> &'static str {
+    match error {
+        rasteret_io::Error::Changed { what, .. } if what.contains("since it was indexed") => {
+            "; or the metadata is that of another file. Index the file again, or see RASTERET_CHECK_VERSION"
+        }
+        rasteret_io::Error::Store { fault, .. } if fault.is_not_found() && location.contains('*') => {
+            "; table functions expand globs: FROM cog_metadata('*.tif')"
+        }
+        _ => "",
     }
 }
 

@@ -63,13 +63,16 @@ impl OptionKind {
 }
 
 /// The options of a vector of calls. An option that is absent or NULL has its default.
-pub(crate) struct Options<'a>(Option<&'a Reader<'a>>);
+pub(crate) struct Options<'a> {
+    reader: Option<&'a Reader<'a>>,
+    keys: &'static [OptionKey],
+}
 
 impl<'a> Options<'a> {
     /// Checks that the argument is a STRUCT of known keys with values of their types; None where the overload has none.
-    pub(crate) fn new(reader: Option<&'a Reader<'a>>, keys: &[OptionKey]) -> Result<Self> {
+    pub(crate) fn new(reader: Option<&'a Reader<'a>>, keys: &'static [OptionKey]) -> Result<Self> {
         let Some(reader) = reader.filter(|reader| reader.kind().id() != TypeId::SqlNull) else {
-            return Ok(Self(None));
+            return Ok(Self { reader: None, keys });
         };
         let wrong = |found: String| {
             let known: Vec<_> = keys.iter().map(|key| format!("{} {}", key.name, key.kind.name())).collect();
@@ -85,7 +88,18 @@ impl<'a> Options<'a> {
                 Some(_) => {}
             }
         }
-        Ok(Self(Some(reader)))
+        Ok(Self { reader: Some(reader), keys })
+    }
+
+    /// Fails where options stand in the place of another argument.
+    pub(crate) fn check_not_options(&self, argument: &str, kind: &LogicalType) -> Result<()> {
+        match Self::are_keys(kind, self.keys) {
+            true => Err(Error::argument(format!(
+                "{argument}: expected the STRUCT of cog_metadata() or of an index, found options: pass NULL before them where \
+                 there is no metadata"
+            ))),
+            false => Ok(()),
+        }
     }
 
     /// Whether a type is a STRUCT whose fields all are keys of options.
@@ -97,7 +111,7 @@ impl<'a> Options<'a> {
 
     /// A field that is there and not NULL.
     fn field(&self, name: &str, row: usize) -> Option<&'a Reader<'a>> {
-        let reader = self.0.filter(|reader| !reader.is_null(row))?;
+        let reader = self.reader.filter(|reader| !reader.is_null(row))?;
         reader.field(name).filter(|field| !field.is_null(row))
     }
 

@@ -88,6 +88,9 @@ pub(super) fn read<'a, T>(
     of_row: impl Fn(usize) -> Result<T>,
 ) -> Result<Vec<Option<(Asked<'a>, T)>>> {
     let hrefs = arguments.required(0)?;
+    if let Some(metadata) = arguments.optional(1) {
+        options.check_not_options(METADATA.name, metadata.kind())?;
+    }
     let mut rows = Vec::with_capacity(arguments.rows());
     for row in 0..arguments.rows() {
         let (Some(_), Some(geometry)) = (hrefs.text(row), geometries.of_row(row)?) else {
@@ -111,8 +114,8 @@ pub(super) fn read<'a, T>(
         let RowAsk { row, geometry, geometry_crs, level, band_index, on_error, of_row } = ask;
         let file = match file {
             Ok(file) => file,
-            // An href that names no file is a file that cannot be read.
-            Err(_) if on_error == OnError::Null => {
+            // An href that names no file is a file that cannot be read; what a lock of DuckDB forbids is no fault of a file.
+            Err(error) if on_error == OnError::Null && error.denial().is_none() => {
                 check(geometry, geometry_crs)?;
                 continue;
             }
@@ -238,15 +241,17 @@ pub(super) const METADATA: Parameter = Parameter {
     kind: "STRUCT",
     default: None,
     description: "What `cog_metadata` or an index says of the file: with it, nothing but pixels is requested. NULL: the header is \
-        fetched, and kept for the session. In an index, metadata is also NULL where a header could not be read: leave those rows out with \
-        `WHERE rasteret_error IS NULL`, or each query requests their headers again. A file whose etag, or size and time, are not the \
-        metadata's has changed, and is an error.",
+        fetched; that of a remote file is kept in memory, a failure for three seconds only. In an index, metadata is also NULL where the \
+        header could not be read. Leave those rows out (`WHERE B04_metadata IS NOT NULL`): a header that is read at last has no scale of a \
+        STAC Item, so that with `scaled: true` such a row can have raw numbers beside the reflectances of the others. A file whose etag, or \
+        size and time, are not the metadata's has changed, and is an error.",
 };
 
 /// The documentation of a geometry that may be left out.
 pub(super) const OPTIONAL_GEOMETRY: &str = "A geometry, as of `cog_tiles_for_geometry`. Left out, or a bare `NULL`: the whole image. A NULL that has a \
-    type, as from a column or a cast, never reads an image. DuckDB binds a prepared parameter that is NULL as a bare `NULL`: \
-    give it a type, as in `CAST(? AS VARCHAR)`.";
+    type, as from a column or a cast, never reads an image. DuckDB gives a prepared parameter that is NULL, a variable that \
+    does not exist and one that was set to `NULL` as a bare `NULL`: give them a type, as in `CAST(? AS VARCHAR)` and \
+    `CAST(getvariable('plot') AS VARCHAR)`.";
 
 /// The documentation of the options that all functions which read pixels have.
 pub(super) const GEOMETRY_CRS_OPTION: Parameter = Parameter {
@@ -280,12 +285,12 @@ pub(super) const MASKED_OPTION: Parameter = Parameter {
     default: Some("true"),
     description: "Whether the internal mask and the alpha band make pixels invalid, besides nodata.",
 };
-pub(super) const SCALED_OPTION: Parameter = Parameter {
-    name: "scaled",
-    kind: "option, BOOLEAN",
-    default: Some("false"),
-    description: "Whether the band's scale and offset are applied: `value * scale + offset`.",
-};
+/// What is applied by `scaled`.
+const SCALED_DESCRIPTION: &str = "Whether the band's scale and offset are applied: `value * scale + offset`, as the metadata has them. They are those of \
+    the file, or of the STAC Item where the index was built with `stac_scale := true`. Without either, values stay as they are: \
+    `B04_metadata.scale IS NOT NULL` says whether there is a scale.";
+pub(super) const SCALED_OPTION: Parameter =
+    Parameter { name: "scaled", kind: "option, BOOLEAN", default: Some("false"), description: SCALED_DESCRIPTION };
 pub(super) const ON_ERROR_OPTION: Parameter = Parameter {
     name: "on_error",
     kind: "option, VARCHAR",

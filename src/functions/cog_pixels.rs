@@ -11,7 +11,7 @@ use rasteret_io::reads::{Ask, Target};
 use rasteret_io::{BlockStream, Keep, Location, RasterFile, Session};
 
 use super::asks::{self, level_choice, method_of};
-use super::cog_tiles_for_geometry::GEOMETRY_KINDS;
+use super::cog_tiles_for_geometry::{CONSTANT_CRS, GEOMETRY_KINDS};
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::{Error, Result};
 use crate::geometry::{ConstantGeometry, GeometryArgument, geometry_type};
@@ -32,15 +32,21 @@ pub(super) static DOC: Documentation = Documentation {
             kind: GEOMETRY_KINDS,
             default: None,
             description: "A geometry, as of `cog_tiles_for_geometry`. A bare `NULL`: the whole image (DuckDB gives extensions no way to \
-                let an argument of a table function be left out). A NULL that has a type, as from a variable or a cast, has no pixels. \
-                DuckDB binds a prepared parameter that is NULL as a bare `NULL`: give it a type, as in `CAST(? AS VARCHAR)`.",
+                let an argument of a table function be left out). A NULL that has a type has no pixels. \
+                DuckDB gives a prepared parameter that is NULL, a variable that does not exist and one that was set to `NULL` as a bare \
+                `NULL`: give them a type, as in `CAST(? AS VARCHAR)` and `CAST(getvariable('plot') AS VARCHAR)`.",
         },
-        Parameter { kind: "VARCHAR", ..asks::GEOMETRY_CRS_OPTION },
-        Parameter { kind: "BIGINT", ..asks::BAND_INDEX_OPTION },
+        Parameter { kind: "VARCHAR", description: CONSTANT_CRS, ..asks::GEOMETRY_CRS_OPTION },
+        Parameter { kind: "BIGINT", description: "The band, counted from 0.", ..asks::BAND_INDEX_OPTION },
         Parameter { kind: "VARCHAR", ..asks::LEVEL_OPTION },
         Parameter { kind: "DOUBLE", ..asks::RESOLUTION_OPTION },
         Parameter { kind: "BOOLEAN", ..asks::MASKED_OPTION },
-        Parameter { kind: "BOOLEAN", ..asks::SCALED_OPTION },
+        Parameter {
+            kind: "BOOLEAN",
+            description: "Whether the band's scale and offset are applied: `value * scale + offset`. They are those of the file: \
+                this function takes no metadata, and so none of a STAC Item (`stac_scale`).",
+            ..asks::SCALED_OPTION
+        },
         Parameter { kind: "VARCHAR", ..asks::METHOD_OPTION },
     ],
     returns: "`level`, `band_index`, `col`, `row`, `x` and `y` (the pixel's centre in the raster's CRS), `value` (NULL where it is \

@@ -44,7 +44,7 @@ pub(super) static DOC: Documentation = Documentation {
         asks::RESOLUTION_OPTION,
         asks::MASKED_OPTION,
         Parameter {
-            description: "Whether the band's scale and offset are applied: values are then DOUBLE, and NaN where they are nodata.",
+            description: "As of `cog_value`; `data` is then DOUBLE, and NaN where a pixel is nodata.",
             ..asks::SCALED_OPTION
         },
         Parameter {

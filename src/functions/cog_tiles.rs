@@ -9,7 +9,7 @@ use rasteret_io::{CogFile, Session};
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use super::file_scan::{FileList, FileScan, Scanned};
 use super::files;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::schema::TILE;
 use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId};
 
@@ -83,16 +83,12 @@ impl TableFunction for CogTiles {
 
     fn named_parameters() -> Vec<(&'static str, LogicalType)> {
         let mut parameters = FileList::named_parameters();
-        parameters.push(("level", LogicalType::of(TypeId::Integer)));
+        parameters.push(("level", LogicalType::of(TypeId::Any)));
         parameters
     }
 
     fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Call>> {
-        let level = info.named("level").and_then(|value| value.integer()).map(|level| {
-            u32::try_from(level)
-                .map_err(|_| Error::argument(format!("level: expected a level counted from 0, found {level}")))
-        });
-        let state = Call { level: level.transpose()?, files: FileList::bind(session, info)? };
+        let state = Call { level: files::counted(info, "level", "level")?, files: FileList::bind(session, info)? };
         let tile = TILE.iter().map(|field| (field.name.to_owned(), field.cell.kind()));
         let columns = std::iter::once(("filename".to_owned(), LogicalType::varchar())).chain(tile).collect();
         Ok(Bind { state, columns, rows: None })

@@ -92,6 +92,11 @@ pub(super) const GEOMETRY_CRS: &str = "The CRS of the geometry: `EPSG:n`, `ESRI:
     type (on DuckDB 1.5.5, 1.5.6 and 2.0.0; other releases do not show it to extensions: give it here, as in \
     `{geometry_crs: ST_CRS(geometry)}`), else what an EWKT or EWKB says, else longitudes and latitudes.";
 
+/// The same, of a table function.
+pub(super) const CONSTANT_CRS: &str = "The CRS of the geometry: `EPSG:n`, `ESRI:n`, `OGC:CRS84`, WKT, a PROJ string, or \
+    `native` for the raster's own coordinates; x comes first whatever the CRS says. By default, that of a `GEOMETRY('…')` \
+    type (on DuckDB 1.5.5, 1.5.6 and 2.0.0), else what an EWKT or EWKB says, else longitudes and latitudes.";
+
 /// The options.
 pub(super) const OPTIONS: &[OptionKey] = &[
     OptionKey { name: "geometry_crs", kind: OptionKind::Text },

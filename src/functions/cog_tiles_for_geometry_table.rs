@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use rasteret_cog::{Geometry, Tile, TileAddress, TilePlan};
 use rasteret_io::Session;
 
-use super::cog_tiles_for_geometry::{GEOMETRY, GEOMETRY_CRS};
+use super::cog_tiles_for_geometry::{CONSTANT_CRS, GEOMETRY};
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use super::files;
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ pub(super) static DOC: Documentation = Documentation {
     parameters: &[
         Parameter { name: "href", kind: "VARCHAR", default: None, description: "A local path or a URL." },
         GEOMETRY,
-        Parameter { name: "geometry_crs", kind: "VARCHAR", default: Some("NULL"), description: GEOMETRY_CRS },
+        Parameter { name: "geometry_crs", kind: "VARCHAR", default: Some("NULL"), description: CONSTANT_CRS },
         Parameter {
             name: "level",
             kind: "INTEGER",
@@ -78,7 +78,7 @@ impl TableFunction for CogTilesForGeometryTable {
     fn named_parameters() -> Vec<(&'static str, LogicalType)> {
         vec![
             ("geometry_crs", LogicalType::varchar()),
-            ("level", LogicalType::of(TypeId::Bigint)),
+            ("level", LogicalType::of(TypeId::Any)),
             ("band_index", LogicalType::of(TypeId::Bigint)),
         ]
     }
@@ -94,21 +94,13 @@ impl TableFunction for CogTilesForGeometryTable {
         if let Some(parsed) = &parsed {
             parsed.check_crs(&crs)?;
         }
-        let number = |name: &str, what: &str| {
-            let value = info.named(name).and_then(|value| value.integer());
-            let value = value.map(|value| {
-                u32::try_from(value)
-                    .map_err(|_| Error::argument(format!("{name}: expected a {what} counted from 0, found {value}")))
-            });
-            value.transpose()
-        };
         let state = Call {
             session: session.clone(),
             href,
             geometry: parsed.map(|parsed| parsed.geometry),
             crs,
-            level: number("level", "level")?.unwrap_or(0),
-            band_index: number("band_index", "band")?,
+            level: files::counted(info, "level", "level")?.unwrap_or(0),
+            band_index: files::counted(info, "band_index", "band")?,
         };
         let columns = TILE.iter().map(|field| (field.name.to_owned(), field.cell.kind())).collect();
         Ok(Bind { state, columns, rows: None })

@@ -1,5 +1,7 @@
 //! What the table functions over an index share: their source and which of its columns they look at.
 
+use std::path::Path;
+
 use rasteret_io::source::HiveOptions;
 use rasteret_io::upkeep::CollectionOptions;
 
@@ -69,6 +71,19 @@ pub(super) fn named_parameters() -> Vec<(&'static str, LogicalType)> {
 pub(super) fn source(info: &BindInfo) -> Result<Vec<String>> {
     let source = info.argument(0).ok_or_else(|| Error::argument("expected a source, found no argument"))?;
     files::texts("source", source)
+}
+
+/// The error, and the glob of its files where the source is a local folder.
+pub(super) fn with_folder_hint(error: rasteret_io::Error, source: &[&str]) -> Error {
+    // What a lock forbids is not looked at.
+    let folder = source.iter().find(|name| error.denial().is_none() && Path::new(name).is_dir());
+    match folder {
+        Some(name) => {
+            let glob = format!("{}/**/*.parquet", name.trim_end_matches('/')).replace('\'', "''");
+            Error::argument(format!("source: expected Parquet files, found the folder '{name}': write '{glob}'"))
+        }
+        None => error.into(),
+    }
 }
 
 /// The named arguments; NULL is as good as none.

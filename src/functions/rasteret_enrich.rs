@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use rasteret_io::Session;
 use rasteret_io::enrich::{Column, EnrichOptions, EnrichPlan, EnrichStream, EnrichedBatch};
 
-use super::collection::{HIVE_PARTITIONING, hive};
+use super::collection::{HIVE_PARTITIONING, hive, with_folder_hint};
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use super::{files, rasteret_normalize};
 use crate::error::{Error, Result};
@@ -47,13 +47,15 @@ pub(super) static DOC: Documentation = Documentation {
             name: "assets_column",
             kind: "VARCHAR",
             default: Some("'assets'"),
-            description: "The column of assets: a STRUCT or a MAP of STRUCTs with an `href`, or STAC's JSON.",
+            description: "The column of assets: a STRUCT or a MAP of STRUCTs with an `href`, or STAC's JSON. Of columns of hrefs, write \
+                `{B04: {href: red_href}, B08: {href: nir_href}} AS assets`.",
         },
         Parameter {
             name: "href_column",
             kind: "VARCHAR",
             default: Some("NULL"),
-            description: "A column of hrefs, instead of assets: every band is in the same file, told apart by `band_index`.",
+            description: "A column of hrefs, instead of assets: every band is in the same file, told apart by `band_index`, \
+                which several bands must all have.",
         },
         Parameter {
             name: "band_index",
@@ -71,7 +73,7 @@ pub(super) static DOC: Documentation = Documentation {
             name: "normalize",
             kind: "BOOLEAN",
             default: Some("true"),
-            description: "Add `\"proj:epsg\"`, `crs`, `bbox`, `year` and `month` where the source lacks them.",
+            description: "Add `\"proj:epsg\"`, `crs`, `bbox`, `year` and `month` where the source lacks them; see `rasteret_normalize`.",
         },
         Parameter {
             name: "on_error",
@@ -214,7 +216,7 @@ fn with_hint(error: rasteret_io::Error, source: &[&str]) -> Error {
                 name.replace('\'', "''")
             ))
         }
-        _ => error.into(),
+        _ => with_folder_hint(error, source),
     }
 }
 

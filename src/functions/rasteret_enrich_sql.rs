@@ -14,7 +14,7 @@
 use std::collections::HashSet;
 
 use rasteret_io::Session;
-use rasteret_io::enrich::Normalized;
+use rasteret_io::enrich::{Normalized, positions_of_all};
 
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ pub(super) static DOC: Documentation = Documentation {
         "rasteret_enrich_sql(source VARCHAR, bands VARCHAR[], options STRUCT(…)) -> VARCHAR",
     ],
     description: "What `rasteret_enrich` gives, as SQL text for `FROM query(…)`: the source may be any table, view, CTE, \
-        temporary table or subquery of the caller's own connection. Other than `rasteret_enrich`, it names its bands, never \
+        temporary table or subquery of the caller's own connection. Assets are STRUCTs or MAPs of STRUCTs with an `href`. Other than `rasteret_enrich`, it names its bands, never \
         fails because all files failed, and takes a `bbox` from a geometry as `rasteret_normalize` does. A column of the \
         source that is called as a band's metadata or `rasteret_error` keeps its name, and DuckDB adds `_1` to the new one's.",
     parameters: &[
@@ -39,7 +39,7 @@ pub(super) static DOC: Documentation = Documentation {
             default: None,
             description: "The name of a table or view, quoted as SQL needs it, or a query.",
         },
-        Parameter { name: "bands", kind: "VARCHAR[]", default: None, description: "Asset keys." },
+        Parameter { name: "bands", kind: "VARCHAR[] or VARCHAR", default: None, description: "Asset keys." },
         Parameter {
             name: "options",
             kind: "STRUCT",
@@ -63,7 +63,8 @@ impl ScalarFunction for RasteretEnrichSql {
     const NAME: &'static str = "rasteret_enrich_sql";
 
     fn signatures() -> Vec<Signature> {
-        let parameters = || vec![LogicalType::varchar(), LogicalType::list(&LogicalType::varchar())];
+        // ANY: a band may stand alone. An overload for it would make a bare NULL ambiguous.
+        let parameters = || vec![LogicalType::varchar(), LogicalType::of(TypeId::Any)];
         let with_options = parameters().into_iter().chain([LogicalType::of(TypeId::Any)]).collect();
         vec![
             Signature { parameters: parameters(), returns: LogicalType::varchar() },
@@ -78,7 +79,7 @@ impl ScalarFunction for RasteretEnrichSql {
             let Some(source) = source.text(row) else {
                 return Ok(None);
             };
-            let Some(bands) = texts(bands, row) else {
+            let Some(bands) = bands_of(bands, row)? else {
                 return Ok(None);
             };
             let options = Settings::read(&options, row)?;
@@ -151,6 +152,13 @@ impl Enrichment<'_> {
         }
         if let Some((band, _)) = self.options.band_index.iter().find(|(band, _)| !self.bands.contains(band)) {
             return Err(Error::argument(format!("band_index: expected a key of bands, found '{band}'")));
+        }
+        let has_index = |band: &String| self.options.band_index.iter().any(|(name, _)| name == band);
+        if self.options.href_column.is_some()
+            && self.bands.len() > 1
+            && let Some(band) = self.bands.iter().find(|band| !has_index(band))
+        {
+            return Err(Error::argument(positions_of_all(band)));
         }
         if self.options.stac_scale && self.options.href_column.is_some() {
             return Err(Error::argument("stac_scale: expected assets, found href_column: an href says no scale"));
@@ -273,7 +281,7 @@ impl Columns {
             let header = format!("\"rasteret headers\"[{position}]");
             let (field, error) = match enrichment.options.fail {
                 true => ("", "NULL".to_owned()),
-                false => (".metadata", format!("({header}).error")),
+                false => (".metadata", of_file(&format!("({header}).error"))),
             };
             metadata.push(format!("({header}){field} AS {}", identifier(&format!("{band}_metadata{ending}"))));
             let (no_href, prefix) = (literal(&format!("{band}: no href")), literal(&format!("{band}: ")));
@@ -285,6 +293,12 @@ impl Columns {
             error: format!("nullif(concat_ws('; ', {}), '') AS {name}", errors.join(", ")),
         }
     }
+}
+
+/// An error of `try_cog_metadata` as that of `rasteret_enrich` has it: the file, without the name of a function.
+fn of_file(error: &str) -> String {
+    let unnamed = format!("regexp_replace({error}, '^try_cog_metadata: ', '')");
+    format!(r"regexp_replace({unnamed}, '(?s)^try_cog_metadata\(''(.*?)''\): ', '\1: ')")
 }
 
 /// A query in parentheses, or a name as it stands.
@@ -303,10 +317,24 @@ fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// The elements of a list of texts; NULL elements are left out.
-fn texts(reader: &Reader<'_>, row: usize) -> Option<Vec<String>> {
-    let (range, elements) = reader.list(row)?;
-    Some(range.filter_map(|at| elements.text(at)).map(str::to_owned).collect())
+/// The bands of a row: a list of texts, of which NULL elements are left out, or one text; None for NULL.
+fn bands_of(reader: &Reader<'_>, row: usize) -> Result<Option<Vec<String>>> {
+    let is_text = |kind: TypeId| matches!(kind, TypeId::Varchar | TypeId::StringLiteral | TypeId::SqlNull);
+    match reader.kind().id() {
+        kind if is_text(kind) => Ok(reader.text(row).map(|band| vec![band.to_owned()])),
+        TypeId::List => {
+            let Some((range, elements)) = reader.list(row) else { return Ok(None) };
+            if !range.is_empty() && !is_text(elements.kind().id()) {
+                return Err(wrong_bands(reader));
+            }
+            Ok(Some(range.filter_map(|at| elements.text(at)).map(str::to_owned).collect()))
+        }
+        _ => Err(wrong_bands(reader)),
+    }
+}
+
+fn wrong_bands(found: &Reader<'_>) -> Error {
+    Error::argument(format!("bands: expected VARCHAR or VARCHAR[], found {}", found.kind()))
 }
 
 #[cfg(test)]

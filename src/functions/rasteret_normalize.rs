@@ -19,7 +19,8 @@ pub(super) static DOC: Documentation = Documentation {
     ],
     description: "The columns that `rasteret_enrich` adds, of a record in any table. `\"proj:epsg\"` and `crs` from the first \
         of the record's `proj:code`, `proj:epsg`, `eo:epsg`, `crs`, `proj:wkt2` and `proj:projjson` that names a CRS, else from its headers; `bbox` from its geometry, else \
-        from a header in EPSG:4326; `year` and `month` from `datetime` or `start_datetime`. CRS and time are looked \
+        the box around the first header's raster in longitudes and latitudes, as `cog_bounds(…, 'OGC:CRS84')` gives it (`xmin` is larger \
+        than `xmax` across the antimeridian), NULL where the CRS is unknown or local; `year` and `month` from `datetime` or `start_datetime`. CRS and time are looked \
         for in columns, then in a STRUCT `properties`.",
     parameters: &[
         Parameter {
@@ -61,7 +62,7 @@ impl ScalarFunction for RasteretNormalize {
         ]
     }
 
-    fn invoke(_session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+    fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
         let record = arguments.required(0)?;
         let rows = arguments.rows();
         if !matches!(record.kind().id(), TypeId::Struct | TypeId::SqlNull) {
@@ -84,7 +85,7 @@ impl ScalarFunction for RasteretNormalize {
             }
         };
         let headers_of = |row: usize| headers.get(row).into_iter().flatten().cloned();
-        let columns = Normalizer::new(&schema).columns(&Normalized::ALL, rows, array, headers_of);
+        let columns = Normalizer::new(&schema).columns(&Normalized::ALL, rows, array, headers_of, session.transforms());
         for (index, column) in columns.iter().enumerate() {
             arrow::write(&mut output.field(index)?, column)?;
         }

@@ -92,7 +92,8 @@ impl TableFunction for RasteretRefresh {
             // As rasteret_enrich: near where one server's throughput stops growing.
             None => 300,
         };
-        let refresh = Refresh::new(session, &source, collection::options(info)?, max_concurrent)?;
+        let refresh = Refresh::new(session, &source, collection::options(info)?, max_concurrent)
+            .map_err(|error| collection::with_folder_hint(error, &source))?;
         let columns = COLUMNS.iter().map(|field| (field.name.to_owned(), field.cell.kind())).collect();
         Ok(Bind { state: refresh, columns, rows: None })
     }

@@ -25,14 +25,15 @@ pub(super) static DOC: Documentation = Documentation {
             name: "bands",
             kind: "VARCHAR or VARCHAR[]",
             default: Some("NULL"),
-            description: "Bands that every record must have. NULL: those with a metadata column, which a record without a file of \
-                that band may lack.",
+            description: "Bands that every record must have. NULL: those with a metadata column; a record without a file of a band may lack \
+                its metadata, unless `rasteret_error` names it, as it does where the index was built with that band in `bands`.",
         },
         Parameter {
             name: "headers",
             kind: "BOOLEAN",
             default: Some("false"),
-            description: "Read every file's header anew and compare. Without it no file is opened but the index.",
+            description: "Read every file's header anew and compare. A file with other pixels under the same header is \
+                not found so: see `rasteret_refresh`. Without it no file is opened but the index.",
         },
         ASSETS_COLUMN,
         HREF_COLUMN,
@@ -46,7 +47,7 @@ pub(super) static DOC: Documentation = Documentation {
         `missing` (no metadata where there is a file of the band, or the band was asked for), `href` (metadata, but no href), \
         `null` (a field that reading needs), `value` (a size of 0, an unknown dtype, …), `transform` (not six numbers that can \
         be inverted), `tables` (not an entry a tile, or a tile beyond the end of the file), `crs` (the header's EPSG code is not \
-        the record's), `header` (the file cannot be read, or is not the one indexed).",
+        the record's), `header` (the file cannot be read, or its header is not the one indexed).",
     examples: &[
         Example { sql: "SELECT count(*) FROM rasteret_validate('test/data/index_python.parquet')", result: "0" },
         Example {
@@ -93,7 +94,8 @@ impl TableFunction for RasteretValidate {
         let source = collection::source(info)?;
         let source: Vec<&str> = source.iter().map(String::as_str).collect();
         let headers = info.named("headers").and_then(|value| value.boolean()).unwrap_or(false);
-        let validation = Validation::new(session, &source, collection::options(info)?, headers)?;
+        let validation = Validation::new(session, &source, collection::options(info)?, headers)
+            .map_err(|error| collection::with_folder_hint(error, &source))?;
         let columns = COLUMNS.iter().map(|field| (field.name.to_owned(), field.cell.kind())).collect();
         Ok(Bind { state: validation, columns, rows: None })
     }

@@ -77,10 +77,10 @@ pub(super) static DOC: Documentation = Documentation {
             description: "CQL2, as text or as JSON, handed to the API as it is. Static catalogs cannot have it.",
         },
         Parameter {
-            name: "limit",
+            name: "\"limit\"",
             kind: "BIGINT",
             default: Some("NULL"),
-            description: "Items in all; NULL: as many as there are. A LIMIT of the query does not reach the search.",
+            description: "Items in all; NULL: as many as there are. A reserved word: write it in quotes. A LIMIT of the query does not reach the search.",
         },
         Parameter {
             name: "page_size",

@@ -120,12 +120,9 @@ impl<'a> MetadataReader<'a> {
             return Ok(None);
         }
         let fields = self.fields(row);
-        let size = (fields.integer("image_width")?, fields.integer("image_height")?);
-        let bounds = match (transform(&fields)?, size) {
-            (Some(transform), (Some(width), Some(height))) => Some(transform.bounds(width, height)),
-            _ => None,
-        };
-        Ok(Some(Georeference { crs: fields.parsed::<Crs>("crs")?.map(Cow::Owned), bounds }))
+        let size = fields.integer("image_width")?.zip(fields.integer("image_height")?);
+        let crs = fields.parsed::<Crs>("crs")?.map(Cow::Owned);
+        Ok(Some(Georeference { crs, transform: transform(&fields)?, size }))
     }
 
     fn fields(&self, row: usize) -> Fields<'a> {

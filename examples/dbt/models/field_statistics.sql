@@ -1,13 +1,15 @@
 -- The mean of each field in each file, pixels weighted by exact coverage. A run after the first reads the pixels of new records and of
--- changed files alone.
+-- changed files alone. Local files and some servers have no entity tag, so size and date are compared too.
 {{ config(materialized='incremental', unique_key=['id', 'field'], incremental_strategy='delete+insert') }}
 
-select id, field, etag, statistics.count as pixels, statistics.mean as mean
+select id, field, etag, file_size, last_modified, statistics.count as pixels, statistics.mean as mean
 from (
     select
         p.id,
         p.field,
         i.B04_metadata.etag as etag,
+        i.B04_metadata.file_size as file_size,
+        i.B04_metadata.last_modified as last_modified,
         cog_zonal_stats(p.href, i.B04_metadata, f.geometry) as statistics
     from {{ ref('tile_plan') }} p
     join {{ ref('collection') }} i using (id)
@@ -15,7 +17,10 @@ from (
     {%- if is_incremental() %}
     where not exists (
         select 1 from {{ this }} t
-        where t.id = p.id and t.field = p.field and t.etag is not distinct from i.B04_metadata.etag
+        where t.id = p.id and t.field = p.field
+            and t.etag is not distinct from i.B04_metadata.etag
+            and t.file_size is not distinct from i.B04_metadata.file_size
+            and t.last_modified is not distinct from i.B04_metadata.last_modified
     )
     {%- endif %}
 )

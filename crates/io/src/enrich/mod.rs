@@ -56,7 +56,7 @@ mod stream;
 pub(crate) use href::is_geotiff;
 pub use normalize::{Georeference, Input, Normalizer};
 pub use options::{EnrichOptions, OnError};
-pub use plan::{Column, EnrichPlan, Normalized};
+pub use plan::{Column, EnrichPlan, Normalized, positions_of_all};
 pub use scaling::stac_scaled;
 pub use stream::{EnrichStream, EnrichedBatch};
 

@@ -3,22 +3,25 @@
 //! | column | from the record | else |
 //! |---|---|---|
 //! | `"proj:epsg"`, `crs` | [`record_crs::MEMBERS`], as columns or in a STRUCT `properties` | the first band's header that has a CRS |
-//! | `bbox` | the geometry column's WKB, if its CRS is longitude and latitude | the first header that has EPSG:4326 bounds |
+//! | `bbox` | the geometry column's WKB, if its CRS is longitude and latitude | the first header with a place in longitude and latitude |
 //! | `year`, `month` | [`calendar::COLUMNS`], as columns or in a STRUCT `properties` | NULL |
 //!
-//! Bounds in another CRS are not projected here: `bbox` is NULL then. A geometry column need not say its CRS: a file can call
-//! it unknown, and through DuckDB's stable C API a GEOMETRY does not tell. Such a geometry counts where [`could_be_degrees`].
+//! The box of a header is that of [`Frame::footprint`] in OGC:CRS84; a header whose CRS is unknown or local has none. A geometry
+//! column need not say its CRS: a file can call it unknown, and through DuckDB's stable C API a GEOMETRY does not tell. Such a
+//! geometry counts where [`could_be_degrees`].
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type};
 use arrow_array::{Array, ArrayRef, PrimitiveArray, StringArray, StructArray};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Fields, Schema};
-use rasteret_cog::CogHeader;
-use rasteret_cog::geo::{BBox, Crs};
+use rasteret_cog::crs::Transforms;
+use rasteret_cog::geo::{Crs, GeoTransform};
+use rasteret_cog::{Bands, CogHeader, DEFAULT_CRS, Frame};
 
 use super::plan::Normalized;
 use super::record_crs::RecordCrs;
@@ -32,7 +35,24 @@ pub struct Normalizer {
     crs: Vec<Input>,
     time: Vec<Input>,
     geometry: Option<Geometry>,
+    boxes: Boxes,
 }
+
+/// Boxes of headers that are known: files of one grid, as scenes of many dates, share the work of following their sides.
+#[derive(Debug, Default)]
+struct Boxes(Mutex<HashMap<Place, Option<envelope::Envelope>>>);
+
+/// What the box of a header depends on.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Place {
+    crs: Crs,
+    /// The transform's numbers, bit by bit.
+    transform: [u64; 6],
+    size: (u32, u32),
+}
+
+/// Boxes kept at most.
+const MAX_BOXES: usize = 4_096;
 
 /// A column of the source, or a field of its STRUCT `properties`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +68,10 @@ pub struct Input {
 pub struct Georeference<'a> {
     /// The image's CRS.
     pub crs: Option<Cow<'a, Crs>>,
-    /// The image's box, in that CRS.
-    pub bounds: Option<BBox>,
+    /// Pixel corners to that CRS.
+    pub transform: Option<GeoTransform>,
+    /// The image's columns and rows.
+    pub size: Option<(u32, u32)>,
 }
 
 /// The column of geometries.
@@ -63,12 +85,13 @@ struct Geometry {
 /// Where STAC Items keep what GeoParquet has as columns.
 const PROPERTIES: &str = "properties";
 
-/// The codes whose coordinates are longitude and latitude in degrees of WGS 84.
+/// The code whose coordinates are longitude and latitude in degrees of WGS 84.
 const LONGITUDE_LATITUDE: i32 = 4326;
 
 impl<'a> From<&'a CogHeader> for Georeference<'a> {
     fn from(header: &'a CogHeader) -> Self {
-        Self { crs: header.crs.as_ref().map(Cow::Borrowed), bounds: header.bounds() }
+        let crs = header.crs.as_ref().map(Cow::Borrowed);
+        Self { crs, transform: header.transform, size: Some((header.image.image_width, header.image.image_height)) }
     }
 }
 
@@ -83,6 +106,7 @@ impl Normalizer {
             crs: inputs(&record_crs::MEMBERS),
             time: inputs(&calendar::COLUMNS),
             geometry: geometry(schema),
+            boxes: Boxes::default(),
         }
     }
 
@@ -113,6 +137,7 @@ impl Normalizer {
         rows: usize,
         array: impl Fn(&Input) -> Option<ArrayRef>,
         headers: impl Fn(usize) -> I,
+        transforms: &Transforms,
     ) -> Vec<ArrayRef>
     where
         I: IntoIterator<Item = Georeference<'a>>,
@@ -130,7 +155,7 @@ impl Normalizer {
                 let envelope = envelope::of_wkb(cell::bytes(array, row)?)?;
                 (geometry.is_geographic || could_be_degrees(envelope)).then_some(envelope)
             });
-            of_record.or_else(|| headers(row).into_iter().find_map(|header| header_bbox(&header)))
+            of_record.or_else(|| headers(row).into_iter().find_map(|header| self.boxes.get(&header, transforms)))
         };
         let rows = 0..rows;
         wanted
@@ -222,11 +247,35 @@ fn header_crs(header: &Georeference<'_>) -> Option<RecordCrs> {
     }
 }
 
-fn header_bbox(header: &Georeference<'_>) -> Option<envelope::Envelope> {
-    if header_crs(header)?.epsg != Some(LONGITUDE_LATITUDE) {
-        return None;
+impl Boxes {
+    /// The box around a header's image in longitude and latitude.
+    fn get(&self, header: &Georeference<'_>, transforms: &Transforms) -> Option<envelope::Envelope> {
+        let crs = header.crs.as_deref()?.clone();
+        let (transform, size) = (header.transform?, header.size?);
+        let place = Place { crs, transform: transform.to_array().map(f64::to_bits), size };
+        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&place) {
+            return *known;
+        }
+        let found = header_bbox(transform, size, place.crs.clone(), transforms);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_BOXES {
+            known.clear();
+        }
+        known.insert(place, found);
+        found
     }
-    let bounds = header.bounds?;
+}
+
+fn header_bbox(
+    transform: GeoTransform,
+    (width, height): (u32, u32),
+    crs: Crs,
+    transforms: &Transforms,
+) -> Option<envelope::Envelope> {
+    let bands = Bands { count: 1, narrowed_to: None };
+    let frame = Frame { width, height, bands, transform: Some(transform), crs: Some(crs) };
+    let transform = frame.transform_from(DEFAULT_CRS, transforms).ok()?;
+    let bounds = frame.footprint(transform.as_ref()).ok()?.bbox();
     Some([bounds.xmin, bounds.ymin, bounds.xmax, bounds.ymax])
 }
 

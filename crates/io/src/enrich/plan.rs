@@ -195,6 +195,12 @@ pub(super) async fn resolve(source: ParquetSource, options: EnrichOptions) -> Re
         return Err(wrong(format!("band_index: no band '{key}'; bands: {}", listed(names.iter().map(String::as_str)))));
     }
     let index = |name: &str| options.band_index.iter().find(|(key, _)| key == name).map(|(_, index)| *index);
+    if assets.form == Form::Href
+        && names.len() > 1
+        && let Some(band) = names.iter().find(|name| index(name).is_none())
+    {
+        return Err(wrong(positions_of_all(band)));
+    }
     Ok(Inner {
         assets,
         bands: names.iter().map(|name| Band { name: name.clone(), index: index(name) }).collect(),
@@ -245,6 +251,13 @@ async fn bands(source: &ParquetSource, assets: &Assets, options: &EnrichOptions)
             Ok((geotiffs, false))
         }
     }
+}
+
+/// The error where several bands are in one file, and one of them has no position in it.
+pub fn positions_of_all(band: &str) -> String {
+    format!(
+        "band_index: expected the position of every band, since href_column has one file for all, found none of '{band}'"
+    )
 }
 
 pub(super) fn unknown(band: &str, keys: &str) -> Error {

@@ -150,6 +150,7 @@ impl EnrichStream {
             rows,
             |input| layout.input(&pending.batch, input),
             |row| files.iter().filter_map(move |files| Some(files.get(row)?.as_ref()?.header.as_ref().into())),
+            self.session.transforms(),
         );
         let errors = if layout.errors { self.errors(rows, failures) } else { Vec::new() };
         let metadata = layout.metadata.iter().map(|band| files.get(*band).cloned().unwrap_or_default()).collect();

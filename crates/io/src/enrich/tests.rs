@@ -344,6 +344,10 @@ fn wrong_arguments() {
         "bands: expected names of bands, or keys in band_index, with href_column"
     );
     assert_eq!(
+        wrong(EnrichOptions { bands: Some(vec!["one".to_owned(), "two".to_owned(), "three".to_owned()]), ..base() }),
+        "band_index: expected the position of every band, since href_column has one file for all, found none of 'three'"
+    );
+    assert_eq!(
         wrong(EnrichOptions { bands: Some(Vec::new()), ..base() }),
         "bands: expected at least one band, found an empty list (NULL means every GeoTIFF)"
     );
