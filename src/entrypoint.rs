@@ -10,7 +10,7 @@ use rasteret_io::Session;
 
 use crate::error::{Error, Result};
 use crate::functions;
-use crate::host::Host;
+use crate::host::{Host, memory};
 use crate::vector::SharedSession;
 use crate::vector::exception::{call, take_postponed};
 
@@ -83,6 +83,9 @@ unsafe fn load(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_exte
             if let Some(threads) = threads(connection)? {
                 session.set_host_threads(threads);
             }
+            if let Some(limit) = memory_limit(connection)? {
+                session.set_memory_limit(limit);
+            }
             functions::register(connection, &SharedSession::new(session))?;
             take_postponed()
         });
@@ -114,6 +117,33 @@ unsafe fn threads(connection: ffi::duckdb_connection) -> Result<Option<usize>> {
         }
         ffi::duckdb_destroy_result(&raw mut result);
         Ok(threads)
+    }
+}
+
+/// DuckDB's `memory_limit` when the extension is loaded: all that 1.4 tells of it.
+///
+/// # Safety
+/// `connection` must be live.
+unsafe fn memory_limit(connection: ffi::duckdb_connection) -> Result<Option<u64>> {
+    // SAFETY: the result is destroyed here, a chunk too; a VARCHAR vector of one row holds one string, whose bytes live with the chunk.
+    unsafe {
+        let mut result = MaybeUninit::<ffi::duckdb_result>::zeroed().assume_init();
+        let question = c"SELECT current_setting('memory_limit')::VARCHAR";
+        let state = call(|api| api.duckdb_query, (connection, question.as_ptr(), &raw mut result))?;
+        let mut limit = None;
+        if state == ffi::DuckDBSuccess {
+            let mut chunk = call(|api| api.duckdb_fetch_chunk, (result,))?;
+            if !chunk.is_null() && ffi::duckdb_data_chunk_get_size(chunk) == 1 {
+                let vector = ffi::duckdb_data_chunk_get_vector(chunk, 0);
+                let text = call(|api| api.duckdb_vector_get_data, (vector,))?.cast::<ffi::duckdb_string_t>();
+                let length = usize::try_from(ffi::duckdb_string_t_length(text.read())).unwrap_or(0);
+                let bytes = std::slice::from_raw_parts(ffi::duckdb_string_t_data(text).cast::<u8>(), length);
+                limit = memory::bytes(&String::from_utf8_lossy(bytes));
+            }
+            ffi::duckdb_destroy_data_chunk(&raw mut chunk);
+        }
+        ffi::duckdb_destroy_result(&raw mut result);
+        Ok(limit)
     }
 }
 

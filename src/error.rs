@@ -39,10 +39,10 @@ impl Error {
         Self::Argument(what.into())
     }
 
-    /// The reason where a lock of the host forbids to open a file, in the host's words.
-    pub(crate) fn denial(&self) -> Option<&str> {
+    /// DuckDB's own class of error where it has one for this: what a lock forbids, memory, interrupts.
+    pub(crate) fn host_class(&self) -> Option<(&'static str, String)> {
         match self {
-            Self::Io(error) => error.denial(),
+            Self::Io(error) => error.host_class(),
             _ => None,
         }
     }

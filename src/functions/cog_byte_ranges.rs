@@ -88,7 +88,7 @@ impl ScalarFunction for CogByteRanges {
         vec![signature(1), signature(2)]
     }
 
-    fn invoke(_session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+    fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
         let tiles = arguments.required(0)?;
         let options = Options::new(arguments.optional(1), OPTIONS)?;
         check(tiles)?;
@@ -106,7 +106,12 @@ impl ScalarFunction for CogByteRanges {
                 return Err(Error::argument("max_size: expected bytes, 1 or more, found 0"));
             }
             let before = requests.len();
-            let served = CoalesceConfig { max_gap, max_size }.serve(&ranges);
+            let coalesce = CoalesceConfig { max_gap, max_size };
+            let count = coalesce.request_count(&ranges).max(ranges.len() as u64);
+            session.check_memory(count.saturating_mul(2 * size_of::<Request>() as u64), || {
+                format!("{count} requests of at most {max_size} bytes (max_size)")
+            })?;
+            let served = coalesce.serve(&ranges);
             requests.extend(served.into_iter().map(|(range, tiles)| Request { range, tiles }));
             lengths.push(Some(requests.len() - before));
         }

@@ -1,8 +1,8 @@
 //! `FROM cog_pixels(href, geometry, …)`: one row per pixel.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rasteret_cog::coverage::{Coverage, Run};
 use rasteret_cog::pixel::{Block, Window};
@@ -97,16 +97,31 @@ pub(super) struct Call {
 /// The tiles that no thread has taken yet.
 pub(super) enum Scan {
     /// With their values, as they arrive.
-    Blocks(BlockStream),
+    Blocks(Mutex<Pending>),
     /// Without: no value is needed.
     Windows(AtomicUsize),
 }
+
+/// The tiles whose blocks are under way. Not all at once: a raster may have tens of millions of them.
+pub(super) struct Pending {
+    blocks: Arc<BlockStream>,
+    /// Tiles that are under way or done.
+    planned: usize,
+}
+
+/// Tiles that are planned together.
+const TILES_AT_ONCE: usize = 1 << 16;
+
+/// Rows of a tile whose runs are looked up together.
+const ROWS_AT_ONCE: u32 = 1 << 10;
 
 /// The tile whose rows a thread gives out, and what of it is left.
 #[derive(Default)]
 pub(super) struct Cursor {
     block: Option<Block>,
     runs: VecDeque<Run>,
+    /// What is left of the tile below those runs.
+    rest: Option<Window>,
 }
 
 /// Columns of a chunk.
@@ -186,8 +201,7 @@ impl TableFunction for CogPixels {
             return Ok(Init { state: Scan::Windows(AtomicUsize::new(0)), max_threads: 1 });
         };
         let state = if columns.contains(&VALUE) {
-            let requests = call.tiles.iter().map(|(row, col)| call.target.block(*row, *col)).collect();
-            Scan::Blocks(call.session.blocks(requests, Keep::Nothing))
+            Scan::Blocks(Mutex::new(call.blocks(0)))
         } else {
             Scan::Windows(AtomicUsize::new(0))
         };
@@ -202,7 +216,7 @@ impl TableFunction for CogPixels {
         let mut rows = Rows::default();
         while rows.pixels.len() < output.capacity() {
             let room = output.capacity() - rows.pixels.len();
-            if !cursor.take(room, call.scaling, &mut rows) && !cursor.open(call, scan)? {
+            if !cursor.take(room, call, &mut rows) && !cursor.open(call, scan)? {
                 break;
             }
         }
@@ -210,14 +224,36 @@ impl TableFunction for CogPixels {
     }
 }
 
+impl Call {
+    /// The blocks of the tiles that follow the first so many.
+    fn blocks(&self, planned: usize) -> Pending {
+        let end = self.tiles.len().min(planned.saturating_add(TILES_AT_ONCE));
+        let tiles = self.tiles.get(planned..end).unwrap_or_default();
+        let requests = tiles.iter().map(|(row, col)| self.target.block(*row, *col)).collect();
+        Pending { blocks: Arc::new(self.session.blocks(requests, Keep::Nothing)), planned: end }
+    }
+}
+
 impl Scan {
     /// The next tile that no thread has taken, with its block where values are needed.
     fn next(&self, call: &Call) -> Result<Option<(Window, Option<Block>)>> {
         match self {
-            Self::Blocks(blocks) => {
-                let block = blocks.next().map(|(_, block)| block).transpose()?;
-                Ok(block.map(|block| (block.window, Some(block))))
-            }
+            Self::Blocks(pending) => loop {
+                let lock = || pending.lock().unwrap_or_else(PoisonError::into_inner);
+                let blocks = lock().blocks.clone();
+                if let Some((_, block)) = blocks.next() {
+                    let block = block?;
+                    return Ok(Some((block.window, Some(block))));
+                }
+                // Other threads may still have blocks of these tiles in hand.
+                let mut pending = lock();
+                if Arc::ptr_eq(&pending.blocks, &blocks) {
+                    if pending.planned >= call.tiles.len() {
+                        return Ok(None);
+                    }
+                    *pending = call.blocks(pending.planned);
+                }
+            },
             Self::Windows(next) => {
                 let tile = call.tiles.get(next.fetch_add(1, Ordering::Relaxed));
                 Ok(tile.and_then(|(row, col)| Some((call.target.band.window(*row, *col)?, None))))
@@ -232,12 +268,27 @@ impl Cursor {
         let Some((window, block)) = scan.next(call)? else {
             return Ok(false);
         };
-        *self = Self { block, runs: call.coverage.within(window).collect() };
+        *self = Self { block, runs: VecDeque::new(), rest: Some(window) };
         Ok(true)
     }
 
+    /// Looks up the runs of the next rows, where there are none at hand.
+    fn fill(&mut self, call: &Call) {
+        while self.runs.is_empty() {
+            let Some(rest) = self.rest.take().and_then(|rest| rest.intersection(&call.coverage.window()?)) else {
+                return;
+            };
+            let height = rest.height.min(ROWS_AT_ONCE);
+            self.runs.extend(call.coverage.within(Window { height, ..rest }));
+            let row_off = rest.row_off.saturating_add(height);
+            self.rest = (rest.height > height).then_some(Window { row_off, height: rest.height - height, ..rest });
+        }
+    }
+
     /// Gives out a run, or as much of it as there is room for; false where none is left.
-    fn take(&mut self, room: usize, (scale, offset): (f64, f64), rows: &mut Rows) -> bool {
+    fn take(&mut self, room: usize, call: &Call, rows: &mut Rows) -> bool {
+        let (scale, offset) = call.scaling;
+        self.fill(call);
         let Some(run) = self.runs.front_mut() else {
             return false;
         };

@@ -138,9 +138,13 @@ impl<'a> Answer<'a> {
     }
 
     /// Appends the tiles that a geometry meets.
-    fn tiles(&mut self, geometry: &Geometry, tiles: &mut Vec<Tile>) -> Result<()> {
+    fn tiles(&mut self, session: &Session, geometry: &Geometry, tiles: &mut Vec<Tile>) -> Result<()> {
         let layout = self.plan.layout();
-        for address in self.plan.tiles(geometry)? {
+        let addresses = self.plan.tiles(geometry)?;
+        let count = tiles.len() + addresses.len();
+        // Here and, row by row, in DuckDB's vector.
+        session.check_memory(2 * (count * size_of::<Tile>()) as u64, || format!("{count} tiles"))?;
+        for address in addresses {
             let (offset, byte_count) = self.tables.entry(layout.position(*address))?;
             tiles.push(layout.tile(*address, offset, byte_count));
         }
@@ -189,7 +193,7 @@ impl ScalarFunction for CogTilesForGeometry {
                 }
             };
             let before = tiles.len();
-            answers[at].tiles(&parsed.geometry, &mut tiles)?;
+            answers[at].tiles(session, &parsed.geometry, &mut tiles)?;
             lengths.push(Some(tiles.len() - before));
         }
         let rows: Vec<_> = tiles.iter().map(Some).collect();

@@ -85,7 +85,7 @@ pub(super) const MAX_DISTANCE_OPTION: Parameter = Parameter {
     kind: "option, INTEGER",
     default: Some("0"),
     description: "How many pixels away a valid pixel is looked for where the one that holds the point is invalid: in rings \
-            around it, the nearest of the first ring that has one.",
+            around it, the nearest of the first ring that has one. At most 4,096 in rasters of more than 67 million pixels.",
 };
 
 /// The options.

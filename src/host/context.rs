@@ -1,6 +1,6 @@
 //! The client context of a query: settings and DuckDB's file system. Hosts from 1.5.2 on.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_void};
 use std::ptr::null_mut;
 
 use duckdb::ffi;
@@ -27,6 +27,18 @@ impl Context {
         match raw.is_null() {
             false => Ok(Self(raw)),
             true => Err(Error::Internal("DuckDB gave no client context".to_owned())),
+        }
+    }
+
+    /// DuckDB's object that the handle refers to: a `ClientContext`, which begins with a pointer to itself (it is an
+    /// `enable_shared_from_this`). None where that is not so, as in a release that lays things out differently.
+    pub(super) fn object(&self) -> Option<*const c_void> {
+        let handle = self.0.cast::<*const *const c_void>();
+        // SAFETY: since 1.5.2 the handle is a struct of one reference, to an object that lives as long as its connection.
+        unsafe {
+            let object = handle.read();
+            let is_itself = !object.is_null() && object.is_aligned() && object.read() == object.cast();
+            is_itself.then_some(object.cast())
         }
     }
 

@@ -5,15 +5,24 @@
 //! | this | which release has what, and which slots of the C API struct may be used |
 //! | [`context`] | settings and the file system of a query |
 //! | [`locks`] | what a query may open |
+//! | [`memory`] | how much memory there is |
+//! | [`interrupt`] | whether a query was interrupted |
 
 mod context;
+mod interrupt;
 mod locks;
+pub(crate) mod memory;
+
+use std::sync::Arc;
+
+use rasteret_io::{AccessPolicy, Session};
 
 pub(crate) use context::Context;
-pub(crate) use locks::access_policy;
+use locks::access_policy;
 
 use rasteret_io::source::NullFolders;
 
+use crate::error::Result;
 use crate::vector::host_version;
 
 /// Slots that are the same in every host since `v1.2.0`.
@@ -21,6 +30,44 @@ const STABLE_SLOTS: usize = 357;
 
 /// Slots that are the same since 1.5.2.
 const LATE_SLOTS: usize = 546;
+
+/// The session of a query: under DuckDB's locks and within its memory at this time, and ended by its interrupts.
+///
+/// # Safety
+/// A query of the context's connection must be running, and the session be used for nothing but that connection's queries.
+pub(crate) unsafe fn session_of_query(session: &Session, context: Option<&Arc<Context>>) -> Result<Session> {
+    let Some(context) = context else {
+        // Requests are repeated anew.
+        return Ok(session.for_query(&AccessPolicy::default()));
+    };
+    // SAFETY: the caller's contract.
+    unsafe {
+        let session = session.for_query(&access_policy(context)?).interruptible(interrupt::interrupts(context));
+        if let Some(limit) = memory::memory_limit(context)? {
+            session.set_memory_limit(limit);
+        }
+        Ok(session)
+    }
+}
+
+/// The same for another execution of a plan, whose session is shared by what bind has made.
+///
+/// # Safety
+/// As for [`session_of_query`].
+pub(crate) unsafe fn update_session(session: &Session, context: Option<&Arc<Context>>) -> Result<()> {
+    let Some(context) = context else {
+        session.set_policy(&AccessPolicy::default());
+        return Ok(());
+    };
+    // SAFETY: the caller's contract.
+    unsafe {
+        session.set_policy(&access_policy(context)?);
+        if let Some(limit) = memory::memory_limit(context)? {
+            session.set_memory_limit(limit);
+        }
+        Ok(())
+    }
+}
 
 /// A DuckDB release, or a development version on the way to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

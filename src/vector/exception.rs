@@ -285,8 +285,8 @@ impl Failure {
     pub(super) fn of(error: Error, function: &str) -> Self {
         match error {
             Error::DuckDb(exception) if !exception.invalidates_database() => Self::Exception(exception),
-            // What a lock of DuckDB forbids is reported as DuckDB reports it.
-            error => match error.denial().and_then(|what| Exception::of_class("Permission", what)) {
+            // What a lock of DuckDB forbids, and what exceeds its memory, is reported as DuckDB reports it.
+            error => match error.host_class().and_then(|(class, what)| Exception::of_class(class, &what)) {
                 Some(exception) => Self::Exception(exception),
                 None => Self::Message(c_string(&error.named(function))),
             },

@@ -1,5 +1,7 @@
 //! Scalar functions: registration and the call per chunk.
 
+use std::sync::Arc;
+
 use duckdb::ffi;
 use rasteret_io::{PerProcess, Session};
 
@@ -8,7 +10,7 @@ use super::exception::call;
 use super::logical_type::c_string;
 use super::{LogicalType, Reader, SharedSession, Writer};
 use crate::error::{Error, Result};
-use crate::host::{Context, Host, access_policy};
+use crate::host::{Context, Host, session_of_query};
 
 /// A scalar function with its overloads.
 pub(crate) trait ScalarFunction: 'static {
@@ -114,7 +116,7 @@ unsafe extern "C-unwind" fn init<F: ScalarFunction>(info: ffi::duckdb_init_info)
             let session = (*extra.cast::<SharedSession>()).here();
             let mut context = std::ptr::null_mut();
             call(|api| api.duckdb_scalar_function_init_get_client_context, (info, &raw mut context))?;
-            let session = session.for_query(&access_policy(&Context::from_raw(context)?)?);
+            let session = session_of_query(session, Some(&Arc::new(Context::from_raw(context)?)))?;
             let state = Box::into_raw(Box::new(State::from(session)));
             ffi::duckdb_scalar_function_init_set_state(info, state.cast(), Some(drop_box::<State>));
             Ok(())
@@ -126,19 +128,19 @@ unsafe extern "C-unwind" fn init<F: ScalarFunction>(info: ffi::duckdb_init_info)
     }
 }
 
-/// The session of a call: the query's where the host has such, else that of the function.
+/// The session of a call: the query's where the host has such, else one of the call.
 ///
 /// # Safety
 /// `info` must be live.
-unsafe fn session<'a>(info: ffi::duckdb_function_info) -> Result<&'a Session> {
+unsafe fn session(info: ffi::duckdb_function_info) -> Result<Session> {
     // SAFETY: the caller's contract; both are boxes that outlive the call.
     unsafe {
         if Host::current().has_late_slots() {
             let state = call(|api| api.duckdb_scalar_function_get_state, (info,))?.cast::<State>().as_ref();
-            state.ok_or_else(|| Error::Internal("a call without its session".to_owned()))?.get().ok_or_else(forked)
-        } else {
-            Ok((*ffi::duckdb_scalar_function_get_extra_info(info).cast::<SharedSession>()).here())
+            let state = state.ok_or_else(|| Error::Internal("a call without its session".to_owned()))?;
+            return state.get().cloned().ok_or_else(forked);
         }
+        session_of_query((*ffi::duckdb_scalar_function_get_extra_info(info).cast::<SharedSession>()).here(), None)
     }
 }
 
@@ -159,7 +161,7 @@ unsafe extern "C-unwind" fn invoke<F: ScalarFunction>(
             let columns = (0..ffi::duckdb_data_chunk_get_column_count(input))
                 .map(|i| Reader::new(ffi::duckdb_data_chunk_get_vector(input, i), rows))
                 .collect::<Result<_>>()?;
-            F::invoke(session, &Arguments { columns, rows }, Writer::new(output, rows)?)
+            F::invoke(&session, &Arguments { columns, rows }, Writer::new(output, rows)?)
         }
     });
     if let Err(failure) = outcome {

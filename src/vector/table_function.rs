@@ -6,6 +6,7 @@
 //! and connections of the first plan are the parent's.
 
 use std::ptr::null_mut;
+use std::sync::Arc;
 
 use duckdb::ffi;
 use rasteret_io::{PerProcess, Session};
@@ -15,7 +16,7 @@ use super::exception::{call, call_or_postpone};
 use super::logical_type::c_string;
 use super::{LogicalType, SharedSession, Value, Writer};
 use crate::error::{Error, Result};
-use crate::host::{Context, Host, access_policy};
+use crate::host::{Context, Host, session_of_query, update_session};
 
 /// A table function.
 ///
@@ -154,7 +155,7 @@ impl<'a> OutputChunk<'a> {
 struct Plan<F: TableFunction> {
     shared: SharedSession,
     /// Of the connection, for executions of the plan; None where the host has none.
-    context: Option<Context>,
+    context: Option<Arc<Context>>,
     arguments: BindInfo,
     columns: Vec<(String, String)>,
     bound: PerProcess<Bound<F::Bind>>,
@@ -174,14 +175,11 @@ impl<F: TableFunction> Plan<F> {
     /// A query of the context's connection must be running.
     unsafe fn bind(
         shared: &SharedSession,
-        context: Option<&Context>,
+        context: Option<&Arc<Context>>,
         arguments: &BindInfo,
     ) -> Result<(Session, Bind<F::Bind>)> {
-        let session = match context {
-            // SAFETY: the caller's contract.
-            Some(context) => shared.here().for_query(&unsafe { access_policy(context) }?),
-            None => shared.here().clone(),
-        };
+        // SAFETY: the caller's contract.
+        let session = unsafe { session_of_query(shared.here(), context) }?;
         let bound = F::bind(&session, arguments)?;
         Ok((session, bound))
     }
@@ -272,7 +270,7 @@ unsafe extern "C-unwind" fn bind<F: TableFunction>(info: ffi::duckdb_bind_info) 
         // SAFETY: `info` carries the session that `register` boxed; DuckDB copies names and types and owns the bind data.
         unsafe {
             let shared = (*ffi::duckdb_bind_get_extra_info(info).cast::<SharedSession>()).clone();
-            let context = Host::current().has_late_slots().then(|| context(info)).transpose()?;
+            let context = Host::current().has_late_slots().then(|| context(info).map(Arc::new)).transpose()?;
             let arguments = BindInfo::of::<F>(info);
             let (session, bound) = Plan::<F>::bind(&shared, context.as_ref(), &arguments)?;
             for (name, kind) in &bound.columns {
@@ -303,9 +301,7 @@ unsafe extern "C-unwind" fn init<F: TableFunction>(info: ffi::duckdb_init_info) 
             let plan = &*ffi::duckdb_init_get_bind_data(info).cast::<Plan<F>>();
             let bound = plan.here()?;
             // A statement may have been prepared under other locks.
-            if let Some(context) = &plan.context {
-                bound.session.set_policy(&access_policy(context)?);
-            }
+            update_session(&bound.session, plan.context.as_ref())?;
             let columns: Vec<usize> = (0..ffi::duckdb_init_get_column_count(info))
                 .map(|i| usize::try_from(ffi::duckdb_init_get_column_index(info, i)).unwrap_or(usize::MAX))
                 .collect();

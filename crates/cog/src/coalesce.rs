@@ -57,6 +57,13 @@ impl CoalesceConfig {
             .map(move |start| start..start.saturating_add(size).min(end))
     }
 
+    /// How many requests serve ranges, before they are made.
+    #[must_use]
+    pub fn request_count(&self, ranges: &[Range<u64>]) -> u64 {
+        let count = |span: &Range<u64>| (span.end - span.start).div_ceil(self.max_size.max(1));
+        self.spans(ranges).iter().map(count).fold(0, u64::saturating_add)
+    }
+
     /// The requests that serve ranges, in order, each with how many of the distinct ranges begin in it.
     #[must_use]
     pub fn serve(&self, ranges: &[Range<u64>]) -> Vec<(Range<u64>, usize)> {

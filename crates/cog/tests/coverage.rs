@@ -26,7 +26,7 @@ fn pixels(coverage: &Coverage) -> Pixels {
                 "{before:?} {run:?}"
             );
         }
-        before = Some(*run);
+        before = Some(run);
         pixels.extend((run.start..run.end).map(|col| ((run.row, col), run.weight)));
     }
     pixels
@@ -34,7 +34,7 @@ fn pixels(coverage: &Coverage) -> Pixels {
 
 fn of(wkt: &str, width: u32, height: u32, method: Method) -> Vec<(u32, u32, u32, f64)> {
     let coverage = Coverage::of(&ParsedGeometry::from_text(wkt).unwrap().geometry, width, height, method);
-    coverage.runs().iter().map(|run| (run.row, run.start, run.end, run.weight)).collect()
+    coverage.runs().map(|run| (run.row, run.start, run.end, run.weight)).collect()
 }
 
 #[test]
@@ -46,6 +46,62 @@ fn the_inside_is_one_run_a_row() {
     assert_eq!(of(square, 4, 2, Method::Fraction), [(1, 1, 2, 0.5), (1, 2, 4, 1.0)]);
     let holed = "POLYGON((-5 -5, 15 -5, 15 15, -5 15, -5 -5),(2 0, 4 0, 4 1, 2 1, 2 0))";
     assert_eq!(of(holed, 10, 2, Method::Fraction), [(0, 0, 2, 1.0), (0, 4, 10, 1.0), (1, 0, 10, 1.0)]);
+}
+
+#[test]
+fn rows_of_a_rectangle_are_kept_once() {
+    let wkt = |points: &str| format!("POLYGON(({points}))");
+    for (left, top, right, bottom) in [
+        (1.25, 2.5, 7.75, 190.25),
+        (0.0, 0.0, 8.0, 200.0),
+        (-3.0, -5.5, 20.0, 500.0),
+        (2.0, 7.0, 5.0, 140.0),
+        (3.2, 1.5, 3.7, 120.5),
+    ] {
+        let box_of = wkt(&format!("{left} {top}, {right} {top}, {right} {bottom}, {left} {bottom}, {left} {top}"));
+        // The same with a vertex more is computed row by row.
+        let middle = f64::midpoint(top, bottom).floor() + 0.5;
+        let split = wkt(&format!(
+            "{left} {top}, {right} {top}, {right} {bottom}, {left} {bottom}, {left} {middle}, {left} {top}"
+        ));
+        for method in [Method::Fraction, Method::Center, Method::AllTouched] {
+            let coverage = |wkt: &str| Coverage::of(&ParsedGeometry::from_text(wkt).unwrap().geometry, 8, 200, method);
+            let (once, each) = (coverage(&box_of), coverage(&split));
+            assert_eq!(pixels(&once), pixels(&each), "{box_of} {method:?}");
+            assert_eq!((once.weight(), once.window()), (each.weight(), each.window()));
+            assert!(once.byte_len() < 600, "{}", once.byte_len());
+            for (width, height) in [(3, 7), (16, 64), (1, 1)] {
+                let tiling = Tiling { image_width: 8, image_height: 200, tile_width: width, tile_height: height };
+                assert_eq!(once.tiles(&tiling), each.tiles(&tiling));
+                for (row, col) in once.tiles(&tiling) {
+                    let window = Window { col_off: col * width, row_off: row * height, width, height };
+                    assert!(once.within(window).eq(each.within(window)));
+                    let fold = |coverage: &Coverage| coverage.within(window).fold(0.0, |all, run| all + run.weight);
+                    assert_eq!(fold(&once), fold(&each));
+                }
+            }
+        }
+    }
+    let whole = Coverage::whole(u32::MAX, u32::MAX);
+    assert_eq!(whole.weight(), f64::from(u32::MAX) * f64::from(u32::MAX));
+    assert_eq!(whole.window(), Some(Window::of_image(u32::MAX, u32::MAX)));
+    assert_eq!(
+        Coverage::whole(3, 2).runs().map(|run| (run.row, run.start, run.end)).collect::<Vec<_>>(),
+        [(0, 0, 3), (1, 0, 3)]
+    );
+    assert!(Coverage::whole(0, 5).is_empty() && Coverage::whole(5, 0).is_empty());
+}
+
+#[test]
+fn the_size_is_known_before() {
+    let fits = |wkt: &str, height: u32, bytes: u64| {
+        Coverage::check_size(&ParsedGeometry::from_text(wkt).unwrap().geometry, 1000, height, bytes).is_ok()
+    };
+    let line = "LINESTRING(0 0, 900 100000)";
+    assert!(fits(line, 100, 20_000_000));
+    assert!(fits(line, 1_000_000, 20_000_000) && !fits(line, 1_000_000, 9_000_000));
+    assert!(fits("POLYGON((0 0, 900 0, 900 1000000, 0 1000000, 0 0))", 2_000_000, 10_000));
+    assert!(!fits("POLYGON((0 0, 900 1, 900 1000000, 0 1000000, 0 0))", 2_000_000, 10_000));
 }
 
 #[test]
@@ -379,7 +435,7 @@ proptest! {
             Geometry { points: ring, ..Geometry::default() },
         ] {
             let coverage = Coverage::of(&geometry, width, height, method);
-            prop_assert!(coverage.runs().iter().all(|run| run.row < height && run.end <= width));
+            prop_assert!(coverage.runs().all(|run| run.row < height && run.end <= width));
         }
     }
 }

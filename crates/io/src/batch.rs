@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::FutureExt;
 use futures::future::join_all;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::location::Place;
 use crate::runtime::runtime;
@@ -87,6 +87,7 @@ fn run_distinct<T: Task>(session: &Session, hrefs: &[&str]) -> Result<Vec<Result
         let readers = local.len().div_ceil(LOCAL_FILES_PER_READER).min(LOCAL_READERS);
         let fetchers = remote.len().min(session.options().max_concurrent);
         let (local, remote) = (Queue::new(local), Queue::new(remote));
+        let queues = [local.clone(), remote.clone()];
         let tasks: Vec<JoinHandle<Vec<Answered<T>>>> = (0..fetchers)
             .map(|_| runtime.spawn(fetch::<T>(session.clone(), remote.clone())))
             .chain((0..readers).map(|_| {
@@ -95,7 +96,12 @@ fn run_distinct<T: Task>(session: &Session, hrefs: &[&str]) -> Result<Vec<Result
             }))
             .collect();
         // Waited for in a task: the calling thread is woken once, and not by each fetcher.
-        let done = runtime.block_on(runtime.spawn(join_all(tasks)));
+        let ends: Vec<_> = tasks.iter().map(JoinHandle::abort_handle).collect();
+        let done = session.block_on(runtime.spawn(join_all(tasks))).inspect_err(|_| {
+            // Of an interrupted query nobody wants the answers. Files that are being read on this machine are read to their end.
+            queues.iter().for_each(|queue| queue.close());
+            ends.iter().for_each(AbortHandle::abort);
+        })?;
         for (slot, answer) in done.into_iter().flatten().flatten().flatten() {
             answers[slot] = Some(answer);
         }
@@ -134,6 +140,11 @@ struct Queue {
 impl Queue {
     fn new(files: Vec<(usize, Location)>) -> Arc<Self> {
         Arc::new(Self { files, next: AtomicUsize::new(0) })
+    }
+
+    /// Gives no more files.
+    fn close(&self) {
+        self.next.fetch_max(self.files.len(), Ordering::Relaxed);
     }
 
     fn next(&self) -> Option<&(usize, Location)> {

@@ -47,6 +47,13 @@ impl<K: Eq + Hash, V: Clone> ByteCache<K, V> {
         }
     }
 
+    /// Keeps so many bytes from now on. One that keeps nothing goes on so.
+    pub(crate) fn set_bytes(&self, bytes: u64) {
+        if let Some(kept) = &self.kept {
+            kept.set_capacity(bytes);
+        }
+    }
+
     /// Keeps this value no longer.
     pub(crate) fn forget<Q>(&self, key: &Q)
     where

@@ -67,6 +67,11 @@ impl HeaderCache {
         self.put(key, file, Some(stamp));
     }
 
+    /// Keeps headers of so many bytes from now on.
+    pub(crate) fn set_bytes(&self, bytes: u64) {
+        self.kept.set_bytes(bytes);
+    }
+
     /// Keeps this header no longer.
     pub(crate) fn forget(&self, key: &str) {
         self.kept.forget(key);

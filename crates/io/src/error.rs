@@ -59,6 +59,15 @@ pub enum Error {
         /// What was expected and what was given.
         what: String,
     },
+    /// What is asked for takes more memory than the limit allows.
+    #[error("{what}")]
+    OutOfMemory {
+        /// What takes how much, and which setting limits it.
+        what: String,
+    },
+    /// The host has interrupted the query.
+    #[error("interrupted")]
+    Interrupted,
     /// This library's own fault: a task that panicked.
     #[error("{location}: internal error: {what}")]
     Internal {
@@ -89,7 +98,9 @@ impl Error {
             // What a lock of the host forbids is a matter of the query.
             Self::Store { fault, .. } => !matches!(fault, Fault::Denied(_)),
             Self::Changed { .. } | Self::Records { .. } | Self::Internal { .. } => true,
-            Self::InvalidArgument { .. } | Self::Panicked { .. } => false,
+            Self::InvalidArgument { .. } | Self::OutOfMemory { .. } | Self::Interrupted | Self::Panicked { .. } => {
+                false
+            }
         }
     }
 
@@ -97,6 +108,16 @@ impl Error {
     pub fn denial(&self) -> Option<&str> {
         match self {
             Self::Store { fault: Fault::Denied(what), .. } => Some(what),
+            _ => None,
+        }
+    }
+
+    /// The host's own class of error, and the text for it, where it has one for this.
+    pub fn host_class(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::Store { fault: Fault::Denied(what), .. } => Some(("Permission", what.clone())),
+            Self::OutOfMemory { what } => Some(("Out of Memory", what.clone())),
+            Self::Interrupted => Some(("INTERRUPT", "Interrupted!".to_owned())),
             _ => None,
         }
     }
@@ -110,7 +131,7 @@ impl Error {
             | Self::Pixels { location, .. }
             | Self::Internal { location, .. }
             | Self::Records { location, .. } => Some(location),
-            Self::InvalidArgument { .. } | Self::Panicked { .. } => None,
+            Self::InvalidArgument { .. } | Self::OutOfMemory { .. } | Self::Interrupted | Self::Panicked { .. } => None,
         }
     }
 }

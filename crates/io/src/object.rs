@@ -296,6 +296,8 @@ pub(crate) struct Stamp {
 
 impl LocalFile {
     pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
+        // To open a pipe waits for its writer, and devices have no end: they are refused before they are opened.
+        Stamp::of(path)?;
         let file = File::open(path).map_err(|error| Fault::of_file(&error))?;
         let stamp = Stamp::of_metadata(&file.metadata().map_err(|error| Fault::of_file(&error))?)?;
         Ok(Self { file, stamp })
@@ -338,6 +340,9 @@ impl Stamp {
     fn of_metadata(metadata: &std::fs::Metadata) -> Result<Self, Fault> {
         if metadata.is_dir() {
             return Err(Fault::IsDirectory);
+        }
+        if !metadata.is_file() {
+            return Err(Fault::Other("expected a regular file, found a pipe, a socket or a device".to_owned()));
         }
         let modified = metadata.modified().map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
             Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),

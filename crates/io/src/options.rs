@@ -18,6 +18,9 @@ use crate::{Error, Result, VersionCheck};
 /// | `RASTERET_TILE_CACHE_BYTES` | [`tile_cache_bytes`](Self::tile_cache_bytes) | bytes |
 /// | `RASTERET_ZONE_CACHE_BYTES` | [`zone_cache_bytes`](Self::zone_cache_bytes) | bytes |
 /// | `RASTERET_READ_BUDGET_BYTES` | [`read_budget_bytes`](Self::read_budget_bytes) | bytes |
+/// | `RASTERET_MAX_TILE_BYTES` | [`max_tile_bytes`](Self::max_tile_bytes) | bytes |
+/// | `RASTERET_MEMORY_LIMIT_BYTES` | [`memory_limit_bytes`](Self::memory_limit_bytes) | bytes |
+/// | `RASTERET_RETRY_TIME` | [`retry_time`](Self::retry_time) | seconds |
 /// | `RASTERET_THREADS` | [`threads`](Self::threads) | threads |
 /// | `RASTERET_CHECK_VERSION` | [`check_version`](Self::check_version) | `etag`, `size` or `none` |
 /// | `RASTERET_ALLOWED_PREFIXES` | [`allowed_prefixes`](Self::allowed_prefixes) | paths and URLs, with commas between them |
@@ -46,6 +49,14 @@ pub struct Options {
     /// requests of 512 KiB, nearly as many as may be in flight. A call that finds it used up goes on with one block at a
     /// time, as does one whose block alone is larger.
     pub read_budget_bytes: u64,
+    /// Bytes of one decoded tile or strip, with what its decoder needs beside it. A file that declares larger ones is refused, whatever
+    /// it holds. Default 256 MiB: each thread may hold one.
+    pub max_tile_bytes: u64,
+    /// Bytes that one call may take for the windows, coverages and records that it makes. Default: the host's limit (see
+    /// [`Session::set_memory_limit`](crate::Session::set_memory_limit)), else 4 GiB.
+    pub memory_limit_bytes: Option<u64>,
+    /// How long a query may repeat requests, from its first repetition on, however many files it reads. Default 60 s.
+    pub retry_time: Duration,
     /// Threads that decode and compute, over all calls, those that call included. Default: what the host says (see
     /// [`Session::set_host_threads`](crate::Session::set_host_threads)), else the processors that there are.
     pub threads: Option<usize>,
@@ -70,6 +81,9 @@ impl Default for Options {
             tile_cache_bytes: 256 << 20,
             zone_cache_bytes: 64 << 20,
             read_budget_bytes: 128 << 20,
+            max_tile_bytes: 256 << 20,
+            memory_limit_bytes: None,
+            retry_time: Duration::from_secs(60),
             threads: None,
             check_version: VersionCheck::Etag,
             failure_lifetime: Duration::from_secs(3),
@@ -97,7 +111,10 @@ impl Options {
             tile_cache_bytes: bytes("RASTERET_TILE_CACHE_BYTES", default.tile_cache_bytes, 0)?,
             zone_cache_bytes: bytes("RASTERET_ZONE_CACHE_BYTES", default.zone_cache_bytes, 0)?,
             read_budget_bytes: bytes("RASTERET_READ_BUDGET_BYTES", default.read_budget_bytes, 1)?,
-            // 0 is the number that the variable cannot have: it stands for none.
+            max_tile_bytes: bytes("RASTERET_MAX_TILE_BYTES", default.max_tile_bytes, 1)?,
+            // 0 is the number that the variables cannot have: it stands for none.
+            memory_limit_bytes: Some(bytes("RASTERET_MEMORY_LIMIT_BYTES", 0, 1)?).filter(|bytes| *bytes > 0),
+            retry_time: seconds("RASTERET_RETRY_TIME", default.retry_time)?,
             threads: Some(number(&variable, "RASTERET_THREADS", 0, 1, 1024)?).filter(|threads| *threads > 0),
             check_version: word(&variable, "RASTERET_CHECK_VERSION", default.check_version)?,
             failure_lifetime: default.failure_lifetime,
@@ -179,6 +196,9 @@ mod tests {
             ("RASTERET_TIMEOUT", "-1"),
             ("RASTERET_HEADER_CACHE_BYTES", "1GB"),
             ("RASTERET_READ_BUDGET_BYTES", "0"),
+            ("RASTERET_MAX_TILE_BYTES", "0"),
+            ("RASTERET_MEMORY_LIMIT_BYTES", "0"),
+            ("RASTERET_RETRY_TIME", "soon"),
             ("RASTERET_THREADS", "0"),
         ] {
             let text = options(&[(name, value)]).unwrap_err().to_string();

@@ -19,13 +19,15 @@ use crate::cache::HeaderCache;
 use crate::credentials::Credentials;
 use crate::driver::Decoded;
 use crate::location::Place;
+use crate::memory::Memory;
 use crate::object::Stamp;
+use crate::query::Query;
 use crate::reads::{ZoneCache, zone_cache};
 use crate::registry::Registry;
 use crate::runtime::runtime;
 use crate::tiles::{Tiles, Workers};
 use crate::transport::{Ask, Transport};
-use crate::{Error, Fault, Location, Object, ObjectVersion, Options, Result, VersionMatch, driver};
+use crate::{Error, Fault, IsInterrupted, Location, Object, ObjectVersion, Options, Result, VersionMatch, driver};
 
 /// A file's header and which version of the file it was read from.
 #[derive(Debug, Clone)]
@@ -47,7 +49,7 @@ pub struct DescribedFile {
 
 /// Shared state behind the SQL functions, and what a query may open. Cheap to clone, and for any number of threads at once.
 #[derive(Debug, Clone)]
-pub struct Session(Arc<Inner>, Access);
+pub struct Session(Arc<Inner>, Access, Query);
 
 #[derive(Debug)]
 struct Inner {
@@ -61,6 +63,7 @@ struct Inner {
     tiles: Arc<Tiles>,
     zones: ZoneCache,
     workers: Workers,
+    memory: Memory,
 }
 
 impl Session {
@@ -92,14 +95,31 @@ impl Session {
             tiles: Tiles::new(&options),
             zones: zone_cache(options.zone_cache_bytes),
             workers: Workers::new(&options),
+            memory: Memory::new(&options),
             options,
         });
-        Self(inner, access)
+        Self(inner, access, Query::default())
     }
 
     /// The same session for one query, under the locks of its host. They hold for all clones.
     pub fn for_query(&self, policy: &AccessPolicy) -> Self {
-        Self(Arc::clone(&self.0), self.1.with_policy(policy))
+        Self(Arc::clone(&self.0), self.1.with_policy(policy), Query::default())
+    }
+
+    /// The same session, whose calls end once the host has interrupted the query. Where the host cannot tell, they end when their work is
+    /// done or their time-outs are over.
+    pub fn interruptible(self, is_interrupted: Option<IsInterrupted>) -> Self {
+        Self(self.0, self.1, Query::new(is_interrupted))
+    }
+
+    /// Takes the host's limit on memory. Caches shrink where their share of it is smaller than what they may have.
+    pub fn set_memory_limit(&self, bytes: u64) {
+        if self.0.memory.set_host(bytes) {
+            let shares = self.0.memory.shares(&self.0.options);
+            self.0.cache.set_bytes(shares.headers);
+            self.0.zones.set_bytes(shares.zones);
+            self.0.tiles.set_bytes(shares.tiles, shares.under_way);
+        }
     }
 
     /// Replaces the locks of a query, where it is executed again.
@@ -118,6 +138,15 @@ impl Session {
     /// Serves `s3://bucket/` from a store of the caller's, in place of S3.
     pub fn serve_bucket(&self, bucket: &str, store: Arc<dyn ObjectStore>) {
         self.0.registry.insert(crate::location::StoreKey::S3 { bucket: bucket.to_owned(), region: None }, store);
+    }
+
+    /// Refuses what would take more memory than the host, or `RASTERET_MEMORY_LIMIT_BYTES`, allows one call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
+    pub fn check_memory(&self, bytes: u64, what: impl FnOnce() -> String) -> Result<()> {
+        self.0.memory.check(bytes, what)
     }
 
     /// The limits of this session.
@@ -210,8 +239,22 @@ impl Session {
     }
 
     /// Runs a future on the extension's runtime; blocks the calling thread, which must not be one of the runtime's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`] once the query was interrupted: the future is dropped then.
     pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output> {
-        Ok(runtime()?.block_on(future))
+        let runtime = runtime()?;
+        if !self.2.can_tell() {
+            return Ok(runtime.block_on(future));
+        }
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                output = future => Ok(output),
+                () = self.2.interrupted() => Err(Error::Interrupted),
+            }
+        })
     }
 
     /// The answer to a question that is asked of `location`.
@@ -228,6 +271,15 @@ impl Session {
     /// What the query may open.
     pub(crate) fn access(&self) -> &Access {
         &self.1
+    }
+
+    /// What ends the query before its work is done.
+    pub(crate) fn query(&self) -> &Query {
+        &self.2
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.0.memory
     }
 
     pub(crate) fn registry(&self) -> &Registry {

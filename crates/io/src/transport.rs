@@ -79,6 +79,7 @@ struct Inner {
     timeout: Duration,
     connect_timeout: Duration,
     max_retries: u32,
+    retry_time: Duration,
 }
 
 impl Transport {
@@ -89,6 +90,7 @@ impl Transport {
             timeout: options.timeout,
             connect_timeout: options.connect_timeout,
             max_retries: options.max_retries,
+            retry_time: options.retry_time,
         }))
     }
 
@@ -102,7 +104,7 @@ impl Transport {
         access: &Access,
     ) -> Result<Answer, Fault> {
         let (client, range) = (self.client()?, span.header()?);
-        self.retrying(|| async {
+        self.retrying(Some(access), || async {
             // The builder turns `user:password@` of the URL into an Authorization header.
             let request = client.get(url.clone()).header(RANGE, range.clone());
             let response = self.send(client, request, access).await?;
@@ -133,7 +135,7 @@ impl Transport {
         let first = Span::Range(0..1);
         let (client, range) = (self.client()?, first.header()?);
         let tag = etag.and_then(|etag| HeaderValue::try_from(etag).ok());
-        self.retrying(|| async {
+        self.retrying(Some(access), || async {
             let mut request = client.get(url.clone()).header(RANGE, range.clone());
             if let Some(tag) = &tag {
                 request = request.header(IF_NONE_MATCH, tag.clone());
@@ -163,7 +165,7 @@ impl Transport {
     /// The whole answer to a question for JSON. A POST is repeated too: it asks, and changes nothing.
     pub(crate) async fn document(&self, ask: &Ask, access: &Access) -> Result<Bytes, Fault> {
         let client = self.client()?;
-        self.retrying(|| async {
+        self.retrying(Some(access), || async {
             let request = match &ask.body {
                 None => client.get(ask.url.clone()),
                 Some(body) => client.post(ask.url.clone()).header(CONTENT_TYPE, JSON).body(body.clone()),
@@ -195,7 +197,7 @@ impl Transport {
         };
         let url = Url::parse(&url).map_err(|_| Fault::Other("not a name that a bucket can have".to_owned()))?;
         let client = self.client()?;
-        self.retrying(|| async {
+        self.retrying(None, || async {
             let response = client.head(url.clone()).send().await.map_err(|error| self.fault(&error))?;
             let region = response.headers().get("x-amz-bucket-region").and_then(|value| value.to_str().ok());
             match region {
@@ -278,8 +280,9 @@ impl Transport {
         Ok(answer)
     }
 
-    /// Repeats what failed for a passing reason, with growing waits. One attempt lasts no longer than the time-out.
-    async fn retrying<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, Fault>
+    /// Repeats what failed for a passing reason, with growing waits. One attempt lasts no longer than the time-out, and all repetitions of
+    /// a query's requests no longer than [`Options::retry_time`].
+    async fn retrying<T, F>(&self, access: Option<&Access>, attempt: impl Fn() -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Refusal>>,
     {
@@ -293,7 +296,16 @@ impl Transport {
             if tries >= self.0.max_retries || !refusal.fault.is_transient() {
                 return Err(refusal.fault);
             }
-            tokio::time::sleep(refusal.retry_after.unwrap_or_default().max(backoff(tries)).min(BACKOFF_MAX)).await;
+            let asked = refusal.retry_after.unwrap_or_default();
+            let wait = asked.max(backoff(tries)).min(BACKOFF_MAX);
+            // A server that wants to be left alone for longer would refuse again.
+            if asked > self.0.retry_time {
+                return Err(refusal.fault);
+            }
+            if access.is_some_and(|access| !access.may_repeat(wait, self.0.retry_time)) {
+                return Err(refusal.fault);
+            }
+            tokio::time::sleep(wait).await;
             tries += 1;
         }
     }
@@ -410,7 +422,7 @@ impl HttpService for Transport {
         let is_listing = parts.method == Method::GET && listing::is_listing(&url);
         let in_pieces = parts.extensions.get::<InPieces>();
         let follow = Follow::of_store(&url, &parts.headers, parts.extensions.get::<Access>());
-        self.retrying(|| {
+        self.retrying(parts.extensions.get::<Access>(), || {
             let mut request = Request::new(parts.method.clone(), url.clone());
             *request.headers_mut() = parts.headers.clone();
             async move {

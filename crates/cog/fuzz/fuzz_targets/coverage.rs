@@ -13,8 +13,8 @@ const HEIGHT: u32 = 70;
 
 fn check(pixels: &Geometry, to_world: &GeoTransform, method: Method) {
     let coverage = Coverage::on_ground(pixels, WIDTH, HEIGHT, method, to_world);
-    let runs = coverage.runs();
-    for run in runs {
+    let runs: Vec<_> = coverage.runs().collect();
+    for run in &runs {
         assert!(run.start < run.end && run.end <= WIDTH && run.row < HEIGHT, "{run:?}");
         assert!(run.weight > 0.0 && run.weight.is_finite(), "{run:?}");
     }

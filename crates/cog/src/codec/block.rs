@@ -1,6 +1,6 @@
 //! What a codec is told of the block that it decodes, and the bounds that it keeps.
 
-use crate::tiff::{ByteOrder, DataType};
+use crate::tiff::{ByteOrder, Compression, DataType};
 use crate::{Encoding, Error, Place, Result};
 
 use super::{BlockShape, DecodedTile, Samples};
@@ -124,6 +124,20 @@ pub(crate) fn malformed(what: impl Into<String>) -> Error {
 /// The tile may be right, but is not decoded here.
 pub(crate) fn unsupported(what: impl Into<String>) -> Error {
     Error::Unsupported { at: NOWHERE, what: what.into() }
+}
+
+/// Bytes that a block takes while it is decoded: its samples in the widest of their types, and beside them what the codec works on.
+pub(crate) fn decoding_bytes(encoding: &Encoding, shape: BlockShape) -> u64 {
+    let widest =
+        (0..encoding.bits_per_sample.len()).filter_map(|band| encoding.data_type_of(band)).map(DataType::size).max();
+    let beside: u64 = match encoding.compression {
+        // Coefficients and samples as floats of 32 bits, before and after the transforms.
+        Compression::Jpeg2000 | Compression::Jxl => 12,
+        _ => 0,
+    };
+    let sample = widest.unwrap_or(1) as u64 + beside;
+    let pixels = u64::from(shape.width) * u64::from(shape.height);
+    pixels.saturating_mul(shape.samples_per_pixel.into()).saturating_mul(sample)
 }
 
 /// The type that all samples of a pixel are decoded to.

@@ -3,6 +3,9 @@
 //! Components come out in the stream's own depth; what the stream itself transforms (its reversible and irreversible colour
 //! transforms) is undone, and so is YCC where a JP2 file declares it or chroma is subsampled. Refuses signed samples and
 //! palettes.
+//!
+//! What the stream says of its size, tiles and components is compared with the TIFF's tile before the decoder sees it: the decoder
+//! allocates by it.
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
@@ -14,9 +17,14 @@ use crate::tiff::DataType;
 
 /// Start of codestream and the marker of its size, ISO/IEC 15444-1 A.4.1 and A.5.1.
 const START_AND_SIZE: [u8; 4] = [0xFF, 0x4F, 0xFF, 0x51];
-/// From the start of the codestream to its number of components, and the bytes for each of them.
+/// From the start of the codestream to its sizes, and to its number of components; the bytes for each of them.
+const SIZES_AT: usize = 8;
 const COMPONENTS_AT: usize = 40;
 const COMPONENT_BYTES: usize = 3;
+/// The box of a JP2 file that holds a codestream, ISO/IEC 15444-1 I.5.4.
+const CODESTREAM_BOX: &[u8] = b"jp2c";
+/// Tiles that a codestream can number.
+const MAX_TILES: u64 = 65_535;
 /// Samples are decoded in floats of 24 bits.
 const MAX_BITS: u8 = 16;
 
@@ -27,7 +35,7 @@ pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
         DataType::Uint16 => MAX_BITS,
         other => return Err(unsupported(format!("JPEG 2000 of {other} samples"))),
     };
-    check_components(bytes, block, max_bits)?;
+    check(bytes, block, max_bits)?;
     let settings = DecodeSettings { resolve_palette_indices: false, strict: true, target_resolution: None };
     let samples = guarded("JPEG 2000", || {
         let image = Image::new(bytes, &settings).map_err(|error| broken(&error))?;
@@ -54,13 +62,68 @@ pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
     block.tile(samples, None)
 }
 
-/// Checks what the decoder does not: that components are as many as the block's samples, unsigned, and fit its type.
-fn check_components(bytes: &[u8], block: &Block, max_bits: u8) -> Result<()> {
-    let start = bytes.windows(4).position(|window| window == START_AND_SIZE);
-    let sizes = start.and_then(|start| bytes.get(start + COMPONENTS_AT..));
-    let Some([high, low, components @ ..]) = sizes else {
+/// Checks every codestream of a file, or the bare one: of several boxes it is the decoder's to say which it takes.
+fn check(bytes: &[u8], block: &Block, max_bits: u8) -> Result<()> {
+    if bytes.starts_with(&START_AND_SIZE) {
+        return check_codestream(bytes, block, max_bits);
+    }
+    let (mut rest, mut is_found) = (bytes, false);
+    while let Some((kind, contents, next)) = next_box(rest) {
+        if kind == CODESTREAM_BOX {
+            check_codestream(contents, block, max_bits)?;
+            is_found = true;
+        }
+        rest = next;
+    }
+    if is_found { Ok(()) } else { Err(malformed("expected a JPEG 2000 codestream, found none")) }
+}
+
+/// The first box of a JP2 file: its type, its contents, and what follows it. A length of 0 goes to the end, one of 1 stands behind.
+fn next_box(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let length = u32::from_be_bytes(bytes.first_chunk().copied()?);
+    let kind = bytes.get(4..8)?;
+    let (head, length) = match length {
+        0 => (8, bytes.len()),
+        1 => (16, usize::try_from(u64::from_be_bytes(bytes.get(8..16)?.first_chunk().copied()?)).ok()?),
+        length => (8, usize::try_from(length).ok()?),
+    };
+    let end = length.max(head).min(bytes.len());
+    Some((kind, bytes.get(head..end)?, bytes.get(end..)?))
+}
+
+/// The size of the image and the number of tiles, as the decoder counts them; the sizes are eight numbers of 32 bits.
+fn check_sizes(stream: &[u8], block: &Block) -> Result<()> {
+    let Some(sizes) = stream.get(SIZES_AT..COMPONENTS_AT) else {
         return Err(malformed("expected a JPEG 2000 codestream, found none"));
     };
+    let mut sizes = sizes.as_chunks().0.iter().map(|bytes| u64::from(u32::from_be_bytes(*bytes)));
+    let [right, bottom, left, top, tile_width, tile_height, tile_left, tile_top] =
+        std::array::from_fn(|_| sizes.next().unwrap_or(0));
+    let (width, height) = (right.saturating_sub(left), bottom.saturating_sub(top));
+    if (width, height) != (block.shape.width.into(), block.shape.height.into()) {
+        return Err(malformed(format!(
+            "expected JPEG 2000 of {} x {} pixels, found {width} x {height}",
+            block.width, block.height
+        )));
+    }
+    let count = |end: u64, start: u64, size: u64| if size == 0 { 0 } else { end.saturating_sub(start).div_ceil(size) };
+    let tiles = count(right, tile_left, tile_width).saturating_mul(count(bottom, tile_top, tile_height));
+    if tiles == 0 || tiles > MAX_TILES {
+        return Err(malformed(format!("expected JPEG 2000 of 1 to {MAX_TILES} tiles, found {tiles}")));
+    }
+    Ok(())
+}
+
+/// Checks that a codestream has the block's size, and that its components are as many as the block's samples, unsigned, and fit its
+/// type.
+fn check_codestream(stream: &[u8], block: &Block, max_bits: u8) -> Result<()> {
+    if !stream.starts_with(&START_AND_SIZE) {
+        return Err(malformed("expected a JPEG 2000 codestream, found none"));
+    }
+    let Some([high, low, components @ ..]) = stream.get(COMPONENTS_AT..) else {
+        return Err(malformed("expected a JPEG 2000 codestream, found none"));
+    };
+    check_sizes(stream, block)?;
     let count = usize::from(u16::from_be_bytes([*high, *low]));
     if count != block.samples_per_pixel {
         return Err(malformed(format!("expected JPEG 2000 of {} components, found {count}", block.samples_per_pixel)));

@@ -42,7 +42,7 @@ use crate::{Encoding, Result};
 use block::Block;
 
 pub use block::MAX_BLOCK_BYTES;
-pub(crate) use block::data_type;
+pub(crate) use block::{data_type, decoding_bytes};
 pub use samples::{DecodedTile, Samples};
 
 /// The size of a block of samples: a tile with its padding, or a strip.

@@ -4,7 +4,7 @@
 //! never count, nor do pixels without weight.
 
 use super::runs::{Coverage, Run};
-use crate::pixel::{Block, Pixels, RunVisitor, Sample};
+use crate::pixel::{Block, Pixels, RunVisitor, Sample, Window};
 use crate::{Error, Result};
 
 /// Distinct values that the histogram of a zone may have, in 256 MiB.
@@ -39,11 +39,23 @@ impl Histogram {
         let Some(window) = coverage.window().and_then(|window| window.intersection(&block.window)) else {
             return;
         };
+        if block.is_constant() {
+            return self.add_constant(block, coverage, window);
+        }
         block.warm(window);
         let pixels = u64::from(window.width) * u64::from(window.height);
         let mut collected = Collected { pixels, ..Collected::default() };
         block.visit_runs(coverage.within(window), &mut collected);
         self.merge(collected.finish());
+    }
+
+    /// Adds a block whose pixels are all the same, as of a sparse tile: one of them is looked at, however many there are.
+    fn add_constant(&mut self, block: &Block, coverage: &Coverage, window: Window) {
+        let pixel = block.pixel(window.col_off, window.row_off).filter(|pixel| pixel.is_valid && !pixel.value.is_nan());
+        let weight = coverage.weights_within(window).map(|(weight, pixels)| weight * pixels as f64).sum();
+        if let Some(pixel) = pixel.filter(|_| weight > 0.0) {
+            self.merge(Self { entries: vec![Entry { value: pixel.value, weight }], is_cut: false });
+        }
     }
 
     /// Adds another histogram.

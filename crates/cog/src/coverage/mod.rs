@@ -15,8 +15,10 @@
 //! Expects finite coordinates and polygons that are valid, as [`ParsedGeometry`](crate::ParsedGeometry) gives them; others
 //! give some coverage, but no panic and no endless loop. Knows nothing of CRSs, files and values.
 //!
-//! The cost grows with the pixels that edges pass through and with the rows of the result; not with the pixels inside.
+//! The cost grows with the pixels that edges pass through and with the rows of the result; not with the pixels inside, nor with the
+//! rows of a rectangle. [`Coverage::check_size`] bounds it before anything is computed: a raster may declare 2^31 rows.
 
+mod extent;
 mod fraction;
 mod histogram;
 mod length;
@@ -61,6 +63,16 @@ impl Coverage {
     /// an edge.
     #[must_use]
     pub fn on_ground(geometry: &Geometry, width: u32, height: u32, method: Method, to_world: &GeoTransform) -> Self {
+        match extent::shortened(geometry, height) {
+            Some((short, row, times)) => {
+                Self::of_rows(&short, width, height - times, method, to_world).repeating(row, times)
+            }
+            None => Self::of_rows(geometry, width, height, method, to_world),
+        }
+    }
+
+    /// Coverage with each row computed.
+    fn of_rows(geometry: &Geometry, width: u32, height: u32, method: Method, to_world: &GeoTransform) -> Self {
         let Geometry { points, lines, polygons } = geometry;
         match method {
             Method::Fraction if !polygons.is_empty() => fraction::polygons(polygons, width, height),

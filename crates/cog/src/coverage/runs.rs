@@ -1,4 +1,8 @@
 //! Runs of pixels: what coverage is kept as, and the parts of it that tiles need.
+//!
+//! Rows of a rectangle are equal: they are kept once, however many there are. A raster may declare 2^31 of them.
+
+use std::ops::Range;
 
 use crate::Tiling;
 use crate::pixel::Window;
@@ -23,6 +27,8 @@ pub struct Run {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Coverage {
     runs: Vec<Run>,
+    /// Rows that all have the runs of the first of them. The runs of the others are not in `runs`.
+    repeated: Range<u32>,
     /// The smallest window with all of them; None where there are none.
     window: Option<Window>,
 }
@@ -31,20 +37,59 @@ impl Coverage {
     /// All pixels of an image, each wholly.
     #[must_use]
     pub fn whole(width: u32, height: u32) -> Self {
-        let rows = if width == 0 { 0 } else { height };
-        Self::from_runs((0..rows).map(|row| Run { row, start: 0, end: width, weight: 1.0 }).collect())
+        if width == 0 || height == 0 {
+            return Self::default();
+        }
+        Self::from_runs(vec![Run { row: 0, start: 0, end: width, weight: 1.0 }]).repeating(0, height - 1)
     }
 
     /// Runs that come by row, then by column.
     fn from_runs(runs: Vec<Run>) -> Self {
         let window = around(&runs);
-        Self { runs, window }
+        Self { runs, repeated: 0..0, window }
+    }
+
+    /// The same with a row repeated so many times below itself; the rows below it move down.
+    pub(super) fn repeating(mut self, row: u32, times: u32) -> Self {
+        let below = self.runs.partition_point(|run| run.row <= row);
+        self.runs[below..].iter_mut().for_each(|run| run.row = run.row.saturating_add(times));
+        if self.window.is_some_and(|window| window.contains(window.col_off, row)) {
+            self.repeated = row..row.saturating_add(times).saturating_add(1);
+        }
+        if let Some(window) = self.window.as_mut().filter(|window| window.row_end() > row) {
+            window.height = window.height.saturating_add(times);
+        }
+        self
     }
 
     /// All runs: by row, then by column, none overlapping another.
-    #[must_use]
-    pub fn runs(&self) -> &[Run] {
-        &self.runs
+    pub fn runs(&self) -> impl Iterator<Item = Run> + '_ {
+        self.window.into_iter().flat_map(|window| self.within(window))
+    }
+
+    /// The runs that are kept, each with the rows that have it.
+    fn kept(&self) -> impl Iterator<Item = (Run, Range<u32>)> + '_ {
+        self.runs.iter().map(|run| {
+            let is_repeated = !self.repeated.is_empty() && run.row == self.repeated.start;
+            (*run, if is_repeated { self.repeated.clone() } else { run.row..run.row + 1 })
+        })
+    }
+
+    /// The runs of a row.
+    fn row(&self, row: u32) -> &[Run] {
+        let kept = if self.repeated.contains(&row) { self.repeated.start } else { row };
+        let below = &self.runs[self.runs.partition_point(|run| run.row < kept)..];
+        &below[..below.partition_point(|run| run.row == kept)]
+    }
+
+    /// The weights of the pixels inside a window, each with the number of pixels that have it: as many as there are kept runs, whatever
+    /// the number of rows.
+    pub(super) fn weights_within(&self, window: Window) -> impl Iterator<Item = (f64, u64)> + '_ {
+        self.kept().filter_map(move |(run, rows)| {
+            let rows = rows.end.min(window.row_end()).saturating_sub(rows.start.max(window.row_off));
+            let cols = run.end.min(window.col_end()).saturating_sub(run.start.max(window.col_off));
+            (rows > 0 && cols > 0).then(|| (run.weight, u64::from(rows) * u64::from(cols)))
+        })
     }
 
     /// Whether no pixel is covered.
@@ -62,7 +107,10 @@ impl Coverage {
     /// The sum of all weights: for polygons, the area inside the image in pixels.
     #[must_use]
     pub fn weight(&self) -> f64 {
-        self.runs.iter().map(|run| f64::from(run.end - run.start) * run.weight).sum()
+        let weight = |(run, rows): (Run, Range<u32>)| {
+            f64::from(run.end - run.start) * f64::from(rows.end - rows.start) * run.weight
+        };
+        self.kept().map(weight).sum()
     }
 
     /// The smallest window with all covered pixels; None where there are none.
@@ -80,31 +128,44 @@ impl Coverage {
         if let (Some(only), None) = (around.next(), around.next()) {
             return vec![only];
         }
+        if !self.repeated.is_empty() {
+            return self.tiles_of_repeated(tile_width, tile_height);
+        }
         let mut tiles = Vec::new();
         let mut rest = &self.runs[..];
         while let Some(first) = rest.first() {
             let row = first.row / tile_height;
             let below = (u64::from(row) + 1) * u64::from(tile_height);
             let (here, after) = rest.split_at(rest.partition_point(|run| u64::from(run.row) < below));
-            let mut columns = Columns::default();
-            // Most runs lie in the tiles of the one before.
-            let (mut start, mut end) = (0, 0);
-            for run in here {
-                if run.start < start || end < u64::from(run.end) {
-                    let (from, to) = (run.start / tile_width, (run.end - 1) / tile_width + 1);
-                    columns.insert(from, to);
-                    (start, end) = (from * tile_width, u64::from(to) * u64::from(tile_width));
-                }
-            }
-            tiles.extend(columns.spans.iter().flat_map(|(from, to)| (*from..*to).map(|col| (row, col))));
+            tiles.extend(Columns::of(here.iter().copied(), tile_width).tiles(row));
             rest = after;
+        }
+        tiles
+    }
+
+    /// The tiles of coverage with rows that repeat: for each row of tiles, the few runs that are kept are gone through.
+    fn tiles_of_repeated(&self, tile_width: u32, tile_height: u32) -> Vec<(u32, u32)> {
+        let mut tiles = Vec::new();
+        let rows =
+            self.window.map_or(0..0, |window| window.row_off / tile_height..(window.row_end() - 1) / tile_height + 1);
+        for row in rows {
+            let first = row.saturating_mul(tile_height);
+            let last = first.saturating_add(tile_height - 1);
+            let here = self.kept().filter(|(_, rows)| rows.start <= last && rows.end > first);
+            tiles.extend(Columns::of(here.map(|(run, _)| run), tile_width).tiles(row));
         }
         tiles
     }
 
     /// The parts of runs inside a window, by row, then by column. Runs outside are searched past, not looked at.
     pub fn within(&self, window: Window) -> impl Iterator<Item = Run> + '_ {
-        let (rest, has_all_columns) = match self.window.and_then(|all| Some((all, all.intersection(&window)?))) {
+        let shared = self.window.and_then(|all| Some((all, all.intersection(&window)?)));
+        if !self.repeated.is_empty() {
+            let rows = shared.map_or(0..0, |(_, shared)| shared.row_off..shared.row_end());
+            let cols = window.col_off..window.col_end();
+            return Within::Repeated(Repeated { coverage: self, rows, cols, row: 0, runs: &[] });
+        }
+        let (rest, has_all_columns) = match shared {
             None => (&[][..], true),
             Some((all, shared)) if all == shared => (&self.runs[..], true),
             Some((all, shared)) => {
@@ -112,7 +173,7 @@ impl Coverage {
                 (&self.runs[above(shared.row_off)..above(shared.row_end())], all.width == shared.width)
             }
         };
-        Within { rest, start: window.col_off, end: window.col_end(), has_all_columns }
+        Within::Listed(Listed { rest, start: window.col_off, end: window.col_end(), has_all_columns })
     }
 }
 
@@ -125,7 +186,65 @@ fn around(runs: &[Run]) -> Option<Window> {
 }
 
 /// Iterator of [`Coverage::within`].
-struct Within<'a> {
+enum Within<'a> {
+    Listed(Listed<'a>),
+    Repeated(Repeated<'a>),
+}
+
+impl Iterator for Within<'_> {
+    type Item = Run;
+
+    #[inline]
+    fn next(&mut self) -> Option<Run> {
+        match self {
+            Self::Listed(runs) => runs.next(),
+            Self::Repeated(runs) => runs.next(),
+        }
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Run) -> B>(self, all: B, with: F) -> B {
+        match self {
+            Self::Listed(runs) => runs.fold(all, with),
+            Self::Repeated(runs) => runs.fold(all, with),
+        }
+    }
+}
+
+/// Runs inside a window of coverage with rows that repeat.
+struct Repeated<'a> {
+    coverage: &'a Coverage,
+    /// Rows that are not reached.
+    rows: Range<u32>,
+    /// The window's columns.
+    cols: Range<u32>,
+    /// The row that `runs` are of.
+    row: u32,
+    runs: &'a [Run],
+}
+
+impl Iterator for Repeated<'_> {
+    type Item = Run;
+
+    #[inline]
+    fn next(&mut self) -> Option<Run> {
+        loop {
+            let Some((run, rest)) = self.runs.split_first() else {
+                self.row = self.rows.next()?;
+                self.runs = self.coverage.row(self.row);
+                continue;
+            };
+            self.runs = rest;
+            let (start, end) = (run.start.max(self.cols.start), run.end.min(self.cols.end));
+            if start < end {
+                return Some(Run { row: self.row, start, end, weight: run.weight });
+            }
+        }
+    }
+}
+
+/// Runs inside a window of coverage whose rows are all kept.
+struct Listed<'a> {
     /// Runs in rows of the window.
     rest: &'a [Run],
     /// The window's columns.
@@ -135,7 +254,7 @@ struct Within<'a> {
     has_all_columns: bool,
 }
 
-impl Iterator for Within<'_> {
+impl Iterator for Listed<'_> {
     type Item = Run;
 
     #[inline]
@@ -167,7 +286,7 @@ impl Iterator for Within<'_> {
     }
 }
 
-impl Within<'_> {
+impl Listed<'_> {
     /// Goes past the runs for which `is_before` holds, the first of which does: steps that double, then a binary search, since
     /// a row has few runs and the coverage many.
     fn skip(&mut self, is_before: impl Fn(&Run) -> bool) {
@@ -188,6 +307,26 @@ struct Columns {
 }
 
 impl Columns {
+    /// The columns of tiles that runs lie in.
+    fn of(runs: impl Iterator<Item = Run>, tile_width: u32) -> Self {
+        let mut columns = Self::default();
+        // Most runs lie in the tiles of the one before.
+        let (mut start, mut end) = (0, 0);
+        for run in runs {
+            if run.start < start || end < u64::from(run.end) {
+                let (from, to) = (run.start / tile_width, (run.end - 1) / tile_width + 1);
+                columns.insert(from, to);
+                (start, end) = (from * tile_width, u64::from(to) * u64::from(tile_width));
+            }
+        }
+        columns
+    }
+
+    /// The tiles of a row of tiles.
+    fn tiles(&self, row: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.spans.iter().flat_map(move |(from, to)| (*from..*to).map(move |col| (row, col)))
+    }
+
     fn insert(&mut self, start: u32, end: u32) {
         // Spans that meet the new one become one with it.
         let from = self.spans.partition_point(|span| span.1 < start);

@@ -15,7 +15,7 @@
 //! would not be for each pixel.
 
 use super::runs::{Coverage, Run};
-use crate::pixel::{Block, Pixels, RunVisitor, Sample};
+use crate::pixel::{Block, Pixels, RunVisitor, Sample, Window};
 
 /// Integers of 64 bits up to this size are summed exactly: so are the squares of as many as there may be.
 const LARGEST_WHOLE: f64 = (1u64 << 48) as f64;
@@ -63,10 +63,33 @@ impl ZonalStats {
         let Some(window) = coverage.window().and_then(|window| window.intersection(&block.window)) else {
             return;
         };
+        if block.is_constant() {
+            return self.add_constant(block, coverage, window);
+        }
         block.warm(window);
         let mut runs = AddRuns { stats: Self::default(), edge: Edge::default() };
         block.visit_runs(coverage.within(window), &mut runs);
         self.merge(&runs.finish());
+    }
+
+    /// Adds a block whose pixels are all the same, as of a sparse tile: one of them is looked at, however many there are.
+    fn add_constant(&mut self, block: &Block, coverage: &Coverage, window: Window) {
+        let (row, start) = (window.row_off, window.col_off);
+        let mut one = AddRuns { stats: Self::default(), edge: Edge::default() };
+        block.visit_runs(std::iter::once(Run { row, start, end: start + 1, weight: 1.0 }), &mut one);
+        let one = one.finish();
+        let Some((value, _)) = one.extremes else {
+            return;
+        };
+        for (weight, pixels) in coverage.weights_within(window) {
+            if one.whole.count == 0 {
+                self.extend(one.extremes);
+                let count = pixels as f64;
+                self.moments.merge(&Moments::of(count, value * count, value, 0.0).weighted(weight));
+            } else {
+                self.add_whole(one.whole.times(pixels), (value, value), weight);
+            }
+        }
     }
 
     /// Adds what another has summed. In what order counts in the last bits only, and not for integers that weigh 1.
@@ -134,6 +157,15 @@ impl Whole {
         self.count += other.count;
         self.sum += other.sum;
         self.squares = self.squares.wrapping_add(other.squares);
+    }
+
+    /// The same so many times.
+    fn times(self, count: u64) -> Self {
+        Self {
+            count: self.count * count,
+            sum: self.sum * i128::from(count),
+            squares: self.squares.wrapping_mul(u128::from(count)),
+        }
     }
 
     fn moments(self) -> Moments {

@@ -201,6 +201,17 @@ impl Band {
         (of(&self.header.scale).unwrap_or(1.0), of(&self.header.offset).unwrap_or(0.0))
     }
 
+    /// Bytes that one of the band's tiles takes while it is decoded, the largest of all: samples, and what the decoder needs beside them.
+    #[must_use]
+    pub fn tile_bytes(&self) -> u64 {
+        let of_image = |image: Image| {
+            let level = level_of(&self.header, image).ok()?;
+            Some(codec::decoding_bytes(&level.encoding, shape(level, 0)))
+        };
+        let mask = self.mask.and_then(|mask| of_image(Image::Mask(mask.index)));
+        of_image(Image::Level(self.level)).into_iter().chain(mask).max().unwrap_or(0)
+    }
+
     /// Whether values are numbers, as questions need that answer in numbers.
     ///
     /// # Errors

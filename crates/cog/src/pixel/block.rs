@@ -82,6 +82,13 @@ impl Block {
         self.data.samples().data_type()
     }
 
+    /// Whether all pixels are for certain the same: those of a sparse tile.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        let is_one = |plane: &Plane| plane.stride() == 0 && plane.window == self.window;
+        is_one(&self.data) && self.others.iter().all(|(plane, _)| is_one(plane)) && self.masks.iter().all(is_one)
+    }
+
     /// Shows a run of pixels, in the level's rows and columns, to a visitor; only those inside the block's window. Half floats
     /// are shown as singles.
     pub fn visit<V: Visitor>(&self, row: u32, cols: Range<u32>, visitor: V) -> V::Output {

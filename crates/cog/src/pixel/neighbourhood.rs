@@ -24,7 +24,7 @@ use super::sample::Sample;
 use super::window::inside;
 use super::{Band, Window};
 use crate::coverage::Run;
-use crate::{Result, Tiling};
+use crate::{Error, Result, Tiling};
 
 /// How the values of pixels around a point become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -66,8 +66,8 @@ pub struct Neighbourhood {
     search: Search,
     scale: Option<(f64, f64)>,
     wanted: Vec<(u32, u32)>,
-    /// Whether what the support needs has been consumed, and what is wanted is for the search.
-    is_searching: bool,
+    /// How many rings around the holder the tiles hold that were wanted for the search; None while the support's are.
+    searched: Option<u32>,
 }
 
 /// Up to four pixels a side, and their valid values.
@@ -102,12 +102,16 @@ struct Place {
 }
 
 impl Neighbourhood {
+    /// The most rings that are searched in any raster: 67 million pixels. In smaller rasters there may be more rings.
+    pub const MAX_DISTANCE: u32 = 4096;
+
     /// The search for the value at a point in the pixel coordinates of the band's level; None where the point lies outside the
     /// image.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`](crate::Error::Unsupported) for complex values.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for complex values, [`Error::InvalidArgument`](crate::Error::InvalidArgument) for
+    /// more pixels than [`MAX_DISTANCE`](Self::MAX_DISTANCE) rings have.
     pub fn new(band: &Band, point: (f64, f64), options: ValueOptions) -> Result<Option<Self>> {
         band.check_real()?;
         let tiling = band.tiling();
@@ -122,7 +126,14 @@ impl Neighbourhood {
             Search { max_distance: options.max_distance_pixels, pixel_size: band.transform().pixel_size(), best: None };
         let wanted = support.window.tiles(&tiling).collect();
         let scale = options.scaled.then(|| band.scale_and_offset());
-        Ok(Some(Self { tiling, point, holder, support, search, scale, wanted, is_searching: false }))
+        let this = Self { tiling, point, holder, support, search, scale, wanted, searched: None };
+        let pixels = this.rings(options.max_distance_pixels).map_or(0, |window| window.pixels());
+        if pixels > (2 * u64::from(Self::MAX_DISTANCE) + 1).pow(2) {
+            let (max, found) = (Self::MAX_DISTANCE, options.max_distance_pixels);
+            let what = format!("max_distance_pixels: expected at most {max} in a raster of this size, found {found}");
+            return Err(Error::InvalidArgument { what });
+        }
+        Ok(Some(this))
     }
 
     /// The tiles (row, col) whose blocks are needed next, each once; none when the answer is known.
@@ -138,7 +149,7 @@ impl Neighbourhood {
             return;
         };
         self.wanted.swap_remove(at);
-        if !self.is_searching {
+        if self.searched.is_none() {
             self.support.take(block);
         }
         // The holder may be in a block that is still to come, and this one may not come again.
@@ -146,11 +157,8 @@ impl Neighbourhood {
         if self.search.max_distance > 0 && !is_valid {
             self.search_in(block);
         }
-        if self.wanted.is_empty() && !self.is_searching {
-            self.is_searching = true;
-            if self.search.max_distance > 0 && !is_valid {
-                self.wanted = self.tiles_to_search();
-            }
+        if self.search.max_distance > 0 && !is_valid {
+            self.want_more();
         }
     }
 
@@ -166,7 +174,10 @@ impl Neighbourhood {
 
     /// Looks for valid pixels in a block.
     fn search_in(&mut self, block: &Block) {
-        let Some(part) = self.searched().and_then(|window| window.intersection(&block.window)) else {
+        let Some(part) = self.rings(self.search.reach()).and_then(|window| window.intersection(&block.window)) else {
+            return;
+        };
+        let Some(part) = self.nearest_of(block, part) else {
             return;
         };
         for row in part.row_off..part.row_end() {
@@ -181,9 +192,22 @@ impl Neighbourhood {
         }
     }
 
-    /// The rings that may still hold the answer.
-    fn searched(&self) -> Option<Window> {
-        let ring = self.search.best.map_or(self.search.max_distance, |(place, _)| place.ring);
+    /// What of a part of a block has to be looked at: where all pixels are the same, none or those nearest to the holder.
+    fn nearest_of(&self, block: &Block, part: Window) -> Option<Window> {
+        if !block.is_constant() {
+            return Some(part);
+        }
+        if !block.pixel(part.col_off, part.row_off).is_some_and(|pixel| pixel.is_valid) {
+            return None;
+        }
+        let (col, row) = self.holder;
+        let away = |at: u32, start: u32, end: u32| at.abs_diff(at.clamp(start, end - 1));
+        let ring = away(col, part.col_off, part.col_end()).max(away(row, part.row_off, part.row_end()));
+        self.rings(ring.max(1)).and_then(|window| window.intersection(&part))
+    }
+
+    /// The pixels of so many rings, and of the holder in their middle.
+    fn rings(&self, ring: u32) -> Option<Window> {
         let (col, row) = self.holder;
         let (left, top) = (col.saturating_sub(ring), row.saturating_sub(ring));
         let window = Window {
@@ -195,11 +219,35 @@ impl Neighbourhood {
         window.intersection(&Window::of_image(self.tiling.image_width, self.tiling.image_height))
     }
 
-    /// The tiles of the search that the support did not need.
-    fn tiles_to_search(&self) -> Vec<(u32, u32)> {
-        let seen: Vec<_> = self.support.window.tiles(&self.tiling).collect();
-        let tiles = self.searched().into_iter().flat_map(|window| window.tiles(&self.tiling));
-        tiles.filter(|tile| !seen.contains(tile)).collect()
+    /// Wants the tiles of rings further out, twice as many as before, once those before were consumed, as long as nearer pixels than
+    /// what was found may be there.
+    fn want_more(&mut self) {
+        while self.wanted.is_empty() {
+            let reach = self.search.reach();
+            let next = match self.searched {
+                Some(searched) if searched >= reach => return,
+                Some(searched) => searched.saturating_mul(2),
+                None => self.tiling.tile_width.max(self.tiling.tile_height),
+            };
+            let next = next.min(reach);
+            let tiles = |window: Option<Window>| window.into_iter().flat_map(|window| window.tiles(&self.tiling));
+            let support: Vec<_> = self.support.window.tiles(&self.tiling).collect();
+            let before =
+                self.searched.and_then(|searched| self.rings(searched)).map(|window| window.tile_bounds(&self.tiling));
+            let is_new = |(row, col): &(u32, u32)| {
+                !support.contains(&(*row, *col))
+                    && !before.as_ref().is_some_and(|(rows, cols)| rows.contains(row) && cols.contains(col))
+            };
+            self.wanted = tiles(self.rings(next)).filter(is_new).collect();
+            self.searched = Some(next);
+        }
+    }
+}
+
+impl Search {
+    /// The rings that may still hold the answer.
+    fn reach(&self) -> u32 {
+        self.best.map_or(self.max_distance, |(place, _)| place.ring)
     }
 }
 

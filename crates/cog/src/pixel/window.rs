@@ -1,5 +1,7 @@
 //! Rectangles of pixels.
 
+use std::ops::Range;
+
 use crate::Tiling;
 use crate::geo::BBox;
 
@@ -65,10 +67,15 @@ impl Window {
 
     /// The tiles (row, col) that hold its pixels, row by row.
     pub fn tiles(&self, tiling: &Tiling) -> impl Iterator<Item = (u32, u32)> + use<> {
+        let (rows, cols) = self.tile_bounds(tiling);
+        rows.flat_map(move |row| cols.clone().map(move |col| (row, col)))
+    }
+
+    /// The rows and columns of tiles that hold its pixels.
+    pub(super) fn tile_bounds(&self, tiling: &Tiling) -> (Range<u32>, Range<u32>) {
         let (width, height) = (tiling.tile_width.max(1), tiling.tile_height.max(1));
         let rows = self.row_off / height..self.row_end().div_ceil(height);
-        let cols = self.col_off / width..self.col_end().div_ceil(width);
-        rows.flat_map(move |row| cols.clone().map(move |col| (row, col)))
+        (rows, self.col_off / width..self.col_end().div_ceil(width))
     }
 
     /// The pixels that two windows share, None where there are none.

@@ -45,6 +45,8 @@ pub struct WindowProfile {
     /// The file's nodata as its tag has it; NaN for scaled values.
     pub nodata: Option<f64>,
     pixels: usize,
+    /// Bytes of what is kept while it is filled, its pixels aside.
+    pieces_len: u64,
 }
 
 /// The memory that a window's pixels are written to.
@@ -89,6 +91,12 @@ impl WindowProfile {
     pub fn mask_len(&self) -> usize {
         self.pixels
     }
+
+    /// Bytes that the window takes while it is filled.
+    #[must_use]
+    pub fn total_len(&self) -> u64 {
+        (self.data_len() as u64).saturating_add(self.mask_len() as u64).saturating_add(self.pieces_len)
+    }
 }
 
 impl WindowSink {
@@ -103,6 +111,20 @@ impl WindowSink {
     /// [`Error::InvalidArgument`] for windows of more than [`MAX_BYTES`](Self::MAX_BYTES), and for complex values that are to be
     /// scaled.
     pub fn new(band: &Band, geometry: Option<&Geometry>, options: WindowOptions) -> Result<Option<Self>> {
+        Self::bounded(band, geometry, options, Self::MAX_BYTES)
+    }
+
+    /// The same, with its coverage computed in no more than `max_coverage_bytes`.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), and for geometries that take more.
+    pub fn bounded(
+        band: &Band,
+        geometry: Option<&Geometry>,
+        options: WindowOptions,
+        max_coverage_bytes: u64,
+    ) -> Result<Option<Self>> {
         let tiling = band.tiling();
         let (width, height) = (tiling.image_width, tiling.image_height);
         let window = match geometry {
@@ -118,7 +140,10 @@ impl WindowSink {
         } else {
             (band.data_type(), band.nodata(), band.outside())
         };
-        let pixels = checked_pixels(window, data_type)?;
+        let pixels = checked_pixels(window, data_type, &tiling)?;
+        if let Some(geometry) = geometry {
+            Coverage::check_size(geometry, width, height, max_coverage_bytes)?;
+        }
         let coverage = geometry.map(|geometry| {
             let method = if options.all_touched { Method::AllTouched } else { Method::Center };
             Coverage::on_ground(geometry, width, height, method, &band.transform())
@@ -126,7 +151,8 @@ impl WindowSink {
         let fill = if coverage.is_some() { bytes_of(data_type, outside, window) } else { Vec::new() };
         let transform = band.transform().window(window.col_off, window.row_off);
         let scale = options.scaled.then(|| band.scale_and_offset());
-        let profile = WindowProfile { window, transform, data_type, nodata, pixels };
+        let pieces_len = u64::try_from(pieces(window, &tiling) * PIECE_BYTES).unwrap_or(u64::MAX);
+        let profile = WindowProfile { window, transform, data_type, nodata, pixels, pieces_len };
         let tiles = match &coverage {
             Some(coverage) => coverage.tiles(&tiling),
             None => window.tiles(&tiling).collect(),
@@ -247,9 +273,21 @@ fn bytes_of(data_type: DataType, fill: Fill, window: Window) -> Vec<u8> {
     if bytes.iter().all(|byte| *byte == 0) { Vec::new() } else { bytes }
 }
 
-/// How many pixels a window has, if they can be held.
-fn checked_pixels(window: Window, data_type: DataType) -> Result<usize> {
+/// How many pixels a window has, if they can be held: with the mask, and the pieces of rows that tiles write to.
+fn checked_pixels(window: Window, data_type: DataType, tiling: &Tiling) -> Result<usize> {
     let bytes = u128::from(window.pixels()) * (data_type.size() as u128 + 1);
+    let pieces = pieces(window, tiling);
+    if pieces * PIECE_BYTES > u128::from(WindowSink::MAX_BYTES) / 2 {
+        return Err(Error::InvalidArgument {
+            what: format!(
+                "expected a window of at most {} pieces of rows in tiles, found {pieces} in {} x {} pixels: a smaller geometry or a \
+                 coarser level fits, and cog_pixels and cog_zonal_stats take any size",
+                u128::from(WindowSink::MAX_BYTES) / 2 / PIECE_BYTES,
+                window.width,
+                window.height
+            ),
+        });
+    }
     match usize::try_from(window.pixels()) {
         Ok(pixels) if bytes <= u128::from(WindowSink::MAX_BYTES) => Ok(pixels),
         _ => Err(Error::InvalidArgument {
@@ -262,6 +300,16 @@ fn checked_pixels(window: Window, data_type: DataType) -> Result<usize> {
             ),
         }),
     }
+}
+
+/// Bytes of a piece of a row.
+const PIECE_BYTES: u128 = size_of::<WindowBuffers<'_>>() as u128;
+
+/// Pieces that the rows of a window have, one in each tile.
+fn pieces(window: Window, tiling: &Tiling) -> u128 {
+    let width = tiling.tile_width.max(1);
+    let across = (window.col_end().div_ceil(width)).saturating_sub(window.col_off / width);
+    u128::from(across) * u128::from(window.height)
 }
 
 /// Writes 255 for valid pixels.

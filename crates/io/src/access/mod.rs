@@ -19,10 +19,12 @@ mod tests;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use url::Url;
 
 use crate::location::{Address, Place};
+use crate::query::Patience;
 use crate::{Error, Fault, Location, Result};
 
 /// The variable with the prefixes that may be opened.
@@ -94,6 +96,8 @@ struct Inner {
 struct Compiled {
     allowed: Option<Rules>,
     disabled: Vec<FileSystem>,
+    /// How long the requests that are allowed may be repeated.
+    patience: Patience,
 }
 
 impl Access {
@@ -116,8 +120,14 @@ impl Access {
         let allowed = allowed.as_ref().map(|allowed| Rules::new(&allowed.directories, &allowed.paths));
         let is_restricted = allowed.is_some() || !disabled.is_empty();
         *self.0.policy.write().unwrap_or_else(PoisonError::into_inner) =
-            Arc::new(Compiled { allowed, disabled: disabled.clone() });
+            Arc::new(Compiled { allowed, disabled: disabled.clone(), patience: Patience::default() });
         self.0.is_restricted.store(is_restricted, Ordering::Release);
+    }
+
+    /// Whether the query may wait for so long and repeat a request then, where all its repetitions may take `total`.
+    pub(crate) fn may_repeat(&self, wait: Duration, total: Duration) -> bool {
+        let policy = Arc::clone(&self.0.policy.read().unwrap_or_else(PoisonError::into_inner));
+        policy.patience.allows(wait, total)
     }
 
     /// Whether anything is refused.

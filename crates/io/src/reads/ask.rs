@@ -87,7 +87,9 @@ impl Session {
                 Ok(match targets.entry((Arc::as_ptr(&ask.file), level, band, ask.masked)) {
                     Entry::Occupied(known) => known.get().clone(),
                     Entry::Vacant(new) => {
-                        new.insert(Arc::new(Target::new(&ask.file, level, band, ask.masked)?)).clone()
+                        let target = Target::new(&ask.file, level, band, ask.masked)?;
+                        target.check_tiles(self.options().max_tile_bytes)?;
+                        new.insert(Arc::new(target)).clone()
                     }
                 })
             };
@@ -132,6 +134,17 @@ impl Target {
         let band = Band::new(file.header().clone(), level, band_index, masked).map_err(|source| fault(file, source))?;
         let grid = Arc::new(Grid::of(file.header(), &band));
         Ok(Self { file: file.clone(), band: Arc::new(band), level, grid, views: Mutex::default() })
+    }
+
+    /// Refuses files whose tiles are too large to be decoded, before anything is planned or fetched.
+    fn check_tiles(&self, max: u64) -> Result<()> {
+        let asked = self.band.tile_bytes();
+        if asked <= max {
+            return Ok(());
+        }
+        let at = rasteret_cog::Place { ifd: None, tag: None, byte: None };
+        let limit = "size of a decoded tile in bytes (setting RASTERET_MAX_TILE_BYTES)";
+        Err(self.fault(rasteret_cog::Error::LimitExceeded { at, limit, asked, max }))
     }
 
     /// What is wrong with the file, or with what is asked of it.
@@ -218,6 +231,8 @@ impl Asked<'_> {
             return Ok(known);
         }
         let pixels = self.pixels(session)?.unwrap_or_default();
+        Coverage::check_size(&pixels, tiling.image_width, tiling.image_height, session.memory().of_coverage())
+            .map_err(argument)?;
         let coverage = Arc::new(Coverage::on_ground(
             &pixels,
             tiling.image_width,

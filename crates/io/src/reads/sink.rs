@@ -1,7 +1,8 @@
 //! From questions to blocks and back.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -17,12 +18,44 @@ pub trait Sink: Sync {
     /// What one block gives.
     type Part: Send + Sync;
 
+    /// What the parts of all its blocks come to.
+    type Total: Default;
+
     /// The tiles whose blocks it needs, as rows and columns of the tile grid, each once.
-    fn tiles(&self) -> Vec<(u32, u32)>;
+    fn tiles(&self) -> Cow<'_, [(u32, u32)]>;
 
     /// What the block of a tile gives; called once for each of [`tiles`](Self::tiles), with its position among them, by any thread, in
     /// any order.
     fn part(&self, tile: usize, block: &Block) -> Self::Part;
+
+    /// Adds the part of a tile; called in the order of [`tiles`](Self::tiles).
+    fn add(total: &mut Self::Total, part: Self::Part);
+}
+
+/// Tiles that are planned together. A raster may have tens of millions, each of which takes some hundred bytes while it is planned.
+const TILES_AT_ONCE: usize = 1 << 16;
+
+/// Cuts the tiles of questions into batches: for each, questions and which of their tiles. Each question is in one at least.
+pub(super) fn batches(lengths: impl Iterator<Item = usize>) -> Vec<Vec<(usize, Range<usize>)>> {
+    let mut batches: Vec<Vec<_>> = vec![Vec::new()];
+    let mut room = TILES_AT_ONCE;
+    for (question, length) in lengths.enumerate() {
+        let mut start = 0usize;
+        loop {
+            let end = length.min(start.saturating_add(room));
+            if let Some(batch) = batches.last_mut() {
+                batch.push((question, start..end));
+            }
+            room -= end - start;
+            if end == length {
+                break;
+            }
+            start = end;
+            room = TILES_AT_ONCE;
+            batches.push(Vec::new());
+        }
+    }
+    batches
 }
 
 /// A question of pixels: of what, and what to do with them.
@@ -51,18 +84,33 @@ pub(super) struct Reading {
 }
 
 impl Session {
-    /// Reads what questions need: the parts of each, in the order of its [`Sink::tiles`]; None where its file cannot be read and
-    /// its `on_error` allows that.
+    /// Reads what questions need: the total of each, its parts added in the order of its [`Sink::tiles`]; None where its file cannot be
+    /// read and its `on_error` allows that.
     ///
     /// Blocks the calling thread, which decodes along with as many others as the session's limit allows.
     ///
     /// # Errors
     ///
     /// The first file's that fails, in the order of the questions' blocks among those that were tried.
-    pub fn read<S: Sink>(&self, reads: &[Read<S>], keep: Keep) -> Result<Vec<Option<Vec<S::Part>>>> {
-        let questions = reads.iter().map(|read| (&read.target, read.on_error, read.sink.tiles()));
-        let reading = self.reading(questions, keep);
-        reading.finish(|question, tile, block| reads[question].sink.part(tile, block))
+    pub fn read<S: Sink>(&self, reads: &[Read<S>], keep: Keep) -> Result<Vec<Option<S::Total>>> {
+        let tiles: Vec<_> = reads.iter().map(|read| read.sink.tiles()).collect();
+        let mut totals: Vec<Option<S::Total>> = reads.iter().map(|_| Some(S::Total::default())).collect();
+        for batch in batches(tiles.iter().map(|tiles| tiles.len())) {
+            let questions = batch
+                .iter()
+                .map(|(read, range)| (&reads[*read].target, reads[*read].on_error, &tiles[*read][range.clone()]));
+            let parts = self.reading(questions, keep).finish(|question, tile, block| {
+                let (read, range) = &batch[question];
+                reads[*read].sink.part(range.start + tile, block)
+            })?;
+            for ((read, _), parts) in batch.into_iter().zip(parts) {
+                match (&mut totals[read], parts) {
+                    (Some(total), Some(parts)) => parts.into_iter().for_each(|part| S::add(total, part)),
+                    (total, _) => *total = None,
+                }
+            }
+        }
+        Ok(totals)
     }
 
     /// The blocks of questions: of what, and which tiles. Each is read once, whoever needs it.

@@ -1,5 +1,6 @@
 //! Zones: the statistics of `cog_zonal_stats`, and the histograms behind `cog_zonal_quantiles` and `cog_zonal_classes`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rasteret_cog::coverage::{Coverage, Histogram, Method, Statistics, ZonalStats};
@@ -92,16 +93,14 @@ impl Session {
         let zones = self.of_rows(asked, |(asked, options)| zone(asked, options).or_null(asked.ask.on_error))?;
         let is_zone: Vec<bool> = zones.iter().map(|zone| matches!(zone, Some(Some(_)))).collect();
         let reads: Vec<Read<Zone<A>>> = zones.into_iter().flatten().flatten().collect();
-        let mut parts = self.read(&reads, Keep::Tiles)?.into_iter();
+        let mut totals = self.read(&reads, Keep::Tiles)?.into_iter();
         let results = asked.iter().zip(is_zone).map(|(row, is_zone)| {
             let Some((asked, options)) = row.as_ref().filter(|_| is_zone) else {
                 return Ok(None);
             };
-            let Some(parts) = parts.next().flatten() else {
+            let Some(total) = totals.next().flatten() else {
                 return Ok(None);
             };
-            let mut total = A::default();
-            parts.into_iter().for_each(|part| total.merge(part));
             finish(total, options.scaled.then(|| asked.target.band.scale_and_offset()), asked).map(Some)
         });
         results.collect()
@@ -110,9 +109,14 @@ impl Session {
 
 impl<A: Accumulator> Sink for Zone<A> {
     type Part = A;
+    type Total = A;
 
-    fn tiles(&self) -> Vec<(u32, u32)> {
-        self.tiles.clone()
+    fn tiles(&self) -> Cow<'_, [(u32, u32)]> {
+        Cow::Borrowed(&self.tiles)
+    }
+
+    fn add(total: &mut A, part: A) {
+        total.merge(part);
     }
 
     fn part(&self, _tile: usize, block: &Block) -> A {

@@ -1,5 +1,6 @@
 //! Values at points: what `cog_value` answers with.
 
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
 use rasteret_cog::pixel::{Block, Neighbourhood, ValueOptions};
@@ -53,10 +54,13 @@ impl Session {
 
 impl Sink for Mutex<Neighbourhood> {
     type Part = ();
+    type Total = ();
 
-    fn tiles(&self) -> Vec<(u32, u32)> {
-        self.lock().unwrap_or_else(PoisonError::into_inner).wanted().to_vec()
+    fn tiles(&self) -> Cow<'_, [(u32, u32)]> {
+        Cow::Owned(self.lock().unwrap_or_else(PoisonError::into_inner).wanted().to_vec())
     }
+
+    fn add((): &mut (), (): ()) {}
 
     fn part(&self, _tile: usize, block: &Block) {
         self.lock().unwrap_or_else(PoisonError::into_inner).consume(block);

@@ -1,11 +1,12 @@
 //! Windows of pixels: what `cog_read` answers with.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rasteret_cog::CogHeader;
 use rasteret_cog::pixel::{WindowBuffers, WindowOptions, WindowPart, WindowProfile, WindowSink};
 
-use super::sink::Reading;
+use super::sink::{Reading, batches};
 use super::{Asked, OrNull, Target};
 use crate::enrich::OnError;
 use crate::{Keep, Result, Session};
@@ -20,8 +21,12 @@ pub struct PlannedWindow {
 
 /// Windows whose bytes are under way.
 pub struct StartedWindows<'a> {
-    windows: Vec<&'a WindowSink>,
-    reading: Reading,
+    session: Session,
+    windows: Vec<&'a PlannedWindow>,
+    keep: Keep,
+    /// Which tiles of which windows are read together. The bytes of the first of them are under way.
+    batches: Vec<Vec<(usize, Range<usize>)>>,
+    first: Reading,
 }
 
 impl PlannedWindow {
@@ -45,7 +50,8 @@ impl Session {
     /// Where a geometry or its CRS is wrong, or a window is too large to be held.
     pub fn plan_windows(&self, asked: &[Option<(Asked<'_>, WindowOptions)>]) -> Result<Vec<Option<PlannedWindow>>> {
         let sink = |asked: &Asked<'_>, options: &WindowOptions| {
-            let sink = WindowSink::new(&asked.target.band, asked.pixels(self)?.as_ref(), *options);
+            let pixels = asked.pixels(self)?;
+            let sink = WindowSink::bounded(&asked.target.band, pixels.as_ref(), *options, self.memory().of_coverage());
             sink.map_err(|source| asked.target.fault(source))
         };
         let planned = self.of_rows(asked, |(asked, options)| {
@@ -53,21 +59,32 @@ impl Session {
             let sink = sink(asked, options).or_null(on_error)?.flatten();
             Ok(sink.map(|sink| PlannedWindow { target: asked.target.clone(), sink, on_error }))
         })?;
-        Ok(planned.into_iter().map(Option::flatten).collect())
+        let planned: Vec<_> = planned.into_iter().map(Option::flatten).collect();
+        let bytes = planned.iter().flatten().map(|window| window.profile().total_len()).fold(0, u64::saturating_add);
+        self.memory().check(bytes, || format!("the windows of {} rows", planned.iter().flatten().count()))?;
+        Ok(planned)
     }
 
     /// Asks for the bytes of windows, which come while the caller makes room for the pixels.
     pub fn start_windows<'a>(&self, windows: impl Iterator<Item = &'a PlannedWindow>) -> StartedWindows<'a> {
-        let (targets, windows): (Vec<_>, Vec<_>) =
-            windows.map(|window| ((&window.target, window.on_error), &window.sink)).unzip();
+        let windows: Vec<_> = windows.collect();
         // Whole images pass through once; of what windows touch, other rows may want more.
-        let is_scan = windows.iter().all(|window| window.is_whole());
-        let questions = targets.into_iter().zip(&windows);
-        let questions = questions.map(|((target, on_error), window)| (target, on_error, window.tiles()));
-        let reading = self.reading(questions, if is_scan { Keep::Nothing } else { Keep::Tiles });
-        reading.start();
-        StartedWindows { windows, reading }
+        let is_scan = windows.iter().all(|window| window.sink.is_whole());
+        let keep = if is_scan { Keep::Nothing } else { Keep::Tiles };
+        let batches = batches(windows.iter().map(|window| window.sink.tiles().len()));
+        let first = reading(self, &windows, batches.first().map_or(&[], Vec::as_slice), keep);
+        first.start();
+        StartedWindows { session: self.clone(), windows, keep, batches, first }
     }
+}
+
+/// The tiles of a batch.
+fn reading(session: &Session, windows: &[&PlannedWindow], batch: &[(usize, Range<usize>)], keep: Keep) -> Reading {
+    let questions = batch.iter().map(|(at, range)| {
+        let window = windows[*at];
+        (&window.target, window.on_error, &window.sink.tiles()[range.clone()])
+    });
+    session.reading(questions, keep)
 }
 
 impl StartedWindows<'_> {
@@ -78,17 +95,26 @@ impl StartedWindows<'_> {
     ///
     /// Where a file cannot be read; what the buffers hold is then of no use.
     pub fn fill<'b>(self, buffers: impl Iterator<Item = WindowBuffers<'b>>) -> Result<Vec<bool>> {
-        let Self { windows, reading } = self;
+        let Self { session, windows, keep, batches, first } = self;
         let parts: Vec<Vec<Mutex<WindowPart<'_>>>> = windows
             .iter()
             .zip(buffers)
-            .map(|(window, buffers)| window.parts(buffers).into_iter().map(Mutex::new).collect())
+            .map(|(window, buffers)| window.sink.parts(buffers).into_iter().map(Mutex::new).collect())
             .collect();
-        let read = reading.finish(|window, tile, block| {
-            if let Some(part) = parts.get(window).and_then(|parts| parts.get(tile)) {
-                windows[window].consume(block, &mut part.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut is_read = vec![true; windows.len()];
+        let mut first = Some(first);
+        for batch in batches {
+            let reading = first.take().unwrap_or_else(|| reading(&session, &windows, &batch, keep));
+            let read = reading.finish(|at, tile, block| {
+                let (window, range) = &batch[at];
+                if let Some(part) = parts.get(*window).and_then(|parts| parts.get(range.start + tile)) {
+                    windows[*window].sink.consume(block, &mut part.lock().unwrap_or_else(PoisonError::into_inner));
+                }
+            })?;
+            for ((window, _), read) in batch.into_iter().zip(read) {
+                is_read[window] &= read.is_some();
             }
-        })?;
-        Ok(read.iter().map(Option::is_some).collect())
+        }
+        Ok(is_read)
     }
 }

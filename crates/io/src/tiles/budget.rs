@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// Shared by all calls of a session.
 #[derive(Debug)]
 pub(super) struct Budget {
-    limit: u64,
+    limit: AtomicU64,
     used: Mutex<Used>,
     released: Condvar,
 }
@@ -47,11 +47,16 @@ pub(super) struct Charge {
 
 impl Budget {
     pub(super) fn new(limit: u64) -> Arc<Self> {
-        Arc::new(Self { limit, used: Mutex::default(), released: Condvar::new() })
+        Arc::new(Self { limit: AtomicU64::new(limit), used: Mutex::default(), released: Condvar::new() })
     }
 
     pub(super) fn limit(&self) -> u64 {
-        self.limit
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Another limit from now on.
+    pub(super) fn set_limit(&self, limit: u64) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Bytes that are charged.
@@ -66,7 +71,7 @@ impl Budget {
 
     /// What is larger than the whole budget has room when nothing else is charged.
     fn has_room(&self, used: u64, bytes: u64) -> bool {
-        used == 0 || bytes == 0 || used.saturating_add(bytes) <= self.limit
+        used == 0 || bytes == 0 || used.saturating_add(bytes) <= self.limit()
     }
 
     fn used(&self) -> MutexGuard<'_, Used> {
@@ -80,7 +85,7 @@ impl Account {
     pub(super) fn try_charge(&self, bytes: u64) -> Option<Charge> {
         let mut used = self.budget.used();
         let own = self.own.load(Ordering::Relaxed);
-        let share = self.budget.limit / (used.waiting + 1);
+        let share = self.budget.limit() / (used.waiting + 1);
         let is_greedy = used.waiting > 0 && bytes > 0 && own > 0 && own.saturating_add(bytes) > share;
         (!is_greedy && self.budget.has_room(used.bytes, bytes)).then(|| self.take(&mut used, bytes))
     }

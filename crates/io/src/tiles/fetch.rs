@@ -124,7 +124,11 @@ impl Flight {
     /// Lands what has not landed, with the last bytes of the span or without.
     fn land_all(&self, rest: Result<Bytes>) {
         match rest {
-            Ok(rest) => self.land(self.span.end.saturating_sub(rest.len() as u64), &rest),
+            Ok(rest) => {
+                self.land(self.span.end.saturating_sub(rest.len() as u64), &rest);
+                // A tile that does not begin before the end of its span is waited for as well.
+                self.settle(u64::MAX, |_| Stage::Failed(internal(&self.file, "a tile lies outside of its span")));
+            }
             Err(error) => self.settle(u64::MAX, |_| Stage::Failed(error.clone())),
         }
     }

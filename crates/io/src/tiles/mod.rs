@@ -40,6 +40,7 @@ pub(crate) struct Tiles {
     board: Arc<Board>,
     budget: Arc<Budget>,
     check_version: VersionCheck,
+    max_tile_bytes: u64,
 }
 
 impl Tiles {
@@ -49,7 +50,14 @@ impl Tiles {
             board: Arc::default(),
             budget: Budget::new(options.read_budget_bytes),
             check_version: options.check_version,
+            max_tile_bytes: options.max_tile_bytes,
         })
+    }
+
+    /// Keeps so many bytes of decoded tiles, and has so many under way, from now on.
+    pub(crate) fn set_bytes(&self, kept: u64, under_way: u64) {
+        self.cache.set_bytes(kept);
+        self.budget.set_limit(under_way);
     }
 }
 

@@ -14,7 +14,7 @@ use super::slot::{Found, TileKey};
 use super::{BlockRequest, RasterFile, Tiles};
 use crate::access::Access;
 use crate::object::Stamp;
-use crate::{Error, Result, VersionCheck};
+use crate::{Error, Fault, Result, VersionCheck};
 
 /// Bytes read at once of a local file: there is no round trip to be saved, and threads share the work tile by tile.
 const LOCAL_COALESCE: CoalesceConfig = CoalesceConfig { max_gap: 4 << 10, max_size: 1 << 20 };
@@ -66,35 +66,38 @@ impl Plan {
     /// Looks at local files; makes no request.
     pub(super) fn new(tiles: &Arc<Tiles>, requests: &[BlockRequest], access: &Access) -> Self {
         let denied = denied(requests, access);
+        let max_bytes = tiles.max_tile_bytes.saturating_add(tiles.max_tile_bytes / 8);
         let mut plan = Self::default();
         let mut files = Files::default();
         let mut known: HashMap<TileKey, usize> = HashMap::new();
         let mut keys = Vec::new();
         for (index, request) in requests.iter().enumerate() {
-            let block =
-                match (files.index(&mut plan.files, &request.file, tiles.check_version), sources(request, &denied)) {
-                    (Err(error), _) | (_, Err(error)) => PlannedBlock::Failed(error),
-                    (Ok((file, key)), Ok(sources)) => {
-                        let tile = |source: TileSource| {
-                            let tile = source.range.clone().map(|range| {
-                                let key = tile_key(key, &source, &range);
-                                *known.entry(key).or_insert_with_key(|key| {
-                                    keys.push(key.clone());
-                                    plan.tiles.push(PlannedTile {
-                                        file,
-                                        range,
-                                        span: None,
-                                        found: None,
-                                        blocks: Vec::new(),
-                                    });
-                                    plan.tiles.len() - 1
-                                })
-                            });
-                            (source, tile)
-                        };
-                        PlannedBlock::Sources(sources.into_iter().map(tile).collect())
-                    }
-                };
+            let block = match (
+                files.index(&mut plan.files, &request.file, tiles.check_version),
+                sources(request, &denied, max_bytes),
+            ) {
+                (Err(error), _) | (_, Err(error)) => PlannedBlock::Failed(error),
+                (Ok((file, key)), Ok(sources)) => {
+                    let tile = |source: TileSource| {
+                        let tile = source.range.clone().map(|range| {
+                            let key = tile_key(key, &source, &range);
+                            *known.entry(key).or_insert_with_key(|key| {
+                                keys.push(key.clone());
+                                plan.tiles.push(PlannedTile {
+                                    file,
+                                    range,
+                                    span: None,
+                                    found: None,
+                                    blocks: Vec::new(),
+                                });
+                                plan.tiles.len() - 1
+                            })
+                        });
+                        (source, tile)
+                    };
+                    PlannedBlock::Sources(sources.into_iter().map(tile).collect())
+                }
+            };
             if let PlannedBlock::Sources(sources) = &block {
                 for tile in sources.iter().filter_map(|(_, tile)| *tile) {
                     // One block may name a tile twice, as data and as alpha.
@@ -207,7 +210,12 @@ fn denied(requests: &[BlockRequest], access: &Access) -> HashMap<*const RasterFi
     files.into_iter().filter_map(|(at, file)| Some((at, access.check(file.location()).err()?))).collect()
 }
 
-fn sources(request: &BlockRequest, denied: &HashMap<*const RasterFile, Error>) -> Result<Vec<TileSource>> {
+/// The encoded tiles of a block; none may have more than `max_bytes`.
+fn sources(
+    request: &BlockRequest,
+    denied: &HashMap<*const RasterFile, Error>,
+    max_bytes: u64,
+) -> Result<Vec<TileSource>> {
     if let Some(error) = denied.get(&Arc::as_ptr(&request.file)) {
         return Err(error.clone());
     }
@@ -225,10 +233,30 @@ fn sources(request: &BlockRequest, denied: &HashMap<*const RasterFile, Error>) -
                     name(source.image, source.position)
                 ),
             })?;
-            range.start = range.start.min(range.end);
+            if range.start >= range.end {
+                let range = Some(range.start..range.start.saturating_add(1));
+                let fault = Fault::BeyondEnd(request.file.end());
+                return Err(Error::Store { location: request.file.location().clone(), range, fault });
+            }
         }
     }
-    Ok(sources)
+    let large = sources.iter().find_map(|source| {
+        let bytes = source.range.as_ref().map(|range| range.end.saturating_sub(range.start))?;
+        (bytes > max_bytes).then_some((source, bytes))
+    });
+    match large {
+        None => Ok(sources),
+        Some((source, asked)) => Err(Error::Pixels {
+            location: request.file.location().clone(),
+            tile: name(source.image, source.position),
+            source: rasteret_cog::Error::LimitExceeded {
+                at: rasteret_cog::Place { ifd: None, tag: None, byte: None },
+                limit: "size of an encoded tile in bytes (setting RASTERET_MAX_TILE_BYTES, and an eighth of it)",
+                asked,
+                max: max_bytes,
+            },
+        }),
+    }
 }
 
 /// `level 0, tile 17` or `mask 0, tile 17`.

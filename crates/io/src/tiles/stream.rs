@@ -29,6 +29,7 @@ use super::plan::{Plan, PlannedBlock, PlannedFile, PlannedSpan, PlannedTile, coa
 use super::slot::{Found, Seat, Stage};
 use super::workers::ALONE;
 use super::{BlockRequest, Keep, Tiles};
+use crate::query::POLL;
 use crate::runtime::runtime;
 use crate::{Error, Result, Session};
 
@@ -224,10 +225,17 @@ impl Shared {
 
     /// Finds something to do, or waits for it.
     fn step(&self) -> Step {
+        let query = self.session.query();
         let mut state = self.lock();
         loop {
             if state.left == 0 || state.closed {
                 return Step::Done;
+            }
+            if query.is_interrupted() {
+                // The first thread that notices tells it as the error of a block, the others are done.
+                state.closed = true;
+                self.wake.notify_all();
+                return Step::Failed(0, Error::Interrupted);
             }
             // Requests are kept going whatever else there is to do.
             self.admit_remote(&mut state);
@@ -242,7 +250,10 @@ impl Shared {
                 continue;
             }
             if state.under_way > 0 || state.admitting {
-                state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = match query.can_tell() {
+                    true => self.wake.wait_timeout(state, POLL).unwrap_or_else(PoisonError::into_inner).0,
+                    false => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+                };
                 continue;
             }
             let queue = if state.remote.is_empty() { Queue::Local } else { Queue::Remote };

@@ -38,12 +38,15 @@ impl Session {
         let next = AtomicUsize::new(0);
         let step = || {
             let item = next.fetch_add(1, Ordering::Relaxed);
-            if item < count {
+            if item < count && !self.query().is_interrupted() {
                 work(item);
+                return true;
             }
-            item < count
+            next.store(count, Ordering::Relaxed);
+            false
         };
-        self.workers().share(ALONE, step, || count.saturating_sub(next.load(Ordering::Relaxed)), || ())
+        self.workers().share(ALONE, step, || count.saturating_sub(next.load(Ordering::Relaxed)), || ())?;
+        self.query().check()
     }
 
     /// Tells how many threads the host itself would use; `RASTERET_THREADS` goes before it.

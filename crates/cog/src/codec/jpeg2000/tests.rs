@@ -71,6 +71,43 @@ fn other_sizes_and_types_are_errors() {
     }
 }
 
+/// A stream with other numbers in its size marker: at a position among the eight, counted from 0.
+fn sized(stream: &str, numbers: &[(usize, u32)]) -> Vec<u8> {
+    let mut bytes = hex(stream);
+    let start = bytes.windows(4).position(|window| window == [0xFF, 0x4F, 0xFF, 0x51]).unwrap() + 8;
+    for (position, number) in numbers {
+        bytes[start + 4 * position..][..4].copy_from_slice(&number.to_be_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn sizes_are_compared_before_anything_is_decoded() {
+    for (numbers, what) in [
+        (&[(0, 46_000), (1, 46_000)][..], "expected JPEG 2000 of 5 x 6 pixels, found 46000 x 46000"),
+        (&[(2, 6)], "found 0 x 6"),
+        (&[(4, 0)], "of 1 to 65535 tiles, found 0"),
+        (&[(0, 1 << 31), (2, (1 << 31) - 5), (4, 1), (5, 1)], "tiles, found 12884901888"),
+    ] {
+        for stream in [RGB, FILE] {
+            let error = tile(&sized(stream, numbers), &of(DataType::Uint8, 3), 5, 6).unwrap_err();
+            assert!(error.to_string().contains(what), "{numbers:?}: {error}");
+        }
+    }
+    // A box in front that holds what a check could take for the codestream, and a second codestream behind the first.
+    let (good, bad) = (hex(FILE), sized(RGB, &[(0, 46_000)]));
+    let boxed = |kind: &[u8], contents: &[u8]| {
+        let length = u32::try_from(8 + contents.len()).unwrap().to_be_bytes();
+        [&length[..], kind, contents].concat()
+    };
+    let front = [&good[..12], &boxed(b"free", &hex(RGB)), &boxed(b"jp2c", &bad)].concat();
+    let behind = [&good[..], &boxed(b"jp2c", &bad)].concat();
+    for bytes in [front, behind] {
+        let error = tile(&bytes, &of(DataType::Uint8, 3), 5, 6).unwrap_err();
+        assert!(error.to_string().contains("found 46000 x 6"), "{error}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 

@@ -26,7 +26,7 @@ const OVAL: Raster = Raster("EPSG:8857", 80, 40, -18_000_000.0, 9_000_000.0, 450
 fn covered(raster: &Raster, crs: &str, [xmin, ymin, xmax, ymax]: [f64; 4]) -> (f64, f64) {
     let text = format!("POLYGON(({xmin} {ymin}, {xmax} {ymin}, {xmax} {ymax}, {xmin} {ymax}, {xmin} {ymin}))");
     let coverage = Coverage::of(&raster.pixels(crs, &text), raster.1, raster.2, Method::Fraction);
-    (coverage.weight(), coverage.runs().iter().map(|run| run.weight).fold(0.0, f64::max))
+    (coverage.weight(), coverage.runs().map(|run| run.weight).fold(0.0, f64::max))
 }
 
 fn check(cases: &[(&Raster, &str, [f64; 4], f64, f64)]) {
@@ -149,14 +149,14 @@ fn lines_are_followed_where_maps_bend_within_a_pixel() {
     let degrees = Raster("EPSG:4326", 36, 19, -5.0, 95.0, 10.0);
     let triangle = "POLYGON((1975350 2014097, 2004422 1978761, 2015174 2008584, 1975350 2014097))";
     let coverage = Coverage::of(&degrees.pixels("EPSG:32761", triangle), degrees.1, degrees.2, Method::Fraction);
-    assert!(coverage.runs().iter().all(|run| run.row == 18), "{:?}", coverage.runs());
+    assert!(coverage.runs().all(|run| run.row == 18), "{coverage:?}");
 }
 
 #[test]
 fn parts_a_turn_apart_cover_a_pixel_once() {
     let count = |raster: &Raster, text: &str| {
         let coverage = Coverage::of(&raster.pixels("OGC:CRS84", text), raster.1, raster.2, Method::Fraction);
-        assert!(coverage.runs().iter().all(|run| run.weight <= 1.0));
+        assert!(coverage.runs().all(|run| run.weight <= 1.0));
         coverage.weight()
     };
     for raster in [&NORTH, &OVAL, &GREENWICH] {

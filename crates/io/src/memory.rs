@@ -1,0 +1,131 @@
+//! The bound on what one call makes: windows, coverages, records.
+//!
+//! The host counts the vectors that a query keeps, but not those between two functions of one expression, nor what is computed
+//! on the way. So what a call will take is compared with the limit before it is allocated. Caches and tiles under way have
+//! bounds of their own, which are shares of the limit where it is small:
+//!
+//! | bound | at most |
+//! |---|---|
+//! | windows of a call | the limit |
+//! | a coverage while it is computed | a quarter |
+//! | decoded tiles that are kept, tiles under way | an eighth each |
+//! | headers that are kept | a sixteenth |
+//! | coverages that are kept | a thirty-second |
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::{Error, Options, Result};
+
+/// Where nobody says how much there is.
+const UNKNOWN: u64 = 4 << 30;
+
+/// The limit of a session.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    /// Of the environment.
+    set: Option<u64>,
+    /// Of the host; [`u64::MAX`] where it is not known.
+    host: AtomicU64,
+}
+
+/// The bounds that follow from a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shares {
+    pub(crate) tiles: u64,
+    pub(crate) under_way: u64,
+    pub(crate) headers: u64,
+    pub(crate) zones: u64,
+}
+
+impl Memory {
+    pub(crate) fn new(options: &Options) -> Self {
+        Self { set: options.memory_limit_bytes, host: AtomicU64::new(u64::MAX) }
+    }
+
+    /// Takes the host's limit; whether it is another one than before.
+    pub(crate) fn set_host(&self, bytes: u64) -> bool {
+        self.host.swap(bytes, Ordering::Relaxed) != bytes
+    }
+
+    fn limit(&self) -> u64 {
+        let host = self.host.load(Ordering::Relaxed);
+        match self.set {
+            Some(set) => set.min(host),
+            None if host == u64::MAX => UNKNOWN,
+            None => host,
+        }
+    }
+
+    /// Bytes that one coverage may take while it is computed.
+    pub(crate) fn of_coverage(&self) -> u64 {
+        self.limit() / 4
+    }
+
+    /// What caches and tiles under way may have, of what options allow them.
+    pub(crate) fn shares(&self, options: &Options) -> Shares {
+        let limit = self.limit();
+        Shares {
+            tiles: options.tile_cache_bytes.min(limit / 8),
+            under_way: options.read_budget_bytes.min((limit / 8).max(1)),
+            headers: options.header_cache_bytes.min(limit / 16),
+            zones: options.zone_cache_bytes.min(limit / 32),
+        }
+    }
+
+    /// Refuses what would take more than the limit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn check(&self, bytes: u64, what: impl FnOnce() -> String) -> Result<()> {
+        let limit = self.limit();
+        if bytes <= limit {
+            return Ok(());
+        }
+        let setting = match self.set {
+            Some(set) if set == limit => "RASTERET_MEMORY_LIMIT_BYTES",
+            _ if self.host.load(Ordering::Relaxed) == u64::MAX => "the default of RASTERET_MEMORY_LIMIT_BYTES",
+            _ => "memory_limit",
+        };
+        Err(Error::OutOfMemory {
+            what: format!(
+                "{} take {bytes} bytes, where {setting} allows {limit}: fewer rows or smaller ones fit",
+                what()
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smaller_limit_counts() {
+        let memory = |set| Memory::new(&Options { memory_limit_bytes: set, ..Options::default() });
+        let check =
+            |memory: &Memory, bytes| memory.check(bytes, || "3 windows".to_owned()).map_err(|error| error.to_string());
+        let unknown = memory(None);
+        assert_eq!(check(&unknown, UNKNOWN), Ok(()));
+        assert!(check(&unknown, UNKNOWN + 1).unwrap_err().contains("the default of RASTERET_MEMORY_LIMIT_BYTES"));
+        assert!(unknown.set_host(1000) && !unknown.set_host(1000));
+        let error = check(&unknown, 1001).unwrap_err();
+        assert_eq!(error, "3 windows take 1001 bytes, where memory_limit allows 1000: fewer rows or smaller ones fit");
+        let set = memory(Some(500));
+        set.set_host(1000);
+        assert_eq!(check(&set, 500), Ok(()));
+        assert!(check(&set, 501).unwrap_err().contains("RASTERET_MEMORY_LIMIT_BYTES allows 500"));
+    }
+
+    #[test]
+    fn shares_are_small_where_the_limit_is() {
+        let options = Options::default();
+        let memory = Memory::new(&options);
+        let all = Shares { tiles: 256 << 20, under_way: 128 << 20, headers: 256 << 20, zones: 64 << 20 };
+        assert_eq!(memory.shares(&options), all);
+        memory.set_host(1 << 30);
+        let some = Shares { tiles: 128 << 20, under_way: 128 << 20, headers: 64 << 20, zones: 32 << 20 };
+        assert_eq!(memory.shares(&options), some);
+        assert_eq!(memory.of_coverage(), 256 << 20);
+    }
+}

@@ -1,0 +1,100 @@
+//! What one query brings along besides its locks: whether it was interrupted, and how long it may go on repeating requests.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::{Error, Result};
+
+/// How often a thread that waits asks whether the query was interrupted.
+pub(crate) const POLL: Duration = Duration::from_millis(100);
+
+/// Whether the host has interrupted a query. Asked on threads of the query and of its helpers only, while it runs.
+pub type IsInterrupted = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// A query, as far as it ends before its work is done. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Query {
+    /// None where the host cannot tell.
+    is_interrupted: Option<IsInterrupted>,
+}
+
+impl Query {
+    pub(crate) fn new(is_interrupted: Option<IsInterrupted>) -> Self {
+        Self { is_interrupted }
+    }
+
+    /// Whether the host can tell.
+    pub(crate) fn can_tell(&self) -> bool {
+        self.is_interrupted.is_some()
+    }
+
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.is_interrupted.as_ref().is_some_and(|is_interrupted| is_interrupted())
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`] once the query was interrupted.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.is_interrupted() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    /// Ends when the query is interrupted.
+    pub(crate) async fn interrupted(&self) {
+        if !self.can_tell() {
+            return std::future::pending().await;
+        }
+        while !self.is_interrupted() {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Query").field("can_tell", &self.can_tell()).finish()
+    }
+}
+
+/// How long requests of a query are repeated, all together: from the first repetition on. One request is repeated a few times, but a
+/// query may name millions of files on a server that wants to be left alone.
+#[derive(Debug, Default)]
+pub(crate) struct Patience {
+    since: OnceLock<Instant>,
+}
+
+impl Patience {
+    /// Whether there is time to wait for so long and to ask again.
+    pub(crate) fn allows(&self, wait: Duration, total: Duration) -> bool {
+        self.since.get_or_init(Instant::now).elapsed().saturating_add(wait) <= total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn patience_counts_from_the_first_repetition() {
+        let patience = Patience::default();
+        let second = Duration::from_secs(1);
+        assert!(patience.allows(second, second * 2));
+        assert!(!patience.allows(second * 3, second * 2));
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(!patience.allows(second, second));
+    }
+
+    #[test]
+    fn a_query_that_cannot_tell_goes_on() {
+        assert!(Query::default().check().is_ok());
+        let flag = Arc::new(AtomicBool::new(false));
+        let seen = flag.clone();
+        let query = Query::new(Some(Arc::new(move || seen.load(Ordering::Relaxed))));
+        assert!(query.check().is_ok());
+        flag.store(true, Ordering::Relaxed);
+        assert!(matches!(query.check(), Err(Error::Interrupted)));
+    }
+}

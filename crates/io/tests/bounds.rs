@@ -1,0 +1,259 @@
+//! Files and servers that ask for more than there is: sizes without a bound, pipes, servers that never answer.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
+
+mod support;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rasteret_cog::EncodedGeometry;
+use rasteret_cog::coverage::{Method, Statistics};
+use rasteret_cog::pixel::{ValueOptions, WindowOptions};
+use rasteret_io::enrich::OnError;
+use rasteret_io::reads::{Ask, Asked, LevelChoice, ZoneOptions};
+use rasteret_io::{Error, Location, RasterFile, Result, Session};
+use support::{Scratch, session};
+
+/// A little-endian TIFF of LONG tags, behind `size` bytes of header and zeros if it is not longer already.
+fn tiff(tags: &[(u16, &[u32])]) -> Vec<u8> {
+    let mut file = b"II*\0\x08\0\0\0".to_vec();
+    file.extend((tags.len() as u16).to_le_bytes());
+    let mut tables = 8 + 2 + 12 * tags.len() + 4;
+    let mut behind = Vec::new();
+    for (tag, values) in tags {
+        file.extend(tag.to_le_bytes());
+        file.extend(4u16.to_le_bytes());
+        file.extend((values.len() as u32).to_le_bytes());
+        let value = if let [value] = values { *value } else { tables as u32 };
+        file.extend(value.to_le_bytes());
+        if values.len() > 1 {
+            tables += 4 * values.len();
+            behind.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        }
+    }
+    file.extend([0; 4]);
+    file.extend(behind);
+    file
+}
+
+/// One band of bytes, whose tiles were never written.
+fn sparse(width: u32, height: u32, tile: (u32, u32)) -> Vec<u8> {
+    let tiles = vec![0; (width.div_ceil(tile.0) * height.div_ceil(tile.1)) as usize];
+    tiff(&[
+        (256, &[width]),
+        (257, &[height]),
+        (258, &[8]),
+        (259, &[1]),
+        (262, &[1]),
+        (277, &[1]),
+        (322, &[tile.0]),
+        (323, &[tile.1]),
+        (324, &tiles),
+        (325, &tiles),
+    ])
+}
+
+/// One strip of bytes with these rows, offset and byte count.
+fn strip(width: u32, height: u32, offset: u32, bytes: u32) -> Vec<u8> {
+    tiff(&[
+        (256, &[width]),
+        (257, &[height]),
+        (258, &[8]),
+        (259, &[1]),
+        (262, &[1]),
+        (273, &[offset]),
+        (277, &[1]),
+        (278, &[height]),
+        (279, &[bytes]),
+    ])
+}
+
+const MOST: u32 = i32::MAX as u32;
+
+/// A question of a whole file, or of a geometry in its pixels.
+fn asked<'a>(session: &Session, path: &str, geometry: Option<&'a str>) -> Result<Asked<'a>> {
+    let cog = session.headers(&[path]).remove(0)?;
+    let ask = Ask {
+        file: Arc::new(RasterFile::new(Location::parse(path)?, &cog)),
+        level: LevelChoice::Index(0),
+        band_index: None,
+        masked: true,
+        geometry: geometry.map(EncodedGeometry::Text),
+        geometry_crs: Some("native"),
+        type_crs: None,
+        on_error: OnError::Fail,
+    };
+    Ok(session.prepare(vec![Some(ask)])?.remove(0).unwrap())
+}
+
+fn statistics(session: &Session, path: &str, geometry: Option<&str>, method: Method) -> Result<Statistics> {
+    let asked = asked(session, path, geometry)?;
+    let options = ZoneOptions { method, scaled: false };
+    Ok(session.zonal_statistics(&[Some((asked, options))])?.remove(0).unwrap())
+}
+
+fn value(session: &Session, path: &str, point: &str, max_distance_pixels: u32) -> Result<Option<f64>> {
+    let asked = asked(session, path, Some(point))?;
+    let options = ValueOptions { max_distance_pixels, ..ValueOptions::default() };
+    Ok(session.values(&[Some((asked, options))])?.remove(0))
+}
+
+/// Ends within a time in which nothing of size has been looked at.
+fn soon<T>(work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let answer = work();
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    answer
+}
+
+#[test]
+fn a_strip_behind_the_end_is_an_error() {
+    let (scratch, session) = (Scratch::new("behind"), session(&[]));
+    for (offset, bytes) in [(410, 0), (410, 16), (122, 0), (u32::MAX, 0)] {
+        let path = scratch.file("a.tif", &strip(4, 4, offset, bytes));
+        let error = soon(|| value(&session, &path, "POINT(0 0)", 0)).unwrap_err().to_string();
+        assert!(error.contains("beyond the end of the file"), "{offset} {bytes}: {error}");
+    }
+}
+
+#[test]
+fn tiles_have_a_largest_size() {
+    let scratch = Scratch::new("largest");
+    let strict = session(&[]);
+    let path = scratch.file("tall.tif", &strip(MOST, MOST, 0, 0));
+    let error = statistics(&strict, &path, None, Method::Fraction).unwrap_err();
+    assert!(error.is_of_file());
+    let text = error.to_string();
+    assert!(text.contains("RASTERET_MAX_TILE_BYTES") && text.contains("exceeds the limit of 268435456"), "{text}");
+    let path = scratch.file("a.tif", &sparse(64, 64, (64, 64)));
+    assert!(statistics(&session(&[("RASTERET_MAX_TILE_BYTES", "4096")]), &path, None, Method::Fraction).is_ok());
+    assert!(statistics(&session(&[("RASTERET_MAX_TILE_BYTES", "4095")]), &path, None, Method::Fraction).is_err());
+    // The bytes that a file claims for a tile are bounded too, also where it is long enough.
+    let mut long = strip(4, 4, 200, 3000);
+    long.resize(4000, 0);
+    let path = scratch.file("long.tif", &long);
+    let error = value(&session(&[("RASTERET_MAX_TILE_BYTES", "1024")]), &path, "POINT(0 0)", 0).unwrap_err();
+    assert!(error.to_string().contains("encoded tile") && error.to_string().contains("limit of 1152"), "{error}");
+}
+
+#[test]
+fn sparse_giants_are_not_walked() {
+    let scratch = Scratch::new("giants");
+    let session = session(&[("RASTERET_MAX_TILE_BYTES", "9000000000000000000")]);
+    let path = scratch.file("tall.tif", &strip(MOST, MOST, 0, 0));
+    let pixels = f64::from(MOST) * f64::from(MOST);
+    for method in [Method::Fraction, Method::Center, Method::AllTouched] {
+        let whole = soon(|| statistics(&session, &path, None, method)).unwrap();
+        let values = whole.values.unwrap();
+        assert_eq!((whole.count, values.sum, values.min, values.max, values.stddev), (pixels, 0.0, 0.0, 0.0, 0.0));
+    }
+    let zone = "POLYGON((0.5 0.25, 10 0.25, 10 2000000000.5, 0.5 2000000000.5, 0.5 0.25))";
+    let part = soon(|| statistics(&session, &path, Some(zone), Method::Fraction)).unwrap();
+    assert_eq!(part.count, 9.5 * 2_000_000_000.25);
+    let centers = soon(|| statistics(&session, &path, Some(zone), Method::Center)).unwrap();
+    assert_eq!(centers.count, 9.0 * 2_000_000_000.0);
+    // Many tiles instead of one.
+    let path = scratch.file("many.tif", &sparse(1 << 14, 1 << 14, (16, 16)));
+    let many = statistics(&session, &path, None, Method::Fraction).unwrap();
+    assert_eq!(many.count, f64::from(1 << 14) * f64::from(1 << 14));
+}
+
+#[test]
+fn geometries_are_bounded_by_their_pixels() {
+    let (scratch, session) = (Scratch::new("lines"), session(&[("RASTERET_MAX_TILE_BYTES", "9000000000000000000")]));
+    let path = scratch.file("tall.tif", &strip(MOST, MOST, 0, 0));
+    for zone in [
+        "LINESTRING(0 0, 2000000000 1999999999)",
+        "POLYGON((0 0, 2000000000 1000, 2000000000 2000000000, 0 0))",
+        "LINESTRING(5 -10, 5 3000000000)",
+    ] {
+        for method in [Method::Fraction, Method::Center, Method::AllTouched] {
+            let error = soon(|| statistics(&session, &path, Some(zone), method)).unwrap_err().to_string();
+            assert!(error.contains("edges pass through at most"), "{zone} {method:?}: {error}");
+        }
+    }
+    let line = soon(|| statistics(&session, &path, Some("LINESTRING(5.5 0, 5.5 1000)"), Method::Fraction)).unwrap();
+    assert_eq!(line.count, 1000.0);
+}
+
+#[test]
+fn windows_are_bounded_together() {
+    let (scratch, session) = (Scratch::new("windows"), session(&[("RASTERET_MEMORY_LIMIT_BYTES", "100000")]));
+    let path = scratch.file("a.tif", &sparse(256, 128, (64, 64)));
+    let plan = |rows: usize| {
+        let asked = asked(&session, &path, None).unwrap();
+        let rows: Vec<_> = (0..rows).map(|_| Some((asked.clone(), WindowOptions::default()))).collect();
+        session.plan_windows(&rows).map(|planned| planned.len())
+    };
+    assert_eq!(plan(1).unwrap(), 1);
+    let error = plan(2).unwrap_err();
+    assert!(matches!(error, Error::OutOfMemory { .. }) && !error.is_of_file());
+    assert!(error.to_string().contains("RASTERET_MEMORY_LIMIT_BYTES allows 100000"), "{error}");
+    session.set_memory_limit(1000);
+    assert!(plan(1).unwrap_err().to_string().contains("memory_limit allows 1000"));
+}
+
+#[test]
+fn a_window_has_so_many_pieces() {
+    let (scratch, session) = (Scratch::new("pieces"), session(&[("RASTERET_MAX_TILE_BYTES", "9000000000000000000")]));
+    let path = scratch.file("thin.tif", &strip(1, 1 << 30, 0, 0));
+    let asked = asked(&session, &path, None).unwrap();
+    let error = session.plan_windows(&[Some((asked, WindowOptions::default()))]).unwrap_err();
+    assert!(error.to_string().contains("pieces of rows"), "{error}");
+}
+
+#[test]
+fn the_search_for_a_valid_pixel_ends() {
+    let (scratch, session) = (Scratch::new("search"), session(&[]));
+    let path = scratch.file("a.tif", &sparse(1 << 14, 1 << 14, (512, 512)));
+    assert_eq!(soon(|| value(&session, &path, "POINT(9000 9000)", 4096)).unwrap(), Some(0.0));
+    let error = value(&session, &path, "POINT(9000 9000)", 4097).unwrap_err();
+    assert!(error.to_string().contains("max_distance_pixels: expected at most 4096"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_are_not_opened() {
+    let (scratch, session) = (Scratch::new("pipes"), session(&[]));
+    let pipe = scratch.path("pipe.tif");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [pipe.to_str().unwrap(), "/dev/zero", "/dev/null"] {
+        let error = soon(|| session.headers(&[path]).remove(0)).unwrap_err().to_string();
+        assert!(error.contains("expected a regular file"), "{path}: {error}");
+    }
+}
+
+/// A server that takes connections and says nothing.
+fn silent() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/a.tif", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming() {
+            open.push(stream);
+        }
+    });
+    url
+}
+
+#[test]
+fn an_interrupted_query_waits_for_nobody() {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = interrupted.clone();
+    let session = session(&[]).interruptible(Some(Arc::new(move || flag.load(Ordering::Relaxed))));
+    let url = silent();
+    thread::spawn(move || {
+        thread::sleep(Duration::from_millis(300));
+        interrupted.store(true, Ordering::Relaxed);
+    });
+    let start = Instant::now();
+    let many: Vec<String> = (0..1000).map(|file| format!("{url}?{file}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let answers = session.headers(&many);
+    assert!(answers.iter().all(|answer| matches!(answer, Err(Error::Interrupted))));
+    assert!((300..1300).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+}
