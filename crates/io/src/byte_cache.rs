@@ -41,6 +41,11 @@ impl<K: Eq + Hash, V: Clone> ByteCache<K, V> {
         self.kept.as_ref()?.get(key)
     }
 
+    /// Bytes of all that is kept.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.kept.as_ref().map_or(0, Cache::weight)
+    }
+
     pub(crate) fn put(&self, key: K, value: V) {
         if let Some(kept) = &self.kept {
             kept.insert(key, value);

@@ -1,27 +1,23 @@
 //! Headers that were read before, and those that are being read: one request for any number of askers.
 //!
-//! Owns the bound in bytes and the single flight. An error is given to everyone who waits for it, and to those who ask again within
-//! [`Options::failure_lifetime`](crate::Options): DuckDB evaluates a call of constants that fails again and again while it plans, and
-//! each time would cost the file's requests, retries and time-outs. Remembered is what the file or its store is the cause of; not
-//! what a lock forbids, which depends on the query, nor a fault of this library. A header in a store is kept for the session, or until newer ones need its room; one of a local file is checked against
-//! the file each time.
+//! Owns the bound in bytes and the single flight. An error is given to everyone who waits for it, and to those who ask again a moment
+//! later ([`Failures`]). A header in a store is kept for the session, or until newer ones need its room; one of a local file is checked
+//! against the file each time.
 //!
 //! The flights are thirty lines over tokio's `OnceCell`, which also hands a flight on when the one who started it is cancelled.
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rasteret_cog::{CogHeader, Level};
 use tokio::sync::OnceCell;
 
 use crate::byte_cache::ByteCache;
+use crate::failures::Failures;
 use crate::object::Stamp;
-use crate::{CogFile, Error, Result};
-
-/// Failures remembered at once: an index may name millions of files that are not there.
-const FAILURES_KEPT: usize = 10_000;
+use crate::{CogFile, Result};
 
 /// A header of an ordinary COG.
 const USUAL_BYTES: u64 = 4096;
@@ -32,8 +28,7 @@ type Flight = Arc<OnceCell<Result<CogFile>>>;
 pub(crate) struct HeaderCache {
     kept: ByteCache<String, Entry>,
     flights: Mutex<HashMap<String, Flight>>,
-    failures: Mutex<HashMap<String, (Instant, Error)>>,
-    failure_lifetime: Duration,
+    failures: Failures<String>,
 }
 
 #[derive(Clone)]
@@ -48,7 +43,7 @@ impl HeaderCache {
     pub(crate) fn new(bytes: u64, failure_lifetime: Duration) -> Self {
         let weigh = |key: &String, entry: &Entry| key.len() as u64 + bytes_of(&entry.file.header);
         let kept = ByteCache::new(bytes, USUAL_BYTES, weigh);
-        Self { kept, flights: Mutex::default(), failures: Mutex::default(), failure_lifetime }
+        Self { kept, flights: Mutex::default(), failures: Failures::new(failure_lifetime) }
     }
 
     /// The header that was read from a store before.
@@ -75,31 +70,7 @@ impl HeaderCache {
     /// Keeps this header no longer.
     pub(crate) fn forget(&self, key: &str) {
         self.kept.forget(key);
-        self.failures().remove(key);
-    }
-
-    /// The error of a moment ago.
-    fn failure(&self, key: &str) -> Option<Error> {
-        let failures = self.failures();
-        let (since, error) = failures.get(key)?;
-        (since.elapsed() < self.failure_lifetime).then(|| error.clone())
-    }
-
-    fn remember(&self, key: &str, error: &Error) {
-        if !matches!(error, Error::Store { .. } | Error::Header { .. }) || error.denial().is_some() {
-            return;
-        }
-        let mut failures = self.failures();
-        if failures.len() >= FAILURES_KEPT {
-            failures.retain(|_, (since, _)| since.elapsed() < self.failure_lifetime);
-        }
-        if failures.len() < FAILURES_KEPT {
-            failures.insert(key.to_owned(), (Instant::now(), error.clone()));
-        }
-    }
-
-    fn failures(&self) -> MutexGuard<'_, HashMap<String, (Instant, Error)>> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+        self.failures.forget(key);
     }
 
     fn put(&self, key: &str, file: &CogFile, stamp: Option<Stamp>) {
@@ -114,7 +85,7 @@ impl HeaderCache {
         if let Some(file) = self.get(key) {
             return Ok(file);
         }
-        if let Some(error) = self.failure(key) {
+        if let Some(error) = self.failures.get(key) {
             return Err(error);
         }
         let boarding = Boarding::new(self, key);
@@ -123,10 +94,13 @@ impl HeaderCache {
             if let Some(file) = self.get(key) {
                 return Ok(file);
             }
+            if let Some(error) = self.failures.get(key) {
+                return Err(error);
+            }
             let loaded = load().await;
             match &loaded {
                 Ok(file) => self.put(key, file, None),
-                Err(error) => self.remember(key, error),
+                Err(error) => self.failures.remember(key.to_owned(), error),
             }
             loaded
         };
@@ -171,7 +145,13 @@ impl Drop for Boarding<'_> {
 impl std::fmt::Debug for HeaderCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Keys may hold query strings.
-        f.debug_struct("HeaderCache").finish_non_exhaustive()
+        let under_way = self.flights.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let (bytes, failures) = (self.kept.bytes(), &self.failures);
+        f.debug_struct("HeaderCache")
+            .field("under_way", &under_way)
+            .field("bytes", &bytes)
+            .field("failures", failures)
+            .finish()
     }
 }
 
@@ -194,6 +174,7 @@ fn bytes_of_level(level: &Level) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     async fn failing(loads: &AtomicUsize) -> Result<CogFile> {

@@ -57,7 +57,7 @@ pub(crate) struct Decoded<T> {
 
 /// Decodes a file in a store.
 pub(crate) async fn read<D: Decoder>(object: &Object) -> Result<Decoded<D::Answer>> {
-    let first = match object.get(Span::Range(0..FIRST_GET)).await {
+    let first = match object.part(Span::Range(0..FIRST_GET)).await {
         Ok(answer) => answer,
         // There is no first byte: an empty file, for the decoder to say so.
         Err(Fault::BeyondEnd(size)) => {
@@ -92,7 +92,14 @@ pub(crate) fn read_local<D: Decoder>(location: &Location, path: &Path) -> Result
     let mut decoding = Decoding::<D>::new(Some(stamp.size), first.into());
     loop {
         match decoding.step(location)? {
-            Step::Done(answer) => return Ok((Decoded { answer, version: stamp.into() }, stamp)),
+            Step::Done(answer) => {
+                // A file that is written to while it is read gives a mixture.
+                if file.stamp_now().map_err(|fault| at(None, fault))? != stamp {
+                    let what = "the file changed while it was read".to_owned();
+                    return Err(Error::Changed { location: location.clone(), what });
+                }
+                return Ok((Decoded { answer, version: stamp.into() }, stamp));
+            }
             Step::Fetch(spans) => {
                 let read = |span: Range<u64>| match file.read(&span) {
                     Ok(bytes) => Ok((span, bytes)),

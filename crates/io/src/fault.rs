@@ -43,6 +43,8 @@ pub enum Fault {
     RangeIgnored,
     /// The range ends beyond the end of the file, whose size follows where known.
     BeyondEnd(Option<u64>),
+    /// Parts of the file that were read one after the other are of different versions; how they differ.
+    Changed(String),
     /// Anything else, in words that hold no URL.
     Other(String),
 }
@@ -182,6 +184,7 @@ impl fmt::Display for Fault {
             Self::RangeIgnored => f.write_str("the server does not support range requests (answered with HTTP 200)"),
             Self::BeyondEnd(Some(size)) => write!(f, "beyond the end of the file of {size} bytes"),
             Self::BeyondEnd(None) => f.write_str("beyond the end of the file"),
+            Self::Changed(difference) => write!(f, "the file changed while it was read: {difference}"),
             Self::Denied(what) | Self::Other(what) => f.write_str(what),
         }
     }

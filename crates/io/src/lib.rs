@@ -23,6 +23,7 @@ mod driver;
 pub mod enrich;
 mod environment;
 mod error;
+mod failures;
 mod fault;
 mod json;
 mod listing;
@@ -54,6 +55,15 @@ pub use query::IsInterrupted;
 pub use session::{CogFile, DescribedFile, Session};
 pub use tiles::{BlockRequest, BlockStream, Keep, RasterFile};
 pub use version::{ObjectVersion, VersionCheck, VersionMatch};
+
+/// For fuzz targets: what is not to be had otherwise.
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Reads the headers, one a line, and the error document of an answer.
+    pub fn answer(data: &[u8]) {
+        crate::transport::fuzzing::read(data);
+    }
+}
 
 /// Which requests serve a set of ranges; a plan counts them before anything is read, so the rule is `rasteret-cog`'s.
 pub use rasteret_cog::CoalesceConfig;

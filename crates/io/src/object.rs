@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
@@ -24,7 +24,7 @@ use crate::CoalesceConfig;
 use crate::access::Access;
 use crate::coalesce::{cut, joined};
 use crate::transport::{Answer, Ask, InPieces, Pieces, RestFrom, Span, Transport};
-use crate::{Error, Fault, Location, ObjectVersion, Result};
+use crate::{Error, Fault, Location, ObjectVersion, Result, VersionCheck, VersionMatch};
 
 /// One file of a session, for reading ranges of. Cheap to clone; making one costs no request.
 #[derive(Debug, Clone)]
@@ -33,6 +33,9 @@ pub struct Object {
     source: Source,
     requests: Arc<Semaphore>,
     access: Access,
+    check: VersionCheck,
+    /// Of the first answer that [`Self::part`] gave.
+    first: Arc<OnceLock<ObjectVersion>>,
 }
 
 /// What serves a file.
@@ -44,8 +47,14 @@ pub(crate) enum Source {
 }
 
 impl Object {
-    pub(crate) fn new(location: Location, source: Source, requests: Arc<Semaphore>, access: Access) -> Self {
-        Self { location, source, requests, access }
+    pub(crate) fn new(
+        location: Location,
+        source: Source,
+        requests: Arc<Semaphore>,
+        access: Access,
+        check: VersionCheck,
+    ) -> Self {
+        Self { location, source, requests, access, check, first: Arc::default() }
     }
 
     /// Where the file is; displays redacted.
@@ -61,7 +70,7 @@ impl Object {
 
     /// The last `length` bytes (all, where the file is shorter) and the size of the whole file.
     pub async fn tail(&self, length: u64) -> Result<(Bytes, u64)> {
-        let answer = self.get(Span::Tail(length.max(1))).await.map_err(|fault| self.error(None, fault))?;
+        let answer = self.part(Span::Tail(length.max(1))).await.map_err(|fault| self.error(None, fault))?;
         let size = answer.version.size.unwrap_or(answer.start + answer.body.len() as u64);
         Ok((answer.body.into_bytes(), size))
     }
@@ -72,7 +81,7 @@ impl Object {
             return Ok(Bytes::new());
         }
         let length = range.end - range.start;
-        match self.get(Span::Range(range.clone())).await {
+        match self.part(Span::Range(range.clone())).await {
             Ok(answer) if answer.body.len() as u64 == length => Ok(answer.body.into_bytes()),
             Ok(answer) => Err(self.error(Some(range), Fault::BeyondEnd(answer.version.size))),
             Err(fault) => Err(self.error(Some(range), fault)),
@@ -104,7 +113,7 @@ impl Object {
         coalesce: CoalesceConfig,
     ) -> Result<Vec<(Range<u64>, Bytes)>> {
         let within = |request: Range<u64>| async {
-            match self.get(Span::Range(request.clone())).await {
+            match self.part(Span::Range(request.clone())).await {
                 Ok(answer) => Ok(answer.body.into_bytes()),
                 Err(Fault::BeyondEnd(_)) => Ok(Bytes::new()),
                 Err(fault) => Err(self.error(Some(request), fault)),
@@ -115,6 +124,16 @@ impl Object {
             Ok((span, joined(parts)))
         });
         try_join_all(fetched).await
+    }
+
+    /// Some bytes of the version that the first part was of: offsets that one version names are wrong in another.
+    pub(crate) async fn part(&self, span: Span) -> Result<Answer, Fault> {
+        let answer = self.get(span).await?;
+        let first = self.first.get_or_init(|| answer.version.clone());
+        match first.compare(&answer.version, self.check) {
+            VersionMatch::Different(difference) => Err(Fault::Changed(difference)),
+            VersionMatch::Same | VersionMatch::Unknown => Ok(answer),
+        }
     }
 
     /// Some bytes and what came with them, as one request.
@@ -208,7 +227,11 @@ impl Object {
     }
 
     pub(crate) fn error(&self, range: Option<Range<u64>>, fault: Fault) -> Error {
-        Error::Store { location: self.location.clone(), range, fault }
+        let location = self.location.clone();
+        match fault {
+            Fault::Changed(_) => Error::Changed { location, what: fault.to_string() },
+            fault => Error::Store { location, range, fault },
+        }
     }
 }
 

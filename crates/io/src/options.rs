@@ -63,8 +63,8 @@ pub struct Options {
     /// Which fields of a file's version are compared with the index before its pixels are used. Default
     /// [`VersionCheck::Etag`].
     pub check_version: VersionCheck,
-    /// How long the failure of a header in a store is remembered. Default 3 s: longer than DuckDB takes to evaluate a constant call
-    /// again while it plans, short enough that who mends a file and asks again gets it.
+    /// How long the failure of a header or of a tile in a store is remembered after it was last asked for. Default 3 s: longer than
+    /// DuckDB takes to evaluate a constant call again while it plans, short enough that who mends a file and asks again gets it.
     pub failure_lifetime: Duration,
     /// The only files that may be opened: these, and those below them. Default: all. Beside the locks of the host, if it has any.
     pub allowed_prefixes: Option<Vec<String>>,

@@ -235,7 +235,8 @@ impl Session {
     pub async fn open_at(&self, location: &Location) -> Result<Object> {
         self.1.check(location)?;
         let source = self.0.registry.source(location).await?;
-        Ok(Object::new(location.clone(), source, self.0.requests.clone(), self.1.clone()))
+        let check = self.0.options.check_version;
+        Ok(Object::new(location.clone(), source, self.0.requests.clone(), self.1.clone(), check))
     }
 
     /// Runs a future on the extension's runtime; blocks the calling thread, which must not be one of the runtime's.

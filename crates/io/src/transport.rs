@@ -17,6 +17,7 @@
 mod answer;
 mod body;
 mod dns;
+pub(crate) mod fuzzing;
 mod listing;
 mod redirect;
 mod tls;
@@ -216,7 +217,8 @@ impl Transport {
         let Span::Range(range) = span else {
             return Err(Fault::RangeIgnored);
         };
-        if range.end > IGNORED_RANGE_MAX {
+        // Bytes in the middle of a page to log in could pass for pixels; those at a file's start tell what they are.
+        if range.end > IGNORED_RANGE_MAX || (range.start > 0 && answer::is_html(response.headers())) {
             return Err(Fault::RangeIgnored);
         }
         let end = answer.version.size.map_or(range.end, |size| size.min(range.end));
@@ -420,9 +422,11 @@ impl HttpService for Transport {
             .map_err(|_| service_error(Fault::Other("not a URL that a request can be made for".to_owned())))?;
         let ranged = parts.headers.contains_key(RANGE);
         let is_listing = parts.method == Method::GET && listing::is_listing(&url);
+        let span = parts.headers.get(RANGE).and_then(Span::of_header);
         let in_pieces = parts.extensions.get::<InPieces>();
         let follow = Follow::of_store(&url, &parts.headers, parts.extensions.get::<Access>());
         self.retrying(parts.extensions.get::<Access>(), || {
+            let span = &span;
             let mut request = Request::new(parts.method.clone(), url.clone());
             *request.headers_mut() = parts.headers.clone();
             async move {
@@ -442,8 +446,15 @@ impl HttpService for Transport {
                     response.extensions_mut().insert(RestFrom(rest.start));
                     return Ok(response);
                 }
-                let limit = answer::content_length(&headers).unwrap_or(DOCUMENT_MAX);
-                let body = self.body(response, limit, Excess::Refused).await?.into_bytes();
+                let partial = span.as_ref().filter(|_| status == StatusCode::PARTIAL_CONTENT);
+                let length =
+                    partial.map(|span| Answer::of_partial(&headers, span)).transpose()?.map(|(_, length)| length);
+                let limit = length.or(answer::content_length(&headers)).unwrap_or(DOCUMENT_MAX);
+                let body = self.body(response, limit, Excess::Refused).await?;
+                if length.is_some_and(|length| body.len() < length) {
+                    return Err(Fault::Interrupted.into());
+                }
+                let body = body.into_bytes();
                 Ok(rebuilt(status, headers, if is_listing { listing::readable(body) } else { body }))
             }
         })

@@ -16,7 +16,7 @@ use object_store::path::Path;
 use object_store::throttle::{ThrottleConfig, ThrottledStore};
 use object_store::{ObjectStoreExt, PutPayload};
 use rasteret_cog::pixel::Block;
-use rasteret_io::{BlockRequest, Error, Keep, ObjectVersion, Session};
+use rasteret_io::{BlockRequest, Error, Keep, ObjectVersion, Options, Session};
 use support::raster::Raster;
 use support::server::{Reply, Server};
 use support::store::Counting;
@@ -53,7 +53,7 @@ fn read(session: &Session, raster: Raster, requests: Vec<BlockRequest>, tiles: &
 
 /// Whether nothing is left of calls that are over; fetches that were given up may take a moment to notice.
 fn assert_idle(session: &Session) {
-    let is_idle = || format!("{session:?}").contains("Tiles { under_way: 0, bytes_charged: 0, .. }");
+    let is_idle = || format!("{session:?}").contains("Tiles { under_way: 0, bytes_charged: 0, ");
     let start = Instant::now();
     while !is_idle() {
         assert!(start.elapsed() < Duration::from_secs(5), "{session:?}");
@@ -425,7 +425,9 @@ fn an_error_of_one_file_disturbs_no_other() {
         "/changed.tif" => Reply::File([FAR.bytes(), vec![0]].concat()),
         _ => Reply::File(FAR.bytes()),
     });
-    let session = session(&[("RASTERET_READ_BUDGET_BYTES", "1000")]);
+    let mut options = Options::default();
+    (options.read_budget_bytes, options.failure_lifetime) = (1000, Duration::ZERO);
+    let session = Session::new(options);
     let names = ["a.tif", "gone.tif", "b.tif", "changed.tif", "c.tif"];
     let read = || {
         let requests: Vec<_> =
@@ -452,6 +454,49 @@ fn an_error_of_one_file_disturbs_no_other() {
     assert_eq!(server.log().len(), 7 * 16);
     assert_idle(&session);
     assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+/// Those that DuckDB makes by evaluating a failing constant again and again.
+#[test]
+fn tiles_that_failed_are_not_asked_for_again_for_a_while() {
+    let broken = Raster { side: 16, ..NEAR };
+    let server = Server::start(move |asked, _| match asked.target.as_str() {
+        "/gone.tif" => Reply::Status(404, String::new(), String::new()),
+        "/bare.tif" => Reply::Status(503, String::new(), String::new()),
+        _ => Reply::File(broken.bytes()),
+    });
+    let mut options = Options::default();
+    (options.max_retries, options.failure_lifetime) = (0, Duration::from_secs(3600));
+    let session = Session::new(options);
+    // A tile whose bytes cannot be decoded, because the index has one of them too few.
+    let mut header = (*broken.header()).clone();
+    header.image.tile_byte_counts[1] -= 1;
+    let undecodable = rasteret_io::CogFile { header: Arc::new(header), ..broken.indexed() };
+    let ask = |name: &str, file: &rasteret_io::CogFile, tile: u32| {
+        let before = server.log().len();
+        let error = |_| {
+            let stream = session.blocks(broken.requests(&server.url(name), file, [tile]), Keep::Tiles);
+            stream.next().unwrap().1.err().map(|error| error.to_string())
+        };
+        let errors: Vec<Option<String>> = (0..4).map(error).collect();
+        assert!(errors.iter().all(|error| *error == errors[0]), "{errors:?}");
+        (server.log().len() - before, errors[0].clone().unwrap_or_default())
+    };
+    for (name, file, words) in [
+        ("gone.tif", broken.indexed(), "not found (HTTP 404)"),
+        ("bare.tif", broken.unversioned(), "server error (HTTP 503)"),
+        ("a.tif", undecodable, "level 0, tile 1: "),
+    ] {
+        let (requests, error) = ask(name, &file, 1);
+        assert!(requests == 1 && error.contains(words), "{name}: {requests} requests, {error}");
+    }
+    // Another tile and another file are not to blame, and a changed file is a matter of the index.
+    assert_eq!(ask("a.tif", &broken.indexed(), 2), (1, String::new()));
+    let mut other = broken.indexed();
+    other.version.etag = Some("\"v0\"".to_owned());
+    let (requests, error) = ask("a.tif", &other, 1);
+    assert!(requests == 4 && error.contains("the file changed since it was indexed"), "{requests} requests, {error}");
+    assert_idle(&session);
 }
 
 #[test]

@@ -83,7 +83,7 @@ pub(super) struct Head {
 impl Head {
     pub(super) async fn fetch(session: &Session, href: &str) -> Result<Self> {
         let object = session.open(href).await?;
-        let (bytes, size) = match object.get(Span::Range(0..HEAD)).await {
+        let (bytes, size) = match object.part(Span::Range(0..HEAD)).await {
             Ok(answer) => (answer.body.into_bytes(), answer.version.size),
             Err(Fault::BeyondEnd(_)) => (Bytes::new(), Some(0)),
             Err(fault) => return Err(object.error(None, fault)),
@@ -177,7 +177,7 @@ impl Windows<'_> {
         if end <= at {
             return Ok(Bytes::new());
         }
-        match self.session.block_on(object.get(Span::Range(at..end)))? {
+        match self.session.block_on(object.part(Span::Range(at..end)))? {
             Ok(answer) => Ok(answer.body.into_bytes()),
             Err(Fault::BeyondEnd(_)) if size.is_none() => Ok(Bytes::new()),
             // The server sends all it has or nothing: this time all of it is read.

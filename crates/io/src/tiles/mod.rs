@@ -47,7 +47,7 @@ impl Tiles {
     pub(crate) fn new(options: &Options) -> Arc<Self> {
         Arc::new(Self {
             cache: tile_cache(options.tile_cache_bytes),
-            board: Arc::default(),
+            board: Board::new(options.failure_lifetime),
             budget: Budget::new(options.read_budget_bytes),
             check_version: options.check_version,
             max_tile_bytes: options.max_tile_bytes,
@@ -64,7 +64,11 @@ impl Tiles {
 impl fmt::Debug for Tiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (under_way, charged) = (self.board.len(), self.budget.charged());
-        f.debug_struct("Tiles").field("under_way", &under_way).field("bytes_charged", &charged).finish_non_exhaustive()
+        f.debug_struct("Tiles")
+            .field("under_way", &under_way)
+            .field("bytes_charged", &charged)
+            .field("bytes_kept", &self.cache.bytes())
+            .finish_non_exhaustive()
     }
 }
 

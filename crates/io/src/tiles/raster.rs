@@ -147,6 +147,18 @@ impl FileKey {
         }
         Self(Arc::new(Identity { hash: hasher.finish(), location, encodings, which }))
     }
+
+    /// The file of a failure: no token tells one call's file from another's. None for a local file, which is read and not asked for.
+    pub(super) fn of_failure(&self) -> Option<Self> {
+        match &self.0.which {
+            Which::Indexed(_) => Some(self.clone()),
+            Which::Unknown(_) => {
+                let version = Which::Indexed(ObjectVersion::default());
+                Some(Self::new(self.0.location.clone(), self.0.encodings, version))
+            }
+            Which::Found(_) => None,
+        }
+    }
 }
 
 impl Hash for FileKey {

@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rasteret_cog::codec::DecodedTile;
@@ -21,6 +22,7 @@ use super::cache::TileCache;
 use super::raster::FileKey;
 use super::stream::Shared;
 use crate::Error;
+use crate::failures::Failures;
 
 /// One encoded tile of one version of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,10 +35,11 @@ pub(super) struct TileKey {
     pub(super) end: u64,
 }
 
-/// The tiles that calls need now.
-#[derive(Debug, Default)]
+/// The tiles that calls need now, and those that failed a moment ago.
+#[derive(Debug)]
 pub(super) struct Board {
     slots: Mutex<HashMap<TileKey, Arc<Slot>>>,
+    failures: Failures<TileKey>,
 }
 
 /// A call to tell when there is something to take, and what it calls this tile.
@@ -87,19 +90,50 @@ impl Stage {
     }
 }
 
+impl TileKey {
+    /// What its failure is remembered by; nothing for a tile of a local file.
+    fn of_failure(&self) -> Option<Self> {
+        Some(Self { file: self.file.of_failure()?, ..self.clone() })
+    }
+}
+
 impl Board {
+    /// A board that remembers failures for so long.
+    pub(super) fn new(failure_lifetime: Duration) -> Arc<Self> {
+        Arc::new(Self { slots: Mutex::default(), failures: Failures::new(failure_lifetime) })
+    }
+
+    fn failure(&self, key: &TileKey) -> Option<Error> {
+        if self.failures.is_empty() {
+            return None;
+        }
+        self.failures.get(&key.of_failure()?)
+    }
+
+    fn note(&self, key: &TileKey, stage: &Stage) {
+        if let Stage::Failed(error) = stage
+            && let Some(key) = key.of_failure()
+        {
+            self.failures.remember(key, error);
+        }
+    }
+
     /// For each tile its samples, where they are kept, or a seat.
     pub(super) fn seats(self: &Arc<Self>, keys: Vec<TileKey>, cache: &TileCache) -> Vec<Found> {
         let mut slots = self.slots();
         let seat = |key: TileKey| {
             let known = slots.get(&key).cloned();
-            // An error is for those who waited for it; who comes later tries again.
+            // An error is for those who waited for it, and for a moment; who comes later tries again.
             if let Some(slot) = known.filter(|slot| !matches!(slot.lock().stage, Stage::Failed(_))) {
                 return Found::Seat(Seat { board: self.clone(), key, slot });
             }
             // Kept before its slot leaves the board: what is on neither has to be fetched.
             if let Some(tile) = cache.get(&key) {
                 return Found::Decoded(tile);
+            }
+            if let Some(error) = self.failure(&key) {
+                let slot = Slot { inner: Mutex::new(Inner { stage: Stage::Failed(error), waiters: Vec::new() }) };
+                return Found::Seat(Seat { board: self.clone(), key, slot: Arc::new(slot) });
             }
             let slot = Arc::<Slot>::default();
             slots.insert(key.clone(), slot.clone());
@@ -124,7 +158,7 @@ impl Slot {
     }
 
     /// Moves on to a stage and tells those who wait.
-    pub(super) fn set(&self, stage: Stage) {
+    fn set(&self, stage: Stage) {
         let mut inner = self.lock();
         inner.stage = stage;
         let waiters = std::mem::take(&mut inner.waiters);
@@ -135,7 +169,7 @@ impl Slot {
 
     /// Moves on with what was fetched, unless someone else fetched it meanwhile. Those who wait are the caller's to tell.
     #[must_use]
-    pub(super) fn land(&self, stage: Stage) -> Vec<Waiter> {
+    fn land(&self, stage: Stage) -> Vec<Waiter> {
         let mut inner = self.lock();
         if !matches!(inner.stage, Stage::Idle | Stage::Fetching) {
             return Vec::new();
@@ -190,6 +224,19 @@ impl Seat {
 
     pub(super) fn key(&self) -> &TileKey {
         &self.key
+    }
+
+    /// As [`Slot::set`]; a failure is remembered.
+    pub(super) fn set(&self, stage: Stage) {
+        self.board.note(&self.key, &stage);
+        self.slot.set(stage);
+    }
+
+    /// As [`Slot::land`]; a failure is remembered.
+    #[must_use]
+    pub(super) fn land(&self, stage: Stage) -> Vec<Waiter> {
+        self.board.note(&self.key, &stage);
+        self.slot.land(stage)
     }
 }
 

@@ -39,6 +39,16 @@ impl Span {
         };
         HeaderValue::try_from(text).map_err(|_| Fault::Other("not a range".to_owned()))
     }
+
+    /// The reverse, for what a store asks for.
+    pub(super) fn of_header(value: &HeaderValue) -> Option<Self> {
+        let (first, last) = value.to_str().ok()?.strip_prefix("bytes=")?.split_once('-')?;
+        let last: u64 = last.parse().ok()?;
+        Some(match first {
+            "" => Self::Tail(last),
+            first => Self::Range(first.parse().ok()?..last.checked_add(1)?),
+        })
+    }
 }
 
 impl Answer {
@@ -110,7 +120,16 @@ fn http_date(text: &str) -> Option<i64> {
 }
 
 pub(super) fn is_xml(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|kind| kind.contains("xml"))
+    content_type(headers).contains("xml")
+}
+
+pub(super) fn is_html(headers: &HeaderMap) -> bool {
+    content_type(headers).starts_with("text/html")
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Azure repeats the code of its error document in a header, also where there is no document.
@@ -168,6 +187,16 @@ mod tests {
             ("bytes 800-899/1000", Span::Tail(100)),
         ] {
             assert!(answer(text, span.clone()).is_err(), "{text} for {span:?}");
+        }
+    }
+
+    #[test]
+    fn spans_are_read_as_they_are_written() {
+        for span in [Span::Range(0..1), Span::Range(7..32_768), Span::Tail(8)] {
+            assert_eq!(Span::of_header(&span.header().unwrap()), Some(span));
+        }
+        for other in ["bytes=5-", "bytes=0-1,4-5", "items=0-1", "bytes=0-18446744073709551615"] {
+            assert_eq!(Span::of_header(&HeaderValue::from_static(other)), None, "{other}");
         }
     }
 

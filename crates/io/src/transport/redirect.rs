@@ -67,7 +67,8 @@ pub(super) async fn send(client: &Client, mut request: Request, follow: Follow<'
         let again = request.try_clone();
         let url = request.url().clone();
         let response = client.execute(request).await.map_err(Failure::Client)?;
-        let Some((target, again)) = target(&url, &response).zip(again) else {
+        let redirect = is_redirect(response.status()).then(|| target(&url, response.headers())).flatten();
+        let Some((target, again)) = redirect.zip(again) else {
             return Ok(response);
         };
         let is_same = target.origin() == url.origin();
@@ -83,12 +84,13 @@ pub(super) async fn send(client: &Client, mut request: Request, follow: Follow<'
     Err(Failure::Fault(Fault::Other("too many redirects".to_owned())))
 }
 
-/// Where a response sends the client. A user and a password in it are the server's, not the caller's: they are left out.
-fn target(url: &Url, response: &Response) -> Option<Url> {
-    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-        return None;
-    }
-    let text = response.headers().get(LOCATION)?.to_str().ok()?;
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Where the headers of a redirect send the client. A user and a password in it are the server's, not the caller's: they are left out.
+pub(super) fn target(url: &Url, headers: &HeaderMap) -> Option<Url> {
+    let text = headers.get(LOCATION)?.to_str().ok()?;
     let mut target = url.join(text).ok().filter(|target| matches!(target.scheme(), "http" | "https"))?;
     // URLs of these schemes have a host and so take both calls.
     let _ = (target.set_username(""), target.set_password(None));

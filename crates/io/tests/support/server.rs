@@ -42,6 +42,21 @@ pub(crate) enum Reply {
     Silence(Duration),
     /// The reply, so much later.
     Late(Duration, Box<Reply>),
+    /// These bytes, whatever they are, and then the end.
+    Raw(Vec<u8>),
+    /// So many bytes of the reply, then the end of the connection.
+    Ends(usize, End, Box<Reply>),
+    /// The reply, so many bytes at a time with this pause between them.
+    Drip(usize, Duration, Box<Reply>),
+}
+
+/// How a connection ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum End {
+    /// In order (FIN).
+    Closed,
+    /// By force (RST).
+    Reset,
 }
 
 type Handler = Arc<dyn Fn(&Asked, usize) -> Reply + Send + Sync>;
@@ -111,41 +126,73 @@ async fn serve(mut stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Asked
             log.push(asked.clone());
             log.len() - 1
         };
-        let mut reply = handler(&asked, before);
-        if let Reply::Late(wait, then) = reply {
-            tokio::time::sleep(wait).await;
-            reply = *then;
-        }
-        let (bytes, keep) = match reply {
-            Reply::Silence(wait) => {
-                tokio::time::sleep(wait).await;
-                return;
-            }
-            Reply::Cut(file) => {
-                let whole = of_file(&asked, &file, true);
-                (whole.slice(..whole.len() - file.len().min(32768) / 2), false)
-            }
-            Reply::Halting(file, last, go_on) => {
-                let mut whole = of_file(&asked, &file, true);
-                let rest = whole.split_off(whole.len() - last);
-                if stream.write_all(&whole).await.is_err() {
-                    return;
-                }
-                go_on.notified().await;
-                (rest, true)
-            }
-            Reply::File(file) => (of_file(&asked, &file, true), true),
-            Reply::Anonymous(file) => (of_file(&asked, &file, false), true),
-            Reply::Whole(file) => (head_and_body("200 OK", "", &file), true),
-            Reply::Status(status, lines, body) => {
-                (head_and_body(&format!("{status} X"), &lines, body.as_bytes()), true)
-            }
-            Reply::Bytes(status, lines, body) => (head_and_body(&format!("{status} X"), &lines, &body), true),
-            Reply::Late(..) => unreachable!("late replies are not nested"),
-        };
-        if stream.write_all(&bytes).await.is_err() || !keep {
+        if !answer(&mut stream, handler(&asked, before), &asked).await {
             return;
         }
+    }
+}
+
+/// Sends a reply; whether the connection goes on.
+async fn answer(stream: &mut TcpStream, reply: Reply, asked: &Asked) -> bool {
+    match reply {
+        Reply::Late(wait, then) => {
+            tokio::time::sleep(wait).await;
+            stream.write_all(&whole(*then, asked)).await.is_ok()
+        }
+        Reply::Silence(wait) => {
+            tokio::time::sleep(wait).await;
+            false
+        }
+        Reply::Cut(file) => {
+            let whole = of_file(asked, &file, true);
+            let _ = stream.write_all(&whole[..whole.len() - file.len().min(32768) / 2]).await;
+            false
+        }
+        Reply::Halting(file, last, go_on) => {
+            let mut whole = of_file(asked, &file, true);
+            let rest = whole.split_off(whole.len() - last);
+            if stream.write_all(&whole).await.is_err() {
+                return false;
+            }
+            go_on.notified().await;
+            stream.write_all(&rest).await.is_ok()
+        }
+        Reply::Raw(bytes) => {
+            let _ = stream.write_all(&bytes).await;
+            false
+        }
+        Reply::Ends(length, end, reply) => {
+            let whole = whole(*reply, asked);
+            let _ = stream.write_all(&whole[..length.min(whole.len())]).await;
+            if matches!(end, End::Reset) {
+                // What was sent is to arrive before the reset does.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                stream.set_zero_linger().unwrap();
+            }
+            false
+        }
+        Reply::Drip(length, pause, reply) => {
+            for bytes in whole(*reply, asked).chunks(length) {
+                if stream.write_all(bytes).await.is_err() {
+                    return false;
+                }
+                tokio::time::sleep(pause).await;
+            }
+            true
+        }
+        reply => stream.write_all(&whole(reply, asked)).await.is_ok(),
+    }
+}
+
+/// All bytes of a reply that is sent at once.
+fn whole(reply: Reply, asked: &Asked) -> Bytes {
+    match reply {
+        Reply::File(file) => of_file(asked, &file, true),
+        Reply::Anonymous(file) => of_file(asked, &file, false),
+        Reply::Whole(file) => head_and_body("200 OK", "", &file),
+        Reply::Status(status, lines, body) => head_and_body(&format!("{status} X"), &lines, body.as_bytes()),
+        Reply::Bytes(status, lines, body) => head_and_body(&format!("{status} X"), &lines, &body),
+        _ => unreachable!("replies that take time are not nested"),
     }
 }
 

@@ -1,0 +1,156 @@
+//! Failures of a moment ago, given again instead of asking again.
+//!
+//! DuckDB evaluates a call of constants that fails again and again while it plans, and each time would cost the file's requests, retries and
+//! time-outs. Remembered is what a file or its store is the cause of; not what a lock forbids, which depends on the query, nor that a
+//! file has changed, which depends on the index, nor a fault of this library.
+//!
+//! A failure is remembered for a lifetime after it was last asked for, so that a machine under load does not plan for longer than it is
+//! remembered, and in all for [`LIFETIMES_MAX`] of them.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::Error;
+
+/// Failures remembered at once: an index may name millions of files that are not there.
+const KEPT_MAX: usize = 10_000;
+
+/// Lifetimes after which a failure is asked for anew, however often it was asked for meanwhile.
+const LIFETIMES_MAX: u32 = 4;
+
+/// Failures by what failed. For any number of threads at once.
+pub(crate) struct Failures<K> {
+    kept: Mutex<HashMap<K, Failure>>,
+    /// How many are kept: mostly none, and then nothing is locked.
+    count: AtomicUsize,
+    lifetime: Duration,
+}
+
+struct Failure {
+    first: Instant,
+    last: Instant,
+    error: Error,
+}
+
+impl<K: Eq + Hash> Failures<K> {
+    /// Remembers failures for so long.
+    pub(crate) fn new(lifetime: Duration) -> Self {
+        Self { kept: Mutex::default(), count: AtomicUsize::new(0), lifetime }
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+
+    /// The error of a moment ago.
+    pub(crate) fn get<Q>(&self, key: &Q) -> Option<Error>
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        if self.is_empty() {
+            return None;
+        }
+        let mut kept = self.lock();
+        let failure = kept.get_mut(key).filter(|failure| failure.is_recent(self.lifetime))?;
+        failure.last = Instant::now();
+        Some(failure.error.clone())
+    }
+
+    /// Remembers an error, if it is one of the file or of its store.
+    pub(crate) fn remember(&self, key: K, error: &Error) {
+        let is_lasting = matches!(error, Error::Store { .. } | Error::Header { .. } | Error::Pixels { .. });
+        if !is_lasting || error.denial().is_some() || self.lifetime.is_zero() {
+            return;
+        }
+        let mut kept = self.lock();
+        if kept.len() >= KEPT_MAX {
+            kept.retain(|_, failure| failure.is_recent(self.lifetime));
+        }
+        if kept.len() < KEPT_MAX {
+            let now = Instant::now();
+            kept.insert(key, Failure { first: now, last: now, error: error.clone() });
+        }
+        self.count.store(kept.len(), Ordering::Release);
+    }
+
+    /// Remembers this failure no longer.
+    pub(crate) fn forget<Q>(&self, key: &Q)
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let mut kept = self.lock();
+        kept.remove(key);
+        self.count.store(kept.len(), Ordering::Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Failure>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Failure {
+    fn is_recent(&self, lifetime: Duration) -> bool {
+        self.last.elapsed() < lifetime && self.first.elapsed() < lifetime.saturating_mul(LIFETIMES_MAX)
+    }
+}
+
+impl<K> std::fmt::Debug for Failures<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Keys may hold query strings.
+        f.debug_struct("Failures").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Fault, Location};
+
+    fn error(fault: Fault) -> Error {
+        Error::Store { location: Location::parse("s3://b/k").unwrap(), range: None, fault }
+    }
+
+    #[test]
+    fn a_failure_that_is_asked_for_lasts_and_ends() {
+        let failures: Failures<String> = Failures::new(Duration::from_millis(400));
+        assert!(failures.get("a").is_none());
+        let start = Instant::now();
+        failures.remember("a".to_owned(), &error(Fault::Interrupted));
+        failures.remember("b".to_owned(), &error(Fault::Interrupted));
+        let mut last = Duration::ZERO;
+        while failures.get("a").is_some() {
+            last = start.elapsed();
+            std::thread::sleep(Duration::from_millis(20));
+            assert!(start.elapsed() < Duration::from_secs(20), "it never ends");
+        }
+        // Longer than the lifetime, because it was asked for, and not beyond the bound.
+        assert!(last > Duration::from_millis(400) && last <= Duration::from_millis(1600), "{last:?}");
+        assert!(failures.get("b").is_none());
+        failures.remember("b".to_owned(), &error(Fault::Interrupted));
+        failures.forget("b");
+        assert!(failures.get("b").is_none());
+    }
+
+    #[test]
+    fn only_faults_of_files_are_remembered_and_not_too_many() {
+        let failures: Failures<u64> = Failures::new(Duration::from_secs(3600));
+        let changed = Error::Changed { location: Location::parse("s3://b/k").unwrap(), what: String::new() };
+        let denied = error(Fault::Denied("locked".to_owned()));
+        for other in [changed, denied, Error::InvalidArgument { what: String::new() }] {
+            failures.remember(1, &other);
+            assert!(failures.get(&1).is_none(), "{other}");
+        }
+        (0..2 * KEPT_MAX as u64).for_each(|key| failures.remember(key, &error(Fault::NoSuchFile)));
+        assert_eq!(failures.lock().len(), KEPT_MAX);
+        assert!(failures.get(&0).is_some() && failures.get(&(KEPT_MAX as u64)).is_none());
+        let none: Failures<u64> = Failures::new(Duration::ZERO);
+        none.remember(1, &error(Fault::NoSuchFile));
+        assert!(none.get(&1).is_none());
+    }
+}
