@@ -1,0 +1,60 @@
+//! Bodies of the fuzz targets: one function for each decoder and parser of untrusted bytes, which panics where a promise is broken.
+//!
+//! `fuzz/` runs them under libFuzzer; `tests/mutations.rs` runs the same on mutated seeds, in seconds and on a stable compiler.
+
+mod codecs;
+mod geometries;
+mod geotiff;
+mod headers;
+mod remote;
+
+/// A fuzz target.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// What `cargo fuzz run` and the folder of its seeds call it.
+    pub name: &'static str,
+    /// Runs it on one input.
+    pub run: fn(&[u8]),
+}
+
+const fn target(name: &'static str, run: fn(&[u8])) -> Target {
+    Target { name, run }
+}
+
+/// All targets.
+pub const TARGETS: [Target; 25] = [
+    target("header", headers::header),
+    target("ifds", headers::ifds),
+    target("info", headers::info),
+    target("geokeys", geotiff::geokeys),
+    target("gdal_metadata", geotiff::gdal_metadata),
+    target("nodata", geotiff::nodata),
+    target("crs", geometries::crs),
+    target("wkb", geometries::wkb),
+    target("geometry_text", geometries::text),
+    target("coverage", geometries::coverage),
+    target("codec", codecs::any),
+    target("uncompressed", codecs::uncompressed),
+    target("deflate", codecs::deflate),
+    target("lzw", codecs::lzw),
+    target("packbits", codecs::packbits),
+    target("zstd", codecs::zstd),
+    target("lzma", codecs::lzma),
+    target("lerc", codecs::lerc),
+    target("jpeg", codecs::jpeg),
+    target("jpeg2000", codecs::jpeg2000),
+    target("jxl", codecs::jxl),
+    target("webp", codecs::webp),
+    target("ccitt", codecs::ccitt),
+    target("href", remote::href),
+    target("stac", remote::stac),
+];
+
+/// Runs the target of this name on one input.
+pub fn run(name: &str, data: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name);
+    assert!(target.is_some(), "no fuzz target {name}");
+    if let Some(target) = target {
+        (target.run)(data);
+    }
+}

@@ -1,0 +1,58 @@
+//! What servers, indexes and catalogs say.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use rasteret_io::stac::{ReadOptions, SearchOptions, StacTable};
+use rasteret_io::{Location, Options, Session};
+
+static SESSION: LazyLock<Session> = LazyLock::new(|| Session::new(Options::default()));
+
+/// An href is a location or an error, and neither shows a signature or a password.
+pub(crate) fn href(data: &[u8]) {
+    const SECRET: &str = "c4n4ry";
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    rasteret_io::fuzzing::answer(data);
+    for href in
+        [text.to_owned(), format!("https://u:{SECRET}@host/{text}"), format!("{text}?sig={SECRET}&token={SECRET}")]
+    {
+        let shown = match Location::parse(&href) {
+            Ok(location) => format!("{location} {location:?}"),
+            Err(error) => format!("{error} {error:?}"),
+        };
+        // In a local path `?` is a character as any other.
+        let is_url = href.contains("://") && !href.starts_with("file:");
+        assert!(text.contains(SECRET) || !is_url || !shown.contains(SECRET), "{shown}");
+    }
+}
+
+/// STAC as it is in files: Items, ItemCollections, lists, lines, static catalogs, and GeoParquet.
+pub(crate) fn stac(data: &[u8]) {
+    let path = scratch();
+    if std::fs::write(&path, data).is_err() {
+        return;
+    }
+    let href = path.to_string_lossy().into_owned();
+    let options = SearchOptions { bbox: Some(vec![0.0, 0.0, 1.0, 1.0]), limit: Some(100), ..SearchOptions::default() };
+    let tables = [
+        StacTable::open(&SESSION, std::slice::from_ref(&href), ReadOptions { ignore_errors: false }),
+        StacTable::open(&SESSION, std::slice::from_ref(&href), ReadOptions { ignore_errors: true }),
+        StacTable::search(&SESSION, &href, options),
+    ];
+    for table in tables.into_iter().flatten() {
+        let columns: Vec<usize> = (0..table.schema().fields().len()).collect();
+        let mut rows = 0;
+        let Ok(mut reader) = table.read(&columns) else { continue };
+        while let Ok(Some(batch)) = reader.next_batch() {
+            rows += batch.num_rows() as u64;
+        }
+        assert!(rows <= table.rows());
+    }
+}
+
+/// A file of this thread's own, written anew for each input.
+fn scratch() -> PathBuf {
+    let thread = format!("{:?}", std::thread::current().id());
+    let name = format!("rasteret-fuzz-{}-{thread}.json", std::process::id());
+    std::env::temp_dir().join(name.replace(['(', ')'], ""))
+}
