@@ -8,6 +8,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use crate::descriptors;
+
 /// Why a store gave no bytes. Displays in words: `not found (HTTP 404)`, `connection refused`, `no answer within 30 s`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -18,6 +20,8 @@ pub enum Fault {
     PermissionDenied,
     /// A lock of the host forbids it; in the host's words.
     Denied(String),
+    /// Neither the process nor the system may open another file or connection.
+    NoDescriptors,
     /// The local path is a directory.
     IsDirectory,
     /// An HTTP status that is no success, and the store's own code for it where it sent one: `AccessDenied`.
@@ -71,6 +75,9 @@ impl Fault {
 
     /// A fault of the operating system with a local file.
     pub(crate) fn of_file(error: &io::Error) -> Self {
+        if descriptors::is_exhausted(error) {
+            return Self::NoDescriptors;
+        }
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NoSuchFile,
             io::ErrorKind::PermissionDenied => Self::PermissionDenied,
@@ -139,7 +146,11 @@ fn known(error: &(dyn StdError + 'static)) -> Option<Fault> {
     if let Some(fault) = error.downcast_ref::<Fault>() {
         return Some(fault.clone());
     }
-    match error.downcast_ref::<io::Error>()?.kind() {
+    let error = error.downcast_ref::<io::Error>()?;
+    if descriptors::is_exhausted(error) {
+        return Some(Fault::NoDescriptors);
+    }
+    match error.kind() {
         io::ErrorKind::ConnectionRefused => Some(Fault::Refused),
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
@@ -157,6 +168,9 @@ impl fmt::Display for Fault {
         match self {
             Self::NoSuchFile => f.write_str("no such file or directory"),
             Self::PermissionDenied => f.write_str("permission denied"),
+            Self::NoDescriptors => {
+                f.write_str("too many open files: the limit of file descriptors is reached (ulimit -n)")
+            }
             Self::IsDirectory => f.write_str("expected a file, found a directory"),
             Self::Http { status, code } => {
                 let words = match status {

@@ -19,6 +19,7 @@ mod byte_cache;
 mod cache;
 mod coalesce;
 mod credentials;
+mod descriptors;
 mod driver;
 pub mod enrich;
 mod environment;

@@ -23,6 +23,7 @@ use url::Url;
 use crate::CoalesceConfig;
 use crate::access::Access;
 use crate::coalesce::{cut, joined};
+use crate::descriptors;
 use crate::transport::{Answer, Ask, InPieces, Pieces, RestFrom, Span, Transport};
 use crate::{Error, Fault, Location, ObjectVersion, Result, VersionCheck, VersionMatch};
 
@@ -321,7 +322,7 @@ impl LocalFile {
     pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
         // To open a pipe waits for its writer, and devices have no end: they are refused before they are opened.
         Stamp::of(path)?;
-        let file = File::open(path).map_err(|error| Fault::of_file(&error))?;
+        let file = descriptors::open(path).map_err(|error| Fault::of_file(&error))?;
         let stamp = Stamp::of_metadata(&file.metadata().map_err(|error| Fault::of_file(&error))?)?;
         Ok(Self { file, stamp })
     }

@@ -17,6 +17,7 @@ use crate::access::{Access, AccessPolicy};
 use crate::batch::{self, Task, panicked};
 use crate::cache::HeaderCache;
 use crate::credentials::Credentials;
+use crate::descriptors;
 use crate::driver::Decoded;
 use crate::location::Place;
 use crate::memory::Memory;
@@ -89,7 +90,7 @@ impl Session {
         let inner = Arc::new(Inner {
             registry: Registry::new(Transport::new(&options), credentials),
             cache: HeaderCache::new(options.header_cache_bytes, options.failure_lifetime),
-            requests: Arc::new(Semaphore::new(options.max_concurrent)),
+            requests: Arc::new(Semaphore::new(options.max_concurrent.min(descriptors::max_connections()))),
             transforms: Transforms::default(),
             views: Views::default(),
             tiles: Tiles::new(&options),

@@ -23,8 +23,9 @@ mod redirect;
 mod tls;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -33,6 +34,7 @@ use object_store::client::{
 };
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH, RANGE, RETRY_AFTER};
 use reqwest::{Method, Request, RequestBuilder, Response, StatusCode};
+use tower::util::MapResponseLayer;
 use url::Url;
 
 pub(crate) use answer::{Answer, Span};
@@ -41,7 +43,7 @@ pub(crate) use body::{Body, Pieces};
 use self::body::{Cutting, Incoming};
 use self::redirect::{Failure, Follow};
 use crate::access::Access;
-use crate::{Fault, ObjectVersion, Options};
+use crate::{Fault, ObjectVersion, Options, descriptors};
 
 /// First wait before a request is repeated; doubled each time. Less would add to the storm that a 429 answers.
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
@@ -74,20 +76,37 @@ pub(crate) struct Transport(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Made with the first request.
-    client: OnceLock<Result<reqwest::Client, Fault>>,
+    /// Made with the first request, and anew where idle connections are to be closed.
+    client: Mutex<Option<Client>>,
+    /// Shared by all clients.
+    tls: OnceLock<Result<rustls::ClientConfig, Fault>>,
+    resolver: Arc<dns::CachingResolver>,
+    /// Idle connections of a host that a client keeps.
     max_idle: usize,
+    /// Connections that a client opens before it is replaced.
+    max_opened: usize,
     timeout: Duration,
     connect_timeout: Duration,
     max_retries: u32,
     retry_time: Duration,
 }
 
+/// A client and its pool. reqwest closes idle connections of one host at a time, and all of them with the client.
+#[derive(Debug)]
+struct Client {
+    client: reqwest::Client,
+    /// Connections that it has opened.
+    opened: Arc<AtomicUsize>,
+}
+
 impl Transport {
     pub(crate) fn new(options: &Options) -> Self {
         Self(Arc::new(Inner {
-            client: OnceLock::new(),
-            max_idle: options.max_concurrent,
+            client: Mutex::default(),
+            tls: OnceLock::new(),
+            resolver: Arc::default(),
+            max_idle: options.max_concurrent.min(descriptors::max_connections()),
+            max_opened: descriptors::max_opened(),
             timeout: options.timeout,
             connect_timeout: options.connect_timeout,
             max_retries: options.max_retries,
@@ -104,8 +123,9 @@ impl Transport {
         pieces: Option<&Pieces>,
         access: &Access,
     ) -> Result<Answer, Fault> {
-        let (client, range) = (self.client()?, span.header()?);
+        let range = span.header()?;
         self.retrying(Some(access), || async {
+            let client = &self.client()?;
             // The builder turns `user:password@` of the URL into an Authorization header.
             let request = client.get(url.clone()).header(RANGE, range.clone());
             let response = self.send(client, request, access).await?;
@@ -134,9 +154,10 @@ impl Transport {
         access: &Access,
     ) -> Result<Option<ObjectVersion>, Fault> {
         let first = Span::Range(0..1);
-        let (client, range) = (self.client()?, first.header()?);
+        let range = first.header()?;
         let tag = etag.and_then(|etag| HeaderValue::try_from(etag).ok());
         self.retrying(Some(access), || async {
+            let client = &self.client()?;
             let mut request = client.get(url.clone()).header(RANGE, range.clone());
             if let Some(tag) = &tag {
                 request = request.header(IF_NONE_MATCH, tag.clone());
@@ -165,8 +186,8 @@ impl Transport {
 
     /// The whole answer to a question for JSON. A POST is repeated too: it asks, and changes nothing.
     pub(crate) async fn document(&self, ask: &Ask, access: &Access) -> Result<Bytes, Fault> {
-        let client = self.client()?;
         self.retrying(Some(access), || async {
+            let client = &self.client()?;
             let request = match &ask.body {
                 None => client.get(ask.url.clone()),
                 Some(body) => client.post(ask.url.clone()).header(CONTENT_TYPE, JSON).body(body.clone()),
@@ -197,8 +218,8 @@ impl Transport {
             false => format!("https://{bucket}.s3.amazonaws.com"),
         };
         let url = Url::parse(&url).map_err(|_| Fault::Other("not a name that a bucket can have".to_owned()))?;
-        let client = self.client()?;
         self.retrying(None, || async {
+            let client = self.client()?;
             let response = client.head(url.clone()).send().await.map_err(|error| self.fault(&error))?;
             let region = response.headers().get("x-amz-bucket-region").and_then(|value| value.to_str().ok());
             match region {
@@ -288,13 +309,22 @@ impl Transport {
     where
         F: Future<Output = Result<T, Refusal>>,
     {
-        let mut tries = 0;
+        let (mut tries, mut without_descriptors) = (0, None);
         loop {
             let refusal = match tokio::time::timeout(self.0.timeout, attempt()).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(refusal)) => refusal,
                 Err(_) => return Err(Fault::Timeout(self.0.timeout)),
             };
+            if refusal.fault == Fault::NoDescriptors {
+                // No server has refused anything: requests in flight end, and then there are descriptors again.
+                let since: Instant = *without_descriptors.get_or_insert_with(Instant::now);
+                if since.elapsed() < self.0.timeout {
+                    self.close_idle();
+                    tokio::time::sleep(backoff(0) / 4).await;
+                    continue;
+                }
+            }
             if tries >= self.0.max_retries || !refusal.fault.is_transient() {
                 return Err(refusal.fault);
             }
@@ -330,22 +360,47 @@ impl Transport {
         })
     }
 
-    fn client(&self) -> Result<&reqwest::Client, Fault> {
-        let made = self.0.client.get_or_init(|| {
-            let tls = tls::config().map_err(|_| Fault::Other("no TLS that both sides speak".to_owned()))?;
-            reqwest::Client::builder()
-                .tls_backend_preconfigured(tls)
-                .user_agent(concat!("rasteret/", env!("CARGO_PKG_VERSION")))
-                .http1_only()
-                .pool_max_idle_per_host(self.0.max_idle)
-                .connect_timeout(self.0.connect_timeout)
-                // Redirects are followed here, each checked; see there.
-                .redirect(reqwest::redirect::Policy::none())
-                .dns_resolver(Arc::new(dns::CachingResolver::default()))
-                .build()
-                .map_err(|_| Fault::Other("no HTTP client could be made".to_owned()))
-        });
-        made.as_ref().map_err(Clone::clone)
+    /// The client; another one once it has opened so many connections that part of them must be idle.
+    fn client(&self) -> Result<reqwest::Client, Fault> {
+        let mut current = self.0.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Client { client, opened }) = &*current
+            && opened.load(Ordering::Relaxed) < self.0.max_opened
+        {
+            return Ok(client.clone());
+        }
+        let made = self.new_client()?;
+        Ok(current.insert(made).client.clone())
+    }
+
+    /// Closes idle connections. Those in use are closed when their requests end.
+    fn close_idle(&self) {
+        let mut current = self.0.client.lock().unwrap_or_else(PoisonError::into_inner);
+        current.take_if(|client| client.opened.load(Ordering::Relaxed) > 0);
+    }
+
+    fn new_client(&self) -> Result<Client, Fault> {
+        let tls = self
+            .0
+            .tls
+            .get_or_init(|| tls::config().map_err(|_| Fault::Other("no TLS that both sides speak".to_owned())));
+        let opened = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&opened);
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.clone()?)
+            .user_agent(concat!("rasteret/", env!("CARGO_PKG_VERSION")))
+            .http1_only()
+            .pool_max_idle_per_host(self.0.max_idle)
+            .connect_timeout(self.0.connect_timeout)
+            // Redirects are followed here, each checked; see there.
+            .redirect(reqwest::redirect::Policy::none())
+            .dns_resolver(Arc::clone(&self.0.resolver))
+            .connector_layer(MapResponseLayer::new(move |connection| {
+                counter.fetch_add(1, Ordering::Relaxed);
+                connection
+            }))
+            .build()
+            .map_err(|_| Fault::Other("no HTTP client could be made".to_owned()))?;
+        Ok(Client { client, opened })
     }
 
     fn fault(&self, error: &reqwest::Error) -> Fault {
@@ -412,10 +467,9 @@ impl HttpConnector for Transport {
 #[async_trait]
 impl HttpService for Transport {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let client = self.client().map_err(service_error)?;
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             // A request for a token: not repeated, its body is consumed.
-            return client.call(request).await;
+            return self.client().map_err(service_error)?.call(request).await;
         }
         let (parts, _) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string())
@@ -430,7 +484,8 @@ impl HttpService for Transport {
             let mut request = Request::new(parts.method.clone(), url.clone());
             *request.headers_mut() = parts.headers.clone();
             async move {
-                let response = self.sent(redirect::send(client, request, follow).await)?;
+                let client = self.client()?;
+                let response = self.sent(redirect::send(&client, request, follow).await)?;
                 let status = response.status();
                 if !status.is_success() {
                     return Err(refusal(response).await);

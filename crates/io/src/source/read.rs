@@ -25,7 +25,8 @@ use tokio::task::JoinHandle;
 use super::open::{File, Plan};
 use super::{ParquetSource, Projection};
 use crate::location::Place;
-use crate::{CoalesceConfig, Error, Location, Object, Result};
+use crate::object::blocking;
+use crate::{CoalesceConfig, Error, Fault, Location, Object, Result, descriptors};
 
 /// Footers of most files fit, so that one request opens a file.
 const FOOTER_GUESS: u64 = 64 * 1024;
@@ -148,7 +149,9 @@ async fn fetch_file(
     let piece = |reader| Piece { file: index, location: location.clone(), plan: Arc::clone(plan), reader };
     if let Place::File(path) = location.place() {
         let Ok(permit) = pieces.reserve().await else { return Ok(false) };
-        let opened = std::fs::File::open(path).map_err(|error| at(ParquetError::from(error)))?;
+        let path = path.clone();
+        let opened = blocking(move || descriptors::open(&path).map_err(|error| Fault::of_file(&error))).await;
+        let opened = opened.map_err(|fault| file.object.error(None, fault))?;
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, file.reader.clone())
             .with_projection(plan.mask.clone())
             .with_batch_size(rows)

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::OnceCell;
 
-use crate::Fault;
+use crate::{Fault, descriptors};
 
 /// How long an answer is used. S3 changes its addresses within minutes; a client that holds on to one gets slow, not wrong.
 const LIFETIME: Duration = Duration::from_secs(30);
@@ -41,7 +41,11 @@ impl Resolve for CachingResolver {
         Box::pin(async move {
             let ask = || async {
                 // The port is the connector's business: 0 stands for the scheme's.
-                let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| Fault::UnknownHost)?;
+                let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+                let found = found.map_err(|error| match descriptors::is_exhausted(&error) {
+                    true => Fault::NoDescriptors,
+                    false => Fault::UnknownHost,
+                })?;
                 let found: Vec<_> = found.collect();
                 if found.is_empty() { Err(Fault::UnknownHost) } else { Ok(found) }
             };

@@ -30,7 +30,7 @@ pub(super) fn config() -> Result<ClientConfig, Error> {
 #[derive(Debug)]
 struct SystemTrust {
     provider: Arc<CryptoProvider>,
-    verifier: OnceLock<Result<Verifier, Error>>,
+    verifier: OnceLock<Verifier>,
 }
 
 impl ServerCertVerifier for SystemTrust {
@@ -42,8 +42,14 @@ impl ServerCertVerifier for SystemTrust {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verifier = self.verifier.get_or_init(|| Verifier::new(self.provider.clone()));
-        let verifier = verifier.as_ref().map_err(Clone::clone)?;
+        let verifier = match self.verifier.get() {
+            Some(verifier) => verifier,
+            // A failure is not kept: it may be a lack of descriptors.
+            None => {
+                let made = Verifier::new(self.provider.clone())?;
+                self.verifier.get_or_init(|| made)
+            }
+        };
         verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 

@@ -1,0 +1,88 @@
+//! File descriptors: how many of the process's are used, and what happens where there are none left.
+//!
+//! | | |
+//! |---|---|
+//! | requests in flight | at most half of the limit, less a reserve for the host's files and those that are read beside requests |
+//! | idle connections | closed once half as many connections again were opened as may be in use, and where there are no descriptors |
+//! | no descriptor for a connection or a file | waited for, since those in use become free: a connection within the request's time-out, a file for 2 s |
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Descriptors for others, where the limit allows: DuckDB's files and temporary files, Parquet files, local rasters.
+const RESERVE: usize = 96;
+
+/// How long a file waits for a descriptor: requests take less, a host that has used up its own does not get them back.
+const FILE_WAIT: Duration = Duration::from_secs(2);
+
+/// Time between two attempts to open a file.
+const FILE_PAUSE: Duration = Duration::from_millis(10);
+
+/// Connections that may be in use at once: half of what the limit leaves, so that as many idle ones may be open beside them.
+pub(crate) fn max_connections() -> usize {
+    limit().map_or(usize::MAX, connections_within)
+}
+
+/// Connections that a client opens before it is replaced, and its idle ones closed: half as many again as may be in use. With fewer, a
+/// client whose connections are all in use would be replaced over and over.
+pub(crate) fn max_opened() -> usize {
+    let most = max_connections();
+    most.saturating_add(most / 2).saturating_add(1)
+}
+
+fn connections_within(limit: usize) -> usize {
+    let reserve = RESERVE.min(limit / 2);
+    ((limit - reserve) / 2).max(1)
+}
+
+/// The process's limit; None where there is none.
+#[cfg(unix)]
+fn limit() -> Option<usize> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
+    usize::try_from(limit).ok()
+}
+
+#[cfg(not(unix))]
+fn limit() -> Option<usize> {
+    None
+}
+
+/// Whether the process or the system has no more descriptors.
+pub(crate) fn is_exhausted(error: &io::Error) -> bool {
+    // EMFILE and ENFILE; on Windows WSAEMFILE and ERROR_TOO_MANY_OPEN_FILES.
+    let codes = if cfg!(windows) { [10024, 4] } else { [24, 23] };
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}
+
+/// Opens a local file for reading, and waits for a descriptor. Blocks.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let start = Instant::now();
+    loop {
+        match File::open(path) {
+            Err(error) if is_exhausted(&error) && start.elapsed() < FILE_WAIT => thread::sleep(FILE_PAUSE),
+            outcome => return outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_room() {
+        let found = [0, 1, 16, 64, 128, 256, 1024, 65_536].map(connections_within);
+        assert_eq!(found, [1, 1, 4, 16, 32, 80, 464, 32_720]);
+    }
+
+    #[test]
+    fn only_a_lack_of_descriptors_is_one() {
+        let codes = if cfg!(windows) { [10024, 4] } else { [24, 23] };
+        assert!(codes.into_iter().all(|code| is_exhausted(&io::Error::from_raw_os_error(code))));
+        assert!(!is_exhausted(&io::Error::from_raw_os_error(2)));
+        assert!(!is_exhausted(&io::Error::other("24")));
+    }
+}
