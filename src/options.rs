@@ -44,7 +44,8 @@ impl OptionKind {
         }
     }
 
-    fn accepts(self, kind: &LogicalType) -> bool {
+    /// Whether values of a type are of this kind.
+    pub(crate) fn accepts(self, kind: &LogicalType) -> bool {
         let id = kind.id();
         match self {
             _ if id == TypeId::SqlNull => true,

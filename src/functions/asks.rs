@@ -68,8 +68,109 @@ impl<'a> Geometries<'a> {
     }
 }
 
+/// The rasters that a vector's rows name: one each, or a LIST of sources.
+pub(super) struct Sources<'a> {
+    hrefs: &'a Reader<'a>,
+    metadata: Option<&'a Reader<'a>>,
+    /// The sources as STRUCTs, where they are.
+    structs: Option<&'a Reader<'a>>,
+    /// For each source, its row and its place among `hrefs`.
+    places: Vec<(usize, usize)>,
+}
+
+/// The lengths of a vector's lists of sources; None for NULL.
+pub(super) type Lengths = Vec<Option<usize>>;
+
+impl<'a> Sources<'a> {
+    /// An href and its metadata a row.
+    pub(super) fn of_rows(arguments: &'a Arguments<'a>) -> Result<Self> {
+        let places = (0..arguments.rows()).map(|row| (row, row)).collect();
+        Ok(Self { hrefs: arguments.required(0)?, metadata: arguments.optional(1), structs: None, places })
+    }
+
+    /// A LIST a row, of hrefs or of STRUCTs with a field `href`. Rows with a NULL geometry have no sources.
+    pub(super) fn of_lists(arguments: &'a Arguments<'a>, geometries: &Geometries<'a>) -> Result<(Self, Lengths)> {
+        let lists = arguments.required(0)?;
+        let wrong = |found: &LogicalType| {
+            Error::argument(format!(
+                "sources: expected a LIST of hrefs or of STRUCT(href VARCHAR, metadata STRUCT(…)), found {found}"
+            ))
+        };
+        let (mut places, mut lengths) = (Vec::new(), Vec::with_capacity(arguments.rows()));
+        let mut elements = None;
+        for row in 0..arguments.rows() {
+            let list = lists.list(row).filter(|_| !lists.is_null(row));
+            let Some((range, reader)) = list.filter(|_| lists.kind().id() != TypeId::Map) else {
+                lengths.push(None);
+                continue;
+            };
+            elements = Some(reader);
+            let is_null = geometries.of_row(row)?.is_none();
+            lengths.push((!is_null).then_some(range.len()));
+            if !is_null {
+                places.extend(range.map(|place| (row, place)));
+            }
+        }
+        let Some(elements) = elements else {
+            let is_list = matches!(lists.kind().id(), TypeId::List | TypeId::Array | TypeId::SqlNull);
+            return if is_list {
+                Ok((Self { hrefs: lists, metadata: None, structs: None, places }, lengths))
+            } else {
+                Err(wrong(lists.kind()))
+            };
+        };
+        let sources = match elements.kind().id() {
+            TypeId::Varchar | TypeId::StringLiteral => Self { hrefs: elements, metadata: None, structs: None, places },
+            TypeId::Struct => {
+                check_fields(elements.kind())?;
+                let hrefs = elements.field(HREF.name).ok_or_else(|| wrong(lists.kind()))?;
+                Self { hrefs, metadata: elements.field(METADATA.name), structs: Some(elements), places }
+            }
+            _ => return Err(wrong(lists.kind())),
+        };
+        Ok((sources, lengths))
+    }
+
+    /// The href of a source; None for a source that is NULL.
+    fn href(&self, place: usize) -> Option<&'a str> {
+        self.structs.is_none_or(|structs| !structs.is_null(place)).then(|| self.hrefs.text(place)).flatten()
+    }
+
+    /// A field of a source that is there and not NULL.
+    fn field(&self, name: &str, place: usize) -> Option<&Reader<'a>> {
+        self.structs?.field(name).filter(|field| !field.is_null(place))
+    }
+}
+
+/// The fields that a source may have, some in place of options of the same names. `name` is for pixel tables.
+const SOURCE_FIELDS: [(&str, Option<OptionKind>); 5] = [
+    (HREF.name, Some(OptionKind::Text)),
+    // Its fields are checked where it is read.
+    (METADATA.name, None),
+    (BAND_INDEX.name, Some(BAND_INDEX.kind)),
+    (SCALED.name, Some(SCALED.kind)),
+    ("name", Some(OptionKind::Text)),
+];
+
+fn check_fields(kind: &LogicalType) -> Result<()> {
+    for (name, kind) in kind.fields() {
+        let known = SOURCE_FIELDS.iter().find(|(field, _)| field.eq_ignore_ascii_case(&name));
+        let is_right = known.is_some_and(|(_, expected)| expected.is_none_or(|expected| expected.accepts(&kind)));
+        if !is_right {
+            let names: Vec<_> = SOURCE_FIELDS.iter().map(|(field, _)| *field).collect();
+            let names = names.join(", ");
+            return Err(Error::argument(format!(
+                "sources: expected STRUCTs of {names}, found the field {name} {kind}"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// What a row asks for, before its file is known.
 struct RowAsk<'a, T> {
+    at: usize,
+    place: usize,
     row: usize,
     geometry: Option<EncodedGeometry<'a>>,
     geometry_crs: Option<&'a str>,
@@ -87,31 +188,52 @@ pub(super) fn read<'a, T>(
     options: &Options<'a>,
     of_row: impl Fn(usize) -> Result<T>,
 ) -> Result<Vec<Option<(Asked<'a>, T)>>> {
-    let hrefs = arguments.required(0)?;
     if let Some(metadata) = arguments.optional(1) {
         options.check_not_options(METADATA.name, metadata.kind())?;
     }
-    let mut rows = Vec::with_capacity(arguments.rows());
-    for row in 0..arguments.rows() {
-        let (Some(_), Some(geometry)) = (hrefs.text(row), geometries.of_row(row)?) else {
+    read_sources(session, &Sources::of_rows(arguments)?, geometries, options, |row, _| of_row(row))
+}
+
+/// The questions of sources, each with what `of_source` reads beside it, given its row and whether the source says that values are scaled.
+pub(super) fn read_sources<'a, T>(
+    session: &Session,
+    sources: &Sources<'a>,
+    geometries: &'a Geometries<'a>,
+    options: &Options<'a>,
+    of_source: impl Fn(usize, Option<bool>) -> Result<T>,
+) -> Result<Vec<Option<(Asked<'a>, T)>>> {
+    let mut rows = Vec::with_capacity(sources.places.len());
+    for (at, &(row, place)) in sources.places.iter().enumerate() {
+        let (Some(_), Some(geometry)) = (sources.href(place), geometries.of_row(row)?) else {
             continue;
         };
+        let of_its_own = sources.field(BAND_INDEX.name, place).and_then(|field| field.integer(place));
+        let band_index =
+            match of_its_own {
+                Some(band) => Some(u32::try_from(band).map_err(|_| {
+                    Error::argument(format!("band_index: expected a band counted from 0, found {band}"))
+                })?),
+                None => options.integer(BAND_INDEX.name, "a band counted from 0", row)?,
+            };
+        let scaled = sources.field(SCALED.name, place).and_then(|field| field.boolean(place));
         rows.push(RowAsk {
+            at,
+            place,
             row,
             geometry,
             geometry_crs: options.text(GEOMETRY_CRS.name, row),
             level: level(options, row)?,
-            band_index: options.integer(BAND_INDEX.name, "a band counted from 0", row)?,
+            band_index,
             on_error: on_error(options, row)?,
-            of_row: of_row(row)?,
+            of_row: of_source(row, scaled)?,
         });
     }
-    let of_rows: Vec<usize> = rows.iter().map(|ask| ask.row).collect();
-    let files = files(session, hrefs, arguments.optional(1), &of_rows)?;
-    let mut asks: Vec<Option<Ask<'a>>> = (0..arguments.rows()).map(|_| None).collect();
-    let mut beside: Vec<Option<T>> = (0..arguments.rows()).map(|_| None).collect();
+    let of_places: Vec<usize> = rows.iter().map(|ask| ask.place).collect();
+    let files = files(session, sources.hrefs, sources.metadata, &of_places)?;
+    let mut asks: Vec<Option<Ask<'a>>> = sources.places.iter().map(|_| None).collect();
+    let mut beside: Vec<Option<T>> = sources.places.iter().map(|_| None).collect();
     for (ask, file) in rows.into_iter().zip(files) {
-        let RowAsk { row, geometry, geometry_crs, level, band_index, on_error, of_row } = ask;
+        let RowAsk { at, row, geometry, geometry_crs, level, band_index, on_error, of_row, .. } = ask;
         let file = match file {
             Ok(file) => file,
             // An href that names no file is a file that cannot be read; what a lock of DuckDB forbids is no fault of a file.
@@ -123,11 +245,27 @@ pub(super) fn read<'a, T>(
         };
         let masked = options.boolean(MASKED.name, row).unwrap_or(true);
         let type_crs = geometries.type_crs();
-        asks[row] = Some(Ask { file, level, band_index, masked, geometry, geometry_crs, type_crs, on_error });
-        beside[row] = Some(of_row);
+        asks[at] = Some(Ask { file, level, band_index, masked, geometry, geometry_crs, type_crs, on_error });
+        beside[at] = Some(of_row);
     }
     let asked = session.prepare(asks)?.into_iter().zip(beside);
     Ok(asked.map(|(asked, of_row)| Some((asked?, of_row?))).collect())
+}
+
+/// Whether a call names its rasters by a LIST of sources: its first argument is no href.
+pub(super) fn is_list_form(arguments: &Arguments<'_>) -> Result<bool> {
+    let kind = arguments.required(0)?.kind().id();
+    Ok(!matches!(kind, TypeId::Varchar | TypeId::StringLiteral))
+}
+
+/// The overloads of a function of sources, a geometry and options.
+pub(super) fn list_signatures(returns: impl Fn() -> LogicalType) -> Vec<Signature> {
+    let any = || LogicalType::of(TypeId::Any);
+    let returns = || LogicalType::list(&returns());
+    vec![
+        Signature { parameters: vec![any(), any()], returns: returns() },
+        Signature { parameters: vec![any(), any(), any()], returns: returns() },
+    ]
 }
 
 /// Checks the geometry of a row whose file cannot be read.
@@ -233,6 +371,16 @@ pub(super) const HREF: Parameter = Parameter {
     kind: "VARCHAR",
     default: None,
     description: "A local path, or a URL of a web server or an object store.",
+};
+
+/// The documentation of a list of sources.
+pub(super) const SOURCES: Parameter = Parameter {
+    name: "sources",
+    kind: "VARCHAR[] or STRUCT(href, metadata, …)[]",
+    default: None,
+    description: "Rasters: hrefs, or STRUCTs with `href` and, as they are known, `metadata`, `band_index` and `scaled`, which take the place of \
+        options. The list most often comes from `list({href: …, metadata: …} ORDER BY datetime)`. All files of all rows of a vector \
+        are read together. A NULL source has a NULL result.",
 };
 
 /// The documentation of metadata.

@@ -3,7 +3,7 @@
 use rasteret_cog::pixel::{Resampling, ValueOptions};
 use rasteret_io::Session;
 
-use super::asks::{self, Geometries};
+use super::asks::{self, Geometries, Sources};
 use super::cog_tiles_for_geometry::GEOMETRY_KINDS;
 use super::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::{Error, Result};
@@ -17,12 +17,15 @@ pub(super) static DOC: Documentation = Documentation {
     signatures: &[
         "cog_value(href VARCHAR, metadata STRUCT(…), point ANY) -> DOUBLE",
         "cog_value(href VARCHAR, metadata STRUCT(…), point ANY, options STRUCT(…)) -> DOUBLE",
+        "cog_value(sources ANY, point ANY) -> DOUBLE[]",
+        "cog_value(sources ANY, point ANY, options STRUCT(…)) -> DOUBLE[]",
     ],
     description: "The value at a point: of the pixel that holds it, or interpolated from those around it. Nodata and masked pixels are \
         never blended in: what remains is weighed anew. Rows of one query share tiles: each is fetched and decoded once.",
     parameters: &[
         asks::HREF,
         asks::METADATA,
+        asks::SOURCES,
         POINT,
         asks::GEOMETRY_CRS_OPTION,
         asks::BAND_INDEX_OPTION,
@@ -36,7 +39,7 @@ pub(super) static DOC: Documentation = Documentation {
     ],
     returns: "The value; NULL outside the image, on nodata, where masked, and for NULL. Points that the raster's CRS does not reach are outside, \
         empty points are NULL. Of several pixels for one point, on the antimeridian or where a raster is wider than the world, it is \
-        that of the westernmost one.",
+        that of the westernmost one. Of a LIST of sources, one value for each, in order.",
     examples: &[
         Example {
             sql: "SELECT cog_value('test/data/cog.tif', NULL, 'POINT(500015 4599985)', {geometry_crs: 'native'}) AS value",
@@ -56,6 +59,10 @@ pub(super) static DOC: Documentation = Documentation {
             sql: "SELECT href, cog_value(href, NULL, 'POINT(500015 4599985)', {geometry_crs: 'native', on_error: 'null'}) AS value \
                   FROM (VALUES ('test/data/cog.tif'), ('test/data/not_a_tiff.tif')) AS files(href)",
             result: "test/data/cog.tif\t65.0\ntest/data/not_a_tiff.tif\tNULL",
+        },
+        Example {
+            sql: "SELECT cog_value(['test/data/cog.tif', 'test/data/cog_b.tif'], 'POINT(500015 4599985)', {geometry_crs: 'native'}) AS series",
+            result: "[65.0, 195.0]",
         },
     ],
 };
@@ -108,23 +115,34 @@ impl ScalarFunction for CogValue {
     const NAME: &'static str = "cog_value";
 
     fn signatures() -> Vec<Signature> {
-        asks::signatures(|| LogicalType::of(TypeId::Double))
+        let returns = || LogicalType::of(TypeId::Double);
+        asks::signatures(returns).into_iter().chain(asks::list_signatures(returns)).collect()
     }
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        if asks::is_list_form(arguments)? {
+            let geometries = Geometries::Each(GeometryReader::new(arguments.required(1)?)?);
+            let options = Options::new(arguments.optional(2), OPTIONS)?;
+            let (sources, lengths) = Sources::of_lists(arguments, &geometries)?;
+            let asked = asks::read_sources(session, &sources, &geometries, &options, |row, scaled| {
+                value_options(&options, row, scaled)
+            })?;
+            let values = session.values(&asked)?;
+            return output.lists(&lengths)?.values(values);
+        }
         let geometries = Geometries::Each(GeometryReader::new(arguments.required(2)?)?);
         let options = Options::new(arguments.optional(3), OPTIONS)?;
-        let asked = asks::read(session, arguments, &geometries, &options, |row| value_options(&options, row))?;
+        let asked = asks::read(session, arguments, &geometries, &options, |row| value_options(&options, row, None))?;
         output.values(session.values(&asked)?)
     }
 }
 
-/// How the value of a row is found.
-pub(super) fn value_options(options: &Options<'_>, row: usize) -> Result<ValueOptions> {
+/// How the value of a row is found; `scaled` of a source takes the place of the option.
+pub(super) fn value_options(options: &Options<'_>, row: usize, scaled: Option<bool>) -> Result<ValueOptions> {
     Ok(ValueOptions {
         resampling: resampling_of(options.text(RESAMPLING.name, row))?,
         max_distance_pixels: options.integer(MAX_DISTANCE.name, "a number of pixels from 0", row)?.unwrap_or(0),
-        scaled: options.boolean(asks::SCALED.name, row).unwrap_or(false),
+        scaled: scaled.or_else(|| options.boolean(asks::SCALED.name, row)).unwrap_or(false),
     })
 }
 

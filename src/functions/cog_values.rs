@@ -83,7 +83,7 @@ impl ScalarFunction for CogValues {
         let geometries = Geometries::Each(GeometryReader::new(arguments.required(2)?)?);
         let options = Options::new(arguments.optional(3), OPTIONS)?;
         let rows = asks::read(session, arguments, &geometries, &options, |row| {
-            Ok((cog_value::value_options(&options, row)?, bands(&options, row)?))
+            Ok((cog_value::value_options(&options, row, None)?, bands(&options, row)?))
         })?;
         let mut lengths = Vec::with_capacity(rows.len());
         let mut asks: Vec<Option<Ask<'_>>> = Vec::new();

@@ -79,8 +79,9 @@ impl ScalarFunction for CogZonalClasses {
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
         let geometries = Geometries::Each(GeometryReader::new(arguments.required(2)?)?);
         let options = Options::new(arguments.optional(3), cog_zonal_stats::OPTIONS)?;
-        let asked =
-            asks::read(session, arguments, &geometries, &options, |row| cog_zonal_stats::zone_options(&options, row))?;
+        let asked = asks::read(session, arguments, &geometries, &options, |row| {
+            cog_zonal_stats::zone_options(&options, row, None)
+        })?;
         let histograms = session.zonal_histograms(&asked)?;
         let lengths: Vec<_> =
             histograms.iter().map(|histogram| histogram.as_ref().map(|zone| zone.entries().len())).collect();

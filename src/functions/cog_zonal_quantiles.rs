@@ -76,7 +76,7 @@ impl ScalarFunction for CogZonalQuantiles {
         let quantiles = arguments.required(3)?;
         let options = Options::new(arguments.optional(4), cog_zonal_stats::OPTIONS)?;
         let asked = asks::read(session, arguments, &geometries, &options, |row| {
-            Ok((cog_zonal_stats::zone_options(&options, row)?, shares(quantiles, row)?))
+            Ok((cog_zonal_stats::zone_options(&options, row, None)?, shares(quantiles, row)?))
         })?;
         let mut zones = Vec::with_capacity(asked.len());
         let mut wanted = Vec::with_capacity(asked.len());

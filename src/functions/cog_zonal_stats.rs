@@ -4,7 +4,7 @@ use rasteret_cog::coverage::Statistics;
 use rasteret_io::Session;
 use rasteret_io::reads::ZoneOptions;
 
-use super::asks::{self, Geometries};
+use super::asks::{self, Geometries, Sources};
 use super::documentation::{Documentation, Example, Kind};
 use crate::error::Result;
 use crate::geometry::GeometryReader;
@@ -18,6 +18,8 @@ pub(super) static DOC: Documentation = Documentation {
     signatures: &[
         "cog_zonal_stats(href VARCHAR, metadata STRUCT(…), geometry ANY) -> STRUCT(…)",
         "cog_zonal_stats(href VARCHAR, metadata STRUCT(…), geometry ANY, options STRUCT(…)) -> STRUCT(…)",
+        "cog_zonal_stats(sources ANY, geometry ANY) -> STRUCT(…)[]",
+        "cog_zonal_stats(sources ANY, geometry ANY, options STRUCT(…)) -> STRUCT(…)[]",
     ],
     description: "Statistics of the pixels that a geometry covers, each pixel weighted by the exact fraction of it that is covered, \
         as exactextract has them: polygons smaller than a pixel have an answer, and zones that share a border share its pixels. \
@@ -27,6 +29,7 @@ pub(super) static DOC: Documentation = Documentation {
     parameters: &[
         asks::HREF,
         asks::METADATA,
+        asks::SOURCES,
         super::cog_tiles_for_geometry::GEOMETRY,
         asks::GEOMETRY_CRS_OPTION,
         asks::BAND_INDEX_OPTION,
@@ -38,7 +41,7 @@ pub(super) static DOC: Documentation = Documentation {
         asks::ON_ERROR_OPTION,
     ],
     returns: "`count` (the sum of weights), `sum`, `mean`, `min`, `max`, `stddev` and `variance` (of the population). A zone \
-        without valid pixels has count 0 and NULL for the rest; NULL for NULL.",
+        without valid pixels has count 0 and NULL for the rest; NULL for NULL. Of a LIST of sources, one STRUCT for each, in order.",
     examples: &[
         Example {
             sql: "SELECT z.count, z.sum, z.mean, z.min, z.max FROM (SELECT cog_zonal_stats('test/data/cog.tif', NULL, \
@@ -56,6 +59,12 @@ pub(super) static DOC: Documentation = Documentation {
             sql: "SELECT z.count, z.mean FROM (SELECT cog_zonal_stats('test/data/cog.tif', NULL, {xmin: 500010, ymin: 4599980, \
                   xmax: 500025, ymax: 4599990}, {geometry_crs: 'native'}) AS z)",
             result: "1.5\t65.33333333333333",
+        },
+        Example {
+            sql: "SELECT [z.mean FOR z IN cog_zonal_stats([{href: 'test/data/cog.tif', metadata: cog_metadata('test/data/cog.tif')}, \
+                  {href: 'test/data/cog_b.tif', metadata: NULL}], {xmin: 500010, ymin: 4599980, xmax: 500025, ymax: 4599990}, \
+                  {geometry_crs: 'native'})] AS series",
+            result: "[65.33333333333333, 196.0]",
         },
     ],
 };
@@ -90,20 +99,33 @@ impl ScalarFunction for CogZonalStats {
     const NAME: &'static str = "cog_zonal_stats";
 
     fn signatures() -> Vec<Signature> {
-        asks::signatures(|| Field::struct_of(STATISTICS))
+        let returns = || Field::struct_of(STATISTICS);
+        asks::signatures(returns).into_iter().chain(asks::list_signatures(returns)).collect()
     }
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        if asks::is_list_form(arguments)? {
+            let geometries = Geometries::Each(GeometryReader::new(arguments.required(1)?)?);
+            let options = Options::new(arguments.optional(2), OPTIONS)?;
+            let (sources, lengths) = Sources::of_lists(arguments, &geometries)?;
+            let asked = asks::read_sources(session, &sources, &geometries, &options, |row, scaled| {
+                zone_options(&options, row, scaled)
+            })?;
+            let statistics = session.zonal_statistics(&asked)?;
+            let statistics: Vec<_> = statistics.iter().map(Option::as_ref).collect();
+            return Field::write_struct(STATISTICS, &mut output.lists(&lengths)?, &statistics);
+        }
         let geometries = Geometries::Each(GeometryReader::new(arguments.required(2)?)?);
         let options = Options::new(arguments.optional(3), OPTIONS)?;
-        let asked = asks::read(session, arguments, &geometries, &options, |row| zone_options(&options, row))?;
+        let asked = asks::read(session, arguments, &geometries, &options, |row| zone_options(&options, row, None))?;
         let statistics = session.zonal_statistics(&asked)?;
         Field::write_struct(STATISTICS, &mut output, &statistics.iter().map(Option::as_ref).collect::<Vec<_>>())
     }
 }
 
-/// How a row's pixels become numbers.
-pub(super) fn zone_options(options: &Options<'_>, row: usize) -> Result<ZoneOptions> {
+/// How a row's pixels become numbers; `scaled` of a source takes the place of the option.
+pub(super) fn zone_options(options: &Options<'_>, row: usize, scaled: Option<bool>) -> Result<ZoneOptions> {
     let method = asks::method_of(options.text(asks::METHOD_OPTION.name, row))?;
-    Ok(ZoneOptions { method, scaled: options.boolean(asks::SCALED.name, row).unwrap_or(false) })
+    let scaled = scaled.or_else(|| options.boolean(asks::SCALED.name, row)).unwrap_or(false);
+    Ok(ZoneOptions { method, scaled })
 }
