@@ -125,7 +125,7 @@ impl Transform {
     }
 
     /// The transformation from longitudes and latitudes to the same CRS; None where none is known to be right.
-    pub(crate) fn from_longitudes(&self) -> Option<&Arc<Self>> {
+    pub(crate) fn to_target_from_degrees(&self) -> Option<&Arc<Self>> {
         let made = || Self::new(crate::DEFAULT_CRS, &self.target).ok().map(Arc::new);
         self.longitudes.get_or_init(made).as_ref()
     }

@@ -43,7 +43,7 @@ impl Window {
         if is_anywhere(mapping) {
             return Ok(Self::Hard);
         }
-        if let Some(longitudes) = transform.from_longitudes()
+        if let Some(longitudes) = transform.to_target_from_degrees()
             && is_anywhere(&Mapping { transform: Some(longitudes.clone()), ..mapping.clone() })
         {
             return Ok(Self::Nowhere);
@@ -91,7 +91,7 @@ fn smooth_box(mapping: &Mapping) -> Option<BBox> {
 
 /// Whether a pole is in a raster or as near to it as the raster is large: samples may miss what a map does around it.
 fn has_pole(mapping: &Mapping) -> bool {
-    let longitudes = mapping.transform.as_ref().and_then(|transform| transform.from_longitudes());
+    let longitudes = mapping.transform.as_ref().and_then(|transform| transform.to_target_from_degrees());
     let is_near = |at: f64, size: f64| (-size..=2.0 * size).contains(&at);
     [-90.0, 90.0].into_iter().filter_map(|y| longitudes?.forward(Coord { x: 0.0, y })).any(|world| {
         let pixel = mapping.pixel(world);
