@@ -12,6 +12,7 @@ request (`bytes=a-b`, `a-`, `-n`). Words before the file's path change the answe
     /status/CODE/...       that status, always
     /flaky/N/CODE/...      that status for the first N requests of this URL, with Retry-After: 0
     /redirect/CODE/...     that status, to the rest of the path
+    /behind/CODE/...       that status for ranges that do not begin at the file's first byte: headers are served, and pixels are not
     /slow/MS/...           so many milliseconds before the answer, besides the server's latency
     /norange/...           the whole file with 200, whatever range was asked for
     /truncated/N/...       N bytes of the body, then the connection is closed
@@ -48,6 +49,7 @@ MODIFIERS = {
     "status": 1,
     "flaky": 2,
     "redirect": 1,
+    "behind": 1,
     "slow": 1,
     "norange": 0,
     "truncated": 1,
@@ -239,6 +241,8 @@ class Connection(asyncio.Protocol):
             return response(int(modifiers["flaky"][1]), headers="Retry-After: 0\r\n")
         if "redirect" in modifiers:
             return response(int(modifiers["redirect"][0]), headers=f"Location: /{request.file}\r\n")
+        if "behind" in modifiers and request.byte_range and not request.byte_range.startswith("bytes=0-"):
+            return response(int(modifiers["behind"][0]))
         if request.method not in ("GET", "HEAD"):
             return response(405)
         stored = self._server.file(request.file)
