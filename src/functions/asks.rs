@@ -258,6 +258,11 @@ pub(super) fn is_list_form(arguments: &Arguments<'_>) -> Result<bool> {
     Ok(!matches!(kind, TypeId::Varchar | TypeId::StringLiteral))
 }
 
+/// Whether the sources of all rows are a bare NULL. DuckDB takes such a first argument for sources, whatever stands behind it.
+pub(super) fn is_bare_null(arguments: &Arguments<'_>) -> Result<bool> {
+    Ok(arguments.required(0)?.kind().id() == TypeId::SqlNull)
+}
+
 /// The overloads of a function of sources, a geometry and options.
 pub(super) fn list_signatures(returns: impl Fn() -> LogicalType) -> Vec<Signature> {
     let any = || LogicalType::of(TypeId::Any);

@@ -120,6 +120,9 @@ impl ScalarFunction for CogValue {
     }
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        if asks::is_bare_null(arguments)? {
+            return output.lists(&vec![None; arguments.rows()]).map(|_| ());
+        }
         if asks::is_list_form(arguments)? {
             let geometries = Geometries::Each(GeometryReader::new(arguments.required(1)?)?);
             let options = Options::new(arguments.optional(2), OPTIONS)?;
