@@ -63,7 +63,7 @@ fn drive<D: Decoder>(data: &[u8], answer: impl Fn(&D::Answer)) {
     }
 }
 
-/// What a header gives to callers.
+/// The accessors of a header.
 pub(crate) fn check(header: &CogHeader) {
     for band in [0, 1, u32::MAX] {
         let _ = header.for_band(band);

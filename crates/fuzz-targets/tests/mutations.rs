@@ -100,7 +100,7 @@ fn mutated(random: &mut Random, seed: &[u8], other: &[u8]) -> Vec<u8> {
     data
 }
 
-/// What this thread has used of a processor, so that other processes' load is not counted; where the system does not say, the time of day.
+/// Processor time of this thread, which the load of other processes does not change; the time of day on systems without it.
 fn processor_time() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     let scheduled = std::fs::read_to_string("/proc/thread-self/schedstat").ok();

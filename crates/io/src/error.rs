@@ -59,10 +59,10 @@ pub enum Error {
         /// What was expected and what was given.
         what: String,
     },
-    /// What is asked for takes more memory than the limit allows.
+    /// A result takes more memory than the limit allows.
     #[error("{what}")]
     OutOfMemory {
-        /// What takes how much, and which setting limits it.
+        /// The result, its size, and the setting that limits it.
         what: String,
     },
     /// The host has interrupted the query.

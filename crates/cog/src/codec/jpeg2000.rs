@@ -4,7 +4,7 @@
 //! transforms) is undone, and so is YCC where a JP2 file declares it or chroma is subsampled. Refuses signed samples and
 //! palettes.
 //!
-//! What the stream says of its size, tiles and components is compared with the TIFF's tile before the decoder sees it: the decoder
+//! The stream's size, tiles and components are compared with the TIFF's tile before the decoder sees it: the decoder
 //! allocates by it.
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};

@@ -158,7 +158,7 @@ struct Collected {
     /// The weight of each integer, from the least one of its type on.
     table: Vec<f64>,
     least: i64,
-    /// What is in no table; of values that were added up, in ascending order, there are `added`.
+    /// Values that are in no table. The first `added` of them are distinct and in ascending order.
     entries: Vec<Entry>,
     added: usize,
 }

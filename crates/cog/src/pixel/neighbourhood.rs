@@ -192,7 +192,7 @@ impl Neighbourhood {
         }
     }
 
-    /// What of a part of a block has to be looked at: where all pixels are the same, none or those nearest to the holder.
+    /// The pixels of a part of a block to look at: none, or those nearest to the holder, where all are the same.
     fn nearest_of(&self, block: &Block, part: Window) -> Option<Window> {
         if !block.is_constant() {
             return Some(part);

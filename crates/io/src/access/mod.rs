@@ -30,7 +30,7 @@ use crate::{Error, Fault, Location, Result};
 /// The variable with the prefixes that may be opened.
 pub(crate) const PREFIXES: &str = "RASTERET_ALLOWED_PREFIXES";
 
-/// What the host lets a query open; by default everything.
+/// The locations that the host lets a query open; by default all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccessPolicy {
     /// With `enable_external_access = false`: what may be opened all the same.
@@ -79,7 +79,7 @@ impl FileSystem {
     }
 }
 
-/// What one query may open. Clones share it.
+/// The locations that one query may open. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Access(Arc<Inner>);
 

@@ -42,7 +42,7 @@ pub struct Normalizer {
 #[derive(Debug, Default)]
 struct Boxes(Mutex<HashMap<Place, Option<envelope::Envelope>>>);
 
-/// What the box of a header depends on.
+/// The parts of a header that its box depends on.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Place {
     crs: Crs,
