@@ -23,7 +23,7 @@ const MAX_STEP: f64 = 20.0;
 /// map ends in a limb, the first is a long way.
 const TOLERANCE: f64 = 0.125;
 
-/// Half a tenth of a millimetre on the ground, in degrees: the sides of a cut of the raster's map are tried at this distance.
+/// A tenth of a millimetre on the ground, in degrees: both sides of a cut of the raster's map are tried at this distance.
 const ASIDE: f64 = 1e-9;
 
 /// Vertices of an outline.

@@ -15,6 +15,9 @@ use crate::geometry::{bbox, invalid};
 /// Halvings of each edge before any part of it is taken to be straight, or to have no place.
 const MIN_HALVINGS: u32 = 6;
 
+/// Edges of no more pixels and degrees need none of these: nothing is between their ends that their middle does not show.
+const SHORT: (f64, f64) = (4.0, 45.0);
+
 /// Halvings of an edge around the world down to a tenth of a metre.
 const MAX_HALVINGS: u32 = 28;
 
@@ -59,7 +62,7 @@ impl Follower<'_> {
     fn follow(&mut self, start: Located, end: Located, halvings: u32) -> Result<()> {
         let point = (start.0 + end.0) / 2.0;
         let middle = (point, self.project(point));
-        if halvings >= MIN_HALVINGS {
+        if halvings >= MIN_HALVINGS || self.is_short(start, end) {
             match (start.1, middle.1, end.1) {
                 (None, None, None) => return Ok(()),
                 (Some(a), Some(b), Some(c)) if self.is_straight(a, b, c) => return self.push(Some(c)),
@@ -74,6 +77,13 @@ impl Follower<'_> {
         // The end's longitude counts from here on.
         let end = (end.0, self.project(end.0));
         self.follow(middle, end, halvings + 1)
+    }
+
+    /// Whether both ends of an edge have pixels, which are near each other and not around the world.
+    fn is_short(&self, start: Located, end: Located) -> bool {
+        let is_wide = self.mapping.is_from_degrees() && (start.0.x - end.0.x).abs() > SHORT.1;
+        let pixels = start.1.zip(end.1);
+        pixels.is_some_and(|(start, end)| distance(start, end) <= SHORT.0) && !is_wide
     }
 
     /// Whether the middle of an edge is near its chord, or all of it as far from the image as the edge is long.
