@@ -16,6 +16,9 @@ fn ask(file: &File, level: u32, point: (f64, f64), options: ValueOptions) -> (Op
         return (None, Vec::new());
     };
     let mut rounds = Vec::new();
+    // One for the kernel's tiles, one for the rings within a tile's side, one for each time that the rings are doubled.
+    let doublings = options.max_distance_pixels.div_ceil(4).max(1).next_power_of_two().ilog2();
+    let most = if options.max_distance_pixels == 0 { 1 } else { 2 + doublings };
     while !search.wanted().is_empty() {
         let mut wanted = search.wanted().to_vec();
         for (row, col) in wanted.iter().rev() {
@@ -23,7 +26,7 @@ fn ask(file: &File, level: u32, point: (f64, f64), options: ValueOptions) -> (Op
         }
         wanted.sort_unstable();
         rounds.push(wanted);
-        assert!(rounds.len() <= 2);
+        assert!(rounds.len() <= most as usize, "{rounds:?} for {options:?}");
     }
     (search.value(), rounds)
 }
