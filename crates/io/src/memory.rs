@@ -11,6 +11,8 @@
 //! | decoded tiles that are kept, tiles under way | an eighth each |
 //! | headers that are kept | a sixteenth |
 //! | coverages that are kept | a thirty-second |
+//! | the text of a STAC document | a sixteenth, 256 MiB |
+//! | the text of a STAC item, which takes up to 36 times as much once parsed | a sixty-fourth, 16 MiB |
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -59,6 +61,16 @@ impl Memory {
     /// Bytes that one coverage may take while it is computed.
     pub(crate) fn of_coverage(&self) -> u64 {
         self.limit() / 4
+    }
+
+    /// Bytes of text that a STAC document may have: a page of a search, a Catalog. One of a million links has 100 MiB.
+    pub(crate) fn of_document(&self) -> u64 {
+        (self.limit() / 16).min(256 << 20)
+    }
+
+    /// Bytes of text that a STAC item, or a link, may have.
+    pub(crate) fn of_item(&self) -> u64 {
+        (self.limit() / 64).min(16 << 20)
     }
 
     /// What caches and tiles under way may have, of what options allow them.

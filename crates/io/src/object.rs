@@ -24,7 +24,7 @@ use crate::CoalesceConfig;
 use crate::access::Access;
 use crate::coalesce::{cut, joined};
 use crate::descriptors;
-use crate::transport::{Answer, Ask, InPieces, Pieces, RestFrom, Span, Transport};
+use crate::transport::{Answer, Ask, DOCUMENT_MAX, InPieces, Pieces, RestFrom, Span, Transport};
 use crate::{Error, Fault, Location, ObjectVersion, Result, VersionCheck, VersionMatch};
 
 /// One file of a session, for reading ranges of. Cheap to clone; making one costs no request.
@@ -194,7 +194,7 @@ impl Object {
             Source::Url { transport, url } => {
                 let _permit = self.permit().await?;
                 let ask = Ask { url: url.clone(), body: None, headers: HeaderMap::new() };
-                transport.document(&ask, &self.access).await
+                transport.document(&ask, DOCUMENT_MAX as u64, &self.access).await
             }
             Source::File(_) | Source::Store { .. } => {
                 let size = self.whole_size().await?.unwrap_or(0);

@@ -265,7 +265,7 @@ impl Session {
         let answer = async {
             self.1.permit(location)?;
             let _permit = self.0.requests.acquire().await.map_err(|_| closed())?;
-            self.0.registry.transport().document(ask, &self.1).await
+            self.0.registry.transport().document(ask, self.0.memory.of_document(), &self.1).await
         };
         answer.await.map_err(|fault| Error::Store { location: location.clone(), range: None, fault })
     }

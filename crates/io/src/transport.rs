@@ -56,7 +56,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 const IGNORED_RANGE_MAX: u64 = 1 << 20;
 
 /// Bytes of an answer that is no range of a file: a page of a listing, a token. S3 pages of 1,000 keys are below 1 MiB.
-const DOCUMENT_MAX: usize = 64 << 20;
+pub(crate) const DOCUMENT_MAX: usize = 64 << 20;
 
 /// What a POST says it sends.
 const JSON: &str = "application/json";
@@ -185,7 +185,7 @@ impl Transport {
     }
 
     /// The whole answer to a question for JSON. A POST is repeated too: it asks, and changes nothing.
-    pub(crate) async fn document(&self, ask: &Ask, access: &Access) -> Result<Bytes, Fault> {
+    pub(crate) async fn document(&self, ask: &Ask, max: u64, access: &Access) -> Result<Bytes, Fault> {
         self.retrying(Some(access), || async {
             let client = &self.client()?;
             let request = match &ask.body {
@@ -199,11 +199,10 @@ impl Transport {
             if !response.status().is_success() {
                 return Err(refusal(response).await);
             }
-            let limit = answer::content_length(response.headers()).unwrap_or(DOCUMENT_MAX);
-            if limit > DOCUMENT_MAX {
-                return Err(
-                    Fault::Other(format!("an answer of {limit} bytes, where at most {DOCUMENT_MAX} are read")).into()
-                );
+            let max = usize::try_from(max).map_or(DOCUMENT_MAX, |max| max.min(DOCUMENT_MAX));
+            let limit = answer::content_length(response.headers()).unwrap_or(max);
+            if limit > max {
+                return Err(Fault::Other(format!("expected a response of at most {max} bytes, found {limit}")).into());
             }
             Ok(self.body(response, limit, Excess::Refused).await?.into_bytes())
         })

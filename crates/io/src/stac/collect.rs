@@ -113,36 +113,35 @@ impl Collector {
         self.conditions.limit.is_some_and(|limit| self.rows >= limit)
     }
 
-    /// Takes an item; what is no item fails the call, or is left out.
-    pub(super) fn add(&mut self, origin: Origin<'_>, place: Place, value: Value) -> Result<()> {
+    /// Takes an item; anything else fails the call, or is left out. Returns whether the item was there before.
+    pub(super) fn add(&mut self, origin: Origin<'_>, place: Place, value: Value) -> Result<bool> {
         let name = item::named(&value);
         match item::normalize(value, origin.base).and_then(|record| without_local_files(record, origin.base)) {
             Ok(record) => self.record(record),
             Err(what) => {
                 let name = name.map(|name| format!(" '{name}'")).unwrap_or_default();
-                self.refuse(Error::Records {
-                    location: origin.location.clone(),
-                    what: format!("{place}{name}: {what}"),
-                })
+                let what = format!("{place}{name}: {what}");
+                self.refuse(Error::Records { location: origin.location.clone(), what })?;
+                Ok(false)
             }
         }
     }
 
-    /// What cannot be read fails the call, or is left out.
+    /// Fails the call with the error of an item or a file, or leaves it out.
     pub(super) fn refuse(&self, error: Error) -> Result<()> {
-        // What a lock of the host forbids is no fault of a file.
+        // A lock of the host is no fault of a file.
         if self.ignore_errors && error.denial().is_none() { Ok(()) } else { Err(error) }
     }
 
-    /// Takes a record that was checked.
-    fn record(&mut self, record: Map<String, Value>) -> Result<()> {
+    /// Takes a record that was checked, unless it was there before.
+    fn record(&mut self, record: Map<String, Value>) -> Result<bool> {
         let text = |name: &str| record.get(name).and_then(Value::as_str).map(str::to_owned);
         let is_new = |seen: &mut Seen| seen.first(&(text(item::COLLECTION), text(item::ID)));
-        if self.is_full()
-            || self.conditions.accepts.as_ref().is_some_and(|accepts| !accepts(&record))
-            || self.conditions.seen.as_mut().is_some_and(|seen| !is_new(seen))
-        {
-            return Ok(());
+        if self.is_full() || self.conditions.accepts.as_ref().is_some_and(|accepts| !accepts(&record)) {
+            return Ok(false);
+        }
+        if self.conditions.seen.as_mut().is_some_and(|seen| !is_new(seen)) {
+            return Ok(true);
         }
         for (name, value) in &record {
             match (name.as_str(), value) {
@@ -165,7 +164,7 @@ impl Collector {
         let record = serde_json::to_vec(&record).map_err(|error| Error::InvalidArgument { what: error.to_string() })?;
         self.spool.push(&record)?;
         self.rows += 1;
-        Ok(())
+        Ok(false)
     }
 
     /// The table of all items.

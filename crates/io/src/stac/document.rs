@@ -1,8 +1,10 @@
 //! JSON as it is found in files: one Item, an ItemCollection, a list of Items, or one of these a line.
 //!
-//! Owns where one item ends and the next begins. Items are handed on as they are parsed, so that a file of any length takes no
-//! more memory than its largest item; a line beyond [`LINE_MAX`] is read as one document whose items are handed on likewise.
+//! Owns where one item ends and the next begins. Items are passed on as they are parsed, so that a file of any length takes no
+//! more memory than its largest item, whose text is limited. A first line longer than that limit is read as the beginning of one
+//! document.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, BufRead, Cursor, Read};
 
@@ -13,8 +15,8 @@ use super::item::Kind;
 use crate::json::WithNulls;
 use crate::{Error, Result};
 
-/// The longest line that is looked at as a whole, to find out whether the file is one of lines.
-const LINE_MAX: u64 = 64 << 20;
+/// Bytes of a file that are buffered for the parser.
+const BUFFER: usize = 1 << 16;
 
 /// Where in a file an item stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +54,15 @@ pub(super) enum Stop {
     Error(Error),
 }
 
-/// Reads all items. A line that is no JSON goes to `spoiled`, which may end the reading.
+/// Reads all items, each with a text of at most `item_max` bytes. A line that is no JSON goes to `spoiled`, which may end the
+/// reading.
 pub(super) fn read(
     input: impl Read,
+    item_max: u64,
     sink: &mut Sink<'_>,
     spoiled: &mut dyn FnMut(Place, String) -> Result<()>,
 ) -> std::result::Result<(), Stop> {
-    let mut input = io::BufReader::with_capacity(1 << 16, WithNulls::new(input));
+    let mut input = io::BufReader::with_capacity(BUFFER, WithNulls::new(input));
     let mut number = 1;
     let first = match first_byte(&mut input, &mut number)? {
         None => return Err(malformed("expected STAC as JSON or Parquet, found an empty file")),
@@ -74,20 +78,19 @@ pub(super) fn read(
         }
     };
     if first == b'[' {
-        return document(&mut Deserializer::from_reader(input), Place::Whole, sink);
+        return metered(input, item_max, sink);
     }
     let mut line = Vec::new();
-    input.by_ref().take(LINE_MAX).read_until(b'\n', &mut line).map_err(of_io)?;
+    input.by_ref().take(item_max).read_until(b'\n', &mut line).map_err(of_io)?;
     let complete = serde_json::from_slice::<IgnoredAny>(&line).is_ok();
     if !complete {
-        let whole = Cursor::new(line).chain(input);
-        return document(&mut Deserializer::from_reader(io::BufReader::new(whole)), Place::Whole, sink);
+        return metered(Cursor::new(line).chain(input), item_max, sink);
     }
     let mut next = number + 1;
     if first_byte(&mut input, &mut next)?.is_none() {
         return document(&mut Deserializer::from_slice(&line), Place::Whole, sink);
     }
-    lines(line, [number, next], input, sink, spoiled)
+    lines(line, [number, next], input, item_max, sink, spoiled)
 }
 
 /// Newline-delimited JSON, whose first line is there; `numbers` are its own and that of the line which follows.
@@ -95,6 +98,7 @@ fn lines(
     mut line: Vec<u8>,
     [mut number, mut next]: [u64; 2],
     mut input: impl BufRead,
+    item_max: u64,
     sink: &mut Sink<'_>,
     spoiled: &mut dyn FnMut(Place, String) -> Result<()>,
 ) -> std::result::Result<(), Stop> {
@@ -112,14 +116,49 @@ fn lines(
         }
         line.clear();
         (number, next) = (next, next + 1);
-        if input.by_ref().take(LINE_MAX).read_until(b'\n', &mut line).map_err(of_io)? == 0 {
+        if input.by_ref().take(item_max).read_until(b'\n', &mut line).map_err(of_io)? == 0 {
             return Ok(());
         }
-        if line.len() as u64 >= LINE_MAX {
-            let what = format!("a line of {LINE_MAX} bytes and more");
-            return Err(Stop::Malformed { at: Some(Place::Line(number)), what });
+        if line.len() as u64 >= item_max {
+            return Err(Stop::Malformed { at: Some(Place::Line(number)), what: too_long(item_max) });
         }
     }
+}
+
+/// One document of any length, whose items are limited.
+fn metered(input: impl Read, item_max: u64, sink: &mut Sink<'_>) -> std::result::Result<(), Stop> {
+    // The buffer is filled ahead of the item that ends in it.
+    let allowed = item_max.saturating_add(BUFFER as u64);
+    let left = Cell::new(allowed);
+    let metered = io::BufReader::with_capacity(BUFFER, Metered { input, left: &left, item_max });
+    let mut renewing = |place, item| {
+        left.set(allowed);
+        sink(place, item)
+    };
+    document(&mut Deserializer::from_reader(metered), Place::Whole, &mut renewing)
+}
+
+/// Limits the bytes that are read between two items.
+struct Metered<'a, R> {
+    input: R,
+    left: &'a Cell<u64>,
+    item_max: u64,
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        match self.left.get().checked_sub(count as u64) {
+            Some(left) => self.left.set(left),
+            None => return Err(io::Error::other(too_long(self.item_max))),
+        }
+        Ok(count)
+    }
+}
+
+/// The error of a text that takes too much memory once it is parsed.
+pub(super) fn too_long(max: u64) -> String {
+    format!("expected JSON of at most {max} bytes an item (a share of the memory limit), found more")
 }
 
 /// One JSON value that is an item or holds items.
@@ -263,11 +302,14 @@ impl<'de> Visitor<'de> for Features<'_, '_, '_> {
 mod tests {
     use super::*;
 
+    const ITEM_MAX: u64 = 1 << 17;
+
     fn items(text: &str) -> std::result::Result<Vec<(Place, String)>, String> {
         let mut items = Vec::new();
         let mut spoiled = Vec::new();
         let outcome = read(
             text.as_bytes(),
+            ITEM_MAX,
             &mut |place, item| {
                 items.push((place, super::super::item::named(&item).unwrap_or_default()));
                 Ok(())
@@ -302,6 +344,22 @@ mod tests {
         assert_eq!(items(&format!("{a}\n\n{b}\r\n")), found(&[(Place::Line(1), "a"), (Place::Line(3), "b")]));
         assert_eq!(items(&format!("\n{a}\n{b}")), found(&[(Place::Line(2), "a"), (Place::Line(3), "b")]));
         assert_eq!(items("[]"), found(&[]));
+    }
+
+    #[test]
+    fn a_text_beyond_the_limit_is_an_error_in_every_form() {
+        let (item, other) =
+            (r#"{"type":"Feature","id":"a"}"#, format!(r#"{{"type":"Feature","id":"{}"}}"#, "b".repeat(1 << 18)));
+        let expected = "expected JSON of at most 131072 bytes an item (a share of the memory limit), found more";
+        let collection = |items: &str| format!(r#"{{"type":"FeatureCollection","features":[{items}]}}"#);
+        for text in [other.clone(), format!("[{other}]"), collection(&other), format!("{item}\n{other}\n")] {
+            assert!(items(&text).unwrap_err().ends_with(expected), "{}", items(&text).unwrap_err());
+        }
+        // However long a collection is, its items count.
+        let many = [item; 20_000].join(",");
+        for text in [collection(&many), format!("[{many}]"), [item; 20_000].join("\n")] {
+            assert_eq!(items(&text).unwrap().len(), 20_000);
+        }
     }
 
     #[test]

@@ -25,9 +25,6 @@ const WINDOW: u64 = 8 << 20;
 /// Files whose beginnings are fetched ahead: 64 MiB at most, and as many requests in flight as a small server bears.
 const FILES_AHEAD: usize = 64;
 
-/// The longest Catalog or Collection: one of a million links has 100 MiB.
-const DOCUMENT_MAX: u64 = 256 << 20;
-
 /// Rows of Parquet that are decoded at once.
 const PARQUET_ROWS: usize = 512;
 
@@ -91,15 +88,24 @@ impl Head {
         Ok(Self { object, bytes, size })
     }
 
-    /// All bytes of a document, which is no longer than [`DOCUMENT_MAX`].
+    /// All bytes of a document.
+    ///
+    /// # Errors
+    ///
+    /// Also for one that is longer than the share of the memory limit.
     pub(super) fn whole(self, session: &Session) -> Result<Vec<u8>> {
         let object = self.object.clone();
+        let max = session.memory().of_document();
         let mut bytes = Vec::new();
         let windows = Windows { session, object: &self.object, size: self.size, at: 0, current: self.bytes };
-        windows.take(DOCUMENT_MAX).read_to_end(&mut bytes).map_err(|error| match error.downcast::<Error>() {
+        windows.take(max + 1).read_to_end(&mut bytes).map_err(|error| match error.downcast::<Error>() {
             Ok(error) => error,
             Err(error) => object.error(None, Fault::of_file(&error)),
         })?;
+        if bytes.len() as u64 > max {
+            let what = format!("expected a document of at most {max} bytes (a share of the memory limit), found more");
+            return Err(Error::Records { location: object.location().clone(), what });
+        }
         Ok(bytes)
     }
 
@@ -118,7 +124,8 @@ impl Head {
         };
         let outcome = document::read(
             Windows { session, object: &self.object, size: self.size, at: 0, current: self.bytes },
-            &mut |place, item| collector.borrow_mut().add(origin, place, item),
+            session.memory().of_item(),
+            &mut |place, item| collector.borrow_mut().add(origin, place, item).map(drop),
             &mut |place, what| spoiled(Some(place), what),
         );
         match outcome {
@@ -145,7 +152,9 @@ fn rows(session: &Session, href: &str, object: &Object, collector: &mut Collecto
         let batch = records?.batch;
         for row in 0..batch.num_rows() {
             match parquet::item(&batch, row) {
-                Ok(item) => collector.add(origin, Place::Row(number), item)?,
+                Ok(item) => {
+                    collector.add(origin, Place::Row(number), item)?;
+                }
                 Err(what) => {
                     let what = format!("{}: {what}", Place::Row(number));
                     collector.refuse(Error::Records { location: location.clone(), what })?;

@@ -84,6 +84,9 @@ pub(super) fn normalize(item: Value, base: &str) -> Result<Map<String, Value>, S
             None => "expected a STAC Item (type Feature), found an object without a type".to_owned(),
         });
     }
+    if !item.contains_key(ASSETS) && !item.contains_key(PROPERTIES) {
+        return Err("expected a STAC Item, found a Feature with neither properties nor assets".to_owned());
+    }
     let mut record = Map::new();
     record.insert(ID.to_owned(), Value::String(id(item.shift_remove(ID).as_ref())?));
     let collection = item.shift_remove(COLLECTION).and_then(|collection| match collection {
@@ -346,7 +349,8 @@ mod tests {
             (json!([]), "expected a STAC Item, found a list"),
             (json!({"type": "Nothing"}), "expected type Feature, found Nothing"),
             (json!({"id": "a"}), "expected a STAC Item (type Feature), found an object without a type"),
-            (json!({"type": "Feature"}), "no id"),
+            (json!({"type": "Feature"}), "expected a STAC Item, found a Feature with neither properties nor assets"),
+            (json!({"type": "Feature", "assets": {}}), "no id"),
             (item(json!({"id": null})), "id: expected a text, found null"),
             (item(json!({"properties": [1]})), "properties: expected an object, found a list"),
             (item(json!({"assets": {"a": "href"}})), "asset 'a': expected an object, found a text"),

@@ -56,6 +56,9 @@ pub(super) fn item(batch: &RecordBatch, row: usize) -> Result<Value, String> {
         properties.append(more);
     }
     item.insert(item::PROPERTIES.to_owned(), properties.into());
+    if batch.schema_ref().column_with_name(item::ASSETS).is_some() {
+        item.entry(item::ASSETS).or_insert_with(|| Map::new().into());
+    }
     item.entry("type").or_insert_with(|| "Feature".into());
     Ok(item.into())
 }

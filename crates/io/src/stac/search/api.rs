@@ -3,20 +3,34 @@
 //! The next page is what its link says, to the letter: a URL, or a body that is merged into the last one (STAC API 1.0, Paging).
 //! One request at a time: a busy server is not made busier, and its 429s are waited out by the transport.
 
+use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Conditions, links, target};
+use super::Conditions;
+use super::linked::{self, Link, Linked, target};
 use crate::stac::collect::{Collector, Origin, Seen};
 use crate::stac::document::Place;
 use crate::transport::Ask;
 use crate::{Error, Fault, Location, Result, Session, json};
 
-/// Pages without an item that are followed by another: APIs that filter after they have cut a page give some.
+/// Consecutive pages without an item after which a search ends: some APIs filter a page after they have cut it, and some have a next
+/// page after the last.
 const EMPTY_PAGES: usize = 5;
 
-/// Where an API is asked, and whether it is asked by POST first.
+/// Consecutive pages of items that other pages had. A catalog that changes during a search moves some items to the next page.
+const REPEATED_PAGES: usize = 5;
+
+/// Pages of a search: a million items where a page has 100.
+const MAX_PAGES: u64 = 10_000;
+
+/// Pages after which a search has to have found a tenth of the items that they were requested to have. A server that invents a new item
+/// for each page is stopped; one that filters its pages after it has cut them, which rarely leaves less, can be read with a smaller
+/// `page_size`.
+const SPARSE_PAGES: u64 = 250;
+
+/// The search endpoint of an API, and whether POST is tried first.
 pub(super) struct Endpoint {
     pub(super) url: Url,
     pub(super) post: bool,
@@ -24,9 +38,9 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     /// What the links of an API's first page say; None where it is no API's.
-    pub(super) fn of(document: &Map<String, Value>, url: Url) -> Option<Self> {
-        let searches: Vec<_> = links(document).filter(|(rel, _)| *rel == "search").map(|(_, link)| link).collect();
-        let method = |link: &Map<String, Value>, method: &str| {
+    pub(super) fn of(document: &Linked<'_>, url: Url, link_max: u64) -> Option<Self> {
+        let searches: Vec<_> = document.links(&["search"], link_max).map(|(_, link)| link).collect();
+        let method = |link: &Link, method: &str| {
             link.get("method").and_then(Value::as_str).is_some_and(|found| found.eq_ignore_ascii_case(method))
         };
         let found = searches.iter().find(|link| method(link, "POST")).or(searches.first());
@@ -35,9 +49,7 @@ impl Endpoint {
         let mut search = match found {
             Some(link) => Url::parse(&target(link, url.as_str())?).ok()?,
             None => {
-                let classes = document.get("conformsTo").and_then(Value::as_array)?;
-                let is_search = |class: &Value| class.as_str().is_some_and(|class| class.contains("item-search"));
-                classes.iter().any(is_search).then_some(())?;
+                document.conformance()?.iter().any(|class| class.contains("item-search")).then_some(())?;
                 let mut search = url.clone();
                 search.path_segments_mut().ok()?.pop_if_empty().push("search");
                 search
@@ -63,7 +75,7 @@ struct Request {
     headers: HeaderMap,
 }
 
-/// Asks for all pages.
+/// Fetches all pages.
 pub(super) fn search(
     session: &Session,
     endpoint: Endpoint,
@@ -75,39 +87,86 @@ pub(super) fn search(
         true => Request { url: endpoint.url.clone(), body: Some(body.clone()), headers: HeaderMap::new() },
         false => Request::get(&endpoint.url, &body),
     };
-    let mut answer = request.ask(session);
+    let mut answer = request.send(session);
     if endpoint.post && answer.as_ref().is_err_and(is_without_post) {
         request = Request::get(&endpoint.url, &body);
-        answer = request.ask(session);
+        answer = request.send(session);
     }
-    let mut asked = Seen::default();
-    let mut empty = 0;
-    loop {
-        asked.first(&request.name());
-        let mut page = answer?;
+    let mut requested = Seen::default();
+    let (mut empty, mut repeated, mut found) = (0, 0, 0);
+    let page_size = conditions.per_page();
+    for pages in 1..=MAX_PAGES {
+        requested.first(&request.name());
+        let text = answer?;
         let location = request.location()?;
         let wrong = |what: String| Error::Records { location: location.clone(), what };
-        let Some(Value::Array(items)) = page.shift_remove("features") else {
-            return Err(wrong("expected a page of items (features, a list), found another document".to_owned()));
-        };
-        empty = if items.is_empty() { empty + 1 } else { 0 };
-        let base = request.url.as_str().to_owned();
-        for (number, item) in (0..).zip(items) {
-            collector.add(Origin { location: &location, base: &base }, Place::Item(number), item)?;
-            if collector.is_full() {
-                return Ok(());
-            }
+        let page = Page::take(session, &request, &text, collector)?;
+        if collector.is_full() {
+            return Ok(());
         }
-        let next = links(&page).find(|(rel, _)| *rel == "next").map(|(_, link)| request.next(link));
-        request = match next.transpose().map_err(wrong)? {
+        empty = if page.items == 0 { empty + 1 } else { 0 };
+        repeated = if page.items > 0 && page.repeated == page.items { repeated + 1 } else { 0 };
+        if repeated == REPEATED_PAGES {
+            let what = format!("found {REPEATED_PAGES} pages in a row with items of earlier pages only");
+            return Err(wrong(format!("expected new items behind each link to the next page, {what}")));
+        }
+        found += (page.items - page.repeated) as u64;
+        if pages >= SPARSE_PAGES && found.saturating_mul(10) < pages.saturating_mul(page_size) {
+            let what = format!("found {found} items on {pages} pages: a smaller page_size reads on");
+            return Err(wrong(format!("expected a tenth of {page_size} items a page, {what}")));
+        }
+        request = match page.next {
             Some(next) if empty < EMPTY_PAGES => next,
             _ => return Ok(()),
         };
         // Some APIs give the last page a link to itself.
-        if !asked.first(&request.name()) {
+        if !requested.first(&request.name()) {
             return Ok(());
         }
-        answer = request.ask(session);
+        answer = request.send(session);
+    }
+    let what = "a larger page_size needs fewer, as do several searches for parts of datetime or bbox";
+    let what = format!("expected at most {MAX_PAGES} pages, found more: {what}");
+    Err(Error::Records { location: request.location()?, what })
+}
+
+/// A page of items, once these were taken.
+struct Page {
+    items: usize,
+    /// Those that other pages had.
+    repeated: usize,
+    next: Option<Request>,
+}
+
+impl Page {
+    /// Takes the items of the page that a request returned, until there are enough.
+    fn take(session: &Session, request: &Request, text: &[u8], collector: &mut Collector) -> Result<Self> {
+        let location = request.location()?;
+        let wrong = |what: String| Error::Records { location: location.clone(), what };
+        let max = session.memory().of_item();
+        let text = json::with_nulls(text);
+        let document =
+            Linked::parse(&text).map_err(|error| wrong(format!("expected a page of items as JSON: {error}")))?;
+        let Some(features) = document.features() else {
+            return Err(wrong("expected a page of items (features, a list), found another document".to_owned()));
+        };
+        let mut repeated = 0;
+        let base = request.url.as_str();
+        for (number, item) in (0..).zip(&features) {
+            let place = Place::Item(number);
+            match linked::parse(item, max) {
+                Ok(item) => {
+                    let is_repeated = collector.add(Origin { location: &location, base }, place, item)?;
+                    repeated += usize::from(is_repeated);
+                }
+                Err(what) => collector.refuse(wrong(format!("{place}: {what}")))?,
+            }
+            if collector.is_full() {
+                break;
+            }
+        }
+        let next = document.links(&["next"], max).next().map(|(_, link)| request.next(&link));
+        Ok(Self { items: features.len(), repeated, next: next.transpose().map_err(wrong)? })
     }
 }
 
@@ -136,7 +195,7 @@ impl Request {
     }
 
     /// The request that a `next` link of this one's answer describes.
-    fn next(&self, link: &Map<String, Value>) -> Result<Self, String> {
+    fn next(&self, link: &Link) -> Result<Self, String> {
         let text = |name: &str| link.get(name).and_then(Value::as_str);
         let href = text("href").ok_or_else(|| "the link to the next page has no href".to_owned())?;
         let mut url = self.url.join(href).map_err(|_| "the link to the next page is no URL".to_owned())?;
@@ -184,16 +243,12 @@ impl Request {
         Location::parse(self.url.as_str())
     }
 
-    fn ask(&self, session: &Session) -> Result<Map<String, Value>> {
+    fn send(&self, session: &Session) -> Result<Bytes> {
         let location = self.location()?;
         let body = self.body.as_ref().map(serde_json::to_vec).transpose();
         let body = body.map_err(|error| Error::InvalidArgument { what: error.to_string() })?;
         let ask = Ask { url: self.url.clone(), body: body.map(Into::into), headers: self.headers.clone() };
-        let text = session.block_on(session.document(&location, &ask))??;
-        match json::parse(&text) {
-            Ok(page) => Ok(page),
-            Err(error) => Err(Error::Records { location, what: format!("expected a page of items as JSON: {error}") }),
-        }
+        session.block_on(session.document(&location, &ask))?
     }
 }
 
@@ -204,7 +259,8 @@ mod tests {
     use super::*;
 
     fn endpoint(document: Value, url: &str) -> Option<(String, bool)> {
-        let found = Endpoint::of(document.as_object().unwrap(), Url::parse(url).unwrap())?;
+        let text = document.to_string();
+        let found = Endpoint::of(&Linked::parse(text.as_bytes()).unwrap(), Url::parse(url).unwrap(), 1_000)?;
         Some((found.url.to_string(), found.post))
     }
 

@@ -1,85 +1,104 @@
-//! A static catalogue: documents that name one another by links, level by level.
+//! A static catalog: documents connected by links, read level by level.
 //!
-//! Each document is read once, whatever links lead to it, so that catalogues which name their parents as children end too. Links
-//! are followed from where a document was found: a copy of a catalogue is read as the copy. Items come in the order of the
-//! links, those of a level before those below it.
-
-use std::collections::HashSet;
+//! Each document is read once, whatever links lead to it, so that a catalog that lists its parent as a child ends too. Links are
+//! followed from where a document was found: a copy of a catalog is read as the copy. Items come in the order of the links, those of a
+//! level before those below it. A server that invents documents is stopped by the bounds on levels and documents.
 
 use futures::StreamExt;
-use serde_json::{Map, Value};
 
-use super::{links, target};
+use super::linked::{Linked, target};
 use crate::location::local_from_remote;
-use crate::stac::collect::Collector;
+use crate::stac::collect::{Collector, Seen};
 use crate::stac::files::ahead;
 use crate::{Error, Location, Result, Session, json};
 
+/// Levels of a catalog. Deep layouts have some ten: provider, collection, tile, year, month, day.
+const MAX_LEVELS: usize = 64;
+
+/// Catalogs and Collections that are read before there are items: Sentinel-2 has 57,000 tiles, whose items are below them.
+const MAX_FOLDERS: usize = 100_000;
+
+/// And for each item that there is.
+const FOLDERS_OF_AN_ITEM: usize = 10;
+
 /// A Catalog or a Collection that was read.
-struct Folder {
+pub(super) struct Folder {
     href: String,
-    document: Map<String, Value>,
     /// The id of the Collection that it is or is in.
     collection: Option<String>,
+    items: Vec<String>,
+    children: Vec<String>,
 }
 
-/// Gives the items of all documents below `root`, which is at `href`.
-pub(super) fn crawl(
-    session: &Session,
-    href: &str,
-    root: Map<String, Value>,
-    collections: &[String],
-    collector: &mut Collector,
-) -> Result<()> {
-    let mut seen = HashSet::from([key(href)]);
-    let collection = own_collection(&root);
-    let mut level = vec![Folder { href: href.to_owned(), document: root, collection }];
-    while !level.is_empty() {
-        for folder in &level {
-            // What is in a collection that is not asked for need not be fetched: its id is the items' `collection`.
+/// Reads the items of all documents below `root`.
+pub(super) fn crawl(session: &Session, root: Folder, collections: &[String], collector: &mut Collector) -> Result<()> {
+    let mut seen = Seen::default();
+    seen.first(&key(&root.href));
+    let href = root.href.clone();
+    let mut level = vec![root];
+    let (mut folders, mut found) = (0, 0_usize);
+    for _ in 0..MAX_LEVELS {
+        if level.is_empty() {
+            return Ok(());
+        }
+        folders += level.len();
+        let max = found.saturating_mul(FOLDERS_OF_AN_ITEM).saturating_add(MAX_FOLDERS);
+        if folders > max {
+            let what =
+                format!("expected at most {max} Catalogs and Collections for {found} items, found more: search a part");
+            return Err(wrong(&href, &what));
+        }
+        let mut children = Vec::new();
+        for folder in level {
+            // The items of a collection that is not wanted need not be fetched: its id is their `collection`.
             let wanted = folder.collection.as_ref().is_none_or(|id| collections.is_empty() || collections.contains(id));
             if wanted {
-                let items = folder.targets("item", &mut seen, collector)?;
+                let items = new_of(&folder.href, folder.items, &mut seen, collector)?;
+                found += items.len();
                 read_items(session, &items, collector)?;
             }
             if collector.is_full() {
                 return Ok(());
             }
-        }
-        let mut children = Vec::new();
-        for folder in &level {
-            let targets = folder.targets("child", &mut seen, collector)?;
-            children.extend(targets.into_iter().map(|href| (href, folder.collection.clone())));
+            let hrefs = new_of(&folder.href, folder.children, &mut seen, collector)?;
+            children.extend(hrefs.into_iter().map(|href| (href, folder.collection.clone())));
         }
         level = read_folders(session, children, collector)?;
     }
-    Ok(())
+    Err(wrong(&href, &format!("expected at most {MAX_LEVELS} levels of Catalogs, found more: search a part")))
 }
 
 impl Folder {
-    /// Where links of this relation lead that none led to before.
-    fn targets(&self, rel: &str, seen: &mut HashSet<String>, collector: &Collector) -> Result<Vec<String>> {
-        let is_remote = Location::parse(&self.href).is_ok_and(|location| !location.is_local());
-        let links = links(&self.document).filter(|(found, _)| *found == rel);
-        let mut targets = Vec::new();
-        for href in links.filter_map(|(_, link)| target(link, &self.href)) {
-            match local_from_remote(&href).filter(|_| is_remote) {
-                Some(error) => collector.refuse(error)?,
-                None if seen.insert(key(&href)) => targets.push(href),
-                None => {}
-            }
+    /// Of a document at `href`, whose links have at most `link_max` bytes each.
+    pub(super) fn new(href: String, document: &Linked<'_>, parent: Option<String>, link_max: u64) -> Self {
+        let collection = document.id().filter(|_| document.is_collection()).or(parent);
+        let (mut items, mut children) = (Vec::new(), Vec::new());
+        for (relation, link) in document.links(&["item", "child"], link_max) {
+            let hrefs = if relation == "item" { &mut items } else { &mut children };
+            hrefs.extend(target(&link, &href));
         }
-        Ok(targets)
+        Self { href, collection, items, children }
+    }
+
+    /// Bytes of its links.
+    fn size(&self) -> u64 {
+        let hrefs = self.items.iter().chain(&self.children);
+        hrefs.map(|href| (href.capacity() + size_of::<String>()) as u64).sum()
     }
 }
 
-fn own_collection(document: &Map<String, Value>) -> Option<String> {
-    // Collections before STAC 1.0 are told from Catalogs by what only they have.
-    let is_collection = match document.get("type").and_then(Value::as_str) {
-        Some(kind) => kind == "Collection",
-        None => document.contains_key("extent"),
-    };
-    document.get("id").filter(|_| is_collection).and_then(Value::as_str).map(str::to_owned)
+/// The hrefs of a document's links that were not met before.
+fn new_of(base: &str, hrefs: Vec<String>, seen: &mut Seen, collector: &Collector) -> Result<Vec<String>> {
+    let is_remote = Location::parse(base).is_ok_and(|location| !location.is_local());
+    let mut new = Vec::new();
+    for href in hrefs {
+        match local_from_remote(&href).filter(|_| is_remote) {
+            Some(error) => collector.refuse(error)?,
+            None if seen.first(&key(&href)) => new.push(href),
+            None => {}
+        }
+    }
+    Ok(new)
 }
 
 /// The same for two hrefs of one document.
@@ -110,17 +129,21 @@ fn read_folders(
     let hrefs: Vec<String> = children.iter().map(|(href, _)| href.clone()).collect();
     let mut heads = ahead(session, &hrefs);
     let mut folders = Vec::new();
+    let mut bytes = 0;
     for (href, parent) in children {
         let Some(head) = session.block_on(heads.next())? else { break };
-        let document = head.and_then(|head| head.whole(session)).and_then(|text| match json::parse(&text) {
-            Ok(Value::Object(document)) => Ok(document),
-            Ok(_) => Err(wrong(&href, "expected a Catalog or a Collection, found JSON that is no object")),
-            Err(error) => Err(wrong(&href, &format!("expected a Catalog or a Collection: {error}"))),
+        let folder = head.and_then(|head| head.whole(session)).and_then(|text| {
+            let text = json::with_nulls(&text);
+            let document = Linked::parse(&text);
+            let document =
+                document.map_err(|error| wrong(&href, &format!("expected a Catalog or a Collection: {error}")))?;
+            Ok(Folder::new(href, &document, parent, session.memory().of_item()))
         });
-        match document {
-            Ok(document) => {
-                let collection = own_collection(&document).or(parent);
-                folders.push(Folder { href, document, collection });
+        match folder {
+            Ok(folder) => {
+                bytes += folder.size();
+                session.memory().check(bytes, || "the links of one level of a catalog".to_owned())?;
+                folders.push(folder);
             }
             Err(error) => collector.refuse(error)?,
         }

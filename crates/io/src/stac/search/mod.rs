@@ -12,18 +12,20 @@ mod api;
 mod catalog;
 mod filter;
 mod interval;
+mod linked;
 mod meets;
 
 use rasteret_cog::Geometry;
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::StacTable;
 use super::collect::Collector;
 use super::files::Head;
-use super::{StacTable, href};
 use crate::{Error, Location, Result, Session};
 use filter::Filter;
 use interval::Interval;
+use linked::{Linked, target};
 
 /// Conditions that items meet, all of them.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +47,7 @@ pub struct SearchOptions {
     pub filter: Option<String>,
     /// Items in all; None for as many as there are.
     pub limit: Option<u64>,
-    /// Items an API is asked for at once; None for [`PAGE_SIZE`].
+    /// Items to request per page of an API; None for [`PAGE_SIZE`].
     pub page_size: Option<u64>,
     /// Leave out items and documents that cannot be read, instead of failing.
     pub ignore_errors: bool,
@@ -80,7 +82,7 @@ impl StacTable {
                 api::search(session, endpoint, &conditions, &mut collector)?;
                 collector.finish()
             }
-            Place::Catalog(document) => {
+            Place::Catalog(root) => {
                 if conditions.filter.is_some() {
                     let what = format!(
                         "filter: {} is a static catalog, for which CQL2 is not evaluated: use query, or WHERE",
@@ -90,7 +92,7 @@ impl StacTable {
                 }
                 let filter = Filter::new(&conditions)?;
                 let mut collector = collector.filtered(move |record| filter.accepts(record));
-                catalog::crawl(session, url, document, &conditions.collections, &mut collector)?;
+                catalog::crawl(session, root, &conditions.collections, &mut collector)?;
                 collector.finish()
             }
         }
@@ -100,11 +102,11 @@ impl StacTable {
 /// Where a search is made.
 enum Place {
     Api(api::Endpoint),
-    Catalog(Map<String, Value>),
+    Catalog(catalog::Folder),
 }
 
 impl Place {
-    /// Looks at what is at the URL, unless that is plain.
+    /// Reads the document at the URL, unless the URL is that of a search.
     fn find(session: &Session, url: &str) -> Result<Self> {
         let location = Location::parse(url)?;
         let web = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
@@ -114,38 +116,29 @@ impl Place {
         let text = session.block_on(Head::fetch(session, url))??.whole(session)?;
         let wrong = |what: &str| Error::Records { location: location.clone(), what: what.to_owned() };
         let expected = "expected a STAC API, its search endpoint, or a static catalog";
-        let Ok(Value::Object(document)) = crate::json::parse(&text) else {
+        let text = crate::json::with_nulls(&text);
+        let Ok(document) = Linked::parse(&text) else {
             return Err(wrong(&format!("{expected}, found no JSON object")));
         };
-        if let Some(endpoint) = web.and_then(|url| api::Endpoint::of(&document, url)) {
+        let link_max = session.memory().of_item();
+        if let Some(endpoint) = web.and_then(|url| api::Endpoint::of(&document, url, link_max)) {
             return Ok(Self::Api(endpoint));
         }
-        match document.get("type").and_then(Value::as_str) {
-            Some("Feature" | "FeatureCollection") => {
-                Err(wrong(&format!("{expected}, found items: read_stac reads those")))
-            }
-            _ if links(&document).any(|(rel, _)| matches!(rel, "child" | "item")) => Ok(Self::Catalog(document)),
-            _ if links(&document).any(|(rel, _)| rel == "items") => {
-                let root = links(&document).find(|(rel, _)| *rel == "root").and_then(|(_, link)| target(link, url));
-                let root =
-                    root.map(|root| format!(", which is {}", crate::location::redacted(&root))).unwrap_or_default();
-                Err(wrong(&format!("{expected}, found a Collection of an API: search the API{root}")))
-            }
-            Some("Catalog" | "Collection") => Ok(Self::Catalog(document)),
-            _ => Err(wrong(&format!("{expected}, found another document"))),
+        let kind = document.kind();
+        let has = |relations: &[&str]| document.links(relations, link_max).next().is_some();
+        if matches!(kind.as_deref(), Some("Feature" | "FeatureCollection")) {
+            return Err(wrong(&format!("{expected}, found items: read_stac reads those")));
         }
+        if !has(&["child", "item"]) && has(&["items"]) {
+            let root = document.links(&["root"], link_max).next().and_then(|(_, link)| target(&link, url));
+            let root = root.map(|root| format!(", which is {}", crate::location::redacted(&root))).unwrap_or_default();
+            return Err(wrong(&format!("{expected}, found a Collection of an API: search the API{root}")));
+        }
+        if !has(&["child", "item"]) && !matches!(kind.as_deref(), Some("Catalog" | "Collection")) {
+            return Err(wrong(&format!("{expected}, found another document")));
+        }
+        Ok(Self::Catalog(catalog::Folder::new(url.to_owned(), &document, None, link_max)))
     }
-}
-
-/// The links of a document, by their relation.
-fn links(document: &Map<String, Value>) -> impl Iterator<Item = (&str, &Map<String, Value>)> {
-    let links = document.get("links").and_then(Value::as_array).into_iter().flatten();
-    links.filter_map(|link| Some((link.get("rel")?.as_str()?, link.as_object()?)))
-}
-
-/// Where a link leads from `base`.
-fn target(link: &Map<String, Value>, base: &str) -> Option<String> {
-    Some(href::resolve(base, link.get("href")?.as_str()?))
 }
 
 impl Conditions {
@@ -182,6 +175,11 @@ impl Conditions {
         })
     }
 
+    /// Items to request per page.
+    fn per_page(&self) -> u64 {
+        self.limit.map_or(self.page_size, |limit| limit.min(self.page_size))
+    }
+
     /// As the body of a POST.
     fn body(&self) -> Map<String, Value> {
         let mut body = Map::new();
@@ -208,7 +206,7 @@ impl Conditions {
             add("filter-lang", Value::from(if filter.is_string() { "cql2-text" } else { "cql2-json" }));
             add("filter", filter.clone());
         }
-        add("limit", self.limit.map_or(self.page_size, |limit| limit.min(self.page_size)).into());
+        add("limit", self.per_page().into());
         body
     }
 }
