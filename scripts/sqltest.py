@@ -5,7 +5,8 @@
 
 Every file runs on every host in a process of its own, so that a crash is that file's failure; the working directory is the
 repository. ${HTTP} is the range server over test/data (see test/server.py), ${STAC} the STAC API of test/stac_api.py. Run through scripts/s3-server, the extension finds
-that server as its S3, with test/data as the bucket `fixtures`. The last line is `N passed, N failed`.
+that server as its S3, with test/data as the bucket `fixtures`. Variables such as DUCKDB_SINCE_1_5_2 are 1 on hosts of that release
+and later, 0 before: what a file needs of its host it says with `require-env`. The last line is `N passed, N failed`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ EXTENSION = ROOT / "build" / "release" / "rasteret.duckdb_extension"
 TIMEOUT_S = "10"
 DATA = ROOT / "test" / "data"
 TIME_LIMIT_S = 120
+# Releases of DuckDB that changed what tests see: GEOMETRY in the core, settings in the C API, CRSs of GEOMETRY.
+RELEASES = ("1.5.0", "1.5.2", "1.5.5")
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,18 @@ def find_files(paths: list[Path]) -> list[Path]:
     return sorted(path.resolve() for path in found)
 
 
+def release_variables(version: str) -> dict[str, str]:
+    """For each release that matters, whether a host of `version` is of it or later."""
+
+    def numbers(release: str) -> tuple[int, ...]:
+        return tuple(map(int, release.split(".")))
+
+    return {
+        f"DUCKDB_SINCE_{release.replace('.', '_')}": str(int(numbers(version) >= numbers(release)))
+        for release in RELEASES
+    }
+
+
 def run_one(file: Path, host: venvs.Environment, extension: Path, environment: dict[str, str], limit: float) -> Outcome:
     """Runs one file on one host."""
     python = sys.executable if host.client == "cli" else str(host.interpreter)
@@ -68,7 +83,7 @@ def run_one(file: Path, host: venvs.Environment, extension: Path, environment: d
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**environment, "PYTHONPATH": str(ROOT / "scripts")},
+        env={**environment, **release_variables(host.duckdb_version), "PYTHONPATH": str(ROOT / "scripts")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

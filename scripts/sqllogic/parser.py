@@ -1,14 +1,17 @@
 """A .test file -> records.
 
-Owns the grammar; knows nothing of DuckDB. A line that the dialect does not have is a `TestFileError` naming it.
+Owns the grammar, a part of that of DuckDB's own runner (`test/sqlite` there), and knows nothing of DuckDB. A line outside that
+part is a `TestFileError` naming it: so is all that DuckDB's runner refuses, and what it reads in another way.
 
-    # comment                                   ignored between records
+    # comment                                   between records only: within SQL it would end the statement
     statement ok | error | maybe                SQL until a blank line or `----`; after it the expected error, in part
     query <one letter a column> [sort]          SQL, `----`, the expected rows
-    foreach NAME value... / loop NAME a b       until `endloop`; the body sees ${NAME}
-    skipif | onlyif CONDITION                   holds for the record that follows; see `Condition`
-    require NAME, require-env NAME [VALUE]      without it the rest of the file is skipped
+    foreach NAME value... / loop NAME a b       until `endloop`; SQL of the body sees ${NAME}, expectations do not
+    require NAME, require-env NAME [VALUE]      without it the rest of the file is skipped; SQL after it sees ${NAME}
     load [PATH], restart, mode skip|unskip, halt
+
+Records of one line stand before a blank line or a comment. There are no conditions on versions: a file says `require-env
+DUCKDB_SINCE_1_5_2 1`, see sqltest.py.
 """
 
 from __future__ import annotations
@@ -26,51 +29,11 @@ DIRECTIVES = {
     "halt": (0, 0),
     "mode": (1, 1),
 }
+OUTSIDE_LOOPS = ("load", "require-env")
 
 
 class TestFileError(Exception):
     """The test file itself is wrong."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    """`duckdb>=1.5.0` (the host's version) or `client=cli`: our addition to the dialect, which has no host conditions."""
-
-    wanted: bool
-    subject: str
-    operator: str
-    value: str
-
-    PATTERN = re.compile(r"(duckdb)(<=|>=|<|>|=)(\d+(?:\.\d+)*)|(client)(=)(python|cli)")
-
-    @classmethod
-    def parse(cls, keyword: str, text: str, line: int) -> Condition:
-        match = cls.PATTERN.fullmatch(text)
-        if not match:
-            raise TestFileError(
-                f"line {line}: {keyword}: expected duckdb<op>version or client=python|cli, found {text!r}"
-            )
-        subject, operator, value = (group for group in match.groups() if group is not None)
-        return cls(keyword == "onlyif", subject, operator, value)
-
-    def holds(self, version: str, client: str) -> bool:
-        """Whether the record runs on that host."""
-        if self.subject == "client":
-            met = client == self.value
-        else:
-            host, asked = _numbers(version), _numbers(self.value)
-            met = {
-                "<": host < asked,
-                "<=": host <= asked,
-                "=": host == asked,
-                ">=": host >= asked,
-                ">": host > asked,
-            }[self.operator]
-        return met == self.wanted
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")) + (0,) * (3 - version.count(".") - 1)
 
 
 @dataclass(frozen=True)
@@ -81,7 +44,6 @@ class Statement:
     sql: str
     expected: str
     error: str
-    conditions: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +55,6 @@ class Query:
     types: str
     sort: str
     expected: tuple[str, ...]
-    conditions: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,7 +64,6 @@ class Directive:
     line: int
     keyword: str
     arguments: tuple[str, ...]
-    conditions: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,20 +89,31 @@ class _Lines:
     def __iter__(self) -> Iterator[str]:
         while self.number < len(self._lines):
             self.number += 1
-            yield self._lines[self.number - 1]
+            line = self._lines[self.number - 1]
+            if line != line.rstrip() and not line.strip():
+                raise TestFileError(f"line {self.number}: a line of blanks ends no record in DuckDB's runner")
+            yield line
 
     def block(self) -> tuple[list[str], list[str] | None]:
         """The lines of a record: SQL, and what follows `----` if there is one."""
         sql: list[str] = []
         after: list[str] | None = None
         for line in self:
-            if not line.strip():
+            if not line:
                 break
-            if after is None and line.strip() == "----":
+            if after is None and line == "----":
                 after = []
+            elif after is None and line.startswith("#"):
+                raise TestFileError(f"line {self.number}: a comment within SQL ends it in DuckDB's runner")
             else:
                 (sql if after is None else after).append(line)
         return sql, after
+
+    def expect_end(self, keyword: str) -> None:
+        """A record of one line ends with a blank line, a comment or the file."""
+        following = self._lines[self.number] if self.number < len(self._lines) else ""
+        if following and not following.startswith("#"):
+            raise TestFileError(f"line {self.number}: {keyword}: expected a blank line after it, found {following!r}")
 
 
 def parse(text: str) -> list[Record]:
@@ -152,32 +123,24 @@ def parse(text: str) -> list[Record]:
 
 def _parse_body(lines: _Lines, loop: Loop | None) -> list[Record]:
     records: list[Record] = []
-    conditions: list[Condition] = []
     for raw in lines:
-        words = raw.split()
-        if not words or words[0].startswith("#"):
+        if not raw or raw.startswith("#"):
             continue
-        keyword, arguments, line = words[0], words[1:], lines.number
-        if keyword in ("skipif", "onlyif"):
-            conditions.append(Condition.parse(keyword, "".join(arguments), line))
-            continue
+        keyword, *arguments = raw.split()
+        if keyword not in ("statement", "query"):
+            lines.expect_end(keyword)
         if keyword == "endloop" and loop:
             return records
         if keyword in ("foreach", "loop"):
-            if conditions:
-                raise TestFileError(
-                    f"line {line}: a condition before {keyword}: expected it before a record of the body"
-                )
-            started = Loop(line, *_loop_values(keyword, arguments, line))
+            started = Loop(lines.number, *_loop_values(keyword, arguments, lines.number))
             started.body.extend(_parse_body(lines, started))
             records.append(started)
-            continue
-        records.append(_parse_record(keyword, arguments, lines, tuple(conditions)))
-        conditions.clear()
+        elif keyword in OUTSIDE_LOOPS and loop:
+            raise TestFileError(f"line {lines.number}: {keyword} cannot be used in a loop")
+        else:
+            records.append(_parse_record(keyword, arguments, lines))
     if loop:
         raise TestFileError(f"line {loop.line}: loop over {loop.variable} has no endloop")
-    if conditions:
-        raise TestFileError("the file ends with a condition that has no record")
     return records
 
 
@@ -189,21 +152,21 @@ def _loop_values(keyword: str, arguments: list[str], line: int) -> tuple[str, tu
     raise TestFileError(f"line {line}: expected foreach NAME VALUE... or loop NAME START END")
 
 
-def _parse_record(keyword: str, arguments: list[str], lines: _Lines, conditions: tuple[Condition, ...]) -> Record:
+def _parse_record(keyword: str, arguments: list[str], lines: _Lines) -> Record:
     line = lines.number
     if keyword == "statement":
-        return _parse_statement(arguments, lines, conditions)
+        return _parse_statement(arguments, lines)
     if keyword == "query":
-        return _parse_query(arguments, lines, conditions)
+        return _parse_query(arguments, lines)
     if keyword in DIRECTIVES:
         low, high = DIRECTIVES[keyword]
         if not low <= len(arguments) <= high:
             raise TestFileError(f"line {line}: {keyword}: expected {low} to {high} arguments, found {len(arguments)}")
-        return Directive(line, keyword, tuple(arguments), conditions)
+        return Directive(line, keyword, tuple(arguments))
     raise TestFileError(f"line {line}: unknown record {keyword!r}")
 
 
-def _parse_statement(arguments: list[str], lines: _Lines, conditions: tuple[Condition, ...]) -> Statement:
+def _parse_statement(arguments: list[str], lines: _Lines) -> Statement:
     line = lines.number
     if len(arguments) != 1 or arguments[0] not in ("ok", "error", "maybe"):
         raise TestFileError(f"line {line}: expected statement ok|error|maybe, found {' '.join(arguments)!r}")
@@ -212,12 +175,14 @@ def _parse_statement(arguments: list[str], lines: _Lines, conditions: tuple[Cond
     if not sql:
         raise TestFileError(f"line {line}: statement without SQL")
     # Any error at all would pass otherwise, a syntax error in the test first.
-    if (expected == "error") != bool(error):
-        raise TestFileError(f"line {line}: statement {expected}: the expected error goes with `error`, and only there")
-    return Statement(line, "\n".join(sql), expected, "\n".join(error or ()), conditions)
+    if (expected == "ok") != (not error):
+        raise TestFileError(
+            f"line {line}: statement {expected}: the expected error goes with `error` and `maybe`, and only there"
+        )
+    return Statement(line, "\n".join(sql), expected, "\n".join(error or ()))
 
 
-def _parse_query(arguments: list[str], lines: _Lines, conditions: tuple[Condition, ...]) -> Query:
+def _parse_query(arguments: list[str], lines: _Lines) -> Query:
     line = lines.number
     sort = arguments[1] if len(arguments) > 1 else "nosort"
     if not 1 <= len(arguments) <= 2 or not re.fullmatch("[TIR]+", arguments[0]) or sort not in SORTS:
@@ -227,4 +192,4 @@ def _parse_query(arguments: list[str], lines: _Lines, conditions: tuple[Conditio
     sql, expected = lines.block()
     if not sql or expected is None:
         raise TestFileError(f"line {line}: query: expected SQL, a line ---- and the rows")
-    return Query(line, "\n".join(sql), arguments[0], sort, tuple(expected), conditions)
+    return Query(line, "\n".join(sql), arguments[0], sort, tuple(expected))

@@ -45,11 +45,28 @@ REJECTED = {
     "failure in a loop": ("foreach n 1 2\n\nquery I\nSELECT ${n}\n----\n1\n\nendloop\n", "[n=2]: row 1 differs"),
     "unknown variable": (
         "statement ok\nSELECT '${NO_SUCH_VARIABLE}'\n",
-        "neither a loop variable nor in the environment",
+        "neither a loop variable nor named by require-env",
     ),
     "extension that is not there": ("require rasteret\n", "rasteret.duckdb_extension"),
     "failure after a skipped stretch": ("mode skip\n\nmode unskip\n\nquery I\nSELECT 1\n----\n2\n", "row 1 differs"),
-    "failure on a host that is meant": ("onlyif duckdb>=1.0\nquery I\nSELECT 1\n----\n2\n", "row 1 differs"),
+    "variable of the environment that is not required": (
+        "statement ok\nSELECT '${HTTP}'\n",
+        "neither a loop variable nor named by require-env",
+    ),
+    "variable in expected rows": (
+        "foreach n 1\n\nquery T\nSELECT '${n}'\n----\n${n}\n\nendloop\n",
+        "row 1 differs",
+    ),
+    "variable in an expected error": (
+        "require-env HTTP\n\nstatement error\nSELECT error('${HTTP}')\n----\n${HTTP}\n",
+        "another error than expected",
+    ),
+    "another error where one may be": (
+        "statement maybe\nSELECT no_such_column\n----\nno_other_column\n",
+        "another error than expected",
+    ),
+    "restart of a database in memory": ("restart\n", "load a file first"),
+    "requirement that stands twice": ("require-env HTTP\n\nrequire-env HTTP\n", "stands twice"),
 }
 
 MALFORMED = {
@@ -61,8 +78,13 @@ MALFORMED = {
     "unknown sort": "query I upwards\nSELECT 1\n----\n1\n",
     "loop without an end": "foreach n 1 2\n\nstatement ok\nSELECT 1\n",
     "end without a loop": "endloop\n",
-    "condition of another kind": "skipif sqlite\nstatement ok\nSELECT 1\n",
-    "condition before nothing": "statement ok\nSELECT 1\n\nskipif duckdb<1.5\n",
+    "condition on a version": "onlyif duckdb>=1.5.0\nstatement ok\nSELECT 1\n",
+    "statement maybe without a text": "statement maybe\nSELECT 1\n",
+    "comment within SQL": "query I\nSELECT 1\n# and\n----\n1\n",
+    "line of blanks": "statement ok\nSELECT 1\n  \nstatement ok\nSELECT 1\n",
+    "no blank line after require": "require rasteret\nstatement ok\nSELECT 1\n",
+    "no blank line after a loop": "foreach n 1 2\nstatement ok\nSELECT 1\n\nendloop\n",
+    "load in a loop": "foreach n 1 2\n\nload\n\nendloop\n",
     "require of nothing": "require\n",
 }
 
@@ -102,7 +124,7 @@ class Runner(unittest.TestCase):
             self.assertIn("no end after 2 s", outcome.failed or "")
 
     def test_skips_with_a_reason(self) -> None:
-        for requirement in ("require-env NO_SUCH_VARIABLE", "require no_such_extension"):
+        for requirement in ("require-env NO_SUCH_VARIABLE", "require-env HTTP no", "require no_such_extension"):
             for outcome in self.outcomes(f"{requirement}\n\nstatement ok\nnot reached\n"):
                 self.assertIsNone(outcome.failed)
                 self.assertIn(requirement, outcome.skipped or "")
@@ -147,12 +169,14 @@ class Parser(unittest.TestCase):
         with self.assertRaisesRegex(parser.TestFileError, "line 3: expected statement"):
             parser.parse(text)
 
-    def test_compares_versions_by_number(self) -> None:
-        condition = parser.Condition.parse("onlyif", "duckdb>=1.10", 1)
-        self.assertFalse(condition.holds("1.9.9", "python"))
-        self.assertTrue(condition.holds("1.10.0", "python"))
-        self.assertTrue(condition.holds("2.0.0", "cli"))
-        self.assertTrue(parser.Condition.parse("skipif", "client=cli", 1).holds("2.0.0", "python"))
+    def test_compares_releases_by_number(self) -> None:
+        self.assertEqual(
+            sqltest.release_variables("1.5.10"),
+            {"DUCKDB_SINCE_1_5_0": "1", "DUCKDB_SINCE_1_5_2": "1", "DUCKDB_SINCE_1_5_5": "1"},
+        )
+        self.assertEqual(sqltest.release_variables("1.5.2")["DUCKDB_SINCE_1_5_5"], "0")
+        self.assertEqual(set(sqltest.release_variables("1.4.5").values()), {"0"})
+        self.assertEqual(set(sqltest.release_variables("2.0.0").values()), {"1"})
 
 
 if __name__ == "__main__":
