@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write as _};
 use std::io::{self, Write as _};
 
-use rasteret::Kind;
+use rasteret::{Kind, Parameter, ValueType};
 
 /// A JSON string.
 struct Text<'a>(&'a str);
@@ -29,16 +29,34 @@ fn array<T: Display>(items: impl IntoIterator<Item = T>) -> String {
 }
 
 fn main() -> io::Result<()> {
-    let functions = rasteret::documentation().into_iter().map(|function| {
-        let parameters = function.parameters.iter().map(|parameter| {
+    let functions = rasteret::documentation().map(|function| {
+        let record = |parameter: &Parameter, kind: String, default: Option<&str>| {
             format!(
                 r#"{{"name":{},"type":{},"default":{},"description":{}}}"#,
                 Text(parameter.name),
-                Text(parameter.kind),
-                parameter.default.map_or("null".to_owned(), |default| Text(default).to_string()),
+                Text(&kind),
+                default.map_or("null".to_owned(), |default| Text(default).to_string()),
                 Text(parameter.description),
             )
+        };
+        let positional = function
+            .parameters
+            .iter()
+            .map(|parameter| record(parameter, parameter.value.sql().to_owned(), parameter.default));
+        let options = function.options.iter().map(|option| {
+            record(
+                option,
+                match (function.kind, option.value) {
+                    (Kind::Scalar, value) => format!("option, {}", value.sql()),
+                    // Named parameters are registered with these types.
+                    (Kind::Table, ValueType::Integer) => "BIGINT".to_owned(),
+                    (Kind::Table, ValueType::IntegerOrText) => "VARCHAR".to_owned(),
+                    (Kind::Table, value) => value.sql().to_owned(),
+                },
+                Some(option.default.unwrap_or("NULL")),
+            )
         });
+        let parameters = positional.chain(options);
         let examples = function
             .examples
             .iter()

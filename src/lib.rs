@@ -8,6 +8,7 @@
 //!
 //! Arguments in, vectors out; no domain logic. The library exports one symbol, the entrypoint that `LOAD` calls.
 
+mod documentation;
 mod entrypoint;
 mod error;
 mod functions;
@@ -17,7 +18,8 @@ mod options;
 mod schema;
 mod vector;
 
-pub use functions::{Documentation, Example, Kind, Parameter, documentation};
+pub use documentation::{Documentation, Example, Kind, Parameter, ValueType};
+pub use functions::documentation;
 
 /// What Rust allocates here; the host's own memory is not touched by it. Nothing that one of the two allocates is freed by the other.
 #[cfg(target_os = "linux")]

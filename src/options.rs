@@ -1,100 +1,120 @@
-//! Options of scalar functions: one trailing STRUCT, its keys and their types checked once a vector.
+//! Options of calls: the trailing STRUCT of a scalar function, checked once per vector, and the named parameters of a table function.
+//!
+//! Both are read through [`OptionValues`], so that an option is parsed in one place whatever function has it.
 
+use std::borrow::Cow;
+
+use crate::documentation::{Parameter, ValueType};
 use crate::error::{Error, Result};
-use crate::vector::{LogicalType, Reader, TypeId};
+use crate::vector::{BindInfo, LogicalType, Reader, TypeId, Value};
 
-/// A key that a function's options may have.
-pub(crate) struct OptionKey {
-    /// Its name in SQL.
-    pub(crate) name: &'static str,
-    /// What its value is.
-    pub(crate) kind: OptionKind,
-}
+/// The options of one call. An option that is absent or NULL has its default.
+pub(crate) trait OptionValues {
+    /// A text.
+    fn text(&self, option: &Parameter) -> Option<Cow<'_, str>>;
 
-/// What an option's value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OptionKind {
-    /// VARCHAR.
-    Text,
-    /// BOOLEAN.
-    Boolean,
-    /// An integer of any width.
-    Integer,
-    /// A number of any type.
-    Number,
-    /// An integer of any width, or a word.
-    IntegerOrText,
-    /// A list of integers of any width.
-    Integers,
-    /// A MAP, or a STRUCT whose fields are the names.
-    Map,
-}
+    /// A BOOLEAN.
+    fn boolean(&self, option: &Parameter) -> Option<bool>;
 
-impl OptionKind {
-    /// The type as SQL writes it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Text => "VARCHAR",
-            Self::Boolean => "BOOLEAN",
-            Self::Integer => "INTEGER",
-            Self::Number => "DOUBLE",
-            Self::IntegerOrText => "INTEGER or VARCHAR",
-            Self::Integers => "INTEGER[]",
-            Self::Map => "MAP",
+    /// A number.
+    fn number(&self, option: &Parameter) -> Option<f64>;
+
+    /// An integer, or another value as it is shown.
+    fn whole(&self, option: &Parameter) -> Option<Result<i128, String>>;
+
+    /// The elements of a list of integers; None for a NULL among them.
+    fn wholes(&self, option: &Parameter) -> Option<Vec<Option<i128>>>;
+
+    /// The entries of a MAP of texts.
+    fn text_pairs(&self, option: &Parameter) -> Result<Vec<(String, String)>>;
+
+    /// The entries of a MAP of integers.
+    fn integer_pairs(&self, option: &Parameter) -> Result<Vec<(String, i128)>>;
+
+    /// An integer of a range that `expected` describes.
+    fn integer<T: TryFrom<i128>>(&self, option: &Parameter, expected: &str) -> Result<Option<T>> {
+        let Some(value) = self.whole(option) else {
+            return Ok(None);
+        };
+        let shown = match &value {
+            Ok(value) => value.to_string(),
+            Err(shown) => shown.clone(),
+        };
+        let in_range = value.ok().and_then(|value| T::try_from(value).ok());
+        match in_range {
+            Some(value) => Ok(Some(value)),
+            None => Err(Error::argument(format!("{}: expected {expected}, found {shown}", option.name))),
         }
     }
 
-    /// Whether values of a type are of this kind.
-    pub(crate) fn accepts(self, kind: &LogicalType) -> bool {
-        let id = kind.id();
-        match self {
-            _ if id == TypeId::SqlNull => true,
-            Self::Text => matches!(id, TypeId::Varchar | TypeId::StringLiteral),
-            Self::Boolean => id == TypeId::Boolean,
-            Self::Integer => id.is_integer(),
-            Self::Number => id.is_numeric(),
-            Self::IntegerOrText => Self::Integer.accepts(kind) || Self::Text.accepts(kind),
-            Self::Integers => {
-                let is_integer = |element: LogicalType| element.id() == TypeId::SqlNull || element.id().is_integer();
-                matches!(id, TypeId::List | TypeId::Array) && kind.element().is_some_and(is_integer)
-            }
-            Self::Map => matches!(id, TypeId::Map | TypeId::Struct),
+    /// A list of integers of a range that `expected` describes.
+    fn integers<T: TryFrom<i128>>(&self, option: &Parameter, expected: &str) -> Result<Option<Vec<T>>> {
+        let Some(values) = self.wholes(option) else {
+            return Ok(None);
+        };
+        let integer = |value: Option<i128>| {
+            let shown = value.map_or_else(|| "NULL".to_owned(), |value| value.to_string());
+            let in_range = value.and_then(|value| T::try_from(value).ok());
+            in_range.ok_or_else(|| Error::argument(format!("{}: expected {expected}, found {shown}", option.name)))
+        };
+        values.into_iter().map(integer).collect::<Result<_>>().map(Some)
+    }
+
+    /// One of several words, in any case.
+    fn choice<T: Copy>(&self, option: &Parameter, choices: &[(&str, T)]) -> Result<Option<T>> {
+        let Some(found) = self.text(option) else {
+            return Ok(None);
+        };
+        if let Some((_, value)) = choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(&found)) {
+            return Ok(Some(*value));
         }
+        let words: Vec<_> = choices.iter().map(|(word, _)| format!("'{word}'")).collect();
+        let expected = match words.split_last() {
+            Some((last, [])) => last.clone(),
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
+            None => String::new(),
+        };
+        Err(Error::argument(format!("{}: expected {expected}, found '{found}'", option.name)))
     }
 }
 
-/// The options of a vector of calls. An option that is absent or NULL has its default.
+/// The options of a vector of calls of a scalar function.
 pub(crate) struct Options<'a> {
     reader: Option<&'a Reader<'a>>,
-    keys: &'static [OptionKey],
+    known: &'static [Parameter],
 }
 
 impl<'a> Options<'a> {
-    /// Checks that the argument is a STRUCT of known keys with values of their types; None where the overload has none.
-    pub(crate) fn new(reader: Option<&'a Reader<'a>>, keys: &'static [OptionKey]) -> Result<Self> {
+    /// Checks that the argument is a STRUCT of known options with values of their types; None where the overload has none.
+    pub(crate) fn new(reader: Option<&'a Reader<'a>>, known: &'static [Parameter]) -> Result<Self> {
         let Some(reader) = reader.filter(|reader| reader.kind().id() != TypeId::SqlNull) else {
-            return Ok(Self { reader: None, keys });
+            return Ok(Self { reader: None, known });
         };
         let wrong = |found: String| {
-            let known: Vec<_> = keys.iter().map(|key| format!("{} {}", key.name, key.kind.name())).collect();
+            let known: Vec<_> = known.iter().map(|option| format!("{} {}", option.name, option.value.sql())).collect();
             Err(Error::argument(format!("options: expected a STRUCT of {}, found {found}", known.join(", "))))
         };
         if reader.kind().id() != TypeId::Struct {
             return wrong(reader.kind().to_string());
         }
         for (name, kind) in reader.kind().fields() {
-            match keys.iter().find(|key| key.name.eq_ignore_ascii_case(&name)) {
+            match known.iter().find(|option| option.name.eq_ignore_ascii_case(&name)) {
                 None => return wrong(name),
-                Some(key) if !key.kind.accepts(&kind) => return wrong(format!("{name} {kind}")),
+                Some(option) if !option.value.accepts(&kind) => return wrong(format!("{name} {kind}")),
                 Some(_) => {}
             }
         }
-        Ok(Self { reader: Some(reader), keys })
+        Ok(Self { reader: Some(reader), known })
+    }
+
+    /// The options of one row.
+    pub(crate) fn row(&self, row: usize) -> RowOptions<'a> {
+        RowOptions { reader: self.reader.filter(|reader| !reader.is_null(row)), row }
     }
 
     /// Fails where options stand in the place of another argument.
     pub(crate) fn check_not_options(&self, argument: &str, kind: &LogicalType) -> Result<()> {
-        match Self::are_keys(kind, self.keys) {
+        match Self::are_options(kind, self.known) {
             true => Err(Error::argument(format!(
                 "{argument}: expected the STRUCT of cog_metadata() or of an index, found options: pass NULL before them where \
                  there is no metadata"
@@ -103,69 +123,43 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// Whether a type is a STRUCT whose fields all are keys of options.
-    pub(crate) fn are_keys(kind: &LogicalType, keys: &[OptionKey]) -> bool {
+    /// Whether a type is a STRUCT whose fields all are names of options.
+    pub(crate) fn are_options(kind: &LogicalType, known: &[Parameter]) -> bool {
         let fields = kind.fields();
-        let is_key = |name: &str| keys.iter().any(|key| key.name.eq_ignore_ascii_case(name));
-        !fields.is_empty() && fields.iter().all(|(name, _)| is_key(name))
+        let is_option = |name: &str| known.iter().any(|option| option.name.eq_ignore_ascii_case(name));
+        !fields.is_empty() && fields.iter().all(|(name, _)| is_option(name))
+    }
+}
+
+/// The options of one row of a vector.
+#[derive(Clone, Copy)]
+pub(crate) struct RowOptions<'a> {
+    reader: Option<&'a Reader<'a>>,
+    row: usize,
+}
+
+impl<'a> RowOptions<'a> {
+    /// A text that lives as long as the vector.
+    pub(crate) fn borrowed_text(&self, option: &Parameter) -> Option<&'a str> {
+        self.field(option)?.text(self.row)
     }
 
-    /// A field that is there and not NULL.
-    fn field(&self, name: &str, row: usize) -> Option<&'a Reader<'a>> {
-        let reader = self.reader.filter(|reader| !reader.is_null(row))?;
-        reader.field(name).filter(|field| !field.is_null(row))
+    /// An option that is there and not NULL.
+    fn field(&self, option: &Parameter) -> Option<&'a Reader<'a>> {
+        self.reader?.field(option.name).filter(|field| !field.is_null(self.row))
     }
 
-    /// A text.
-    pub(crate) fn text(&self, name: &str, row: usize) -> Option<&'a str> {
-        self.field(name, row)?.text(row)
-    }
-
-    /// A BOOLEAN.
-    pub(crate) fn boolean(&self, name: &str, row: usize) -> Option<bool> {
-        self.field(name, row)?.boolean(row)
-    }
-
-    /// An integer of a range, with `expected` to say which.
-    pub(crate) fn integer<T: TryFrom<i128>>(&self, name: &str, expected: &str, row: usize) -> Result<Option<T>> {
-        let Some(value) = self.field(name, row).and_then(|field| field.integer(row)) else {
-            return Ok(None);
-        };
-        let in_range = T::try_from(value).map(Some);
-        in_range.map_err(|_| Error::argument(format!("{name}: expected {expected}, found {value}")))
-    }
-
-    /// A list of integers of a range, with `expected` to say which.
-    pub(crate) fn integers<T: TryFrom<i128>>(&self, name: &str, expected: &str, row: usize) -> Result<Option<Vec<T>>> {
-        let Some((range, numbers)) = self.field(name, row).and_then(|field| field.list(row)) else {
-            return Ok(None);
-        };
-        let integer = |at: usize| {
-            let found = numbers.integer(at).filter(|_| !numbers.is_null(at));
-            let shown = || found.map_or_else(|| "NULL".to_owned(), |value| value.to_string());
-            let value = found.and_then(|value| T::try_from(value).ok());
-            value.ok_or_else(|| Error::argument(format!("{name}: expected {expected}, found {}", shown())))
-        };
-        range.map(integer).collect::<Result<_>>().map(Some)
-    }
-
-    /// A number.
-    pub(crate) fn number(&self, name: &str, row: usize) -> Option<f64> {
-        self.field(name, row)?.number(row)
-    }
-
-    /// Names and values of a MAP or a STRUCT; `expected` says what the values are.
-    pub(crate) fn pairs<T>(
+    /// The entries of a MAP, or of a STRUCT; `expected` describes their values.
+    fn pairs<T>(
         &self,
-        name: &str,
+        option: &Parameter,
         expected: &str,
-        row: usize,
         read: impl Fn(&Reader<'_>, usize) -> Option<T>,
     ) -> Result<Vec<(String, T)>> {
-        let Some(field) = self.field(name, row) else {
+        let Some(field) = self.field(option) else {
             return Ok(Vec::new());
         };
-        let entries: Option<Vec<_>> = match field.list(row) {
+        let entries: Option<Vec<_>> = match field.list(self.row) {
             Some((range, entries)) => range
                 .map(|at| Some((entries.field("key")?.text(at)?.to_owned(), read(entries.field("value")?, at)?)))
                 .collect(),
@@ -174,11 +168,132 @@ impl<'a> Options<'a> {
                 .fields()
                 .into_iter()
                 .map(|(key, _)| {
-                    let value = read(field.field(&key)?, row)?;
+                    let value = read(field.field(&key)?, self.row)?;
                     Some((key, value))
                 })
                 .collect(),
         };
-        entries.ok_or_else(|| Error::argument(format!("{name}: expected a MAP of {expected}, found {}", field.kind())))
+        let found = field.kind();
+        entries.ok_or_else(|| Error::argument(format!("{}: expected a MAP of {expected}, found {found}", option.name)))
+    }
+}
+
+impl OptionValues for RowOptions<'_> {
+    fn text(&self, option: &Parameter) -> Option<Cow<'_, str>> {
+        self.borrowed_text(option).map(Cow::Borrowed)
+    }
+
+    fn boolean(&self, option: &Parameter) -> Option<bool> {
+        self.field(option)?.boolean(self.row)
+    }
+
+    fn number(&self, option: &Parameter) -> Option<f64> {
+        self.field(option)?.number(self.row)
+    }
+
+    fn whole(&self, option: &Parameter) -> Option<Result<i128, String>> {
+        self.field(option)?.integer(self.row).map(Ok)
+    }
+
+    fn wholes(&self, option: &Parameter) -> Option<Vec<Option<i128>>> {
+        let (range, numbers) = self.field(option)?.list(self.row)?;
+        Some(range.map(|at| numbers.integer(at).filter(|_| !numbers.is_null(at))).collect())
+    }
+
+    fn text_pairs(&self, option: &Parameter) -> Result<Vec<(String, String)>> {
+        self.pairs(option, "texts", |value, at| value.text(at).map(str::to_owned))
+    }
+
+    fn integer_pairs(&self, option: &Parameter) -> Result<Vec<(String, i128)>> {
+        self.pairs(option, "integers", |value, at| value.integer(at))
+    }
+}
+
+/// A named argument that is there and not NULL.
+fn given<'a>(info: &'a BindInfo, option: &Parameter) -> Option<&'a Value> {
+    info.named(option.name).filter(|value| !value.is_null())
+}
+
+/// The entries of a MAP that is a named argument.
+fn named_pairs<T>(info: &BindInfo, option: &Parameter, read: impl Fn(&Value) -> Option<T>) -> Result<Vec<(String, T)>> {
+    let Some(value) = given(info, option) else {
+        return Ok(Vec::new());
+    };
+    let (name, expected) = (option.name, option.value.sql());
+    let unexpected = || Error::argument(format!("{name}: expected {expected}, found {}", value.type_name()));
+    let entries = value.map().ok_or_else(unexpected)?;
+    entries.iter().map(|(key, value)| Some((key.text()?, read(value)?))).collect::<Option<_>>().ok_or_else(unexpected)
+}
+
+impl OptionValues for BindInfo {
+    fn text(&self, option: &Parameter) -> Option<Cow<'_, str>> {
+        given(self, option)?.text().map(Cow::Owned)
+    }
+
+    fn boolean(&self, option: &Parameter) -> Option<bool> {
+        given(self, option)?.boolean()
+    }
+
+    fn number(&self, option: &Parameter) -> Option<f64> {
+        given(self, option)?.number()
+    }
+
+    /// Also of a text with an integer: DuckDB's own cast of an argument would not name it.
+    fn whole(&self, option: &Parameter) -> Option<Result<i128, String>> {
+        let value = given(self, option)?;
+        let text = value.text();
+        let number = value.integer().map(i128::from).or_else(|| text.as_deref()?.trim().parse().ok());
+        Some(number.ok_or_else(|| text.map_or_else(|| value.type_name(), |text| format!("'{text}'"))))
+    }
+
+    fn wholes(&self, option: &Parameter) -> Option<Vec<Option<i128>>> {
+        let elements = given(self, option)?.list()?;
+        Some(elements.iter().map(|value| value.integer().map(i128::from)).collect())
+    }
+
+    fn text_pairs(&self, option: &Parameter) -> Result<Vec<(String, String)>> {
+        named_pairs(self, option, Value::text)
+    }
+
+    fn integer_pairs(&self, option: &Parameter) -> Result<Vec<(String, i128)>> {
+        named_pairs(self, option, |value| value.integer().map(i128::from))
+    }
+}
+
+impl ValueType {
+    /// The type that a named parameter is registered with. ANY where several types are accepted, and where an empty list or MAP leaves
+    /// its type open.
+    pub(crate) fn logical_type(self) -> LogicalType {
+        let of = LogicalType::of;
+        match self {
+            Self::Text | Self::IntegerOrText => LogicalType::varchar(),
+            Self::Boolean => of(TypeId::Boolean),
+            Self::Integer => of(TypeId::Bigint),
+            Self::Number => of(TypeId::Double),
+            Self::Integers => LogicalType::list(&of(TypeId::Bigint)),
+            Self::Numbers => LogicalType::list(&of(TypeId::Double)),
+            Self::Map(_) | Self::Other(_) => of(TypeId::Any),
+        }
+    }
+
+    /// Whether a field of options of this type may have values of another type.
+    pub(crate) fn accepts(self, kind: &LogicalType) -> bool {
+        let id = kind.id();
+        let list_of = |accepts: fn(TypeId) -> bool| {
+            let is_right = |element: LogicalType| element.id() == TypeId::SqlNull || accepts(element.id());
+            matches!(id, TypeId::List | TypeId::Array) && kind.element().is_some_and(is_right)
+        };
+        match self {
+            _ if id == TypeId::SqlNull => true,
+            Self::Text => matches!(id, TypeId::Varchar | TypeId::StringLiteral),
+            Self::Boolean => id == TypeId::Boolean,
+            Self::Integer => id.is_integer(),
+            Self::Number => id.is_numeric(),
+            Self::IntegerOrText => Self::Integer.accepts(kind) || Self::Text.accepts(kind),
+            Self::Integers => list_of(TypeId::is_integer),
+            Self::Numbers => list_of(TypeId::is_numeric),
+            Self::Map(_) => matches!(id, TypeId::Map | TypeId::Struct),
+            Self::Other(_) => true,
+        }
     }
 }

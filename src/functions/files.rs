@@ -86,27 +86,6 @@ pub(crate) fn paths(session: &Session, info: &BindInfo) -> Result<Vec<String>> {
     Ok(session.files(&patterns)?)
 }
 
-/// A named argument of type ANY that counts from 0, None where it is absent or NULL. DuckDB's own cast to an integer would not
-/// say which argument is wrong.
-pub(crate) fn counted(info: &BindInfo, name: &str, what: &str) -> Result<Option<u32>> {
-    let Some(value) = info.named(name).filter(|value| !value.is_null()) else {
-        return Ok(None);
-    };
-    let text = value.text();
-    let number = value.integer().or_else(|| text.as_deref()?.trim().parse().ok());
-    match number.map(u32::try_from) {
-        Some(Ok(number)) => Ok(Some(number)),
-        _ => {
-            let found = match (number, text) {
-                (Some(number), _) => number.to_string(),
-                (None, Some(text)) => format!("'{text}'"),
-                (None, None) => value.type_name(),
-            };
-            Err(Error::argument(format!("{name}: expected a {what} counted from 0, found {found}")))
-        }
-    }
-}
-
 /// A VARCHAR, or a VARCHAR[] without NULLs, as a list.
 pub(crate) fn texts(name: &str, value: &Value) -> Result<Vec<String>> {
     let unexpected =

@@ -9,13 +9,14 @@ use super::callback::{contain, drop_box, forked, throwing};
 use super::exception::call;
 use super::logical_type::c_string;
 use super::{LogicalType, Reader, SharedSession, Writer};
+use crate::documentation::Documentation;
 use crate::error::{Error, Result};
 use crate::host::{Context, Host, session_of_query};
 
 /// A scalar function with its overloads.
 pub(crate) trait ScalarFunction: 'static {
-    /// The name in SQL.
-    const NAME: &'static str;
+    /// Its name, options and documentation.
+    const DOC: &'static Documentation;
     /// Whether equal calls may differ, so that DuckDB must neither fold nor merge them.
     const VOLATILE: bool = false;
 
@@ -46,6 +47,11 @@ impl<'a> Arguments<'a> {
         self.rows
     }
 
+    /// The number of arguments.
+    pub(crate) fn count(&self) -> usize {
+        self.columns.len()
+    }
+
     /// An argument by position, None where the overload has fewer.
     pub(crate) fn optional(&self, index: usize) -> Option<&Reader<'a>> {
         self.columns.get(index)
@@ -65,7 +71,7 @@ pub(crate) unsafe fn register<F: ScalarFunction>(
     connection: ffi::duckdb_connection,
     session: &SharedSession,
 ) -> Result<()> {
-    let name = c_string(F::NAME);
+    let name = c_string(F::DOC.name);
     // SAFETY: all handles are made here and destroyed here; DuckDB copies functions into the set and the set into its
     // catalog. The extra info is freed by DuckDB with the function.
     unsafe {
@@ -95,7 +101,7 @@ pub(crate) unsafe fn register<F: ScalarFunction>(
         if state == ffi::DuckDBSuccess {
             Ok(())
         } else {
-            Err(Error::Internal(format!("DuckDB refused the scalar function {}", F::NAME)))
+            Err(Error::Internal(format!("DuckDB refused the scalar function {}", F::DOC.name)))
         }
     }
 }
@@ -109,7 +115,7 @@ type State = PerProcess<Session>;
 /// # Safety
 /// Called by DuckDB with a live init info.
 unsafe extern "C-unwind" fn init<F: ScalarFunction>(info: ffi::duckdb_init_info) {
-    let outcome = contain(F::NAME, || {
+    let outcome = contain(F::DOC.name, || {
         // SAFETY: `info` carries the session that `register` boxed, and its context that of the running query; DuckDB owns the state.
         unsafe {
             let extra = call(|api| api.duckdb_scalar_function_init_get_extra_info, (info,))?;
@@ -153,7 +159,7 @@ unsafe extern "C-unwind" fn invoke<F: ScalarFunction>(
     input: ffi::duckdb_data_chunk,
     output: ffi::duckdb_vector,
 ) {
-    let outcome = contain(F::NAME, || {
+    let outcome = contain(F::DOC.name, || {
         // SAFETY: `info` carries the session that `register` boxed; vectors belong to this call.
         unsafe {
             let session = session(info)?;

@@ -15,6 +15,7 @@ use super::callback::{contain, drop_box, forked, throwing};
 use super::exception::{call, call_or_postpone};
 use super::logical_type::c_string;
 use super::{LogicalType, SharedSession, Value, Writer};
+use crate::documentation::Documentation;
 use crate::error::{Error, Result};
 use crate::host::{Context, Host, session_of_query, update_session};
 
@@ -31,16 +32,11 @@ pub(crate) trait TableFunction: Sized + 'static {
     /// The state of one thread of one execution; begins as its default.
     type Local: Default + Send;
 
-    /// The name in SQL.
-    const NAME: &'static str;
+    /// Its name, options and documentation.
+    const DOC: &'static Documentation;
 
     /// Types of the positional parameters.
     fn parameters() -> Vec<LogicalType>;
-
-    /// Names and types of the named parameters.
-    fn named_parameters() -> Vec<(&'static str, LogicalType)> {
-        Vec::new()
-    }
 
     /// Reads the arguments and declares the columns.
     fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Self::Bind>>;
@@ -92,11 +88,11 @@ impl BindInfo {
             let positional = (0..F::parameters().len() as ffi::idx_t).map(|index| {
                 Value::from_raw(call_or_postpone(|api| api.duckdb_bind_get_parameter, (info, index), null_mut()))
             });
-            let named = F::named_parameters().into_iter().filter_map(|(name, _)| {
-                let text = c_string(name);
+            let named = F::DOC.options.iter().filter_map(|option| {
+                let text = c_string(option.name);
                 let arguments = (info, text.as_ptr());
                 let value = call_or_postpone(|api| api.duckdb_bind_get_named_parameter, arguments, null_mut());
-                Some((name, Value::from_raw(value)?))
+                Some((option.name, Value::from_raw(value)?))
             });
             Self { positional: positional.collect(), named: named.collect() }
         }
@@ -220,7 +216,7 @@ pub(crate) unsafe fn register<F: TableFunction>(
     connection: ffi::duckdb_connection,
     session: &SharedSession,
 ) -> Result<()> {
-    let name = c_string(F::NAME);
+    let name = c_string(F::DOC.name);
     // SAFETY: the handle is made and destroyed here; DuckDB copies the function into its catalog and frees the extra info
     // with it.
     unsafe {
@@ -229,8 +225,8 @@ pub(crate) unsafe fn register<F: TableFunction>(
         for parameter in F::parameters() {
             call(|api| api.duckdb_table_function_add_parameter, (function, parameter.raw()))?;
         }
-        for (name, kind) in F::named_parameters() {
-            let name = c_string(name);
+        for option in F::DOC.options {
+            let (name, kind) = (c_string(option.name), option.value.logical_type());
             call(|api| api.duckdb_table_function_add_named_parameter, (function, name.as_ptr(), kind.raw()))?;
         }
         let extra = Box::into_raw(Box::new(session.clone()));
@@ -245,7 +241,7 @@ pub(crate) unsafe fn register<F: TableFunction>(
         if state == ffi::DuckDBSuccess {
             Ok(())
         } else {
-            Err(Error::Internal(format!("DuckDB refused the table function {}", F::NAME)))
+            Err(Error::Internal(format!("DuckDB refused the table function {}", F::DOC.name)))
         }
     }
 }
@@ -266,7 +262,7 @@ unsafe fn context(info: ffi::duckdb_bind_info) -> Result<Context> {
 /// # Safety
 /// Called by DuckDB with a live bind info.
 unsafe extern "C-unwind" fn bind<F: TableFunction>(info: ffi::duckdb_bind_info) {
-    let outcome = contain(F::NAME, || {
+    let outcome = contain(F::DOC.name, || {
         // SAFETY: `info` carries the session that `register` boxed; DuckDB copies names and types and owns the bind data.
         unsafe {
             let shared = (*ffi::duckdb_bind_get_extra_info(info).cast::<SharedSession>()).clone();
@@ -295,7 +291,7 @@ unsafe extern "C-unwind" fn bind<F: TableFunction>(info: ffi::duckdb_bind_info) 
 /// # Safety
 /// Called by DuckDB with a live init info, after a bind that succeeded.
 unsafe extern "C-unwind" fn init<F: TableFunction>(info: ffi::duckdb_init_info) {
-    let outcome = contain(F::NAME, || {
+    let outcome = contain(F::DOC.name, || {
         // SAFETY: the bind data is the box of `bind`; DuckDB owns the init data.
         unsafe {
             let plan = &*ffi::duckdb_init_get_bind_data(info).cast::<Plan<F>>();
@@ -321,7 +317,7 @@ unsafe extern "C-unwind" fn init<F: TableFunction>(info: ffi::duckdb_init_info) 
 /// # Safety
 /// Called by DuckDB with a live init info, once a thread.
 unsafe extern "C-unwind" fn local_init<F: TableFunction>(info: ffi::duckdb_init_info) {
-    let outcome = contain(F::NAME, || {
+    let outcome = contain(F::DOC.name, || {
         let data = Box::into_raw(Box::new(PerProcess::from(F::Local::default())));
         // SAFETY: `info` is live; DuckDB owns the data and frees it with the thread's state.
         unsafe { ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<PerProcess<F::Local>>)) };
@@ -336,7 +332,7 @@ unsafe extern "C-unwind" fn local_init<F: TableFunction>(info: ffi::duckdb_init_
 /// # Safety
 /// Called by DuckDB with a live info and an empty output chunk, by one thread at a time for each local state.
 unsafe extern "C-unwind" fn next<F: TableFunction>(info: ffi::duckdb_function_info, output: ffi::duckdb_data_chunk) {
-    let outcome = contain(F::NAME, || {
+    let outcome = contain(F::DOC.name, || {
         // SAFETY: the three states are the boxes of `bind`, `init` and `local_init`; the local one is this thread's own.
         unsafe {
             let plan = &*ffi::duckdb_function_get_bind_data(info).cast::<Plan<F>>();

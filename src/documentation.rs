@@ -1,0 +1,94 @@
+//! The documentation of SQL functions: constants beside their code, from which the reference is made, and by which their options are
+//! registered and checked.
+
+/// Everything that a user needs to know to call a function.
+#[derive(Debug)]
+pub struct Documentation {
+    /// The name in SQL.
+    pub name: &'static str,
+    /// Where it may stand in a query.
+    pub kind: Kind,
+    /// Each way to call it, as SQL writes it.
+    pub signatures: &'static [&'static str],
+    /// A description in Markdown; the first sentence stands in the README's table.
+    pub description: &'static str,
+    /// Its positional parameters.
+    pub parameters: &'static [Parameter],
+    /// Its options: named parameters of a table function, keys of the trailing STRUCT of a scalar function.
+    pub options: &'static [Parameter],
+    /// The result, in Markdown.
+    pub returns: &'static str,
+    /// Examples that run as tests.
+    pub examples: &'static [Example],
+}
+
+/// Where a function may stand in a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// In an expression.
+    Scalar,
+    /// In a FROM clause.
+    Table,
+}
+
+/// A parameter or an option.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Its name in SQL.
+    pub name: &'static str,
+    /// Its type.
+    pub value: ValueType,
+    /// The value when it is not given, as SQL writes it; None for a required one.
+    pub default: Option<&'static str>,
+    /// Its meaning, in Markdown.
+    pub description: &'static str,
+}
+
+/// The type of a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueType {
+    /// VARCHAR.
+    Text,
+    /// BOOLEAN.
+    Boolean,
+    /// An integer of any width.
+    Integer,
+    /// A number of any type.
+    Number,
+    /// An integer of any width, or a word.
+    IntegerOrText,
+    /// A list of integers of any width.
+    Integers,
+    /// A list of numbers.
+    Numbers,
+    /// A MAP of this type, or a STRUCT whose fields are the keys.
+    Map(&'static str),
+    /// Another type, which the function checks itself.
+    Other(&'static str),
+}
+
+impl ValueType {
+    /// The type as SQL writes it.
+    #[must_use]
+    pub fn sql(self) -> &'static str {
+        match self {
+            Self::Text => "VARCHAR",
+            Self::Boolean => "BOOLEAN",
+            Self::Integer => "INTEGER",
+            Self::Number => "DOUBLE",
+            Self::IntegerOrText => "INTEGER or VARCHAR",
+            Self::Integers => "INTEGER[]",
+            Self::Numbers => "DOUBLE[]",
+            Self::Map(kind) | Self::Other(kind) => kind,
+        }
+    }
+}
+
+/// A query that runs against `test/data`, and its result.
+#[derive(Debug)]
+pub struct Example {
+    /// The query.
+    pub sql: &'static str,
+    /// The rows, one per line, values separated by tabs, as the DuckDB CLI prints them in its list mode.
+    pub result: &'static str,
+}

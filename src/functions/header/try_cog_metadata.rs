@@ -1,0 +1,66 @@
+//! `try_cog_metadata(href [, band_index])`: a header, or the reason why there is none.
+
+use rasteret_io::Session;
+
+use super::cog_metadata::{ASSETS, answer, signatures};
+use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};
+use crate::error::{Error, Result};
+use crate::schema::{Field, METADATA};
+use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, Writer};
+
+static DOC: Documentation = Documentation {
+    name: "try_cog_metadata",
+    kind: Kind::Scalar,
+    signatures: &[
+        "try_cog_metadata(href VARCHAR) -> STRUCT(metadata STRUCT(…), error VARCHAR)",
+        "try_cog_metadata(href VARCHAR, band_index BIGINT) -> STRUCT(metadata STRUCT(…), error VARCHAR)",
+        "try_cog_metadata(hrefs VARCHAR[]) -> STRUCT(metadata STRUCT(…), error VARCHAR)[]",
+        "try_cog_metadata(hrefs VARCHAR[], band_index BIGINT[] [, assets VARCHAR[]]) -> STRUCT(metadata STRUCT(…), error VARCHAR)[]",
+    ],
+    description: "The header of a GeoTIFF, or the reason why it could not be read: never fails for a file. Otherwise as \
+        `cog_metadata`.",
+    parameters: &[
+        Parameter { name: "href", value: ValueType::Text, default: None, description: "A local path or a URL." },
+        Parameter {
+            name: "band_index",
+            value: ValueType::Other("BIGINT"),
+            default: Some("NULL"),
+            description: "A band, counted from 0. In a list, NULL stands for a file that is taken whole.",
+        },
+        Parameter {
+            name: "hrefs",
+            value: ValueType::Other("VARCHAR[]"),
+            default: None,
+            description: "Several files; gives a list.",
+        },
+        ASSETS,
+    ],
+    options: &[],
+    returns: "`metadata` or `error`, one of which is NULL; NULL for NULL.",
+    examples: &[Example {
+        sql: "SELECT t.metadata IS NULL, t.error FROM (SELECT try_cog_metadata('test/data/no-such-file.tif') AS t)",
+        result: "true\ttry_cog_metadata('test/data/no-such-file.tif'): no such file or directory",
+    }],
+};
+
+/// The scalar function.
+pub(crate) struct TryCogMetadata;
+
+impl ScalarFunction for TryCogMetadata {
+    const DOC: &'static Documentation = &DOC;
+
+    fn signatures() -> Vec<Signature> {
+        signatures(|| {
+            LogicalType::structure([("metadata", Field::struct_of(METADATA)), ("error", LogicalType::varchar())])
+        })
+    }
+
+    fn invoke(session: &Session, arguments: &Arguments<'_>, output: Writer<'_>) -> Result<()> {
+        answer(session, arguments, output, |writer, answers| {
+            writer.set_struct_nulls(answers.iter().map(Option::is_none))?;
+            let files: Vec<_> = answers.iter().map(|answer| answer.as_ref()?.as_ref().ok()).collect();
+            Field::write_struct(METADATA, &mut writer.field(0)?, &files)?;
+            writer.field(1)?.texts(answers.into_iter().map(|answer| Some(Error::from(answer?.err()?).named(DOC.name))))
+        })
+    }
+}

@@ -1,0 +1,18 @@
+//! The functions that build and maintain an index.
+
+mod collection;
+mod rasteret_enrich;
+mod rasteret_enrich_sql;
+mod rasteret_normalize;
+mod rasteret_python_metadata;
+mod rasteret_refresh;
+mod rasteret_validate;
+mod rasteret_version;
+
+pub(super) use rasteret_enrich::RasteretEnrich;
+pub(super) use rasteret_enrich_sql::RasteretEnrichSql;
+pub(super) use rasteret_normalize::RasteretNormalize;
+pub(super) use rasteret_python_metadata::RasteretPythonMetadata;
+pub(super) use rasteret_refresh::RasteretRefresh;
+pub(super) use rasteret_validate::RasteretValidate;
+pub(super) use rasteret_version::RasteretVersion;

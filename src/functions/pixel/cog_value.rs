@@ -1,0 +1,92 @@
+//! `cog_value(href, metadata, point [, options])`: the value at a point.
+
+use rasteret_cog::pixel::ValueOptions;
+use rasteret_io::Session;
+
+use crate::documentation::{Documentation, Example, Kind};
+use crate::error::Result;
+use crate::functions::params;
+use crate::functions::sources::{self, Source, SourceArguments};
+use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
+
+static DOC: Documentation = Documentation {
+    name: "cog_value",
+    kind: Kind::Scalar,
+    signatures: &[
+        "cog_value(href VARCHAR, metadata STRUCT(…), point ANY) -> DOUBLE",
+        "cog_value(href VARCHAR, metadata STRUCT(…), point ANY, options STRUCT(…)) -> DOUBLE",
+        "cog_value(sources ANY, point ANY) -> DOUBLE[]",
+        "cog_value(sources ANY, point ANY, options STRUCT(…)) -> DOUBLE[]",
+    ],
+    description: "The value at a point: of the pixel that holds it, or interpolated from those around it. Nodata and masked pixels are \
+        never blended in: what remains is weighed anew. Rows of one query share tiles: each is fetched and decoded once.",
+    parameters: &[params::HREF, params::METADATA, params::SOURCES, params::POINT],
+    options: &[
+        params::GEOMETRY_CRS,
+        params::BAND_INDEX,
+        params::LEVEL,
+        params::RESOLUTION,
+        params::MASKED,
+        params::SCALED,
+        params::ON_ERROR,
+        params::RESAMPLING,
+        params::MAX_DISTANCE,
+    ],
+    returns: "The value; NULL outside the image, on nodata, where masked, and for NULL. Points that the raster's CRS does not reach are outside, \
+        empty points are NULL. Of several pixels for one point, on the antimeridian or where a raster is wider than the world, it is \
+        that of the westernmost one. Of a LIST of sources, one value for each, in order.",
+    examples: &[
+        Example {
+            sql: "SELECT cog_value('test/data/cog.tif', NULL, 'POINT(500015 4599985)', {geometry_crs: 'native'}) AS value",
+            result: "65.0",
+        },
+        Example {
+            sql: "SELECT cog_value('test/data/cog.tif', cog_metadata('test/data/cog.tif'), 'POINT(500020 4599980)', \
+                  {geometry_crs: 'native', resampling: 'bilinear'}) AS value",
+            result: "97.5",
+        },
+        Example {
+            sql: "SELECT cog_value('test/data/cog.tif', NULL, 'POINT(500001 4599998)', {geometry_crs: 'native'}) AS nodata, \
+                  cog_value('test/data/cog.tif', NULL, 'POINT(500001 4599998)', {geometry_crs: 'native', max_distance_pixels: 1}) AS near",
+            result: "NULL\t64.0",
+        },
+        Example {
+            sql: "SELECT href, cog_value(href, NULL, 'POINT(500015 4599985)', {geometry_crs: 'native', on_error: 'null'}) AS value \
+                  FROM (VALUES ('test/data/cog.tif'), ('test/data/not_a_tiff.tif')) AS files(href)",
+            result: "test/data/cog.tif\t65.0\ntest/data/not_a_tiff.tif\tNULL",
+        },
+        Example {
+            sql: "SELECT cog_value(['test/data/cog.tif', 'test/data/cog_b.tif'], 'POINT(500015 4599985)', {geometry_crs: 'native'}) AS series",
+            result: "[65.0, 195.0]",
+        },
+    ],
+};
+
+/// The scalar function.
+pub(crate) struct CogValue;
+
+impl ScalarFunction for CogValue {
+    const DOC: &'static Documentation = &DOC;
+
+    fn signatures() -> Vec<Signature> {
+        let returns = || LogicalType::of(TypeId::Double);
+        sources::signatures(0, returns)
+    }
+
+    fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        let Some(call) = SourceArguments::new(arguments, 0, DOC.options)? else {
+            return sources::write_nulls(&mut output, arguments.rows());
+        };
+        let values = session.values(&call.resolve(session, value_options)?)?;
+        call.write(&mut output, |writer| writer.values(values))
+    }
+}
+
+/// How the value of a source is found.
+pub(super) fn value_options(source: &Source<'_>) -> Result<ValueOptions> {
+    Ok(ValueOptions {
+        resampling: params::resampling(&source.options)?,
+        max_distance_pixels: params::max_distance(&source.options)?,
+        scaled: source.scaled(),
+    })
+}

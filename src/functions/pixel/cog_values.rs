@@ -1,0 +1,88 @@
+//! `cog_values(href, metadata, point [, options])`: the values of several bands at a point.
+
+use rasteret_cog::pixel::ValueOptions;
+use rasteret_io::Session;
+use rasteret_io::reads::Ask;
+
+use super::cog_value;
+use crate::documentation::{Documentation, Example, Kind};
+use crate::error::Result;
+use crate::functions::params;
+use crate::functions::sources::{self, SourceArguments};
+use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
+
+static DOC: Documentation = Documentation {
+    name: "cog_values",
+    kind: Kind::Scalar,
+    signatures: &[
+        "cog_values(href VARCHAR, metadata STRUCT(…), point ANY) -> DOUBLE[]",
+        "cog_values(href VARCHAR, metadata STRUCT(…), point ANY, options STRUCT(…)) -> DOUBLE[]",
+        "cog_values(sources ANY, point ANY) -> DOUBLE[][]",
+        "cog_values(sources ANY, point ANY, options STRUCT(…)) -> DOUBLE[][]",
+    ],
+    description: "The values of several bands at a point, as `rasterio.sample` gives them: a pixel of embeddings becomes a vector. Each value is \
+        that of `cog_value` for its band. Tiles that hold all bands are fetched and decoded once.",
+    parameters: &[params::HREF, params::METADATA, params::SOURCES, params::POINT],
+    options: &[
+        params::GEOMETRY_CRS,
+        params::BANDS,
+        params::LEVEL,
+        params::RESOLUTION,
+        params::MASKED,
+        params::SCALED,
+        params::ON_ERROR,
+        params::RESAMPLING,
+        params::MAX_DISTANCE,
+    ],
+    returns: "One value for each band, NULL where `cog_value` is NULL: outside the image, on nodata and where masked. NULL for NULL, and where \
+        `on_error` leaves out the file. Of a LIST of sources, one list for each, in order.",
+    examples: &[
+        Example {
+            sql: "SELECT cog_values('test/data/rgba.tif', NULL, 'POINT(500015 4599985)', {geometry_crs: 'native'}) AS values",
+            result: "[17.0, 10.0, 20.0, 255.0]",
+        },
+        Example {
+            sql: "SELECT cog_values('test/data/rgba.tif', NULL, 'POINT(500015 4599985)', {geometry_crs: 'native', bands: [2, 0]}) AS values",
+            result: "[20.0, 17.0]",
+        },
+    ],
+};
+
+/// The scalar function.
+pub(crate) struct CogValues;
+
+impl ScalarFunction for CogValues {
+    const DOC: &'static Documentation = &DOC;
+
+    fn signatures() -> Vec<Signature> {
+        let returns = || LogicalType::list(&LogicalType::of(TypeId::Double));
+        sources::signatures(0, returns)
+    }
+
+    fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        let Some(call) = SourceArguments::new(arguments, 0, DOC.options)? else {
+            return sources::write_nulls(&mut output, arguments.rows());
+        };
+        let of_sources =
+            call.resolve(session, |source| Ok((cog_value::value_options(source)?, params::bands(&source.options)?)))?;
+        let mut lengths = Vec::with_capacity(of_sources.len());
+        let mut asks: Vec<Option<Ask<'_>>> = Vec::new();
+        let mut beside: Vec<ValueOptions> = Vec::new();
+        for of_source in of_sources {
+            let Some((asked, (options, bands))) = of_source else {
+                lengths.push(None);
+                continue;
+            };
+            let bands = bands.unwrap_or_else(|| (0..asked.ask.file.header().bands().count.into()).collect());
+            lengths.push(Some(bands.len()));
+            for band in bands {
+                asks.push(Some(Ask { band_index: Some(band), ..asked.ask.clone() }));
+                beside.push(options);
+            }
+        }
+        let asked = session.prepare(asks)?.into_iter().zip(beside);
+        let asked: Vec<_> = asked.map(|(asked, options)| Some((asked?, options))).collect();
+        let values = session.values(&asked)?;
+        call.write(&mut output, |writer| writer.lists(&lengths)?.values(values))
+    }
+}

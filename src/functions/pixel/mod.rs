@@ -1,0 +1,11 @@
+//! The functions that return pixels: windows, rows, and values at points.
+
+mod cog_pixels;
+mod cog_read;
+mod cog_value;
+mod cog_values;
+
+pub(super) use cog_pixels::CogPixels;
+pub(super) use cog_read::CogRead;
+pub(super) use cog_value::CogValue;
+pub(super) use cog_values::CogValues;

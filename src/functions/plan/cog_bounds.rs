@@ -1,0 +1,91 @@
+//! `cog_bounds(metadata [, crs])`: the box around a raster.
+
+use rasteret_cog::NATIVE;
+use rasteret_cog::geo::BBox;
+use rasteret_io::Session;
+
+use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};
+use crate::error::Result;
+use crate::functions::params;
+use crate::functions::shared_metadata::SharedMetadata;
+use crate::schema::{BOUNDS, Field, MetadataReader};
+use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
+
+static DOC: Documentation = Documentation {
+    name: "cog_bounds",
+    kind: Kind::Scalar,
+    signatures: &[
+        "cog_bounds(metadata STRUCT(…)) -> STRUCT(xmin DOUBLE, ymin DOUBLE, xmax DOUBLE, ymax DOUBLE)",
+        "cog_bounds(metadata STRUCT(…), crs VARCHAR) -> STRUCT(xmin DOUBLE, ymin DOUBLE, xmax DOUBLE, ymax DOUBLE)",
+    ],
+    description: "The box around a raster, in its own CRS or another. The raster's sides are followed to a quarter of a pixel \
+        where they are curves. In longitudes and latitudes, `xmin` is larger than `xmax` where the raster crosses the \
+        antimeridian (RFC 7946, 5.2), and a raster around a pole reaches from -180 to 180.",
+    parameters: &[
+        params::HEADER,
+        Parameter {
+            name: "crs",
+            value: ValueType::Text,
+            default: Some("'native'"),
+            description: "The CRS of the box, named as `geometry_crs`; by default the raster's own coordinates, which are \
+                pixels without georeferencing.",
+        },
+    ],
+    options: &[],
+    returns: "The box, NULL for NULL.",
+    examples: &[Example {
+        sql: "SELECT b.xmin, b.ymin, b.xmax, b.ymax FROM (SELECT cog_bounds(cog_metadata('test/data/cog.tif')) AS b)",
+        result: "500000.0\t4599360.0\t500640.0\t4600000.0",
+    }],
+};
+
+/// The scalar function.
+pub(crate) struct CogBounds;
+
+impl ScalarFunction for CogBounds {
+    const DOC: &'static Documentation = &DOC;
+
+    fn signatures() -> Vec<Signature> {
+        in_crs_signatures(|| Field::struct_of(BOUNDS))
+    }
+
+    fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        let boxes = in_crs(session, arguments, NATIVE, |footprint| Ok(footprint.bbox()))?;
+        let rows: Vec<Option<&BBox>> = boxes.iter().map(Option::as_ref).collect();
+        Field::write_struct(BOUNDS, &mut output, &rows)
+    }
+}
+
+/// The overloads of a function of metadata and a CRS.
+pub(super) fn in_crs_signatures(returns: fn() -> LogicalType) -> Vec<Signature> {
+    let metadata = || LogicalType::of(TypeId::Any);
+    vec![
+        Signature { parameters: vec![metadata()], returns: returns() },
+        Signature { parameters: vec![metadata(), LogicalType::varchar()], returns: returns() },
+    ]
+}
+
+/// What `answer` says of each row's footprint in the CRS that the second argument names; the same raster is asked once.
+pub(super) fn in_crs<T: Clone>(
+    session: &Session,
+    arguments: &Arguments<'_>,
+    default: &str,
+    answer: impl Fn(&rasteret_cog::Footprint) -> Result<T>,
+) -> Result<Vec<Option<T>>> {
+    let mut frames = SharedMetadata::<_, Vec<(String, T)>>::new(arguments.required(0)?, MetadataReader::frame)?;
+    let crs = arguments.optional(1);
+    let rows = (0..arguments.rows()).map(|row| {
+        let named = crs.map_or(Some(default), |crs| crs.text(row));
+        let (Some((frame, answers)), Some(crs)) = (frames.get(row)?, named) else {
+            return Ok(None);
+        };
+        if let Some((_, known)) = answers.iter().find(|(name, _)| name == crs) {
+            return Ok(Some(known.clone()));
+        }
+        let transform = frame.transform_from(crs, session.transforms())?;
+        let found = answer(&frame.footprint(transform.as_ref())?)?;
+        answers.push((crs.to_owned(), found.clone()));
+        Ok(Some(found))
+    });
+    rows.collect()
+}

@@ -1,0 +1,57 @@
+//! `cog_footprint(metadata [, crs])`: the outline of a raster.
+
+use rasteret_io::Session;
+
+use super::cog_bounds::{in_crs, in_crs_signatures};
+use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};
+use crate::error::Result;
+use crate::functions::params;
+use crate::geometry::DEFAULT_CRS;
+use crate::host::Host;
+use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
+
+static DOC: Documentation = Documentation {
+    name: "cog_footprint",
+    kind: Kind::Scalar,
+    signatures: &[
+        "cog_footprint(metadata STRUCT(…)) -> GEOMETRY",
+        "cog_footprint(metadata STRUCT(…), crs VARCHAR) -> GEOMETRY",
+    ],
+    description: "The outline of a raster as a polygon, by default in longitudes and latitudes. Its sides are followed to a \
+        quarter of a pixel. Across the antimeridian it is a multipolygon, cut there (RFC 7946, 3.1.9). It is always valid: around a \
+        pole it reaches to the pole, around the world it is a box, and of a raster larger than its projection it is the outline of \
+        the part that has a place.",
+    parameters: &[
+        params::HEADER,
+        Parameter {
+            name: "crs",
+            value: ValueType::Text,
+            default: Some("'OGC:CRS84'"),
+            description: "The CRS of the outline, named as `geometry_crs`; `native` for the raster's own coordinates.",
+        },
+    ],
+    options: &[],
+    returns: "GEOMETRY on DuckDB 1.5 and later, else a BLOB of WKB; NULL for NULL.",
+    examples: &[Example {
+        sql: "SELECT len(cog_tiles_for_geometry(m, cog_footprint(m))) AS tiles FROM (SELECT cog_metadata('test/data/cog.tif') AS m)",
+        result: "16",
+    }],
+};
+
+/// The scalar function.
+pub(crate) struct CogFootprint;
+
+impl ScalarFunction for CogFootprint {
+    const DOC: &'static Documentation = &DOC;
+
+    fn signatures() -> Vec<Signature> {
+        in_crs_signatures(|| {
+            LogicalType::of(if Host::current().has_geometry() { TypeId::Geometry } else { TypeId::Blob })
+        })
+    }
+
+    fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        let outlines = in_crs(session, arguments, DEFAULT_CRS, |footprint| Ok(footprint.to_wkb()?))?;
+        output.texts(outlines)
+    }
+}

@@ -1,0 +1,153 @@
+//! `cog_tiles_for_geometry(metadata, geometry [, options])`: the tiles that hold the pixels of a geometry.
+
+use rasteret_cog::{Geometry, ParsedGeometry, Tile, TilePlan};
+use rasteret_io::Session;
+
+use crate::documentation::{Documentation, Example, Kind, Parameter};
+use crate::error::Result;
+use crate::functions::params;
+use crate::functions::shared_metadata::SharedMetadata;
+use crate::geometry::{DEFAULT_CRS, GeometryReader, geometry_type};
+use crate::options::{OptionValues, Options};
+use crate::schema::{Field, IndexedRaster, MetadataReader, TILE, TileTables};
+use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
+
+static DOC: Documentation = Documentation {
+    name: "cog_tiles_for_geometry",
+    kind: Kind::Scalar,
+    signatures: &[
+        "cog_tiles_for_geometry(metadata STRUCT(…), geometry ANY) -> STRUCT(…)[]",
+        "cog_tiles_for_geometry(metadata STRUCT(…), geometry ANY, options STRUCT(…)) -> STRUCT(…)[]",
+    ],
+    description: "The tiles that hold the pixels of a geometry, from a raster's metadata alone: nothing is read. Exactly the \
+        tiles whose part inside the image meets the geometry are given: polygons by an area, lines and points by touching. \
+        Edges are straight in the geometry's CRS and are followed to a quarter of a pixel in the raster's. In longitudes and \
+        latitudes, 190 and -170 are the same; an edge from 179 to -179 goes around the world, so that a geometry across the \
+        antimeridian goes on beyond 180 or is cut in two there. Parts that the raster's CRS does not reach lie outside. \
+        Invalid rings, and transformations that are not known to be right, are errors. Over a join, the rows of one raster share the \
+        work of reading its metadata.",
+    parameters: &[
+        Parameter {
+            description: "The result of `cog_metadata`, or a metadata column of an index. An index that Python Rasteret wrote has no `crs` in it: \
+                `struct_insert(metadata, crs := 'EPSG:' || \"proj:epsg\")` adds it.",
+            ..params::HEADER
+        },
+        params::GEOMETRY,
+    ],
+    options: &[params::GEOMETRY_CRS, params::PLANNED_LEVEL, params::PLANNED_BAND],
+    returns: "A list of `level`, `band_index` (NULL where one tile holds all bands), `tile_row`, `tile_col`, `tile_index` \
+        (within its plane), `tile_offset` (NULL for a sparse tile), `tile_byte_count` and `bbox`, the part inside the image \
+        in the raster's CRS: row by row, for planar files plane after plane. Empty where the geometry is outside; NULL for NULL.",
+    examples: &[
+        Example {
+            sql: "SELECT t.tile_row, t.tile_col, t.tile_offset, t.tile_byte_count FROM (SELECT unnest(cog_tiles_for_geometry(\
+                  cog_metadata('test/data/cog.tif'), 'POLYGON((3.001 41.551, 3.003 41.551, 3.003 41.5512, 3.001 41.551))')) AS t)",
+            result: "0\t0\t3697\t523\n0\t1\t4228\t523",
+        },
+        Example {
+            sql: "SELECT plot, sum(r.range_length) AS bytes, count(*) AS requests FROM (SELECT plot, unnest(cog_byte_ranges(\
+                  cog_tiles_for_geometry(m, geometry, {geometry_crs: 'EPSG:32631'}))) AS r FROM (SELECT \
+                  cog_metadata('test/data/cog.tif') AS m), (VALUES ('a', 'POINT(500100 4599900)'), ('b', 'POINT(500600 4599400)')) \
+                  AS plots(plot, geometry)) GROUP BY plot ORDER BY plot",
+            result: "a\t523\t1\nb\t523\t1",
+        },
+    ],
+};
+
+/// The scalar function.
+pub(crate) struct CogTilesForGeometry;
+
+/// Which tiles of a raster: the CRS of geometries, the level and the band.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Question<'a> {
+    crs: &'a str,
+    level: u32,
+    band_index: Option<u32>,
+}
+
+/// What answers one question about one raster.
+struct Answer<'a> {
+    crs: String,
+    level: u32,
+    band_index: Option<u32>,
+    plan: TilePlan,
+    tables: TileTables<'a>,
+}
+
+impl<'a> Answer<'a> {
+    fn new(session: &Session, raster: &IndexedRaster<'a>, question: Question<'_>) -> Result<Self> {
+        let Question { crs, level, band_index } = question;
+        let transform = raster.frame().transform_from(crs, session.transforms())?;
+        let (layout, tables) = raster.level(level)?;
+        let plan = TilePlan::new(layout, raster.frame().bands, band_index, transform, session.views())?;
+        Ok(Self { crs: crs.to_owned(), level, band_index, plan, tables })
+    }
+
+    fn question(&self) -> Question<'_> {
+        Question { crs: &self.crs, level: self.level, band_index: self.band_index }
+    }
+
+    /// Appends the tiles that a geometry meets.
+    fn tiles(&mut self, session: &Session, geometry: &Geometry, tiles: &mut Vec<Tile>) -> Result<()> {
+        let layout = self.plan.layout();
+        let addresses = self.plan.tiles(geometry)?;
+        let count = tiles.len() + addresses.len();
+        // Here and, row by row, in DuckDB's vector.
+        session.check_memory(2 * (count * size_of::<Tile>()) as u64, || format!("{count} tiles"))?;
+        for address in addresses {
+            let (offset, byte_count) = self.tables.entry(layout.position(*address))?;
+            tiles.push(layout.tile(*address, offset, byte_count));
+        }
+        Ok(())
+    }
+}
+
+impl ScalarFunction for CogTilesForGeometry {
+    const DOC: &'static Documentation = &DOC;
+
+    fn signatures() -> Vec<Signature> {
+        let signature = |options: bool| {
+            let mut parameters = vec![LogicalType::of(TypeId::Any), geometry_type()];
+            parameters.extend(options.then(|| LogicalType::of(TypeId::Any)));
+            Signature { parameters, returns: LogicalType::list(&Field::struct_of(TILE)) }
+        };
+        vec![signature(false), signature(true)]
+    }
+
+    fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        let mut rasters = SharedMetadata::<_, Vec<Answer<'_>>>::new(arguments.required(0)?, MetadataReader::raster)?;
+        let geometries = GeometryReader::new(arguments.required(1)?)?;
+        let options = Options::new(arguments.optional(2), DOC.options)?;
+        let mut tiles: Vec<Tile> = Vec::with_capacity(arguments.rows());
+        let mut parsed = ParsedGeometry::default();
+        let mut lengths = Vec::with_capacity(arguments.rows());
+        for row in 0..arguments.rows() {
+            let (Some((raster, answers)), Some(encoded)) = (rasters.get(row)?, geometries.encoded(row)?) else {
+                lengths.push(None);
+                continue;
+            };
+            encoded.parse_into(&mut parsed)?;
+            let options = options.row(row);
+            let named = options.borrowed_text(&params::GEOMETRY_CRS);
+            let crs = named.or(parsed.crs.as_deref()).or(geometries.type_crs()).unwrap_or(DEFAULT_CRS);
+            parsed.check_crs(crs)?;
+            let question = Question {
+                crs,
+                level: options.integer(&params::PLANNED_LEVEL, params::A_LEVEL)?.unwrap_or(0),
+                band_index: params::band_index(&options)?,
+            };
+            let at = match answers.iter().position(|answer| answer.question() == question) {
+                Some(at) => at,
+                None => {
+                    answers.push(Answer::new(session, raster, question)?);
+                    answers.len() - 1
+                }
+            };
+            let before = tiles.len();
+            answers[at].tiles(session, &parsed.geometry, &mut tiles)?;
+            lengths.push(Some(tiles.len() - before));
+        }
+        let rows: Vec<_> = tiles.iter().map(Some).collect();
+        Field::write_struct(TILE, &mut output.lists(&lengths)?, &rows)
+    }
+}

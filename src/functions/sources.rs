@@ -1,0 +1,394 @@
+//! The rasters that a call names, with their geometries and options: by `href, metadata`, or by a LIST of sources.
+//!
+//! Rows that hold the same metadata share one header, and those of one href share one file. Headers are fetched where the metadata is
+//! NULL, those of all rows at once.
+//!
+//! Arguments are checked for all rows before any file is opened: `on_error` is about files, and never hides an invalid call.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rasteret_cog::{EncodedGeometry, crs};
+use rasteret_io::enrich::OnError;
+use rasteret_io::reads::{Ask, Asked, LevelChoice};
+use rasteret_io::{Location, RasterFile, Session};
+
+use super::params;
+use super::shared_metadata::SharedMetadata;
+use crate::documentation::{Parameter, ValueType};
+use crate::error::{Error, Result};
+use crate::geometry::GeometryReader;
+use crate::options::{Options, RowOptions};
+use crate::schema::MetadataReader;
+use crate::vector::{Arguments, LogicalType, Reader, Signature, TypeId, Writer};
+
+/// The overloads of a function of `href, metadata, geometry` and options.
+pub(super) fn row_signatures(returns: fn() -> LogicalType) -> Vec<Signature> {
+    let any = || LogicalType::of(TypeId::Any);
+    with_options(|| vec![LogicalType::varchar(), any(), any()], returns)
+}
+
+/// The overloads of a function of `href, metadata, geometry` or `sources, geometry`, whose result is then a LIST, with so many further
+/// arguments, and options. Further arguments are ANY: with a type, DuckDB would prefer the form of lists for a NULL.
+pub(super) fn signatures(further: usize, returns: fn() -> LogicalType) -> Vec<Signature> {
+    let anys = |count: usize| (0..count).map(|_| LogicalType::of(TypeId::Any));
+    let of_row = || std::iter::once(LogicalType::varchar()).chain(anys(2 + further)).collect();
+    let of_lists = || anys(2 + further).collect();
+    let mut signatures = with_options(of_row, returns);
+    signatures.extend(with_options(of_lists, || LogicalType::list(&returns())));
+    signatures
+}
+
+/// The overloads without and with options.
+fn with_options(parameters: impl Fn() -> Vec<LogicalType>, returns: impl Fn() -> LogicalType) -> Vec<Signature> {
+    let overload = |options: Option<LogicalType>| Signature {
+        parameters: parameters().into_iter().chain(options).collect(),
+        returns: returns(),
+    };
+    vec![overload(None), overload(Some(LogicalType::of(TypeId::Any)))]
+}
+
+/// The geometries of a vector's rows.
+pub(super) enum Geometries<'a> {
+    /// Each row's own; a NULL makes the result NULL.
+    Each(GeometryReader<'a>),
+    /// All rows read the whole image.
+    Whole,
+}
+
+impl<'a> Geometries<'a> {
+    /// The geometry of a row: None for a NULL, `Some(None)` for the whole image.
+    fn of_row(&self, row: usize) -> Result<Option<Option<EncodedGeometry<'a>>>> {
+        match self {
+            Self::Each(reader) => Ok(reader.encoded(row)?.map(Some)),
+            Self::Whole => Ok(Some(None)),
+        }
+    }
+
+    fn type_crs(&self) -> Option<&str> {
+        match self {
+            Self::Each(reader) => reader.type_crs(),
+            Self::Whole => None,
+        }
+    }
+}
+
+/// The rasters that a vector's rows name: one each, or a LIST of sources.
+struct Sources<'a> {
+    hrefs: &'a Reader<'a>,
+    metadata: Option<&'a Reader<'a>>,
+    /// The sources as STRUCTs, where they are.
+    structs: Option<&'a Reader<'a>>,
+    /// For each source, its row and its place among `hrefs`.
+    places: Vec<(usize, usize)>,
+}
+
+/// The lengths of a vector's lists of sources; None for NULL.
+type Lengths = Vec<Option<usize>>;
+
+impl<'a> Sources<'a> {
+    /// One href and its metadata per row.
+    fn of_rows(arguments: &'a Arguments<'a>) -> Result<Self> {
+        let places = (0..arguments.rows()).map(|row| (row, row)).collect();
+        Ok(Self { hrefs: arguments.required(0)?, metadata: arguments.optional(1), structs: None, places })
+    }
+
+    /// One LIST per row, of hrefs or of STRUCTs with a field `href`. Rows with a NULL geometry have no sources.
+    fn of_lists(arguments: &'a Arguments<'a>, geometries: &Geometries<'a>) -> Result<(Self, Lengths)> {
+        let lists = arguments.required(0)?;
+        let wrong = |found: &LogicalType| {
+            Error::argument(format!(
+                "sources: expected a LIST of hrefs or of STRUCT(href VARCHAR, metadata STRUCT(…)), found {found}"
+            ))
+        };
+        let (mut places, mut lengths) = (Vec::new(), Vec::with_capacity(arguments.rows()));
+        let mut elements = None;
+        for row in 0..arguments.rows() {
+            let list = lists.list(row).filter(|_| !lists.is_null(row));
+            let Some((range, reader)) = list.filter(|_| lists.kind().id() != TypeId::Map) else {
+                lengths.push(None);
+                continue;
+            };
+            elements = Some(reader);
+            let is_null = geometries.of_row(row)?.is_none();
+            lengths.push((!is_null).then_some(range.len()));
+            if !is_null {
+                places.extend(range.map(|place| (row, place)));
+            }
+        }
+        let Some(elements) = elements else {
+            let is_list = matches!(lists.kind().id(), TypeId::List | TypeId::Array | TypeId::SqlNull);
+            return if is_list {
+                Ok((Self { hrefs: lists, metadata: None, structs: None, places }, lengths))
+            } else {
+                Err(wrong(lists.kind()))
+            };
+        };
+        let sources = match elements.kind().id() {
+            TypeId::Varchar | TypeId::StringLiteral => Self { hrefs: elements, metadata: None, structs: None, places },
+            TypeId::Struct => {
+                check_fields(elements.kind())?;
+                let hrefs = elements.field(params::HREF.name).ok_or_else(|| wrong(lists.kind()))?;
+                Self { hrefs, metadata: elements.field(params::METADATA.name), structs: Some(elements), places }
+            }
+            _ => return Err(wrong(lists.kind())),
+        };
+        Ok((sources, lengths))
+    }
+
+    /// The href of a source; None for a source that is NULL.
+    fn href(&self, place: usize) -> Option<&'a str> {
+        self.structs.is_none_or(|structs| !structs.is_null(place)).then(|| self.hrefs.text(place)).flatten()
+    }
+
+    /// A field of a source that is there and not NULL.
+    fn field(&self, name: &str, place: usize) -> Option<&Reader<'a>> {
+        self.structs?.field(name).filter(|field| !field.is_null(place))
+    }
+}
+
+/// The fields that a source may have, some in place of options of the same names. `name` is for pixel tables.
+const SOURCE_FIELDS: [&Parameter; 5] = [
+    &params::HREF,
+    // Its fields are checked where it is read.
+    &params::METADATA,
+    &params::BAND_INDEX,
+    &params::SCALED,
+    &Parameter { name: "name", value: ValueType::Text, default: None, description: "The name of a column." },
+];
+
+fn check_fields(kind: &LogicalType) -> Result<()> {
+    for (name, kind) in kind.fields() {
+        let known = SOURCE_FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(&name));
+        if !known.is_some_and(|field| field.value.accepts(&kind)) {
+            let names = SOURCE_FIELDS.map(|field| field.name).join(", ");
+            return Err(Error::argument(format!(
+                "sources: expected STRUCTs of {names}, found the field {name} {kind}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The arguments of a call that reads pixels.
+pub(super) struct SourceArguments<'a> {
+    arguments: &'a Arguments<'a>,
+    sources: Sources<'a>,
+    /// Of the lists of sources; None where each row names one.
+    lengths: Option<Lengths>,
+    geometries: Geometries<'a>,
+    options: Options<'a>,
+    /// Arguments before the further ones.
+    first: usize,
+}
+
+impl<'a> SourceArguments<'a> {
+    /// Of a function of `href, metadata, geometry` or of `sources, geometry`, with so many further arguments before the options. None for
+    /// bare NULLs as sources, which DuckDB takes for the first argument of either form.
+    pub(super) fn new(
+        arguments: &'a Arguments<'a>,
+        further: usize,
+        known: &'static [Parameter],
+    ) -> Result<Option<Self>> {
+        let kind = arguments.required(0)?.kind().id();
+        if kind == TypeId::SqlNull {
+            return Ok(None);
+        }
+        let is_list = !matches!(kind, TypeId::Varchar | TypeId::StringLiteral);
+        let at = if is_list { 1 } else { 2 };
+        let (expected, found) = (at + 1 + further, arguments.count());
+        if found < expected {
+            // A call with too few arguments fits the other form.
+            return Err(Error::argument(format!(
+                "expected href, metadata and a geometry, or a LIST of sources and a geometry: {expected} arguments at least, found {found}"
+            )));
+        }
+        let geometries = Geometries::Each(GeometryReader::new(arguments.required(at)?)?);
+        let first = at + 1;
+        let options = Options::new(arguments.optional(first + further), known)?;
+        if !is_list {
+            return Self::of_rows(arguments, first, geometries, options).map(Some);
+        }
+        let (sources, lengths) = Sources::of_lists(arguments, &geometries)?;
+        Ok(Some(Self { arguments, sources, lengths: Some(lengths), geometries, options, first }))
+    }
+
+    /// Of a function of `href, metadata` with these geometries and options.
+    pub(super) fn of_rows(
+        arguments: &'a Arguments<'a>,
+        first: usize,
+        geometries: Geometries<'a>,
+        options: Options<'a>,
+    ) -> Result<Self> {
+        if let Some(metadata) = arguments.optional(1) {
+            options.check_not_options(params::METADATA.name, metadata.kind())?;
+        }
+        let sources = Sources::of_rows(arguments)?;
+        Ok(Self { arguments, sources, lengths: None, geometries, options, first })
+    }
+
+    /// A further argument.
+    pub(super) fn further(&self, index: usize) -> Result<&'a Reader<'a>> {
+        self.arguments.required(self.first + index)
+    }
+
+    /// Resolves the sources, each with the result of `of_source`; None where the result is NULL.
+    pub(super) fn resolve<T>(
+        &'a self,
+        session: &Session,
+        of_source: impl Fn(&Source<'a>) -> Result<T>,
+    ) -> Result<Vec<Option<(Asked<'a>, T)>>> {
+        let sources = &self.sources;
+        let mut rows = Vec::with_capacity(sources.places.len());
+        for (at, &(row, place)) in sources.places.iter().enumerate() {
+            let (Some(_), Some(geometry)) = (sources.href(place), self.geometries.of_row(row)?) else {
+                continue;
+            };
+            let source = Source { row, options: self.options.row(row), fields: sources, place };
+            rows.push(Unresolved {
+                at,
+                place,
+                geometry,
+                geometry_crs: source.options.borrowed_text(&params::GEOMETRY_CRS),
+                level: params::level(&source.options)?,
+                band_index: source.band_index()?,
+                masked: params::masked(&source.options),
+                on_error: params::on_error(&source.options)?.unwrap_or(OnError::Fail),
+                of_source: of_source(&source)?,
+            });
+        }
+        let of_places: Vec<usize> = rows.iter().map(|row| row.place).collect();
+        let files = files(session, sources.hrefs, sources.metadata, &of_places)?;
+        let mut asks: Vec<Option<Ask<'a>>> = sources.places.iter().map(|_| None).collect();
+        let mut beside: Vec<Option<T>> = sources.places.iter().map(|_| None).collect();
+        for (row, file) in rows.into_iter().zip(files) {
+            let Unresolved { at, geometry, geometry_crs, level, band_index, masked, on_error, of_source, .. } = row;
+            let file = match file {
+                Ok(file) => file,
+                // An href that names no file is a file that cannot be read; a lock of DuckDB is no fault of a file.
+                Err(error) if on_error == OnError::Null && error.denial().is_none() => {
+                    check(geometry, geometry_crs)?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let type_crs = self.geometries.type_crs();
+            asks[at] = Some(Ask { file, level, band_index, masked, geometry, geometry_crs, type_crs, on_error });
+            beside[at] = Some(of_source);
+        }
+        let asked = session.prepare(asks)?.into_iter().zip(beside);
+        Ok(asked.map(|(asked, of_source)| Some((asked?, of_source?))).collect())
+    }
+
+    /// Writes a result for each source: to the rows, or to the elements of their lists.
+    pub(super) fn write(
+        &self,
+        output: &mut Writer<'_>,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<()>,
+    ) -> Result<()> {
+        match &self.lengths {
+            Some(lengths) => write(&mut output.lists(lengths)?),
+            None => write(output),
+        }
+    }
+}
+
+/// NULL for every row of a call whose sources are a bare NULL.
+pub(super) fn write_nulls(output: &mut Writer<'_>, rows: usize) -> Result<()> {
+    output.lists(&vec![None; rows]).map(|_| ())
+}
+
+/// One source of a row.
+pub(super) struct Source<'a> {
+    /// The row that names it.
+    pub(super) row: usize,
+    /// The options of the row.
+    pub(super) options: RowOptions<'a>,
+    fields: &'a Sources<'a>,
+    place: usize,
+}
+
+impl Source<'_> {
+    /// Its own band, else that of the options.
+    fn band_index(&self) -> Result<Option<u32>> {
+        let own = self.fields.field(params::BAND_INDEX.name, self.place).and_then(|field| field.integer(self.place));
+        let Some(band) = own else {
+            return params::band_index(&self.options);
+        };
+        let wrong = |_| Error::argument(format!("band_index: expected {}, found {band}", params::A_BAND));
+        u32::try_from(band).map(Some).map_err(wrong)
+    }
+
+    /// Whether its values are scaled: as the source says, else as the options say.
+    pub(super) fn scaled(&self) -> bool {
+        let own = self.fields.field(params::SCALED.name, self.place).and_then(|field| field.boolean(self.place));
+        own.unwrap_or_else(|| params::scaled(&self.options))
+    }
+}
+
+/// The request of one source before its file is known.
+struct Unresolved<'a, T> {
+    at: usize,
+    place: usize,
+    geometry: Option<EncodedGeometry<'a>>,
+    geometry_crs: Option<&'a str>,
+    level: LevelChoice,
+    band_index: Option<u32>,
+    masked: bool,
+    on_error: OnError,
+    of_source: T,
+}
+
+/// Checks the geometry of a row whose file cannot be read.
+fn check(geometry: Option<EncodedGeometry<'_>>, geometry_crs: Option<&str>) -> Result<()> {
+    if let Some(geometry) = geometry {
+        geometry.parse()?;
+    }
+    Ok(geometry_crs.map_or(Ok(()), crs::check_name)?)
+}
+
+/// The files of rows, or why they cannot be read.
+type Files = Vec<Result<Arc<RasterFile>, rasteret_io::Error>>;
+
+/// The file of each of `rows`: from its metadata, or its header, which is fetched where the metadata is NULL.
+fn files(session: &Session, hrefs: &Reader<'_>, metadata: Option<&Reader<'_>>, rows: &[usize]) -> Result<Files> {
+    let Some(metadata) = metadata else {
+        return Ok(fetched(session, &rows.iter().map(|row| hrefs.text(*row).unwrap_or_default()).collect::<Vec<_>>()));
+    };
+    let mut headers = SharedMetadata::<_, HashMap<String, Arc<RasterFile>>>::new(metadata, MetadataReader::read)?;
+    let mut files: Vec<Option<Result<Arc<RasterFile>, _>>> = Vec::with_capacity(rows.len());
+    let mut unknown: Vec<&str> = Vec::new();
+    for &row in rows {
+        let href = hrefs.text(row).unwrap_or_default();
+        let Some((cog, known)) = headers.get(row)? else {
+            unknown.push(href);
+            files.push(None);
+            continue;
+        };
+        let file = match known.get(href) {
+            Some(file) => Ok(file.clone()),
+            None => Location::parse(href).map(|location| {
+                let file = Arc::new(RasterFile::new(location, cog));
+                known.insert(href.to_owned(), file.clone());
+                file
+            }),
+        };
+        files.push(Some(file));
+    }
+    let mut fetched = fetched(session, &unknown).into_iter();
+    Ok(files.into_iter().filter_map(|file| file.or_else(|| fetched.next())).collect())
+}
+
+/// The files at hrefs whose headers are not given; rows of one href share one.
+fn fetched(session: &Session, hrefs: &[&str]) -> Files {
+    let mut known: HashMap<&str, Arc<RasterFile>> = HashMap::new();
+    let files = hrefs.iter().zip(session.headers(hrefs)).map(|(href, cog)| {
+        if let Some(file) = known.get(href) {
+            return Ok(file.clone());
+        }
+        let file = Arc::new(RasterFile::new(Location::parse(href)?, &cog?));
+        known.insert(href, file.clone());
+        Ok(file)
+    });
+    files.collect()
+}

@@ -1,0 +1,64 @@
+//! What the functions over STAC items share: a table that was read at bind, and its batches.
+
+use std::sync::{Mutex, PoisonError};
+
+use rasteret_io::stac::{StacReader, StacTable};
+
+use crate::error::Result;
+use crate::host::Host;
+use crate::vector::{Bind, Init, OutputChunk, arrow};
+
+/// The columns, for the documentation.
+pub(super) const COLUMNS: &str = "`id`, `collection`, `datetime` TIMESTAMP (UTC), `geometry` (GEOMETRY where DuckDB has it, else WKB \
+    as BLOB), `bbox` STRUCT(xmin, ymin, xmax, ymax), `assets`, `\"proj:epsg\"`, `\"eo:cloud_cover\"`, the other properties, \
+    `stac_version`, `stac_extensions`, `links`, then members of items that STAC does not know. `assets` is a STRUCT of the assets' \
+    keys, each a STRUCT with `href`, `type`, `title`, `roles`, what else the items say, and `bands`, whichever form of bands they \
+    have; with more than 4,096 fields in all it is a MAP. Relative hrefs are resolved by the item's `self` link if that is \
+    absolute, else by the file. `\"proj:epsg\"` is the code of the first of `proj:code`, `proj:epsg`, `eo:epsg`, `crs`, `proj:wkt2` \
+    and `proj:projjson` that names a CRS, else the one that all GeoTIFF assets agree on. Bare `NaN`, `Infinity` and `-Infinity` \
+    are NULL. A property is BOOLEAN, BIGINT, DOUBLE, TIMESTAMP, VARCHAR, LIST or STRUCT as all items' values \
+    allow; texts among numbers are VARCHAR, and where a list or an object meets anything else, JSON as VARCHAR. \
+    `proj:projjson` and `proj:geometry` are always JSON as VARCHAR.";
+
+/// Items, bound.
+pub(crate) struct Items(StacTable);
+
+/// A running query.
+pub(crate) struct Execution {
+    reader: StacReader,
+    /// For each output vector, whether it is one of the items' columns: a query that needs none may name another.
+    vectors: Vec<bool>,
+}
+
+impl Items {
+    /// Declares the columns.
+    pub(super) fn bind(table: StacTable) -> Result<Bind<Self>> {
+        let host = Host::current();
+        let fields = table.schema().fields().iter();
+        let columns = fields.map(|field| Ok((field.name().clone(), arrow::logical_type(field, host)?)));
+        let (columns, rows) = (columns.collect::<Result<_>>()?, Some(table.rows()));
+        Ok(Bind { state: Self(table), columns, rows })
+    }
+
+    /// Starts at the first item.
+    pub(super) fn init(&self, columns: &[usize]) -> Result<Init<Mutex<Execution>>> {
+        let count = self.0.schema().fields().len();
+        let vectors: Vec<bool> = columns.iter().map(|column| *column < count).collect();
+        let columns: Vec<usize> = columns.iter().copied().filter(|column| *column < count).collect();
+        let reader = self.0.read(&columns)?;
+        // One thread keeps the items' order.
+        Ok(Init { state: Mutex::new(Execution { reader, vectors }), max_threads: 1 })
+    }
+}
+
+/// The next items of an execution.
+pub(super) fn next(execution: &Mutex<Execution>, output: &mut OutputChunk<'_>) -> Result<()> {
+    let mut execution = execution.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(batch) = execution.reader.next_batch()? else { return output.set_rows(0) };
+    let mut columns = batch.columns().iter();
+    let vectors = execution.vectors.iter().enumerate().filter(|(_, is_column)| **is_column);
+    for ((index, _), column) in vectors.zip(columns.by_ref()) {
+        arrow::write(&mut output.writer(index)?, column)?;
+    }
+    output.set_rows(batch.num_rows())
+}

@@ -1,0 +1,106 @@
+//! `cog_zonal_stats(href, metadata, geometry [, options])`: statistics of the pixels that a geometry covers.
+
+use rasteret_cog::coverage::Statistics;
+use rasteret_io::Session;
+use rasteret_io::reads::ZoneOptions;
+
+use crate::documentation::{Documentation, Example, Kind, Parameter};
+use crate::error::Result;
+use crate::functions::params;
+use crate::functions::sources::{self, Source, SourceArguments};
+use crate::schema::{Field, plain};
+use crate::vector::{Arguments, ScalarFunction, Signature, Writer};
+
+static DOC: Documentation = Documentation {
+    name: "cog_zonal_stats",
+    kind: Kind::Scalar,
+    signatures: &[
+        "cog_zonal_stats(href VARCHAR, metadata STRUCT(…), geometry ANY) -> STRUCT(…)",
+        "cog_zonal_stats(href VARCHAR, metadata STRUCT(…), geometry ANY, options STRUCT(…)) -> STRUCT(…)",
+        "cog_zonal_stats(sources ANY, geometry ANY) -> STRUCT(…)[]",
+        "cog_zonal_stats(sources ANY, geometry ANY, options STRUCT(…)) -> STRUCT(…)[]",
+    ],
+    description: "Statistics of the pixels that a geometry covers, each pixel weighted by the exact fraction of it that is covered, \
+        as exactextract has them: polygons smaller than a pixel have an answer, and zones that share a border share its pixels. \
+        Lines weigh by their length in each pixel, points by one. Where polygons of a multipolygon overlap, each of them counts, as in exactextract: \
+        merge them first (with `ST_Union_Agg` of the spatial extension) to count their area once. Rows of one query share tiles, and the coverage of a geometry \
+        is computed once for all bands and dates of a grid. NaN never counts, nor do nodata and masked pixels.",
+    parameters: &[params::HREF, params::METADATA, params::SOURCES, params::GEOMETRY],
+    options: OPTIONS,
+    returns: "`count` (the sum of weights), `sum`, `mean`, `min`, `max`, `stddev` and `variance` (of the population). A zone \
+        without valid pixels has count 0 and NULL for the rest; NULL for NULL. Of a LIST of sources, one STRUCT for each, in order.",
+    examples: &[
+        Example {
+            sql: "SELECT z.count, z.sum, z.mean, z.min, z.max FROM (SELECT cog_zonal_stats('test/data/cog.tif', NULL, \
+                  'POLYGON((500010 4599980, 500025 4599980, 500025 4599990, 500010 4599990, 500010 4599980))', \
+                  {geometry_crs: 'native'}) AS z)",
+            result: "1.5\t98.0\t65.33333333333333\t65.0\t66.0",
+        },
+        Example {
+            sql: "SELECT z.count, z.mean FROM (SELECT cog_zonal_stats('test/data/cog.tif', cog_metadata('test/data/cog.tif'), \
+                  'POLYGON((500010 4599980, 500025 4599980, 500025 4599990, 500010 4599990, 500010 4599980))', \
+                  {geometry_crs: 'native', method: 'all_touched'}) AS z)",
+            result: "2.0\t65.5",
+        },
+        Example {
+            sql: "SELECT z.count, z.mean FROM (SELECT cog_zonal_stats('test/data/cog.tif', NULL, {xmin: 500010, ymin: 4599980, \
+                  xmax: 500025, ymax: 4599990}, {geometry_crs: 'native'}) AS z)",
+            result: "1.5\t65.33333333333333",
+        },
+        Example {
+            sql: "SELECT [z.mean FOR z IN cog_zonal_stats([{href: 'test/data/cog.tif', metadata: cog_metadata('test/data/cog.tif')}, \
+                  {href: 'test/data/cog_b.tif', metadata: NULL}], {xmin: 500010, ymin: 4599980, xmax: 500025, ymax: 4599990}, \
+                  {geometry_crs: 'native'})] AS series",
+            result: "[65.33333333333333, 196.0]",
+        },
+    ],
+};
+
+/// The options of all functions of zones.
+pub(super) const OPTIONS: &[Parameter] = &[
+    params::GEOMETRY_CRS,
+    params::BAND_INDEX,
+    params::LEVEL,
+    params::RESOLUTION,
+    params::MASKED,
+    params::SCALED,
+    params::METHOD,
+    params::ON_ERROR,
+];
+
+/// The fields of the result.
+const STATISTICS: &[Field<Statistics>] = &[
+    Field { name: "count", cell: plain!(Double, |zone| Some(zone.count)) },
+    Field { name: "sum", cell: plain!(Double, |zone| Some(zone.values?.sum)) },
+    Field { name: "mean", cell: plain!(Double, |zone| Some(zone.values?.mean)) },
+    Field { name: "min", cell: plain!(Double, |zone| Some(zone.values?.min)) },
+    Field { name: "max", cell: plain!(Double, |zone| Some(zone.values?.max)) },
+    Field { name: "stddev", cell: plain!(Double, |zone| Some(zone.values?.stddev)) },
+    Field { name: "variance", cell: plain!(Double, |zone| Some(zone.values?.variance)) },
+];
+
+/// The scalar function.
+pub(crate) struct CogZonalStats;
+
+impl ScalarFunction for CogZonalStats {
+    const DOC: &'static Documentation = &DOC;
+
+    fn signatures() -> Vec<Signature> {
+        let returns = || Field::struct_of(STATISTICS);
+        sources::signatures(0, returns)
+    }
+
+    fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        let Some(call) = SourceArguments::new(arguments, 0, DOC.options)? else {
+            return sources::write_nulls(&mut output, arguments.rows());
+        };
+        let zones = session.zonal_statistics(&call.resolve(session, zone_options)?)?;
+        let zones: Vec<_> = zones.iter().map(Option::as_ref).collect();
+        call.write(&mut output, |writer| Field::write_struct(STATISTICS, writer, &zones))
+    }
+}
+
+/// How the pixels of a source count.
+pub(super) fn zone_options(source: &Source<'_>) -> Result<ZoneOptions> {
+    Ok(ZoneOptions { method: params::method(&source.options)?, scaled: source.scaled() })
+}
