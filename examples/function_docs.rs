@@ -3,8 +3,6 @@
 use std::fmt::{self, Display, Write as _};
 use std::io::{self, Write as _};
 
-use rasteret::{Kind, Parameter, ValueType};
-
 /// A JSON string.
 struct Text<'a>(&'a str);
 
@@ -30,7 +28,9 @@ fn array<T: Display>(items: impl IntoIterator<Item = T>) -> String {
 
 fn main() -> io::Result<()> {
     let functions = rasteret::documentation().map(|function| {
-        let record = |parameter: &Parameter, kind: String, default: Option<&str>| {
+        let optional = function.options.iter().map(|option| option.name).collect::<Vec<_>>();
+        let parameters = function.all_parameters().map(|(parameter, kind)| {
+            let default = parameter.default.or(optional.contains(&parameter.name).then_some("NULL"));
             format!(
                 r#"{{"name":{},"type":{},"default":{},"description":{}}}"#,
                 Text(parameter.name),
@@ -38,25 +38,7 @@ fn main() -> io::Result<()> {
                 default.map_or("null".to_owned(), |default| Text(default).to_string()),
                 Text(parameter.description),
             )
-        };
-        let positional = function
-            .parameters
-            .iter()
-            .map(|parameter| record(parameter, parameter.value.sql().to_owned(), parameter.default));
-        let options = function.options.iter().map(|option| {
-            record(
-                option,
-                match (function.kind, option.value) {
-                    (Kind::Scalar, value) => format!("option, {}", value.sql()),
-                    // Named parameters are registered with these types.
-                    (Kind::Table, ValueType::Integer) => "BIGINT".to_owned(),
-                    (Kind::Table, ValueType::IntegerOrText) => "VARCHAR".to_owned(),
-                    (Kind::Table, value) => value.sql().to_owned(),
-                },
-                Some(option.default.unwrap_or("NULL")),
-            )
         });
-        let parameters = positional.chain(options);
         let examples = function
             .examples
             .iter()
@@ -64,10 +46,7 @@ fn main() -> io::Result<()> {
         format!(
             r#"{{"name":{},"kind":{},"signatures":{},"description":{},"parameters":{},"returns":{},"examples":{}}}"#,
             Text(function.name),
-            Text(match function.kind {
-                Kind::Scalar => "scalar",
-                Kind::Table => "table",
-            }),
+            Text(function.kind.name()),
             array(function.signatures.iter().copied().map(Text)),
             Text(function.description),
             array(parameters),

@@ -117,6 +117,7 @@ QUERIES = {
     "rasteret_split": (
         "SELECT count(s), max(s) FROM (SELECT rasteret_split(repeat('x', 100) || i) AS s FROM range(20000) t(i))",
     ),
+    "rasteret_functions": ("SELECT sum(len(description) + len(parameters)) FROM rasteret_functions(), range(200)",),
     "rasteret_version": ("SELECT max(rasteret_version()) FROM range(20000)",),
 }
 

@@ -31,6 +31,36 @@ pub enum Kind {
     Table,
 }
 
+impl Kind {
+    /// Its name in the reference.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Table => "table",
+        }
+    }
+}
+
+impl Documentation {
+    /// Parameters, then options, each with its type as the reference writes it.
+    pub fn all_parameters(&self) -> impl Iterator<Item = (&'static Parameter, String)> {
+        let kind = self.kind;
+        let positional = self.parameters.iter().map(|parameter| (parameter, parameter.value.sql().to_owned()));
+        let options = self.options.iter().map(move |option| {
+            let sql = match (kind, option.value) {
+                (Kind::Scalar, value) => format!("option, {}", value.sql()),
+                // Named parameters are registered with these types.
+                (Kind::Table, ValueType::Integer) => "BIGINT".to_owned(),
+                (Kind::Table, ValueType::IntegerOrText) => "VARCHAR".to_owned(),
+                (Kind::Table, value) => value.sql().to_owned(),
+            };
+            (option, sql)
+        });
+        positional.chain(options)
+    }
+}
+
 /// A parameter or an option.
 #[derive(Debug)]
 pub struct Parameter {

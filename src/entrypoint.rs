@@ -10,7 +10,7 @@ use rasteret_io::Session;
 
 use crate::error::{Error, Result};
 use crate::functions;
-use crate::host::{Host, memory};
+use crate::host::{Host, memory, replacement};
 use crate::vector::SharedSession;
 use crate::vector::exception::{call, take_postponed};
 
@@ -87,6 +87,7 @@ unsafe fn load(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_exte
                 session.set_memory_limit(limit);
             }
             functions::register(connection, &SharedSession::new(session))?;
+            replacement::register(*database)?;
             take_postponed()
         });
         ffi::duckdb_disconnect(&raw mut connection);

@@ -1,5 +1,6 @@
 //! The SQL functions, by topic, one file each.
 
+mod extension;
 mod files;
 mod header;
 mod index;
@@ -61,7 +62,8 @@ const FUNCTIONS: &[Function] = &[
     table::<index::RasteretRefresh>(),
     scalar::<sampling::MajorTomCellFunction>(),
     scalar::<sampling::RasteretSplit>(),
-    scalar::<index::RasteretVersion>(),
+    table::<extension::RasteretFunctions>(),
+    scalar::<extension::RasteretVersion>(),
 ];
 
 /// Registers every function.

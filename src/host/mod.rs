@@ -7,11 +7,13 @@
 //! | [`locks`] | what a query may open |
 //! | [`memory`] | how much memory there is |
 //! | [`interrupt`] | whether a query was interrupted |
+//! | [`replacement`] | `FROM 'scene.tif'` |
 
 mod context;
 mod interrupt;
 mod locks;
 pub(crate) mod memory;
+pub(crate) mod replacement;
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// Runs `body`; its error, or its panic as an error, is a failure to report to DuckDB. An error that was postponed comes first: what
 /// followed may be its consequence.
-pub(super) fn contain<T>(function: &str, body: impl FnOnce() -> Result<T>) -> Result<T, Failure> {
+pub(crate) fn contain<T>(function: &str, body: impl FnOnce() -> Result<T>) -> Result<T, Failure> {
     let outcome = catch_unwind(AssertUnwindSafe(body));
     let outcome = outcome.unwrap_or_else(|payload| Err(Error::Internal(panic_text(payload.as_ref()))));
     take_postponed().and(outcome).map_err(|error| {
@@ -27,7 +27,7 @@ macro_rules! throwing {
         std::mem::transmute::<unsafe extern "C-unwind" fn($($argument),+), unsafe extern "C" fn($($argument),+)>($callback)
     };
 }
-pub(super) use throwing;
+pub(crate) use throwing;
 
 fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();

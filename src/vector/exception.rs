@@ -15,6 +15,7 @@
 //! | `create_*_type`, child types, names, aliases and the CRS of types | `std::bad_alloc` | [`call_or_postpone`] |
 //! | `bind_get_parameter`, `get_varchar`, `get_blob` and other parts of values | a failed cast, `std::bad_alloc` | [`call_or_postpone`] |
 //! | `client_context_get_*`, `*_get_client_context`, `scalar_function_set_init`, `file_system_open`, file options, `error_data_message` | `std::bad_alloc` | [`call`], in `crate::host` too |
+//! | `add_replacement_scan`, `replacement_scan_set_function_name`, `replacement_scan_add_parameter`, `create_varchar` | `std::bad_alloc` | [`call`], in `crate::host` |
 //! | `*_set_error` | `std::bad_alloc` | [`Failure::report`]: straight into DuckDB |
 //! | `connect`, `query`, `fetch_chunk` of the entrypoint | errors that DuckDB fails to turn into states | [`call`] |
 //! | `destroy_*`, `free`, `disconnect` | no: destructors | `ffi` |
@@ -273,7 +274,7 @@ pub(crate) fn take_postponed() -> Result<()> {
 }
 
 /// Why a callback failed, as DuckDB is to get it.
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// A message of ours.
     Message(CString),
     /// An exception of its own.
@@ -297,7 +298,7 @@ impl Failure {
     ///
     /// # Safety
     /// `set_error` must take `info`. Called where nothing but frames of "C-unwind" lie between here and DuckDB.
-    pub(super) unsafe fn report<I>(
+    pub(crate) unsafe fn report<I>(
         self,
         info: I,
         set_error: impl FnOnce(&ffi::duckdb_ext_api_v1) -> Option<unsafe extern "C" fn(I, *const c_char)>,

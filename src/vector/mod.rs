@@ -34,6 +34,7 @@ mod type_id;
 pub(crate) mod value;
 pub(crate) mod writer;
 
+pub(crate) use callback::{contain, throwing};
 pub(crate) use logical_type::LogicalType;
 pub(crate) use reader::{Integers, Reader};
 pub(crate) use scalar_function::{Arguments, ScalarFunction, Signature};

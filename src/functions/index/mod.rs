@@ -7,7 +7,6 @@ mod rasteret_normalize;
 mod rasteret_python_metadata;
 mod rasteret_refresh;
 mod rasteret_validate;
-mod rasteret_version;
 
 pub(super) use rasteret_enrich::RasteretEnrich;
 pub(super) use rasteret_enrich_sql::RasteretEnrichSql;
@@ -15,4 +14,3 @@ pub(super) use rasteret_normalize::RasteretNormalize;
 pub(super) use rasteret_python_metadata::RasteretPythonMetadata;
 pub(super) use rasteret_refresh::RasteretRefresh;
 pub(super) use rasteret_validate::RasteretValidate;
-pub(super) use rasteret_version::RasteretVersion;
