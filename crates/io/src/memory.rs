@@ -6,7 +6,7 @@
 //!
 //! | bound | at most |
 //! |---|---|
-//! | windows of a call | the limit |
+//! | windows of a call, which DuckDB may copy | half |
 //! | a coverage while it is computed | a quarter |
 //! | decoded tiles that are kept, tiles under way | an eighth each |
 //! | headers that are kept | a sixteenth |

@@ -182,7 +182,7 @@ fn geometries_are_bounded_by_their_pixels() {
 
 #[test]
 fn windows_are_bounded_together() {
-    let (scratch, session) = (Scratch::new("windows"), session(&[("RASTERET_MEMORY_LIMIT_BYTES", "100000")]));
+    let (scratch, session) = (Scratch::new("windows"), session(&[("RASTERET_MEMORY_LIMIT_BYTES", "200000")]));
     let path = scratch.file("a.tif", &sparse(256, 128, (64, 64)));
     let plan = |rows: usize| {
         let asked = asked(&session, &path, None).unwrap();
@@ -192,7 +192,7 @@ fn windows_are_bounded_together() {
     assert_eq!(plan(1).unwrap(), 1);
     let error = plan(2).unwrap_err();
     assert!(matches!(error, Error::OutOfMemory { .. }) && !error.is_of_file());
-    assert!(error.to_string().contains("RASTERET_MEMORY_LIMIT_BYTES allows 100000"), "{error}");
+    assert!(error.to_string().contains("RASTERET_MEMORY_LIMIT_BYTES allows 200000"), "{error}");
     session.set_memory_limit(1000);
     assert!(plan(1).unwrap_err().to_string().contains("memory_limit allows 1000"));
 }

@@ -61,7 +61,10 @@ impl Session {
         })?;
         let planned: Vec<_> = planned.into_iter().map(Option::flatten).collect();
         let bytes = planned.iter().flatten().map(|window| window.profile().total_len()).fold(0, u64::saturating_add);
-        self.memory().check(bytes, || format!("the windows of {} rows", planned.iter().flatten().count()))?;
+        // DuckDB copies the result of a constant call, and what functions take out of a STRUCT.
+        self.memory().check(bytes.saturating_mul(2), || {
+            format!("the windows of {} rows, which DuckDB may copy,", planned.iter().flatten().count())
+        })?;
         Ok(planned)
     }
 
