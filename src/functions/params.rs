@@ -1,8 +1,8 @@
 //! The parameters that several functions have: each with its name, type, default, documentation and, where a value needs more than
 //! its type, its parser.
 
-use rasteret_cog::coverage::Method;
 use rasteret_cog::pixel::Resampling;
+use rasteret_cog::zonal::Method;
 use rasteret_io::enrich::OnError;
 use rasteret_io::reads::LevelChoice;
 

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use rasteret_cog::{Frame, LevelShape, TileLayout, Tiling};
+use rasteret_cog::{LevelShape, RasterInfo, TileLayout, Tiling};
 
 use super::read::Fields;
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ use crate::vector::{Integers, Reader};
 /// One row's raster.
 pub(crate) struct IndexedRaster<'a> {
     fields: Fields<'a>,
-    frame: Frame,
+    info: RasterInfo,
 }
 
 /// Where the tiles of one level are in the file, by their position in the level's tables.
@@ -34,13 +34,13 @@ struct Table<'a> {
 }
 
 impl<'a> IndexedRaster<'a> {
-    pub(super) fn new(fields: Fields<'a>, frame: Frame) -> Self {
-        Self { fields, frame }
+    pub(super) fn new(fields: Fields<'a>, info: RasterInfo) -> Self {
+        Self { fields, info }
     }
 
     /// Where the raster lies.
-    pub(crate) fn frame(&self) -> &Frame {
-        &self.frame
+    pub(crate) fn raster_info(&self) -> &RasterInfo {
+        &self.info
     }
 
     /// The tiles of a level, 0 being the full resolution.
@@ -62,7 +62,7 @@ impl<'a> IndexedRaster<'a> {
             offsets: offsets.rows.len(),
             byte_counts: byte_counts.rows.len(),
         };
-        Ok((TileLayout::new(&self.frame, level, shape)?, TileTables { offsets, byte_counts }))
+        Ok((TileLayout::new(&self.info, level, shape)?, TileTables { offsets, byte_counts }))
     }
 
     /// The fields of an overview, the first being level 1.

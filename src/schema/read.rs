@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rasteret_cog::geo::{Crs, GeoTransform};
 use rasteret_cog::tiff::{ByteOrder, Compression, DataType};
-use rasteret_cog::{Bands, CogHeader, Encoding, Frame, Level};
+use rasteret_cog::{Bands, CogHeader, Encoding, Level, RasterInfo};
 use rasteret_io::enrich::Georeference;
 use rasteret_io::{CogFile, ObjectVersion};
 
@@ -93,16 +93,16 @@ impl<'a> MetadataReader<'a> {
 
     /// A row's raster, of which the tile tables are read where they are asked for; None for NULL.
     pub(crate) fn raster(&self, row: usize) -> Result<Option<IndexedRaster<'a>>> {
-        self.frame(row)?.map(|frame| Ok(IndexedRaster::new(self.fields(row), frame))).transpose()
+        self.raster_info(row)?.map(|info| Ok(IndexedRaster::new(self.fields(row), info))).transpose()
     }
 
     /// Where a row's raster lies; None for NULL.
-    pub(crate) fn frame(&self, row: usize) -> Result<Option<Frame>> {
+    pub(crate) fn raster_info(&self, row: usize) -> Result<Option<RasterInfo>> {
         if self.reader.is_null(row) {
             return Ok(None);
         }
         let fields = self.fields(row);
-        Ok(Some(Frame {
+        Ok(Some(RasterInfo {
             width: fields.required("image_width", fields.integer("image_width")?)?,
             height: fields.required("image_height", fields.integer("image_height")?)?,
             bands: Bands {

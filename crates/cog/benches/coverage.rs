@@ -11,9 +11,9 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use geo_types::{LineString, Polygon};
 use rasteret_cog::codec::{DecodedTile, Samples};
-use rasteret_cog::coverage::{Coverage, Method, ZonalStats};
 use rasteret_cog::pixel::{Band, Block};
 use rasteret_cog::tiff::{ByteOrder, Compression, DataType};
+use rasteret_cog::zonal::{Coverage, Method, ZonalStats};
 use rasteret_cog::{CogHeader, Encoding, Geometry, Level, Tiling};
 
 const SIDE: u32 = 10_980;

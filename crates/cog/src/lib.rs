@@ -12,43 +12,29 @@
 
 mod coalesce;
 pub mod codec;
-mod cover;
-pub mod coverage;
 pub mod crs;
-mod decoder;
-mod error;
-mod footprint;
-mod frame;
 pub mod geo;
 mod geometry;
 mod grid;
 mod header;
-mod ifds;
-mod info;
-mod level;
 mod limits;
-mod major_tom;
 pub mod pixel;
-mod plan;
-mod role;
-mod split;
+mod project;
+mod sampling;
 pub mod tiff;
-mod view;
+mod tile_cover;
+pub mod zonal;
 
 pub use coalesce::CoalesceConfig;
-pub use cover::{TileSpan, Tiling};
-pub use decoder::{DecodeResult, HeaderDecoder};
-pub use error::{Error, Place, Result};
-pub use footprint::Footprint;
-pub use frame::{Bands, Frame, NATIVE};
+pub use crs::{DEFAULT_CRS, NATIVE};
 pub use geometry::{Corners, EncodedGeometry, Geometry, ParsedGeometry};
-pub use grid::{LevelShape, OPEN_END, Tile, TileAddress, TileGrid, TileLayout};
-pub use header::{CogHeader, Encoding, Level};
-pub use ifds::{IfdDecoder, IfdInfo, MAX_BYTES_SHOWN, MAX_NUMBERS_SHOWN, MAX_TEXT_SHOWN, TagInfo};
-pub use info::{Color, FileInfo, InfoDecoder};
+pub use grid::{LevelShape, OPEN_END, Run, Tile, TileAddress, TileGrid, TileLayout, TileSpan, Tiling, Window};
+pub use header::{
+    Bands, CogHeader, Color, DecodeResult, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, InfoDecoder, Level,
+    MAX_BYTES_SHOWN, MAX_NUMBERS_SHOWN, MAX_TEXT_SHOWN, RasterInfo, Role, TagInfo,
+};
 pub use limits::Limits;
-pub use major_tom::MajorTomCell;
-pub use plan::{DEFAULT_CRS, TilePlan};
-pub use role::Role;
-pub use split::{Shares, Split};
-pub use view::{View, Views};
+pub use project::{Footprint, GeometryProjector, ProjectorCache};
+pub use sampling::{MajorTomCell, Shares, Split};
+pub use tiff::{Encoding, Error, FilePosition, Result};
+pub use tile_cover::TilePlan;

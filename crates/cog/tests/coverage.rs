@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use geo::{Area, BooleanOps, BoundingRect, Contains, Distance, Euclidean, MapCoords, Rect, Validation, coord};
 use geo_types::{Coord, LineString, Point, Polygon};
 use proptest::prelude::*;
-use rasteret_cog::coverage::{Coverage, Method, Run};
+use rasteret_cog::Window;
 use rasteret_cog::geo::GeoTransform;
-use rasteret_cog::pixel::Window;
+use rasteret_cog::zonal::{Coverage, Method, Run};
 use rasteret_cog::{Geometry, ParsedGeometry, Tiling};
 
 type Pixels = BTreeMap<(u32, u32), f64>;

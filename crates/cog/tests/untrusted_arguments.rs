@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use rasteret_cog::crs::Transforms;
 use rasteret_cog::geo::GeoTransform;
-use rasteret_cog::{Corners, EncodedGeometry, ParsedGeometry, Tiling, View};
+use rasteret_cog::{Corners, EncodedGeometry, GeometryProjector, ParsedGeometry, Tiling};
 
 static TRANSFORMS: LazyLock<Transforms> = LazyLock::new(Transforms::default);
 
@@ -101,7 +101,7 @@ proptest! {
         let transform = TRANSFORMS.get(CRSS[from], CRSS[to]).unwrap();
         let (Ok(parsed), Ok(view)) = (
             ParsedGeometry::from_text(&format!("POLYGON(({}))", ring.join(","))),
-            View::new(1000, 700, GeoTransform::from_array([scales.0, 0.0, origin.0, 0.0, scales.1, origin.1]), Some(transform)),
+            GeometryProjector::new(1000, 700, GeoTransform::from_array([scales.0, 0.0, origin.0, 0.0, scales.1, origin.1]), Some(transform)),
         ) else { return Ok(()) };
         if let Ok(pixels) = view.pixels(&parsed.geometry) {
             let tiling = Tiling { image_width: 1000, image_height: 700, tile_width: 64, tile_height: 64 };

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, LazyLock};
 
-use rasteret_cog::coverage::{Coverage, Method};
+use rasteret_cog::Window;
 use rasteret_cog::crs::{Transform, Transforms};
 use rasteret_cog::geo::GeoTransform;
-use rasteret_cog::pixel::Window;
-use rasteret_cog::{Geometry, ParsedGeometry, Tiling, View, Views};
+use rasteret_cog::zonal::{Coverage, Method};
+use rasteret_cog::{Geometry, GeometryProjector, ParsedGeometry, ProjectorCache, Tiling};
 
 static TRANSFORMS: LazyLock<Transforms> = LazyLock::new(Transforms::default);
-static VIEWS: LazyLock<Views> = LazyLock::new(Views::default);
+static VIEWS: LazyLock<ProjectorCache> = LazyLock::new(ProjectorCache::default);
 
 /// Columns and rows of the image whose coverage is checked.
 const SIZE: (u32, u32) = (100, 70);
@@ -64,7 +64,7 @@ pub(crate) fn coverage(data: &[u8]) {
     let transforms = [[1.0, 0.0, 0.0, 0.0, 1.0, 0.0], [0.8, -0.6, 3.0, 0.6, 0.8, -5.0]].map(GeoTransform::from_array);
     for parsed in parsed.iter().flatten() {
         for to_world in &transforms {
-            let view = View::new(SIZE.0, SIZE.1, *to_world, None);
+            let view = GeometryProjector::new(SIZE.0, SIZE.1, *to_world, None);
             let Some(pixels) = view.ok().and_then(|view| view.pixels(&parsed.geometry).ok()) else {
                 continue;
             };

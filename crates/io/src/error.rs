@@ -153,10 +153,10 @@ struct DisplayCause<'a>(&'a rasteret_cog::Error);
 
 impl fmt::Display for DisplayCause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use rasteret_cog::{Error, Place};
+        use rasteret_cog::{Error, FilePosition};
         match self.0 {
-            Error::Malformed { at: Place { ifd: None, tag: None, byte: None }, what }
-            | Error::Unsupported { at: Place { ifd: None, tag: None, byte: None }, what } => f.write_str(what),
+            Error::Malformed { at: FilePosition { ifd: None, tag: None, byte: None }, what }
+            | Error::Unsupported { at: FilePosition { ifd: None, tag: None, byte: None }, what } => f.write_str(what),
             other => other.fmt(f),
         }
     }
@@ -164,7 +164,7 @@ impl fmt::Display for DisplayCause<'_> {
 
 #[cfg(test)]
 mod tests {
-    use rasteret_cog::{Error as Cog, Place};
+    use rasteret_cog::{Error as Cog, FilePosition};
 
     use super::Error;
     use crate::{Fault, Location};
@@ -173,7 +173,7 @@ mod tests {
     fn callers_errors_are_not_the_files() {
         let location = || Location::parse("a.tif").unwrap();
         let header = |source| Error::Header { location: location(), source };
-        let at = Place { ifd: None, tag: None, byte: None };
+        let at = FilePosition { ifd: None, tag: None, byte: None };
         assert!(header(Cog::Malformed { at, what: String::new() }).is_of_file());
         assert!(header(Cog::Unsupported { at, what: String::new() }).is_of_file());
         assert!(!header(Cog::InvalidArgument { what: String::new() }).is_of_file());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use object_store::ObjectStore;
-use rasteret_cog::Views;
+use rasteret_cog::ProjectorCache;
 use rasteret_cog::crs::Transforms;
 use rasteret_cog::{CogHeader, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, InfoDecoder};
 use tokio::sync::Semaphore;
@@ -60,7 +60,7 @@ struct Inner {
     /// One permit a request in flight.
     requests: Arc<Semaphore>,
     transforms: Transforms,
-    views: Views,
+    views: ProjectorCache,
     tiles: Arc<Tiles>,
     zones: ZoneCache,
     workers: Workers,
@@ -92,7 +92,7 @@ impl Session {
             cache: HeaderCache::new(options.header_cache_bytes, options.failure_lifetime),
             requests: Arc::new(Semaphore::new(options.max_concurrent.min(descriptors::max_connections()))),
             transforms: Transforms::default(),
-            views: Views::default(),
+            views: ProjectorCache::default(),
             tiles: Tiles::new(&options),
             zones: zone_cache(options.zone_cache_bytes),
             workers: Workers::new(&options),
@@ -161,7 +161,7 @@ impl Session {
     }
 
     /// Ways into the pixels of rasters, made once for all functions.
-    pub fn views(&self) -> &Views {
+    pub fn views(&self) -> &ProjectorCache {
         &self.0.views
     }
 

@@ -11,8 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rasteret_cog::EncodedGeometry;
-use rasteret_cog::coverage::{Method, Statistics};
 use rasteret_cog::pixel::{ValueOptions, WindowOptions};
+use rasteret_cog::zonal::{Method, Statistics};
 use rasteret_io::enrich::OnError;
 use rasteret_io::reads::{Ask, Asked, LevelChoice, ZoneOptions};
 use rasteret_io::{Error, Location, RasterFile, Result, Session};

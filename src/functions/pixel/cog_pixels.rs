@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rasteret_cog::coverage::{Coverage, Run};
-use rasteret_cog::pixel::{Block, Window};
+use rasteret_cog::Window;
+use rasteret_cog::pixel::Block;
+use rasteret_cog::zonal::{Coverage, Run};
 use rasteret_io::enrich::OnError;
 use rasteret_io::reads::{Ask, Target};
 use rasteret_io::{BlockStream, Keep, Location, RasterFile, Session};

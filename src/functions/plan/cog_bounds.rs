@@ -72,18 +72,18 @@ pub(super) fn in_crs<T: Clone>(
     default: &str,
     answer: impl Fn(&rasteret_cog::Footprint) -> Result<T>,
 ) -> Result<Vec<Option<T>>> {
-    let mut frames = SharedMetadata::<_, Vec<(String, T)>>::new(arguments.required(0)?, MetadataReader::frame)?;
+    let mut rasters = SharedMetadata::<_, Vec<(String, T)>>::new(arguments.required(0)?, MetadataReader::raster_info)?;
     let crs = arguments.optional(1);
     let rows = (0..arguments.rows()).map(|row| {
         let named = crs.map_or(Some(default), |crs| crs.text(row));
-        let (Some((frame, answers)), Some(crs)) = (frames.get(row)?, named) else {
+        let (Some((raster, answers)), Some(crs)) = (rasters.get(row)?, named) else {
             return Ok(None);
         };
         if let Some((_, known)) = answers.iter().find(|(name, _)| name == crs) {
             return Ok(Some(known.clone()));
         }
-        let transform = frame.transform_from(crs, session.transforms())?;
-        let found = answer(&frame.footprint(transform.as_ref())?)?;
+        let transform = raster.transform_from(crs, session.transforms())?;
+        let found = answer(&raster.footprint(transform.as_ref())?)?;
         answers.push((crs.to_owned(), found.clone()));
         Ok(Some(found))
     });

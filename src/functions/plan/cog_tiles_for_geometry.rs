@@ -77,9 +77,9 @@ struct Answer<'a> {
 impl<'a> Answer<'a> {
     fn new(session: &Session, raster: &IndexedRaster<'a>, question: Question<'_>) -> Result<Self> {
         let Question { crs, level, band_index } = question;
-        let transform = raster.frame().transform_from(crs, session.transforms())?;
+        let transform = raster.raster_info().transform_from(crs, session.transforms())?;
         let (layout, tables) = raster.level(level)?;
-        let plan = TilePlan::new(layout, raster.frame().bands, band_index, transform, session.views())?;
+        let plan = TilePlan::new(layout, raster.raster_info().bands, band_index, transform, session.views())?;
         Ok(Self { crs: crs.to_owned(), level, band_index, plan, tables })
     }
 

@@ -77,7 +77,7 @@ impl ScalarFunction for CogZonalClasses {
         let mut classes = Vec::with_capacity(lengths.iter().flatten().sum());
         for histogram in histograms.into_iter().flatten() {
             let all = histogram.weight();
-            let class = |entry: &rasteret_cog::coverage::Entry| Class {
+            let class = |entry: &rasteret_cog::zonal::Entry| Class {
                 value: entry.value,
                 count: entry.weight,
                 fraction: entry.weight / all,

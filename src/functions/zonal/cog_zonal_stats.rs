@@ -1,6 +1,6 @@
 //! `cog_zonal_stats(href, metadata, geometry [, options])`: statistics of the pixels that a geometry covers.
 
-use rasteret_cog::coverage::Statistics;
+use rasteret_cog::zonal::Statistics;
 use rasteret_io::Session;
 use rasteret_io::reads::ZoneOptions;
 

@@ -8,7 +8,7 @@ use crate::Result;
 use crate::tiff::{ByteOrder, DataType};
 
 use super::block::{Block, malformed};
-use super::layout::{no_predictor, predictor_of};
+use super::predictor::{no_predictor, predictor_of};
 use super::words::Word;
 use super::{Samples, bytes, predictor};
 

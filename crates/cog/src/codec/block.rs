@@ -1,12 +1,23 @@
 //! What a codec is told of the block that it decodes, and the bounds that it keeps.
 
-use crate::tiff::{ByteOrder, Compression, DataType};
-use crate::{Encoding, Error, Place, Result};
+use crate::tiff::{ByteOrder, Compression, DataType, Encoding};
+use crate::{Error, FilePosition, Result};
 
-use super::{BlockShape, DecodedTile, Samples};
+use super::samples::{DecodedTile, Samples};
 
 /// Bytes of one decoded block: what libtiff can hold of one, whose sizes are signed 32-bit numbers. Larger ones are refused.
 pub const MAX_BLOCK_BYTES: u64 = i32::MAX.cast_unsigned() as u64;
+
+/// The size of a block of samples: a tile with its padding, or a strip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockShape {
+    /// Columns.
+    pub width: u32,
+    /// Rows; the last strip of an image has only those that are in the image.
+    pub height: u32,
+    /// Samples of one pixel: 1 for a tile of a plane.
+    pub samples_per_pixel: u16,
+}
 
 /// A block to be decoded: its size, which [`MAX_BLOCK_BYTES`] holds for, and what TIFF says of its samples.
 #[derive(Debug, Clone, Copy)]
@@ -114,7 +125,7 @@ impl<'a> Block<'a> {
 }
 
 /// No place in the file: the caller knows which tile it is.
-const NOWHERE: Place = Place { ifd: None, tag: None, byte: None };
+const NOWHERE: FilePosition = FilePosition { ifd: None, tag: None, byte: None };
 
 /// The tile's bytes are not what the file says.
 pub(crate) fn malformed(what: impl Into<String>) -> Error {

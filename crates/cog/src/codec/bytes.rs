@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use crate::tiff::Compression;
-use crate::{Encoding, Result};
+use crate::Result;
+use crate::tiff::{Compression, Encoding};
 
 use super::block::{malformed, unsupported};
 use super::{deflate, lzma, lzw, packbits, zstd};

@@ -89,7 +89,7 @@ struct Stream {
 }
 
 /// The frame header, ITU-T T.81 B.2.2, as far as it is needed.
-struct Frame {
+struct RasterInfo {
     components: u8,
     is_named_rgb: bool,
     rows: u16,
@@ -117,14 +117,14 @@ impl Stream {
                 _ if is_table(marker) => push(&mut bytes, marker, contents),
                 SOF_BASELINE | SOF_EXTENDED | SOF_PROGRESSIVE => {
                     let mut contents = contents.to_vec();
-                    frame = Some(Frame::read(&mut contents, block)?);
+                    frame = Some(RasterInfo::read(&mut contents, block)?);
                     push(&mut bytes, marker, &contents);
                 }
                 0xC3..=0xCF if marker != JPG => {
                     return Err(unsupported(format!("JPEG whose frame header is of kind {}", marker - SOF_BASELINE)));
                 }
                 SOS => {
-                    let Some(Frame { components, is_named_rgb, rows }) = frame else {
+                    let Some(RasterInfo { components, is_named_rgb, rows }) = frame else {
                         return Err(malformed("expected a JPEG's frame header before its first scan, found none"));
                     };
                     push(&mut bytes, marker, contents);
@@ -152,7 +152,7 @@ fn push(bytes: &mut Vec<u8>, marker: u8, contents: &[u8]) {
     bytes.extend(contents);
 }
 
-impl Frame {
+impl RasterInfo {
     /// Checks a frame header against the block, and limits its rows to the block's.
     fn read(contents: &mut [u8], block: &Block) -> Result<Self> {
         let [precision, y1, y2, x1, x2, components, parameters @ ..] = contents else {

@@ -8,12 +8,14 @@
 
 use bytemuck::Pod;
 
-use crate::tiff::{ByteOrder, Compression, DataType};
-use crate::{Encoding, Result};
+use crate::Result;
+use crate::tiff::{ByteOrder, Compression, DataType, Encoding};
 
 use super::block::{Block, unsupported};
+use super::predictor::{no_predictor, predictor_of};
+use super::samples::{DecodedTile, Samples};
 use super::words::Word;
-use super::{DecodedTile, Samples, bits, bytes, predictor};
+use super::{bits, bytes, predictor};
 
 /// Whether samples as stored are in the other byte order than the machine's.
 pub(super) fn is_swapped(byte_order: ByteOrder) -> bool {
@@ -74,20 +76,6 @@ fn refuse_subsampled(block: &Block) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Which predictor is to be undone. The tag belongs to these codecs: with others it means nothing, as in libtiff.
-pub(super) fn predictor_of(encoding: &Encoding) -> u16 {
-    match encoding.compression {
-        Compression::Lzw | Compression::Deflate | Compression::Zstd | Compression::Lzma => encoding.predictor,
-        _ => 1,
-    }
-}
-
-/// The error of a predictor that samples of this type and depth do not have.
-pub(super) fn no_predictor(block: &Block) -> crate::Error {
-    let depth = block.depths().first().copied().unwrap_or_default();
-    unsupported(format!("predictor {} of samples of {depth} bits, type {}", block.encoding.predictor, block.data_type))
 }
 
 /// Samples `T` that are stored as words `W` of the same size.

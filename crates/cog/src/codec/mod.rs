@@ -36,25 +36,14 @@ mod webp;
 mod words;
 mod zstd;
 
-use crate::tiff::{ByteOrder, Compression};
-use crate::{Encoding, Result};
+use crate::Result;
+use crate::tiff::{ByteOrder, Compression, Encoding};
 
 use block::Block;
 
-pub use block::MAX_BLOCK_BYTES;
+pub use block::{BlockShape, MAX_BLOCK_BYTES};
 pub(crate) use block::{data_type, decoding_bytes};
 pub use samples::{DecodedTile, Samples};
-
-/// The size of a block of samples: a tile with its padding, or a strip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlockShape {
-    /// Columns.
-    pub width: u32,
-    /// Rows; the last strip of an image has only those that are in the image.
-    pub height: u32,
-    /// Samples of one pixel: 1 for a tile of a plane.
-    pub samples_per_pixel: u16,
-}
 
 /// The samples of one tile or strip; `first_sample` is the band that its first sample belongs to.
 ///

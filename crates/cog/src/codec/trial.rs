@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::{BlockShape, DecodedTile, Samples, decode};
-use crate::tiff::{ByteOrder, Compression, DataType};
-use crate::{Encoding, Result};
+use crate::Result;
+use crate::tiff::{ByteOrder, Compression, DataType, Encoding};
 
 /// What TIFF says of an image of these samples, chunky, in the codec's plainest form.
 pub(super) fn encoding(compression: Compression, dtype: DataType, samples_per_pixel: u16) -> Encoding {

@@ -2,15 +2,18 @@
 
 use std::sync::Once;
 
-use terrio_crs::Transformer;
+use terrio_crs::{SpatialRef, Transformer};
 
-use super::PointTransform;
-use super::definition::Definition;
+/// A transformation of points from one CRS to another.
+pub(super) trait PointTransform: Send + Sync {
+    /// The point in the other CRS; None where it has no image.
+    fn point(&self, x: f64, y: f64) -> Option<(f64, f64)>;
+}
 
 /// The transformation between two definitions, or why there is none.
-pub(super) fn transform(from: &Definition, to: &Definition) -> Result<Box<dyn PointTransform>, String> {
+pub(super) fn transform(from: &SpatialRef, to: &SpatialRef) -> Result<Box<dyn PointTransform>, String> {
     quiet();
-    let transformer = Transformer::new(from.reference(), to.reference()).map_err(|error| cause(&error))?;
+    let transformer = Transformer::new(from, to).map_err(|error| cause(&error))?;
     Ok(Box::new(transformer))
 }
 

@@ -24,6 +24,13 @@ use geo_types::Coord;
 
 use crate::{Error, Result};
 use definition::Definition;
+use engine::PointTransform;
+
+/// The name by which coordinates are the raster's own.
+pub const NATIVE: &str = "native";
+
+/// The CRS of a geometry for which nothing is said.
+pub const DEFAULT_CRS: &str = "OGC:CRS84";
 
 /// CRS pairs kept: far more than a collection has, few enough that names made up row by row cannot fill the memory.
 const MAX_PAIRS: usize = 4096;
@@ -33,12 +40,6 @@ const POLE_TOLERANCE: f64 = 1e-9;
 
 /// The latitude taken for a pole, a tenth of a millimetre before it: at the pole itself the engine's polar projections fail.
 const NEAR_POLE: f64 = 90.0 - 1e-9;
-
-/// What moves points from one CRS to another: the border to the crate that knows how.
-trait PointTransform: Send + Sync {
-    /// The point in the other CRS; None where it has no image.
-    fn point(&self, x: f64, y: f64) -> Option<(f64, f64)>;
-}
 
 /// A transformation between two CRSs, both ways.
 pub struct Transform {
@@ -110,7 +111,7 @@ impl Transform {
             });
         }
         let pair = |a: &Definition, b: &Definition| {
-            engine::transform(a, b).map_err(|cause| Error::InvalidArgument {
+            engine::transform(a.reference(), b.reference()).map_err(|cause| Error::InvalidArgument {
                 what: format!("no transformation from {source} to {target} is known to be right: {cause}"),
             })
         };
@@ -126,7 +127,7 @@ impl Transform {
 
     /// The transformation from longitudes and latitudes to the same CRS; None where none is known to be right.
     pub(crate) fn to_target_from_degrees(&self) -> Option<&Arc<Self>> {
-        let made = || Self::new(crate::DEFAULT_CRS, &self.target).ok().map(Arc::new);
+        let made = || Self::new(DEFAULT_CRS, &self.target).ok().map(Arc::new);
         self.longitudes.get_or_init(made).as_ref()
     }
 
@@ -192,7 +193,7 @@ fn apply(transform: Option<&dyn PointTransform>, point: Coord<f64>, from: Side, 
 ///
 /// [`Error::InvalidArgument`] where it is not.
 pub fn check_name(name: &str) -> Result<()> {
-    if name.trim().eq_ignore_ascii_case(crate::frame::NATIVE) {
+    if name.trim().eq_ignore_ascii_case(NATIVE) {
         return Ok(());
     }
     Definition::parse(name).map(|_| ())

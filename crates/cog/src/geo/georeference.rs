@@ -3,10 +3,10 @@
 use super::gdal_metadata::GdalMetadata;
 use super::keys::{GeoKeys, key};
 use super::{Crs, GeoTransform, nodata, reference};
-use crate::tiff::Tag;
+use crate::Result;
 use crate::tiff::file::File;
 use crate::tiff::ifd::Ifd;
-use crate::{Encoding, Result};
+use crate::tiff::{Encoding, Tag};
 
 /// Georeferencing and GDAL's metadata of an image; see the fields of [`crate::CogHeader`].
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 //! Integers of 33 to 64 bits are read as integers, exactly; others as a double. An empty text is no nodata, one of blanks is 0.
 
 use super::number::{float, signed, unsigned};
-use crate::Encoding;
+use crate::tiff::Encoding;
 
 /// The text as a double; None for an empty one.
 pub(crate) fn number(text: &str, encoding: &Encoding) -> Option<f64> {

@@ -90,7 +90,7 @@ impl Crossing {
     /// Whether coordinates of a CRS can cross the antimeridian.
     pub(super) fn check(self, crs: &str) -> Result<()> {
         // The raster's own coordinates are numbers of a grid, which nothing wraps around.
-        if !crs.trim().eq_ignore_ascii_case(crate::frame::NATIVE) && crs::is_in_degrees(crs)? {
+        if !crs.trim().eq_ignore_ascii_case(crs::NATIVE) && crs::is_in_degrees(crs)? {
             return Ok(());
         }
         Err(self.fault())

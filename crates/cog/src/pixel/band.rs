@@ -18,12 +18,14 @@ use std::sync::Arc;
 
 use crate::codec::{self, BlockShape, DecodedTile};
 use crate::geo::GeoTransform;
-use crate::tiff::DataType;
-use crate::{CogHeader, Encoding, Error, Level, Place, Result, TileGrid, Tiling};
+use crate::grid::{TileGrid, Tiling, Window};
+use crate::header::{CogHeader, Level};
+use crate::tiff::{DataType, Encoding};
+use crate::{Error, FilePosition, Result};
 
+use super::block::Block;
 use super::nodata::{Bounds, Fill, Rule};
 use super::plane::Plane;
-use super::{Block, Window};
 
 /// One band of one level of a file, ready to be read tile by tile.
 #[derive(Debug, Clone)]
@@ -377,7 +379,7 @@ impl Mask {
 }
 
 /// No place in the file: the caller knows which tile it is.
-const NOWHERE: Place = Place { ifd: None, tag: None, byte: None };
+const NOWHERE: FilePosition = FilePosition { ifd: None, tag: None, byte: None };
 
 fn malformed(what: String) -> Error {
     Error::Malformed { at: NOWHERE, what }

@@ -14,12 +14,11 @@ use std::ops::Range;
 
 use half::f16;
 
-use super::Window;
 use super::nodata::{Bounds, Nodata};
 use super::plane::Plane;
 use super::sample::Sample;
 use crate::codec::Samples;
-use crate::coverage::Run;
+use crate::grid::{Run, Window};
 use crate::tiff::DataType;
 
 /// One band's values over one tile's part inside the image, and which of them are valid.

@@ -10,21 +10,20 @@
 
 mod band;
 mod block;
-mod neighbourhood;
 mod nodata;
 mod plane;
-mod resolution;
+mod point_sampler;
 mod sample;
-mod window;
-mod window_sink;
+mod window_profile;
+mod window_writer;
 
 pub use band::{Band, Image, TileSource};
 pub use block::{Block, Pixel, Pixels, RunVisitor, Visitor};
-pub use neighbourhood::{Neighbourhood, Resampling, ValueOptions};
 pub use nodata::Nodata;
+pub use point_sampler::{PointSampler, Resampling, ValueOptions};
 pub use sample::Sample;
-pub use window::Window;
-pub use window_sink::{WindowBuffers, WindowOptions, WindowPart, WindowProfile, WindowSink};
+pub use window_profile::{WindowOptions, WindowProfile};
+pub use window_writer::{WindowBuffers, WindowPart, WindowWriter};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -16,8 +16,8 @@
 //! beyond the range by their low bits. NaN matches no floating-point number.
 
 use crate::geo::nodata::{exact, number};
-use crate::tiff::DataType;
-use crate::{CogHeader, Encoding};
+use crate::header::CogHeader;
+use crate::tiff::{DataType, Encoding};
 
 /// The value that samples are compared with, see [`Sample::is`](super::Sample::is).
 #[derive(Debug, Clone, Copy, PartialEq)]

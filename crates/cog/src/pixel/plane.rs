@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use half::f16;
 
-use super::Window;
 use super::nodata::{Bounds, Fill};
 use super::sample::Sample;
 use crate::codec::{DecodedTile, Samples};
+use crate::grid::Window;
 use crate::tiff::DataType;
-use crate::{Error, Place, Result};
+use crate::{Error, FilePosition, Result};
 
 /// Evaluates an expression for whichever vector of samples there is; half floats come as bits.
 macro_rules! for_samples {
@@ -61,7 +61,7 @@ impl Plane {
         let found = for_samples!(&tile.samples, list => list.len());
         if width > tile.width || height > tile.height || sample >= tile.samples_per_pixel || expected != found as u64 {
             return Err(Error::Malformed {
-                at: Place { ifd: None, tag: None, byte: None },
+                at: FilePosition { ifd: None, tag: None, byte: None },
                 what: format!(
                     "expected a decoded tile of {width} x {height} pixels and sample {sample} in each, found {} x {} with {} \
                      samples, {found} in all",

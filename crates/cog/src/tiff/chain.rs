@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::file::File;
 use super::ifd::{FileHeader, Ifd};
-use crate::{Error, Place, Result};
+use crate::{Error, FilePosition, Result};
 
 /// The chain as far as it has been followed.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl Chain {
                 };
                 if header.first_ifd == 0 {
                     return Err(Error::Malformed {
-                        at: Place::byte(4),
+                        at: FilePosition::byte(4),
                         what: "expected the offset of the first IFD, found 0".to_owned(),
                     });
                 }
@@ -52,7 +52,7 @@ impl Chain {
                 self.next = 0;
                 break;
             }
-            let at = Place { ifd: Some(index), tag: None, byte: Some(self.next) };
+            let at = FilePosition { ifd: Some(index), tag: None, byte: Some(self.next) };
             if self.seen.contains(&self.next) {
                 return Err(Error::Malformed {
                     at,

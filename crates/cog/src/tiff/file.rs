@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::pushed::Pushed;
-use crate::{Error, Limits, Place, Result};
+use crate::{Error, FilePosition, Limits, Result};
 
 /// Bytes asked for where the length of what follows is not known: the file's start, and IFDs away from it.
 ///
@@ -20,7 +20,7 @@ pub(crate) struct File {
     size: Option<u64>,
     pushed: Pushed,
     /// What was looked for since the last [`File::needs`], with the place it was for.
-    missing: Vec<(Range<u64>, Place)>,
+    missing: Vec<(Range<u64>, FilePosition)>,
     /// [`Pushed::held`] at the last [`File::needs`] that asked for something.
     held_when_asked: Option<u64>,
 }
@@ -55,7 +55,7 @@ impl File {
 
     /// The bytes at `offset`; None when they are missing.
     #[inline]
-    pub(crate) fn get(&self, offset: u64, length: u64, at: Place) -> Result<Option<Cow<'_, [u8]>>> {
+    pub(crate) fn get(&self, offset: u64, length: u64, at: FilePosition) -> Result<Option<Cow<'_, [u8]>>> {
         if !self.may_hold(offset, length) {
             return Err(self.beyond_the_end(offset, length, at));
         }
@@ -63,13 +63,19 @@ impl File {
     }
 
     /// Whether the bytes at `offset` are there; when they are missing, that is noted for [`File::needs`].
-    pub(crate) fn require(&mut self, offset: u64, length: u64, at: Place) -> Result<bool> {
+    pub(crate) fn require(&mut self, offset: u64, length: u64, at: FilePosition) -> Result<bool> {
         self.require_with_prefetch(offset, length, length, at)
     }
 
     /// As [`File::require`]; what is missing is asked for with what follows, up to `prefetch` bytes in all. Where the file
     /// ends before, the rest is taken from what precedes: writers put an IFD at the end of a file and its values around it.
-    pub(crate) fn require_with_prefetch(&mut self, offset: u64, length: u64, prefetch: u64, at: Place) -> Result<bool> {
+    pub(crate) fn require_with_prefetch(
+        &mut self,
+        offset: u64,
+        length: u64,
+        prefetch: u64,
+        at: FilePosition,
+    ) -> Result<bool> {
         if !self.may_hold(offset, length) {
             return Err(self.beyond_the_end(offset, length, at));
         }
@@ -89,7 +95,7 @@ impl File {
         offset: u64,
         length: u64,
         prefetch: u64,
-        at: Place,
+        at: FilePosition,
     ) -> Result<Option<Cow<'_, [u8]>>> {
         if !self.require_with_prefetch(offset, length, prefetch, at)? {
             return Ok(None);
@@ -98,7 +104,7 @@ impl File {
     }
 
     #[cold]
-    fn beyond_the_end(&self, offset: u64, length: u64, at: Place) -> Error {
+    fn beyond_the_end(&self, offset: u64, length: u64, at: FilePosition) -> Error {
         let size = self.size.unwrap_or(u64::MAX);
         Error::Malformed {
             at,

@@ -11,7 +11,7 @@
 
 use super::file::{File, PREFETCH};
 use super::{ByteOrder, FieldType, Tag};
-use crate::{Error, Place, Result};
+use crate::{Error, FilePosition, Result};
 
 /// What the first bytes say of all others.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ impl FileHeader {
 
     /// The header; None when its bytes are missing.
     pub(crate) fn read(file: &mut File) -> Result<Option<Self>> {
-        let at = Place::byte(0);
+        let at = FilePosition::byte(0);
         let Some(bytes) = file.get_with_prefetch(0, 8, PREFETCH, at)? else {
             return Ok(None);
         };
@@ -58,13 +58,13 @@ impl FileHeader {
                         Ok(fields.u64().map(|first_ifd| Self { byte_order, is_big: true, first_ifd }))
                     }
                     (size, _) => Err(Error::Malformed {
-                        at: Place::byte(4),
+                        at: FilePosition::byte(4),
                         what: format!("expected 8-byte offsets in a BigTIFF, found {}", size.unwrap_or_default()),
                     }),
                 }
             }
             version => Err(Error::Malformed {
-                at: Place::byte(2),
+                at: FilePosition::byte(2),
                 what: format!("not a TIFF: expected version 42 or 43, found {}", version.unwrap_or_default()),
             }),
         }
@@ -98,7 +98,7 @@ pub(crate) struct Ifd {
 impl Ifd {
     /// The IFD at `offset` and the offset of the next one, 0 for none; None when bytes are missing.
     pub(crate) fn read(file: &mut File, header: FileHeader, index: u32, offset: u64) -> Result<Option<(Self, u64)>> {
-        let at = Place { ifd: Some(index), tag: None, byte: Some(offset) };
+        let at = FilePosition { ifd: Some(index), tag: None, byte: Some(offset) };
         let (count_size, entry_size, next_size) = if header.is_big { (8, 20, 8) } else { (2, 12, 4) };
         let Some(bytes) = file.get_with_prefetch(offset, count_size, PREFETCH, at)? else {
             return Ok(None);
@@ -154,8 +154,8 @@ impl Ifd {
     }
 
     /// The place of a tag: of its entry, or of the IFD that lacks it.
-    pub(crate) fn place(&self, tag: Tag) -> Place {
-        Place { ifd: Some(self.index), tag: Some(tag.0), byte: self.entry(tag).map(|entry| entry.byte) }
+    pub(crate) fn place(&self, tag: Tag) -> FilePosition {
+        FilePosition { ifd: Some(self.index), tag: Some(tag.0), byte: self.entry(tag).map(|entry| entry.byte) }
     }
 }
 
@@ -210,8 +210,8 @@ impl Entry {
     }
 
     /// The place of the entry, in an IFD of this index.
-    pub(crate) fn place(&self, ifd: u32) -> Place {
-        Place { ifd: Some(ifd), tag: Some(self.tag.0), byte: Some(self.byte) }
+    pub(crate) fn place(&self, ifd: u32) -> FilePosition {
+        FilePosition { ifd: Some(ifd), tag: Some(self.tag.0), byte: Some(self.byte) }
     }
 }
 

@@ -10,12 +10,12 @@ use bytes::Bytes;
 use super::file::File;
 use super::ifd::{Entry, Ifd};
 use super::{ByteOrder, FieldType, Tag};
-use crate::{Error, Place, Result};
+use crate::{Error, FilePosition, Result};
 
 /// The value of one entry, all its bytes at hand.
 #[derive(Debug, Clone)]
 pub(crate) struct Value<'a> {
-    pub(crate) at: Place,
+    pub(crate) at: FilePosition,
     pub(crate) field_type: FieldType,
     pub(crate) count: u64,
     bytes: ValueBytes<'a>,

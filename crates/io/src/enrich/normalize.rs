@@ -6,7 +6,7 @@
 //! | `bbox` | the geometry column's WKB, if its CRS is longitude and latitude | the first header with a place in longitude and latitude |
 //! | `year`, `month` | [`calendar::COLUMNS`], as columns or in a STRUCT `properties` | NULL |
 //!
-//! The box of a header is that of [`Frame::footprint`] in OGC:CRS84; a header whose CRS is unknown or local has none. A geometry
+//! The box of a header is that of [`RasterInfo::footprint`] in OGC:CRS84; a header whose CRS is unknown or local has none. A geometry
 //! column need not say its CRS: a file can call it unknown, and through DuckDB's stable C API a GEOMETRY does not tell. Such a
 //! geometry counts where [`could_be_degrees`].
 
@@ -21,7 +21,7 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Fields, Schema};
 use rasteret_cog::crs::Transforms;
 use rasteret_cog::geo::{Crs, GeoTransform};
-use rasteret_cog::{Bands, CogHeader, DEFAULT_CRS, Frame};
+use rasteret_cog::{Bands, CogHeader, DEFAULT_CRS, RasterInfo};
 
 use super::plan::Normalized;
 use super::record_crs::RecordCrs;
@@ -273,9 +273,9 @@ fn header_bbox(
     transforms: &Transforms,
 ) -> Option<envelope::Envelope> {
     let bands = Bands { count: 1, narrowed_to: None };
-    let frame = Frame { width, height, bands, transform: Some(transform), crs: Some(crs) };
-    let transform = frame.transform_from(DEFAULT_CRS, transforms).ok()?;
-    let bounds = frame.footprint(transform.as_ref()).ok()?.bbox();
+    let raster = RasterInfo { width, height, bands, transform: Some(transform), crs: Some(crs) };
+    let transform = raster.transform_from(DEFAULT_CRS, transforms).ok()?;
+    let bounds = raster.footprint(transform.as_ref()).ok()?.bbox();
     Some([bounds.xmin, bounds.ymin, bounds.xmax, bounds.ymax])
 }
 

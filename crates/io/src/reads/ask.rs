@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rasteret_cog::coverage::{Coverage, Method};
 use rasteret_cog::pixel::Band;
-use rasteret_cog::{CogHeader, DEFAULT_CRS, EncodedGeometry, Geometry, ParsedGeometry, View};
+use rasteret_cog::zonal::{Coverage, Method};
+use rasteret_cog::{CogHeader, DEFAULT_CRS, EncodedGeometry, Geometry, GeometryProjector, ParsedGeometry};
 
 use super::zone::{Grid, ZoneKey};
 use crate::enrich::OnError;
@@ -55,7 +55,7 @@ pub struct Target {
     /// What coverages depend on.
     grid: Arc<Grid>,
     /// Ways from CRSs of geometries to the level's pixels.
-    views: Mutex<HashMap<String, Arc<View>>>,
+    views: Mutex<HashMap<String, Arc<GeometryProjector>>>,
 }
 
 /// A row's question with what it shares with others.
@@ -142,7 +142,7 @@ impl Target {
         if asked <= max {
             return Ok(());
         }
-        let at = rasteret_cog::Place { ifd: None, tag: None, byte: None };
+        let at = rasteret_cog::FilePosition { ifd: None, tag: None, byte: None };
         let limit = "size of a decoded tile in bytes (setting RASTERET_MAX_TILE_BYTES)";
         Err(self.fault(rasteret_cog::Error::LimitExceeded { at, limit, asked, max }))
     }
@@ -158,7 +158,7 @@ impl Target {
     }
 
     /// The way from a CRS to the level's pixels.
-    fn view(&self, session: &Session, crs: &str) -> Result<Arc<View>> {
+    fn view(&self, session: &Session, crs: &str) -> Result<Arc<GeometryProjector>> {
         let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(view) = views.get(crs) {
             return Ok(view.clone());

@@ -1,9 +1,9 @@
 //! Questions about pixels, many at once: each distinct tile is fetched and decoded once, whoever asks for it.
 //!
 //! ```text
-//! Ask (a row) ── prepare ──> Target: Band, View ── zone ──> Coverage ──> Sink ─┐
+//! Ask (a row) ── prepare ──> Target: Band, GeometryProjector ── zone ──> Coverage ──> Sink ─┐
 //! …                                                                            ├── distinct blocks ──> parts of each Sink,
-//! Ask (a row) ── prepare ──> Target: Band, View ── zone ──> Coverage ──> Sink ─┘   in the order of its tiles
+//! Ask (a row) ── prepare ──> Target: Band, GeometryProjector ── zone ──> Coverage ──> Sink ─┘   in the order of its tiles
 //! ```
 //!
 //! Blocks come in any order and on several threads; what each gives to a question is kept apart and put together in the order

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use rasteret_cog::coverage::{Coverage, Histogram, Method, Statistics, ZonalStats};
 use rasteret_cog::pixel::Block;
+use rasteret_cog::zonal::{Coverage, Histogram, Method, Statistics, ZonalStats};
 
 use super::{Asked, OrNull, Read, Sink};
 use crate::{Keep, Result, Session};
@@ -69,7 +69,7 @@ impl Session {
     /// # Errors
     ///
     /// As [`zonal_statistics`](Self::zonal_statistics), and where a zone has more than
-    /// [`MAX_VALUES`](rasteret_cog::coverage::MAX_VALUES) distinct values.
+    /// [`MAX_VALUES`](rasteret_cog::zonal::MAX_VALUES) distinct values.
     pub fn zonal_histograms(&self, asked: &[Option<(Asked<'_>, ZoneOptions)>]) -> Result<Vec<Option<Histogram>>> {
         self.accumulate(asked, |total: Histogram, scale, asked| {
             total.finish(scale).map_err(|source| asked.target.fault(source))

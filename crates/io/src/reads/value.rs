@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
-use rasteret_cog::pixel::{Block, Neighbourhood, ValueOptions};
+use rasteret_cog::pixel::{Block, PointSampler, ValueOptions};
 
 use super::{Asked, OrNull, Read, Sink};
 use crate::{Keep, Result, Session};
@@ -24,7 +24,7 @@ impl Session {
             let Some(point) = asked.point(self)? else {
                 return Ok(None);
             };
-            Neighbourhood::new(&asked.target.band, point, *options).map_err(fault)
+            PointSampler::new(&asked.target.band, point, *options).map_err(fault)
         };
         let searches = self.of_rows(asked, |(asked, options)| {
             let on_error = asked.ask.on_error;
@@ -52,7 +52,7 @@ impl Session {
     }
 }
 
-impl Sink for Mutex<Neighbourhood> {
+impl Sink for Mutex<PointSampler> {
     type Part = ();
     type Total = ();
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rasteret_cog::CogHeader;
-use rasteret_cog::pixel::{WindowBuffers, WindowOptions, WindowPart, WindowProfile, WindowSink};
+use rasteret_cog::pixel::{WindowBuffers, WindowOptions, WindowPart, WindowProfile, WindowWriter};
 
 use super::sink::{Reading, batches};
 use super::{Asked, OrNull, Target};
@@ -15,7 +15,7 @@ use crate::{Keep, Result, Session};
 #[derive(Debug)]
 pub struct PlannedWindow {
     target: Arc<Target>,
-    sink: WindowSink,
+    sink: WindowWriter,
     on_error: OnError,
 }
 
@@ -51,7 +51,7 @@ impl Session {
     pub fn plan_windows(&self, asked: &[Option<(Asked<'_>, WindowOptions)>]) -> Result<Vec<Option<PlannedWindow>>> {
         let sink = |asked: &Asked<'_>, options: &WindowOptions| {
             let pixels = asked.pixels(self)?;
-            let sink = WindowSink::bounded(&asked.target.band, pixels.as_ref(), *options, self.memory().of_coverage());
+            let sink = WindowWriter::masked(&asked.target.band, pixels.as_ref(), *options, self.memory().of_coverage());
             sink.map_err(|source| asked.target.fault(source))
         };
         let planned = self.of_rows(asked, |(asked, options)| {

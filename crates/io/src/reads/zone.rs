@@ -3,8 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use rasteret_cog::coverage::{Coverage, Method};
 use rasteret_cog::pixel::Band;
+use rasteret_cog::zonal::{Coverage, Method};
 use rasteret_cog::{CogHeader, EncodedGeometry};
 
 use crate::byte_cache::ByteCache;

@@ -250,7 +250,7 @@ fn sources(
             location: request.file.location().clone(),
             tile: name(source.image, source.position),
             source: rasteret_cog::Error::LimitExceeded {
-                at: rasteret_cog::Place { ifd: None, tag: None, byte: None },
+                at: rasteret_cog::FilePosition { ifd: None, tag: None, byte: None },
                 limit: "size of an encoded tile in bytes (setting RASTERET_MAX_TILE_BYTES, and an eighth of it)",
                 asked,
                 max: max_bytes,

@@ -2,9 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::Encoding;
 use crate::codec::trial::{bytes_of, damaged, encoding, tile};
-use crate::tiff::{Compression, DataType};
+use crate::tiff::{Compression, DataType, Encoding};
 
 /// Four white, three black, one white.
 const MIXED: &str = "1011 10 000111";

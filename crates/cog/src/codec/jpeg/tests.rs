@@ -2,9 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::Encoding;
 use crate::codec::trial::{bytes_of, damaged, encoding, tile};
-use crate::tiff::{Compression, DataType};
+use crate::tiff::{Compression, DataType, Encoding};
 
 /// A JPEG of one colour. Two codes for DC (the difference is 0, or has six bits) and one for the end of a block.
 #[derive(Debug, Clone)]

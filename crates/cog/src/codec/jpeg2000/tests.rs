@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
+use crate::Error;
 use crate::codec::Samples;
 use crate::codec::trial::{bytes_of, damaged, encoding, hex, tile};
-use crate::tiff::{Compression, DataType};
-use crate::{Encoding, Error};
+use crate::tiff::{Compression, DataType, Encoding};
 
 const RGB: &str = "\
     ff4fff51002f000000000005000000060000000000000000000000050000000600000000000000000003070101070101070101ff52000c000000\

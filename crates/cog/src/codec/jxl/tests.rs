@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
+use crate::Error;
 use crate::codec::Samples;
 use crate::codec::trial::{bytes_of, damaged, encoding, hex, tile};
-use crate::tiff::{Compression, DataType};
-use crate::{Encoding, Error};
+use crate::tiff::{Compression, DataType, Encoding};
 
 const RGB: &str = "\
     ff0a280008804808040100e0004b2836561fdc2b28882868ba10c6188cd6317864e40b8407300266d9f3db1c91809a80649400b16dd608312895\

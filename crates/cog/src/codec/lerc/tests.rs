@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
+use crate::Error;
 use crate::codec::trial::{bytes_of, damaged, encoding, hex, tile};
 use crate::codec::{BlockShape, Samples, decode};
-use crate::tiff::{ByteOrder, Compression, DataType};
-use crate::{Encoding, Error};
+use crate::tiff::{ByteOrder, Compression, DataType, Encoding};
 
 const FLOATS: &str = "\
     4c657263322004000000c5d575cb0600000005000000010000001e00000008000000c70000000600000000000000000000000000000000000000\

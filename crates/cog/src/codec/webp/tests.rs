@@ -2,9 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::Encoding;
 use crate::codec::trial::{bytes_of, damaged, encoding, hex, tile};
-use crate::tiff::{Compression, DataType};
+use crate::tiff::{Compression, DataType, Encoding};
 
 const RGB: &str = "\
     5249464634000000574542505650384c280000002f04400100cd5520a2ffb18b88fe0708b38dd2ef38cf9fe3108653209bf833a418c317b90140\

@@ -5,9 +5,10 @@ use proptest::prelude::*;
 use super::{File, level};
 use crate::Error;
 use crate::codec::DecodedTile;
-use crate::coverage::Run;
-use crate::pixel::{Band, Block, Image, Pixels, Sample, Visitor, Window};
+use crate::grid::Window;
+use crate::pixel::{Band, Block, Image, Pixels, Sample, Visitor};
 use crate::tiff::DataType;
+use crate::zonal::Run;
 
 const ALL: [DataType; 13] = [
     DataType::Uint8,

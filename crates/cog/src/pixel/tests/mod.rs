@@ -2,8 +2,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "tests choose numbers in range")]
 
 mod band;
-mod value;
-mod window;
+pub(crate) mod value;
 
 use std::sync::Arc;
 
@@ -12,6 +11,9 @@ use crate::codec::{DecodedTile, Samples};
 use crate::geo::GeoTransform;
 use crate::tiff::{ByteOrder, Compression, DataType};
 use crate::{CogHeader, Encoding, Level};
+
+/// Results of GDAL and rasterio, see `scripts/pixel_cases.py`.
+pub(crate) const CASES: &str = include_str!("cases.tsv");
 
 /// A value for each band, column and row.
 type Values = Box<dyn Fn(u16, u32, u32) -> f64>;

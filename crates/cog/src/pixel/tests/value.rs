@@ -1,18 +1,18 @@
 use proptest::prelude::*;
 
-use super::{File, level};
-use crate::pixel::{Neighbourhood, Resampling, ValueOptions};
+use super::{CASES, File, level};
+use crate::pixel::{PointSampler, Resampling, ValueOptions};
 use crate::tiff::DataType;
 
 /// What `scripts/make-pixel-cases` puts into its rasters.
-pub(super) fn pattern(col: u32, row: u32) -> f64 {
+pub(crate) fn pattern(col: u32, row: u32) -> f64 {
     f64::from((37 * col + 101 * row + 13 * col * row) % 97 + 1)
 }
 
 /// The value at a point, after all rounds of tiles, and the tiles of each round.
 fn ask(file: &File, level: u32, point: (f64, f64), options: ValueOptions) -> (Option<f64>, Vec<Vec<(u32, u32)>>) {
     let band = file.band(level, 0, true);
-    let Some(mut search) = Neighbourhood::new(&band, point, options).unwrap() else {
+    let Some(mut search) = PointSampler::new(&band, point, options).unwrap() else {
         return (None, Vec::new());
     };
     let mut rounds = Vec::new();
@@ -49,7 +49,7 @@ fn holed(width: u32, height: u32, invalid: Vec<(u32, u32)>) -> File {
 #[test]
 fn gdals_warper_gives_the_same() {
     let mut seen = 0;
-    for line in include_str!("cases.tsv").lines() {
+    for line in CASES.lines() {
         let fields: Vec<&str> = line.split('\t').collect();
         let &["value", resampling, width, height, invalid, x, y, expected] = fields.as_slice() else {
             continue;
@@ -166,7 +166,7 @@ fn values_of_a_level_and_scaled_ones() {
     assert_eq!(ask(&file, 1, (4.1, 3.9), options(true)).0, Some(71.5 - 1000.0));
     assert_eq!(ask(&holed(10, 7, vec![]), 0, (4.1, 3.9), options(true)).0, Some(pattern(4, 3)));
     let complex = File::new(level((4, 4), (4, 4), 1, false, DataType::Complex64), |_, _, _| 1.0);
-    assert!(Neighbourhood::new(&complex.band(0, 0, true), (1.0, 1.0), options(false)).is_err());
+    assert!(PointSampler::new(&complex.band(0, 0, true), (1.0, 1.0), options(false)).is_err());
 }
 
 /// The rule of the search, one pixel after the other over the whole image, in Python Rasteret's order.

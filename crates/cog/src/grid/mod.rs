@@ -1,0 +1,26 @@
+//! Pixels and tiles of a level, as integers.
+//!
+//! | type | is |
+//! |---|---|
+//! | [`Tiling`] | an image and the size of its tiles |
+//! | [`TileSpan`] | adjacent tiles of a row of tiles |
+//! | [`TileLayout`], [`TileGrid`] | where each tile lies in the image, in the world and in the file |
+//! | [`Window`] | a rectangle of pixels |
+//! | [`Run`] | adjacent pixels of a row, of one weight |
+//! | [`Coverage`] | the runs that a geometry covers |
+
+mod coverage;
+mod layout;
+mod run;
+mod tile_grid;
+mod tiling;
+mod window;
+
+pub use coverage::Coverage;
+pub(crate) use coverage::{Runs, Spans};
+pub use layout::{LevelShape, OPEN_END, Tile, TileAddress, TileLayout};
+pub use run::Run;
+pub use tile_grid::TileGrid;
+pub use tiling::{TileSpan, Tiling};
+pub use window::Window;
+pub(crate) use window::inside;

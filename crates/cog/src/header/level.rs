@@ -1,0 +1,48 @@
+//! One image of a file, cut into tiles or strips.
+
+use crate::tiff::Encoding;
+
+/// One image of a file: its size, how it is cut into tiles, where they are, and how they are encoded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Level {
+    /// Columns.
+    pub image_width: u32,
+    /// Rows.
+    pub image_height: u32,
+    /// Columns of a tile; a strip is a tile as wide as the image.
+    pub tile_width: u32,
+    /// Rows of a tile, or RowsPerStrip (at most `image_height`).
+    pub tile_height: u32,
+    /// Whether the file has tiles (true) or strips.
+    pub is_tiled: bool,
+    /// Byte offset of each tile, row-major, plane after plane where planar; 0 for a sparse tile. At most `i64::MAX` each.
+    pub tile_offsets: Vec<u64>,
+    /// Byte count of each tile, in the order of `tile_offsets`; 0 for a sparse tile. At most `i32::MAX` each.
+    pub tile_byte_counts: Vec<u32>,
+    /// How samples are laid out and encoded.
+    pub encoding: Encoding,
+}
+
+impl Level {
+    /// The level with the tiles of one band's plane, if planar, and that band's type.
+    pub(super) fn for_band(&self, band: usize) -> Self {
+        let mut encoding = self.encoding.clone();
+        if let Some(data_type) = encoding.data_type_of(band) {
+            encoding.dtype = data_type;
+        }
+        let (tile_offsets, tile_byte_counts) = match encoding.planar_configuration {
+            2 => (
+                plane(&self.tile_offsets, band, encoding.samples_per_pixel),
+                plane(&self.tile_byte_counts, band, encoding.samples_per_pixel),
+            ),
+            _ => (self.tile_offsets.clone(), self.tile_byte_counts.clone()),
+        };
+        Self { tile_offsets, tile_byte_counts, encoding, ..*self }
+    }
+}
+
+/// The part of a planar file's table that belongs to one band.
+fn plane<T: Copy>(table: &[T], band: usize, bands: u16) -> Vec<T> {
+    let tiles = table.len() / usize::from(bands.max(1));
+    table.get(band * tiles..(band + 1) * tiles).unwrap_or_default().to_vec()
+}

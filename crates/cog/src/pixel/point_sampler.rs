@@ -1,0 +1,386 @@
+//! The value at a point: what `cog_value` answers.
+//!
+//! ```text
+//!   nearest        bilinear            cubic                       max_distance_pixels
+//!  ┌───┐          ┌───┬───┐         ┌───┬───┬───┬───┐             2 2 2 2 2   rings around the pixel holding the point:
+//!  │ · │          │   │   │         ├───┼───┼───┼───┤             2 1 1 1 2   the first that has a valid pixel, and of its
+//!  └───┘          ├───┼·──┤         ├───┼───┼·──┼───┤             2 1 · 1 2   valid pixels the one nearest to the point
+//!                 └───┴───┘         ├───┼───┼───┼───┤             2 1 1 1 2
+//!                                   └───┴───┴───┴───┘             2 2 2 2 2
+//! ```
+//!
+//! As GDAL's warper does it: without a value where the pixel that holds the point is invalid; bilinear over those of the four pixels
+//! that are valid and inside the image, with weights that come to 1; cubic (Catmull-Rom, a = -0.5) where all sixteen are, else
+//! bilinear. An invalid value is never blended in, and kernels with negative weights are never stretched over a few pixels.
+//!
+//! A pixel holds the points from its left and upper edge up to its right and lower one, as rasterio's `sample` floors them: the image's
+//! right and lower edge is outside. Outside there is no value, at whatever distance pixels are.
+//!
+//! The search is Python Rasteret's: distances are from the point to the pixels' rectangles in the raster's units; among equals the upper
+//! row of a ring comes first, then the lower one, the left and the right column, each from its start.
+
+use super::band::Band;
+use super::block::{Block, Pixels, Visitor};
+use super::sample::Sample;
+use crate::grid::{Run, Tiling, Window, inside};
+use crate::{Error, Result};
+
+/// How the values of pixels around a point become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Resampling {
+    /// That of the pixel which holds the point.
+    #[default]
+    Nearest,
+    /// Of four pixels, weighed by their distance on each axis.
+    Bilinear,
+    /// Of sixteen pixels, Catmull-Rom.
+    Cubic,
+}
+
+/// How the value at a point is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ValueOptions {
+    /// How pixels become a value.
+    pub resampling: Resampling,
+    /// How many rings are searched for a valid pixel where the one that holds the point is invalid; its value is then the answer,
+    /// whatever the resampling.
+    pub max_distance_pixels: u32,
+    /// Whether the value is multiplied by the band's scale, and its offset added.
+    pub scaled: bool,
+}
+
+/// The search for the value at a point.
+///
+/// [`wanted`](Self::wanted) says which tiles' blocks it needs; once they have been consumed, it may want more. When it wants
+/// none, [`value`](Self::value) is the answer.
+#[derive(Debug, Clone)]
+pub struct PointSampler {
+    tiling: Tiling,
+    /// In pixels.
+    point: (f64, f64),
+    /// Column and row of the pixel that holds the point.
+    holder: (u32, u32),
+    /// The pixels that are weighed.
+    support: Support,
+    search: Search,
+    scale: Option<(f64, f64)>,
+    wanted: Vec<(u32, u32)>,
+    /// How many rings around the holder the tiles hold that were wanted for the search; None while the support's are.
+    searched: Option<u32>,
+}
+
+/// Up to four pixels a side, and their valid values.
+#[derive(Debug, Clone, Copy)]
+struct Support {
+    window: Window,
+    /// The column and row of the first, which may lie before the image.
+    first: (i64, i64),
+    /// Pixels a side of the whole kernel: 1, 2 or 4.
+    side: u8,
+    values: [[Option<f64>; 4]; 4],
+}
+
+/// The nearest valid pixel so far.
+#[derive(Debug, Clone, Copy)]
+struct Search {
+    max_distance: u32,
+    /// Sides of a pixel in the raster's units.
+    pixel_size: (f64, f64),
+    best: Option<(Rank, f64)>,
+}
+
+/// Where a pixel stands among those of the search; less is better.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+struct Rank {
+    ring: u32,
+    distance: f64,
+    /// Upper row, lower row, left column, right column.
+    side: u8,
+    /// Along the side.
+    position: u32,
+}
+
+impl PointSampler {
+    /// The most rings that are searched in any raster: 67 million pixels. In smaller rasters there may be more rings.
+    pub const MAX_DISTANCE: u32 = 4096;
+
+    /// The search for the value at a point in the pixel coordinates of the band's level; None where the point lies outside the
+    /// image.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for complex values, [`Error::InvalidArgument`](crate::Error::InvalidArgument) for
+    /// more pixels than [`MAX_DISTANCE`](Self::MAX_DISTANCE) rings have.
+    pub fn new(band: &Band, point: (f64, f64), options: ValueOptions) -> Result<Option<Self>> {
+        band.check_real()?;
+        let tiling = band.tiling();
+        let (x, y) = point;
+        let is_inside = |at: f64, size: u32| (0.0..f64::from(size)).contains(&at);
+        if !is_inside(x, tiling.image_width) || !is_inside(y, tiling.image_height) {
+            return Ok(None);
+        }
+        let holder = (inside(x, tiling.image_width), inside(y, tiling.image_height));
+        let support = Support::around(point, holder, &tiling, options.resampling);
+        let search =
+            Search { max_distance: options.max_distance_pixels, pixel_size: band.transform().pixel_size(), best: None };
+        let wanted = support.window.tiles(&tiling).collect();
+        let scale = options.scaled.then(|| band.scale_and_offset());
+        let this = Self { tiling, point, holder, support, search, scale, wanted, searched: None };
+        let pixels = this.rings(options.max_distance_pixels).map_or(0, |window| window.pixels());
+        if pixels > (2 * u64::from(Self::MAX_DISTANCE) + 1).pow(2) {
+            let (max, found) = (Self::MAX_DISTANCE, options.max_distance_pixels);
+            let what = format!("max_distance_pixels: expected at most {max} in a raster of this size, found {found}");
+            return Err(Error::InvalidArgument { what });
+        }
+        Ok(Some(this))
+    }
+
+    /// The tiles (row, col) whose blocks are needed next, each once; none when the answer is known.
+    #[must_use]
+    pub fn wanted(&self) -> &[(u32, u32)] {
+        &self.wanted
+    }
+
+    /// Takes what there is to take of a block, if it is wanted.
+    pub fn consume(&mut self, block: &Block) {
+        let tile = (block.window.row_off / self.tiling.tile_height, block.window.col_off / self.tiling.tile_width);
+        let Some(at) = self.wanted.iter().position(|wanted| *wanted == tile) else {
+            return;
+        };
+        self.wanted.swap_remove(at);
+        if self.searched.is_none() {
+            self.support.take(block);
+        }
+        // The holder may be in a block that is still to come, and this one may not come again.
+        let is_valid = self.support.at(self.holder).is_some();
+        if self.search.max_distance > 0 && !is_valid {
+            self.search_in(block);
+        }
+        if self.search.max_distance > 0 && !is_valid {
+            self.want_more();
+        }
+    }
+
+    /// The value, if there is one, once nothing is [`wanted`](Self::wanted).
+    #[must_use]
+    pub fn value(&self) -> Option<f64> {
+        let value = match self.support.at(self.holder) {
+            Some(value) => self.support.blend(self.point).unwrap_or(value),
+            None => self.search.best?.1,
+        };
+        Some(self.scale.map_or(value, |(scale, offset)| value * scale + offset))
+    }
+
+    /// Looks for valid pixels in a block.
+    fn search_in(&mut self, block: &Block) {
+        let Some(part) = self.rings(self.search.reach()).and_then(|window| window.intersection(&block.window)) else {
+            return;
+        };
+        let Some(part) = self.nearest_of(block, part) else {
+            return;
+        };
+        for row in part.row_off..part.row_end() {
+            let visit = SearchRow {
+                search: &mut self.search,
+                point: self.point,
+                holder: self.holder,
+                row,
+                start: part.col_off,
+            };
+            block.visit(row, part.col_off..part.col_end(), visit);
+        }
+    }
+
+    /// The pixels of a part of a block to look at: none, or those nearest to the holder, where all are the same.
+    fn nearest_of(&self, block: &Block, part: Window) -> Option<Window> {
+        if !block.is_constant() {
+            return Some(part);
+        }
+        if !block.pixel(part.col_off, part.row_off).is_some_and(|pixel| pixel.is_valid) {
+            return None;
+        }
+        let (col, row) = self.holder;
+        let away = |at: u32, start: u32, end: u32| at.abs_diff(at.clamp(start, end - 1));
+        let ring = away(col, part.col_off, part.col_end()).max(away(row, part.row_off, part.row_end()));
+        self.rings(ring.max(1)).and_then(|window| window.intersection(&part))
+    }
+
+    /// The pixels of so many rings, and of the holder in their middle.
+    fn rings(&self, ring: u32) -> Option<Window> {
+        let (col, row) = self.holder;
+        let (left, top) = (col.saturating_sub(ring), row.saturating_sub(ring));
+        let window = Window {
+            col_off: left,
+            row_off: top,
+            width: col.saturating_add(ring).saturating_add(1) - left,
+            height: row.saturating_add(ring).saturating_add(1) - top,
+        };
+        window.intersection(&Window::of_image(self.tiling.image_width, self.tiling.image_height))
+    }
+
+    /// Wants the tiles of rings further out, twice as many as before, once those before were consumed, as long as nearer pixels than
+    /// what was found may be there.
+    fn want_more(&mut self) {
+        while self.wanted.is_empty() {
+            let reach = self.search.reach();
+            let next = match self.searched {
+                Some(searched) if searched >= reach => return,
+                Some(searched) => searched.saturating_mul(2),
+                None => self.tiling.tile_width.max(self.tiling.tile_height),
+            };
+            let next = next.min(reach);
+            let tiles = |window: Option<Window>| window.into_iter().flat_map(|window| window.tiles(&self.tiling));
+            let support: Vec<_> = self.support.window.tiles(&self.tiling).collect();
+            let before =
+                self.searched.and_then(|searched| self.rings(searched)).map(|window| window.tile_bounds(&self.tiling));
+            let is_new = |(row, col): &(u32, u32)| {
+                !support.contains(&(*row, *col))
+                    && !before.as_ref().is_some_and(|(rows, cols)| rows.contains(row) && cols.contains(col))
+            };
+            self.wanted = tiles(self.rings(next)).filter(is_new).collect();
+            self.searched = Some(next);
+        }
+    }
+}
+
+impl Search {
+    /// The rings that may still hold the answer.
+    fn reach(&self) -> u32 {
+        self.best.map_or(self.max_distance, |(rank, _)| rank.ring)
+    }
+}
+
+impl Support {
+    /// The pixels that count for a point. A cubic kernel that leaves the image is a bilinear one.
+    fn around(point: (f64, f64), holder: (u32, u32), tiling: &Tiling, resampling: Resampling) -> Self {
+        let image = Window::of_image(tiling.image_width, tiling.image_height);
+        // The pixel whose centre comes before the point: the holder or the one before it.
+        let before = |at: f64, holder: u32| i64::from(holder) - i64::from(at - f64::from(holder) < 0.5);
+        let before = (before(point.0, holder.0), before(point.1, holder.1));
+        let fits = |first: i64, size: u32| first >= 0 && first + 4 <= i64::from(size);
+        let cubic = (before.0 - 1, before.1 - 1);
+        let (first, side) = match resampling {
+            Resampling::Nearest => ((i64::from(holder.0), i64::from(holder.1)), 1_u8),
+            Resampling::Cubic if fits(cubic.0, image.width) && fits(cubic.1, image.height) => (cubic, 4),
+            Resampling::Bilinear | Resampling::Cubic => (before, 2),
+        };
+        let part = |first: i64, size: u32| {
+            let start = u32::try_from(first).unwrap_or(0);
+            let end = u32::try_from(first + i64::from(side)).unwrap_or(size).min(size);
+            (start, end.saturating_sub(start))
+        };
+        let ((col_off, width), (row_off, height)) = (part(first.0, image.width), part(first.1, image.height));
+        let window = Window { col_off, row_off, width, height };
+        Self { window, first, side, values: [[None; 4]; 4] }
+    }
+
+    /// Takes the values that a block has.
+    fn take(&mut self, block: &Block) {
+        let Some(part) = self.window.intersection(&block.window) else {
+            return;
+        };
+        for row in part.row_off..part.row_end() {
+            for pixel in block.pixels(&Run { row, start: part.col_off, end: part.col_end(), weight: 1.0 }) {
+                if let Some(place) = self.place(pixel.col, row)
+                    && let Some(value) = self.values.get_mut(place.1).and_then(|values| values.get_mut(place.0))
+                {
+                    *value = pixel.is_valid.then_some(pixel.value);
+                }
+            }
+        }
+    }
+
+    /// Column and row of a pixel in the kernel.
+    fn place(&self, col: u32, row: u32) -> Option<(usize, usize)> {
+        let at = |position: u32, first: i64| usize::try_from(i64::from(position) - first).ok();
+        Some((at(col, self.first.0)?, at(row, self.first.1)?))
+    }
+
+    /// The value of a pixel, if it is valid.
+    fn at(&self, (col, row): (u32, u32)) -> Option<f64> {
+        let (col, row) = self.place(col, row)?;
+        *self.values.get(row)?.get(col)?
+    }
+
+    /// The valid values as one; None where there are none.
+    fn blend(&self, (x, y): (f64, f64)) -> Option<f64> {
+        // How far the point is beyond the centre of the first pixel, one of few: exact.
+        let (x, y) = (x - 0.5 - self.first.0 as f64, y - 0.5 - self.first.1 as f64);
+        let values = &self.values;
+        match self.side {
+            1 => values[0][0],
+            2 => weigh(&four(values, 0), linear(x), linear(y)),
+            _ if values.iter().flatten().all(Option::is_some) => weigh(values, cubic(x - 1.0), cubic(y - 1.0)),
+            _ => weigh(&four(values, 1), linear(x - 1.0), linear(y - 1.0)),
+        }
+    }
+}
+
+/// Four of the values, from a column and row on.
+fn four(values: &[[Option<f64>; 4]; 4], at: usize) -> [[Option<f64>; 2]; 2] {
+    [[values[at][at], values[at][at + 1]], [values[at + 1][at], values[at + 1][at + 1]]]
+}
+
+/// The mean of those values that there are. What has no weight does not count: not even NaN, which it would be otherwise.
+fn weigh<const N: usize>(values: &[[Option<f64>; N]; N], cols: [f64; N], rows: [f64; N]) -> Option<f64> {
+    let (mut sum, mut total) = (0.0, 0.0);
+    for (values, row) in values.iter().zip(rows) {
+        for (value, col) in values.iter().zip(cols) {
+            if let (Some(value), weight) = (value, row * col)
+                && weight != 0.0
+            {
+                sum += value * weight;
+                total += weight;
+            }
+        }
+    }
+    (total != 0.0).then(|| sum / total)
+}
+
+/// Weights of two pixels for a point so far beyond the centre of the first.
+fn linear(at: f64) -> [f64; 2] {
+    [1.0 - at, at]
+}
+
+/// Weights of four pixels for a point so far beyond the centre of the second: Keys' kernel with a = -0.5.
+fn cubic(at: f64) -> [f64; 4] {
+    let near = |at: f64| (1.5 * at - 2.5) * at * at + 1.0;
+    let far = |at: f64| ((-0.5 * at + 2.5) * at - 4.0) * at + 2.0;
+    [far(1.0 + at), near(at), near(1.0 - at), far(2.0 - at)]
+}
+
+/// Looks for valid pixels in a run.
+struct SearchRow<'a> {
+    search: &'a mut Search,
+    point: (f64, f64),
+    holder: (u32, u32),
+    row: u32,
+    start: u32,
+}
+
+impl Visitor for SearchRow<'_> {
+    type Output = ();
+
+    fn visit<T: Sample>(self, pixels: Pixels<'_, T>) {
+        let Self { search, point, holder, row, start } = self;
+        let beyond = |at: f64, first: u32| (f64::from(first) - at).max(at - f64::from(first) - 1.0).max(0.0);
+        let down = beyond(point.1, row) * search.pixel_size.1;
+        pixels.for_each_valid(|at, sample| {
+            let col = start.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+            let ring = row.abs_diff(holder.1).max(col.abs_diff(holder.0));
+            if search.best.is_some_and(|(best, _)| ring > best.ring) {
+                return;
+            }
+            let across = beyond(point.0, col) * search.pixel_size.0;
+            let (side, position) = if row.abs_diff(holder.1) == ring {
+                (u8::from(row > holder.1), col)
+            } else {
+                (2 + u8::from(col > holder.0), row)
+            };
+            let rank = Rank { ring, distance: across * across + down * down, side, position };
+            if search.best.is_none_or(|(best, _)| rank < best) {
+                search.best = Some((rank, sample.to_f64()));
+            }
+        });
+    }
+}

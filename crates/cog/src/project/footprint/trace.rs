@@ -1,0 +1,245 @@
+//! The outline of an image in another CRS, followed from point to point.
+
+use geo_types::Coord;
+
+use crate::crs::nearest_longitude;
+use crate::geometry::{bbox, invalid};
+use crate::project::mapping::{Mapping, distance};
+use crate::{Error, Result};
+
+/// How far from the image's sides the outline runs, in pixels: where a side is the cut of a map, just before it.
+const INSET: f64 = 1e-6;
+
+/// Points a side from which on the outline is refined.
+const POINTS_A_SIDE: u32 = 32;
+
+/// How often the way between two of them is halved.
+const HALVINGS: u32 = 40;
+
+/// The largest step between longitudes that are told apart by the nearest.
+const MAX_STEP: f64 = 20.0;
+
+/// How far the line may be from the curve, in pixels of the raster, and in pixels of the usual size in the CRS of the outline: where a
+/// map ends in a limb, the first is a long way.
+const TOLERANCE: f64 = 0.125;
+
+/// A tenth of a millimetre on the ground, in degrees: both sides of a cut of the raster's map are tried at this distance.
+const ASIDE: f64 = 1e-9;
+
+/// Vertices of an outline.
+const MAX_VERTICES: usize = 1 << 16;
+
+/// A ring around what of an image has a place in the CRS of a mapping, closed. Longitudes are continuous: around a pole they end
+/// 360 degrees from where they began. What has a place is to be in sight from one pixel: a map and its image are.
+///
+/// # Errors
+///
+/// [`Error::InvalidArgument`] where no pixel has a place there, or the edge of the CRS's own map tears the outline.
+pub(super) fn trace(mapping: &Mapping) -> Result<Vec<Coord<f64>>> {
+    let centre = located_pixel(mapping).ok_or_else(unreached)?;
+    let mut trace = Trace { mapping, centre, ring: Vec::new(), unit: 0.0 };
+    let steps = (0..=4 * POINTS_A_SIDE).map(|step| f64::from(step) / f64::from(POINTS_A_SIDE));
+    let points: Vec<_> = steps.filter_map(|t| Some((t, trace.at(t)?))).collect();
+    let Some((_, first)) = points.first() else {
+        return Err(unreached());
+    };
+    let bounds = bbox(points.iter().map(|(_, point)| point.place)).ok_or_else(unreached)?;
+    let size = (bounds.xmax - bounds.xmin).min(bounds.ymax - bounds.ymin);
+    trace.unit = size / mapping.width.max(mapping.height);
+    trace.ring.push(*first);
+    let mut corners = vec![0];
+    for ends in points.windows(2) {
+        trace.follow(ends[0], ends[1], HALVINGS)?;
+        if ends[1].0.fract() == 0.0 {
+            corners.push(trace.ring.len() - 1);
+        }
+    }
+    let mut kept = vec![first.place];
+    corners.windows(2).for_each(|side| trace.simplify(&trace.ring[side[0]..=side[1]], &mut kept));
+    Ok(kept)
+}
+
+fn unreached() -> Error {
+    Error::InvalidArgument {
+        what: "expected an outline in the named CRS, found no part of the raster that has a place there".to_owned(),
+    }
+}
+
+/// A pixel that has a place: the middle one, or another.
+fn located_pixel(mapping: &Mapping) -> Option<Coord<f64>> {
+    const TRIED: u32 = 32;
+    let at = |size: f64, step: u32| size * (f64::from(step) + 0.5) / f64::from(TRIED);
+    let places = (0..TRIED).flat_map(|v| (0..TRIED).map(move |u| (u, v)));
+    let pixels = places.map(|(u, v)| Coord { x: at(mapping.width, u), y: at(mapping.height, v) });
+    std::iter::once(mapping.centre()).chain(pixels).find(|pixel| mapping.locate(*pixel).is_some())
+}
+
+/// A point of the outline.
+#[derive(Debug, Clone, Copy)]
+struct Located {
+    pixel: Coord<f64>,
+    place: Coord<f64>,
+    /// Whether it is on the edge of the raster's map, and not on a side of the image.
+    is_edge: bool,
+}
+
+struct Trace<'a> {
+    mapping: &'a Mapping,
+    centre: Coord<f64>,
+    ring: Vec<Located>,
+    /// The size of a pixel in the CRS of the outline, about.
+    unit: f64,
+}
+
+impl Trace<'_> {
+    /// The outline at `t`, from 0 to 4 around the image: on its side, or as far towards it from the centre as places go.
+    fn at(&self, t: f64) -> Option<Located> {
+        let (width, height) = (self.mapping.width, self.mapping.height);
+        let along = |size: f64, share: f64, inset: f64| inset + (size - 2.0 * inset) * share;
+        let share = t.fract();
+        let (x, y) = match t.rem_euclid(4.0) {
+            t if t < 1.0 => (share, 0.0),
+            t if t < 2.0 => (1.0, share),
+            t if t < 3.0 => (1.0 - share, 1.0),
+            _ => (0.0, 1.0 - share),
+        };
+        let side = |inset: f64| Coord { x: along(width, x, inset), y: along(height, y, inset) };
+        let is_at_edge = |point: Coord<f64>| point.x.abs() > 180.0 - INSET || point.y.abs() > 90.0 - INSET;
+        let is_clear = |point: &Coord<f64>| !self.mapping.is_from_degrees() || !is_at_edge(*point);
+        if let Some(place) = self.mapping.locate(side(0.0)).filter(is_clear) {
+            return Some(Located { pixel: side(0.0), place, is_edge: false });
+        }
+        let side = side(INSET);
+        if let Some(place) = self.mapping.locate(side) {
+            return Some(Located { pixel: side, place, is_edge: false });
+        }
+        let (mut near, mut far) = ((self.centre, self.mapping.locate(self.centre)?), side);
+        for _ in 0..HALVINGS {
+            let middle = (near.0 + far) / 2.0;
+            match self.mapping.locate(middle) {
+                Some(place) => near = (middle, place),
+                None => far = middle,
+            }
+        }
+        Some(Located { pixel: near.0, place: near.1, is_edge: true })
+    }
+
+    /// Adds what lies between two points of the outline, and the second.
+    fn follow(&mut self, start: (f64, Located), end: (f64, Located), halvings: u32) -> Result<()> {
+        let (from, to) = (start.1, end.1);
+        let t = f64::midpoint(start.0, end.0);
+        let middle = self.at(t).ok_or_else(unreached)?;
+        let is_short = distance(from.pixel, to.pixel) <= INSET;
+        let is_around = self.passes_cut(from, to);
+        if !is_around && self.is_straight(from.place, middle, to.place) {
+            return self.push(to);
+        }
+        if halvings > 0 && !(is_short && is_around) {
+            self.follow(start, (t, middle), halvings - 1)?;
+            return self.follow((t, middle), end, halvings - 1);
+        }
+        if is_around {
+            return self.cross(from, to, HALVINGS);
+        }
+        if !self.mapping.is_from_degrees() {
+            return Err(invalid(
+                "expected an outline of one piece, found one that the edge of the named CRS's map cuts",
+            ));
+        }
+        self.push(to)
+    }
+
+    /// Whether the straight way between two points on the edge of the map takes other longitudes than the shortest between theirs.
+    /// They are on both sides of the map's cut then, as around a pole at which the map ends in a point. The way passes most longitudes
+    /// near that point, which may be anywhere on it.
+    fn passes_cut(&self, from: Located, to: Located) -> bool {
+        if !self.mapping.is_from_degrees() || !from.is_edge || !to.is_edge {
+            return false;
+        }
+        let is_far = |place: Coord<f64>, end: Located| (self.near(place, end.place).x - end.place.x).abs() > MAX_STEP;
+        let shares = (1..=HALVINGS).map(|halving| 0.5f64.powi(halving.cast_signed()));
+        shares.flat_map(|share| [share, 1.0 - share]).any(|share| {
+            let place = self.mapping.locate(from.pixel + (to.pixel - from.pixel) * share);
+            place.is_some_and(|place| is_far(place, from) && is_far(place, to))
+        })
+    }
+
+    /// Adds what lies on the straight way between two pixels, and the second.
+    fn cross(&mut self, from: Located, to: Located, halvings: u32) -> Result<()> {
+        let pixel = (from.pixel + to.pixel) / 2.0;
+        match self.mapping.locate(pixel) {
+            Some(place) if halvings > 0 && self.passes_cut(from, to) => {
+                let middle = Located { pixel, place, is_edge: true };
+                self.cross(from, middle, halvings - 1)?;
+                self.cross(middle, to, halvings - 1)
+            }
+            _ => self.push(to),
+        }
+    }
+
+    /// Whether the middle of a line between two places is that of the outline, but for the tolerance.
+    fn is_straight(&self, from: Coord<f64>, middle: Located, to: Coord<f64>) -> bool {
+        let (between, to) = (self.near(middle.place, from), self.near(to, from));
+        let is_far = |a: Coord<f64>, b: Coord<f64>| self.mapping.is_from_degrees() && (a.x - b.x).abs() > MAX_STEP;
+        let chord = (from + to) / 2.0;
+        !is_far(from, to) && !is_far(from, between) && self.is_near(chord, Located { place: between, ..middle })
+    }
+
+    /// Whether a point on the line stands for one of the outline.
+    fn is_near(&self, point: Coord<f64>, outline: Located) -> bool {
+        distance(point, outline.place) <= TOLERANCE * self.unit && self.error(point, outline.pixel) <= TOLERANCE
+    }
+
+    /// How far from a pixel coordinate a point is projected, in pixels; at a cut of the raster's map, on the nearer side of it.
+    fn error(&self, point: Coord<f64>, pixel: Coord<f64>) -> f64 {
+        let at = |x: f64| {
+            let longitude = self.mapping.world(pixel).x;
+            let there = self.mapping.project(Coord { x, y: point.y }, longitude);
+            there.map_or(f64::INFINITY, |there| distance(there, pixel))
+        };
+        match at(point.x) {
+            error if error > TOLERANCE && self.mapping.is_from_degrees() => {
+                error.min(at(point.x - ASIDE)).min(at(point.x + ASIDE))
+            }
+            error => error,
+        }
+    }
+
+    /// Adds the points of a line that it does not do without, all but the first (Douglas and Peucker).
+    fn simplify(&self, line: &[Located], kept: &mut Vec<Coord<f64>>) {
+        let mut parts = vec![(0, line.len() - 1)];
+        while let Some((start, end)) = parts.pop() {
+            let (a, b) = (line[start].place, line[end].place);
+            let on_line = |at: usize| nearest_on_segment(a, b, line[at].place);
+            let off = |at: &usize| distance(on_line(*at), line[*at].place);
+            let is_straight = (start + 1..end).all(|at| self.is_near(on_line(at), line[at]));
+            match (start + 1..end).max_by(|a, b| off(a).total_cmp(&off(b))) {
+                Some(farthest) if !is_straight => parts.extend([(farthest, end), (start, farthest)]),
+                _ => kept.push(b),
+            }
+        }
+    }
+
+    /// A point at the turn nearest to another.
+    fn near(&self, point: Coord<f64>, to: Coord<f64>) -> Coord<f64> {
+        let x = if self.mapping.is_from_degrees() { nearest_longitude(point.x, to.x) } else { point.x };
+        Coord { x, y: point.y }
+    }
+
+    fn push(&mut self, point: Located) -> Result<()> {
+        if self.ring.len() >= MAX_VERTICES {
+            return Err(invalid(format!("expected an outline of {MAX_VERTICES} vertices, found more")));
+        }
+        let last = self.ring.last().map_or(point.place, |last| last.place);
+        self.ring.push(Located { place: self.near(point.place, last), ..point });
+        Ok(())
+    }
+}
+
+/// The point of a segment that is nearest to another point.
+fn nearest_on_segment(a: Coord<f64>, b: Coord<f64>, point: Coord<f64>) -> Coord<f64> {
+    let (along, from) = (b - a, point - a);
+    let square = along.x * along.x + along.y * along.y;
+    let share = if square > 0.0 { ((along.x * from.x + along.y * from.y) / square).clamp(0.0, 1.0) } else { 0.0 };
+    a + along * share
+}

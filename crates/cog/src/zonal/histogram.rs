@@ -1,0 +1,253 @@
+//! How much of a zone each value covers: the basis of quantiles and classes.
+//!
+//! Values are distinct and in ascending order, as doubles: integers beyond 2^53 are those of their nearest double. Invalid pixels and NaN
+//! never count, nor do pixels without weight.
+
+use crate::grid::{Coverage, Run, Window};
+use crate::pixel::{Block, Pixels, RunVisitor, Sample};
+use crate::{Error, Result};
+
+/// Distinct values that the histogram of a zone may have, in 256 MiB.
+pub const MAX_VALUES: usize = 1 << 24;
+
+/// Pixels that are collected before equal values are added up.
+const COLLECTED: usize = 1 << 16;
+
+/// Integers of up to this many bits are counted in a table, where a block has at least a quarter as many covered pixels as the table.
+const TABLE_BITS: u32 = 16;
+
+/// Values of a zone, each with the weight of its pixels.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Histogram {
+    entries: Vec<Entry>,
+    /// Whether values were left out, because there were more than [`MAX_VALUES`].
+    is_cut: bool,
+}
+
+/// A value, and the sum of the weights of the pixels that have it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Entry {
+    /// The value.
+    pub value: f64,
+    /// The sum of weights, greater than 0.
+    pub weight: f64,
+}
+
+impl Histogram {
+    /// Adds the pixels of a block that are covered. Blocks of complex samples are the caller's to refuse.
+    pub fn add(&mut self, block: &Block, coverage: &Coverage) {
+        let Some(window) = coverage.window().and_then(|window| window.intersection(&block.window)) else {
+            return;
+        };
+        if block.is_constant() {
+            return self.add_constant(block, coverage, window);
+        }
+        block.warm(window);
+        let pixels = u64::from(window.width) * u64::from(window.height);
+        let mut collected = Collected { pixels, ..Collected::default() };
+        block.visit_runs(coverage.within(window), &mut collected);
+        self.merge(collected.finish());
+    }
+
+    /// Adds a block whose pixels are all the same, as of a sparse tile: one of them is looked at, however many there are.
+    fn add_constant(&mut self, block: &Block, coverage: &Coverage, window: Window) {
+        let pixel = block.pixel(window.col_off, window.row_off).filter(|pixel| pixel.is_valid && !pixel.value.is_nan());
+        let weight = coverage.weights_within(window).map(|(weight, pixels)| weight * pixels as f64).sum();
+        if let Some(pixel) = pixel.filter(|_| weight > 0.0) {
+            self.merge(Self { entries: vec![Entry { value: pixel.value, weight }], is_cut: false });
+        }
+    }
+
+    /// Adds another histogram.
+    pub fn merge(&mut self, other: Self) {
+        self.is_cut |= other.is_cut;
+        if self.entries.is_empty() {
+            self.entries = other.entries;
+        } else if !other.entries.is_empty() {
+            self.entries.extend(other.entries);
+            self.entries.sort_by(|a, b| a.value.total_cmp(&b.value));
+            add_up(&mut self.entries);
+        }
+        if self.entries.len() > MAX_VALUES {
+            self.entries.truncate(MAX_VALUES);
+            self.is_cut = true;
+        }
+    }
+
+    /// The histogram of the values `v * scale + offset`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] where the zone has more than [`MAX_VALUES`] distinct values.
+    pub fn finish(mut self, scale_and_offset: Option<(f64, f64)>) -> Result<Self> {
+        if self.is_cut {
+            return Err(Error::InvalidArgument {
+                what: format!("geometry: expected at most {MAX_VALUES} distinct values in a zone, found more"),
+            });
+        }
+        if let Some((scale, offset)) = scale_and_offset {
+            self.entries.iter_mut().for_each(|entry| entry.value = entry.value * scale + offset);
+            if scale < 0.0 {
+                self.entries.reverse();
+            }
+            add_up(&mut self.entries);
+        }
+        Ok(self)
+    }
+
+    /// Values in ascending order.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The sum of all weights.
+    #[must_use]
+    pub fn weight(&self) -> f64 {
+        self.entries.iter().map(|entry| entry.weight).sum()
+    }
+
+    /// Quantiles as exactextract defines them: value `i` of `n` stands at `i * weight(i) + (n - 1) * (sum of the weights before it)` on a
+    /// line of the length `(n - 1) * (sum of all weights)`, and values between two of them are interpolated. None for each without pixels.
+    ///
+    /// `shares` are between 0 and 1.
+    #[must_use]
+    pub fn quantiles(&self, shares: &[f64]) -> Vec<Option<f64>> {
+        let steps = (self.entries.len() as f64 - 1.0).max(0.0);
+        let mut before = 0.0;
+        let places: Vec<f64> = (0u32..)
+            .zip(&self.entries)
+            .map(|(index, entry)| {
+                let place = f64::from(index) * entry.weight + steps * before;
+                before += entry.weight;
+                place
+            })
+            .collect();
+        let quantile = |share: &f64| {
+            let place = share * before * steps;
+            let right = places.partition_point(|other| *other <= place);
+            let Some(left) = right.checked_sub(1) else {
+                return self.entries.first().map(|entry| entry.value);
+            };
+            let low = self.entries.get(left)?.value;
+            Some(match self.entries.get(right) {
+                Some(high) => low + (place - places[left]) * (high.value - low) / (places[right] - places[left]),
+                None => low,
+            })
+        };
+        shares.iter().map(quantile).collect()
+    }
+}
+
+/// Adds up the weights of neighbours of the same value.
+fn add_up(entries: &mut Vec<Entry>) {
+    entries.dedup_by(|next, entry| {
+        let is_same = next.value == entry.value;
+        if is_same {
+            entry.weight += next.weight;
+        }
+        is_same
+    });
+}
+
+/// The pixels of a block, on their way to a histogram.
+#[derive(Default)]
+struct Collected {
+    /// Pixels that there may be.
+    pixels: u64,
+    /// The weight of each integer, from the least one of its type on.
+    table: Vec<f64>,
+    least: i64,
+    /// Values that are in no table. The first `added` of them are distinct and in ascending order.
+    entries: Vec<Entry>,
+    added: usize,
+}
+
+impl Collected {
+    fn add_up(&mut self) {
+        self.entries.sort_by(|a, b| a.value.total_cmp(&b.value));
+        add_up(&mut self.entries);
+        self.added = self.entries.len();
+    }
+
+    fn finish(mut self) -> Histogram {
+        self.add_up();
+        let table = (self.least..).zip(&self.table).filter(|(_, weight)| **weight > 0.0);
+        #[expect(clippy::cast_precision_loss, reason = "integers of up to 16 bits")]
+        self.entries.extend(table.map(|(value, weight)| Entry { value: value as f64, weight: *weight }));
+        Histogram { is_cut: self.entries.len() > MAX_VALUES, entries: self.entries }
+    }
+}
+
+impl RunVisitor for Collected {
+    fn visit<T: Sample>(&mut self, run: &Run, pixels: Pixels<'_, T>) {
+        if run.weight <= 0.0 {
+            return;
+        }
+        let is_short = (1..=TABLE_BITS).contains(&T::WHOLE_BITS) && self.pixels >= (1 << T::WHOLE_BITS) / 4;
+        if is_short {
+            if self.table.is_empty() {
+                self.table = vec![0.0; 1 << T::WHOLE_BITS];
+                self.least = if T::nearest(-1.0).whole() < 0 { -(1 << (T::WHOLE_BITS - 1)) } else { 0 };
+            }
+            let (table, least) = (&mut self.table, self.least);
+            pixels.for_each_valid(|_, sample| {
+                let place = usize::try_from(sample.whole() - least).unwrap_or(usize::MAX);
+                if let Some(weight) = table.get_mut(place) {
+                    *weight += run.weight;
+                }
+            });
+            return;
+        }
+        let entries = &mut self.entries;
+        pixels.for_each_valid(|_, sample| {
+            // Both zeros are one value.
+            let value = sample.to_f64() + 0.0;
+            if !value.is_nan() {
+                entries.push(Entry { value, weight: run.weight });
+            }
+        });
+        if self.entries.len() - self.added > self.added.max(COLLECTED) {
+            self.add_up();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn histogram(entries: &[(f64, f64)]) -> Histogram {
+        let mut all = Histogram::default();
+        for (value, weight) in entries {
+            all.merge(Histogram { entries: vec![Entry { value: *value, weight: *weight }], is_cut: false });
+        }
+        all
+    }
+
+    #[test]
+    fn quantiles_are_those_of_exactextract() {
+        // exactextract 0.3 of float32 values 4, 5, 6, 7, 8, 200 under a box, as tests of the extension have it.
+        let zone = histogram(&[(7.0, 1.0), (8.0, 1.0), (200.0, 0.3), (4.0, 0.5), (5.0, 0.5), (6.0, 0.15)]);
+        let found = zone.quantiles(&[0.0, 0.25, 0.5, 0.9, 1.0]);
+        let expected = [4.0, 5.570_652_174, 6.963_768_116, 67.52, 200.0];
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found.unwrap() - expected).abs() < 1e-6, "{found:?}, expected {expected}");
+        }
+        assert_eq!(histogram(&[(3.0, 0.1)]).quantiles(&[0.0, 0.5, 1.0]), [Some(3.0); 3]);
+        assert_eq!(Histogram::default().quantiles(&[0.5]), [None]);
+    }
+
+    #[test]
+    fn values_are_added_up_and_scaled_in_order() {
+        let zone = histogram(&[(2.0, 0.5), (1.0, 1.0), (2.0, 0.25), (-3.0, 1.0)]);
+        let values =
+            |zone: &Histogram| zone.entries().iter().map(|entry| (entry.value, entry.weight)).collect::<Vec<_>>();
+        assert_eq!(values(&zone), [(-3.0, 1.0), (1.0, 1.0), (2.0, 0.75)]);
+        assert_eq!(values(&zone.clone().finish(Some((-2.0, 1.0))).unwrap()), [(-3.0, 0.75), (-1.0, 1.0), (7.0, 1.0)]);
+        assert_eq!(values(&zone.clone().finish(Some((0.0, 1.0))).unwrap()), [(1.0, 2.75)]);
+        assert_eq!(zone.weight(), 2.75);
+        let cut = Histogram { is_cut: true, ..Histogram::default() };
+        assert!(cut.finish(None).unwrap_err().to_string().contains("distinct values"));
+    }
+}

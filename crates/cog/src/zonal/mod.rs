@@ -1,0 +1,12 @@
+//! Pixels of zones: how much of each a geometry covers, and statistics of their values.
+
+mod coverage;
+mod histogram;
+mod masked_window;
+mod statistics;
+
+pub use coverage::Method;
+pub use histogram::{Entry, Histogram, MAX_VALUES};
+pub use statistics::{Statistics, ValueStatistics, ZonalStats};
+
+pub use crate::grid::{Coverage, Run};
