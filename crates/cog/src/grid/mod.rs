@@ -7,10 +7,12 @@
 //! | [`TileLayout`], [`TileGrid`] | where each tile lies in the image, in the world and in the file |
 //! | [`Window`] | a rectangle of pixels |
 //! | [`Run`] | adjacent pixels of a row, of one weight |
+//! | [`MappedPixels`] | for each pixel of a window, the pixel of another raster |
 //! | [`Coverage`] | the runs that a geometry covers |
 
 mod coverage;
 mod layout;
+mod mapped_pixels;
 mod run;
 mod tile_grid;
 mod tiling;
@@ -19,6 +21,8 @@ mod window;
 pub use coverage::Coverage;
 pub(crate) use coverage::{Runs, Spans};
 pub use layout::{LevelShape, OPEN_END, Tile, TileAddress, TileLayout};
+pub use mapped_pixels::MappedPixels;
+pub(crate) use mapped_pixels::MappedRun;
 pub use run::Run;
 pub use tile_grid::TileGrid;
 pub use tiling::{TileSpan, Tiling};

@@ -10,6 +10,7 @@
 
 mod band;
 mod block;
+mod mask;
 mod nodata;
 mod plane;
 mod point_sampler;
@@ -19,6 +20,7 @@ mod window_writer;
 
 pub use band::{Band, Image, TileSource};
 pub use block::{Block, Pixel, Pixels, RunVisitor, Visitor};
+pub use mask::{Mask, MaskRule};
 pub use nodata::Nodata;
 pub use point_sampler::{PointSampler, Resampling, ValueOptions};
 pub use sample::Sample;

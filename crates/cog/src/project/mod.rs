@@ -22,7 +22,7 @@
 //! raster the second; what meets a pole, the edge of a map or the cut of one, or turns once around the world or more, the third
 //! ([`pullback`]). A geometry that turns out torn on the first or the second goes the third.
 //!
-//! Points have one pixel each ([`points`]).
+//! Points have one pixel each ([`points`]), and so have the pixels of another raster ([`pixel_map`]).
 
 mod cache;
 mod cells;
@@ -36,6 +36,7 @@ mod lines;
 mod mapping;
 mod outline;
 mod parts;
+mod pixel_map;
 mod points;
 mod polynomial;
 mod projector;
@@ -46,4 +47,5 @@ mod smooth;
 pub use cache::ProjectorCache;
 pub(crate) use extent::Extent;
 pub use footprint::Footprint;
+pub use pixel_map::PixelMap;
 pub use projector::GeometryProjector;

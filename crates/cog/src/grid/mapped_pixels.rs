@@ -1,0 +1,120 @@
+//! The pixels of one raster for those of another, in integers.
+
+use std::collections::BTreeSet;
+
+use super::tiling::Tiling;
+use super::window::Window;
+
+/// A column or row that there is not.
+const NONE: u32 = u32::MAX;
+
+/// For each pixel of a window of a grid, the pixel of another raster.
+#[derive(Debug)]
+pub struct MappedPixels {
+    /// The window of the grid.
+    pub(crate) window: Window,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// The column of each column and the row of each row.
+    Apart { cols: Vec<u32>, rows: Vec<u32> },
+    /// The column and row of each pixel, row by row.
+    Each(Vec<(u32, u32)>),
+}
+
+/// Consecutive pixels of a row of the window whose pixels of the other raster are in one row.
+#[derive(Debug)]
+pub(crate) struct MappedRun<'a> {
+    /// Their positions in the window, counted row by row.
+    pub(crate) start: usize,
+    /// The row of the other raster.
+    pub(crate) row: u32,
+    /// The columns of the other raster, as of [`MappedCols::iter`].
+    pub(crate) cols: MappedCols<'a>,
+}
+
+/// The columns of a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum MappedCols<'a> {
+    Cols(&'a [u32]),
+    Pixels(&'a [(u32, u32)]),
+}
+
+impl MappedCols<'_> {
+    /// One for each pixel of the run; None where the other raster has no pixel.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<u32>> + '_ {
+        let (cols, pixels) = match self {
+            Self::Cols(cols) => (*cols, &[][..]),
+            Self::Pixels(pixels) => (&[][..], *pixels),
+        };
+        let all = cols.iter().copied().chain(pixels.iter().map(|(col, _)| *col));
+        all.map(|col| (col != NONE).then_some(col))
+    }
+}
+
+impl MappedPixels {
+    /// Where columns and rows are mapped apart from one another; None where the other raster has none.
+    pub(crate) fn apart(
+        window: Window,
+        cols: impl Iterator<Item = Option<u32>>,
+        rows: impl Iterator<Item = Option<u32>>,
+    ) -> Self {
+        let places =
+            |places: &mut dyn Iterator<Item = Option<u32>>| places.map(|place| place.unwrap_or(NONE)).collect();
+        let (mut cols, mut rows) = (cols, rows);
+        Self { window, kind: Kind::Apart { cols: places(&mut cols), rows: places(&mut rows) } }
+    }
+
+    /// Where each pixel is mapped by itself, row by row, to a column and row; None where the other raster has no pixel.
+    pub(crate) fn each(window: Window, pixels: impl Iterator<Item = Option<(u32, u32)>>) -> Self {
+        Self { window, kind: Kind::Each(pixels.map(|pixel| pixel.unwrap_or((NONE, NONE))).collect()) }
+    }
+
+    /// The tiles (row, col) of the other raster that hold its pixels, each once.
+    #[must_use]
+    pub fn tiles(&self, tiling: &Tiling) -> Vec<(u32, u32)> {
+        let row_of = |row: u32| row / tiling.tile_height.max(1);
+        let col_of = |col: u32| col / tiling.tile_width.max(1);
+        let set: BTreeSet<(u32, u32)> = match &self.kind {
+            Kind::Apart { cols, rows } => {
+                let is_there = |place: &&u32| **place != NONE;
+                let cols: BTreeSet<u32> = cols.iter().filter(is_there).map(|col| col_of(*col)).collect();
+                let rows: BTreeSet<u32> = rows.iter().filter(is_there).map(|row| row_of(*row)).collect();
+                rows.iter().flat_map(|row| cols.iter().map(|col| (*row, *col))).collect()
+            }
+            Kind::Each(pixels) => {
+                let there = pixels.iter().filter(|(col, _)| *col != NONE);
+                there.map(|(col, row)| (row_of(*row), col_of(*col))).collect()
+            }
+        };
+        set.into_iter().collect()
+    }
+
+    /// All pixels, as runs whose other pixels are in one row. Runs without a row are left out.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = MappedRun<'_>> {
+        let width = self.window.width as usize;
+        let (apart, each) = match &self.kind {
+            Kind::Apart { cols, rows } => (Some((cols, rows)), [].as_slice()),
+            Kind::Each(pixels) => (None, pixels.as_slice()),
+        };
+        let of_rows = apart.into_iter().flat_map(move |(cols, rows)| {
+            let run = move |(at, row): (usize, &u32)| MappedRun {
+                start: at * width,
+                row: *row,
+                cols: MappedCols::Cols(cols),
+            };
+            rows.iter().enumerate().map(run)
+        });
+        let of_pixels = each.chunks(width.max(1)).enumerate().flat_map(move |(at, pixels)| {
+            let mut start = at * width;
+            pixels.chunk_by(|one, other| one.1 == other.1).map(move |pixels| {
+                let run = MappedRun { start, row: pixels[0].1, cols: MappedCols::Pixels(pixels) };
+                start += pixels.len();
+                run
+            })
+        });
+        of_rows.chain(of_pixels).filter(|run| run.row != NONE)
+    }
+}

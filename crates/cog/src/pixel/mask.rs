@@ -1,0 +1,186 @@
+//! Masks by another raster: which pixels of a block count, by the values of a classification or of quality bits.
+//!
+//! ```text
+//! MappedPixels ── tiles ──> blocks of the mask ── add ──> a byte per pixel of the block ──> Block::masked
+//! ```
+//!
+//! A pixel for which the mask has no pixel, or an invalid one, does not count.
+
+use std::sync::Arc;
+
+use super::plane::Plane;
+use super::sample::Sample;
+use super::{Block, Pixels, Visitor};
+use crate::codec::{DecodedTile, Samples};
+use crate::grid::{MappedPixels, MappedRun};
+use crate::{Error, Result, Tiling};
+
+/// Which values of a mask make a pixel count.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum MaskRule {
+    /// These values do.
+    Keep(Vec<i64>),
+    /// All values but these do.
+    Drop(Vec<i64>),
+    /// Values do that have none of these bits; bit 0 is the lowest.
+    Bits(u64),
+}
+
+impl MaskRule {
+    /// The rule of bits by their positions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a position beyond 63.
+    pub fn bits(positions: &[i64]) -> Result<Self> {
+        let bit = |position: &i64| u32::try_from(*position).ok().and_then(|position| 1u64.checked_shl(position));
+        let mut bits = positions.iter().map(|position| {
+            let wrong =
+                || Error::InvalidArgument { what: format!("bits: expected positions from 0 to 63, found {position}") };
+            bit(position).ok_or_else(wrong)
+        });
+        bits.try_fold(0, |all, bit| Ok(all | bit?)).map(Self::Bits)
+    }
+
+    /// Whether a pixel with this value counts.
+    #[expect(clippy::cast_precision_loss, reason = "the values of a classification are small integers")]
+    fn accepts(&self, value: f64) -> bool {
+        let is_one_of = |values: &[i64]| values.iter().any(|known| *known as f64 == value);
+        match self {
+            Self::Keep(values) => is_one_of(values),
+            Self::Drop(values) => !value.is_nan() && !is_one_of(values),
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bits of two's complement")]
+            Self::Bits(bits) => {
+                let whole = if value < 0.0 { (value as i64) as u64 } else { value as u64 };
+                value.fract() == 0.0 && whole & bits == 0
+            }
+        }
+    }
+}
+
+/// Which pixels of a block count, as far as blocks of the mask were added.
+#[derive(Debug)]
+pub struct Mask {
+    pixels: MappedPixels,
+    /// A byte per pixel, row by row: 255 where it counts, else 0.
+    bytes: Vec<u8>,
+}
+
+impl Mask {
+    /// For the pixels of a block: none counts yet.
+    #[must_use]
+    pub fn new(pixels: MappedPixels) -> Self {
+        let len = usize::try_from(pixels.window.pixels()).unwrap_or(usize::MAX);
+        Self { pixels, bytes: vec![0; len] }
+    }
+
+    /// The tiles (row, col) of the mask whose blocks are to be added.
+    #[must_use]
+    pub fn tiles(&self, tiling: &Tiling) -> Vec<(u32, u32)> {
+        self.pixels.tiles(tiling)
+    }
+
+    /// Takes the pixels that a block of the mask has.
+    pub fn add(&mut self, block: &Block, rule: &MaskRule) {
+        let mut row: Option<MaskRow> = None;
+        for run in self.pixels.runs() {
+            if !(block.window.row_off..block.window.row_end()).contains(&run.row) {
+                continue;
+            }
+            if !row.as_ref().is_some_and(|row| row.row == run.row) {
+                row = Some(MaskRow::read(block, run.row, rule));
+            }
+            let Some(row) = &row else { continue };
+            let bytes = self.bytes.get_mut(run.start..).unwrap_or_default();
+            row.write(&run, bytes);
+        }
+    }
+}
+
+/// A row of a block of the mask.
+struct MaskRow {
+    row: u32,
+    col_off: u32,
+    bytes: Vec<u8>,
+}
+
+impl MaskRow {
+    fn read(block: &Block, row: u32, rule: &MaskRule) -> Self {
+        let cols = block.window.col_off..block.window.col_end();
+        Self { row, col_off: block.window.col_off, bytes: block.visit(row, cols, Accepted(rule)) }
+    }
+
+    /// Writes what the row says of the pixels of a run.
+    fn write(&self, run: &MappedRun<'_>, bytes: &mut [u8]) {
+        for (byte, col) in bytes.iter_mut().zip(run.cols.iter()) {
+            let at = col.and_then(|col| col.checked_sub(self.col_off));
+            if let Some(found) = at.and_then(|at| self.bytes.get(at as usize)) {
+                *byte = *found;
+            }
+        }
+    }
+}
+
+/// A byte per pixel: 255 where a rule accepts it.
+struct Accepted<'a>(&'a MaskRule);
+
+impl Visitor for Accepted<'_> {
+    type Output = Vec<u8>;
+
+    fn visit<T: Sample>(self, pixels: Pixels<'_, T>) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(pixels.len());
+        // Classes come in runs: most pixels have the value of the one before.
+        let mut last: Option<(f64, bool)> = None;
+        pixels.for_each(|sample, is_valid| {
+            let value = sample.to_f64();
+            let accepted = match last {
+                Some((known, accepted)) if known == value => accepted,
+                _ => self.0.accepts(value),
+            };
+            last = Some((value, accepted));
+            bytes.push(if is_valid && accepted { u8::MAX } else { 0 });
+        });
+        bytes
+    }
+}
+
+impl Block {
+    /// The block, of whose pixels only those count that a mask for its window lets count.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] where the mask is for another window.
+    pub fn masked(mut self, mask: Mask) -> Result<Self> {
+        let window = mask.pixels.window;
+        let tile = DecodedTile {
+            width: window.width,
+            height: window.height,
+            samples_per_pixel: 1,
+            samples: Samples::Uint8(mask.bytes),
+            valid: None,
+        };
+        self.masks.push(Plane::new(Arc::new(tile), (window.col_off, window.row_off), self.window, 0)?);
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules() {
+        let keep = MaskRule::Keep(vec![4, 5]);
+        assert!(keep.accepts(4.0) && !keep.accepts(3.0) && !keep.accepts(4.5) && !keep.accepts(f64::NAN));
+        let drop = MaskRule::Drop(vec![3, -1]);
+        assert!(drop.accepts(4.0) && !drop.accepts(3.0) && !drop.accepts(-1.0) && !drop.accepts(f64::NAN));
+        let bits = MaskRule::bits(&[1, 3, 63]).unwrap();
+        assert!(bits.accepts(0.0) && bits.accepts(5.0) && !bits.accepts(2.0) && !bits.accepts(8.0));
+        // Two's complement: all bits of -1 are set, and the highest of every negative number.
+        assert!(!bits.accepts(-1.0) && !bits.accepts(-4.0) && !bits.accepts(0.5));
+        for position in [-1, 64] {
+            let error = MaskRule::bits(&[position]).unwrap_err().to_string();
+            assert!(error.ends_with(&format!("bits: expected positions from 0 to 63, found {position}")), "{error}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! From the pixels of one raster to those of another: each takes the pixel that contains its centre.
+//!
+//! ```text
+//! pixel of a grid ── its transform ──> centre ── CRS ──> centre ── inverse transform ──> pixel of the other raster
+//! ```
+//!
+//! As GDAL's warper with nearest and a tolerance of 0. A pixel contains its left and upper edge; a centre within a millionth of a pixel
+//! of an edge lies on it, since rounding may leave it on either side. Where both rasters have one CRS and no rotation, columns and rows
+//! are mapped apart from one another: one look-up per column and one per row, instead of a projection per pixel.
+
+use std::sync::Arc;
+
+use geo_types::Coord;
+
+use crate::crs::{Transform, Transforms};
+use crate::geo::GeoTransform;
+use crate::grid::MappedPixels;
+use crate::header::RasterInfo;
+use crate::{Error, Result, Window};
+
+/// Centres this near to an edge, in pixels, lie on it.
+const ON_EDGE: f64 = 1e-6;
+
+/// The way from the pixels of a grid to those of another raster.
+#[derive(Debug)]
+pub struct PixelMap {
+    /// Of the grid.
+    transform: GeoTransform,
+    /// From coordinates to the other raster's pixels.
+    inverse: GeoTransform,
+    /// Columns and rows of the other raster.
+    size: (u32, u32),
+    /// Between the CRSs; None where they are the same.
+    crs: Option<Arc<Transform>>,
+    /// Whether the other raster's x is a longitude.
+    is_in_degrees: bool,
+}
+
+impl PixelMap {
+    /// From the pixels of a level of a raster, whose transform is `transform`, to those of another raster's full resolution.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] where one of the rasters has no CRS or georeferencing that the other has, or no transformation is known
+    /// to be right.
+    pub fn new(
+        raster: &RasterInfo,
+        transform: GeoTransform,
+        other: &RasterInfo,
+        transforms: &Transforms,
+    ) -> Result<Self> {
+        let wrong = |what: &str| Error::InvalidArgument { what: what.to_owned() };
+        let crs = match (&raster.crs, &other.crs) {
+            _ if raster.transform.is_some() != other.transform.is_some() => {
+                return Err(wrong("expected georeferencing as of the raster that it is for, which one of them lacks"));
+            }
+            (None, None) => None,
+            (Some(crs), Some(_)) => other.transform_from(&crs.to_string(), transforms)?,
+            (Some(_), None) => return Err(wrong("expected a CRS, which the raster that it is for has, found none")),
+            (None, Some(_)) => return Err(wrong("expected no CRS, as of the raster that it is for, found one")),
+        };
+        let is_in_degrees = crs.as_ref().is_some_and(|crs| crs.to_degrees());
+        let inverse =
+            other.native_transform().inverse().ok_or_else(|| wrong("expected pixels with an area, found none"))?;
+        let crs = crs.filter(|crs| !crs.is_identity());
+        Ok(Self { transform, inverse, size: (other.width, other.height), crs, is_in_degrees })
+    }
+
+    /// The other raster's pixels for a window of the grid.
+    #[must_use]
+    pub fn pixels(&self, window: Window) -> MappedPixels {
+        let is_apart = |transform: &GeoTransform| transform.b == 0.0 && transform.d == 0.0;
+        let (cols, rows) = (window.col_off..window.col_end(), window.row_off..window.row_end());
+        if self.crs.is_none() && is_apart(&self.transform) && is_apart(&self.inverse) {
+            let col = |col: u32| self.col(self.transform.a * centre(col) + self.transform.c, 0.0);
+            let row = |row: u32| self.row(0.0, self.transform.e * centre(row) + self.transform.f);
+            return MappedPixels::apart(window, cols.map(col), rows.map(row));
+        }
+        let pixels = rows.flat_map(|row| cols.clone().map(move |col| (col, row)));
+        MappedPixels::each(window, pixels.map(|(col, row)| self.pixel(col, row)))
+    }
+
+    /// The pixel that contains the centre of a pixel of the grid.
+    fn pixel(&self, col: u32, row: u32) -> Option<(u32, u32)> {
+        let (x, y) = self.transform.forward(centre(col), centre(row));
+        let Coord { x, y } = match &self.crs {
+            Some(crs) => crs.forward(Coord { x, y })?,
+            None => Coord { x, y },
+        };
+        Some((self.col(x, y)?, self.row(x, y)?))
+    }
+
+    fn col(&self, x: f64, y: f64) -> Option<u32> {
+        let col = |x: f64| inside(self.inverse.forward(x, y).0, self.size.0);
+        // The other raster may count longitudes another turn.
+        let turns = if self.is_in_degrees { [0.0, 360.0, -360.0].as_slice() } else { &[0.0] };
+        turns.iter().find_map(|turn| col(x + turn))
+    }
+
+    fn row(&self, x: f64, y: f64) -> Option<u32> {
+        inside(self.inverse.forward(x, y).1, self.size.1)
+    }
+}
+
+fn centre(place: u32) -> f64 {
+    f64::from(place) + 0.5
+}
+
+/// The column or row that contains a coordinate; None outside.
+fn inside(at: f64, size: u32) -> Option<u32> {
+    let nearest = at.round();
+    let at = if (at - nearest).abs() <= ON_EDGE { nearest } else { at.floor() };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0 and a size")]
+    (at >= 0.0 && at < f64::from(size)).then_some(at as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tiling;
+    use crate::geo::Crs;
+    use crate::header::Bands;
+
+    fn info(epsg: u32, transform: [f64; 6], width: u32, height: u32) -> RasterInfo {
+        RasterInfo {
+            width,
+            height,
+            bands: Bands { count: 1, narrowed_to: None },
+            transform: Some(GeoTransform::from_array(transform)),
+            crs: Some(Crs::Epsg(epsg)),
+        }
+    }
+
+    fn map(raster: &RasterInfo, other: &RasterInfo) -> PixelMap {
+        PixelMap::new(raster, raster.native_transform(), other, &Transforms::default()).unwrap()
+    }
+
+    /// The other raster's (col, row) of each pixel of a window.
+    fn found(map: &PixelMap, window: Window) -> Vec<Option<(u32, u32)>> {
+        let pixels = map.pixels(window);
+        let mut found = vec![None; usize::try_from(window.pixels()).unwrap()];
+        for run in pixels.runs() {
+            for (at, col) in (run.start..).zip(run.cols.iter()) {
+                found[at] = col.map(|col| (col, run.row));
+            }
+        }
+        found
+    }
+
+    fn window(col_off: u32, row_off: u32, width: u32, height: u32) -> Window {
+        Window { col_off, row_off, width, height }
+    }
+
+    #[test]
+    fn pixels_of_half_and_twice_the_size() {
+        let fine = info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8);
+        let coarse = info(32631, [20.0, 0.0, 500_000.0, 0.0, -20.0, 4_600_000.0], 3, 4);
+        let (some, none) = (|col, row| Some((col, row)), None);
+        assert_eq!(
+            found(&map(&fine, &coarse), window(3, 1, 4, 2)),
+            [some(1, 0), some(2, 0), some(2, 0), none, some(1, 1), some(2, 1), some(2, 1), none,]
+        );
+        // The centre of a coarse pixel is the corner of four fine ones: the one to the right and below contains it.
+        assert_eq!(found(&map(&coarse, &fine), window(1, 1, 2, 1)), [some(3, 3), some(5, 3)]);
+        assert_eq!(
+            map(&fine, &coarse).pixels(window(0, 0, 8, 8)).tiles(&Tiling {
+                image_width: 3,
+                image_height: 4,
+                tile_width: 2,
+                tile_height: 2
+            }),
+            [(0, 0), (0, 1), (1, 0), (1, 1)]
+        );
+    }
+
+    #[test]
+    fn rotated_and_projected_ones_are_mapped_pixel_by_pixel() {
+        let grid = info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 4, 4);
+        // A quarter turn: columns of the one are rows of the other.
+        let turned = info(32631, [0.0, -10.0, 500_040.0, -10.0, 0.0, 4_600_000.0], 4, 4);
+        assert_eq!(found(&map(&grid, &turned), window(0, 0, 2, 1)), [Some((0, 3)), Some((0, 2))]);
+        let degrees = info(4326, [0.01, 0.0, 2.995, 0.0, -0.01, 41.555], 1, 1);
+        assert_eq!(found(&map(&grid, &degrees), window(0, 0, 1, 2)), [Some((0, 0)), Some((0, 0))]);
+        let elsewhere = info(4326, [0.01, 0.0, 20.0, 0.0, -0.01, 41.555], 1, 1);
+        assert_eq!(found(&map(&grid, &elsewhere), window(0, 0, 2, 1)), [None, None]);
+    }
+
+    #[test]
+    fn longitudes_of_another_turn() {
+        let grid = info(4326, [1.0, 0.0, -180.0, 0.0, -1.0, 1.0], 360, 2);
+        let other = info(4326, [1.0, 0.0, 0.0, 0.0, -1.0, 1.0], 360, 2);
+        assert_eq!(found(&map(&grid, &other), window(179, 0, 2, 1)), [Some((359, 0)), Some((0, 0))]);
+        assert_eq!(found(&map(&other, &grid), window(179, 0, 2, 1)), [Some((359, 0)), Some((0, 0))]);
+    }
+
+    #[test]
+    fn rasters_without_a_common_crs_are_refused() {
+        let raster = info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 4, 4);
+        let refused = |other: RasterInfo| {
+            PixelMap::new(&raster, raster.native_transform(), &other, &Transforms::default()).unwrap_err().to_string()
+        };
+        assert!(refused(RasterInfo { crs: None, ..raster.clone() }).contains("expected a CRS"));
+        assert!(
+            refused(RasterInfo { transform: None, crs: None, ..raster.clone() }).contains("expected georeferencing")
+        );
+        let local = RasterInfo { transform: None, crs: None, ..raster.clone() };
+        assert_eq!(found(&map(&local, &local), window(2, 3, 1, 1)), [Some((2, 3))]);
+    }
+}
