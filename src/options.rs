@@ -112,6 +112,11 @@ impl<'a> Options<'a> {
         RowOptions { reader: self.reader.filter(|reader| !reader.is_null(row)), row }
     }
 
+    /// The column of an option that is a STRUCT.
+    pub(crate) fn column(&self, option: &Parameter) -> Option<&'a Reader<'a>> {
+        self.reader?.field(option.name)
+    }
+
     /// Fails where options stand in the place of another argument.
     pub(crate) fn check_not_options(&self, argument: &str, kind: &LogicalType) -> Result<()> {
         match Self::are_options(kind, self.known) {

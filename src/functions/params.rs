@@ -205,6 +205,17 @@ pub(super) fn masked(options: &impl OptionValues) -> bool {
     options.boolean(&MASKED).unwrap_or(true)
 }
 
+pub(super) const MASK: Parameter = Parameter {
+    name: "mask",
+    value: ValueType::Other("STRUCT(href, metadata, band_index, keep | drop | bits)"),
+    default: None,
+    description: "Another raster that makes pixels invalid, such as Sentinel-2's scene classification or Landsat's QA_PIXEL: `href`; `metadata`, if it \
+        is at hand; `band_index`, 0 by default; and one of `keep` (only pixels with these values count), `drop` (pixels with these values \
+        do not count) and `bits` (pixels with any of these bits set do not count; 0 is the lowest bit), each a list of integers. The mask may have \
+        any grid, resolution and CRS: each pixel takes the pixel of the mask that contains its centre. Where the mask has no pixel, or \
+        an invalid one, pixels are invalid.",
+};
+
 pub(super) const SCALED: Parameter = Parameter {
     name: "scaled",
     value: ValueType::Boolean,

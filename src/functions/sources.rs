@@ -5,21 +5,20 @@
 //!
 //! Arguments are checked for all rows before any file is opened: `on_error` is about files, and never hides an invalid call.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use rasteret_cog::{EncodedGeometry, crs};
+use rasteret_io::Session;
 use rasteret_io::enrich::OnError;
-use rasteret_io::reads::{Ask, Asked, LevelChoice};
-use rasteret_io::{Location, RasterFile, Session};
+use rasteret_io::reads::{Ask, Asked, LevelChoice, MaskSource};
 
+use super::masks::{Masks, UnresolvedMask};
 use super::params;
-use super::shared_metadata::SharedMetadata;
+use super::raster_files::files;
 use crate::documentation::{Parameter, ValueType};
 use crate::error::{Error, Result};
 use crate::geometry::GeometryReader;
 use crate::options::{Options, RowOptions};
-use crate::schema::MetadataReader;
 use crate::vector::{Arguments, LogicalType, Reader, Signature, TypeId, Writer};
 
 /// The overloads of a function of `href, metadata, geometry` and options.
@@ -148,12 +147,13 @@ impl<'a> Sources<'a> {
 }
 
 /// The fields that a source may have, some in place of options of the same names. `name` is for pixel tables.
-const SOURCE_FIELDS: [&Parameter; 5] = [
+const SOURCE_FIELDS: [&Parameter; 6] = [
     &params::HREF,
     // Its fields are checked where it is read.
     &params::METADATA,
     &params::BAND_INDEX,
     &params::SCALED,
+    &params::MASK,
     &Parameter { name: "name", value: ValueType::Text, default: None, description: "The name of a column." },
 ];
 
@@ -239,12 +239,14 @@ impl<'a> SourceArguments<'a> {
         of_source: impl Fn(&Source<'a>) -> Result<T>,
     ) -> Result<Vec<Option<(Asked<'a>, T)>>> {
         let sources = &self.sources;
+        let mut masks = SourceMasks::new(self)?;
         let mut rows = Vec::with_capacity(sources.places.len());
         for (at, &(row, place)) in sources.places.iter().enumerate() {
             let (Some(_), Some(geometry)) = (sources.href(place), self.geometries.of_row(row)?) else {
                 continue;
             };
             let source = Source { row, options: self.options.row(row), fields: sources, place };
+            masks.push(&source)?;
             rows.push(Unresolved {
                 at,
                 place,
@@ -259,12 +261,13 @@ impl<'a> SourceArguments<'a> {
         }
         let of_places: Vec<usize> = rows.iter().map(|row| row.place).collect();
         let files = files(session, sources.hrefs, sources.metadata, &of_places)?;
+        let masks = masks.resolve(session)?;
         let mut asks: Vec<Option<Ask<'a>>> = sources.places.iter().map(|_| None).collect();
         let mut beside: Vec<Option<T>> = sources.places.iter().map(|_| None).collect();
-        for (row, file) in rows.into_iter().zip(files) {
+        for ((row, file), mask) in rows.into_iter().zip(files).zip(masks) {
             let Unresolved { at, geometry, geometry_crs, level, band_index, masked, on_error, of_source, .. } = row;
-            let file = match file {
-                Ok(file) => file,
+            let (file, mask) = match file.and_then(|file| Ok((file, mask.transpose()?))) {
+                Ok(files) => files,
                 // An href that names no file is a file that cannot be read; a lock of DuckDB is no fault of a file.
                 Err(error) if on_error == OnError::Null && error.denial().is_none() => {
                     check(geometry, geometry_crs)?;
@@ -273,7 +276,7 @@ impl<'a> SourceArguments<'a> {
                 Err(error) => return Err(error.into()),
             };
             let type_crs = self.geometries.type_crs();
-            asks[at] = Some(Ask { file, level, band_index, masked, geometry, geometry_crs, type_crs, on_error });
+            asks[at] = Some(Ask { file, level, band_index, masked, mask, geometry, geometry_crs, type_crs, on_error });
             beside[at] = Some(of_source);
         }
         let asked = session.prepare(asks)?.into_iter().zip(beside);
@@ -290,6 +293,61 @@ impl<'a> SourceArguments<'a> {
             Some(lengths) => write(&mut output.lists(lengths)?),
             None => write(output),
         }
+    }
+}
+
+/// The masks of a call: fields of its sources, else options of its rows.
+struct SourceMasks<'a> {
+    of_sources: Option<Masks<'a>>,
+    of_options: Option<Masks<'a>>,
+    /// For each source, whether it has a mask, and whether that is its own.
+    is_own: Vec<Option<bool>>,
+    own: Vec<UnresolvedMask>,
+    others: Vec<UnresolvedMask>,
+}
+
+/// The mask of a source, if it has one, or why its file cannot be read.
+type MaskOfSource = Option<Result<Arc<MaskSource>, rasteret_io::Error>>;
+
+impl<'a> SourceMasks<'a> {
+    fn new(call: &'a SourceArguments<'a>) -> Result<Self> {
+        let of_sources = call.sources.structs.and_then(|structs| structs.field(params::MASK.name));
+        let masks = |reader: Option<&'a Reader<'a>>| reader.map(Masks::new).transpose().map(Option::flatten);
+        Ok(Self {
+            of_sources: masks(of_sources)?,
+            of_options: masks(call.options.column(&params::MASK))?,
+            is_own: Vec::new(),
+            own: Vec::new(),
+            others: Vec::new(),
+        })
+    }
+
+    /// Adds the mask of a source.
+    fn push(&mut self, source: &Source<'_>) -> Result<()> {
+        let of = |masks: &Option<Masks<'_>>, place| masks.as_ref().map_or(Ok(None), |masks| masks.of_row(place));
+        let is_own = if let Some(mask) = of(&self.of_sources, source.place)? {
+            self.own.push(mask);
+            Some(true)
+        } else if let Some(mask) = of(&self.of_options, source.row)? {
+            self.others.push(mask);
+            Some(false)
+        } else {
+            None
+        };
+        self.is_own.push(is_own);
+        Ok(())
+    }
+
+    /// The masks, in the order of the sources.
+    fn resolve(mut self, session: &Session) -> Result<Vec<MaskOfSource>> {
+        let resolve = |masks: &mut Option<Masks<'_>>, unresolved| match masks {
+            Some(masks) => masks.resolve(session, unresolved),
+            None => Ok(Vec::new()),
+        };
+        let mut own = resolve(&mut self.of_sources, self.own)?.into_iter();
+        let mut others = resolve(&mut self.of_options, self.others)?.into_iter();
+        let of_source = |is_own: Option<bool>| if is_own? { own.next() } else { others.next() };
+        Ok(self.is_own.into_iter().map(of_source).collect())
     }
 }
 
@@ -345,50 +403,4 @@ fn check(geometry: Option<EncodedGeometry<'_>>, geometry_crs: Option<&str>) -> R
         geometry.parse()?;
     }
     Ok(geometry_crs.map_or(Ok(()), crs::check_name)?)
-}
-
-/// The files of rows, or why they cannot be read.
-type Files = Vec<Result<Arc<RasterFile>, rasteret_io::Error>>;
-
-/// The file of each of `rows`: from its metadata, or its header, which is fetched where the metadata is NULL.
-fn files(session: &Session, hrefs: &Reader<'_>, metadata: Option<&Reader<'_>>, rows: &[usize]) -> Result<Files> {
-    let Some(metadata) = metadata else {
-        return Ok(fetched(session, &rows.iter().map(|row| hrefs.text(*row).unwrap_or_default()).collect::<Vec<_>>()));
-    };
-    let mut headers = SharedMetadata::<_, HashMap<String, Arc<RasterFile>>>::new(metadata, MetadataReader::read)?;
-    let mut files: Vec<Option<Result<Arc<RasterFile>, _>>> = Vec::with_capacity(rows.len());
-    let mut unknown: Vec<&str> = Vec::new();
-    for &row in rows {
-        let href = hrefs.text(row).unwrap_or_default();
-        let Some((cog, known)) = headers.get(row)? else {
-            unknown.push(href);
-            files.push(None);
-            continue;
-        };
-        let file = match known.get(href) {
-            Some(file) => Ok(file.clone()),
-            None => Location::parse(href).map(|location| {
-                let file = Arc::new(RasterFile::new(location, cog));
-                known.insert(href.to_owned(), file.clone());
-                file
-            }),
-        };
-        files.push(Some(file));
-    }
-    let mut fetched = fetched(session, &unknown).into_iter();
-    Ok(files.into_iter().filter_map(|file| file.or_else(|| fetched.next())).collect())
-}
-
-/// The files at hrefs whose headers are not given; rows of one href share one.
-fn fetched(session: &Session, hrefs: &[&str]) -> Files {
-    let mut known: HashMap<&str, Arc<RasterFile>> = HashMap::new();
-    let files = hrefs.iter().zip(session.headers(hrefs)).map(|(href, cog)| {
-        if let Some(file) = known.get(href) {
-            return Ok(file.clone());
-        }
-        let file = Arc::new(RasterFile::new(Location::parse(href)?, &cog?));
-        known.insert(href, file.clone());
-        Ok(file)
-    });
-    files.collect()
 }

@@ -82,6 +82,7 @@ fn asked<'a>(session: &Session, path: &str, geometry: Option<&'a str>) -> Result
         level: LevelChoice::Index(0),
         band_index: None,
         masked: true,
+        mask: None,
         geometry: geometry.map(EncodedGeometry::Text),
         geometry_crs: Some("native"),
         type_crs: None,

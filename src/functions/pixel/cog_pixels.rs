@@ -13,7 +13,7 @@ use rasteret_io::{BlockStream, Keep, Location, RasterFile, Session};
 
 use crate::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::{Error, Result};
-use crate::functions::params;
+use crate::functions::{masks, params};
 use crate::geometry::{ConstantGeometry, GeometryArgument, geometry_type};
 use crate::options::OptionValues;
 use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId};
@@ -44,6 +44,10 @@ static DOC: Documentation = Documentation {
         params::LEVEL,
         params::RESOLUTION,
         params::MASKED,
+        Parameter {
+            description: "As of `cog_read`, with `href`, `band_index` and one of `keep`, `drop` and `bits`.",
+            ..params::MASK
+        },
         Parameter {
             description: "Whether the band's scale and offset are applied: `value * scale + offset`. They are those of the file: \
                 this function takes no metadata, and so none of a STAC Item (`stac_scale`).",
@@ -166,6 +170,7 @@ impl TableFunction for CogPixels {
             level,
             band_index,
             masked: params::masked(info),
+            mask: masks::constant(session, info.named(params::MASK.name))?,
             geometry: geometry.as_ref().map(ConstantGeometry::encoded),
             geometry_crs: crs.as_deref(),
             type_crs: geometry.as_ref().and_then(ConstantGeometry::type_crs),
@@ -227,7 +232,7 @@ impl Scan {
                 let lock = || pending.lock().unwrap_or_else(PoisonError::into_inner);
                 let blocks = lock().blocks.clone();
                 if let Some((_, block)) = blocks.next() {
-                    let block = block?;
+                    let block = call.target.masked(&call.session, block?)?;
                     return Ok(Some((block.window, Some(block))));
                 }
                 // Other threads may still have blocks of these tiles in hand.

@@ -36,6 +36,7 @@ static DOC: Documentation = Documentation {
         params::LEVEL,
         params::RESOLUTION,
         params::MASKED,
+        params::MASK,
         Parameter {
             description: "As of `cog_value`; `data` is then DOUBLE, and NaN where a pixel is nodata.",
             ..params::SCALED

@@ -27,6 +27,7 @@ static DOC: Documentation = Documentation {
         params::LEVEL,
         params::RESOLUTION,
         params::MASKED,
+        params::MASK,
         params::SCALED,
         params::ON_ERROR,
         params::RESAMPLING,

@@ -63,6 +63,7 @@ pub(super) const OPTIONS: &[Parameter] = &[
     params::LEVEL,
     params::RESOLUTION,
     params::MASKED,
+    params::MASK,
     params::SCALED,
     params::METHOD,
     params::ON_ERROR,

@@ -1,13 +1,13 @@
 //! What a row asks for, and what of it rows share.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rasteret_cog::pixel::Band;
 use rasteret_cog::zonal::{Coverage, Method};
 use rasteret_cog::{CogHeader, DEFAULT_CRS, EncodedGeometry, Geometry, GeometryProjector, ParsedGeometry};
 
+use super::mask::{MaskSource, TargetMask};
 use super::zone::{Grid, ZoneKey};
 use crate::enrich::OnError;
 use crate::tiles::{BlockRequest, RasterFile};
@@ -24,6 +24,8 @@ pub struct Ask<'a> {
     pub band_index: Option<u32>,
     /// Whether the internal mask and the alpha band make pixels invalid.
     pub masked: bool,
+    /// Another raster that makes pixels invalid.
+    pub mask: Option<Arc<MaskSource>>,
     /// The geometry; None for the whole image.
     pub geometry: Option<EncodedGeometry<'a>>,
     /// The CRS that was named for the geometry.
@@ -52,6 +54,8 @@ pub struct Target {
     pub band: Arc<Band>,
     /// The level that the band is of.
     pub level: u32,
+    /// Another raster that makes pixels invalid.
+    pub(super) mask: Option<TargetMask>,
     /// What coverages depend on.
     grid: Arc<Grid>,
     /// Ways from CRSs of geometries to the level's pixels.
@@ -75,30 +79,50 @@ impl Session {
     ///
     /// Where a file has no such band or level, or its tables contradict its sizes.
     pub fn prepare<'a>(&self, asks: Vec<Option<Ask<'a>>>) -> Result<Vec<Option<Asked<'a>>>> {
-        let mut targets: HashMap<(*const RasterFile, u32, u32, bool), Arc<Target>> = HashMap::new();
+        let mut targets: HashMap<TargetKey, Arc<Target>> = HashMap::new();
         let asked = asks.into_iter().map(|ask| {
             let Some(ask) = ask else {
                 return Ok(None);
             };
-            let mut target = || {
-                let header = ask.file.header();
-                let level = ask.level.of(header).map_err(|source| fault(&ask.file, source))?;
-                let band = ask.band_index.or(header.band_index).unwrap_or(0);
-                Ok(match targets.entry((Arc::as_ptr(&ask.file), level, band, ask.masked)) {
-                    Entry::Occupied(known) => known.get().clone(),
-                    Entry::Vacant(new) => {
-                        let target = Target::new(&ask.file, level, band, ask.masked)?;
-                        target.check_tiles(self.options().max_tile_bytes)?;
-                        new.insert(Arc::new(target)).clone()
-                    }
-                })
-            };
-            let target = target().or_null(ask.on_error)?;
+            let target = self.target(&mut targets, &ask).or_null(ask.on_error)?;
             Ok(target.map(|target| Asked { target, ask }))
         });
         asked.collect()
     }
+
+    /// The target of a row, shared by all rows with the same one.
+    fn target(&self, targets: &mut HashMap<TargetKey, Arc<Target>>, ask: &Ask<'_>) -> Result<Arc<Target>> {
+        let header = ask.file.header();
+        let level = ask.level.of(header).map_err(|source| fault(&ask.file, source))?;
+        let band = ask.band_index.or(header.band_index).unwrap_or(0);
+        let key = (Arc::as_ptr(&ask.file), level, band, ask.masked, ask.mask.as_ref().map(Arc::as_ptr));
+        if let Some(known) = targets.get(&key) {
+            return Ok(known.clone());
+        }
+        let mut target = Target::new(&ask.file, level, band, ask.masked)?;
+        target.check_tiles(self.options().max_tile_bytes)?;
+        if let Some(source) = &ask.mask {
+            let mask = Ask {
+                file: source.file.clone(),
+                level: LevelChoice::Index(0),
+                band_index: source.band_index,
+                masked: true,
+                mask: None,
+                geometry: None,
+                geometry_crs: None,
+                type_crs: None,
+                on_error: OnError::Fail,
+            };
+            target.mask = Some(TargetMask::new(self, source, self.target(targets, &mask)?, &target)?);
+        }
+        let target = Arc::new(target);
+        targets.insert(key, target.clone());
+        Ok(target)
+    }
 }
+
+/// What tells targets apart: the file, level, band, whether they are masked, and by which other raster.
+type TargetKey = (*const RasterFile, u32, u32, bool, Option<*const MaskSource>);
 
 /// Results of rows that may be NULL where their file cannot be read.
 pub trait OrNull<T> {
@@ -133,7 +157,7 @@ impl Target {
     fn new(file: &Arc<RasterFile>, level: u32, band_index: u32, masked: bool) -> Result<Self> {
         let band = Band::new(file.header().clone(), level, band_index, masked).map_err(|source| fault(file, source))?;
         let grid = Arc::new(Grid::of(file.header(), &band));
-        Ok(Self { file: file.clone(), band: Arc::new(band), level, grid, views: Mutex::default() })
+        Ok(Self { file: file.clone(), band: Arc::new(band), level, mask: None, grid, views: Mutex::default() })
     }
 
     /// Refuses files whose tiles are too large to be decoded, before anything is planned or fetched.

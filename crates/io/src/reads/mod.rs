@@ -13,6 +13,7 @@
 //! those questions, are unaffected: an error belongs to the blocks that it keeps from being made.
 
 mod ask;
+mod mask;
 mod sink;
 mod statistics;
 mod value;
@@ -20,6 +21,7 @@ mod window;
 mod zone;
 
 pub use ask::{Ask, Asked, LevelChoice, OrNull, Target};
+pub use mask::MaskSource;
 pub use sink::{Read, Sink};
 pub use statistics::ZoneOptions;
 pub use window::{PlannedWindow, StartedWindows};

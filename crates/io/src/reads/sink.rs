@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rasteret_cog::pixel::Block;
 
 use super::Target;
+use super::mask::MasksAhead;
 use crate::enrich::OnError;
 use crate::tiles::{BlockStream, Keep};
 use crate::{Error, Result, Session};
@@ -74,7 +75,11 @@ type BlockKey = (*const Target, u32, u32);
 
 /// Blocks that questions need, and who takes each.
 pub(super) struct Reading {
+    session: Session,
     blocks: BlockStream,
+    masks: Option<MasksAhead>,
+    /// The target of each block.
+    targets: Vec<Arc<Target>>,
     /// For each block, the slots that it fills: the question, and the slot.
     takers: Vec<Vec<(usize, usize)>>,
     /// The first slot of each question; one more at the end.
@@ -123,6 +128,7 @@ impl Session {
         T: AsRef<[(u32, u32)]>,
     {
         let (mut requests, mut takers, mut slots) = (Vec::new(), Vec::<Vec<_>>::new(), vec![0]);
+        let mut targets = Vec::new();
         let mut rules = Vec::new();
         let mut known: HashMap<BlockKey, usize> = HashMap::new();
         let mut slot = 0;
@@ -131,6 +137,7 @@ impl Session {
             for &(row, col) in tiles.as_ref() {
                 let request = *known.entry((Arc::as_ptr(target), row, col)).or_insert_with(|| {
                     requests.push(target.block(row, col));
+                    targets.push(Arc::clone(target));
                     takers.push(Vec::new());
                     requests.len() - 1
                 });
@@ -139,13 +146,19 @@ impl Session {
             }
             slots.push(slot);
         }
-        Reading { blocks: self.blocks(requests, keep), takers, slots, on_error: rules }
+        let of_masks = targets.iter().zip(&requests).map(|(target, request)| (target, request.row, request.col));
+        let masks = MasksAhead::new(self, of_masks);
+        let blocks = self.blocks(requests, keep);
+        Reading { session: self.clone(), blocks, masks, targets, takers, slots, on_error: rules }
     }
 }
 
 impl Reading {
     /// Asks for the first bytes, so that they are under way while the caller prepares for them.
     pub(super) fn start(&self) {
+        if let Some(masks) = &self.masks {
+            masks.start();
+        }
         self.blocks.start();
     }
 
@@ -155,12 +168,18 @@ impl Reading {
         self,
         part: impl Fn(usize, usize, &Block) -> P + Sync,
     ) -> Result<Vec<Option<Vec<P>>>> {
-        let Self { blocks, takers, slots, on_error } = self;
+        let Self { session, blocks, masks, targets, takers, slots, on_error } = self;
+        if let Some(masks) = masks {
+            // The targets' tiles are fetched meanwhile.
+            blocks.start();
+            masks.finish()?;
+        }
         let parts: Vec<OnceLock<P>> = (0..slots.last().copied().unwrap_or(0)).map(|_| OnceLock::new()).collect();
         let unread: Vec<AtomicBool> = on_error.iter().map(|_| AtomicBool::new(false)).collect();
         let fault: Mutex<Option<(usize, Error)>> = Mutex::default();
         let fails = |error: &Error, question: usize| on_error[question] == OnError::Fail || !error.is_of_file();
-        blocks.for_each(|request, block| match block {
+        let masked = |request: usize, block: Block| targets[request].masked(&session, block);
+        blocks.for_each(|request, block| match block.and_then(|block| masked(request, block)) {
             Ok(block) => {
                 for &(question, slot) in &takers[request] {
                     // Each slot belongs to one tile of one question, so it is empty.

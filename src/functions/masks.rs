@@ -1,0 +1,182 @@
+//! The option `mask`, and the field of sources: another raster and a rule.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rasteret_cog::pixel::MaskRule;
+use rasteret_io::reads::MaskSource;
+use rasteret_io::{RasterFile, Session};
+
+use super::params;
+use super::raster_files::{fetched, files};
+use crate::documentation::{Parameter, ValueType};
+use crate::error::{Error, Result};
+use crate::vector::{LogicalType, Reader, TypeId, Value};
+
+const KEEP: Parameter = rule("keep");
+const DROP: Parameter = rule("drop");
+const BITS: Parameter = rule("bits");
+
+/// The fields of which a mask has one.
+const RULES: [&Parameter; 3] = [&KEEP, &DROP, &BITS];
+
+/// The fields of a constant.
+const CONSTANT_FIELDS: [&Parameter; 5] = [&params::HREF, &params::BAND_INDEX, &KEEP, &DROP, &BITS];
+
+/// The fields of a mask.
+const FIELDS: [&Parameter; 6] = [&params::HREF, &params::METADATA, &params::BAND_INDEX, &KEEP, &DROP, &BITS];
+
+const fn rule(name: &'static str) -> Parameter {
+    Parameter { name, value: ValueType::Integers, default: None, description: "Values, or positions of bits." }
+}
+
+/// The masks of a vector, each made once.
+pub(super) struct Masks<'a> {
+    /// The STRUCTs.
+    reader: &'a Reader<'a>,
+    known: HashMap<(*const RasterFile, Option<u32>, MaskRule), Arc<MaskSource>>,
+}
+
+/// A mask whose file is not known yet.
+pub(super) struct UnresolvedMask {
+    /// The row of the STRUCT.
+    pub(super) place: usize,
+    band_index: Option<u32>,
+    rule: MaskRule,
+}
+
+impl<'a> Masks<'a> {
+    /// Checks the type of a vector of masks; None where all of them are NULL.
+    pub(super) fn new(reader: &'a Reader<'a>) -> Result<Option<Self>> {
+        let kind = reader.kind();
+        match kind.id() {
+            TypeId::SqlNull => return Ok(None),
+            TypeId::Struct => {}
+            _ => return Err(wrong(&kind.to_string())),
+        }
+        let fields = kind.fields();
+        for (name, kind) in &fields {
+            let known = FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(name));
+            if !known.is_some_and(|field| field.value.accepts(kind)) {
+                return Err(wrong(&format!("the field {name} {kind}")));
+            }
+        }
+        match fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(params::HREF.name)) {
+            true => Ok(Some(Self { reader, known: HashMap::new() })),
+            false => Err(wrong("none")),
+        }
+    }
+
+    /// The mask of a row, whose file is still to be found; None for NULL.
+    pub(super) fn of_row(&self, place: usize) -> Result<Option<UnresolvedMask>> {
+        if self.reader.is_null(place) {
+            return Ok(None);
+        }
+        if self.field(&params::HREF, place).is_none() {
+            return Err(Error::argument("mask: expected an href, found NULL"));
+        }
+        let band_index = band(self.field(&params::BAND_INDEX, place).and_then(|field| field.integer(place)))?;
+        let rules = RULES.map(|rule| (rule.name, self.integers(rule, place)));
+        Ok(Some(UnresolvedMask { place, band_index, rule: the_rule(rules)? }))
+    }
+
+    /// The masks with their files, or why a file cannot be read.
+    pub(super) fn resolve(
+        &mut self,
+        session: &Session,
+        masks: Vec<UnresolvedMask>,
+    ) -> Result<Vec<Result<Arc<MaskSource>, rasteret_io::Error>>> {
+        let places: Vec<usize> = masks.iter().map(|mask| mask.place).collect();
+        let missing = || Error::Internal("a mask without an href".to_owned());
+        let hrefs = self.reader.field(params::HREF.name).ok_or_else(missing)?;
+        let files = files(session, hrefs, self.reader.field(params::METADATA.name), &places)?;
+        let known = &mut self.known;
+        let resolved = masks.into_iter().zip(files).map(|(mask, file)| {
+            let UnresolvedMask { band_index, rule, .. } = mask;
+            let file = file?;
+            let key = (Arc::as_ptr(&file), band_index, rule.clone());
+            Ok(known.entry(key).or_insert_with(|| Arc::new(MaskSource { file, band_index, rule })).clone())
+        });
+        Ok(resolved.collect())
+    }
+
+    /// A field that is there and not NULL.
+    fn field(&self, field: &Parameter, place: usize) -> Option<&'a Reader<'a>> {
+        self.reader.field(field.name).filter(|field| !field.is_null(place))
+    }
+
+    fn integers(&self, field: &Parameter, place: usize) -> Option<Vec<Option<i128>>> {
+        let (range, numbers) = self.field(field, place)?.list(place)?;
+        Some(range.map(|at| numbers.integer(at).filter(|_| !numbers.is_null(at))).collect())
+    }
+}
+
+/// The mask that is a constant, as an argument of a table function; None for NULL.
+pub(super) fn constant(session: &Session, value: Option<&Value>) -> Result<Option<Arc<MaskSource>>> {
+    let Some(value) = value.filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
+    if value.id() != TypeId::Struct {
+        return Err(wrong(&value.type_name()));
+    }
+    let mut href = None;
+    let mut band_index = None;
+    let mut rules = RULES.map(|rule| (rule.name, None));
+    for (at, (name, kind)) in value.with_kind(LogicalType::fields).into_iter().enumerate() {
+        let known = CONSTANT_FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(&name));
+        let Some(known) = known.filter(|field| field.value.accepts(&kind)) else {
+            return Err(wrong(&format!("the field {name} {kind}")));
+        };
+        let Some(field) = value.field(at).filter(|field| !field.is_null()) else { continue };
+        match known.name {
+            name if name == params::HREF.name => href = field.text(),
+            name if name == params::BAND_INDEX.name => band_index = band(field.integer().map(i128::from))?,
+            name => {
+                let values = field.list().unwrap_or_default();
+                let values = values.iter().map(|value| value.integer().map(i128::from)).collect();
+                rules
+                    .iter_mut()
+                    .filter(|(rule, _)| *rule == name)
+                    .for_each(|(_, found)| *found = Some(Vec::clone(&values)));
+            }
+        }
+    }
+    let href = href.ok_or_else(|| Error::argument("mask: expected an href, found NULL"))?;
+    let rule = the_rule(rules)?;
+    let file = fetched(session, &[&href]).pop().ok_or_else(|| Error::Internal("no result for a file".to_owned()))??;
+    Ok(Some(Arc::new(MaskSource { file, band_index, rule })))
+}
+
+fn band(band: Option<i128>) -> Result<Option<u32>> {
+    let number = |band: i128| {
+        let wrong = |_| Error::argument(format!("mask: band_index: expected {}, found {band}", params::A_BAND));
+        u32::try_from(band).map_err(wrong)
+    };
+    band.map(number).transpose()
+}
+
+/// The rule of which there has to be one.
+fn the_rule(found: [(&str, Option<Vec<Option<i128>>>); 3]) -> Result<MaskRule> {
+    let found: Vec<_> = found.into_iter().filter_map(|(name, values)| Some((name, values?))).collect();
+    let [(name, values)] = found.as_slice() else {
+        let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(" and ") };
+        return Err(Error::argument(format!("mask: expected one of keep, drop and bits, found {names}")));
+    };
+    let wrong = |found: &str| Error::argument(format!("mask: {name}: expected integers, found {found}"));
+    let integer = |value: &Option<i128>| {
+        let value = value.ok_or_else(|| wrong("NULL"))?;
+        i64::try_from(value).map_err(|_| wrong(&value.to_string()))
+    };
+    let values = values.iter().map(integer).collect::<Result<Vec<i64>>>()?;
+    match *name {
+        name if name == KEEP.name => Ok(MaskRule::Keep(values)),
+        name if name == DROP.name => Ok(MaskRule::Drop(values)),
+        _ => MaskRule::bits(&values).map_err(|error| Error::argument(format!("mask: {error}"))),
+    }
+}
+
+fn wrong(found: &str) -> Error {
+    let fields = "STRUCT(href VARCHAR, metadata STRUCT(…), band_index INTEGER, keep | drop | bits INTEGER[])";
+    Error::argument(format!("mask: expected {fields}, found {found}"))
+}
