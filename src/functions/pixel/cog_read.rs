@@ -5,8 +5,9 @@
 use std::borrow::Cow;
 
 use rasteret_cog::pixel::{WindowBuffers, WindowOptions, WindowProfile};
+use rasteret_cog::tiff::DataType;
 use rasteret_io::Session;
-use rasteret_io::reads::{PlannedWindow, StartedWindows};
+use rasteret_io::reads::{Ask, Asked, PlannedWindow, StartedWindows};
 
 use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};
 use crate::error::{Error, Result};
@@ -33,6 +34,10 @@ static DOC: Documentation = Documentation {
     options: &[
         params::GEOMETRY_CRS,
         params::BAND_INDEX,
+        Parameter {
+            description: "The bands, counted from 0, whose pixels `data` holds one band after the other; instead of `band_index`.",
+            ..params::BANDS
+        },
         params::LEVEL,
         params::RESOLUTION,
         params::MASKED,
@@ -45,8 +50,9 @@ static DOC: Documentation = Documentation {
         ALL_TOUCHED,
     ],
     returns: "`width`, `height`, `col_off`, `row_off` (in pixels of the level), `transform` (of the window), `crs`, `dtype`, `nodata`, \
-        `data` (row by row, little-endian, in `dtype`: `np.frombuffer(data, dtype).reshape(height, width)`) and `mask` (a byte a \
-        pixel: 255 valid, 0 not). NULL where the geometry lies outside the image, and for a geometry that is a NULL of a type.",
+        `data` (row by row, little-endian, in `dtype`: `np.frombuffer(data, dtype).reshape(height, width)`), `mask` (one byte per \
+        pixel: 255 valid, 0 not) and `bands`, their number. With the option `bands`, `data` holds the bands one after the other \
+        (`reshape(bands, height, width)`), and a pixel is valid where all of them are. NULL where the geometry lies outside the image, and for a geometry that is a NULL of a type.",
     examples: &[
         Example {
             sql: "SELECT r.width, r.height, r.col_off, r.row_off, r.dtype, hex(r.data) AS data, hex(r.mask) AS mask FROM (SELECT \
@@ -59,6 +65,11 @@ static DOC: Documentation = Documentation {
                   cog_metadata('test/data/cog.tif'), {level: 'auto', resolution: 40}) AS r)",
             result: "16\t16\t512",
         },
+        Example {
+            sql: "SELECT r.bands, r.width, r.height, octet_length(r.data) AS bytes, octet_length(r.mask) AS pixels \
+                  FROM (SELECT cog_read('test/data/rgba.tif', NULL, {bands: [2, 0]}) AS r)",
+            result: "2\t32\t32\t2048\t1024",
+        },
     ],
 };
 
@@ -69,22 +80,67 @@ const ALL_TOUCHED: Parameter = Parameter {
     description: "Whether pixels count that the geometry merely touches; otherwise those whose centre is inside.",
 };
 
-/// The fields of the answer.
-const WINDOW: &[Field<PlannedWindow>] = &[
-    Field { name: "width", cell: plain!(Integer, |window| i32::try_from(window.profile().window.width).ok()) },
-    Field { name: "height", cell: plain!(Integer, |window| i32::try_from(window.profile().window.height).ok()) },
-    Field { name: "col_off", cell: plain!(Integer, |window| i32::try_from(window.profile().window.col_off).ok()) },
-    Field { name: "row_off", cell: plain!(Integer, |window| i32::try_from(window.profile().window.row_off).ok()) },
+/// The window of a row, for each of its bands.
+struct BandWindows(Vec<PlannedWindow>);
+
+impl BandWindows {
+    /// None where there is no window.
+    fn new(windows: Vec<Option<PlannedWindow>>) -> Result<Option<Self>> {
+        let Some(windows) = windows.into_iter().collect::<Option<Vec<_>>>().filter(|windows| !windows.is_empty())
+        else {
+            return Ok(None);
+        };
+        let mut types = windows.iter().map(|window| window.profile().data_type);
+        let first = types.next();
+        if let Some(other) = types.find(|other| Some(*other) != first) {
+            let (first, other) = (first.map_or("", DataType::name), other.name());
+            return Err(Error::argument(format!("bands: expected bands of one type, found {first} and {other}")));
+        }
+        Ok(Some(Self(windows)))
+    }
+
+    /// What is known of the window before its pixels are read.
+    fn get<T>(&self, of_window: impl FnOnce(&PlannedWindow) -> Option<T>) -> Option<T> {
+        of_window(self.0.first()?)
+    }
+
+    fn profile<T>(&self, of_profile: impl FnOnce(&WindowProfile) -> T) -> Option<T> {
+        self.get(|window| Some(of_profile(window.profile())))
+    }
+
+    fn data_len(&self) -> usize {
+        self.0.iter().map(|window| window.profile().data_len()).sum()
+    }
+
+    fn mask_len(&self) -> usize {
+        self.profile(WindowProfile::mask_len).unwrap_or(0)
+    }
+}
+
+/// The fields of the result.
+const WINDOW: &[Field<BandWindows>] = &[
+    Field { name: "width", cell: plain!(Integer, |row| row.profile(|window| integer(window.window.width))?) },
+    Field { name: "height", cell: plain!(Integer, |row| row.profile(|window| integer(window.window.height))?) },
+    Field { name: "col_off", cell: plain!(Integer, |row| row.profile(|window| integer(window.window.col_off))?) },
+    Field { name: "row_off", cell: plain!(Integer, |row| row.profile(|window| integer(window.window.row_off))?) },
     Field {
         name: "transform",
-        cell: Cell::Doubles(|window| Some(Cow::Owned(window.profile().transform.to_array().to_vec()))),
+        cell: Cell::Doubles(|row| row.profile(|window| Cow::Owned(window.transform.to_array().to_vec()))),
     },
-    Field { name: "crs", cell: Cell::Text(|window| Some(Cow::Owned(window.header().crs.as_ref()?.to_string()))) },
-    Field { name: "dtype", cell: Cell::Text(|window| Some(Cow::Borrowed(window.profile().data_type.name()))) },
-    Field { name: "nodata", cell: plain!(Double, |window| window.profile().nodata) },
+    Field {
+        name: "crs",
+        cell: Cell::Text(|row| row.get(|window| Some(Cow::Owned(window.header().crs.as_ref()?.to_string())))),
+    },
+    Field { name: "dtype", cell: Cell::Text(|row| row.profile(|window| Cow::Borrowed(window.data_type.name()))) },
+    Field { name: "nodata", cell: plain!(Double, |row| row.profile(|window| window.nodata)?) },
     Field { name: "data", cell: Cell::InPlace },
     Field { name: "mask", cell: Cell::InPlace },
+    Field { name: "bands", cell: plain!(Integer, |row| i32::try_from(row.0.len()).ok()) },
 ];
+
+fn integer(number: u32) -> Option<i32> {
+    i32::try_from(number).ok()
+}
 
 /// The scalar function.
 pub(crate) struct CogRead;
@@ -110,33 +166,85 @@ impl ScalarFunction for CogRead {
         };
         let options = Options::new(options, DOC.options)?;
         let call = SourceArguments::of_rows(arguments, 3, geometries, options)?;
-        let asked = call.resolve(session, |source| {
+        let resolved = call.resolve(session, |source| {
             let all_touched = source.options.boolean(&ALL_TOUCHED).unwrap_or(false);
-            Ok(WindowOptions { all_touched, scaled: source.scaled() })
+            Ok((WindowOptions { all_touched, scaled: source.scaled() }, params::bands(&source.options)?))
         })?;
-        let windows = session.plan_windows(&asked)?;
-        let started = session.start_windows(windows.iter().flatten());
-        Field::write_struct(WINDOW, &mut output, &windows.iter().map(Option::as_ref).collect::<Vec<_>>())?;
-        let is_read = read(started, &windows, &mut output)?;
-        let rows = windows.iter().enumerate().filter(|(_, window)| window.is_some());
-        for ((row, _), _) in rows.zip(is_read).filter(|(_, is_read)| !is_read) {
+        let rows = plan(session, resolved)?;
+        let started = session.start_windows(rows.iter().flatten().flat_map(|row| &row.0));
+        Field::write_struct(WINDOW, &mut output, &rows.iter().map(Option::as_ref).collect::<Vec<_>>())?;
+        let is_read = read(started, &rows, &mut output)?;
+        for (row, _) in is_read.into_iter().enumerate().filter(|(_, is_read)| !is_read) {
             output.set_null(row)?;
         }
         Ok(())
     }
 }
 
-/// Reads the pixels of windows into the last two fields of the result. False for each window whose file cannot be read.
-fn read(started: StartedWindows<'_>, windows: &[Option<PlannedWindow>], output: &mut Writer<'_>) -> Result<Vec<bool>> {
-    let lengths = |length: fn(&WindowProfile) -> usize| {
-        windows.iter().map(|window| Some(length(window.as_ref()?.profile()))).collect()
-    };
+/// The windows of rows, for each band that a row names.
+fn plan(session: &Session, resolved: Vec<Option<Resolved<'_>>>) -> Result<Vec<Option<BandWindows>>> {
+    let mut counts = Vec::with_capacity(resolved.len());
+    let mut asks = Vec::new();
+    let mut beside = Vec::new();
+    for row in resolved {
+        let Some((asked, (options, bands))) = row else {
+            counts.push(0);
+            continue;
+        };
+        let bands: Vec<Option<u32>> = match bands {
+            Some(bands) => bands.into_iter().map(Some).collect(),
+            None => vec![asked.ask.band_index],
+        };
+        counts.push(bands.len());
+        for band_index in bands {
+            asks.push(Some(Ask { band_index, ..asked.ask.clone() }));
+            beside.push(options);
+        }
+    }
+    let asked = session.prepare(asks)?.into_iter().zip(beside);
+    let asked: Vec<_> = asked.map(|(asked, options)| Some((asked?, options))).collect();
+    let mut windows = session.plan_windows(&asked)?.into_iter();
+    counts.into_iter().map(|count| BandWindows::new(windows.by_ref().take(count).collect())).collect()
+}
+
+/// A row whose file is known, its options and its bands.
+type Resolved<'a> = (Asked<'a>, (WindowOptions, Option<Vec<u32>>));
+
+/// Reads the pixels of windows into `data` and `mask`. False for each row with a window whose file cannot be read.
+fn read(started: StartedWindows<'_>, rows: &[Option<BandWindows>], output: &mut Writer<'_>) -> Result<Vec<bool>> {
+    let lengths = |length: fn(&BandWindows) -> usize| rows.iter().map(|row| row.as_ref().map(length)).collect();
     let mut fields = output.fields()?;
-    let [.., data, mask] = fields.as_mut_slice() else {
+    let [.., data, mask, _bands] = fields.as_mut_slice() else {
         return Err(Error::Internal("a window without data and mask".to_owned()));
     };
-    let mut data = data.blobs(lengths(WindowProfile::data_len))?;
-    let mut mask = mask.blobs(lengths(WindowProfile::mask_len))?;
-    let rows = data.rows().zip(mask.rows());
-    Ok(started.fill(rows.filter_map(|(data, mask)| Some(WindowBuffers { data: data?, mask: mask? })))?)
+    let mut data = data.blobs(lengths(BandWindows::data_len))?;
+    let mut mask = mask.blobs(lengths(BandWindows::mask_len))?;
+    // The first band of a row writes its mask in place; those of the others are held against it.
+    let of_others = rows.iter().map(|row| {
+        let row = row.as_ref();
+        let bands = row.map_or(0, |row| row.0.len().saturating_sub(1));
+        vec![0; bands * row.map_or(0, BandWindows::mask_len)]
+    });
+    let mut of_others: Vec<Vec<u8>> = of_others.collect();
+    let buffers = rows.iter().zip(data.rows().zip(mask.rows())).zip(&mut of_others);
+    let buffers = buffers.flat_map(|((row, (data, mask)), others)| {
+        let row = row.as_ref();
+        let data_len = row.and_then(|row| row.profile(WindowProfile::data_len)).unwrap_or(0);
+        let mask_len = row.map_or(0, BandWindows::mask_len);
+        let data = data.unwrap_or_default().chunks_exact_mut(data_len.max(1));
+        let masks = mask.into_iter().chain(others.chunks_exact_mut(mask_len.max(1)));
+        data.zip(masks).map(|(data, mask)| WindowBuffers { data, mask })
+    });
+    let mut of_windows = started.fill(buffers)?.into_iter();
+    for (mask, others) in mask.rows().zip(&of_others) {
+        let mask = mask.unwrap_or_default();
+        for other in others.chunks_exact(mask.len().max(1)) {
+            mask.iter_mut().zip(other).for_each(|(byte, other)| *byte &= other);
+        }
+    }
+    let is_read = |row: &Option<BandWindows>| {
+        let windows = row.as_ref().map_or(0, |row| row.0.len());
+        of_windows.by_ref().take(windows).filter(|is_read| !is_read).count() == 0
+    };
+    Ok(rows.iter().map(is_read).collect())
 }

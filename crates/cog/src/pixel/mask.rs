@@ -87,7 +87,7 @@ impl Mask {
             if !(block.window.row_off..block.window.row_end()).contains(&run.row) {
                 continue;
             }
-            if !row.as_ref().is_some_and(|row| row.row == run.row) {
+            if row.as_ref().is_none_or(|row| row.row != run.row) {
                 row = Some(MaskRow::read(block, run.row, rule));
             }
             let Some(row) = &row else { continue };
