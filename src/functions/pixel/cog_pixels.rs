@@ -1,33 +1,40 @@
 //! `FROM cog_pixels(href, geometry, …)`: one row per pixel.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use rasteret_cog::Window;
-use rasteret_cog::pixel::Block;
-use rasteret_cog::zonal::{Coverage, Run};
 use rasteret_io::enrich::OnError;
-use rasteret_io::reads::{Ask, Target};
-use rasteret_io::{BlockStream, Keep, Location, RasterFile, Session};
+use rasteret_io::reads::{Ask, BesideTarget, LevelChoice, MaskSource, Target};
+use rasteret_io::{Location, RasterFile, Session};
 
-use crate::documentation::{Documentation, Example, Kind, Parameter};
+use super::pixel_scan::{Column, Cursor, Rasters, Scan};
+use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};
 use crate::error::{Error, Result};
 use crate::functions::{masks, params};
 use crate::geometry::{ConstantGeometry, GeometryArgument, geometry_type};
 use crate::options::OptionValues;
-use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId};
+use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId, Value};
 
 static DOC: Documentation = Documentation {
     name: "cog_pixels",
     kind: Kind::Table,
-    signatures: &["FROM cog_pixels(href VARCHAR, geometry ANY, …)"],
-    description: "A row a pixel that a geometry covers. Tiles are fetched concurrently and decoded on all of DuckDB's threads, each \
+    signatures: &[
+        "FROM cog_pixels(href VARCHAR, geometry ANY, …)",
+        "FROM cog_pixels(sources STRUCT(…), geometry ANY, …)",
+    ],
+    description: "One row per pixel that a geometry covers: of one band, of several bands as a list, or of several rasters as columns, so that band \
+        math is SQL. Tiles are fetched concurrently and decoded on all of DuckDB's threads, each \
         one when its rows are needed, so that an aggregate over a large image holds a few tiles at a time. Rows come in no \
         particular order. A query that needs no `value` reads nothing but the header. The arguments are constants, prepared \
         parameters or `getvariable('…')`, as for every table function of DuckDB's C API: columns of another table cannot be passed.",
     parameters: &[
         params::HREF,
+        Parameter {
+            name: "sources",
+            value: ValueType::Other("STRUCT(name VARCHAR, …)"),
+            default: None,
+            description: "Rasters by name: hrefs, or STRUCTs of `href`, `band_index` and `scaled`. Rows are the pixels of the first one; the others \
+                have its grid, or a coarser one aligned with it, such as 20 m under 10 m.",
+        },
         Parameter {
             name: "geometry",
             value: params::GEOMETRY_VALUE,
@@ -41,6 +48,7 @@ static DOC: Documentation = Documentation {
     options: &[
         params::CONSTANT_GEOMETRY_CRS,
         Parameter { description: "The band, counted from 0.", ..params::BAND_INDEX },
+        Parameter { description: "The bands of the column `values`, counted from 0.", ..params::BANDS },
         params::LEVEL,
         params::RESOLUTION,
         params::MASKED,
@@ -56,8 +64,9 @@ static DOC: Documentation = Documentation {
         params::METHOD,
     ],
     returns: "`level`, `band_index`, `col`, `row`, `x` and `y` (the pixel's centre in the raster's CRS), `value` (NULL where it is \
-        nodata or masked) and `coverage`, the pixel's weight: with it, SQL computes medians, histograms and weighted quantiles. No rows \
-        for a geometry that is a NULL of a type.",
+        nodata or masked) and `coverage`, the pixel's weight: with it, SQL computes medians, histograms and weighted quantiles. With \
+        `bands`, `values` DOUBLE[] in place of `band_index` and `value`; of named sources, one column for each. No rows for a geometry that is a \
+        NULL of a type.",
     examples: &[
         Example {
             sql: "SELECT col, row, x, y, value, coverage FROM cog_pixels('test/data/cog.tif', \
@@ -70,255 +79,246 @@ static DOC: Documentation = Documentation {
             sql: "SELECT count(*) AS pixels, count(value) AS valid, median(value) AS median FROM cog_pixels('test/data/cog.tif', NULL)",
             result: "4096\t4095\t2048.0",
         },
+        Example {
+            sql: "SELECT values FROM cog_pixels('test/data/rgba.tif', 'POINT(500015 4599985)', geometry_crs := 'native', bands := [2, 0])",
+            result: "[20.0, 17.0]",
+        },
+        Example {
+            sql: "SELECT avg((b - a) / (b + a)) AS index, count(*) AS pixels FROM cog_pixels({a: 'test/data/cog.tif', b: 'test/data/cog_b.tif', \
+                  class: 'test/data/classes.tif'}, NULL) WHERE class IN (4, 5)",
+            result: "0.5\t512",
+        },
     ],
 };
-
-/// The columns, in order.
-const COLUMNS: [(&str, TypeId); 8] = [
-    ("level", TypeId::Integer),
-    ("band_index", TypeId::Integer),
-    ("col", TypeId::Integer),
-    ("row", TypeId::Integer),
-    ("x", TypeId::Double),
-    ("y", TypeId::Double),
-    ("value", TypeId::Double),
-    ("coverage", TypeId::Double),
-];
-const VALUE: usize = 6;
 
 /// The table function.
 pub(crate) struct CogPixels;
 
-/// What is read: found out once a plan, without a request for pixels.
-pub(crate) struct Call {
-    session: Session,
-    target: Arc<Target>,
-    coverage: Arc<Coverage>,
-    /// Tiles that hold covered pixels, as rows and columns of the tile grid.
-    tiles: Vec<(u32, u32)>,
-    /// Scale and offset of values.
-    scaling: (f64, f64),
-}
-
-/// The tiles that no thread has taken yet.
-pub(crate) enum Scan {
-    /// With their values, as they arrive.
-    Blocks(Mutex<Pending>),
-    /// Without: no value is needed.
-    Windows(AtomicUsize),
-}
-
-/// The tiles whose blocks are under way. Not all at once: a raster may have tens of millions of them.
-pub(crate) struct Pending {
-    blocks: Arc<BlockStream>,
-    /// Tiles that are under way or done.
-    planned: usize,
-}
-
-/// Tiles that are planned together.
-const TILES_AT_ONCE: usize = 1 << 16;
-
-/// Rows of a tile whose runs are looked up together.
-const ROWS_AT_ONCE: u32 = 1 << 10;
-
-/// The tile whose rows a thread gives out, and what of it is left.
-#[derive(Default)]
-pub(crate) struct Cursor {
-    block: Option<Block>,
-    runs: VecDeque<Run>,
-    /// What is left of the tile below those runs.
-    rest: Option<Window>,
-}
-
-/// Columns of a chunk.
-#[derive(Default)]
-struct Rows {
-    pixels: Vec<(u32, u32)>,
-    values: Vec<Option<f64>>,
-    weights: Vec<f64>,
-}
-
 impl TableFunction for CogPixels {
     /// None: a geometry that is NULL, which has no pixels.
-    type Bind = Option<Call>;
+    type Bind = Option<Rasters>;
     type Global = Scan;
     type Local = Cursor;
 
     const DOC: &'static Documentation = &DOC;
 
     fn parameters() -> Vec<LogicalType> {
-        vec![LogicalType::varchar(), geometry_type()]
+        // ANY: an href, or a STRUCT of them.
+        vec![LogicalType::of(TypeId::Any), geometry_type()]
     }
 
-    fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Option<Call>>> {
-        let href = info.argument(0).and_then(|value| value.text());
-        let href = href.ok_or_else(|| Error::argument("href: expected a path or a URL, found NULL"))?;
+    fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Option<Rasters>>> {
+        let sources = Sources::of(info)?;
         let geometry = GeometryArgument::of(info.argument(1))?;
-        let (level, band_index) = (params::level(info)?, params::band_index(info)?);
+        let (level, method) = (params::level(info)?, params::method(info)?);
         let crs = info.text(&params::GEOMETRY_CRS);
-        let method = params::method(info)?;
-        let columns: Vec<_> = COLUMNS.map(|(name, id)| (name.to_owned(), LogicalType::of(id))).into();
+        let mask = masks::constant(session, info.named(params::MASK.name))?;
+        let columns = sources.columns()?;
+        let types = columns.iter().map(|(name, column)| (name.clone(), column.logical_type())).collect();
         let geometry = match geometry {
-            GeometryArgument::Null => return Ok(Bind { state: None, columns, rows: Some(0) }),
+            GeometryArgument::Null => return Ok(Bind { state: None, columns: types, rows: Some(0) }),
             GeometryArgument::Absent => None,
             GeometryArgument::Given(geometry) => Some(geometry),
         };
-        let mut files = session.headers(&[href.as_str()]);
-        let cog = files.pop().ok_or_else(|| Error::Internal("no answer for a file".to_owned()))??;
-        let ask = Ask {
-            file: Arc::new(RasterFile::new(Location::parse(&href)?, &cog)),
-            level,
-            band_index,
-            masked: params::masked(info),
-            mask: masks::constant(session, info.named(params::MASK.name))?,
-            geometry: geometry.as_ref().map(ConstantGeometry::encoded),
-            geometry_crs: crs.as_deref(),
-            type_crs: geometry.as_ref().and_then(ConstantGeometry::type_crs),
-            on_error: OnError::Fail,
+        let asks = sources.asks(session, level, params::masked(info), mask.as_ref())?;
+        let asks = asks.into_iter().map(|ask| {
+            Some(Ask {
+                geometry: geometry.as_ref().map(ConstantGeometry::encoded),
+                geometry_crs: crs.as_deref(),
+                type_crs: geometry.as_ref().and_then(ConstantGeometry::type_crs),
+                ..ask
+            })
+        });
+        let asked = session.prepare(asks.collect())?.into_iter().flatten();
+        let asked: Vec<_> = asked.collect();
+        let first = asked.first().ok_or_else(|| Error::Internal("no raster".to_owned()))?;
+        first.target.band.check_real()?;
+        let coverage = first.coverage(session, method)?;
+        let beside = |target: &Arc<Target>| BesideTarget::new(session, &first.target, Arc::clone(target));
+        let scaling = |target: &Target, scaled: bool| if scaled { target.band.scale_and_offset() } else { (1.0, 0.0) };
+        let state = Rasters {
+            session: session.clone(),
+            tiles: coverage.tiles(&first.target.band.tiling()),
+            coverage,
+            beside: asked.iter().skip(1).map(|asked| beside(&asked.target)).collect::<Result<_, _>>()?,
+            scaling: asked.iter().zip(sources.scaled()).map(|(asked, is)| scaling(&asked.target, is)).collect(),
+            columns: columns.into_iter().map(|(_, column)| column).collect(),
+            first: Arc::clone(&first.target),
         };
-        let asked = session.prepare(vec![Some(ask)])?.pop().flatten();
-        let asked = asked.ok_or_else(|| Error::Internal("a question was lost".to_owned()))?;
-        asked.target.band.check_real()?;
-        let coverage = asked.coverage(session, method)?;
-        let tiles = coverage.tiles(&asked.target.band.tiling());
-        let scaling = if params::scaled(info) { asked.target.band.scale_and_offset() } else { (1.0, 0.0) };
-        let state = Call { session: session.clone(), target: asked.target, coverage, tiles, scaling };
-        Ok(Bind { state: Some(state), columns, rows: None })
+        Ok(Bind { state: Some(state), columns: types, rows: None })
     }
 
-    fn init(call: &Option<Call>, columns: &[usize]) -> Result<Init<Scan>> {
-        let Some(call) = call else {
-            return Ok(Init { state: Scan::Windows(AtomicUsize::new(0)), max_threads: 1 });
-        };
-        let state = if columns.contains(&VALUE) {
-            Scan::Blocks(Mutex::new(call.blocks(0)))
-        } else {
-            Scan::Windows(AtomicUsize::new(0))
-        };
-        // A thread a tile, as far as DuckDB has them.
-        Ok(Init { state, max_threads: call.tiles.len() })
+    fn init(rasters: &Option<Rasters>, columns: &[usize]) -> Result<Init<Scan>> {
+        Ok(match rasters {
+            Some(rasters) => Init { state: Scan::new(rasters, columns), max_threads: rasters.tiles.len() },
+            None => Init { state: Scan::default(), max_threads: 1 },
+        })
     }
 
-    fn next(call: &Option<Call>, scan: &Scan, cursor: &mut Cursor, output: &mut OutputChunk<'_>) -> Result<()> {
-        let Some(call) = call else {
-            return output.set_rows(0);
-        };
-        let mut rows = Rows::default();
-        while rows.pixels.len() < output.capacity() {
-            let room = output.capacity() - rows.pixels.len();
-            if !cursor.take(room, call, &mut rows) && !cursor.open(call, scan)? {
-                break;
-            }
+    fn next(rasters: &Option<Rasters>, scan: &Scan, cursor: &mut Cursor, output: &mut OutputChunk<'_>) -> Result<()> {
+        match rasters {
+            Some(rasters) => cursor.next(rasters, scan, output),
+            None => output.set_rows(0),
         }
-        rows.write(call, output)
     }
 }
 
-impl Call {
-    /// The blocks of the tiles that follow the first so many.
-    fn blocks(&self, planned: usize) -> Pending {
-        let end = self.tiles.len().min(planned.saturating_add(TILES_AT_ONCE));
-        let tiles = self.tiles.get(planned..end).unwrap_or_default();
-        let requests = tiles.iter().map(|(row, col)| self.target.block(*row, *col)).collect();
-        Pending { blocks: Arc::new(self.session.blocks(requests, Keep::Nothing)), planned: end }
-    }
+/// The rasters that a call names.
+enum Sources {
+    /// One band of a file.
+    Band(Source),
+    /// Several bands of a file.
+    Bands(Source, Vec<u32>),
+    /// Several rasters by name.
+    Named(Vec<(String, Source)>),
 }
 
-impl Scan {
-    /// The next tile that no thread has taken, with its block where values are needed.
-    fn next(&self, call: &Call) -> Result<Option<(Window, Option<Block>)>> {
+/// One raster.
+struct Source {
+    href: String,
+    band_index: Option<u32>,
+    scaled: bool,
+}
+
+/// The fields of a named source.
+const FIELDS: [&Parameter; 3] = [&params::HREF, &params::BAND_INDEX, &params::SCALED];
+
+impl Sources {
+    fn of(info: &BindInfo) -> Result<Self> {
+        let null = || Error::argument("href: expected a path or a URL, found NULL");
+        let value = info.argument(0).filter(|value| !value.is_null()).ok_or_else(null)?;
+        let (band_index, bands, scaled) = (params::band_index(info)?, params::bands(info)?, params::scaled(info));
+        if band_index.is_some() && bands.is_some() {
+            return Err(Error::argument("band_index, bands: expected one of them, found both"));
+        }
+        if value.id() == TypeId::Struct {
+            if bands.is_some() {
+                return Err(Error::argument("bands: expected no bands beside named sources: give each its band_index"));
+            }
+            let names = value.with_kind(LogicalType::fields);
+            let named = names.into_iter().enumerate().map(|(at, (name, _))| {
+                let source = value.field(at).map(|field| Source::of(&name, &field, band_index, scaled));
+                Ok((name.clone(), source.unwrap_or_else(|| Err(Source::wrong(&name, "NULL")))?))
+            });
+            return Ok(Self::Named(named.collect::<Result<_>>()?));
+        }
+        let found =
+            || Error::argument(format!("href: expected VARCHAR or a STRUCT of sources, found {}", value.type_name()));
+        let source = Source { href: value.text().ok_or_else(found)?, band_index, scaled };
+        Ok(match bands {
+            Some(bands) => Self::Bands(source, bands),
+            None => Self::Band(source),
+        })
+    }
+
+    /// The columns of the result.
+    fn columns(&self) -> Result<Vec<(String, Column)>> {
+        let fixed = |name: &str, column| (name.to_owned(), column);
+        let mut columns = vec![fixed("level", Column::Level), fixed("col", Column::Col), fixed("row", Column::Row)];
+        columns.extend([fixed("x", Column::X), fixed("y", Column::Y)]);
         match self {
-            Self::Blocks(pending) => loop {
-                let lock = || pending.lock().unwrap_or_else(PoisonError::into_inner);
-                let blocks = lock().blocks.clone();
-                if let Some((_, block)) = blocks.next() {
-                    let block = call.target.masked(&call.session, block?)?;
-                    return Ok(Some((block.window, Some(block))));
-                }
-                // Other threads may still have blocks of these tiles in hand.
-                let mut pending = lock();
-                if Arc::ptr_eq(&pending.blocks, &blocks) {
-                    if pending.planned >= call.tiles.len() {
-                        return Ok(None);
+            Self::Band(_) => {
+                columns.insert(1, fixed("band_index", Column::BandIndex));
+                columns.push(fixed("value", Column::Value(0)));
+            }
+            Self::Bands(_, bands) => columns.push(fixed("values", Column::Values(bands.len()))),
+            Self::Named(sources) => {
+                for (at, (name, _)) in sources.iter().enumerate() {
+                    let is_taken = |known: &str| known.eq_ignore_ascii_case(name);
+                    if columns.iter().any(|(known, _)| is_taken(known)) || is_taken("coverage") {
+                        return Err(Error::argument(format!(
+                            "sources: expected a name that no other column has, found {name}"
+                        )));
                     }
-                    *pending = call.blocks(pending.planned);
+                    columns.push((name.clone(), Column::Value(at)));
                 }
-            },
-            Self::Windows(next) => {
-                let tile = call.tiles.get(next.fetch_add(1, Ordering::Relaxed));
-                Ok(tile.and_then(|(row, col)| Some((call.target.band.window(*row, *col)?, None))))
             }
         }
-    }
-}
-
-impl Cursor {
-    /// Goes on to the next tile; false at the end.
-    fn open(&mut self, call: &Call, scan: &Scan) -> Result<bool> {
-        let Some((window, block)) = scan.next(call)? else {
-            return Ok(false);
-        };
-        *self = Self { block, runs: VecDeque::new(), rest: Some(window) };
-        Ok(true)
+        columns.push(fixed("coverage", Column::Coverage));
+        Ok(columns)
     }
 
-    /// Looks up the runs of the next rows, where there are none at hand.
-    fn fill(&mut self, call: &Call) {
-        while self.runs.is_empty() {
-            let Some(rest) = self.rest.take().and_then(|rest| rest.intersection(&call.coverage.window()?)) else {
-                return;
+    /// Each raster, with its band.
+    fn rasters(&self) -> Vec<(&Source, Option<u32>)> {
+        match self {
+            Self::Band(source) => vec![(source, source.band_index)],
+            Self::Bands(source, bands) => bands.iter().map(|band| (source, Some(*band))).collect(),
+            Self::Named(sources) => sources.iter().map(|(_, source)| (source, source.band_index)).collect(),
+        }
+    }
+
+    /// Whether the values of each raster are scaled.
+    fn scaled(&self) -> impl Iterator<Item = bool> {
+        self.rasters().into_iter().map(|(source, _)| source.scaled).collect::<Vec<_>>().into_iter()
+    }
+
+    /// What is read of each raster, still without a geometry.
+    fn asks(
+        &self,
+        session: &Session,
+        level: LevelChoice,
+        masked: bool,
+        mask: Option<&Arc<MaskSource>>,
+    ) -> Result<Vec<Ask<'static>>> {
+        let rasters = self.rasters();
+        let hrefs: Vec<&str> = rasters.iter().map(|(source, _)| source.href.as_str()).collect();
+        let mut files: Vec<(&str, Arc<RasterFile>)> = Vec::new();
+        let asks = hrefs.iter().zip(session.headers(&hrefs)).zip(&rasters).map(|((href, cog), (_, band_index))| {
+            let file = match files.iter().find(|(known, _)| known == href) {
+                Some((_, file)) => Arc::clone(file),
+                None => {
+                    let file = Arc::new(RasterFile::new(Location::parse(href)?, &cog?));
+                    files.push((href, Arc::clone(&file)));
+                    file
+                }
             };
-            let height = rest.height.min(ROWS_AT_ONCE);
-            self.runs.extend(call.coverage.within(Window { height, ..rest }));
-            let row_off = rest.row_off.saturating_add(height);
-            self.rest = (rest.height > height).then_some(Window { row_off, height: rest.height - height, ..rest });
-        }
-    }
-
-    /// Gives out a run, or as much of it as there is room for; false where none is left.
-    fn take(&mut self, room: usize, call: &Call, rows: &mut Rows) -> bool {
-        let (scale, offset) = call.scaling;
-        self.fill(call);
-        let Some(run) = self.runs.front_mut() else {
-            return false;
-        };
-        let end = run.end.min(run.start.saturating_add(u32::try_from(room).unwrap_or(u32::MAX)));
-        let part = Run { end, ..*run };
-        run.start = end;
-        if run.start >= run.end {
-            self.runs.pop_front();
-        }
-        rows.pixels.extend((part.start..part.end).map(|col| (col, part.row)));
-        rows.weights.resize(rows.pixels.len(), part.weight);
-        if let Some(block) = &self.block {
-            let values = block.pixels(&part);
-            rows.values.extend(values.map(|pixel| pixel.is_valid.then_some(pixel.value * scale + offset)));
-        }
-        true
+            Ok(Ask {
+                file,
+                level,
+                band_index: *band_index,
+                masked,
+                mask: mask.map(Arc::clone),
+                geometry: None,
+                geometry_crs: None,
+                type_crs: None,
+                on_error: OnError::Fail,
+            })
+        });
+        asks.collect()
     }
 }
 
-impl Rows {
-    fn write(&self, call: &Call, output: &mut OutputChunk<'_>) -> Result<()> {
-        let band = &call.target.band;
-        let constant = |number: u32| self.pixels.iter().map(move |_| i32::try_from(number).ok());
-        let transform = band.transform();
-        let centre = |(col, row): (u32, u32)| transform.forward(f64::from(col) + 0.5, f64::from(row) + 0.5);
-        for (index, column) in output.columns().iter().copied().enumerate() {
-            let mut writer = output.writer(index)?;
-            let pixels = self.pixels.iter().copied();
-            match column {
-                0 => writer.values(constant(band.level()))?,
-                1 => writer.values(constant(band.index()))?,
-                2 => writer.values(pixels.map(|(col, _)| i32::try_from(col).ok()))?,
-                3 => writer.values(pixels.map(|(_, row)| i32::try_from(row).ok()))?,
-                4 => writer.values(pixels.map(|pixel| Some(centre(pixel).0)))?,
-                5 => writer.values(pixels.map(|pixel| Some(centre(pixel).1)))?,
-                VALUE => writer.values(self.values.iter().copied())?,
-                7 => writer.values(self.weights.iter().copied().map(Some))?,
-                _ => {}
+impl Source {
+    /// A named source: an href, or a STRUCT.
+    fn of(name: &str, value: &Value, band_index: Option<u32>, scaled: bool) -> Result<Self> {
+        if value.id() != TypeId::Struct {
+            let href = value.text().filter(|_| !value.is_null());
+            let href = href.ok_or_else(|| Self::wrong(name, &value.type_name()))?;
+            return Ok(Self { href, band_index, scaled });
+        }
+        let (mut href, mut source) = (None, Self { href: String::new(), band_index, scaled });
+        for (at, (field, kind)) in value.with_kind(LogicalType::fields).into_iter().enumerate() {
+            let known = FIELDS.iter().find(|known| known.name.eq_ignore_ascii_case(&field));
+            let Some(known) = known.filter(|known| known.value.accepts(&kind)) else {
+                return Err(Self::wrong(name, &format!("the field {field} {kind}")));
+            };
+            let Some(found) = value.field(at).filter(|found| !found.is_null()) else { continue };
+            if known.name == params::HREF.name {
+                href = found.text();
+            } else if known.name == params::SCALED.name {
+                source.scaled = found.boolean().unwrap_or(scaled);
+            } else {
+                let band = found.integer().unwrap_or(-1);
+                let wrong = |_| Self::wrong(name, &format!("band_index {band}"));
+                source.band_index = Some(u32::try_from(band).map_err(wrong)?);
             }
         }
-        output.set_rows(self.pixels.len())
+        Ok(Self { href: href.ok_or_else(|| Self::wrong(name, "no href"))?, ..source })
+    }
+
+    fn wrong(name: &str, found: &str) -> Error {
+        Error::argument(format!(
+            "sources: {name}: expected an href, or a STRUCT of href, band_index and scaled, found {found}"
+        ))
     }
 }

@@ -4,6 +4,7 @@ mod cog_pixels;
 mod cog_read;
 mod cog_value;
 mod cog_values;
+mod pixel_scan;
 
 pub(super) use cog_pixels::CogPixels;
 pub(super) use cog_read::CogRead;

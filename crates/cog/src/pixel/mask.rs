@@ -8,11 +8,12 @@
 
 use std::sync::Arc;
 
+use super::mapped_values::take;
 use super::plane::Plane;
 use super::sample::Sample;
 use super::{Block, Pixels, Visitor};
 use crate::codec::{DecodedTile, Samples};
-use crate::grid::{MappedPixels, MappedRun};
+use crate::grid::MappedPixels;
 use crate::{Error, Result, Tiling};
 
 /// Which values of a mask make a pixel count.
@@ -82,42 +83,7 @@ impl Mask {
 
     /// Takes the pixels that a block of the mask has.
     pub fn add(&mut self, block: &Block, rule: &MaskRule) {
-        let mut row: Option<MaskRow> = None;
-        for run in self.pixels.runs() {
-            if !(block.window.row_off..block.window.row_end()).contains(&run.row) {
-                continue;
-            }
-            if row.as_ref().is_none_or(|row| row.row != run.row) {
-                row = Some(MaskRow::read(block, run.row, rule));
-            }
-            let Some(row) = &row else { continue };
-            let bytes = self.bytes.get_mut(run.start..).unwrap_or_default();
-            row.write(&run, bytes);
-        }
-    }
-}
-
-/// A row of a block of the mask.
-struct MaskRow {
-    row: u32,
-    col_off: u32,
-    bytes: Vec<u8>,
-}
-
-impl MaskRow {
-    fn read(block: &Block, row: u32, rule: &MaskRule) -> Self {
-        let cols = block.window.col_off..block.window.col_end();
-        Self { row, col_off: block.window.col_off, bytes: block.visit(row, cols, Accepted(rule)) }
-    }
-
-    /// Writes what the row says of the pixels of a run.
-    fn write(&self, run: &MappedRun<'_>, bytes: &mut [u8]) {
-        for (byte, col) in bytes.iter_mut().zip(run.cols.iter()) {
-            let at = col.and_then(|col| col.checked_sub(self.col_off));
-            if let Some(found) = at.and_then(|at| self.bytes.get(at as usize)) {
-                *byte = *found;
-            }
-        }
+        take(&self.pixels, block, &mut self.bytes, || Accepted(rule));
     }
 }
 

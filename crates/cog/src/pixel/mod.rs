@@ -10,6 +10,7 @@
 
 mod band;
 mod block;
+mod mapped_values;
 mod mask;
 mod nodata;
 mod plane;
@@ -20,6 +21,7 @@ mod window_writer;
 
 pub use band::{Band, Image, TileSource};
 pub use block::{Block, Pixel, Pixels, RunVisitor, Visitor};
+pub use mapped_values::MappedValues;
 pub use mask::{Mask, MaskRule};
 pub use nodata::Nodata;
 pub use point_sampler::{PointSampler, Resampling, ValueOptions};

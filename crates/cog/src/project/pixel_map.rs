@@ -66,6 +66,38 @@ impl PixelMap {
         Ok(Self { transform, inverse, size: (other.width, other.height), crs, is_in_degrees })
     }
 
+    /// Whether each pixel of the grid lies inside one pixel of the other raster: both have one CRS, no rotation, and edges on edges.
+    #[must_use]
+    pub fn is_aligned(&self) -> bool {
+        let (grid, inverse) = (&self.transform, &self.inverse);
+        let is_apart = |transform: &GeoTransform| transform.b == 0.0 && transform.d == 0.0;
+        // Of the grid's pixels in the other's: the size, as a part of one, and the first edge.
+        let fits = |size: f64, edge: f64| {
+            let times = 1.0 / size.abs();
+            let whole = |number: f64| (number - number.round()).abs() <= ON_EDGE * times.max(1.0);
+            times >= 1.0 - ON_EDGE && whole(times) && whole(edge * times)
+        };
+        let (col, row) = inverse.forward(grid.c, grid.f);
+        self.crs.is_none()
+            && is_apart(grid)
+            && is_apart(inverse)
+            && fits(grid.a * inverse.a, col)
+            && fits(grid.e * inverse.e, row)
+    }
+
+    /// Whether both have the same pixels, as far as the other raster reaches.
+    #[must_use]
+    pub fn is_same_grid(&self, size: (u32, u32)) -> bool {
+        let is = |found: f64, expected: f64| (found - expected).abs() <= ON_EDGE;
+        let (col, row) = self.inverse.forward(self.transform.c, self.transform.f);
+        let (cols, rows) = (self.transform.a * self.inverse.a, self.transform.e * self.inverse.e);
+        self.is_aligned()
+            && self.size == size
+            && [col, row].iter().all(|edge| is(*edge, 0.0))
+            && is(cols, 1.0)
+            && is(rows, 1.0)
+    }
+
     /// The other raster's pixels for a window of the grid.
     #[must_use]
     pub fn pixels(&self, window: Window) -> MappedPixels {
@@ -171,6 +203,25 @@ mod tests {
             }),
             [(0, 0), (0, 1), (1, 0), (1, 1)]
         );
+    }
+
+    #[test]
+    fn aligned_grids() {
+        let grid = info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8);
+        let with = |size: f64, x: f64, y: f64| info(32631, [size, 0.0, x, 0.0, -size, y], 8, 8);
+        for (other, is_aligned, is_same) in [
+            (with(10.0, 500_000.0, 4_600_000.0), true, true),
+            (with(20.0, 499_990.0, 4_600_010.0), true, false),
+            (with(60.0, 500_000.0, 4_600_000.0), true, false),
+            (with(10.0, 500_010.0, 4_600_000.0), true, false),
+            (with(5.0, 500_000.0, 4_600_000.0), false, false),
+            (with(15.0, 500_000.0, 4_600_000.0), false, false),
+            (with(20.0, 499_995.0, 4_600_000.0), false, false),
+            (info(32632, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8), false, false),
+        ] {
+            let map = map(&grid, &other);
+            assert_eq!((map.is_aligned(), map.is_same_grid((8, 8))), (is_aligned, is_same), "{:?}", other.transform);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rasteret_cog::pixel::Band;
 use rasteret_cog::zonal::{Coverage, Method};
-use rasteret_cog::{CogHeader, DEFAULT_CRS, EncodedGeometry, Geometry, GeometryProjector, ParsedGeometry};
+use rasteret_cog::{CogHeader, DEFAULT_CRS, EncodedGeometry, Geometry, GeometryProjector, ParsedGeometry, RasterInfo};
 
 use super::mask::{MaskSource, TargetMask};
 use super::zone::{Grid, ZoneKey};
@@ -174,6 +174,14 @@ impl Target {
     /// What is wrong with the file, or with what is asked of it.
     pub fn fault(&self, source: rasteret_cog::Error) -> Error {
         fault(&self.file, source)
+    }
+
+    /// The size and place of the level.
+    pub(super) fn raster_info(&self) -> RasterInfo {
+        let (header, tiling) = (self.file.header(), self.band.tiling());
+        let info = header.raster_info();
+        let transform = info.transform.map(|_| self.band.transform());
+        RasterInfo { width: tiling.image_width, height: tiling.image_height, transform, ..info }
     }
 
     /// The request of a block at a row and column of the tile grid.

@@ -13,6 +13,7 @@
 //! those questions, are unaffected: an error belongs to the blocks that it keeps from being made.
 
 mod ask;
+mod mapped;
 mod mask;
 mod sink;
 mod statistics;
@@ -21,6 +22,7 @@ mod window;
 mod zone;
 
 pub use ask::{Ask, Asked, LevelChoice, OrNull, Target};
+pub use mapped::{BesidePixels, BesideTarget};
 pub use mask::MaskSource;
 pub use sink::{Read, Sink};
 pub use statistics::ZoneOptions;

@@ -1,0 +1,98 @@
+//! The values of a raster at the pixels of another grid: each of the pixel that contains the centre.
+
+use super::sample::Sample;
+use super::{Block, Pixels, Visitor};
+use crate::grid::{MappedPixels, MappedRun};
+use crate::{Tiling, Window};
+
+/// Values at the pixels of a window of a grid, as far as blocks of the raster were added.
+#[derive(Debug)]
+pub struct MappedValues {
+    pixels: MappedPixels,
+    /// Row by row; None where the raster has no pixel, or an invalid one.
+    values: Vec<Option<f64>>,
+}
+
+impl MappedValues {
+    /// For the pixels of a window: none has a value yet.
+    #[must_use]
+    pub fn new(pixels: MappedPixels) -> Self {
+        let len = usize::try_from(pixels.window.pixels()).unwrap_or(usize::MAX);
+        Self { pixels, values: vec![None; len] }
+    }
+
+    /// Bytes that values of a window take.
+    #[must_use]
+    pub fn byte_len(window: Window) -> u64 {
+        window.pixels().saturating_mul(size_of::<Option<f64>>() as u64)
+    }
+
+    /// The tiles (row, col) of the raster whose blocks are to be added.
+    #[must_use]
+    pub fn tiles(&self, tiling: &Tiling) -> Vec<(u32, u32)> {
+        self.pixels.tiles(tiling)
+    }
+
+    /// Takes the pixels that a block has. Blocks of complex samples are the caller's to refuse.
+    pub fn add(&mut self, block: &Block) {
+        take(&self.pixels, block, &mut self.values, || Values);
+    }
+
+    /// The values of a run of columns of the grid, inside the window.
+    #[must_use]
+    pub fn run(&self, row: u32, start: u32, end: u32) -> &[Option<f64>] {
+        let window = self.pixels.window;
+        let at = |col: u32| {
+            let (row, col) = (row.checked_sub(window.row_off)?, col.checked_sub(window.col_off)?);
+            Some(row as usize * window.width as usize + col as usize)
+        };
+        let range = at(start).zip(at(end));
+        range.and_then(|(start, end)| self.values.get(start..end)).unwrap_or_default()
+    }
+}
+
+/// Writes what a visitor makes of the pixels that a block has, each to the pixels of the grid that it is for.
+pub(super) fn take<T: Copy, V: Visitor<Output = Vec<T>>>(
+    pixels: &MappedPixels,
+    block: &Block,
+    out: &mut [T],
+    visitor: impl Fn() -> V,
+) {
+    let mut row: Option<(u32, Vec<T>)> = None;
+    for run in pixels.runs() {
+        if !(block.window.row_off..block.window.row_end()).contains(&run.row) {
+            continue;
+        }
+        // Several rows of the grid may be of one row of the block.
+        if row.as_ref().is_none_or(|(read, _)| *read != run.row) {
+            let cols = block.window.col_off..block.window.col_end();
+            row = Some((run.row, block.visit(run.row, cols, visitor())));
+        }
+        if let Some((_, row)) = &row {
+            write(&run, block.window.col_off, row, out.get_mut(run.start..).unwrap_or_default());
+        }
+    }
+}
+
+/// Writes a row of a block, which begins at a column, to the pixels of a run.
+fn write<T: Copy>(run: &MappedRun<'_>, col_off: u32, row: &[T], out: &mut [T]) {
+    for (value, col) in out.iter_mut().zip(run.cols.iter()) {
+        let at = col.and_then(|col| col.checked_sub(col_off));
+        if let Some(found) = at.and_then(|at| row.get(at as usize)) {
+            *value = *found;
+        }
+    }
+}
+
+/// The valid values.
+struct Values;
+
+impl Visitor for Values {
+    type Output = Vec<Option<f64>>;
+
+    fn visit<T: Sample>(self, pixels: Pixels<'_, T>) -> Self::Output {
+        let mut values = Vec::with_capacity(pixels.len());
+        pixels.for_each(|sample, is_valid| values.push(is_valid.then(|| sample.to_f64())));
+        values
+    }
+}

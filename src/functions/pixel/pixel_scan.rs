@@ -1,0 +1,286 @@
+//! The rows of `FROM cog_pixels`: tiles by tile, on all of DuckDB's threads.
+//!
+//! ```text
+//! Scan (shared): blocks of the first raster, as they arrive ── Cursor (per thread): one block, the same pixels of the rasters
+//!                                                              beside it, and the runs of covered pixels that are left
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rasteret_cog::pixel::Block;
+use rasteret_cog::zonal::Coverage;
+use rasteret_cog::{Run, Window};
+use rasteret_io::reads::{BesidePixels, BesideTarget, Target};
+use rasteret_io::{BlockStream, Keep, Session};
+
+use crate::error::Result;
+use crate::vector::{LogicalType, OutputChunk, TypeId};
+
+/// What is read: found out when a query is planned, without a request for pixels.
+pub(crate) struct Rasters {
+    pub(super) session: Session,
+    /// The raster whose pixels are the rows.
+    pub(super) first: Arc<Target>,
+    /// The others, on its grid.
+    pub(super) beside: Vec<BesideTarget>,
+    /// Scale and offset of the values of each.
+    pub(super) scaling: Vec<(f64, f64)>,
+    pub(super) coverage: Arc<Coverage>,
+    /// Tiles that hold covered pixels, as rows and columns of the tile grid.
+    pub(super) tiles: Vec<(u32, u32)>,
+    pub(super) columns: Vec<Column>,
+}
+
+/// A column of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Level,
+    BandIndex,
+    Col,
+    Row,
+    X,
+    Y,
+    /// The value of a raster.
+    Value(usize),
+    /// The values of so many rasters, as a list.
+    Values(usize),
+    Coverage,
+}
+
+impl Column {
+    pub(super) fn logical_type(self) -> LogicalType {
+        let double = || LogicalType::of(TypeId::Double);
+        match self {
+            Self::Level | Self::BandIndex | Self::Col | Self::Row => LogicalType::of(TypeId::Integer),
+            Self::X | Self::Y | Self::Value(_) | Self::Coverage => double(),
+            Self::Values(_) => LogicalType::list(&double()),
+        }
+    }
+
+    /// Whether the value of a raster is in it.
+    fn has(self, raster: usize) -> bool {
+        match self {
+            Self::Value(own) => own == raster,
+            Self::Values(count) => raster < count,
+            _ => false,
+        }
+    }
+}
+
+/// The tiles that no thread has taken yet.
+#[derive(Default)]
+pub(crate) struct Scan {
+    tiles: Tiles,
+    /// Whether the values of each raster beside the first are needed.
+    needs_beside: Vec<bool>,
+}
+
+enum Tiles {
+    /// With the values of the first raster, as they arrive.
+    Blocks(Mutex<Pending>),
+    /// Without: the values of the first raster are not needed.
+    Windows(AtomicUsize),
+}
+
+impl Default for Tiles {
+    fn default() -> Self {
+        Self::Windows(AtomicUsize::new(0))
+    }
+}
+
+/// The tiles whose blocks are under way. Not all at once: a raster may have tens of millions of them.
+struct Pending {
+    blocks: Arc<BlockStream>,
+    /// The first of the tiles that are under way.
+    start: usize,
+    /// Tiles that are under way or done.
+    end: usize,
+}
+
+/// Tiles that are planned together.
+const TILES_AT_ONCE: usize = 1 << 16;
+
+/// Rows of a tile whose runs are looked up together.
+const ROWS_AT_ONCE: u32 = 1 << 10;
+
+impl Scan {
+    /// For a query of these columns, by their positions.
+    pub(super) fn new(rasters: &Rasters, columns: &[usize]) -> Self {
+        let columns: Vec<Column> = columns.iter().filter_map(|column| rasters.columns.get(*column).copied()).collect();
+        let needs = |raster: usize| columns.iter().any(|column| column.has(raster));
+        let tiles = if needs(0) { Tiles::Blocks(Mutex::new(rasters.blocks(0))) } else { Tiles::default() };
+        Self { tiles, needs_beside: (1..=rasters.beside.len()).map(needs).collect() }
+    }
+
+    /// The next tile that no thread has taken, with its window, and the block of the first raster where it is needed.
+    fn next(&self, rasters: &Rasters) -> Result<Option<Taken>> {
+        let pending = match &self.tiles {
+            Tiles::Blocks(pending) => pending,
+            Tiles::Windows(next) => {
+                let tile = rasters.tiles.get(next.fetch_add(1, Ordering::Relaxed)).copied();
+                let window = tile.and_then(|(row, col)| rasters.first.band.window(row, col));
+                return Ok(tile.zip(window).map(|(tile, window)| Taken { tile, window, block: None }));
+            }
+        };
+        loop {
+            let lock = || pending.lock().unwrap_or_else(PoisonError::into_inner);
+            let (blocks, start) = {
+                let pending = lock();
+                (Arc::clone(&pending.blocks), pending.start)
+            };
+            if let Some((request, block)) = blocks.next() {
+                let block = rasters.first.masked(&rasters.session, block?)?;
+                let tile = rasters.tiles.get(start + request).copied();
+                return Ok(tile.map(|tile| Taken { tile, window: block.window, block: Some(block) }));
+            }
+            // Other threads may still work on blocks of these tiles.
+            let mut pending = lock();
+            if Arc::ptr_eq(&pending.blocks, &blocks) {
+                if pending.end >= rasters.tiles.len() {
+                    return Ok(None);
+                }
+                *pending = rasters.blocks(pending.end);
+            }
+        }
+    }
+}
+
+impl Rasters {
+    /// The blocks of the tiles from a position on.
+    fn blocks(&self, start: usize) -> Pending {
+        let end = self.tiles.len().min(start.saturating_add(TILES_AT_ONCE));
+        let tiles = self.tiles.get(start..end).unwrap_or_default();
+        let requests = tiles.iter().map(|(row, col)| self.first.block(*row, *col)).collect();
+        Pending { blocks: Arc::new(self.session.blocks(requests, Keep::Nothing)), start, end }
+    }
+}
+
+/// A tile that a thread has taken.
+struct Taken {
+    tile: (u32, u32),
+    window: Window,
+    block: Option<Block>,
+}
+
+/// The tile whose rows a thread writes, and what of it is left.
+#[derive(Default)]
+pub(crate) struct Cursor {
+    /// The pixels of each raster; None where they are not needed.
+    pixels: Vec<Option<BesidePixels>>,
+    runs: VecDeque<Run>,
+    /// The part of the tile below those runs.
+    rest: Option<Window>,
+}
+
+/// Columns of a chunk.
+struct Rows {
+    pixels: Vec<(u32, u32)>,
+    /// Of each raster.
+    values: Vec<Vec<Option<f64>>>,
+    weights: Vec<f64>,
+}
+
+impl Cursor {
+    /// Writes the next rows; none at the end.
+    pub(super) fn next(&mut self, rasters: &Rasters, scan: &Scan, output: &mut OutputChunk<'_>) -> Result<()> {
+        let values = vec![Vec::new(); rasters.beside.len() + 1];
+        let mut rows = Rows { pixels: Vec::new(), values, weights: Vec::new() };
+        while rows.pixels.len() < output.capacity() {
+            let room = output.capacity() - rows.pixels.len();
+            if !self.take(room, rasters, &mut rows) && !self.open(rasters, scan)? {
+                break;
+            }
+        }
+        rows.write(rasters, output)
+    }
+
+    /// Goes on to the next tile; false at the end.
+    fn open(&mut self, rasters: &Rasters, scan: &Scan) -> Result<bool> {
+        let Some(Taken { tile, window, block }) = scan.next(rasters)? else {
+            return Ok(false);
+        };
+        let beside = rasters.beside.iter().zip(&scan.needs_beside).filter_map(|(raster, is)| is.then_some(raster));
+        let mut beside = rasters.session.beside(beside, tile, window)?.into_iter();
+        let first = block.map(BesidePixels::Block);
+        let others = scan.needs_beside.iter().map(|is_needed| is_needed.then(|| beside.next()).flatten());
+        let pixels = std::iter::once(first).chain(others).collect();
+        *self = Self { pixels, runs: VecDeque::new(), rest: Some(window) };
+        Ok(true)
+    }
+
+    /// Looks up the runs of the next rows, where there are none at hand.
+    fn fill(&mut self, rasters: &Rasters) {
+        while self.runs.is_empty() {
+            let Some(rest) = self.rest.take().and_then(|rest| rest.intersection(&rasters.coverage.window()?)) else {
+                return;
+            };
+            let height = rest.height.min(ROWS_AT_ONCE);
+            self.runs.extend(rasters.coverage.within(Window { height, ..rest }));
+            let row_off = rest.row_off.saturating_add(height);
+            self.rest = (rest.height > height).then_some(Window { row_off, height: rest.height - height, ..rest });
+        }
+    }
+
+    /// Takes a run, or as much of it as there is room for; false where none is left.
+    fn take(&mut self, room: usize, rasters: &Rasters, rows: &mut Rows) -> bool {
+        self.fill(rasters);
+        let Some(run) = self.runs.front_mut() else {
+            return false;
+        };
+        let end = run.end.min(run.start.saturating_add(u32::try_from(room).unwrap_or(u32::MAX)));
+        let part = Run { end, ..*run };
+        run.start = end;
+        if run.start >= run.end {
+            self.runs.pop_front();
+        }
+        rows.pixels.extend((part.start..part.end).map(|col| (col, part.row)));
+        rows.weights.resize(rows.pixels.len(), part.weight);
+        for (pixels, values) in self.pixels.iter().zip(&mut rows.values) {
+            if let Some(pixels) = pixels {
+                pixels.extend(&part, values);
+            }
+        }
+        true
+    }
+}
+
+impl Rows {
+    fn write(&self, rasters: &Rasters, output: &mut OutputChunk<'_>) -> Result<()> {
+        let band = &rasters.first.band;
+        let constant = |number: u32| self.pixels.iter().map(move |_| i32::try_from(number).ok());
+        let transform = band.transform();
+        let centre = |(col, row): (u32, u32)| transform.forward(f64::from(col) + 0.5, f64::from(row) + 0.5);
+        for (index, column) in output.columns().iter().copied().enumerate() {
+            let Some(column) = rasters.columns.get(column) else { continue };
+            let mut writer = output.writer(index)?;
+            let pixels = self.pixels.iter().copied();
+            match column {
+                Column::Level => writer.values(constant(band.level()))?,
+                Column::BandIndex => writer.values(constant(band.index()))?,
+                Column::Col => writer.values(pixels.map(|(col, _)| i32::try_from(col).ok()))?,
+                Column::Row => writer.values(pixels.map(|(_, row)| i32::try_from(row).ok()))?,
+                Column::X => writer.values(pixels.map(|pixel| Some(centre(pixel).0)))?,
+                Column::Y => writer.values(pixels.map(|pixel| Some(centre(pixel).1)))?,
+                Column::Value(raster) => {
+                    writer.values((0..self.pixels.len()).map(|at| self.value(rasters, *raster, at)))?;
+                }
+                Column::Values(count) => {
+                    let lengths = vec![Some(*count); self.pixels.len()];
+                    let places = (0..self.pixels.len()).flat_map(|at| (0..*count).map(move |raster| (raster, at)));
+                    writer.lists(&lengths)?.values(places.map(|(raster, at)| self.value(rasters, raster, at)))?;
+                }
+                Column::Coverage => writer.values(self.weights.iter().copied().map(Some))?,
+            }
+        }
+        output.set_rows(self.pixels.len())
+    }
+
+    /// The value of a raster at a row.
+    fn value(&self, rasters: &Rasters, raster: usize, at: usize) -> Option<f64> {
+        let value = (*self.values.get(raster)?.get(at)?)?;
+        let (scale, offset) = *rasters.scaling.get(raster)?;
+        Some(value * scale + offset)
+    }
+}
