@@ -49,6 +49,7 @@ const FUNCTIONS: &[Function] = &[
     scalar::<plan::CogFootprint>(),
     scalar::<pixel::CogRead>(),
     table::<pixel::CogPixels>(),
+    scalar::<pixel::CogPixelsScalar>(),
     scalar::<pixel::CogValue>(),
     scalar::<pixel::CogValues>(),
     scalar::<zonal::CogZonalStats>(),

@@ -213,6 +213,14 @@ impl<'a> SourceArguments<'a> {
         Ok(Some(Self { arguments, sources, lengths: Some(lengths), geometries, options, first }))
     }
 
+    /// Of a function of `sources, geometry` and options only.
+    pub(super) fn of_lists(arguments: &'a Arguments<'a>, known: &'static [Parameter]) -> Result<Self> {
+        let geometries = Geometries::Each(GeometryReader::new(arguments.required(1)?)?);
+        let options = Options::new(arguments.optional(2), known)?;
+        let (sources, lengths) = Sources::of_lists(arguments, &geometries)?;
+        Ok(Self { arguments, sources, lengths: Some(lengths), geometries, options, first: 2 })
+    }
+
     /// Of a function of `href, metadata` with these geometries and options.
     pub(super) fn of_rows(
         arguments: &'a Arguments<'a>,
@@ -281,6 +289,11 @@ impl<'a> SourceArguments<'a> {
         }
         let asked = session.prepare(asks)?.into_iter().zip(beside);
         Ok(asked.map(|(asked, of_source)| Some((asked?, of_source?))).collect())
+    }
+
+    /// The number of sources of each row of a function of lists; None for NULL.
+    pub(super) fn lengths(&self) -> &[Option<usize>] {
+        self.lengths.as_deref().unwrap_or_default()
     }
 
     /// Writes a result for each source: to the rows, or to the elements of their lists.

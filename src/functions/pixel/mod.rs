@@ -1,12 +1,14 @@
 //! The functions that return pixels: windows, rows, and values at points.
 
 mod cog_pixels;
+mod cog_pixels_scalar;
 mod cog_read;
 mod cog_value;
 mod cog_values;
 mod pixel_scan;
 
 pub(super) use cog_pixels::CogPixels;
+pub(super) use cog_pixels_scalar::CogPixelsScalar;
 pub(super) use cog_read::CogRead;
 pub(super) use cog_value::CogValue;
 pub(super) use cog_values::CogValues;

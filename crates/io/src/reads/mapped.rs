@@ -1,11 +1,13 @@
 //! Several rasters on the grid of one: values of each at the pixels of a block of the first.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rasteret_cog::pixel::{Block, MappedValues};
+use rasteret_cog::zonal::Method;
 use rasteret_cog::{PixelMap, Run, Window};
 
-use super::Target;
+use super::{Asked, Read, Sink, Target};
 use crate::tiles::{BlockRequest, Keep};
 use crate::{Error, Result, Session};
 
@@ -110,3 +112,88 @@ impl BesidePixels {
         }
     }
 }
+
+/// The pixels that a geometry covers, with the values of several rasters.
+#[derive(Debug, Default)]
+pub struct PixelTable {
+    /// The raster whose pixels they are; None where the row names none that can be read.
+    pub grid: Option<Arc<Target>>,
+    /// Runs of pixels, row by row.
+    pub runs: Vec<Run>,
+    /// For each raster the values of all pixels, in the order of the runs; None for one that is NULL, or cannot be read.
+    pub values: Vec<Option<Vec<Option<f64>>>>,
+}
+
+/// Takes the values of one raster.
+struct Gather {
+    tiles: Vec<(u32, u32)>,
+    values: Mutex<MappedValues>,
+}
+
+impl Sink for Gather {
+    type Part = ();
+    type Total = ();
+
+    fn tiles(&self) -> Cow<'_, [(u32, u32)]> {
+        Cow::Borrowed(&self.tiles)
+    }
+
+    fn part(&self, _tile: usize, block: &Block) {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner).add(block);
+    }
+
+    fn add((): &mut (), (): ()) {}
+}
+
+impl Session {
+    /// For each row the pixels of its first raster that its geometry covers, with the values of all its rasters. All files of all rows are
+    /// read together.
+    ///
+    /// # Errors
+    ///
+    /// Where a geometry or its CRS is wrong, grids are not aligned, the pixels take more memory than there may be, or a file cannot be
+    /// read.
+    pub fn pixel_tables(&self, rows: &[Vec<Option<(Asked<'_>, Method)>>]) -> Result<Vec<PixelTable>> {
+        let mut tables = Vec::with_capacity(rows.len());
+        let mut reads = Vec::new();
+        let mut bytes = 0_u64;
+        for rasters in rows {
+            let Some((first, method)) = rasters.iter().flatten().next() else {
+                tables.push(PixelTable { values: rasters.iter().map(|_| None).collect(), ..PixelTable::default() });
+                continue;
+            };
+            let coverage = first.coverage(self, *method)?;
+            let window = coverage.window();
+            let pixels = window.map_or(0, |window| window.pixels());
+            bytes = bytes.saturating_add(pixels.saturating_mul(BYTES_OF_A_PIXEL));
+            for (asked, _) in rasters.iter().flatten() {
+                bytes = bytes.saturating_add(window.map_or(0, MappedValues::byte_len));
+                self.check_memory(bytes.saturating_mul(2), || "the pixels of the rows of a call".to_owned())?;
+                let beside = BesideTarget::new(self, &first.target, Arc::clone(&asked.target))?;
+                let none = Window { col_off: 0, row_off: 0, width: 0, height: 0 };
+                let values = MappedValues::new(beside.map.pixels(window.unwrap_or(none)));
+                let tiles = values.tiles(&asked.target.band.tiling());
+                let sink = Gather { tiles, values: Mutex::new(values) };
+                reads.push(Read { target: Arc::clone(&asked.target), sink, on_error: asked.ask.on_error });
+            }
+            let runs = window.map(|window| coverage.within(window).collect()).unwrap_or_default();
+            tables.push(PixelTable { grid: Some(Arc::clone(&first.target)), runs, values: Vec::new() });
+        }
+        let is_read: Vec<bool> = self.read(&reads, Keep::Tiles)?.iter().map(Option::is_some).collect();
+        let mut gathered = reads.into_iter().zip(is_read);
+        for (rasters, table) in rows.iter().zip(&mut tables).filter(|(_, table)| table.grid.is_some()) {
+            for raster in rasters {
+                let read = raster.as_ref().and_then(|_| gathered.next()).filter(|(_, is_read)| *is_read);
+                table.values.push(read.map(|(read, _)| {
+                    let values = read.sink.values.into_inner().unwrap_or_else(PoisonError::into_inner);
+                    let runs = table.runs.iter().flat_map(|run| values.run(run.row, run.start, run.end));
+                    runs.copied().collect()
+                }));
+            }
+        }
+        Ok(tables)
+    }
+}
+
+/// Bytes of a pixel in a result: its place, its weight, its list of values.
+const BYTES_OF_A_PIXEL: u64 = 56;

@@ -22,7 +22,7 @@ mod window;
 mod zone;
 
 pub use ask::{Ask, Asked, LevelChoice, OrNull, Target};
-pub use mapped::{BesidePixels, BesideTarget};
+pub use mapped::{BesidePixels, BesideTarget, PixelTable};
 pub use mask::MaskSource;
 pub use sink::{Read, Sink};
 pub use statistics::ZoneOptions;

@@ -1,0 +1,122 @@
+//! `cog_pixels(sources, geometry [, options])`: the pixels of a row of a table, as a list.
+
+use rasteret_io::Session;
+use rasteret_io::reads::PixelTable;
+
+use crate::documentation::{Documentation, Example, Kind};
+use crate::error::Result;
+use crate::functions::params;
+use crate::functions::sources::{Source, SourceArguments};
+use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
+
+static DOC: Documentation = Documentation {
+    name: "cog_pixels",
+    kind: Kind::Scalar,
+    signatures: &[
+        "cog_pixels(sources ANY, geometry ANY) -> STRUCT(col INTEGER, row INTEGER, x DOUBLE, y DOUBLE, coverage DOUBLE, values DOUBLE[])[]",
+        "cog_pixels(sources ANY, geometry ANY, options STRUCT(…)) -> STRUCT(…)[]",
+    ],
+    description: "The pixels that a geometry covers, with the values of several rasters: the table function of the same name for each row of a \
+        table, to be read with `unnest`.",
+    parameters: &[params::SOURCES, params::GEOMETRY],
+    options: &[
+        params::GEOMETRY_CRS,
+        params::BAND_INDEX,
+        params::LEVEL,
+        params::RESOLUTION,
+        params::MASKED,
+        params::MASK,
+        params::SCALED,
+        params::METHOD,
+        params::ON_ERROR,
+    ],
+    returns: "A list of STRUCTs, row by row: `col` and `row` on the grid of the first source, `x` and `y`, the centre in its CRS, `coverage`, and \
+        `values`, one for each source in order: NULL where a pixel is nodata or masked, and for a NULL source. The grids of the other sources are \
+        that of the first, or coarser ones aligned with it. Empty where the geometry covers no pixel; NULL for NULL.",
+    examples: &[Example {
+        sql: "SELECT p.col, p.row, p.coverage, p.values FROM (SELECT unnest(cog_pixels(['test/data/cog.tif', 'test/data/classes.tif'], \
+                  {xmin: 500010, ymin: 4599980, xmax: 500025, ymax: 4599990}, {geometry_crs: 'native'})) AS p)",
+        result: "1\t1\t1.0\t[65.0, NULL]\n2\t1\t0.5\t[66.0, 1.0]",
+    }],
+};
+
+/// The scalar function.
+pub(crate) struct CogPixelsScalar;
+
+impl ScalarFunction for CogPixelsScalar {
+    const DOC: &'static Documentation = &DOC;
+
+    fn signatures() -> Vec<Signature> {
+        let anys = |count: usize| (0..count).map(|_| LogicalType::of(TypeId::Any)).collect();
+        [2, 3].map(|count| Signature { parameters: anys(count), returns: returned() }).into()
+    }
+
+    fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        let call = SourceArguments::of_lists(arguments, DOC.options)?;
+        let options = |source: &Source<'_>| Ok((params::method(&source.options)?, source.scaled()));
+        let mut resolved = call.resolve(session, options)?.into_iter();
+        let mut rows = Vec::new();
+        let mut scaling: Vec<Vec<(f64, f64)>> = Vec::new();
+        for length in call.lengths().iter().flatten() {
+            let sources: Vec<_> = resolved.by_ref().take(*length).collect();
+            let of_source = |source: &Option<_>| match source {
+                Some((asked, (_, true))) => scale_and_offset(asked),
+                _ => (1.0, 0.0),
+            };
+            scaling.push(sources.iter().map(of_source).collect());
+            rows.push(sources.into_iter().map(|source| source.map(|(asked, (method, _))| (asked, method))).collect());
+        }
+        let tables = session.pixel_tables(&rows)?;
+        write(call.lengths(), &tables, &scaling, &mut output)
+    }
+}
+
+fn scale_and_offset(asked: &rasteret_io::reads::Asked<'_>) -> (f64, f64) {
+    asked.target.band.scale_and_offset()
+}
+
+fn returned() -> LogicalType {
+    let double = || LogicalType::of(TypeId::Double);
+    LogicalType::list(&LogicalType::structure([
+        ("col", LogicalType::of(TypeId::Integer)),
+        ("row", LogicalType::of(TypeId::Integer)),
+        ("x", double()),
+        ("y", double()),
+        ("coverage", double()),
+        ("values", LogicalType::list(&double())),
+    ]))
+}
+
+/// Writes the tables of the rows that have one, in order.
+fn write(
+    lengths: &[Option<usize>],
+    tables: &[PixelTable],
+    scaling: &[Vec<(f64, f64)>],
+    output: &mut Writer<'_>,
+) -> Result<()> {
+    let pixels_of = |table: &PixelTable| table.runs.iter().map(|run| (run.end - run.start) as usize).sum::<usize>();
+    let mut counts = tables.iter().map(pixels_of);
+    let counts: Vec<Option<usize>> = lengths.iter().map(|length| length.and_then(|_| counts.next())).collect();
+    let mut pixels = output.lists(&counts)?;
+    let runs = || tables.iter().flat_map(|table| table.runs.iter().map(move |run| (table, run)));
+    let places = || runs().flat_map(|(table, run)| (run.start..run.end).map(move |col| (table, run, col)));
+    let centre = |table: &PixelTable, col: u32, row: u32| {
+        let transform = table.grid.as_ref()?.band.transform();
+        Some(transform.forward(f64::from(col) + 0.5, f64::from(row) + 0.5))
+    };
+    pixels.field(0)?.values(places().map(|(_, _, col)| i32::try_from(col).ok()))?;
+    pixels.field(1)?.values(places().map(|(_, run, _)| i32::try_from(run.row).ok()))?;
+    pixels.field(2)?.values(places().map(|(table, run, col)| Some(centre(table, col, run.row)?.0)))?;
+    pixels.field(3)?.values(places().map(|(table, run, col)| Some(centre(table, col, run.row)?.1)))?;
+    pixels.field(4)?.values(places().map(|(_, run, _)| Some(run.weight)))?;
+    let values = tables.iter().zip(scaling).flat_map(|(table, scaling)| {
+        (0..pixels_of(table)).flat_map(move |at| {
+            table.values.iter().zip(scaling).map(move |(values, (scale, offset))| {
+                let value = (*values.as_ref()?.get(at)?)?;
+                Some(value * scale + offset)
+            })
+        })
+    });
+    let of_pixels: Vec<_> = tables.iter().flat_map(|table| vec![Some(table.values.len()); pixels_of(table)]).collect();
+    pixels.field(5)?.lists(&of_pixels)?.values(values)
+}
