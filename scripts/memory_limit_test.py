@@ -67,7 +67,12 @@ QUERIES = {
         "SELECT count(r), sum(octet_length(r.data)), sum(octet_length(r.mask)) FROM (SELECT cog_read(href, NULL, NULL) AS r FROM files)",
         f"SELECT count(r), max(md5(r.data)), min(md5(r.data)) FROM (SELECT cog_read(href, m, '{SQUARE}', {BAND}) AS r FROM small, files)",
     ),
-    "cog_pixels": ("SELECT count(*), sum(value), sum(x) FROM cog_pixels('test/data/cog.tif', NULL)",),
+    "cog_pixels": (
+        "SELECT count(*), sum(value), sum(x) FROM cog_pixels('test/data/cog.tif', NULL)",
+        "SELECT count(*), sum(len(values)) FROM cog_pixels('test/data/planar.tif', NULL, bands := [0, 1, 2, 3])",
+        f"SELECT sum(len(p)), max(p[1].values[1]) FROM (SELECT cog_pixels([href, 'test/data/classes.tif'], '{SQUARE}',"
+        " {geometry_crs: 'native'}) AS p FROM files)",
+    ),
     "cog_value": (
         f"SELECT count(v), sum(v) FROM (SELECT cog_value(href, NULL, 'POINT(500015 4599985)', {BAND}) AS v FROM files)",
     ),
