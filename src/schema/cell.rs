@@ -26,7 +26,7 @@ pub(crate) enum Cell<R: 'static> {
     /// BLOB, which the function fills itself: see [`Blobs`](crate::vector::blobs::Blobs).
     InPlace,
     /// INTEGER[] of small unsigned numbers.
-    Shorts(fn(&R) -> Option<&[u16]>),
+    Shorts(for<'a> fn(&'a R) -> Option<Cow<'a, [u16]>>),
     /// INTEGER[], of numbers that are at most `i32::MAX`.
     Integers(fn(&R) -> Option<&[u32]>),
     /// BIGINT[], of numbers that are at most `i64::MAX`.

@@ -126,7 +126,13 @@ const PIXEL_SCALE: Field<CogFile> =
 const TIEPOINT: Field<CogFile> =
     field("tiepoint", Cell::Doubles(|file| file.header.tiepoint.as_deref().map(Cow::Borrowed)));
 const NODATA: Field<CogFile> = field("nodata", plain!(Double, |file| file.header.nodata));
-const EXTRA_SAMPLES: Field<CogFile> = field("extra_samples", Cell::Shorts(|file| file.header.extra_samples.as_deref()));
+const EXTRA_SAMPLES: Field<CogFile> = field(
+    "extra_samples",
+    Cell::Shorts(|file| {
+        let samples = file.header.extra_samples.as_ref()?;
+        Some(samples.iter().map(|sample| sample.code()).collect())
+    }),
+);
 
 const IMAGE_WIDTH: Field<Level> = field("image_width", plain!(Integer, |level| integer(level.image_width)));
 const IMAGE_HEIGHT: Field<Level> = field("image_height", plain!(Integer, |level| integer(level.image_height)));
@@ -138,20 +144,29 @@ const IS_TILED: Field<Level> = field("is_tiled", plain!(Boolean, |level| Some(le
 const DTYPE: Field<Level> = field("dtype", Cell::Text(|level| Some(Cow::Borrowed(level.encoding.dtype.name()))));
 const COMPRESSION: Field<Level> =
     field("compression", Cell::Text(|level| Some(Cow::Owned(level.encoding.compression.to_string()))));
-const PREDICTOR: Field<Level> = field("predictor", plain!(Integer, |level| Some(level.encoding.predictor.into())));
+const PREDICTOR: Field<Level> =
+    field("predictor", plain!(Integer, |level| Some(level.encoding.predictor.code().into())));
 const PLANAR_CONFIGURATION: Field<Level> =
-    field("planar_configuration", plain!(Integer, |level| Some(level.encoding.planar_configuration.into())));
-const PHOTOMETRIC: Field<Level> =
-    field("photometric", plain!(Integer, |level| level.encoding.photometric.map(i32::from)));
+    field("planar_configuration", plain!(Integer, |level| Some(level.encoding.planar_configuration.code().into())));
+const PHOTOMETRIC: Field<Level> = field(
+    "photometric",
+    plain!(Integer, |level| level.encoding.photometric.map(|photometric| photometric.code().into())),
+);
 const SAMPLES_PER_PIXEL: Field<Level> =
     field("samples_per_pixel", plain!(Integer, |level| Some(level.encoding.samples_per_pixel.into())));
 const BITS_PER_SAMPLE: Field<Level> =
-    field("bits_per_sample", Cell::Shorts(|level| Some(&level.encoding.bits_per_sample)));
-const SAMPLE_FORMAT: Field<Level> = field("sample_format", Cell::Shorts(|level| Some(&level.encoding.sample_format)));
-const FILL_ORDER: Field<Level> = field("fill_order", plain!(Integer, |level| Some(level.encoding.fill_order.into())));
+    field("bits_per_sample", Cell::Shorts(|level| Some(Cow::Borrowed(&level.encoding.bits_per_sample))));
+const SAMPLE_FORMAT: Field<Level> = field(
+    "sample_format",
+    Cell::Shorts(|level| Some(level.encoding.sample_format.iter().map(|format| format.code()).collect())),
+);
+const FILL_ORDER: Field<Level> =
+    field("fill_order", plain!(Integer, |level| Some(level.encoding.fill_order.code().into())));
 const JPEG_TABLES: Field<Level> = field("jpeg_tables", Cell::Blob(|level| level.encoding.jpeg_tables.as_deref()));
-const YCBCR_SUBSAMPLING: Field<Level> =
-    field("ycbcr_subsampling", Cell::Shorts(|level| level.encoding.ycbcr_subsampling.as_ref().map(|pair| &pair[..])));
+const YCBCR_SUBSAMPLING: Field<Level> = field(
+    "ycbcr_subsampling",
+    Cell::Shorts(|level| level.encoding.ycbcr_subsampling.as_ref().map(|pair| Cow::Borrowed(&pair[..]))),
+);
 const LERC_PARAMETERS: Field<Level> =
     field("lerc_parameters", Cell::Integers(|level| level.encoding.lerc_parameters.as_deref()));
 const T4_OPTIONS: Field<Level> =

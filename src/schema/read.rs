@@ -10,7 +10,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use rasteret_cog::geo::{Crs, GeoTransform};
-use rasteret_cog::tiff::{ByteOrder, Compression, DataType};
+use rasteret_cog::tiff::{
+    ByteOrder, Compression, DataType, ExtraSample, FillOrder, Photometric, PlanarConfiguration, Predictor, SampleFormat,
+};
 use rasteret_cog::{Bands, CogHeader, Encoding, Level, RasterInfo};
 use rasteret_io::enrich::Georeference;
 use rasteret_io::{CogFile, ObjectVersion};
@@ -69,7 +71,7 @@ impl<'a> MetadataReader<'a> {
             overviews: levels(&fields, "overviews")?,
             masks: levels(&fields, "masks")?,
             band_index: fields.integer("band_index")?,
-            extra_samples: fields.integers("extra_samples")?,
+            extra_samples: codes(&fields, "extra_samples", ExtraSample::from_code)?,
             transform: transform(&fields)?,
             pixel_scale: fields.doubles("pixel_scale")?,
             tiepoint: fields.doubles("tiepoint")?,
@@ -148,20 +150,22 @@ fn level(fields: &Fields<'_>) -> Result<Level> {
     }
     let encoding = Encoding {
         compression: compression(fields)?,
-        predictor: fields.integer("predictor")?.unwrap_or(1),
-        planar_configuration: fields.integer("planar_configuration")?.unwrap_or(1),
-        photometric: fields.integer("photometric")?,
+        predictor: fields.integer("predictor")?.map_or(Predictor::None, Predictor::from_code),
+        planar_configuration: fields
+            .integer("planar_configuration")?
+            .map_or(PlanarConfiguration::Chunky, PlanarConfiguration::from_code),
+        photometric: fields.integer("photometric")?.map(Photometric::from_code),
         samples_per_pixel,
         bits_per_sample: match fields.integers("bits_per_sample")? {
             Some(bits) => bits,
             None => vec![u16::try_from(dtype.size() * 8).unwrap_or(0); samples_per_pixel.into()],
         },
-        sample_format: match fields.integers("sample_format")? {
+        sample_format: match codes(fields, "sample_format", SampleFormat::from_code)? {
             Some(formats) => formats,
-            None => vec![sample_format(dtype); samples_per_pixel.into()],
+            None => vec![SampleFormat::of(dtype); samples_per_pixel.into()],
         },
         dtype,
-        fill_order: fields.integer("fill_order")?.unwrap_or(1),
+        fill_order: fields.integer("fill_order")?.map_or(FillOrder::MsbFirst, FillOrder::from_code),
         jpeg_tables: fields.bytes("jpeg_tables")?.map(|tables| tables.to_vec().into()),
         ycbcr_subsampling: match fields.integers("ycbcr_subsampling")? {
             Some(pair) => Some(pair.try_into().map_err(|_| fields.unexpected("ycbcr_subsampling", "two numbers"))?),
@@ -183,15 +187,10 @@ fn level(fields: &Fields<'_>) -> Result<Level> {
     })
 }
 
-/// TIFF's SampleFormat (339) of a decoded type.
-fn sample_format(dtype: DataType) -> u16 {
-    match dtype {
-        DataType::Uint8 | DataType::Uint16 | DataType::Uint32 | DataType::Uint64 => 1,
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => 2,
-        DataType::ComplexInt16 | DataType::ComplexInt32 => 5,
-        _ if dtype.is_complex() => 6,
-        _ => 3,
-    }
+/// A list of TIFF codes.
+fn codes<T>(fields: &Fields<'_>, name: &str, from_code: fn(u16) -> T) -> Result<Option<Vec<T>>> {
+    let codes: Option<Vec<u16>> = fields.integers(name)?;
+    Ok(codes.map(|codes| codes.into_iter().map(from_code).collect()))
 }
 
 fn levels(fields: &Fields<'_>, name: &'static str) -> Result<Vec<Level>> {

@@ -9,7 +9,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rasteret_cog::Encoding;
 use rasteret_cog::codec::{BlockShape, decode};
-use rasteret_cog::tiff::{ByteOrder, Compression, DataType};
+use rasteret_cog::tiff::{ByteOrder, Compression, DataType, Predictor, SampleFormat};
 
 /// Columns and rows of a tile.
 const SIDE: usize = 512;
@@ -189,18 +189,10 @@ fn tiles(criterion: &mut Criterion) {
     for case in cases() {
         let encoding = Encoding {
             compression: case.compression,
-            predictor: case.predictor,
-            planar_configuration: 1,
-            photometric: Some(1),
-            samples_per_pixel: case.samples,
+            predictor: Predictor::from_code(case.predictor),
             bits_per_sample: vec![case.bits; usize::from(case.samples)],
-            sample_format: vec![case.format; usize::from(case.samples)],
-            dtype: DataType::Uint8,
-            fill_order: 1,
-            jpeg_tables: None,
-            ycbcr_subsampling: None,
-            lerc_parameters: None,
-            t4_options: None,
+            sample_format: vec![SampleFormat::from_code(case.format); usize::from(case.samples)],
+            ..Encoding::uncompressed(DataType::Uint8, case.samples)
         };
         let shape = BlockShape { width: SIDE as u32, height: SIDE as u32, samples_per_pixel: case.samples };
         let tile = decode(&case.bytes, &encoding, case.byte_order, shape, 0).unwrap();

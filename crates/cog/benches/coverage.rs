@@ -12,7 +12,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use geo_types::{LineString, Polygon};
 use rasteret_cog::codec::{DecodedTile, Samples};
 use rasteret_cog::pixel::{Band, Block};
-use rasteret_cog::tiff::{ByteOrder, Compression, DataType};
+use rasteret_cog::tiff::{ByteOrder, DataType};
 use rasteret_cog::zonal::{Coverage, Method, ZonalStats};
 use rasteret_cog::{CogHeader, Encoding, Geometry, Level, Tiling};
 
@@ -63,21 +63,7 @@ fn block(samples: Samples, dtype: DataType, nodata: Option<f64>) -> Block {
             is_tiled: true,
             tile_offsets: vec![1],
             tile_byte_counts: vec![1],
-            encoding: Encoding {
-                compression: Compression::None,
-                predictor: 1,
-                planar_configuration: 1,
-                photometric: Some(1),
-                samples_per_pixel: 1,
-                bits_per_sample: vec![u16::try_from(dtype.size() * 8).unwrap()],
-                sample_format: vec![if dtype.is_float() { 3 } else { 1 }],
-                dtype,
-                fill_order: 1,
-                jpeg_tables: None,
-                ycbcr_subsampling: None,
-                lerc_parameters: None,
-                t4_options: None,
-            },
+            encoding: Encoding::uncompressed(dtype, 1),
         },
         overviews: Vec::new(),
         masks: Vec::new(),

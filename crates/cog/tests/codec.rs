@@ -4,25 +4,18 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rasteret_cog::codec::{BlockShape, MAX_BLOCK_BYTES, Samples, decode};
-use rasteret_cog::tiff::{ByteOrder, Compression, DataType};
+use rasteret_cog::tiff::{
+    ByteOrder, Compression, DataType, FillOrder, Photometric, PlanarConfiguration, Predictor, SampleFormat,
+};
 use rasteret_cog::{Encoding, Error};
 
 /// Chunky samples of one depth and format.
 fn encoding(compression: Compression, bits: u16, format: u16, samples: u16) -> Encoding {
     Encoding {
         compression,
-        predictor: 1,
-        planar_configuration: 1,
-        photometric: Some(1),
-        samples_per_pixel: samples,
         bits_per_sample: vec![bits; usize::from(samples)],
-        sample_format: vec![format; usize::from(samples)],
-        dtype: DataType::Uint8,
-        fill_order: 1,
-        jpeg_tables: None,
-        ycbcr_subsampling: None,
-        lerc_parameters: None,
-        t4_options: None,
+        sample_format: vec![SampleFormat::from_code(format); usize::from(samples)],
+        ..Encoding::uncompressed(DataType::Uint8, samples)
     }
 }
 
@@ -183,7 +176,7 @@ fn floats_of_24_bits() {
         for at in (1..planes.len()).rev() {
             planes[at] = planes[at].wrapping_sub(planes[at - 1]);
         }
-        let encoding = Encoding { predictor: 3, ..encoding(Compression::Deflate, 24, 3, 1) };
+        let encoding = Encoding { predictor: Predictor::FloatingPoint, ..encoding(Compression::Deflate, 24, 3, 1) };
         assert_eq!(samples(&stored(&planes), &encoding, order, shape(8, 1, 1)).unwrap(), want);
     }
     let nan = samples(&[0xFF, 0xFF, 0x7F], &encoding(Compression::None, 24, 3, 1), ByteOrder::Little, shape(1, 1, 1));
@@ -199,7 +192,7 @@ fn different_depths_in_one_pixel() {
     let got = samples(&bytes, &encoding, ByteOrder::Little, shape(2, 1, 3)).unwrap();
     assert_eq!(got, Samples::Uint16(vec![31, 1, 0x0102, 1, 63, 0x8000]));
     // A plane of such a file has its own depth.
-    let planar = Encoding { planar_configuration: 2, ..encoding };
+    let planar = Encoding { planar_configuration: PlanarConfiguration::Planar, ..encoding };
     let got = decode(&[0b0000_0111, 0xFF, 0], &planar, ByteOrder::Little, shape(2, 1, 1), 1).unwrap();
     assert_eq!(got.samples, Samples::Uint8(vec![1, 63]));
 }
@@ -229,7 +222,7 @@ fn horizontal_differences() {
                     _ => packed(&differences, row, usize::from(bits), order),
                 };
                 let encoding = encoding(Compression::Deflate, bits, 1, per_pixel as u16);
-                let encoding = Encoding { predictor: 2, ..encoding };
+                let encoding = Encoding { predictor: Predictor::Horizontal, ..encoding };
                 let shape = shape(width as u32, height as u32, per_pixel as u16);
                 let got = samples(&stored(&bytes), &encoding, order, shape).unwrap();
                 assert_eq!(as_u64(&got), numbers, "{bits} bits, {per_pixel} samples, {order}");
@@ -254,7 +247,7 @@ fn planes_of_bytes() {
                 bytes[at] = bytes[at].wrapping_sub(bytes[at - per_pixel]);
             }
             let encoding = encoding(Compression::Deflate, 8 * size as u16, 3, per_pixel as u16);
-            let encoding = Encoding { predictor: 3, ..encoding };
+            let encoding = Encoding { predictor: Predictor::FloatingPoint, ..encoding };
             for order in [ByteOrder::Little, ByteOrder::Big] {
                 let got = samples(&stored(&bytes), &encoding, order, shape(7, 1, per_pixel as u16)).unwrap();
                 let got: Vec<u64> = match got {
@@ -277,7 +270,7 @@ fn complex_samples_with_predictor_2() {
         pairs.iter().map(|[re, im]| u64::from(re.to_bits()) | u64::from(im.to_bits()) << 32).collect();
     let differences: Vec<u64> =
         std::iter::once(numbers[0]).chain(numbers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]))).collect();
-    let encoding = Encoding { predictor: 2, ..encoding(Compression::Deflate, 64, 6, 1) };
+    let encoding = Encoding { predictor: Predictor::Horizontal, ..encoding(Compression::Deflate, 64, 6, 1) };
     for order in [ByteOrder::Little, ByteOrder::Big] {
         let bytes: Vec<u8> = differences
             .iter()
@@ -297,7 +290,7 @@ fn fill_order_turns_encoded_bytes() {
         (Compression::Deflate, stored(&data)),
         (Compression::PackBits, vec![3, 1, 2, 3, 250]),
     ] {
-        let encoding = Encoding { fill_order: 2, ..encoding(compression, 8, 1, 1) };
+        let encoding = Encoding { fill_order: FillOrder::LsbFirst, ..encoding(compression, 8, 1, 1) };
         let got = samples(&turned(&bytes), &encoding, ByteOrder::Little, shape(2, 2, 1)).unwrap();
         assert_eq!(got, Samples::Uint8(data.to_vec()));
     }
@@ -306,7 +299,7 @@ fn fill_order_turns_encoded_bytes() {
 #[test]
 fn a_predictor_belongs_to_codecs_that_have_one() {
     for (compression, bytes) in [(Compression::None, vec![1, 1, 1]), (Compression::PackBits, vec![0xFE, 1])] {
-        let encoding = Encoding { predictor: 2, ..encoding(compression, 8, 1, 1) };
+        let encoding = Encoding { predictor: Predictor::Horizontal, ..encoding(compression, 8, 1, 1) };
         let got = samples(&bytes, &encoding, ByteOrder::Little, shape(3, 1, 1)).unwrap();
         assert_eq!(got, Samples::Uint8(vec![1, 1, 1]));
     }
@@ -341,13 +334,17 @@ fn what_is_not_decoded_is_named() {
     for (predictor, bits, format) in
         [(3, 32, 1), (2, 24, 3), (2, 128, 6), (3, 64, 6), (4, 8, 1), (3, 12, 1), (7, 16, 3)]
     {
-        let encoding = Encoding { predictor, ..encoding(Compression::Deflate, bits, format, 1) };
+        let encoding =
+            Encoding { predictor: Predictor::from_code(predictor), ..encoding(Compression::Deflate, bits, format, 1) };
         assert!(refusal(encoding, shape(2, 1, 1)).contains(&format!("predictor {predictor}")));
     }
-    let mixed =
-        Encoding { sample_format: vec![1, 3], bits_per_sample: vec![16, 32], ..encoding(Compression::None, 8, 1, 2) };
+    let mixed = Encoding {
+        sample_format: vec![SampleFormat::Uint, SampleFormat::Float],
+        bits_per_sample: vec![16, 32],
+        ..encoding(Compression::None, 8, 1, 2)
+    };
     assert!(refusal(mixed, shape(2, 2, 2)).contains("uint16 and float32"));
-    let ycbcr = Encoding { photometric: Some(6), ..encoding(Compression::Deflate, 8, 1, 3) };
+    let ycbcr = Encoding { photometric: Some(Photometric::YCbCr), ..encoding(Compression::Deflate, 8, 1, 3) };
     assert!(refusal(ycbcr, shape(2, 2, 3)).contains("subsampled 2 by 2"));
 }
 
@@ -380,10 +377,10 @@ fn any_encoding() -> impl Strategy<Value = Encoding> {
     ];
     (proptest::sample::select(codecs.to_vec()), 0..5u16, 1..3u16, vec((1..=64u16, 1..=6u16), 1..5)).prop_map(
         |(compression, predictor, fill_order, depths)| Encoding {
-            predictor,
-            fill_order,
+            predictor: Predictor::from_code(predictor),
+            fill_order: FillOrder::from_code(fill_order),
             bits_per_sample: depths.iter().map(|depth| depth.0).collect(),
-            sample_format: depths.iter().map(|depth| depth.1).collect(),
+            sample_format: depths.iter().map(|depth| SampleFormat::from_code(depth.1)).collect(),
             ..encoding(compression, 8, 1, depths.len() as u16)
         },
     )

@@ -76,15 +76,15 @@ fn differences(header: &CogHeader, oracle: &Value) -> Vec<String> {
     let code = ifd["compression"].as_u64().unwrap();
     let structure = gdal["image_structure"]["COMPRESSION"].as_str();
     check("compression", encoding.compression.to_string(), compression(code, structure));
-    check("predictor", encoding.predictor.to_string(), or_one(&ifd["predictor"]));
-    check("planar", encoding.planar_configuration.to_string(), or_one(&ifd["planar_config"]));
+    check("predictor", encoding.predictor.code().to_string(), or_one(&ifd["predictor"]));
+    check("planar", encoding.planar_configuration.code().to_string(), or_one(&ifd["planar_config"]));
     check(
         "photometric",
-        encoding.photometric.map_or("null".to_owned(), |number| number.to_string()),
+        encoding.photometric.map_or("null".to_owned(), |photometric| photometric.code().to_string()),
         ifd["photometric"].to_string(),
     );
     check("samples_per_pixel", encoding.samples_per_pixel.to_string(), ifd["samples_per_pixel"].to_string());
-    let extra = header.extra_samples.clone().unwrap_or_default();
+    let extra: Vec<u16> = header.extra_samples.iter().flatten().map(|sample| sample.code()).collect();
     check("extra_samples", format!("{:?}", extra), list(&ifd["extra_samples"]));
     let get = |name: &str| ifd[name].as_u64().unwrap();
     let planes = if ifd["planar_config"] == 2 { get("samples_per_pixel") } else { 1 };

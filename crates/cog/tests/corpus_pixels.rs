@@ -53,7 +53,7 @@ fn tile(file: &[u8], header: &CogHeader, position: usize, row: u32, plane: u16) 
         return Ok(None);
     }
     let end = (offset + count).min(file.len() as u64);
-    let is_planar = image.encoding.planar_configuration == 2;
+    let is_planar = image.encoding.is_planar();
     let rows_left = image.image_height - row * image.tile_height;
     let shape = BlockShape {
         width: image.tile_width,
@@ -71,7 +71,7 @@ fn bands(file: &[u8], header: &CogHeader, size: usize) -> Result<Vec<Vec<u8>>, E
     let [width, height] = [image.image_width as usize, image.image_height as usize];
     let [across, down] = [image.image_width.div_ceil(image.tile_width), image.image_height.div_ceil(image.tile_height)];
     let mut bands = vec![vec![0; width * height * size]; usize::from(samples)];
-    let planes = if image.encoding.planar_configuration == 2 { samples } else { 1 };
+    let planes = if image.encoding.is_planar() { samples } else { 1 };
     for plane in 0..planes {
         for row in 0..down {
             for col in 0..across {
@@ -126,7 +126,8 @@ fn bands_are_as_gdal_and_tifffile_say() {
         if header.image.tile_byte_counts.contains(&0) || header.image.tile_offsets.contains(&0) {
             continue;
         }
-        let what = format!("{name}: {}, predictor {}, {}", encoding.compression, encoding.predictor, encoding.dtype);
+        let what =
+            format!("{name}: {}, predictor {}, {}", encoding.compression, encoding.predictor.code(), encoding.dtype);
         let size = if encoding.dtype.name() == "float16" { 4 } else { encoding.dtype.size() };
         match bands(&file, &header, size) {
             // As `check.py` has it: hostile files and foreign codecs may be refused.
@@ -197,7 +198,7 @@ fn sample_errors(file: &[u8], header: &CogHeader, record: &Value) -> Result<Vec<
     let image = &header.image;
     let across = image.image_width.div_ceil(image.tile_width);
     let down = image.image_height.div_ceil(image.tile_height);
-    let is_planar = image.encoding.planar_configuration == 2;
+    let is_planar = image.encoding.is_planar();
     let bands = record["gdal"]["bands"].as_array().unwrap().len().min(3);
     let mut tiles = BTreeMap::new();
     let mut errors = Vec::new();

@@ -10,7 +10,7 @@
 mod support;
 
 use bytes::Bytes;
-use rasteret_cog::tiff::{ByteOrder, Compression, DataType};
+use rasteret_cog::tiff::{ByteOrder, Compression, DataType, FillOrder, PlanarConfiguration, Predictor, SampleFormat};
 use rasteret_cog::{DecodeResult, Error, HeaderDecoder, Limits};
 use support::{TiffWriter, Values, decode, fetches, reduced, refusal, tiled};
 
@@ -47,9 +47,12 @@ fn defaults_are_tiffs() {
     let header = decode(&file.bytes()).unwrap();
     let (image, encoding) = (&header.image, &header.image.encoding);
     assert_eq!((image.tile_width, image.tile_height, image.is_tiled), (9, 5, false));
-    assert_eq!((encoding.compression, encoding.predictor, encoding.planar_configuration), (Compression::None, 1, 1));
-    assert_eq!((encoding.photometric, encoding.samples_per_pixel, encoding.fill_order), (None, 1, 1));
-    assert_eq!((&encoding.bits_per_sample[..], &encoding.sample_format[..]), (&[1][..], &[1][..]));
+    assert_eq!(
+        (encoding.compression, encoding.predictor, encoding.planar_configuration),
+        (Compression::None, Predictor::None, PlanarConfiguration::Chunky)
+    );
+    assert_eq!((encoding.photometric, encoding.samples_per_pixel, encoding.fill_order), (None, 1, FillOrder::MsbFirst));
+    assert_eq!((&encoding.bits_per_sample[..], &encoding.sample_format[..]), (&[1][..], &[SampleFormat::Uint][..]));
     assert_eq!(encoding.dtype, DataType::Uint8);
     assert_eq!((header.extra_samples, header.nodata, header.transform, header.crs), (None, None, None, None));
 }
@@ -351,5 +354,8 @@ fn codecs_keep_what_they_need() {
     assert_eq!(encoding.compression, Compression::LercZstd);
     assert_eq!(encoding.lerc_parameters, Some(vec![4, 2]));
     assert_eq!(encoding.jpeg_tables.as_deref(), Some(&[1, 2, 3, 4, 5][..]));
-    assert_eq!((encoding.ycbcr_subsampling, encoding.fill_order, encoding.t4_options), (Some([2, 1]), 2, Some(5)));
+    assert_eq!(
+        (encoding.ycbcr_subsampling, encoding.fill_order, encoding.t4_options),
+        (Some([2, 1]), FillOrder::LsbFirst, Some(5))
+    );
 }

@@ -4,7 +4,9 @@
 
 use rasteret_cog::Encoding;
 use rasteret_cog::codec::{BlockShape, decode};
-use rasteret_cog::tiff::{ByteOrder, Compression, DataType};
+use rasteret_cog::tiff::{
+    ByteOrder, Compression, DataType, FillOrder, Photometric, PlanarConfiguration, Predictor, SampleFormat,
+};
 
 /// TIFF codes of all codecs, and one of none.
 const CODES: [u16; 17] = [1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34712, 34887, 34925, 50000, 50001, 50002, 52546, 34676];
@@ -25,21 +27,21 @@ fn tile(compression: Compression, data: &[u8]) {
     let (tables, bytes) = bytes.split_at(tables);
     let encoding = Encoding {
         compression,
-        predictor: u16::from(predictor % 5),
-        planar_configuration: 1 + u16::from(flags & 1),
-        photometric: Some(u16::from(predictor / 5 % 9)),
+        predictor: Predictor::from_code(u16::from(predictor % 5)),
+        planar_configuration: PlanarConfiguration::from_code(1 + u16::from(flags & 1)),
+        photometric: Some(Photometric::from_code(u16::from(predictor / 5 % 9))),
         samples_per_pixel: count,
         bits_per_sample: vec![u16::from(bits % 130); usize::from(count)],
-        sample_format: vec![u16::from(format % 7); usize::from(count)],
+        sample_format: vec![SampleFormat::from_code(u16::from(format % 7)); usize::from(count)],
         dtype: DataType::Uint8,
-        fill_order: 1 + u16::from(flags >> 1 & 1),
+        fill_order: FillOrder::from_code(1 + u16::from(flags >> 1 & 1)),
         jpeg_tables: (!tables.is_empty()).then(|| tables.to_vec().into()),
         ycbcr_subsampling: (flags & 16 != 0).then_some([u16::from(second & 7), u16::from(second >> 3 & 7)]),
         lerc_parameters: None,
         t4_options: (flags & 32 != 0).then_some(u32::from(second & 7)),
     };
     let byte_order = if flags & 4 != 0 { ByteOrder::Big } else { ByteOrder::Little };
-    let planar = encoding.planar_configuration == 2;
+    let planar = encoding.is_planar();
     let shape = BlockShape {
         width: u32::from(*width),
         height: u32::from(*height),

@@ -119,7 +119,7 @@ const TAG: &[Field<(String, String)>] = &[
 /// An entry of `colormap`.
 const COLOR: &[Field<(i32, Color)>] = &[
     Field { name: "key", cell: plain!(Integer, |color| Some(color.0)) },
-    Field { name: "value", cell: Cell::Shorts(|color| Some(&color.1)) },
+    Field { name: "value", cell: Cell::Shorts(|color| Some(Cow::Borrowed(&color.1))) },
 ];
 
 fn info(row: &Row) -> &FileInfo {

@@ -5,7 +5,7 @@
 //! three bytes around in big-endian files, so that 24-bit integers are least significant byte first there, as GDAL writes and reads them.
 
 use crate::Result;
-use crate::tiff::{ByteOrder, DataType};
+use crate::tiff::{ByteOrder, DataType, Predictor};
 
 use super::block::{Block, malformed};
 use super::predictor::{no_predictor, predictor_of};
@@ -27,12 +27,15 @@ pub(super) fn decode(encoded: &[u8], block: &Block) -> Result<Samples> {
     bytes::fill(encoded, block.encoding, &mut packed[..length])?;
     let rows = Rows { packed: &mut packed, row_bytes, block };
     let predictor = predictor_of(block.encoding);
+    let is_integer_predictor = matches!(predictor, Predictor::None | Predictor::Horizontal);
     Ok(match block.data_type {
-        DataType::Float32 if matches!(predictor, 0 | 1 | 3) => Samples::Float32(rows.triples()),
-        DataType::Uint8 if predictor <= 2 => Samples::Uint8(rows.unpack::<u8>()?),
-        DataType::Uint16 if predictor <= 2 => Samples::Uint16(rows.unpack::<u16>()?),
-        DataType::Uint32 if predictor <= 2 => Samples::Uint32(rows.unpack::<u32>()?),
-        DataType::Uint64 if predictor <= 2 => Samples::Uint64(rows.unpack::<u64>()?),
+        DataType::Float32 if matches!(predictor, Predictor::None | Predictor::FloatingPoint) => {
+            Samples::Float32(rows.triples())
+        }
+        DataType::Uint8 if is_integer_predictor => Samples::Uint8(rows.unpack::<u8>()?),
+        DataType::Uint16 if is_integer_predictor => Samples::Uint16(rows.unpack::<u16>()?),
+        DataType::Uint32 if is_integer_predictor => Samples::Uint32(rows.unpack::<u32>()?),
+        DataType::Uint64 if is_integer_predictor => Samples::Uint64(rows.unpack::<u64>()?),
         _ => return Err(no_predictor(block)),
     })
 }
@@ -51,7 +54,7 @@ impl Rows<'_> {
         let row = block.width * block.samples_per_pixel;
         let mut samples = Vec::with_capacity(block.samples());
         for bytes in self.packed.chunks_exact_mut(self.row_bytes).take(block.height) {
-            if predictor_of(block.encoding) == 3 {
+            if predictor_of(block.encoding) == Predictor::FloatingPoint {
                 predictor::planes(bytes, block.samples_per_pixel);
                 let (first, rest) = bytes.split_at(row);
                 let (second, third) = rest.split_at(row);
@@ -71,7 +74,7 @@ impl Rows<'_> {
         let row = block.width * block.samples_per_pixel;
         let mut samples = vec![W::default(); block.samples()];
         let is_mixed = depths.windows(2).any(|pair| pair[0] != pair[1]);
-        let undoes = predictor_of(block.encoding) == 2;
+        let undoes = predictor_of(block.encoding) == Predictor::Horizontal;
         if undoes && is_mixed {
             return Err(malformed("expected samples of one depth with predictor 2, found several"));
         }

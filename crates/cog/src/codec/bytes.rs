@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::Result;
-use crate::tiff::{Compression, Encoding};
+use crate::tiff::{Compression, Encoding, FillOrder};
 
 use super::block::{malformed, unsupported};
 use super::{deflate, lzma, lzw, packbits, zstd};
@@ -70,7 +70,7 @@ pub(super) fn check_length(bytes: &[u8], encoding: &Encoding, expected: usize) -
 /// TIFF 6.0 means it for fax and bilevel images; libtiff, whose reading is taken, turns the bytes of every codec but JPEG's.
 pub(super) fn fill_order<'a>(bytes: &'a [u8], encoding: &Encoding) -> Cow<'a, [u8]> {
     match encoding.fill_order {
-        2 => bytes.iter().map(|byte| byte.reverse_bits()).collect(),
+        FillOrder::LsbFirst => bytes.iter().map(|byte| byte.reverse_bits()).collect(),
         _ => Cow::Borrowed(bytes),
     }
 }

@@ -20,10 +20,7 @@ use super::block::{Block, malformed, unsupported};
 use super::library::guarded;
 use super::{DecodedTile, Samples};
 use crate::Result;
-use crate::tiff::DataType;
-
-/// Photometric of YCbCr images.
-const YCBCR: u16 = 6;
+use crate::tiff::{DataType, Photometric};
 
 // Markers, ITU-T T.81 table B.1.
 const SOF_BASELINE: u8 = 0xC0;
@@ -43,8 +40,8 @@ pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
         return Err(unsupported(format!("JPEG of {} samples", block.data_type)));
     }
     let stream = Stream::of(block.encoding.jpeg_tables.as_deref(), bytes, block)?;
-    let is_ycbcr = block.encoding.photometric == Some(YCBCR);
-    if is_ycbcr && block.encoding.planar_configuration == 2 && block.encoding.ycbcr_subsampling != Some([1, 1]) {
+    let is_ycbcr = block.encoding.photometric == Some(Photometric::YCbCr);
+    if is_ycbcr && block.encoding.is_planar() && block.encoding.ycbcr_subsampling != Some([1, 1]) {
         // Planes of chroma are smaller than the tile, and nothing says by how much where the tag is absent.
         return Err(unsupported("JPEG of subsampled YCbCr in planes"));
     }

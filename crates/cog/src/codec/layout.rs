@@ -9,7 +9,7 @@
 use bytemuck::Pod;
 
 use crate::Result;
-use crate::tiff::{ByteOrder, Compression, DataType, Encoding};
+use crate::tiff::{ByteOrder, Compression, DataType, Encoding, FillOrder, Photometric, PlanarConfiguration, Predictor};
 
 use super::block::{Block, unsupported};
 use super::predictor::{no_predictor, predictor_of};
@@ -64,10 +64,13 @@ pub(super) fn decode(encoded: &[u8], block: &Block) -> Result<DecodedTile> {
 
 /// Refuses YCbCr whose chroma is stored once for several pixels (TIFF 6.0, section 21): rows are not rows of samples there.
 fn refuse_subsampled(block: &Block) -> Result<()> {
-    const YCBCR: u16 = 6;
     match block.encoding {
         Encoding {
-            photometric: Some(YCBCR), planar_configuration: 1, samples_per_pixel: 3, ycbcr_subsampling, ..
+            photometric: Some(Photometric::YCbCr),
+            planar_configuration: PlanarConfiguration::Chunky,
+            samples_per_pixel: 3,
+            ycbcr_subsampling,
+            ..
         } if *ycbcr_subsampling != Some([1, 1]) => {
             // The default is 2 by 2.
             let [horizontal, vertical] = ycbcr_subsampling.unwrap_or([2, 2]);
@@ -85,15 +88,15 @@ fn whole<T: Pod, W: Word>(encoded: &[u8], block: &Block) -> Result<Vec<T>> {
     let swap = is_swapped(block.byte_order);
     let row = block.width * block.samples_per_pixel;
     match predictor_of(block.encoding) {
-        0 | 1 if swap => words.iter_mut().for_each(|word| *word = word.swapped()),
-        0 | 1 => {}
-        2 if swap => words.chunks_exact_mut(row).for_each(|row| {
+        Predictor::None if swap => words.iter_mut().for_each(|word| *word = word.swapped()),
+        Predictor::None => {}
+        Predictor::Horizontal if swap => words.chunks_exact_mut(row).for_each(|row| {
             predictor::horizontal::<true, W>(row, block.samples_per_pixel);
         }),
-        2 => words.chunks_exact_mut(row).for_each(|row| {
+        Predictor::Horizontal => words.chunks_exact_mut(row).for_each(|row| {
             predictor::horizontal::<false, W>(row, block.samples_per_pixel);
         }),
-        3 if block.data_type.is_float() => {
+        Predictor::FloatingPoint if block.data_type.is_float() => {
             let mut planes = vec![0; size_of::<W>() * row];
             for row in words.chunks_exact_mut(row) {
                 planes.copy_from_slice(bytemuck::cast_slice(row));
@@ -109,7 +112,9 @@ fn whole<T: Pod, W: Word>(encoded: &[u8], block: &Block) -> Result<Vec<T>> {
 /// Samples as they are stored, before byte order and predictor are undone.
 fn filled<T: Pod>(encoded: &[u8], block: &Block) -> Result<Vec<T>> {
     let stored = || bytemuck::try_cast_slice(encoded.get(..block.samples() * size_of::<T>())?).ok();
-    if let (Compression::None, 1, Some(samples)) = (block.encoding.compression, block.encoding.fill_order, stored()) {
+    if let (Compression::None, FillOrder::MsbFirst, Some(samples)) =
+        (block.encoding.compression, block.encoding.fill_order, stored())
+    {
         return Ok(samples.to_vec());
     }
     let mut samples = vec![T::zeroed(); block.samples()];
@@ -122,12 +127,12 @@ fn complex<T: Pod, W: Word>(encoded: &[u8], block: &Block) -> Result<Vec<T>> {
     let mut samples = filled::<T>(encoded, block)?;
     let swap = is_swapped(block.byte_order);
     match predictor_of(block.encoding) {
-        0 | 1 if swap => {
+        Predictor::None if swap => {
             let words: &mut [W] = bytemuck::cast_slice_mut(&mut samples);
             words.iter_mut().for_each(|word| *word = word.swapped());
         }
-        0 | 1 => {}
-        2 if block.data_type == DataType::Complex64 => {
+        Predictor::None => {}
+        Predictor::Horizontal if block.data_type == DataType::Complex64 => {
             let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut samples);
             let row = 8 * block.width * block.samples_per_pixel;
             bytes

@@ -1,23 +1,33 @@
 //! Predictors (317), undone row by row: 2 is horizontal differencing (TIFF 6.0, section 14), 3 the floating-point predictor
 //! (TIFF Technical Note 3).
 
-use crate::tiff::{ByteOrder, Compression, Encoding};
+use crate::tiff::{ByteOrder, Compression, Encoding, Predictor};
 
 use super::block::{Block, unsupported};
 use super::words::Word;
 
 /// Which predictor is to be undone. The tag belongs to these codecs: with others it means nothing, as in libtiff.
-pub(super) fn predictor_of(encoding: &Encoding) -> u16 {
+pub(super) fn predictor_of(encoding: &Encoding) -> Predictor {
     match encoding.compression {
-        Compression::Lzw | Compression::Deflate | Compression::Zstd | Compression::Lzma => encoding.predictor,
-        _ => 1,
+        Compression::Lzw | Compression::Deflate | Compression::Zstd | Compression::Lzma => {
+            match encoding.predictor {
+                // Some writers store 0, which libtiff takes for none.
+                Predictor::Unknown(0) => Predictor::None,
+                predictor => predictor,
+            }
+        }
+        _ => Predictor::None,
     }
 }
 
 /// The error of a predictor that samples of this type and depth do not have.
 pub(super) fn no_predictor(block: &Block) -> crate::Error {
     let depth = block.depths().first().copied().unwrap_or_default();
-    unsupported(format!("predictor {} of samples of {depth} bits, type {}", block.encoding.predictor, block.data_type))
+    unsupported(format!(
+        "predictor {} of samples of {depth} bits, type {}",
+        block.encoding.predictor.code(),
+        block.data_type
+    ))
 }
 
 /// Undoes horizontal differencing of a row of pixels of so many samples; with `SWAP`, of samples in the other byte order.

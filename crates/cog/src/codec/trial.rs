@@ -5,31 +5,12 @@ use proptest::sample::Index;
 
 use super::{BlockShape, DecodedTile, Samples, decode};
 use crate::Result;
-use crate::tiff::{ByteOrder, Compression, DataType, Encoding};
+use crate::tiff::{ByteOrder, Compression, DataType, Encoding, Photometric};
 
 /// What TIFF says of an image of these samples, chunky, in the codec's plainest form.
 pub(super) fn encoding(compression: Compression, dtype: DataType, samples_per_pixel: u16) -> Encoding {
-    let format = match dtype {
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => 2,
-        DataType::Float16 | DataType::Float32 | DataType::Float64 => 3,
-        _ => 1,
-    };
-    let bits = u16::try_from(8 * dtype.size()).unwrap();
-    Encoding {
-        compression,
-        predictor: 1,
-        planar_configuration: 1,
-        photometric: Some(if samples_per_pixel < 3 { 1 } else { 2 }),
-        samples_per_pixel,
-        bits_per_sample: vec![bits; usize::from(samples_per_pixel)],
-        sample_format: vec![format; usize::from(samples_per_pixel)],
-        dtype,
-        fill_order: 1,
-        jpeg_tables: None,
-        ycbcr_subsampling: None,
-        lerc_parameters: None,
-        t4_options: None,
-    }
+    let photometric = if samples_per_pixel < 3 { Photometric::BlackIsZero } else { Photometric::Rgb };
+    Encoding { compression, photometric: Some(photometric), ..Encoding::uncompressed(dtype, samples_per_pixel) }
 }
 
 /// Decodes a whole tile of that many columns and rows.

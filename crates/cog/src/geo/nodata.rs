@@ -3,7 +3,7 @@
 //! Integers of 33 to 64 bits are read as integers, exactly; others as a double. An empty text is no nodata, one of blanks is 0.
 
 use super::number::{float, signed, unsigned};
-use crate::tiff::Encoding;
+use crate::tiff::{Encoding, SampleFormat};
 
 /// The text as a double; None for an empty one.
 pub(crate) fn number(text: &str, encoding: &Encoding) -> Option<f64> {
@@ -19,8 +19,8 @@ pub(crate) fn number(text: &str, encoding: &Encoding) -> Option<f64> {
 pub(crate) fn exact(text: &str, encoding: &Encoding) -> Option<i128> {
     let (bits, format) = (encoding.bits_per_sample.first()?, encoding.sample_format.first()?);
     match (bits, format) {
-        (33..=64, 1) => Some(unsigned(text.as_bytes()).into()),
-        (33..=64, 2) => Some(signed(text.as_bytes()).into()),
+        (33..=64, SampleFormat::Uint) => Some(unsigned(text.as_bytes()).into()),
+        (33..=64, SampleFormat::Int) => Some(signed(text.as_bytes()).into()),
         _ => None,
     }
 }

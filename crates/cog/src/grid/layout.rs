@@ -89,7 +89,7 @@ impl Level {
                 tile_width: self.tile_width,
                 tile_height: self.tile_height,
             },
-            is_planar: self.encoding.planar_configuration == 2 && self.encoding.samples_per_pixel > 1,
+            is_planar: self.encoding.is_planar() && self.encoding.samples_per_pixel > 1,
             offsets: self.tile_offsets.len(),
             byte_counts: self.tile_byte_counts.len(),
         }

@@ -3,7 +3,7 @@
 use super::level::Level;
 use crate::Result;
 use crate::geo::{BBox, Crs, GeoTransform};
-use crate::tiff::ByteOrder;
+use crate::tiff::{ByteOrder, ExtraSample};
 
 /// A whole file's header: everything a read needs, so that it never opens the file again.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +20,7 @@ pub struct CogHeader {
     /// The band that this header was narrowed to, counted from 0; see [`CogHeader::for_band`].
     pub band_index: Option<u32>,
     /// ExtraSamples (338): None when absent.
-    pub extra_samples: Option<Vec<u16>>,
+    pub extra_samples: Option<Vec<ExtraSample>>,
     /// Pixel corners to world coordinates, None without georeferencing.
     pub transform: Option<GeoTransform>,
     /// ModelPixelScaleTag (33550) as stored.

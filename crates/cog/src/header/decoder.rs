@@ -16,10 +16,10 @@ use super::level::Level;
 use super::level_reader::{Need, level};
 use super::roles::{Role, role};
 use crate::geo::Georeference;
-use crate::tiff::Tag;
 use crate::tiff::chain::Chain;
 use crate::tiff::file::File;
 use crate::tiff::ifd::Ifd;
+use crate::tiff::{ExtraSample, Tag};
 use crate::{Error, FilePosition, Limits, Result};
 
 /// An answer, or what is missing for one.
@@ -181,6 +181,7 @@ impl HeaderDecoder {
         largest_first(&mut overviews);
         largest_first(&mut masks);
         let extra_samples = first.value(file, Tag::EXTRA_SAMPLES)?.map(|value| value.integers()).transpose()?;
+        let extra_samples = extra_samples.map(|codes| codes.into_iter().map(ExtraSample::from_code).collect());
         let georeference = Georeference::read(file, first, &image.encoding)?;
         Ok(CogHeader {
             byte_order: first.header.byte_order,

@@ -2,7 +2,7 @@
 
 use super::{CogHeader, Level};
 use crate::geo::{Crs, GeoTransform};
-use crate::tiff::{ByteOrder, Compression, DataType, Encoding};
+use crate::tiff::{ByteOrder, DataType, Encoding, PlanarConfiguration};
 
 /// A level of square tiles; the tile at position `i` of its tables is `i + 1` bytes at `1000 * (i + 1)`.
 pub(crate) fn level(width: u32, height: u32, tile: u32, planes: u16) -> Level {
@@ -16,19 +16,8 @@ pub(crate) fn level(width: u32, height: u32, tile: u32, planes: u16) -> Level {
         tile_offsets: (1..=tiles).map(|at| at * 1000).collect(),
         tile_byte_counts: (1..).take(usize::try_from(tiles).unwrap()).collect(),
         encoding: Encoding {
-            compression: Compression::None,
-            predictor: 1,
-            planar_configuration: if planes > 1 { 2 } else { 1 },
-            photometric: Some(1),
-            samples_per_pixel: planes,
-            bits_per_sample: vec![8; planes.into()],
-            sample_format: vec![1; planes.into()],
-            dtype: DataType::Uint8,
-            fill_order: 1,
-            jpeg_tables: None,
-            ycbcr_subsampling: None,
-            lerc_parameters: None,
-            t4_options: None,
+            planar_configuration: if planes > 1 { PlanarConfiguration::Planar } else { PlanarConfiguration::Chunky },
+            ..Encoding::uncompressed(DataType::Uint8, planes)
         },
     }
 }

@@ -30,12 +30,11 @@ impl Level {
         if let Some(data_type) = encoding.data_type_of(band) {
             encoding.dtype = data_type;
         }
-        let (tile_offsets, tile_byte_counts) = match encoding.planar_configuration {
-            2 => (
-                plane(&self.tile_offsets, band, encoding.samples_per_pixel),
-                plane(&self.tile_byte_counts, band, encoding.samples_per_pixel),
-            ),
-            _ => (self.tile_offsets.clone(), self.tile_byte_counts.clone()),
+        let (tile_offsets, tile_byte_counts) = if encoding.is_planar() {
+            let bands = encoding.samples_per_pixel;
+            (plane(&self.tile_offsets, band, bands), plane(&self.tile_byte_counts, band, bands))
+        } else {
+            (self.tile_offsets.clone(), self.tile_byte_counts.clone())
         };
         Self { tile_offsets, tile_byte_counts, encoding, ..*self }
     }

@@ -8,7 +8,10 @@ use super::level::Level;
 use crate::tiff::file::File;
 use crate::tiff::ifd::Ifd;
 use crate::tiff::value::Value;
-use crate::tiff::{Compression, DataType, Encoding, Tag, data_type};
+use crate::tiff::{
+    Compression, DataType, Encoding, FillOrder, Photometric, PlanarConfiguration, Predictor, SampleFormat, Tag,
+    data_type,
+};
 use crate::{Error, Result};
 
 /// What the index format's signed columns hold; all bits of both are set, so an `|` of numbers tells whether one is larger.
@@ -86,10 +89,7 @@ pub(crate) fn level(file: &File, ifd: &Ifd) -> Result<Level> {
         (image_width, rows.min(image_height))
     };
     let encoding = tags.encoding()?;
-    let planes = match encoding.planar_configuration {
-        2 => encoding.samples_per_pixel,
-        _ => 1,
-    };
+    let planes = if encoding.is_planar() { encoding.samples_per_pixel } else { 1 };
     // Three factors of at most 32, 32 and 16 bits.
     let expected = u128::from(image_width.div_ceil(tile_width))
         * u128::from(image_height.div_ceil(tile_height))
@@ -124,10 +124,7 @@ fn estimated_byte_counts(
 ) -> Option<Vec<u32>> {
     let is_absent = [Tag::TILE_BYTE_COUNTS, Tag::STRIP_BYTE_COUNTS].iter().all(|tag| tags.ifd.entry(*tag).is_none());
     let depths = encoding.bits_per_sample.iter().map(|bits| u128::from(*bits));
-    let pixel_bits: Vec<u128> = match encoding.planar_configuration {
-        2 => depths.collect(),
-        _ => vec![depths.sum()],
-    };
+    let pixel_bits: Vec<u128> = if encoding.is_planar() { depths.collect() } else { vec![depths.sum()] };
     if !is_absent || offsets.len() != pixel_bits.len() {
         return None;
     }
@@ -251,56 +248,60 @@ impl<'a> Tags<'a> {
         if samples_per_pixel == 0 {
             return Err(self.malformed(Tag::SAMPLES_PER_PIXEL, "expected at least 1, found 0"));
         }
-        let planar_configuration = self.integer(Tag::PLANAR_CONFIGURATION)?.unwrap_or(1);
-        if ![1, 2].contains(&planar_configuration) {
-            return Err(Error::Malformed {
-                at: self.ifd.place(Tag::PLANAR_CONFIGURATION),
-                what: format!("expected 1 or 2, found {planar_configuration}"),
-            });
-        }
+        let planar_configuration = self.planar_configuration()?;
         let bits_per_sample = self.per_sample(Tag::BITS_PER_SAMPLE, samples_per_pixel, 1)?;
-        let mut sample_format = self.per_sample(Tag::SAMPLE_FORMAT, samples_per_pixel, 1)?;
-        for format in &mut sample_format {
-            match *format {
-                // "Undefined data format": GDAL and libtiff read it as unsigned.
-                4 => *format = 1,
-                1..=6 => {}
-                other => {
-                    return Err(Error::Malformed {
-                        at: self.ifd.place(Tag::SAMPLE_FORMAT),
-                        what: format!("expected 1 to 6, found {other}"),
-                    });
-                }
-            }
-        }
+        let sample_format = self.sample_format(samples_per_pixel)?;
+        let mut dtype = None;
         for (bits, format) in bits_per_sample.iter().zip(&sample_format) {
-            if data_type(*bits, *format).is_none() {
+            let Some(data_type) = data_type(*bits, *format) else {
                 return Err(Error::Unsupported {
                     at: self.ifd.place(Tag::BITS_PER_SAMPLE),
-                    what: format!("samples of {bits} bits in sample format {format} are not supported"),
+                    what: format!("samples of {bits} bits in sample format {} are not supported", format.code()),
                 });
-            }
+            };
+            dtype = dtype.or(Some(data_type));
         }
-        let dtype = match (bits_per_sample.first(), sample_format.first()) {
-            (Some(bits), Some(format)) => data_type(*bits, *format),
-            _ => None,
-        };
         let lerc_parameters = self.value(Tag::LERC_PARAMETERS)?.map(|value| value.integers()).transpose()?;
         Ok(Encoding {
             compression: self.compression(lerc_parameters.as_deref())?,
-            predictor: self.integer(Tag::PREDICTOR)?.unwrap_or(1),
+            predictor: self.integer(Tag::PREDICTOR)?.map_or(Predictor::None, Predictor::from_code),
             planar_configuration,
-            photometric: self.integer(Tag::PHOTOMETRIC_INTERPRETATION)?,
+            photometric: self.integer(Tag::PHOTOMETRIC_INTERPRETATION)?.map(Photometric::from_code),
             samples_per_pixel,
             dtype: dtype.unwrap_or(DataType::Uint8),
             bits_per_sample,
             sample_format,
-            fill_order: self.integer(Tag::FILL_ORDER)?.unwrap_or(1),
+            fill_order: self.integer(Tag::FILL_ORDER)?.map_or(FillOrder::MsbFirst, FillOrder::from_code),
             jpeg_tables: self.value(Tag::JPEG_TABLES)?.map(|value| value.to_bytes()),
             ycbcr_subsampling: self.ycbcr_subsampling()?,
             lerc_parameters,
             t4_options: self.integer(Tag::T4_OPTIONS)?,
         })
+    }
+
+    fn planar_configuration(self) -> Result<PlanarConfiguration> {
+        let code = self.integer(Tag::PLANAR_CONFIGURATION)?.unwrap_or(1);
+        match PlanarConfiguration::from_code(code) {
+            PlanarConfiguration::Unknown(code) => Err(Error::Malformed {
+                at: self.ifd.place(Tag::PLANAR_CONFIGURATION),
+                what: format!("expected 1 or 2, found {code}"),
+            }),
+            known => Ok(known),
+        }
+    }
+
+    /// The format of each sample. As in GDAL and libtiff, undefined data is read as unsigned integers.
+    fn sample_format(self, samples: u16) -> Result<Vec<SampleFormat>> {
+        let codes = self.per_sample(Tag::SAMPLE_FORMAT, samples, 1)?;
+        let format = |code| match SampleFormat::from_code(code) {
+            SampleFormat::Undefined => Ok(SampleFormat::Uint),
+            SampleFormat::Unknown(code) => Err(Error::Malformed {
+                at: self.ifd.place(Tag::SAMPLE_FORMAT),
+                what: format!("expected 1 to 6, found {code}"),
+            }),
+            known => Ok(known),
+        };
+        codes.into_iter().map(format).collect()
     }
 
     /// Compression, one value or one for each sample, all the same, as libtiff has it.

@@ -347,7 +347,7 @@ impl Layer {
         if band >= bands {
             return None;
         }
-        if encoding.planar_configuration != 2 || bands == 1 {
+        if !encoding.is_planar() || bands == 1 {
             return (planes == 1).then_some(Self { plane: 0, sample: band });
         }
         if planes == u64::from(bands) {
@@ -397,7 +397,7 @@ fn level_of(header: &CogHeader, image: Image) -> Result<&Level> {
 /// The band that ExtraSamples says is alpha: extra samples are the last of a pixel, and the first of type 1 or 2 counts.
 fn alpha_band(header: &CogHeader, image: &Level) -> Option<u16> {
     let extra = header.extra_samples.as_deref()?;
-    let at = extra.iter().position(|kind| [1, 2].contains(kind))?;
+    let at = extra.iter().position(|extra| extra.is_alpha())?;
     let bands = image.encoding.samples_per_pixel;
     let first = usize::from(bands).checked_sub(extra.len())?;
     u16::try_from(first + at).ok()
@@ -410,16 +410,13 @@ fn shape(image: &Level, row: u32) -> BlockShape {
         Ok(left) if !image.is_tiled => left.min(image.tile_height),
         _ => image.tile_height,
     };
-    let samples_per_pixel = match image.encoding.planar_configuration {
-        2 => 1,
-        _ => image.encoding.samples_per_pixel,
-    };
+    let samples_per_pixel = if image.encoding.is_planar() { 1 } else { image.encoding.samples_per_pixel };
     BlockShape { width: image.tile_width, height, samples_per_pixel }
 }
 
 /// The band that the first sample of a band's tiles belongs to.
 fn first_sample(image: &Level, layer: Layer, band: u16) -> u16 {
-    if image.encoding.planar_configuration == 2 { band } else { band - layer.sample }
+    if image.encoding.is_planar() { band } else { band - layer.sample }
 }
 
 fn source(image: Image, grid: &TileGrid<'_>, position: u64) -> TileSource {

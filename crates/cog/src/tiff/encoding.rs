@@ -1,31 +1,32 @@
-//! How the samples of an image are laid out and encoded.
+//! The layout and encoding of an image's samples.
 
 use bytes::Bytes;
 
+use super::codes::{FillOrder, Photometric, PlanarConfiguration, Predictor, SampleFormat};
 use super::compression::Compression;
 use super::data_type::DataType;
 
-/// How the samples of one image are laid out and encoded: all that a codec needs besides the bytes.
+/// The layout and encoding of the samples of one image: everything that a codec needs besides the bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Encoding {
     /// Compression (259), with LERC's second codec resolved from LercParameters.
     pub compression: Compression,
-    /// Predictor (317): 1 none, 2 horizontal differencing, 3 floating point. 1 when absent.
-    pub predictor: u16,
-    /// PlanarConfiguration (284): 1 chunky, 2 planar. 1 when absent.
-    pub planar_configuration: u16,
+    /// Predictor (317); `None` when absent.
+    pub predictor: Predictor,
+    /// PlanarConfiguration (284); `Chunky` when absent.
+    pub planar_configuration: PlanarConfiguration,
     /// PhotometricInterpretation (262), None when absent.
-    pub photometric: Option<u16>,
+    pub photometric: Option<Photometric>,
     /// SamplesPerPixel (277), at least 1.
     pub samples_per_pixel: u16,
     /// BitsPerSample (258), one per sample.
     pub bits_per_sample: Vec<u16>,
-    /// SampleFormat (339), one per sample: 1 unsigned, 2 signed, 3 floating point, 5 complex integer, 6 complex floating point.
-    pub sample_format: Vec<u16>,
-    /// numpy's name of the type that decoded samples have, of the first (or the narrowed-to) band.
+    /// SampleFormat (339), one per sample.
+    pub sample_format: Vec<SampleFormat>,
+    /// Type of the decoded samples of the first band, or of the band that the header was narrowed to.
     pub dtype: DataType,
-    /// FillOrder (266): 1 most significant bit first, 2 least. 1 when absent.
-    pub fill_order: u16,
+    /// FillOrder (266); `MsbFirst` when absent.
+    pub fill_order: FillOrder,
     /// JPEGTables (347).
     pub jpeg_tables: Option<Bytes>,
     /// YCbCrSubSampling (530), horizontal and vertical.
@@ -37,34 +38,63 @@ pub struct Encoding {
 }
 
 impl Encoding {
+    /// Uncompressed chunky grey samples of a type.
+    #[must_use]
+    pub fn uncompressed(dtype: DataType, samples_per_pixel: u16) -> Self {
+        // Types have at most 16 bytes.
+        let bits = u16::try_from(8 * dtype.size()).unwrap_or(u16::MAX);
+        Self {
+            compression: Compression::None,
+            predictor: Predictor::None,
+            planar_configuration: PlanarConfiguration::Chunky,
+            photometric: Some(Photometric::BlackIsZero),
+            samples_per_pixel,
+            bits_per_sample: vec![bits; samples_per_pixel.into()],
+            sample_format: vec![SampleFormat::of(dtype); samples_per_pixel.into()],
+            dtype,
+            fill_order: FillOrder::MsbFirst,
+            jpeg_tables: None,
+            ycbcr_subsampling: None,
+            lerc_parameters: None,
+            t4_options: None,
+        }
+    }
+
+    /// Whether the samples of each band have tiles of their own.
+    #[must_use]
+    pub fn is_planar(&self) -> bool {
+        self.planar_configuration == PlanarConfiguration::Planar
+    }
+
     /// The type of one band's decoded samples; None beyond the last band.
     pub(crate) fn data_type_of(&self, band: usize) -> Option<DataType> {
         data_type(*self.bits_per_sample.get(band)?, *self.sample_format.get(band)?)
     }
 }
 
-/// The type that samples of so many bits have when decoded; None where no type fits.
+/// The type of decoded samples of a depth and format; None if there is none.
 ///
-/// As GDAL has it: depths between 8, 16, 32 and 64 bits widen, and are unsigned whatever their format says; a 24-bit
-/// float becomes a `float32`.
-pub(crate) fn data_type(bits: u16, format: u16) -> Option<DataType> {
+/// As in GDAL, depths between 8, 16, 32 and 64 bits are widened, and read as unsigned whatever their format; a 24-bit float
+/// becomes a `float32`.
+pub(crate) fn data_type(bits: u16, format: SampleFormat) -> Option<DataType> {
+    use SampleFormat::{ComplexFloat, ComplexInt, Float, Int, Uint};
     Some(match (format, bits) {
         (_, 0) => return None,
-        (2, 8) => DataType::Int8,
-        (2, 16) => DataType::Int16,
-        (2, 32) => DataType::Int32,
-        (2, 64) => DataType::Int64,
-        (3, 16) => DataType::Float16,
-        (3, 24 | 32) => DataType::Float32,
-        (3, 64) => DataType::Float64,
-        (5, 32) => DataType::ComplexInt16,
-        (5, 64) => DataType::ComplexInt32,
-        (6, 64) => DataType::Complex64,
-        (6, 128) => DataType::Complex128,
-        (1 | 2, ..=8) => DataType::Uint8,
-        (1 | 2, ..=16) => DataType::Uint16,
-        (1 | 2, ..=32) => DataType::Uint32,
-        (1 | 2, ..=64) => DataType::Uint64,
+        (Int, 8) => DataType::Int8,
+        (Int, 16) => DataType::Int16,
+        (Int, 32) => DataType::Int32,
+        (Int, 64) => DataType::Int64,
+        (Float, 16) => DataType::Float16,
+        (Float, 24 | 32) => DataType::Float32,
+        (Float, 64) => DataType::Float64,
+        (ComplexInt, 32) => DataType::ComplexInt16,
+        (ComplexInt, 64) => DataType::ComplexInt32,
+        (ComplexFloat, 64) => DataType::Complex64,
+        (ComplexFloat, 128) => DataType::Complex128,
+        (Uint | Int, ..=8) => DataType::Uint8,
+        (Uint | Int, ..=16) => DataType::Uint16,
+        (Uint | Int, ..=32) => DataType::Uint32,
+        (Uint | Int, ..=64) => DataType::Uint64,
         _ => return None,
     })
 }

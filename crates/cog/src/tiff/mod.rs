@@ -5,6 +5,7 @@
 
 mod byte_order;
 pub(crate) mod chain;
+mod codes;
 mod compression;
 mod data_type;
 mod encoding;
@@ -17,6 +18,7 @@ mod tag;
 pub(crate) mod value;
 
 pub use byte_order::ByteOrder;
+pub use codes::{ExtraSample, FillOrder, Photometric, PlanarConfiguration, Predictor, SampleFormat};
 pub use compression::Compression;
 pub use data_type::DataType;
 pub use encoding::Encoding;

@@ -177,7 +177,7 @@ mod tests {
         decoder.push(0, bytes.into());
         let Ok(DecodeResult::Data(mut header)) = decoder.try_decode() else { panic!("expected a header") };
         header.image.encoding.samples_per_pixel = samples;
-        header.extra_samples = Some(vec![0; extra]);
+        header.extra_samples = Some(vec![rasteret_cog::tiff::ExtraSample::Unspecified; extra]);
         (header.scale, header.offset) = (Some(vec![0.5; 8]), None);
         CogFile { header: Arc::new(header), version: ObjectVersion::default() }
     }

@@ -128,7 +128,7 @@ fn encodings(header: &CogHeader) -> u64 {
     let mut hasher = DefaultHasher::new();
     header.byte_order.hash(&mut hasher);
     // A planar header that was narrowed to a band counts its tiles from that band's first.
-    header.band_index.filter(|_| header.image.encoding.planar_configuration == 2).hash(&mut hasher);
+    header.band_index.filter(|_| header.image.encoding.is_planar()).hash(&mut hasher);
     for level in std::iter::once(&header.image).chain(&header.overviews).chain(&header.masks) {
         (level.image_width, level.image_height, level.tile_width, level.tile_height).hash(&mut hasher);
         level.encoding.hash(&mut hasher);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::codec::trial::{bytes_of, damaged, encoding, tile};
-use crate::tiff::{Compression, DataType, Encoding};
+use crate::tiff::{Compression, DataType, Encoding, FillOrder, Photometric};
 
 /// Four white, three black, one white.
 const MIXED: &str = "1011 10 000111";
@@ -88,14 +88,14 @@ fn group_4_is_two_dimensional() {
 #[test]
 fn fill_order_2_turns_bytes_around() {
     let bytes: Vec<u8> = bits(&[MIXED, "|", BLACK]).iter().map(|byte| byte.reverse_bits()).collect();
-    let turned = Encoding { fill_order: 2, ..of(Compression::CcittRle) };
+    let turned = Encoding { fill_order: FillOrder::LsbFirst, ..of(Compression::CcittRle) };
     assert_eq!(bytes_of(tile(&bytes, &turned, 8, 2).unwrap()), rows(&[MIXED, BLACK]));
 }
 
 /// As in libtiff: the codec knows black and white, what they are shown as is the reader's.
 #[test]
 fn photometric_changes_nothing() {
-    for photometric in [0, 1] {
+    for photometric in [Photometric::WhiteIsZero, Photometric::BlackIsZero] {
         let encoding = Encoding { photometric: Some(photometric), ..of(Compression::CcittRle) };
         assert_eq!(bytes_of(tile(&bits(&[MIXED]), &encoding, 8, 1).unwrap()), rows(&[MIXED]));
     }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::codec::trial::{bytes_of, damaged, encoding, tile};
-use crate::tiff::{Compression, DataType, Encoding};
+use crate::tiff::{Compression, DataType, Encoding, Photometric};
 
 /// A JPEG of one colour. Two codes for DC (the difference is 0, or has six bits) and one for the end of a block.
 #[derive(Debug, Clone)]
@@ -92,7 +92,7 @@ impl Jpeg {
 
 fn of(samples_per_pixel: u16, photometric: u16) -> Encoding {
     let encoding = encoding(Compression::Jpeg, DataType::Uint8, samples_per_pixel);
-    Encoding { photometric: Some(photometric), ..encoding }
+    Encoding { photometric: Some(Photometric::from_code(photometric)), ..encoding }
 }
 
 fn with_tables(encoding: Encoding) -> Encoding {

@@ -1,5 +1,5 @@
 use crate::geo::{BBox, GeoTransform};
-use crate::tiff::{ByteOrder, Compression, DataType};
+use crate::tiff::{ByteOrder, DataType, PlanarConfiguration};
 use crate::{CogHeader, Encoding, Error, Level};
 
 /// A level of 100 x 50 tiles in an image of `width` x `height`.
@@ -14,19 +14,8 @@ fn level(width: u32, height: u32, planes: u16) -> Level {
         tile_offsets: (0..tiles).map(|tile| 1000 + tile).collect(),
         tile_byte_counts: (1..).take(usize::try_from(tiles).unwrap()).collect(),
         encoding: Encoding {
-            compression: Compression::None,
-            predictor: 1,
-            planar_configuration: if planes > 1 { 2 } else { 1 },
-            photometric: Some(1),
-            samples_per_pixel: planes,
-            bits_per_sample: vec![8; planes.into()],
-            sample_format: vec![1; planes.into()],
-            dtype: DataType::Uint8,
-            fill_order: 1,
-            jpeg_tables: None,
-            ycbcr_subsampling: None,
-            lerc_parameters: None,
-            t4_options: None,
+            planar_configuration: if planes > 1 { PlanarConfiguration::Planar } else { PlanarConfiguration::Chunky },
+            ..Encoding::uncompressed(DataType::Uint8, planes)
         },
     }
 }

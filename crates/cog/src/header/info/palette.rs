@@ -1,21 +1,18 @@
 //! ColorMap (TIFF 6.0, section 5): reds, then greens, then blues, 16 bits each, for every value that a sample can have.
 
 use crate::header::cog_header::CogHeader;
-use crate::tiff::Tag;
 use crate::tiff::file::File;
 use crate::tiff::ifd::Ifd;
+use crate::tiff::{Photometric, Tag};
 
 /// Red, green, blue and alpha, from 0 to 255.
 pub type Color = [u16; 4];
-
-/// PhotometricInterpretation of palette colours.
-const PALETTE: u16 = 3;
 
 /// The colours of an image of palette colours; None for others, and where the map does not fit the samples.
 pub(super) fn read(file: &File, ifd: &Ifd, header: &CogHeader) -> Option<Vec<Color>> {
     let encoding = &header.image.encoding;
     let bits = encoding.bits_per_sample.first().copied().filter(|bits| (1..=16).contains(bits))?;
-    if encoding.photometric != Some(PALETTE) {
+    if encoding.photometric != Some(Photometric::Palette) {
         return None;
     }
     let values: Vec<u16> = ifd.find_value(file, Tag::COLOR_MAP)?.integers().ok()?;

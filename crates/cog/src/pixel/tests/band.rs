@@ -7,7 +7,7 @@ use crate::Error;
 use crate::codec::DecodedTile;
 use crate::grid::Window;
 use crate::pixel::{Band, Block, Image, Pixels, Sample, Visitor};
-use crate::tiff::DataType;
+use crate::tiff::{DataType, ExtraSample};
 use crate::zonal::Run;
 
 const ALL: [DataType; 13] = [
@@ -112,7 +112,7 @@ fn alpha_is_in_the_same_tile_or_in_a_plane() {
         |band: u16, col: u32, row: u32| if band == 3 { f64::from((col + row) % 3) } else { marked(band, col, row) };
     for is_planar in [false, true] {
         let file = File::new(level((10, 7), (4, 3), 4, is_planar, DataType::Uint8), alpha);
-        let file = file.with(|header| header.extra_samples = Some(vec![2]));
+        let file = file.with(|header| header.extra_samples = Some(vec![ExtraSample::UnassociatedAlpha]));
         let masked = file.band(0, 1, true);
         let sources = masked.sources(1, 2);
         assert_eq!(sources.len(), if is_planar { 2 } else { 1 });
@@ -130,18 +130,20 @@ fn alpha_is_in_the_same_tile_or_in_a_plane() {
     // Neither an extra sample of another meaning, nor more of them than bands.
     for extra in [vec![0], vec![], vec![2; 5]] {
         let file = File::new(level((10, 7), (4, 3), 4, false, DataType::Uint8), alpha);
-        let file = file.with(|header| header.extra_samples = Some(extra));
+        let file =
+            file.with(|header| header.extra_samples = Some(extra.into_iter().map(ExtraSample::from_code).collect()));
         assert!(read(&file, &file.band(0, 0, true)).iter().flatten().all(Option::is_some));
     }
     let file = File::new(level((10, 7), (4, 3), 4, true, DataType::Uint8), alpha);
-    let file = file.with(|header| header.extra_samples = Some(vec![0, 1]));
+    let file =
+        file.with(|header| header.extra_samples = Some(vec![ExtraSample::Unspecified, ExtraSample::AssociatedAlpha]));
     assert_eq!(file.band(0, 0, true).sources(0, 0)[1].position, 27);
 }
 
 #[test]
 fn a_sparse_alpha_tile_is_transparent() {
     let file = File::new(level((8, 3), (4, 3), 2, true, DataType::Uint8), |_, _, _| 9.0).with(|header| {
-        header.extra_samples = Some(vec![1]);
+        header.extra_samples = Some(vec![ExtraSample::AssociatedAlpha]);
         header.image.tile_offsets[3] = 0;
     });
     let expected = image((8, 3), |col, _| (col < 4).then_some(9.0));
@@ -198,7 +200,7 @@ fn nodata_mask_and_alpha_apply_together() {
     let mask = level((4, 1), (4, 1), 1, false, DataType::Uint8);
     let file = File::new(level((4, 1), (4, 1), 2, false, DataType::Uint8), values)
         .with_mask(mask, |_, col, _| f64::from(u8::from(col != 2)))
-        .with(|header| (header.nodata, header.extra_samples) = (Some(9.0), Some(vec![2])));
+        .with(|header| (header.nodata, header.extra_samples) = (Some(9.0), Some(vec![ExtraSample::UnassociatedAlpha])));
     assert_eq!(read(&file, &file.band(0, 0, true)), [[None, None, None, Some(5.0)]]);
     assert_eq!(read(&file, &file.band(0, 0, false)), [[None, Some(5.0), Some(5.0), Some(5.0)]]);
 }
@@ -250,7 +252,7 @@ fn nodata_values_need_all_bands() {
 fn alpha_and_nodata_values_share_planes() {
     let values = |band: u16, col: u32, _: u32| if band == 3 { f64::from(col) } else { 7.0 };
     let file = File::new(level((4, 1), (4, 1), 4, true, DataType::Uint8), values).with(|header| {
-        header.extra_samples = Some(vec![2]);
+        header.extra_samples = Some(vec![ExtraSample::UnassociatedAlpha]);
         header.nodata_values = Some(vec![7.0, 7.0, 7.0, 2.0]);
     });
     let band = file.band(0, 1, true);
@@ -291,7 +293,7 @@ fn headers_narrowed_to_a_band() {
         assert!(Band::new(Arc::new(file.header.clone()), 0, 1, true).is_err());
     }
     let rgba = File::new(level((10, 7), (4, 3), 4, true, DataType::Uint8), marked);
-    let rgba = rgba.with(|header| header.extra_samples = Some(vec![2]));
+    let rgba = rgba.with(|header| header.extra_samples = Some(vec![ExtraSample::UnassociatedAlpha]));
     let narrowed = rgba.header.for_band(1).unwrap();
     let error = Band::new(Arc::new(narrowed.clone()), 0, 1, true).unwrap_err().to_string();
     assert!(error.contains("band 3 is the alpha band") && error.contains("masked := false"), "{error}");
@@ -433,7 +435,10 @@ impl Drawn {
             let count = header.image.tile_offsets.len();
             header.image.tile_offsets[self.sparse % count] = 0;
             header.nodata = self.nodata.map(f64::from);
-            let extra = |alpha| (1..self.bands).map(|band| if band == alpha { 2 } else { 0 }).collect();
+            let extra = |band, alpha| {
+                if band == alpha { ExtraSample::UnassociatedAlpha } else { ExtraSample::Unspecified }
+            };
+            let extra = |alpha| (1..self.bands).map(|band| extra(band, alpha)).collect();
             header.extra_samples = self.alpha.map(extra);
         })
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{Band, Block, Image};
 use crate::codec::{DecodedTile, Samples};
 use crate::geo::GeoTransform;
-use crate::tiff::{ByteOrder, Compression, DataType};
+use crate::tiff::{ByteOrder, DataType, PlanarConfiguration};
 use crate::{CogHeader, Encoding, Level};
 
 /// Results of GDAL and rasterio, see `scripts/pixel_cases.py`.
@@ -30,13 +30,6 @@ pub(crate) fn level(size: (u32, u32), tile: (u32, u32), bands: u16, is_planar: b
     let tile_width = if is_tiled { tile.0 } else { size.0 };
     let planes = if is_planar { bands } else { 1 };
     let tiles = u64::from(size.0.div_ceil(tile_width) * size.1.div_ceil(tile.1)) * u64::from(planes);
-    let (bits, format) = match dtype {
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => (dtype.size() * 8, 2),
-        dtype if dtype.is_float() => (dtype.size() * 8, 3),
-        DataType::ComplexInt16 => (32, 5),
-        dtype if dtype.is_complex() => (dtype.size() * 8, 6),
-        _ => (dtype.size() * 8, 1),
-    };
     Level {
         image_width: size.0,
         image_height: size.1,
@@ -46,19 +39,8 @@ pub(crate) fn level(size: (u32, u32), tile: (u32, u32), bands: u16, is_planar: b
         tile_offsets: (0..tiles).map(|at| 1000 + at).collect(),
         tile_byte_counts: vec![1; usize::try_from(tiles).unwrap()],
         encoding: Encoding {
-            compression: Compression::None,
-            predictor: 1,
-            planar_configuration: if is_planar { 2 } else { 1 },
-            photometric: Some(1),
-            samples_per_pixel: bands,
-            bits_per_sample: vec![u16::try_from(bits).unwrap(); bands.into()],
-            sample_format: vec![format; bands.into()],
-            dtype,
-            fill_order: 1,
-            jpeg_tables: None,
-            ycbcr_subsampling: None,
-            lerc_parameters: None,
-            t4_options: None,
+            planar_configuration: if is_planar { PlanarConfiguration::Planar } else { PlanarConfiguration::Chunky },
+            ..Encoding::uncompressed(dtype, bands)
         },
     }
 }
@@ -125,7 +107,7 @@ impl File {
             let position = u32::try_from(source.position).unwrap();
             let (plane, index) = (position / (across * down), position % (across * down));
             let (row, col) = (index / across, index % across);
-            let is_planar = level.encoding.planar_configuration == 2;
+            let is_planar = level.encoding.is_planar();
             let bands = if is_planar { 1 } else { level.encoding.samples_per_pixel };
             let first = match self.header.band_index {
                 Some(band) if is_planar && !matches!(source.image, Image::Mask(_)) => u16::try_from(band).unwrap(),

@@ -56,9 +56,9 @@ fn differences(stored: &Stored<'_>, row: usize, header: &CogHeader) -> Vec<Strin
         ("image_height", image.image_height.into()),
         ("tile_width", image.tile_width.into()),
         ("tile_height", image.tile_height.into()),
-        ("predictor", image.encoding.predictor.into()),
+        ("predictor", image.encoding.predictor.code().into()),
         ("samples_per_pixel", image.encoding.samples_per_pixel.into()),
-        ("planar_configuration", image.encoding.planar_configuration.into()),
+        ("planar_configuration", image.encoding.planar_configuration.code().into()),
     ];
     for (name, now) in integers {
         if let Some(indexed) = stored.integer(name, row).filter(|indexed| *indexed != now) {
