@@ -1,19 +1,21 @@
-//! What a file may ask for.
+//! Limits on untrusted files.
 
-/// Bounds on what a file's own counts can make the decoder fetch, hold or follow. A file over one is refused with
-/// [`crate::Error::LimitExceeded`] before anything is allocated for it.
+/// Limits on the counts that a file declares. A file that exceeds one is rejected with [`crate::Error::LimitExceeded`]
+/// before memory is allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// IFDs of a file. Default 65,536: pages of microscopy stacks and time series run to tens of thousands.
+    /// Maximum number of IFDs. Default 65,536: microscopy stacks and time series have tens of thousands of pages.
     pub max_ifds: u32,
-    /// Entries of one IFD. Default 4,096, libtiff's own bound: the longest in the wild have a few hundred.
+    /// Maximum number of entries of an IFD. Default 4,096, the limit of libtiff: real files have at most a few hundred.
     pub max_tags_per_ifd: u64,
-    /// Overviews and masks of a file. Default 128: halving 2^32 pixels takes 32 steps, and each may have a mask.
+    /// Maximum number of overviews and masks. Default 128: halving 2^32 pixels takes 32 steps, and each may have a
+    /// mask.
     pub max_levels: u32,
-    /// Tiles of one image, all planes together. Default 33,554,432: eight times a 60 MB tile table, 400 MB of tables.
+    /// Maximum number of tiles of an image, including all planes. Default 33,554,432: eight times a tile table of 60
+    /// MB, 400 MB in memory.
     pub max_tiles: u64,
-    /// Bytes of one value other than a tile table: GeoKeys, XML, JPEG tables. Default 16 MiB; a GDAL_METADATA of
-    /// thousands of bands comes to a few.
+    /// Maximum size in bytes of a value other than a tile table: GeoKeys, XML, JPEG tables. Default 16 MiB; a
+    /// GDAL_METADATA of thousands of bands has a few.
     pub max_value_bytes: u64,
 }
 

@@ -327,7 +327,7 @@ fn what_is_not_decoded_is_named() {
         error.to_string()
     };
     let unknown = refusal(encoding(Compression::Unknown(34676), 8, 1, 1), shape(2, 2, 1));
-    assert_eq!(unknown, "file: compression 34676 is of no codec known here");
+    assert_eq!(unknown, "file: compression 34676 is not supported");
     let unknown = decode(&[], &encoding(Compression::Unknown(1), 8, 1, 1), ByteOrder::Little, shape(2, 2, 1), 0);
     assert!(matches!(unknown, Err(Error::Unsupported { .. })));
     assert!(refusal(encoding(Compression::Deflate, 32, 5, 1), shape(2, 2, 1)).contains("complex_int16"));

@@ -42,61 +42,49 @@ fn records(corpus: &Path) -> Vec<Record> {
         .collect()
 }
 
-/// What of a header contradicts the oracle.
+/// Compares a header with the oracle and collects the differences.
+struct Comparison<'a> {
+    header: &'a CogHeader,
+    oracle: &'a Value,
+    differences: Vec<String>,
+}
+
+/// The differences between a header and the oracle.
 fn differences(header: &CogHeader, oracle: &Value) -> Vec<String> {
-    let tifffile = &oracle["tifffile"];
-    let (ifd, geo, gdal) = (&tifffile["ifds"][0], &tifffile["geo"], &oracle["gdal"]);
-    let image = &header.image;
-    let encoding = &image.encoding;
-    let mut wrong = Vec::new();
-    let mut check = |name: &str, got: String, want: String| {
+    let mut comparison = Comparison { header, oracle, differences: Vec::new() };
+    comparison.sizes();
+    comparison.encoding();
+    comparison.tables();
+    comparison.georeference();
+    comparison.nodata();
+    comparison.crs();
+    comparison.overviews();
+    comparison.differences
+}
+
+impl<'a> Comparison<'a> {
+    /// The first IFD as tifffile reads it.
+    fn ifd(&self) -> &'a Value {
+        &self.oracle["tifffile"]["ifds"][0]
+    }
+
+    /// The GeoTIFF tags as tifffile reads them.
+    fn geo(&self) -> &'a Value {
+        &self.oracle["tifffile"]["geo"]
+    }
+
+    fn gdal(&self) -> &'a Value {
+        &self.oracle["gdal"]
+    }
+
+    fn check(&mut self, name: &str, got: impl ToString, want: impl ToString) {
+        let (got, want) = (got.to_string(), want.to_string());
         if got != want {
-            wrong.push(format!("{name}: got {got}, want {want}"));
+            self.differences.push(format!("{name}: got {got}, want {want}"));
         }
-    };
-    check("image_width", image.image_width.to_string(), ifd["width"].to_string());
-    check("image_height", image.image_height.to_string(), ifd["height"].to_string());
-    check("is_tiled", image.is_tiled.to_string(), ifd["is_tiled"].to_string());
-    if image.is_tiled {
-        check("tile_width", image.tile_width.to_string(), ifd["tile_width"].to_string());
-        check("tile_height", image.tile_height.to_string(), ifd["tile_height"].to_string());
-    } else {
-        let rows = ifd["tile_height"].as_u64().unwrap().min(ifd["height"].as_u64().unwrap());
-        check("tile_width", image.tile_width.to_string(), ifd["width"].to_string());
-        check("tile_height", image.tile_height.to_string(), rows.to_string());
     }
-    let bits = numbers(&ifd["bits_per_sample"]);
-    let dtype = gdal["dtypes"][0].as_str().unwrap();
-    if !dtype.starts_with("complex_int") && bits.windows(2).all(|pair| pair[0] == pair[1]) {
-        // GDAL widens half floats.
-        let is_half = bits[0] == 16.0 && numbers(&ifd["sample_format"])[0] == 3.0;
-        let want = if is_half { "float16" } else { dtype };
-        check("dtype", encoding.dtype.to_string(), want.to_owned());
-    }
-    let code = ifd["compression"].as_u64().unwrap();
-    let structure = gdal["image_structure"]["COMPRESSION"].as_str();
-    check("compression", encoding.compression.to_string(), compression(code, structure));
-    check("predictor", encoding.predictor.code().to_string(), or_one(&ifd["predictor"]));
-    check("planar", encoding.planar_configuration.code().to_string(), or_one(&ifd["planar_config"]));
-    check(
-        "photometric",
-        encoding.photometric.map_or("null".to_owned(), |photometric| photometric.code().to_string()),
-        ifd["photometric"].to_string(),
-    );
-    check("samples_per_pixel", encoding.samples_per_pixel.to_string(), ifd["samples_per_pixel"].to_string());
-    let extra: Vec<u16> = header.extra_samples.iter().flatten().map(|sample| sample.code()).collect();
-    check("extra_samples", format!("{:?}", extra), list(&ifd["extra_samples"]));
-    let get = |name: &str| ifd[name].as_u64().unwrap();
-    let planes = if ifd["planar_config"] == 2 { get("samples_per_pixel") } else { 1 };
-    let tiles = get("tiles_across") * get("tiles_down") * planes;
-    if get("n_offsets") == tiles && get("n_byte_counts") == tiles {
-        check("n_tiles", image.tile_offsets.len().to_string(), tiles.to_string());
-        let sum: u64 = image.tile_offsets.iter().sum();
-        check("sum_offsets", sum.to_string(), ifd["sum_offsets"].to_string());
-        let sum: u64 = image.tile_byte_counts.iter().map(|count| u64::from(*count)).sum();
-        check("sum_byte_counts", sum.to_string(), ifd["sum_byte_counts"].to_string());
-    }
-    let mut check_floats = |name: &str, got: Option<&[f64]>, want: &Value, slack: f64| {
+
+    fn check_floats(&mut self, name: &str, got: Option<&[f64]>, want: &Value, slack: f64) {
         let want = (!want.is_null()).then(|| numbers(want));
         let is_same = match (got, &want) {
             (None, None) => true,
@@ -106,63 +94,119 @@ fn differences(header: &CogHeader, oracle: &Value) -> Vec<String> {
             _ => false,
         };
         if !is_same {
-            wrong.push(format!("{name}: got {got:?}, want {want:?}"));
+            self.differences.push(format!("{name}: got {got:?}, want {want:?}"));
         }
-    };
-    check_floats("pixel_scale", header.pixel_scale.as_deref(), &geo["model_pixel_scale"], 1e-9);
-    check_floats("tiepoint", header.tiepoint.as_deref(), &geo["model_tiepoint"], 1e-9);
-    let has_transform = gdal["has_geotransform"].as_bool().unwrap_or(false);
-    let want = if has_transform { &gdal["affine"] } else { &Value::Null };
-    // rasterio does not tell an identity matrix from none.
-    if has_transform || geo["model_transformation"].is_null() {
-        let got = header.transform.map(|transform| transform.to_array());
-        check_floats("transform", got.as_ref().map(|array| &array[..]), want, 1e-9);
     }
-    // GDAL drops a nodata that the type cannot hold: such a tag is not checked.
-    let has_metadata = geo["gdal_metadata"].as_str().is_some_and(|xml| xml.contains("NODATA_VALUE"));
-    if !gdal["nodata"].is_null() || geo["gdal_nodata"].is_null() && !has_metadata {
-        let want = match &gdal["nodata"] {
-            Value::Null => Value::Null,
-            number => Value::Array(vec![number.clone()]),
+
+    fn sizes(&mut self) {
+        let (image, ifd) = (&self.header.image, self.ifd());
+        self.check("image_width", image.image_width, &ifd["width"]);
+        self.check("image_height", image.image_height, &ifd["height"]);
+        self.check("is_tiled", image.is_tiled, &ifd["is_tiled"]);
+        if image.is_tiled {
+            self.check("tile_width", image.tile_width, &ifd["tile_width"]);
+            self.check("tile_height", image.tile_height, &ifd["tile_height"]);
+        } else {
+            let rows = ifd["tile_height"].as_u64().unwrap().min(ifd["height"].as_u64().unwrap());
+            self.check("tile_width", image.tile_width, &ifd["width"]);
+            self.check("tile_height", image.tile_height, rows);
+        }
+        let order = if self.oracle["tifffile"]["byteorder"] == "<" { "little" } else { "big" };
+        self.check("byte_order", self.header.byte_order, order);
+    }
+
+    fn encoding(&mut self) {
+        let (encoding, ifd, gdal) = (&self.header.image.encoding, self.ifd(), self.gdal());
+        let bits = numbers(&ifd["bits_per_sample"]);
+        let dtype = gdal["dtypes"][0].as_str().unwrap();
+        if !dtype.starts_with("complex_int") && bits.windows(2).all(|pair| pair[0] == pair[1]) {
+            // GDAL widens half floats.
+            let is_half = bits[0] == 16.0 && numbers(&ifd["sample_format"])[0] == 3.0;
+            self.check("dtype", encoding.dtype, if is_half { "float16" } else { dtype });
+        }
+        let structure = gdal["image_structure"]["COMPRESSION"].as_str();
+        self.check("compression", encoding.compression, compression(ifd["compression"].as_u64().unwrap(), structure));
+        self.check("predictor", encoding.predictor.code(), or_one(&ifd["predictor"]));
+        self.check("planar", encoding.planar_configuration.code(), or_one(&ifd["planar_config"]));
+        let photometric = encoding.photometric.map_or("null".to_owned(), |value| value.code().to_string());
+        self.check("photometric", photometric, &ifd["photometric"]);
+        self.check("samples_per_pixel", encoding.samples_per_pixel, &ifd["samples_per_pixel"]);
+        let extra: Vec<u16> = self.header.extra_samples.iter().flatten().map(|sample| sample.code()).collect();
+        self.check("extra_samples", format!("{extra:?}"), list(&ifd["extra_samples"]));
+    }
+
+    fn tables(&mut self) {
+        let (image, ifd) = (&self.header.image, self.ifd());
+        let get = |name: &str| ifd[name].as_u64().unwrap();
+        let planes = if ifd["planar_config"] == 2 { get("samples_per_pixel") } else { 1 };
+        let tiles = get("tiles_across") * get("tiles_down") * planes;
+        if get("n_offsets") == tiles && get("n_byte_counts") == tiles {
+            self.check("n_tiles", image.tile_offsets.len(), tiles);
+            self.check("sum_offsets", image.tile_offsets.iter().sum::<u64>(), &ifd["sum_offsets"]);
+            let sum: u64 = image.tile_byte_counts.iter().map(|count| u64::from(*count)).sum();
+            self.check("sum_byte_counts", sum, &ifd["sum_byte_counts"]);
+        }
+    }
+
+    fn georeference(&mut self) {
+        let (header, geo, gdal) = (self.header, self.geo(), self.gdal());
+        self.check_floats("pixel_scale", header.pixel_scale.as_deref(), &geo["model_pixel_scale"], 1e-9);
+        self.check_floats("tiepoint", header.tiepoint.as_deref(), &geo["model_tiepoint"], 1e-9);
+        let has_transform = gdal["has_geotransform"].as_bool().unwrap_or(false);
+        let want = if has_transform { &gdal["affine"] } else { &Value::Null };
+        // rasterio does not distinguish an identity matrix from none.
+        if has_transform || geo["model_transformation"].is_null() {
+            let got = header.transform.map(|transform| transform.to_array());
+            self.check_floats("transform", got.as_ref().map(|array| &array[..]), want, 1e-9);
+        }
+    }
+
+    fn nodata(&mut self) {
+        let (header, geo, gdal) = (self.header, self.geo(), self.gdal());
+        // GDAL drops a nodata value that the type cannot represent: such a tag is not compared.
+        let has_metadata = geo["gdal_metadata"].as_str().is_some_and(|xml| xml.contains("NODATA_VALUE"));
+        if !gdal["nodata"].is_null() || geo["gdal_nodata"].is_null() && !has_metadata {
+            let want = match &gdal["nodata"] {
+                Value::Null => Value::Null,
+                number => Value::Array(vec![number.clone()]),
+            };
+            self.check_floats("nodata", header.nodata.as_ref().map(std::slice::from_ref), &want, 1e-6);
+        }
+    }
+
+    fn crs(&mut self) {
+        let gdal = self.gdal();
+        let keys = &self.geo()["geo_keys"];
+        let has_keys = keys.as_object().is_some_and(|keys| !keys.is_empty());
+        let key = |name: &str| keys[name].as_u64().filter(|code| ![0, 32767].contains(code));
+        let code = match keys["3072"].as_u64() {
+            Some(32767) => None,
+            _ => key("3072").or(key("2048")),
         };
-        check_floats("nodata", header.nodata.as_ref().map(std::slice::from_ref), &want, 1e-6);
+        let wkt = gdal["crs"]["wkt"].as_str();
+        let difference = match (&self.header.crs, code) {
+            (Some(Crs::Epsg(got)), Some(code)) if u64::from(*got) == code => return,
+            (got, Some(code)) => format!("crs: got {got:?}, want EPSG:{code}"),
+            (None, None) if has_keys && wkt.is_some() => format!("crs: got none, want {wkt:?}"),
+            (Some(got), None) if !has_keys && gdal["crs"].is_null() => format!("crs: got {got}, want none"),
+            _ => return,
+        };
+        self.differences.push(difference);
     }
-    let keys = &geo["geo_keys"];
-    let has_keys = keys.as_object().is_some_and(|keys| !keys.is_empty());
-    let key = |name: &str| keys[name].as_u64().filter(|code| ![0, 32767].contains(code));
-    let code = match keys["3072"].as_u64() {
-        Some(32767) => None,
-        _ => key("3072").or(key("2048")),
-    };
-    let wkt = gdal["crs"]["wkt"].as_str();
-    match (&header.crs, code) {
-        (Some(Crs::Epsg(got)), Some(code)) if u64::from(*got) == code => {}
-        (got, Some(code)) => wrong.push(format!("crs: got {got:?}, want EPSG:{code}")),
-        (None, None) if has_keys && wkt.is_some() => wrong.push(format!("crs: got none, want {wkt:?}")),
-        (Some(got), None) if !has_keys && gdal["crs"].is_null() => wrong.push(format!("crs: got {got}, want none")),
-        _ => {}
-    }
-    let order = if tifffile["byteorder"] == "<" { "little" } else { "big" };
-    if header.byte_order.to_string() != order {
-        wrong.push(format!("byte_order: got {}, want {order}", header.byte_order));
-    }
-    let sizes = |ifd: &Value| (ifd["width"].as_u64().unwrap(), ifd["height"].as_u64().unwrap());
-    let ifds = tifffile["ifds"].as_array().unwrap();
-    let mut overviews: Vec<_> =
-        ifds[1..].iter().filter(|ifd| ifd["subfiletype"].as_u64().unwrap_or(0) & 5 == 1).map(sizes).collect();
-    overviews.sort_unstable_by(|a, b| b.cmp(a));
-    let has_overviews = !numbers(&gdal["overviews"]).is_empty();
-    if overviews.is_empty() != has_overviews && ifd["n_subifds"] == 0 {
-        let got: Vec<_> = header
-            .overviews
-            .iter()
-            .map(|level| (u64::from(level.image_width), u64::from(level.image_height)))
-            .collect();
-        if got != overviews {
-            wrong.push(format!("overviews: got {got:?}, want {overviews:?}"));
+
+    fn overviews(&mut self) {
+        let sizes = |ifd: &Value| (ifd["width"].as_u64().unwrap(), ifd["height"].as_u64().unwrap());
+        let ifds = self.oracle["tifffile"]["ifds"].as_array().unwrap();
+        let mut want: Vec<_> =
+            ifds[1..].iter().filter(|ifd| ifd["subfiletype"].as_u64().unwrap_or(0) & 5 == 1).map(sizes).collect();
+        want.sort_unstable_by(|a, b| b.cmp(a));
+        let has_overviews = !numbers(&self.gdal()["overviews"]).is_empty();
+        if want.is_empty() != has_overviews && self.ifd()["n_subifds"] == 0 {
+            let size = |level: &rasteret_cog::Level| (u64::from(level.image_width), u64::from(level.image_height));
+            let got: Vec<_> = self.header.overviews.iter().map(size).collect();
+            self.check("overviews", format!("{got:?}"), format!("{want:?}"));
         }
     }
-    wrong
 }
 
 /// The projection, its parameters with defaults left out, and the ellipsoid of a WKT 1.

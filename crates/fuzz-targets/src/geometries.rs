@@ -18,7 +18,7 @@ const SIZE: (u32, u32) = (100, 70);
 fn tiles(parsed: &ParsedGeometry, transform: Option<Arc<Transform>>) {
     let to_world = GeoTransform::from_array([10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0]);
     let Ok(view) = VIEWS.get((1000, 700), to_world, transform) else { return };
-    let about = view.about_pixels(&parsed.geometry).map(|(pixels, _)| pixels);
+    let about = view.approximate_pixels(&parsed.geometry).map(|(pixels, _)| pixels);
     for pixels in view.pixels(&parsed.geometry).ok().into_iter().chain(about) {
         let tiling = Tiling { image_width: 1000, image_height: 700, tile_width: 64, tile_height: 64 };
         assert!(tiling.cover(&pixels).iter().all(|span| span.row < 11 && span.start < span.end && span.end <= 16));

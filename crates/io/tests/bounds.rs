@@ -204,7 +204,7 @@ fn a_window_has_so_many_pieces() {
     let path = scratch.file("thin.tif", &strip(1, 1 << 30, 0, 0));
     let asked = asked(&session, &path, None).unwrap();
     let error = session.plan_windows(&[Some((asked, WindowOptions::default()))]).unwrap_err();
-    assert!(error.to_string().contains("pieces of rows"), "{error}");
+    assert!(error.to_string().contains("row segments"), "{error}");
 }
 
 #[test]

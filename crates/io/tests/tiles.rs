@@ -550,7 +550,7 @@ fn metadata_that_decodes_in_another_way_is_another_tile() {
     let (session, url) = (session(&[]), server.url("a.tif"));
     read(&session, FAR, FAR.requests(&url, &FAR.indexed(), [5]), &[5]);
     let mut header = (*FAR.header()).clone();
-    header.image.encoding.sample_format = vec![2];
+    header.image.encoding.sample_format = vec![rasteret_cog::tiff::SampleFormat::Int];
     let file = rasteret_io::CogFile { header: Arc::new(header), ..FAR.indexed() };
     let block = session.blocks(FAR.requests(&url, &file, [5]), Keep::Tiles).next().unwrap().1.unwrap();
     assert_eq!(block.data_type().name(), "int8");

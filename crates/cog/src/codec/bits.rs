@@ -1,8 +1,9 @@
-//! Samples that are not whole words: 1 to 7, 9 to 15, 17 to 31 and 33 to 63 bits, and different depths in one pixel.
+//! Samples that are not whole words: 1 to 7, 9 to 15, 17 to 31 and 33 to 63 bits, and pixels of mixed depths.
 //!
-//! A row is a stream of bits, the most significant first whatever the byte order, that ends at a byte; also where depths are
-//! whole bytes, as GDAL and tifffile have it. 24-bit floats are three bytes in the file's order (Technical Note 3). libtiff turns
-//! three bytes around in big-endian files, so that 24-bit integers are least significant byte first there, as GDAL writes and reads them.
+//! Each row is a stream of bits, most significant first regardless of the byte order, padded to a byte; as in GDAL and
+//! tifffile, also if depths are whole bytes. 24-bit floats are three bytes in the file's order (Technical Note 3).
+//! libtiff swaps three-byte samples in big-endian files, so 24-bit integers are least significant byte first there, as
+//! GDAL writes and reads them.
 
 use crate::Result;
 use crate::tiff::{ByteOrder, DataType, Predictor};
@@ -12,7 +13,7 @@ use super::predictor::{no_predictor, predictor_of};
 use super::words::Word;
 use super::{Samples, bytes, predictor};
 
-/// Bytes that may be read beyond a sample's own.
+/// Padding for reads beyond the last sample.
 const SLACK: usize = 16;
 
 /// Decodes a tile.
@@ -40,7 +41,7 @@ pub(super) fn decode(encoded: &[u8], block: &Block) -> Result<Samples> {
     })
 }
 
-/// A block's packed rows, and [`SLACK`] behind them.
+/// The packed rows of a block, followed by [`SLACK`] bytes.
 struct Rows<'a> {
     packed: &'a mut [u8],
     row_bytes: usize,
@@ -48,7 +49,7 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// 24-bit floats as 32-bit ones.
+    /// Converts 24-bit floats to 32-bit floats.
     fn triples(self) -> Vec<f32> {
         let block = self.block;
         let row = block.width * block.samples_per_pixel;
@@ -67,7 +68,7 @@ impl Rows<'_> {
         samples
     }
 
-    /// Unsigned samples.
+    /// Unpacks unsigned samples.
     fn unpack<W: Unpacked>(self) -> Result<Vec<W>> {
         let block = self.block;
         let depths = block.depths();
@@ -102,7 +103,7 @@ impl Rows<'_> {
                 }
             }
             if undoes {
-                // Differences are of numbers of the depth, so sums wrap there.
+                // Differences are modulo the depth, so sums wrap there.
                 predictor::horizontal::<false, W>(samples, block.samples_per_pixel);
                 samples.iter_mut().for_each(|sample| *sample = sample.masked(mask));
             }
@@ -111,12 +112,12 @@ impl Rows<'_> {
     }
 }
 
-/// A word that samples of fewer bits are unpacked to.
+/// A word to unpack samples into.
 trait Unpacked: Word {
-    /// The number in so many low bits.
+    /// Truncates a number to the word.
     fn from_bits(bits: u64) -> Self;
 
-    /// The bits that a mask has.
+    /// Applies a mask.
     fn masked(self, mask: Self) -> Self;
 }
 
@@ -139,7 +140,7 @@ macro_rules! unpacked {
 
 unpacked!(u8, u16, u32, u64);
 
-/// Samples of which `PER_BYTE` share a byte, `BITS` each.
+/// Unpacks samples of `BITS` bits, `PER_BYTE` per byte.
 fn parts<const BITS: usize, const PER_BYTE: usize, W: Unpacked>(bytes: &[u8], samples: &mut [W]) {
     let mask = (1 << BITS) - 1;
     let part = |byte: u8, index: usize| W::from_bits(u64::from(byte) >> (8 - BITS - index * BITS) & mask);
@@ -156,7 +157,7 @@ fn parts<const BITS: usize, const PER_BYTE: usize, W: Unpacked>(bytes: &[u8], sa
     }
 }
 
-/// Samples of 12 bits: two in three bytes.
+/// Unpacks 12-bit samples: two in three bytes.
 fn twelve<W: Unpacked>(bytes: &[u8], samples: &mut [W]) {
     let (whole, rest) = samples.as_chunks_mut::<2>();
     for (pair, [a, b, c]) in whole.iter_mut().zip(bytes.as_chunks::<3>().0) {
@@ -168,7 +169,7 @@ fn twelve<W: Unpacked>(bytes: &[u8], samples: &mut [W]) {
     }
 }
 
-/// Samples of pixels whose bands have these depths.
+/// Unpacks pixels whose bands have different depths.
 fn mixed<W: Unpacked>(bytes: &[u8], depths: &[u16], samples: &mut [W]) {
     let mut at = 0;
     for (sample, depth) in samples.iter_mut().zip(depths.iter().cycle()) {
@@ -178,7 +179,7 @@ fn mixed<W: Unpacked>(bytes: &[u8], depths: &[u16], samples: &mut [W]) {
     }
 }
 
-/// The number in `depth` bits (1 to 64) from a bit on; there are [`SLACK`] bytes behind it.
+/// Extracts `depth` bits (1 to 64) at a bit offset; the slice must have [`SLACK`] bytes of padding.
 #[inline(always)]
 fn field(bytes: &[u8], bit: usize, depth: usize) -> u64 {
     let bytes = &bytes[bit / 8..];
@@ -189,11 +190,11 @@ fn field(bytes: &[u8], bit: usize, depth: usize) -> u64 {
         return u64::from_be_bytes(*window) << skip >> (64 - depth);
     }
     let window = bytes.first_chunk().map_or(0, |window| u128::from_be_bytes(*window));
-    // At most 64 bits are left.
+    // At most 64 bits remain.
     u64::try_from(window << skip >> (128 - depth)).unwrap_or_default()
 }
 
-/// Three bytes in the file's order.
+/// Combines three bytes in the file's order.
 fn number([a, b, c]: [u8; 3], byte_order: ByteOrder) -> u32 {
     match byte_order {
         ByteOrder::Little => u32::from_le_bytes([a, b, c, 0]),
@@ -201,10 +202,10 @@ fn number([a, b, c]: [u8; 3], byte_order: ByteOrder) -> u32 {
     }
 }
 
-/// A 24-bit float (Technical Note 3: a sign, 7 bits of exponent with a bias of 63, 16 bits of mantissa) as a 32-bit one,
-/// which holds each of them exactly.
+/// Widens a 24-bit float (Technical Note 3: a sign bit, 7 bits of exponent with a bias of 63, 16 bits of mantissa) to
+/// 32 bits, which is exact.
 fn widen(bits: u32) -> f32 {
-    /// 2 to the -62 - 16: the unit of numbers too small for the exponent.
+    /// 2^(-62 - 16): the unit of subnormal numbers.
     const SMALLEST: f32 = 1.0 / (1u128 << 78) as f32;
     let sign = bits >> 23 << 31;
     let mantissa = bits & 0xFFFF;

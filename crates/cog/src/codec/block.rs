@@ -1,51 +1,51 @@
-//! What a codec is told of the block that it decodes, and the bounds that it keeps.
+//! Parameters and size limits of the block that a codec decodes.
 
 use crate::tiff::{ByteOrder, Compression, DataType, Encoding};
 use crate::{Error, FilePosition, Result};
 
 use super::samples::{DecodedTile, Samples};
 
-/// Bytes of one decoded block: what libtiff can hold of one, whose sizes are signed 32-bit numbers. Larger ones are refused.
+/// Maximum size of a decoded block in bytes: that of libtiff, which uses signed 32-bit sizes.
 pub const MAX_BLOCK_BYTES: u64 = i32::MAX.cast_unsigned() as u64;
 
-/// The size of a block of samples: a tile with its padding, or a strip.
+/// Size of a block of samples: a tile with its padding, or a strip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockShape {
     /// Columns.
     pub width: u32,
-    /// Rows; the last strip of an image has only those that are in the image.
+    /// Rows; the last strip has only those inside the image.
     pub height: u32,
-    /// Samples of one pixel: 1 for a tile of a plane.
+    /// Samples per pixel: 1 for a tile of a plane.
     pub samples_per_pixel: u16,
 }
 
-/// A block to be decoded: its size, which [`MAX_BLOCK_BYTES`] holds for, and what TIFF says of its samples.
+/// A block to be decoded, of at most [`MAX_BLOCK_BYTES`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Block<'a> {
-    /// What TIFF says of the image.
+    /// Encoding of the image.
     pub(crate) encoding: &'a Encoding,
-    /// Order of bytes in samples.
+    /// Byte order of samples.
     pub(crate) byte_order: ByteOrder,
-    /// Size; none of the three numbers is 0.
+    /// Size; all three numbers are at least 1.
     pub(crate) shape: BlockShape,
     /// The band that the first sample of a pixel belongs to.
     pub(crate) first_sample: u16,
-    /// Type of the decoded samples: where bands differ, the smallest that holds all of them.
+    /// Type of the decoded samples; if bands differ, the widest.
     pub(crate) data_type: DataType,
-    /// Columns, as `shape` has them.
+    /// Columns.
     pub(crate) width: usize,
-    /// Rows, as `shape` has them.
+    /// Rows.
     pub(crate) height: usize,
-    /// Samples of one pixel, as `shape` has them.
+    /// Samples per pixel.
     pub(crate) samples_per_pixel: usize,
 }
 
 impl<'a> Block<'a> {
-    /// A block that can be held.
+    /// Creates a block after checking its size and type.
     ///
     /// # Errors
     ///
-    /// [`Error::LimitExceeded`] beyond [`MAX_BLOCK_BYTES`], [`Error::Unsupported`] for sample types that are not decoded,
+    /// [`Error::LimitExceeded`] beyond [`MAX_BLOCK_BYTES`], [`Error::Unsupported`] for sample types without a decoder,
     /// [`Error::InvalidArgument`] for bands that the encoding does not have.
     pub(crate) fn new(
         encoding: &'a Encoding,
@@ -82,33 +82,33 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Pixels of the block.
+    /// Number of pixels.
     pub(crate) fn pixels(&self) -> usize {
         self.width * self.height
     }
 
-    /// Samples of the block.
+    /// Number of samples.
     pub(crate) fn samples(&self) -> usize {
         self.pixels() * self.samples_per_pixel
     }
 
-    /// Bits of each sample of a pixel.
+    /// Bit depth of each sample of a pixel.
     pub(crate) fn depths(&self) -> &'a [u16] {
         let first = usize::from(self.first_sample);
         self.encoding.bits_per_sample.get(first..first + self.samples_per_pixel).unwrap_or_default()
     }
 
-    /// Bytes of a row as stored by the codecs of bytes: rows start at bytes.
+    /// Bytes per row for byte codecs; rows start at byte boundaries.
     pub(crate) fn row_bytes(&self) -> usize {
         let bits: usize = self.depths().iter().map(|bits| usize::from(*bits)).sum();
         (self.width * bits).div_ceil(8)
     }
 
-    /// The tile that these samples make.
+    /// Creates the decoded tile.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] where their number or type is not the block's.
+    /// [`Error::Malformed`] if the number or type of the samples is not that of the block.
     pub(crate) fn tile(&self, samples: Samples, valid: Option<Vec<u8>>) -> Result<DecodedTile> {
         if samples.len() != self.samples() || samples.data_type() != self.data_type {
             return Err(malformed(format!(
@@ -124,25 +124,25 @@ impl<'a> Block<'a> {
     }
 }
 
-/// No place in the file: the caller knows which tile it is.
+/// Without a position: the caller knows the tile.
 const NOWHERE: FilePosition = FilePosition { ifd: None, tag: None, byte: None };
 
-/// The tile's bytes are not what the file says.
+/// The bytes of the tile are invalid.
 pub(crate) fn malformed(what: impl Into<String>) -> Error {
     Error::Malformed { at: NOWHERE, what: what.into() }
 }
 
-/// The tile may be right, but is not decoded here.
+/// The tile may be valid, but cannot be decoded.
 pub(crate) fn unsupported(what: impl Into<String>) -> Error {
     Error::Unsupported { at: NOWHERE, what: what.into() }
 }
 
-/// Bytes that a block takes while it is decoded: its samples in the widest of their types, and beside them what the codec works on.
+/// Memory for decoding a block: its samples in their widest type, and the working memory of the codec.
 pub(crate) fn decoding_bytes(encoding: &Encoding, shape: BlockShape) -> u64 {
     let widest =
         (0..encoding.bits_per_sample.len()).filter_map(|band| encoding.data_type_of(band)).map(DataType::size).max();
     let beside: u64 = match encoding.compression {
-        // Coefficients and samples as floats of 32 bits, before and after the transforms.
+        // 32-bit floats for coefficients and samples, before and after the transforms.
         Compression::Jpeg2000 | Compression::Jxl => 12,
         _ => 0,
     };
@@ -151,7 +151,7 @@ pub(crate) fn decoding_bytes(encoding: &Encoding, shape: BlockShape) -> u64 {
     pixels.saturating_mul(shape.samples_per_pixel.into()).saturating_mul(sample)
 }
 
-/// The type that all samples of a pixel are decoded to.
+/// The common type of all samples of a pixel.
 pub(crate) fn data_type(encoding: &Encoding, shape: BlockShape, first_sample: u16) -> Result<DataType> {
     let bands = usize::from(first_sample)..usize::from(first_sample) + usize::from(shape.samples_per_pixel);
     let mut common: Option<DataType> = None;
@@ -167,19 +167,19 @@ pub(crate) fn data_type(encoding: &Encoding, shape: BlockShape, first_sample: u1
     }
     match common {
         Some(complex @ (DataType::ComplexInt16 | DataType::ComplexInt32)) => {
-            Err(unsupported(format!("samples of type {complex} are not decoded")))
+            Err(unsupported(format!("samples of type {complex} are not supported")))
         }
         Some(data_type) => Ok(data_type),
-        None => Err(Error::InvalidArgument { what: "expected at least one sample a pixel, found 0".to_owned() }),
+        None => Err(Error::InvalidArgument { what: "expected at least one sample per pixel, found 0".to_owned() }),
     }
 }
 
-/// The wider of two unsigned types; other mixtures have no type in common that keeps every value.
+/// The wider of two unsigned types; other combinations have no type that represents every value.
 fn wider(a: DataType, b: DataType) -> Result<DataType> {
     let is_unsigned =
         |data_type| matches!(data_type, DataType::Uint8 | DataType::Uint16 | DataType::Uint32 | DataType::Uint64);
     if is_unsigned(a) && is_unsigned(b) {
         return Ok(if a.size() > b.size() { a } else { b });
     }
-    Err(unsupported(format!("samples of types {a} and {b} in one pixel are not decoded")))
+    Err(unsupported(format!("samples of types {a} and {b} in one pixel are not supported")))
 }

@@ -1,7 +1,7 @@
-//! The codecs of bytes: what was compressed as a run of bytes, whatever they mean.
+//! Byte codecs, which compress bytes regardless of their meaning.
 //!
-//! Each fills a slice that has the length of the block's rows and says how much of it there was. What a tile holds beyond
-//! that is ignored, as libtiff does: writers pad the last strip of an image to the height of the others.
+//! Each fills a slice of the size of the block's rows and returns the number of bytes written. Excess data is ignored,
+//! as in libtiff: writers pad the last strip of an image to the height of the others.
 
 use std::borrow::Cow;
 
@@ -11,12 +11,11 @@ use crate::tiff::{Compression, Encoding, FillOrder};
 use super::block::{malformed, unsupported};
 use super::{deflate, lzma, lzw, packbits, zstd};
 
-/// Fills `output` with what a tile holds.
+/// Decompresses a tile to `output`.
 ///
 /// # Errors
 ///
-/// [`crate::Error::Malformed`] where the bytes are broken or end before `output` is full, [`crate::Error::Unsupported`] for
-/// other codecs.
+/// [`crate::Error::Malformed`] if the data is invalid or too short, [`crate::Error::Unsupported`] for other codecs.
 pub(super) fn fill(bytes: &[u8], encoding: &Encoding, output: &mut [u8]) -> Result<()> {
     let bytes = fill_order(bytes, encoding);
     let filled = match encoding.compression {
@@ -38,24 +37,26 @@ pub(super) fn fill(bytes: &[u8], encoding: &Encoding, output: &mut [u8]) -> Resu
     Ok(())
 }
 
-/// Refuses a tile that cannot hold so many bytes, before they are allocated: a header may claim a block of any size.
+/// Rejects a tile that is too short for `expected` bytes before they are allocated, since a header may declare any
+/// size.
 ///
 /// # Errors
 ///
-/// [`crate::Error::Malformed`], and [`crate::Error::Unsupported`] for codecs of which nothing is known.
+/// [`crate::Error::Malformed`] for a short tile, [`crate::Error::Unsupported`] for unknown codecs.
 pub(super) fn check_length(bytes: &[u8], encoding: &Encoding, expected: usize) -> Result<()> {
     let expansion = match encoding.compression {
         Compression::None => 1,
-        // Two bytes give 128.
+        // Two bytes expand to 128.
         Compression::PackBits => 64,
-        // 12 bits give the longest string, which is one byte longer than there are codes for strings.
+        // 12 bits encode the longest string, which is one byte longer than the number of string codes.
         Compression::Lzw => 2560,
-        // Two bits give 258 bytes (zlib's documentation, "maximum compression factor").
+        // Two bits expand to 258 bytes (zlib documentation, "maximum compression factor").
         Compression::Deflate => 1032,
-        Compression::Unknown(code) => return Err(unsupported(format!("compression {code} is of no codec known here"))),
-        // One bit gives a row of any length.
+        Compression::Unknown(code) => return Err(unsupported(format!("compression {code} is not supported"))),
+        // One bit encodes a row of any length.
         Compression::CcittRle | Compression::CcittFax3 | Compression::CcittFax4 => usize::MAX,
-        // Zstandard: four bytes give a block of 128 KiB. An LZMA repeat of 273 bytes takes some tenth of a bit at least.
+        // Zstandard: four bytes encode a block of 128 KiB. LZMA: a match of 273 bytes takes at least about a tenth of a
+        // bit.
         _ => 1 << 15,
     };
     match bytes.len().saturating_mul(expansion) {
@@ -65,9 +66,9 @@ pub(super) fn check_length(bytes: &[u8], encoding: &Encoding, expected: usize) -
     }
 }
 
-/// The bytes with their most significant bit first: FillOrder (266) of 2 has turned each of them around.
+/// Reverses the bits of each byte if FillOrder (266) is 2.
 ///
-/// TIFF 6.0 means it for fax and bilevel images; libtiff, whose reading is taken, turns the bytes of every codec but JPEG's.
+/// TIFF 6.0 intends FillOrder for fax and bilevel images; like libtiff, applies it to all codecs except JPEG.
 pub(super) fn fill_order<'a>(bytes: &'a [u8], encoding: &Encoding) -> Cow<'a, [u8]> {
     match encoding.fill_order {
         FillOrder::LsbFirst => bytes.iter().map(|byte| byte.reverse_bits()).collect(),

@@ -2,11 +2,11 @@
 //!
 //! | | rows | end-of-line codes |
 //! |---|---|---|
-//! | modified Huffman | one-dimensional, start at bytes | none |
-//! | Group 3 | by T4Options (292): bit 0 two-dimensional, bit 2 end-of-line codes end at bytes | before rows |
+//! | modified Huffman | one-dimensional, byte-aligned | none |
+//! | Group 3 | by T4Options (292): bit 0 two-dimensional, bit 2 byte-aligned end-of-line codes | before rows |
 //! | Group 4 | two-dimensional | none |
 //!
-//! Black is 1 and white 0, whatever Photometric says of what to show them as. Refuses the extension for uncompressed rows.
+//! Black is 1 and white 0, regardless of Photometric. The extension for uncompressed rows is not supported.
 
 use hayro_ccitt::{DecodeSettings, Decoder, DecoderContext, EncodingMode};
 
@@ -16,15 +16,15 @@ use super::{DecodedTile, Samples};
 use crate::Result;
 use crate::tiff::{Compression, DataType};
 
-/// T4Options: rows are two-dimensional.
+/// T4Options: two-dimensional rows.
 const TWO_DIMENSIONAL: u32 = 1;
-/// T4Options: rows may be uncompressed.
+/// T4Options: uncompressed rows are allowed.
 const UNCOMPRESSED: u32 = 2;
 
-/// Decodes one tile, whose bytes have their most significant bit first.
+/// Decodes a tile; the bits of its bytes must be most significant first.
 pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
     if block.data_type != DataType::Uint8 || block.samples_per_pixel != 1 || block.depths() != [1] {
-        return Err(unsupported("fax compression of other than one bit a pixel"));
+        return Err(unsupported("fax compression with more than one bit per pixel"));
     }
     let options = block.encoding.t4_options.unwrap_or_default();
     let encoding = match block.encoding.compression {
@@ -39,16 +39,16 @@ pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
         columns: block.shape.width,
         rows: block.shape.height,
         end_of_block: encoding != EncodingMode::Group3_1D || block.encoding.compression == Compression::CcittFax3,
-        // Looked for, not relied upon: writers leave them out.
+        // Optional, since some writers omit them.
         end_of_line: false,
         rows_are_byte_aligned: block.encoding.compression == Compression::CcittRle,
         encoding,
-        // Otherwise a damaged row is white and the ones below it wrong.
+        // Otherwise a damaged row would be white and the following ones wrong.
         strict: true,
     });
     let mut rows = Rows { samples: vec![0; block.samples()], width: block.width, count: 0 };
     guarded("fax compression", || {
-        // Bytes after the last row are not looked at, and what is missing is found by the count.
+        // Trailing bytes are ignored; missing rows are detected by the count.
         match hayro_ccitt::decode(bytes, &mut rows, &mut context) {
             Err(error) if rows.count < block.height => {
                 Err(malformed(format!("expected fax rows, found {error} in row {}", rows.count)))
@@ -62,7 +62,7 @@ pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
     block.tile(Samples::Uint8(rows.samples), None)
 }
 
-/// Rows as they are decoded, a byte each pixel.
+/// Decoded rows, one byte per pixel.
 struct Rows {
     samples: Vec<u8>,
     width: usize,
@@ -76,7 +76,7 @@ impl Decoder for Rows {
         let Some(row) = self.samples.get_mut(start..start + self.width) else { return };
         let width = self.width;
         let place = |change: &u32| usize::try_from(*change).unwrap_or(width);
-        // From white to black and back; the last run may go to the end of the row.
+        // Alternates between white and black; the last run may extend to the end of the row.
         for run in changes.chunks(2) {
             let end = run.get(1).map_or(width, place);
             if let Some(black) = run.first().and_then(|start| row.get_mut(place(start)..end)) {

@@ -1,4 +1,4 @@
-//! Deflate in a zlib wrapper (compression 8, and 32946 before it had a number).
+//! Deflate in a zlib wrapper (compression 8, formerly 32946).
 
 use std::cell::RefCell;
 use std::io::Read;
@@ -10,32 +10,31 @@ use crate::Result;
 use super::block::malformed;
 
 thread_local! {
-    /// The decoder's tables, some kilobytes that need not be set up for each tile.
+    /// Reused per thread: setting up the decoder's tables is expensive.
     static DECOMPRESSOR: RefCell<Decompressor> = RefCell::new(Decompressor::new());
 }
 
-/// Fills `output`, and says how much of it there was.
+/// Fills `output` and returns the number of bytes written.
 ///
 /// # Errors
 ///
-/// [`crate::Error::Malformed`] where the stream is broken or its checksum wrong.
+/// [`crate::Error::Malformed`] if the stream or its checksum is invalid.
 pub(super) fn decode(bytes: &[u8], output: &mut [u8]) -> Result<usize> {
     match DECOMPRESSOR.with_borrow_mut(|decompressor| decompressor.zlib_decompress(bytes, output)) {
         Ok(filled) => Ok(filled),
-        // The stream holds more than is needed. Whole streams are all that libdeflate knows, so the part is taken from a
-        // decoder that stops when asked.
+        // The stream is longer than `output`. libdeflate supports only whole streams, so a streaming decoder is used.
         Err(DecompressionError::InsufficientSpace) => decode_part(bytes, output),
-        // How far it goes is worth knowing: most broken streams are cut ones.
+        // Determine the length for the error message: most invalid streams are truncated.
         Err(DecompressionError::BadData) => match decode_part(bytes, output)? {
             filled if filled == output.len() => {
-                Err(malformed("expected a zlib stream with its checksum, found another end of it"))
+                Err(malformed("expected a zlib stream with a valid checksum, found an invalid one"))
             }
             filled => Ok(filled),
         },
     }
 }
 
-/// Fills `output` from the start of a stream, whatever comes after.
+/// Decompresses the start of a stream.
 fn decode_part(bytes: &[u8], output: &mut [u8]) -> Result<usize> {
     let mut decoder = flate2::read::ZlibDecoder::new(bytes);
     let mut filled = 0;
@@ -57,7 +56,7 @@ fn decode_part(bytes: &[u8], output: &mut [u8]) -> Result<usize> {
 mod tests {
     use super::decode;
 
-    /// `zlib.compress(bytes(range(32)))` of Python.
+    /// `zlib.compress(bytes(range(32)))` in Python.
     const RANGE: [u8; 40] = [
         0x78, 0x9C, 0x63, 0x60, 0x64, 0x62, 0x66, 0x61, 0x65, 0x63, 0xE7, 0xE0, 0xE4, 0xE2, 0xE6, 0xE1, 0xE5, 0xE3,
         0x17, 0x10, 0x14, 0x12, 0x16, 0x11, 0x15, 0x13, 0x97, 0x90, 0x94, 0x92, 0x96, 0x91, 0x95, 0x93, 0x07, 0x00,

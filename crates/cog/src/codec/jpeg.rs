@@ -5,11 +5,11 @@
 //! tile         SOI SOF SOS data EOI ──┴─> SOI DQT DHT SOF SOS data EOI ── zune-jpeg ──> samples
 //! ```
 //!
-//! The two streams of a tile are made into one that says nothing but what decoding takes: what a JPEG says of its colours
-//! (JFIF, Adobe) is left out, since TIFF says it. As in libtiff, YCbCr becomes RGB where Photometric says YCbCr, and no other
-//! colour is converted: RGB needs no Adobe marker, CMYK stays CMYK, inverted or not.
+//! The two streams of a tile are merged into one with only the segments needed for decoding. Colour information (JFIF,
+//! Adobe) is dropped, because TIFF provides it. As in libtiff, YCbCr is converted to RGB if Photometric is YCbCr, and
+//! other colours are unchanged: RGB needs no Adobe marker, and CMYK remains CMYK, inverted or not.
 //!
-//! Refuses what is no 8-bit Huffman-coded DCT: 12-bit, lossless and arithmetic JPEG have no decoder here.
+//! Only 8-bit Huffman-coded DCT is supported, not 12-bit, lossless or arithmetic JPEG.
 
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -22,7 +22,7 @@ use super::{DecodedTile, Samples};
 use crate::Result;
 use crate::tiff::{DataType, Photometric};
 
-// Markers, ITU-T T.81 table B.1.
+// Markers (ITU-T T.81, table B.1).
 const SOF_BASELINE: u8 = 0xC0;
 const SOF_EXTENDED: u8 = 0xC1;
 const SOF_PROGRESSIVE: u8 = 0xC2;
@@ -34,7 +34,7 @@ const SOS: u8 = 0xDA;
 const DQT: u8 = 0xDB;
 const DRI: u8 = 0xDD;
 
-/// Decodes one tile. Rows that the JPEG lacks are 0 and not valid; rows that it has beyond the block's are left out.
+/// Decodes a tile. Missing rows are 0 and invalid; excess rows are dropped.
 pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
     if block.data_type != DataType::Uint8 {
         return Err(unsupported(format!("JPEG of {} samples", block.data_type)));
@@ -42,7 +42,7 @@ pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
     let stream = Stream::of(block.encoding.jpeg_tables.as_deref(), bytes, block)?;
     let is_ycbcr = block.encoding.photometric == Some(Photometric::YCbCr);
     if is_ycbcr && block.encoding.is_planar() && block.encoding.ycbcr_subsampling != Some([1, 1]) {
-        // Planes of chroma are smaller than the tile, and nothing says by how much where the tag is absent.
+        // Chroma planes are smaller than the tile, by unknown factors if the tag is absent.
         return Err(unsupported("JPEG of subsampled YCbCr in planes"));
     }
     let colors = match (stream.components, stream.is_named_rgb) {
@@ -52,12 +52,12 @@ pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
         (3, false) if !is_ycbcr => ColorSpace::YCbCr,
         (3, _) => ColorSpace::RGB,
         (4, _) => ColorSpace::CMYK,
-        (count, _) => return Err(unsupported(format!("JPEG of {count} samples a pixel"))),
+        (count, _) => return Err(unsupported(format!("JPEG with {count} samples per pixel"))),
     };
     let options = DecoderOptions::default()
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
-        // Strict: a stream that ends too early is an error, not grey. Two components are outside of what strict allows.
+        // In strict mode a truncated stream is an error instead of grey. It does not allow two components.
         .set_strict_mode(stream.components != 2)
         .jpeg_set_out_colorspace(colors);
     let mut samples = vec![0; block.samples()];
@@ -75,17 +75,17 @@ pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
     block.tile(Samples::Uint8(samples), valid)
 }
 
-/// One whole JPEG of a tile.
+/// The merged JPEG stream of a tile.
 struct Stream {
     bytes: Vec<u8>,
     components: u8,
-    /// Components 'R', 'G' and 'B': the decoder takes them for RGB, as libjpeg does.
+    /// Whether the components are named 'R', 'G' and 'B', which the decoder, like libjpeg, treats as RGB.
     is_named_rgb: bool,
-    /// Rows of the block that the JPEG holds.
+    /// Rows of the block in the stream.
     rows: usize,
 }
 
-/// The frame header, ITU-T T.81 B.2.2, as far as it is needed.
+/// Frame header (ITU-T T.81, B.2.2).
 struct RasterInfo {
     components: u8,
     is_named_rgb: bool,
@@ -93,12 +93,12 @@ struct RasterInfo {
 }
 
 impl Stream {
-    /// The stream that tables and tile make together; its frame is the block's.
+    /// Merges tables and tile into one stream with the frame of the block.
     fn of(tables: Option<&[u8]>, tile: &[u8], block: &Block) -> Result<Self> {
         let tables = tables.unwrap_or_default();
         let mut bytes = Vec::with_capacity(tables.len() + tile.len());
         bytes.extend([0xFF, SOI]);
-        // Writers leave the tag empty where there is nothing to share.
+        // Writers leave the tag empty if there are no shared tables.
         if !tables.is_empty() {
             let mut segments = Segments::of(tables, "JPEGTables")?;
             while let Some(Segment { marker, contents }) = segments.next()? {
@@ -118,11 +118,11 @@ impl Stream {
                     push(&mut bytes, marker, &contents);
                 }
                 0xC3..=0xCF if marker != JPG => {
-                    return Err(unsupported(format!("JPEG whose frame header is of kind {}", marker - SOF_BASELINE)));
+                    return Err(unsupported(format!("JPEG with frame type SOF{}", marker - SOF_BASELINE)));
                 }
                 SOS => {
                     let Some(RasterInfo { components, is_named_rgb, rows }) = frame else {
-                        return Err(malformed("expected a JPEG's frame header before its first scan, found none"));
+                        return Err(malformed("expected a JPEG frame header before the first scan, found none"));
                     };
                     push(&mut bytes, marker, contents);
                     bytes.extend(segments.rest);
@@ -136,13 +136,13 @@ impl Stream {
     }
 }
 
-/// Whether a segment holds tables that a later one needs.
+/// Whether a segment contains tables.
 const fn is_table(marker: u8) -> bool {
     matches!(marker, DQT | DHT | DRI)
 }
 
 fn push(bytes: &mut Vec<u8>, marker: u8, contents: &[u8]) {
-    // Contents come from a segment, whose length of 16 bits counts its own two bytes.
+    // The 16-bit length of a segment includes its own two bytes.
     let length = u16::try_from(contents.len() + 2).unwrap_or(u16::MAX);
     bytes.extend([0xFF, marker]);
     bytes.extend(length.to_be_bytes());
@@ -150,22 +150,22 @@ fn push(bytes: &mut Vec<u8>, marker: u8, contents: &[u8]) {
 }
 
 impl RasterInfo {
-    /// Checks a frame header against the block, and limits its rows to the block's.
+    /// Checks a frame header against the block and limits its rows to those of the block.
     fn read(contents: &mut [u8], block: &Block) -> Result<Self> {
         let [precision, y1, y2, x1, x2, components, parameters @ ..] = contents else {
-            return Err(malformed("expected a JPEG's frame header, found one cut short"));
+            return Err(malformed("expected a JPEG frame header, found a truncated one"));
         };
         if *precision != 8 {
-            return Err(unsupported(format!("JPEG of {precision} bits a sample")));
+            return Err(unsupported(format!("JPEG with {precision} bits per sample")));
         }
         let (rows, columns) = (u16::from_be_bytes([*y1, *y2]), u16::from_be_bytes([*x1, *x2]));
         if usize::from(columns) != block.width || rows == 0 || usize::from(*components) != block.samples_per_pixel {
             return Err(malformed(format!(
-                "expected a JPEG of {} columns and {} samples a pixel, found {columns} x {rows} pixels of {components}",
+                "expected a JPEG of {} columns and {} samples per pixel, found {columns} x {rows} pixels of {components}",
                 block.width, block.samples_per_pixel
             )));
         }
-        // The last strip may be encoded in full, as libtiff has it: only what is in the image is decoded.
+        // Like libtiff, accepts a full-height last strip: only the rows inside the image are decoded.
         let rows = rows.min(u16::try_from(block.height).unwrap_or(u16::MAX));
         [*y1, *y2] = rows.to_be_bytes();
         let names = parameters.chunks(3).filter_map(|parameters| parameters.first());
@@ -173,13 +173,13 @@ impl RasterInfo {
     }
 }
 
-/// One marker and what its segment holds.
+/// A marker and the contents of its segment.
 struct Segment<'a> {
     marker: u8,
     contents: &'a [u8],
 }
 
-/// The segments of a stream up to its first scan or its end.
+/// Segments of a stream up to its first scan or its end.
 struct Segments<'a> {
     rest: &'a [u8],
 }
@@ -214,7 +214,7 @@ impl<'a> Segments<'a> {
                 self.rest = &self.rest[length + 2..];
                 Ok(Some(Segment { marker, contents }))
             }
-            None => Err(malformed(format!("expected a JPEG segment of {length} bytes, found one cut short"))),
+            None => Err(malformed(format!("expected a JPEG segment of {length} bytes, found a truncated one"))),
         }
     }
 }

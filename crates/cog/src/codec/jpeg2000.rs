@@ -1,11 +1,10 @@
 //! JPEG 2000 (compression 34712): a codestream, bare or in a JP2 file.
 //!
-//! Components come out in the stream's own depth; what the stream itself transforms (its reversible and irreversible colour
-//! transforms) is undone, and so is YCC where a JP2 file declares it or chroma is subsampled. Refuses signed samples and
-//! palettes.
+//! Components are returned in the stream's depth. The colour transforms of the codestream are undone, as is YCC if a
+//! JP2 file declares it or chroma is subsampled. Signed samples and palettes are not supported.
 //!
-//! The stream's size, tiles and components are compared with the TIFF's tile before the decoder sees it: the decoder
-//! allocates by it.
+//! The size, tiles and components of the stream are compared with the TIFF tile first, because the decoder allocates by
+//! them.
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
@@ -15,20 +14,20 @@ use super::{DecodedTile, Samples};
 use crate::Result;
 use crate::tiff::DataType;
 
-/// Start of codestream and the marker of its size, ISO/IEC 15444-1 A.4.1 and A.5.1.
+/// SOC and SIZ markers (ISO/IEC 15444-1, A.4.1 and A.5.1).
 const START_AND_SIZE: [u8; 4] = [0xFF, 0x4F, 0xFF, 0x51];
-/// From the start of the codestream to its sizes, and to its number of components; the bytes for each of them.
+/// Offsets of the sizes and of the number of components in the codestream, and their lengths.
 const SIZES_AT: usize = 8;
 const COMPONENTS_AT: usize = 40;
 const COMPONENT_BYTES: usize = 3;
-/// The box of a JP2 file that holds a codestream, ISO/IEC 15444-1 I.5.4.
+/// Type of the JP2 box that contains a codestream (ISO/IEC 15444-1, I.5.4).
 const CODESTREAM_BOX: &[u8] = b"jp2c";
-/// Tiles that a codestream can number.
+/// Maximum number of tiles of a codestream.
 const MAX_TILES: u64 = 65_535;
-/// Samples are decoded in floats of 24 bits.
+/// Maximum depth: samples are decoded in floats with 24 bits of precision.
 const MAX_BITS: u8 = 16;
 
-/// Decodes one tile.
+/// Decodes a tile.
 pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
     let max_bits = match block.data_type {
         DataType::Uint8 => 8,
@@ -52,7 +51,7 @@ pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
         let decoded = image.decode(&mut context).map_err(|error| broken(&error))?;
         let planes: Vec<&[f32]> = decoded.components().iter().map(|component| component.samples()).collect();
         if planes.len() != block.samples_per_pixel || planes.iter().any(|plane| plane.len() != block.pixels()) {
-            return Err(malformed("expected JPEG 2000 whose components have all pixels, found others"));
+            return Err(malformed("expected JPEG 2000 components of full size, found others"));
         }
         Ok(match block.data_type {
             DataType::Uint8 => Samples::Uint8(interleaved(&planes, block, u8_of)),
@@ -62,7 +61,7 @@ pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
     block.tile(samples, None)
 }
 
-/// Checks every codestream of a file, or the bare one: of several boxes it is the decoder's to say which it takes.
+/// Checks the codestream, or all codestreams of a JP2 file, since the decoder may choose any.
 fn check(bytes: &[u8], block: &Block, max_bits: u8) -> Result<()> {
     if bytes.starts_with(&START_AND_SIZE) {
         return check_codestream(bytes, block, max_bits);
@@ -78,7 +77,8 @@ fn check(bytes: &[u8], block: &Block, max_bits: u8) -> Result<()> {
     if is_found { Ok(()) } else { Err(malformed("expected a JPEG 2000 codestream, found none")) }
 }
 
-/// The first box of a JP2 file: its type, its contents, and what follows it. A length of 0 goes to the end, one of 1 stands behind.
+/// Splits the first box off a JP2 file: its type, contents, and the rest. A length of 0 extends to the end, one of 1 is
+/// followed by a 64-bit length.
 fn next_box(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let length = u32::from_be_bytes(bytes.first_chunk().copied()?);
     let kind = bytes.get(4..8)?;
@@ -91,7 +91,7 @@ fn next_box(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((kind, bytes.get(head..end)?, bytes.get(end..)?))
 }
 
-/// The size of the image and the number of tiles, as the decoder counts them; the sizes are eight numbers of 32 bits.
+/// Image size and number of tiles, from the eight 32-bit numbers of SIZ.
 fn check_sizes(stream: &[u8], block: &Block) -> Result<()> {
     let Some(sizes) = stream.get(SIZES_AT..COMPONENTS_AT) else {
         return Err(malformed("expected a JPEG 2000 codestream, found none"));
@@ -114,8 +114,8 @@ fn check_sizes(stream: &[u8], block: &Block) -> Result<()> {
     Ok(())
 }
 
-/// Checks that a codestream has the block's size, and that its components are as many as the block's samples, unsigned, and fit its
-/// type.
+/// Checks that a codestream has the size of the block, and unsigned components that match the block's samples and fit
+/// its type.
 fn check_codestream(stream: &[u8], block: &Block, max_bits: u8) -> Result<()> {
     if !stream.starts_with(&START_AND_SIZE) {
         return Err(malformed("expected a JPEG 2000 codestream, found none"));
@@ -151,13 +151,13 @@ fn interleaved<T>(planes: &[&[f32]], block: &Block, to: fn(f32) -> T) -> Vec<T> 
     samples
 }
 
-/// The nearest value; those beyond the type's range, which lossy streams overshoot into, are its limits.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is what is wanted")]
+/// Rounds to the nearest value and clamps: lossy streams overshoot the range.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, as intended")]
 fn u8_of(sample: f32) -> u8 {
     sample.round() as u8
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is what is wanted")]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, as intended")]
 fn u16_of(sample: f32) -> u16 {
     sample.round() as u16
 }

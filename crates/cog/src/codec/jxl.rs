@@ -1,12 +1,11 @@
-//! JPEG XL (compression 50002, and 52546 as DNG has it).
+//! JPEG XL (compression 50002, or 52546 in DNG).
 //!
 //! ```text
 //! samples 0 or 0 to 2   the stream's grey or colours ──┐
 //! the others            its extra channels, in order ──┴──> pixels
 //! ```
 //!
-//! Samples come out in the stream's own depth and colour space, as it holds them: no orientation, no spot colours rendered, no
-//! alpha multiplied in.
+//! Samples are returned in the stream's depth and colour space, without applying orientation, spot colours or alpha.
 
 use ::jxl::api::{
     Endianness, Event, JxlBitDepth, JxlColorType, JxlDataFormat, JxlDecoder, JxlDecoderOptions, JxlOutputBuffer,
@@ -20,7 +19,7 @@ use super::{DecodedTile, Samples};
 use crate::Result;
 use crate::tiff::DataType;
 
-/// Decodes one tile.
+/// Decodes a tile.
 pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
     guarded("JPEG XL", || match block.data_type {
         DataType::Uint8 => samples(bytes, block).map(Samples::Uint8),
@@ -32,7 +31,7 @@ pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
     .and_then(|samples| block.tile(samples, None))
 }
 
-/// The format that gives samples as the stream holds them, where the block's type holds them.
+/// Pixel format that preserves the stream's samples, if the block's type can represent them.
 fn format(block: &Block, depth: &JxlBitDepth) -> Result<JxlDataFormat> {
     let endianness = Endianness::native();
     let bits = depth.bits_per_sample();
@@ -52,8 +51,8 @@ fn samples<T: Pod>(bytes: &[u8], block: &Block) -> Result<Vec<T>> {
     options.adjust_orientation = false;
     options.render_spot_colors = false;
     options.max_profile_level = ProfileLevel::Main10;
-    // The decoder counts three colours and at least 16 columns, whatever there are. Frames may be larger than the image: twice as
-    // many samples leave room for what is blended or repeated.
+    // The decoder's limit counts three colours and at least 16 columns, whatever the image has. Frames may be larger
+    // than the image: twice as many samples leave room for blending and repetition.
     let counted = block.width.max(16).saturating_mul(block.height).saturating_mul(3 + block.samples_per_pixel);
     options.sample_limit = Some(counted.saturating_mul(2));
     let mut decoder = JxlDecoder::new(options);
@@ -78,7 +77,7 @@ fn samples<T: Pod>(bytes: &[u8], block: &Block) -> Result<Vec<T>> {
         })
         .map_err(|error| broken(&error))?;
 
-    // One plane of interleaved colours, then one for each extra channel.
+    // One plane of interleaved colours, then one per extra channel.
     let mut planes = vec![vec![T::zeroed(); block.pixels() * colors]];
     planes.resize_with(1 + found.extra_channels.len(), || vec![T::zeroed(); block.pixels()]);
     let mut buffers: Vec<_> = planes
@@ -104,7 +103,7 @@ fn samples<T: Pod>(bytes: &[u8], block: &Block) -> Result<Vec<T>> {
     Ok(pixels)
 }
 
-/// Decodes until an event of the kind wanted.
+/// Decodes up to an event of the given kind.
 fn run(
     decoder: &mut JxlDecoder,
     input: &mut &[u8],
@@ -126,7 +125,7 @@ fn broken(error: &::jxl::error::Error) -> crate::Error {
 }
 
 fn cut_short() -> crate::Error {
-    malformed("expected JPEG XL, found one cut short")
+    malformed("expected JPEG XL, found a truncated stream")
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! From the bytes of a block's rows to its samples: byte order, bit depth and predictor.
+//! Converts the bytes of a block's rows to samples: byte order, bit depth and predictor.
 //!
 //! | bits as stored | rows |
 //! |---|---|
-//! | 8, 16, 32, 64, 128 | samples in the file's byte order: decompressed where they end up, put right in place |
+//! | 8, 16, 32, 64, 128 | samples in the file's byte order, decompressed to their final location and converted in place |
 //! | 24, floating point | three bytes in the file's byte order |
-//! | others | a stream of bits, the most significant first whatever the byte order; each row starts at a byte |
+//! | others | a stream of bits, most significant first regardless of the byte order; rows are byte-aligned |
 
 use bytemuck::Pod;
 
@@ -17,7 +17,7 @@ use super::samples::{DecodedTile, Samples};
 use super::words::Word;
 use super::{bits, bytes, predictor};
 
-/// Whether samples as stored are in the other byte order than the machine's.
+/// Whether the stored byte order differs from the native one.
 pub(super) fn is_swapped(byte_order: ByteOrder) -> bool {
     match byte_order {
         ByteOrder::Little => cfg!(target_endian = "big"),
@@ -25,7 +25,7 @@ pub(super) fn is_swapped(byte_order: ByteOrder) -> bool {
     }
 }
 
-/// Decodes a tile of one of the byte codecs.
+/// Decodes a tile of a byte codec.
 ///
 /// # Errors
 ///
@@ -56,13 +56,13 @@ pub(super) fn decode(encoded: &[u8], block: &Block) -> Result<DecodedTile> {
         DataType::Complex64 => Samples::Complex64(complex::<[f32; 2], u32>(encoded, block)?),
         DataType::Complex128 => Samples::Complex128(complex::<[f64; 2], u64>(encoded, block)?),
         DataType::ComplexInt16 | DataType::ComplexInt32 => {
-            return Err(unsupported(format!("samples of type {} are not decoded", block.data_type)));
+            return Err(unsupported(format!("samples of type {} are not supported", block.data_type)));
         }
     };
     block.tile(samples, None)
 }
 
-/// Refuses YCbCr whose chroma is stored once for several pixels (TIFF 6.0, section 21): rows are not rows of samples there.
+/// Rejects YCbCr with subsampled chroma (TIFF 6.0, section 21), whose rows are not rows of samples.
 fn refuse_subsampled(block: &Block) -> Result<()> {
     match block.encoding {
         Encoding {
@@ -81,7 +81,7 @@ fn refuse_subsampled(block: &Block) -> Result<()> {
     }
 }
 
-/// Samples `T` that are stored as words `W` of the same size.
+/// Samples `T` stored as words `W` of the same size.
 fn whole<T: Pod, W: Word>(encoded: &[u8], block: &Block) -> Result<Vec<T>> {
     let mut samples = filled::<T>(encoded, block)?;
     let words: &mut [W] = bytemuck::cast_slice_mut(&mut samples);
@@ -109,7 +109,7 @@ fn whole<T: Pod, W: Word>(encoded: &[u8], block: &Block) -> Result<Vec<T>> {
     Ok(samples)
 }
 
-/// Samples as they are stored, before byte order and predictor are undone.
+/// Samples as stored, before byte order and predictor are applied.
 fn filled<T: Pod>(encoded: &[u8], block: &Block) -> Result<Vec<T>> {
     let stored = || bytemuck::try_cast_slice(encoded.get(..block.samples() * size_of::<T>())?).ok();
     if let (Compression::None, FillOrder::MsbFirst, Some(samples)) =

@@ -1,16 +1,16 @@
 //! LERC (compression 34887), plain or inside Deflate or Zstandard.
 //!
-//! | a blob's depth and bands | what it holds |
+//! | depth and bands of a blob | contents |
 //! |---|---|
-//! | samples a pixel, 1 | pixels as TIFF has them; a mask of pixels |
-//! | 1, samples a pixel | floats, band after band; a mask for each band |
-//! | samples a pixel - 1, 1 | 8-bit pixels whose alpha was but 0 and 255, and is now the mask |
+//! | samples per pixel, 1 | interleaved pixels; one mask |
+//! | 1, samples per pixel | floats, band by band; one mask per band |
+//! | samples per pixel - 1, 1 | 8-bit pixels whose alpha was only 0 and 255, and became the mask |
 //!
-//! These are the three that libtiff writes and reads, in LERC's versions 2 to 6. What a mask leaves out is NaN in floats; in integers it is 0 and not
-//! valid. Refuses sizes and types other than the block's.
+//! These are the three forms that libtiff writes and reads, in LERC versions 2 to 6. Masked pixels are NaN in floats,
+//! and 0 and invalid in integers. Sizes and types must be those of the block.
 //!
-//! A blob has one byte order, whatever the file's. But libtiff turns samples around between LERC and the image in big-endian files, as
-//! with codecs of bytes: what LERC stores there are the numbers that the turned bytes are.
+//! The byte order of a blob is independent of the file's. However, in big-endian files libtiff swaps samples between
+//! LERC and the image, as for byte codecs: LERC stores the swapped values there.
 
 use bytemuck::Pod;
 use lerc::bitmask::BitMask;
@@ -24,7 +24,7 @@ use super::{DecodedTile, Samples, deflate, zstd};
 use crate::Result;
 use crate::tiff::{Compression, DataType};
 
-/// Decodes one tile.
+/// Decodes a tile.
 pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
     match block.encoding.compression {
         Compression::LercDeflate => decode_blob(&inner(bytes, block, deflate::decode)?, block),
@@ -33,7 +33,7 @@ pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
     }
 }
 
-/// The blob inside a second compression, in as many bytes as libtiff allows it.
+/// Decompresses the blob, limited to the size that libtiff allows.
 fn inner(bytes: &[u8], block: &Block, decode: fn(&[u8], &mut [u8]) -> Result<usize>) -> Result<Vec<u8>> {
     let size = block.samples() * block.data_type.size();
     let mut blob = vec![0; size + size / 3 + 256];
@@ -101,7 +101,7 @@ fn floats<T: Sample + Pod, W: Word>(
             }
         }
     }
-    // NaN too, as libtiff does.
+    // Including NaN, as in libtiff.
     turn::<T, W>(&mut samples, block);
     if bands > 1 {
         let planes = samples;
@@ -113,16 +113,16 @@ fn floats<T: Sample + Pod, W: Word>(
     block.tile(wrap(samples), None)
 }
 
-/// Turns samples around where libtiff does.
+/// Swaps samples in the cases where libtiff does.
 fn turn<T: Pod, W: Word>(samples: &mut [T], block: &Block) {
     if is_swapped(block.byte_order) {
         bytemuck::cast_slice_mut::<T, W>(samples).iter_mut().for_each(|word| *word = word.swapped());
     }
 }
 
-/// What the blob's header says, where it has the block's size and type.
+/// Reads the header of a blob and checks its size and type.
 fn info<T: Sample>(bytes: &[u8], block: &Block) -> Result<LercInfo> {
-    // Older than TIFF's use of LERC, and floats only: libtiff began with version 2.
+    // Older versions predate TIFF's use of LERC, and contain floats only: libtiff started with version 2.
     if bytes.starts_with(b"CntZImage ") {
         return Err(unsupported("LERC of version 1"));
     }
@@ -136,19 +136,19 @@ fn info<T: Sample>(bytes: &[u8], block: &Block) -> Result<LercInfo> {
     Ok(info)
 }
 
-/// Samples as the blob orders them, and its masks; `count` is what the header says, and bounded by the block.
+/// Samples in the order of the blob, and its masks. `count` is from the header, and bounded by the block.
 fn samples<T: Sample>(bytes: &[u8], info: &LercInfo, count: usize) -> Result<(Vec<T>, Vec<BitMask>)> {
     let mut samples = vec![T::default(); count];
     let decoded = guarded("LERC", || lerc::decode_into(bytes, &mut samples).map_err(|error| broken(&error)))?;
     let masks = decoded.valid_masks;
     let pixels = usize_of(info.width) * usize_of(info.height);
     if masks.len() > usize_of(info.bands) || masks.iter().any(|mask| mask.num_pixels() < pixels) {
-        return Err(malformed(format!("expected {pixels} pixels in each of LERC's masks, found fewer")));
+        return Err(malformed(format!("expected {pixels} pixels in each LERC mask, found fewer")));
     }
     Ok((samples, masks))
 }
 
-/// Whether a mask, which has all of the block's pixels, has this one.
+/// Whether a mask of the block's size contains a pixel.
 fn is_valid(mask: Option<&BitMask>, pixel: usize) -> bool {
     mask.is_none_or(|mask| mask.is_valid(pixel))
 }
@@ -166,7 +166,7 @@ fn broken(error: &LercError) -> crate::Error {
 
 fn layout(info: &LercInfo, block: &Block) -> crate::Error {
     malformed(format!(
-        "expected LERC of {} samples a pixel, found depth {} and {} bands",
+        "expected LERC of {} samples per pixel, found depth {} and {} bands",
         block.samples_per_pixel, info.depth, info.bands
     ))
 }

@@ -1,17 +1,17 @@
-//! Calling decoders of others on bytes that nobody vouches for.
+//! Calls decoder libraries on untrusted bytes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::block::malformed;
 use crate::Result;
 
-/// Runs a library's decoder; a panic in it is an error about the tile.
+/// Runs a decoder and converts a panic to an error about the tile.
 ///
-/// The libraries promise errors for any bytes, but index and subtract without checks in places: a file must not be able
-/// to take the query down with it. What `decode` borrows mutably is only looked at again where it succeeded.
+/// The libraries promise errors for invalid bytes, but contain unchecked indexing and arithmetic; a file must not be
+/// able to abort a query. Anything that `decode` borrows mutably is only used if it succeeded.
 pub(super) fn guarded<T>(codec: &str, decode: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
-        Err(malformed(format!("expected a tile in {codec}, found one that its decoder gives up on")))
+        Err(malformed(format!("expected a valid {codec} tile, found data that its decoder cannot process")))
     })
 }
 

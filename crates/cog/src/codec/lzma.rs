@@ -6,14 +6,14 @@ use crate::Result;
 
 use super::block::malformed;
 
-/// Memory of a decoder, mostly the dictionary: twice that of the largest preset, 64 MiB, which libtiff writes.
+/// Memory limit of the decoder, mostly for the dictionary: twice the largest preset, 64 MiB, which libtiff writes.
 const MAX_MEMORY: u64 = 128 << 20;
 
-/// Fills `output`, and says how much of it there was.
+/// Fills `output` and returns the number of bytes written.
 ///
 /// # Errors
 ///
-/// [`crate::Error::Malformed`] where the stream is broken, its checksum wrong, or its dictionary larger than writers make it.
+/// [`crate::Error::Malformed`] if the stream or its checksum is invalid, or if its dictionary exceeds the limit.
 pub(super) fn decode(bytes: &[u8], output: &mut [u8]) -> Result<usize> {
     let expected = output.len();
     let broken = |filled: u64, error: liblzma::stream::Error| {
@@ -26,7 +26,7 @@ pub(super) fn decode(bytes: &[u8], output: &mut [u8]) -> Result<usize> {
         let input = bytes.get(position(before.0)..).unwrap_or_default();
         let room = output.get_mut(position(before.1)..).unwrap_or_default();
         let status = stream.process(input, room, Action::Finish).map_err(|error| broken(before.1, error))?;
-        // The stream's end, or no step forward: the bytes have ended, or the output is full and the stream goes on.
+        // End of the stream, or no progress: the input is exhausted or the output is full.
         let after = (stream.total_in(), stream.total_out());
         if matches!(status, Status::StreamEnd) || after == before {
             return Ok(position(after.1));
@@ -38,7 +38,7 @@ pub(super) fn decode(bytes: &[u8], output: &mut [u8]) -> Result<usize> {
 mod tests {
     use super::decode;
 
-    /// `lzma.compress(b"abcdefghijklmnop" * 2, preset=9)` of Python.
+    /// `lzma.compress(b"abcdefghijklmnop" * 2, preset=9)` in Python.
     const STREAM: [u8; 84] = [
         0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00, 0x00, 0x04, 0xE6, 0xD6, 0xB4, 0x46, 0x02, 0x00, 0x21, 0x01, 0x1C, 0x00,
         0x00, 0x00, 0x10, 0xCF, 0x58, 0xCC, 0xE0, 0x00, 0x1F, 0x00, 0x16, 0x5D, 0x00, 0x30, 0x98, 0x88, 0x98, 0x3E,

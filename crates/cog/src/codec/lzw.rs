@@ -1,54 +1,54 @@
-//! LZW, in TIFF 6.0's form (section 13) and in that of libtiff before TIFF 6.0.
+//! LZW as in TIFF 6.0 (section 13), and the variant of libtiff before TIFF 6.0.
 //!
 //! | | TIFF 6.0 | old |
 //! |---|---|---|
 //! | codes are packed from | the most significant bit | the least significant bit |
-//! | codes grow to n + 1 bits once the table has | 2^n - 1 entries | 2^n entries |
+//! | codes grow to n + 1 bits when the table has | 2^n - 1 entries | 2^n entries |
 //!
-//! The string of a new code is the string of the code before it and one byte more, and that is how it stands in the output:
-//! an entry is a place there. Most strings are short, so an entry has its first [`PREFIX`] bytes besides, which are written as
-//! one number, whatever the length.
+//! The string of a new code is the previous string plus one byte, which is already in the output, so a table entry is a
+//! position there. Most strings are short: an entry also stores its first [`PREFIX`] bytes, which are written as one
+//! word regardless of the length.
 
 use crate::Result;
 
 use super::block::malformed;
 
-/// Forget all strings.
+/// Clears the table.
 const CLEAR: usize = 256;
 /// End of information.
 const END: usize = 257;
-/// The first code that is given to a string.
+/// First code of a string.
 const FIRST: usize = 258;
-/// Codes have at most 12 bits.
+/// Maximum code width in bits.
 const CODES: usize = 1 << 12;
-/// Bytes of a string that its entry holds.
+/// Bytes of a string stored in its entry.
 const PREFIX: usize = 8;
 
-/// Fills `output`, and says how much of it there was.
+/// Fills `output` and returns the number of bytes written.
 ///
 /// # Errors
 ///
-/// [`crate::Error::Malformed`] where a code stands for nothing.
+/// [`crate::Error::Malformed`] for an undefined code.
 pub(super) fn decode(bytes: &[u8], output: &mut [u8]) -> Result<usize> {
     match bytes {
-        // The first code is Clear: of 9 bits, this is 256 in the old packing, as libtiff knows it.
+        // The first code is Clear: with 9 bits, these bytes identify the old packing, as in libtiff.
         [0, second, ..] if second & 1 == 1 => Table::new().decode(LeastFirst::new(bytes), output, 0),
         _ => Table::new().decode(MostFirst::new(bytes), output, 1),
     }
 }
 
-/// Codes of a stream.
+/// Reader of codes.
 trait Codes {
-    /// The next code of so many bits, at most 12; None at the stream's end.
+    /// Reads the next code of `width` bits, at most 12; None at the end of the stream.
     fn next(&mut self, width: u32) -> Option<usize>;
 }
 
-/// Codes packed from the most significant bit on.
+/// Reader of codes packed from the most significant bit.
 struct MostFirst<'a> {
     bytes: &'a [u8],
-    /// Bits that are next, from the top; below them are bits of the bytes that follow, or zeros.
+    /// Buffered bits, left-aligned. Below them are bits of the following bytes, or zeros.
     bits: u64,
-    /// How many bits are next.
+    /// Number of buffered bits.
     count: u32,
 }
 
@@ -63,7 +63,8 @@ impl Codes for MostFirst<'_> {
     fn next(&mut self, width: u32) -> Option<usize> {
         if self.count < width {
             if let Some(chunk) = self.bytes.first_chunk() {
-                // As many whole bytes as fit; the bits of the one that does not are there twice, and the same.
+                // Loads as many whole bytes as fit. The bits of a partial byte are loaded again later, with the same
+                // values.
                 self.bits |= u64::from_be_bytes(*chunk) >> self.count;
                 let taken = (63 - self.count) / 8;
                 self.bytes = self.bytes.get(taken as usize..).unwrap_or_default();
@@ -86,12 +87,12 @@ impl Codes for MostFirst<'_> {
     }
 }
 
-/// Codes packed from the least significant bit on.
+/// Reader of codes packed from the least significant bit.
 struct LeastFirst<'a> {
     bytes: &'a [u8],
-    /// Bits that are next, from the bottom.
+    /// Buffered bits, right-aligned.
     bits: u64,
-    /// How many bits are next.
+    /// Number of buffered bits.
     count: u32,
 }
 
@@ -119,13 +120,13 @@ impl Codes for LeastFirst<'_> {
     }
 }
 
-/// The strings of codes.
+/// The string table.
 struct Table {
-    /// The first bytes of each string, the first of them lowest.
+    /// First bytes of each string, the first in the low byte.
     prefixes: [u64; CODES],
-    /// Bytes of each string.
+    /// Length of each string.
     lengths: [u16; CODES],
-    /// Where each string stands in the output; single bytes stand nowhere.
+    /// Position of each string in the output; unused for single bytes.
     starts: [u32; CODES],
 }
 
@@ -138,12 +139,12 @@ impl Table {
         table
     }
 
-    /// Fills `output`; codes grow by a bit `early` entries before the table has as many as fit.
+    /// Fills `output`. The code width grows `early` entries before the table is full.
     #[inline(always)]
     fn decode(mut self, mut codes: impl Codes, output: &mut [u8], early: usize) -> Result<usize> {
         let mut filled = 0;
         let mut width = 9;
-        // The code that the next string gets, and the string of the code before, if there was one since Clear.
+        // The next free code, and the previous code since the last Clear.
         let mut free = FIRST;
         let mut before: Option<(u64, u16, u32)> = None;
         while filled < output.len() {
@@ -159,7 +160,7 @@ impl Table {
             let start = u32::try_from(filled).unwrap_or(u32::MAX);
             if let Some((prefix, length, place)) = before {
                 if free < CODES {
-                    // The string of the code before, and the first byte of this one, which may be that very string's.
+                    // The previous string plus the first byte of this one, which may be the new string itself.
                     let first = (if code == free { prefix } else { self.prefixes[code] }) & 0xFF;
                     let longer = if usize::from(length) < PREFIX { prefix | first << (8 * length) } else { prefix };
                     self.prefixes[free] = longer;
@@ -184,7 +185,7 @@ impl Table {
     }
 }
 
-/// Writes a string, or what of it fits, and says how much that is.
+/// Copies a string, or the part of it that fits, and returns its length.
 #[inline(always)]
 fn write(output: &mut [u8], at: usize, prefix: u64, length: usize, place: u32) -> usize {
     if length <= PREFIX
@@ -198,7 +199,7 @@ fn write(output: &mut [u8], at: usize, prefix: u64, length: usize, place: u32) -
         output[at..at + length].copy_from_slice(&prefix.to_le_bytes()[..length]);
         return length;
     }
-    // The string stands before `at`, but for its last byte where it is the one that this code has just been given.
+    // The string precedes `at`, except for its last byte if it is the entry just added.
     let place = usize::try_from(place).unwrap_or(usize::MAX);
     let before = (at - place).min(length);
     output.copy_within(place..place + before, at);
@@ -235,13 +236,13 @@ mod tests {
         (0..padded.len()).step_by(8).map(|at| byte(&padded[at..at + 8])).collect()
     }
 
-    /// A stream of single bytes only, and the widths that its codes have: the table grows by one with each but the first.
+    /// A stream of single bytes and the widths of its codes: each code after the first adds an entry.
     #[allow(clippy::cast_possible_truncation, reason = "bytes are cut out of numbers; there are few codes")]
     fn literals(count: usize, early: u32) -> (Vec<u8>, Vec<(u32, u32)>) {
         let data: Vec<u8> = (0..count).map(|index| (index * 7 + index / 256) as u8).collect();
         let mut codes = vec![(256, 9)];
         for (index, byte) in data.iter().enumerate() {
-            // Before this code is read, the reader's table has `index - 1` strings.
+            // Before this code is read, the decoder's table has `index - 1` strings.
             let entries = 258 + (index as u32).saturating_sub(1);
             let width = (9..12).find(|width| entries + early < 1 << width).unwrap_or(12);
             codes.push((u32::from(*byte), width));
@@ -274,7 +275,7 @@ mod tests {
         }
     }
 
-    /// Each string is the one before and a byte more, and is used at once: 1, 2, 3 and so on of the same byte.
+    /// Each string is the previous one plus a byte, and is used immediately: runs of 1, 2, 3, … equal bytes.
     #[test]
     fn strings_that_are_being_given() {
         let mut codes = vec![(256, 9), (65, 9)];
@@ -288,10 +289,11 @@ mod tests {
         assert_eq!(decode(&most_first(&codes), &mut vec![0; length + 5]).unwrap(), length);
     }
 
-    /// Strings longer than an entry's bytes, of different bytes.
+    /// Strings longer than the prefix of an entry.
     #[test]
     fn long_strings() {
-        // "abcd", then 258 "ab", 260 "cd", 262 "abc", 263 "cda", and from there each string a byte longer than the last but one.
+        // "abcd", then 258 "ab", 260 "cd", 262 "abc", 263 "cda", and from there each string is a byte longer than the
+        // last but one.
         let codes: Vec<u32> = [256, 97, 98, 99, 100, 258, 260].into_iter().chain(262..300).collect();
         let codes: Vec<_> = codes.iter().map(|code| (*code, 9)).collect();
         let mut strings: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();

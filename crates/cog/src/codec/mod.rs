@@ -1,18 +1,18 @@
-//! Encoded tiles to samples.
+//! Decoding of tiles to samples.
 //!
 //! ```text
 //! bytes of a tile ── codec ──> bytes of samples ── fill order, bit depth, byte order, predictor ──> Samples
-//!                └── image codecs (JPEG, WebP, LERC, JPEG XL, JPEG 2000, fax) give samples at once ─────^
+//!                └── image codecs (JPEG, WebP, LERC, JPEG XL, JPEG 2000, fax) decode to samples ────────^
 //! ```
 //!
-//! Knows what TIFF says of one image ([`Encoding`]) and nothing of where tiles are. Samples are as stored, see
-//! [`DecodedTile`]: no palette is expanded and no colour converted, except that JPEG's YCbCr comes out as RGB.
+//! Depends on the [`Encoding`] of an image, not on the position of tiles. Samples are as stored, see [`DecodedTile`]:
+//! palettes and colours are not converted, except that JPEG's YCbCr is decoded to RGB.
 //!
-//! An image codec is a file with `fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile>`; a byte codec fills a
-//! slice of the length that the block's packed rows have, `fn decode(bytes: &[u8], output: &mut [u8], ..) -> Result<usize>`,
-//! and says how much of it there was.
+//! An image codec is a file with `fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile>`. A byte codec fills a
+//! slice of the size of the block's packed rows, `fn decode(bytes: &[u8], output: &mut [u8], ..) -> Result<usize>`, and
+//! returns the number of bytes written.
 //!
-//! Untrusted input: any bytes give samples or an error; what is allocated is bounded by the block's own size.
+//! Untrusted input: any bytes yield samples or an error, and allocations are bounded by the size of the block.
 
 mod bits;
 mod block;
@@ -45,13 +45,13 @@ pub use block::{BlockShape, MAX_BLOCK_BYTES};
 pub(crate) use block::{data_type, decoding_bytes};
 pub use samples::{DecodedTile, Samples};
 
-/// The samples of one tile or strip; `first_sample` is the band that its first sample belongs to.
+/// Decodes a tile or strip; `first_sample` is the band of its first sample.
 ///
 /// # Errors
 ///
-/// [`Error::Malformed`](crate::Error::Malformed) where the bytes are not what the encoding says,
-/// [`Error::Unsupported`](crate::Error::Unsupported) where the codec, or what it is used for, is not supported,
-/// [`Error::LimitExceeded`](crate::Error::LimitExceeded) where the block has more than [`MAX_BLOCK_BYTES`].
+/// [`Error::Malformed`](crate::Error::Malformed) if the bytes do not match the encoding,
+/// [`Error::Unsupported`](crate::Error::Unsupported) if the codec or a feature is not supported,
+/// [`Error::LimitExceeded`](crate::Error::LimitExceeded) if the block exceeds [`MAX_BLOCK_BYTES`].
 pub fn decode(
     bytes: &[u8],
     encoding: &Encoding,
@@ -60,7 +60,7 @@ pub fn decode(
     first_sample: u16,
 ) -> Result<DecodedTile> {
     let block = Block::new(encoding, byte_order, shape, first_sample)?;
-    // As in libtiff, JPEG alone is not turned around by FillOrder.
+    // As in libtiff, FillOrder does not apply to JPEG.
     if encoding.compression == Compression::Jpeg {
         return jpeg::decode(bytes, &block);
     }

@@ -1,9 +1,9 @@
 //! PackBits: runs of bytes (TIFF 6.0, section 9).
 
-/// Bytes of the longest run.
+/// Maximum length of a run.
 const LONGEST: usize = 128;
 
-/// Fills `output`, and says how much of it there was.
+/// Fills `output` and returns the number of bytes written.
 pub(super) fn decode(mut bytes: &[u8], output: &mut [u8]) -> usize {
     let mut filled = 0;
     while let [header, rest @ ..] = bytes
@@ -14,11 +14,10 @@ pub(super) fn decode(mut bytes: &[u8], output: &mut [u8]) -> usize {
         bytes = match header {
             // "If n is -128, noop."
             -128 => rest,
-            // The next n + 1 bytes as they are. A run that the tile's end cuts short is cut.
+            // Copies the next n + 1 bytes. A run truncated by the end of the tile is shortened.
             0.. => {
                 let run = usize::from(header.unsigned_abs()) + 1;
-                // As much as the longest run has is copied at once, where there is room for it: what is too much of it is written
-                // over by what follows.
+                // Copies the maximum length at once if there is room; the excess is overwritten later.
                 if let (Some(to), Some(from)) = (room.first_chunk_mut::<LONGEST>(), rest.first_chunk::<LONGEST>()) {
                     *to = *from;
                     filled += run;
@@ -30,7 +29,7 @@ pub(super) fn decode(mut bytes: &[u8], output: &mut [u8]) -> usize {
                 filled += length;
                 &rest[run.min(rest.len())..]
             }
-            // The next byte -n + 1 times.
+            // Repeats the next byte -n + 1 times.
             _ => {
                 let Some((byte, rest)) = rest.split_first() else {
                     break;
@@ -49,7 +48,7 @@ pub(super) fn decode(mut bytes: &[u8], output: &mut [u8]) -> usize {
 mod tests {
     use super::decode;
 
-    /// The example of Apple's technical note TN1023, which TIFF 6.0 refers to.
+    /// Example of Apple's technical note TN1023, cited by TIFF 6.0.
     const PACKED: [u8; 15] = [0xFE, 0xAA, 0x02, 0x80, 0x00, 0x2A, 0xFD, 0xAA, 0x03, 0x80, 0x00, 0x2A, 0x22, 0xF7, 0xAA];
     const UNPACKED: [u8; 24] = [
         0xAA, 0xAA, 0xAA, 0x80, 0x00, 0x2A, 0xAA, 0xAA, 0xAA, 0xAA, 0x80, 0x00, 0x2A, 0x22, 0xAA, 0xAA, 0xAA, 0xAA,

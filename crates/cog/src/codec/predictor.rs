@@ -1,17 +1,17 @@
-//! Predictors (317), undone row by row: 2 is horizontal differencing (TIFF 6.0, section 14), 3 the floating-point predictor
-//! (TIFF Technical Note 3).
+//! Undoes predictors (317) row by row: 2 is horizontal differencing (TIFF 6.0, section 14), 3 the floating-point
+//! predictor (TIFF Technical Note 3).
 
 use crate::tiff::{ByteOrder, Compression, Encoding, Predictor};
 
 use super::block::{Block, unsupported};
 use super::words::Word;
 
-/// Which predictor is to be undone. The tag belongs to these codecs: with others it means nothing, as in libtiff.
+/// The effective predictor. As in libtiff, the tag is ignored for other codecs.
 pub(super) fn predictor_of(encoding: &Encoding) -> Predictor {
     match encoding.compression {
         Compression::Lzw | Compression::Deflate | Compression::Zstd | Compression::Lzma => {
             match encoding.predictor {
-                // Some writers store 0, which libtiff takes for none.
+                // Like libtiff, treats 0 as none.
                 Predictor::Unknown(0) => Predictor::None,
                 predictor => predictor,
             }
@@ -20,7 +20,7 @@ pub(super) fn predictor_of(encoding: &Encoding) -> Predictor {
     }
 }
 
-/// The error of a predictor that samples of this type and depth do not have.
+/// Error for a predictor that is not defined for the sample type and depth.
 pub(super) fn no_predictor(block: &Block) -> crate::Error {
     let depth = block.depths().first().copied().unwrap_or_default();
     unsupported(format!(
@@ -30,9 +30,9 @@ pub(super) fn no_predictor(block: &Block) -> crate::Error {
     ))
 }
 
-/// Undoes horizontal differencing of a row of pixels of so many samples; with `SWAP`, of samples in the other byte order.
+/// Undoes horizontal differencing of a row of pixels; with `SWAP`, of samples in the opposite byte order.
 ///
-/// Sums wrap, whatever the type of the samples: writers take differences of the bits as of unsigned numbers.
+/// Sums wrap regardless of the type, because writers compute differences of unsigned numbers.
 pub(super) fn horizontal<const SWAP: bool, W: Word>(row: &mut [W], samples_per_pixel: usize) {
     match samples_per_pixel {
         1 => horizontal_of::<SWAP, 1, W>(row),
@@ -48,7 +48,7 @@ pub(super) fn horizontal<const SWAP: bool, W: Word>(row: &mut [W], samples_per_p
     }
 }
 
-/// [`horizontal`] for a number of samples that the compiler knows.
+/// [`horizontal`] for a constant number of samples.
 fn horizontal_of<const SWAP: bool, const SAMPLES: usize, W: Word>(row: &mut [W]) {
     let mut sums = [W::default(); SAMPLES];
     for pixel in row.as_chunks_mut::<SAMPLES>().0 {
@@ -64,9 +64,9 @@ fn accumulate<const SWAP: bool, W: Word>(sums: &mut [W], pixel: &mut [W]) {
     }
 }
 
-/// Undoes horizontal differencing of a row of complex samples of 64 bits, and leaves its floats in the machine's order.
+/// Undoes horizontal differencing of a row of 64-bit complex samples, and converts them to native byte order.
 ///
-/// libtiff, which writes such files, takes both floats for one number of 64 bits, the real part its low half.
+/// libtiff, which writes such files, treats both floats as one 64-bit number, with the real part in the low half.
 pub(super) fn pairs(row: &mut [u8], samples_per_pixel: usize, byte_order: ByteOrder) {
     let mut sums = vec![0u64; samples_per_pixel];
     for pixel in row.chunks_exact_mut(8 * samples_per_pixel) {
@@ -80,13 +80,13 @@ pub(super) fn pairs(row: &mut [u8], samples_per_pixel: usize, byte_order: ByteOr
     }
 }
 
-/// Undoes the differencing of a row's bytes that the floating-point predictor ends with; what is left are the most significant
-/// bytes of all samples, then the next ones, down to the least significant.
+/// Undoes the final differencing of a row by the floating-point predictor. The result is a plane of the most
+/// significant bytes of all samples, then the next ones, down to the least significant.
 pub(super) fn planes(row: &mut [u8], samples_per_pixel: usize) {
     horizontal::<false, u8>(row, samples_per_pixel);
 }
 
-/// Puts samples together from a row's [`planes`].
+/// Assembles samples from the [`planes`] of a row.
 pub(super) fn join_planes<W: Word>(planes: &[u8], row: &mut [W]) {
     W::join_planes(planes, row);
 }

@@ -1,4 +1,4 @@
-//! Decoded samples, in the machine's own types.
+//! Decoded samples in native types.
 
 use crate::tiff::DataType;
 
@@ -33,23 +33,24 @@ pub enum Samples {
     Complex128(Vec<[f64; 2]>),
 }
 
-/// One tile or strip, decoded.
+/// A decoded tile or strip.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecodedTile {
-    /// Columns, padding included.
+    /// Columns, including padding.
     pub width: u32,
-    /// Rows, padding included.
+    /// Rows, including padding.
     pub height: u32,
-    /// Samples of one pixel: 1 for a tile of a plane.
+    /// Samples per pixel: 1 for a tile of a plane.
     pub samples_per_pixel: u16,
-    /// `width * height * samples_per_pixel` samples. Where bands of a chunky image differ in type, all are of the widest.
+    /// `width * height * samples_per_pixel` samples. If the bands of a chunky image differ in type, all have the widest
+    /// one.
     pub samples: Samples,
-    /// What the codec itself says of pixels, where it does (LERC): one byte each, 0 for invalid.
+    /// Validity of pixels if the codec stores it (LERC): one byte each, 0 for invalid.
     pub valid: Option<Vec<u8>>,
 }
 
 impl Samples {
-    /// Type of one sample.
+    /// Type of the samples.
     #[must_use]
     pub fn data_type(&self) -> DataType {
         match self {
@@ -88,7 +89,7 @@ impl Samples {
         }
     }
 
-    /// Whether there is no sample.
+    /// Whether there are no samples.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

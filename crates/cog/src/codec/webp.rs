@@ -1,7 +1,7 @@
-//! WebP (compression 50001): three samples a pixel, or four.
+//! WebP (compression 50001) with three or four samples per pixel.
 //!
-//! A tile whose alpha is opaque may be stored without it, and libtiff reads a tile with alpha where the file has none: the
-//! file says how many samples there are, and the tile is given or loses its alpha accordingly.
+//! Opaque tiles may be stored without alpha, and libtiff accepts tiles with alpha in files without: alpha is added or
+//! removed to match the file's number of samples.
 
 use webp::{BitstreamFeatures, Decoder};
 
@@ -10,14 +10,15 @@ use super::{DecodedTile, Samples};
 use crate::Result;
 use crate::tiff::DataType;
 
-/// Decodes one tile.
+/// Decodes a tile.
 pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
     let wanted = block.samples_per_pixel;
     if block.data_type != DataType::Uint8 || !matches!(wanted, 3 | 4) {
-        return Err(unsupported(format!("WebP of {wanted} samples of type {} a pixel", block.data_type)));
+        return Err(unsupported(format!("WebP with {wanted} samples of type {} per pixel", block.data_type)));
     }
-    let features = BitstreamFeatures::new(bytes).ok_or_else(|| malformed("expected a WebP, found no header of one"))?;
-    // The decoder allocates what the header says, so this comes first.
+    let features =
+        BitstreamFeatures::new(bytes).ok_or_else(|| malformed("expected a WebP image, found no WebP header"))?;
+    // Check the size first, since the decoder allocates by the header.
     if (features.width(), features.height()) != (block.shape.width, block.shape.height) || features.has_animation() {
         return Err(malformed(format!(
             "expected a WebP image of {} x {} pixels, found {} x {}{}",
@@ -28,7 +29,7 @@ pub(super) fn decode(bytes: &[u8], block: &Block) -> Result<DecodedTile> {
             if features.has_animation() { ", animated" } else { "" }
         )));
     }
-    let image = Decoder::new(bytes).decode().ok_or_else(|| malformed("expected a WebP, found a broken one"))?;
+    let image = Decoder::new(bytes).decode().ok_or_else(|| malformed("expected a WebP image, found invalid data"))?;
     let samples = match (if image.is_alpha() { 4 } else { 3 }, wanted) {
         (3, 4) => image.chunks_exact(3).flat_map(|pixel| [pixel[0], pixel[1], pixel[2], u8::MAX]).collect(),
         (4, 3) => image.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect(),

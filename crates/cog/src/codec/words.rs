@@ -1,16 +1,16 @@
-//! Samples as unsigned numbers of their size, which is what byte orders and predictors work on.
+//! Unsigned words, the representation of samples for byte orders and predictors.
 
 use bytemuck::Pod;
 
-/// An unsigned number.
+/// An unsigned integer.
 pub(super) trait Word: Pod + Default {
-    /// The number with its bytes turned around.
+    /// Reverses the byte order.
     fn swapped(self) -> Self;
 
-    /// The sum, wrapping.
+    /// Wrapping sum.
     fn plus(self, other: Self) -> Self;
 
-    /// Numbers from the planes of their bytes, the most significant first; both of the same length in bytes.
+    /// Assembles words from byte planes, most significant first. Both slices have the same length in bytes.
     fn join_planes(planes: &[u8], row: &mut [Self]);
 }
 

@@ -9,24 +9,24 @@ use crate::Result;
 use super::block::malformed;
 
 thread_local! {
-    /// The decoder's tables, a hundred kilobytes that need not be set up for each tile.
+    /// Reused per thread: setting up the decoder's tables, about 100 KB, is expensive.
     static CONTEXT: RefCell<DCtx<'static>> = RefCell::new(DCtx::create());
 }
 
-/// Fills `output`, and says how much of it there was.
+/// Fills `output` and returns the number of bytes written.
 ///
 /// # Errors
 ///
-/// [`crate::Error::Malformed`] where the frame is broken before `output` is full.
+/// [`crate::Error::Malformed`] if the frame is invalid before `output` is full.
 pub(super) fn decode(bytes: &[u8], output: &mut [u8]) -> Result<usize> {
     CONTEXT.with_borrow_mut(|context| match context.decompress(output, bytes) {
         Ok(filled) => Ok(filled),
-        // The frame holds more than is needed, or is broken or cut.
+        // The frame is longer than `output`, invalid, or truncated.
         Err(_) => decode_part(context, bytes, output),
     })
 }
 
-/// Fills `output` from the start of a frame, whatever comes after.
+/// Decompresses the start of a frame.
 fn decode_part(context: &mut DCtx<'static>, bytes: &[u8], output: &mut [u8]) -> Result<usize> {
     let expected = output.len();
     let broken = |filled: usize, code| {
@@ -39,7 +39,7 @@ fn decode_part(context: &mut DCtx<'static>, bytes: &[u8], output: &mut [u8]) -> 
     loop {
         let before = (input.pos(), output.pos());
         let left = context.decompress_stream(&mut output, &mut input).map_err(|code| broken(before.1, code))?;
-        // The frame's end, or no step forward: the bytes have ended, or the output is full and the frame goes on.
+        // End of the frame, or no progress: the input is exhausted or the output is full.
         if left == 0 || (input.pos(), output.pos()) == before {
             return Ok(output.pos());
         }
@@ -50,7 +50,7 @@ fn decode_part(context: &mut DCtx<'static>, bytes: &[u8], output: &mut [u8]) -> 
 mod tests {
     use super::decode;
 
-    /// `printf abcdefghijklmnopabcdefghijklmnop | zstd --check` (v1.5): 32 bytes, with a checksum.
+    /// `printf abcdefghijklmnopabcdefghijklmnop | zstd --check` (v1.5): 32 bytes with a checksum.
     const FRAME: [u8; 35] = [
         0x28, 0xB5, 0x2F, 0xFD, 0x04, 0x58, 0xB5, 0x00, 0x00, 0x80, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68,
         0x69, 0x6A, 0x6B, 0x6C, 0x6D, 0x6E, 0x6F, 0x70, 0x01, 0x00, 0x06, 0x99, 0x4B, 0x0F, 0x93, 0x7F, 0x64,

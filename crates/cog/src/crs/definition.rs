@@ -1,17 +1,17 @@
-//! What a CRS's name means.
+//! Parses CRS names.
 //!
 //! | name | read as |
 //! |---|---|
-//! | `EPSG:n`, `urn:ogc:def:crs:EPSG::n`, `http://www.opengis.net/def/crs/EPSG/0/n` | the EPSG code; of a compound CRS its horizontal part |
+//! | `EPSG:n`, `urn:ogc:def:crs:EPSG::n`, `http://www.opengis.net/def/crs/EPSG/0/n` | EPSG code; of a compound CRS, its horizontal part |
 //! | `OGC:CRS84`, `CRS83`, `CRS27` and their URNs and URLs | EPSG 4326, 4269 and 4267, x first |
-//! | `ESRI:n` | the code of Esri's registry |
+//! | `ESRI:n` | Esri code |
 //! | `+proj=…` | a PROJ string |
 //! | `PROJCS[…]`, `PROJCRS[…]`, … | WKT 1 or 2 |
-//! | `{…}` | PROJJSON that names its code |
+//! | `{…}` | PROJJSON with an id |
 //!
-//! Refused: names that would be files; grid files and pipelines in PROJ strings, and ellipsoids and datums that PROJ does not
-//! know (the engine would take its default for them); local, geocentric and vertical CRSs; WKT with a prime meridian in other
-//! units than degrees and no code (the engine misplaces it).
+//! Rejected: file names; grid files and pipelines in PROJ strings, and ellipsoids and datums unknown to PROJ (the
+//! engine would use its default); local, geocentric and vertical CRSs; WKT without a code whose prime meridian is not
+//! in degrees (the engine misreads it).
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ use terrio_crs::SpatialRef;
 use super::engine;
 use crate::{Error, Result};
 
-/// A CRS, and the name that it came by.
+/// A CRS and its name.
 #[derive(Debug, Clone)]
 pub(super) struct Definition {
     name: String,
@@ -30,7 +30,7 @@ pub(super) struct Definition {
 /// EPSG code of WGS 84 as longitude and latitude.
 const WGS_84: u32 = 4326;
 
-/// Names of ellipsoids that PROJ knows (`proj -le`), with what is unknown taken for WGS 84 otherwise.
+/// Ellipsoids known to PROJ (`proj -le`); the engine silently replaces others by WGS 84.
 const ELLIPSOIDS: [&str; 47] = [
     "MERIT",
     "SGS85",
@@ -81,12 +81,12 @@ const ELLIPSOIDS: [&str; 47] = [
     "bess_nam",
 ];
 
-/// Names of datums that PROJ knows (`proj -ld`).
+/// Datums known to PROJ (`proj -ld`).
 const DATUMS: [&str; 10] =
     ["WGS84", "GGRS87", "NAD83", "NAD27", "potsdam", "carthage", "hermannskogel", "ire65", "nzgd49", "OSGB36"];
 
 impl Definition {
-    /// Reads a name.
+    /// Parses a name.
     pub(super) fn parse(name: &str) -> Result<Self> {
         let name = name.trim();
         engine::quiet();
@@ -121,7 +121,7 @@ impl Definition {
         if !self.reference.is_geographic() {
             return false;
         }
-        // A quarter of the way around, in this CRS's unit: grads give 100.
+        // A quarter turn in the unit of the CRS: 100 in grads.
         let quarter = || {
             let wgs84 = SpatialRef::from_epsg(WGS_84).ok()?;
             let transformer = terrio_crs::Transformer::new(&wgs84, &self.reference).ok()?;
@@ -131,20 +131,20 @@ impl Definition {
         quarter().is_none_or(|quarter| (quarter - 90.0).abs() < 1.0)
     }
 
-    /// Whether two definitions are one CRS.
+    /// Whether two definitions are the same CRS.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.name == other.name || self.reference.same_as(&other.reference)
     }
 }
 
-/// The name, WKT by its own name only.
+/// Formats the name, truncated.
 impl fmt::Display for Definition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&shown(&self.name))
     }
 }
 
-/// A CRS's name as errors show it.
+/// Truncates a CRS name for error messages.
 fn shown(name: &str) -> String {
     const SHOWN: usize = 60;
     let short: String = name.chars().take(SHOWN).collect();
@@ -155,7 +155,7 @@ fn unusable(name: &str, cause: impl fmt::Display) -> Error {
     Error::InvalidArgument { what: format!("CRS '{}': {cause}", shown(name)) }
 }
 
-/// A code of a registry, however it is written.
+/// Parses the code of a registry in any notation.
 fn code(name: &str) -> Result<SpatialRef> {
     let upper = name.to_ascii_uppercase();
     let parts: Vec<&str> = match upper.strip_prefix("URN:OGC:DEF:CRS:") {
@@ -187,7 +187,7 @@ fn code(name: &str) -> Result<SpatialRef> {
     reference.map_err(|error| unusable(name, engine::cause(&error)))
 }
 
-/// The code that PROJJSON names.
+/// The identifier in PROJJSON.
 fn projjson_id(text: &str) -> Result<String> {
     let json: serde_json::Value =
         serde_json::from_str(text).map_err(|error| unusable(text, format!("expected PROJJSON: {error}")))?;
@@ -202,7 +202,7 @@ fn projjson_id(text: &str) -> Result<String> {
     }
 }
 
-/// A PROJ string whose every part the engine takes as PROJ does.
+/// Parses a PROJ string, if the engine supports all of its parameters as PROJ does.
 fn proj(text: &str) -> Result<SpatialRef> {
     for parameter in text.split_whitespace() {
         let (key, value) = parameter.trim_start_matches('+').split_once('=').unwrap_or((parameter, ""));
@@ -223,7 +223,7 @@ fn wkt(text: &str) -> Result<SpatialRef> {
     let keyword = text.split(['[', '(']).next().unwrap_or("").trim().to_ascii_uppercase();
     match keyword.as_str() {
         "LOCAL_CS" | "ENGCRS" | "ENGINEERINGCRS" => {
-            return Err(unusable(text, "a local CRS is nowhere on Earth: only 'native' coordinates fit it"));
+            return Err(unusable(text, "a local CRS has no location on Earth: only 'native' coordinates can be used"));
         }
         "VERT_CS" | "VERTCRS" | "VERTICALCRS" => return Err(unusable(text, "a vertical CRS has no x and y")),
         "PROJCS" | "GEOGCS" | "COMPD_CS" | "PROJCRS" | "PROJECTEDCRS" | "GEOGCRS" | "GEOGRAPHICCRS" | "GEODCRS"
@@ -237,7 +237,7 @@ fn wkt(text: &str) -> Result<SpatialRef> {
     Ok(reference)
 }
 
-/// Whether WKT has another prime meridian than Greenwich, and angles in another unit than degrees.
+/// Whether WKT has a prime meridian other than Greenwich and an angular unit other than degrees.
 fn has_odd_meridian(text: &str) -> bool {
     const DEGREE: f64 = std::f64::consts::PI / 180.0;
     let upper = text.to_ascii_uppercase();
@@ -246,6 +246,6 @@ fn has_odd_meridian(text: &str) -> bool {
         |keyword: &str| upper.match_indices(keyword).filter_map(|(at, _)| number(&upper[at..])).collect::<Vec<_>>();
     let elsewhere = after("PRIMEM").iter().chain(&after("PRIMEMERIDIAN")).any(|longitude| *longitude != 0.0);
     let units = [after("ANGLEUNIT"), after("UNIT")].concat();
-    // Angular units are those below a metre's hundredth or so: a degree is 0.017, a grad 0.0157, a second 5e-6.
+    // Angular units are less than about 0.05: a degree is 0.017, a grad 0.0157, a second 5e-6.
     elsewhere && units.iter().any(|unit| *unit < 0.05 && (unit - DEGREE).abs() > 1e-9)
 }

@@ -1,4 +1,4 @@
-//! `terrio-crs` as a [`PointTransform`].
+//! Adapter for `terrio-crs`, as a [`PointTransform`].
 
 use std::sync::Once;
 
@@ -6,24 +6,24 @@ use terrio_crs::{SpatialRef, Transformer};
 
 /// A transformation of points from one CRS to another.
 pub(super) trait PointTransform: Send + Sync {
-    /// The point in the other CRS; None where it has no image.
+    /// Transforms a point; None if undefined.
     fn point(&self, x: f64, y: f64) -> Option<(f64, f64)>;
 }
 
-/// The transformation between two definitions, or why there is none.
+/// Creates the transformation between two CRSs.
 pub(super) fn transform(from: &SpatialRef, to: &SpatialRef) -> Result<Box<dyn PointTransform>, String> {
     quiet();
     let transformer = Transformer::new(from, to).map_err(|error| cause(&error))?;
     Ok(Box::new(transformer))
 }
 
-/// The engine's words, without its advice on how to build it.
+/// The error message of the engine, without its build instructions.
 pub(super) fn cause(error: &terrio_crs::Error) -> String {
     let text = error.to_string();
     text.split(';').next().unwrap_or_default().to_owned()
 }
 
-/// Keeps the crate from looking for grid files on this machine or in the network: results must not depend on either.
+/// Disables the search for grid files on this machine and in the network, so that results do not depend on either.
 pub(super) fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,4 +1,4 @@
-//! Coordinates of one reference system in another.
+//! Transformation of coordinates between reference systems.
 //!
 //! ```text
 //! name (EPSG:n, OGC:CRS84, WKT, PROJ, …) ─ definition ─┐
@@ -6,12 +6,12 @@
 //! name ─────────────────────────────────── definition ─┘
 //! ```
 //!
-//! Owns the meaning of CRS names and the cache. The mathematics is `terrio-crs`, behind the trait [`PointTransform`]: that
-//! crate is young, so it is pinned, used through this module only, and held against PROJ by `tests/crs_oracle.rs`. Its
-//! datum operations are those of PROJ without grid files; grids of the user's machine are not looked for.
+//! Parses CRS names and caches transformations. The engine is `terrio-crs`, behind the trait [`PointTransform`]: since
+//! that crate is young, its version is pinned, and `tests/crs_oracle.rs` compares it with PROJ. Its datum operations
+//! are those of PROJ without grid files.
 //!
-//! Refuses, by an error, whatever is not known to be right: see [`definition`]. Coordinates are x (easting, longitude) first,
-//! whatever a CRS's own axis order.
+//! Transformations that are not known to be right are errors: see [`definition`]. Coordinates are in the order x
+//! (easting, longitude), y, regardless of the axis order of the CRS.
 
 mod definition;
 mod engine;
@@ -26,59 +26,61 @@ use crate::{Error, Result};
 use definition::Definition;
 use engine::PointTransform;
 
-/// The name by which coordinates are the raster's own.
+/// CRS name for native coordinates: those of the raster itself.
 pub const NATIVE: &str = "native";
 
-/// The CRS of a geometry for which nothing is said.
+/// Default CRS of geometries.
 pub const DEFAULT_CRS: &str = "OGC:CRS84";
 
-/// CRS pairs kept: far more than a collection has, few enough that names made up row by row cannot fill the memory.
+/// Cache capacity: more than collections use, and small enough that generated names cannot exhaust the memory.
 const MAX_PAIRS: usize = 4096;
 
-/// Latitudes beyond the poles by so much are rounding.
+/// Tolerance for rounding of latitudes at the poles.
 const POLE_TOLERANCE: f64 = 1e-9;
 
-/// The latitude taken for a pole, a tenth of a millimetre before it: at the pole itself the engine's polar projections fail.
+/// Latitude used instead of a pole, a tenth of a millimetre from it, since polar projections of the engine fail at the
+/// pole itself.
 const NEAR_POLE: f64 = 90.0 - 1e-9;
 
-/// A transformation between two CRSs, both ways.
+/// A transformation between two CRSs, in both directions.
 pub struct Transform {
     from: Side,
     to: Side,
     forward: Option<Box<dyn PointTransform>>,
     backward: Option<Box<dyn PointTransform>>,
-    /// The name of the second CRS.
+    /// Name of the target CRS.
     target: String,
-    /// The way from longitudes and latitudes to the second CRS, once it is needed.
+    /// The transformation from longitudes and latitudes to the target CRS, created on demand.
     longitudes: OnceLock<Option<Arc<Transform>>>,
 }
 
-/// What is to be known of the coordinates of one side.
+/// Properties of the source or target coordinates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Side {
-    /// Longitudes and latitudes in degrees: x comes back to itself after 360.
+    /// Longitudes and latitudes in degrees: x is periodic.
     degrees: bool,
 }
 
-/// Transformations by the names of their CRSs, each made once.
+/// Cache of transformations by CRS names.
 #[derive(Default)]
 pub struct Transforms(Mutex<Pairs>);
 
 type Pairs = HashMap<(String, String), Result<Arc<Transform>>>;
 
 impl Transforms {
-    /// The transformation from one CRS to another, by their names.
+    /// Returns the transformation between two CRSs, by their names.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where a name is none, or where no transformation is known to be right.
+    /// [`Error::InvalidArgument`] for an invalid name, or if no transformation is known to be right.
     pub fn get(&self, from: &str, to: &str) -> Result<Arc<Transform>> {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (from.to_owned(), to.to_owned());
         if let Some(known) = lock().get(&key) {
             return known.clone();
         }
-        // Made without the lock: two threads may make the same pair, which costs less than waiting for another pair.
+        // Created without holding the lock: two threads may create the same one, which is cheaper than waiting for
+        // other pairs.
         let made = Transform::new(from, to).map(Arc::new);
         let mut pairs = lock();
         if pairs.len() >= MAX_PAIRS {
@@ -125,37 +127,37 @@ impl Transform {
         })
     }
 
-    /// The transformation from longitudes and latitudes to the same CRS; None where none is known to be right.
+    /// Returns the transformation from longitudes and latitudes to the target CRS; None if none is known to be right.
     pub(crate) fn to_target_from_degrees(&self) -> Option<&Arc<Self>> {
         let made = || Self::new(DEFAULT_CRS, &self.target).ok().map(Arc::new);
         self.longitudes.get_or_init(made).as_ref()
     }
 
-    /// Whether both CRSs are the same.
+    /// Whether source and target are the same CRS.
     #[must_use]
     pub fn is_identity(&self) -> bool {
         self.forward.is_none()
     }
 
-    /// Whether x is a longitude in degrees before the transformation.
+    /// Whether x is a longitude in degrees in the source CRS.
     #[must_use]
     pub fn from_degrees(&self) -> bool {
         self.from.degrees
     }
 
-    /// Whether x is a longitude in degrees after the transformation.
+    /// Whether x is a longitude in degrees in the target CRS.
     #[must_use]
     pub fn to_degrees(&self) -> bool {
         self.to.degrees
     }
 
-    /// A point in the second CRS; None where it has none there. Between longitudes, the nearest of all that are the same.
+    /// Transforms a point to the target CRS; None if undefined. Between longitudes, returns the nearest equivalent one.
     #[must_use]
     pub fn forward(&self, point: Coord<f64>) -> Option<Coord<f64>> {
         apply(self.forward.as_deref(), point, self.from, self.to)
     }
 
-    /// A point of the second CRS in the first.
+    /// Transforms a point of the target CRS to the source CRS.
     #[must_use]
     pub fn backward(&self, point: Coord<f64>) -> Option<Coord<f64>> {
         apply(self.backward.as_deref(), point, self.to, self.from)
@@ -187,11 +189,11 @@ fn apply(transform: Option<&dyn PointTransform>, point: Coord<f64>, from: Side, 
     Some(Coord { x, y })
 }
 
-/// Checks that a name is that of a CRS, or of the raster's own coordinates.
+/// Checks a CRS name; accepts 'native' too.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidArgument`] where it is not.
+/// [`Error::InvalidArgument`] if it is invalid.
 pub fn check_name(name: &str) -> Result<()> {
     if name.trim().eq_ignore_ascii_case(NATIVE) {
         return Ok(());
@@ -199,12 +201,12 @@ pub fn check_name(name: &str) -> Result<()> {
     Definition::parse(name).map(|_| ())
 }
 
-/// Whether coordinates of a CRS, by its name, are longitudes and latitudes in degrees.
+/// Whether coordinates of the named CRS are longitudes and latitudes in degrees.
 pub(crate) fn is_in_degrees(name: &str) -> Result<bool> {
     Ok(Definition::parse(name)?.is_degrees())
 }
 
-/// Of all longitudes that are the same, the one nearest to another.
+/// The equivalent longitude nearest to another.
 pub(crate) fn nearest_longitude(longitude: f64, to: f64) -> f64 {
     longitude + 360.0 * ((to - longitude) / 360.0).round()
 }

@@ -1,7 +1,7 @@
-//! The geographic CRS of GeoKeys, alone or below a projected one.
+//! The geographic CRS of GeoKeys, alone or as the base of a projected one.
 //!
-//! GeodeticCRSGeoKey gives a code, else ProjectedCRSGeoKey implies one; keys of the datum, the ellipsoid, the prime meridian and the
-//! unit of angles each override what the code says, as in libgeotiff.
+//! The code is given by GeodeticCRSGeoKey, or implied by ProjectedCRSGeoKey. As in libgeotiff, keys of the datum, the
+//! ellipsoid, the prime meridian and the angular unit override the parts of the code.
 
 use std::f64::consts::PI;
 
@@ -10,37 +10,37 @@ use super::epsg::{self, Geographic};
 use super::keys::{GeoKeys, USER_DEFINED, key};
 use super::wkt::Node;
 
-/// Radians of a degree.
+/// Radians per degree.
 const DEGREE: f64 = PI / 180.0;
 
-/// GDAL takes ellipsoids whose axes differ by less for spheres, in metres.
+/// GDAL treats ellipsoids as spheres if their axes differ by less, in metres.
 const SPHERE: f64 = 0.1;
 
-/// The datum that other datums are shifted to.
+/// The target of datum shifts.
 const WGS_84_DATUM: u16 = 6326;
 const NAD83_DATUM: u16 = 6269;
 
-/// Why a CRS is refused.
+/// Reason for rejecting a CRS.
 const CONTRADICTION: &str = "a datum that keys contradict";
 const ODD_MERIDIAN: &str = "a prime meridian in another unit than degrees";
 
-/// GDAL's words, and its choice, where a file says nothing of the ellipsoid.
+/// GDAL's default name and ellipsoid for files without one.
 const NO_ELLIPSOID: &str = "unretrievable - using WGS84";
 
 /// A geographic CRS.
 #[derive(Debug)]
 pub(super) struct Base {
-    /// The meaning of the code.
+    /// Definition of the code.
     known: Option<Geographic>,
     name: String,
     datum_code: u16,
     datum: String,
     ellipsoid: Ellipsoid,
     prime_meridian: String,
-    /// Of the prime meridian, from Greenwich, in degrees.
+    /// Longitude of the prime meridian from Greenwich, in degrees.
     longitude: f64,
     unit: String,
-    /// Degrees of the unit of angles.
+    /// Size of the angular unit in degrees.
     degrees: f64,
     to_wgs84: Option<Vec<f64>>,
 }
@@ -55,14 +55,14 @@ struct Ellipsoid {
 }
 
 impl Base {
-    /// The geographic CRS that the keys describe; `implied` is that of the projected CRS's code.
+    /// Returns the geographic CRS described by the keys; `implied` is that of the projected CRS's code.
     ///
     /// # Errors
     ///
-    /// Why the keys do not describe one.
+    /// The reason why the keys do not describe one.
     pub(super) fn read(keys: &GeoKeys, implied: Option<u16>) -> Result<Self, &'static str> {
         let known = keys.short(key::GEODETIC_CRS).or(implied).and_then(epsg::geographic);
-        // A name in place of a code may come with the names of its parts.
+        // A name instead of a code may include the names of its parts.
         let citation = keys.text(key::GEODETIC_CITATION).filter(|_| known.is_none());
         let parts = Parts::parse(citation.as_deref().unwrap_or_default());
         let (datum_code, on_datum) = match (keys.short(key::GEODETIC_DATUM), &known) {
@@ -79,7 +79,7 @@ impl Base {
         if known.is_none() && on_datum.is_some() && !is_on_datum {
             return Err(CONTRADICTION);
         }
-        // GDAL takes these for others, and readers by the name of the datum alone.
+        // GDAL reads different datums for these, and WKT readers go by the name of the datum.
         let is_own_unit = known.as_ref().is_some_and(|known| is_close(degrees, degrees_of(known.factor)));
         if longitude != 0.0 && !is_own_unit && !is_close(degrees, 1.0) {
             return Err(ODD_MERIDIAN);
@@ -88,7 +88,7 @@ impl Base {
             return Err(CONTRADICTION);
         }
         let shift = keys.doubles(key::TO_WGS84).filter(|shift| matches!(shift.len(), 3 | 7));
-        // Of registered datums the shift is known.
+        // The shifts of registered datums are known.
         let to_wgs84 = shift.filter(|shift| on_datum.is_none() && shift.iter().all(|number| number.is_finite()));
         Ok(Self {
             name: name.or(parts.datum).unwrap_or("unknown").to_owned(),
@@ -104,7 +104,7 @@ impl Base {
         })
     }
 
-    /// The code that stands for all of it.
+    /// The code that is equivalent to the definition.
     pub(super) fn code(&self) -> Option<u16> {
         let known = self.known.as_ref()?;
         let is_same_unit = is_close(self.degrees, degrees_of(known.factor));
@@ -120,16 +120,17 @@ impl Base {
         })
     }
 
-    /// Degrees of the unit of angles, which is that of the projection's parameters too.
+    /// Size of the angular unit in degrees, which also applies to projection parameters.
     pub(super) fn degrees(&self) -> f64 {
         self.degrees
     }
 
-    /// WKT 1 of the CRS by itself, without a code: a reader would take the code for what the text says.
+    /// WKT 1 of the CRS, without a code, which readers would prefer over the definition.
     ///
     /// # Errors
     ///
-    /// Why there is none: readers take the shift of a datum from the code, and not where the rest of the code is not met.
+    /// The reason why there is none: readers take the datum shift from the code, which does not apply if other parts
+    /// differ.
     pub(super) fn wkt(&self) -> Result<Node, &'static str> {
         if self.known.is_some() && !self.is_datum_known() {
             return Err(CONTRADICTION);
@@ -144,11 +145,11 @@ impl Base {
         Ok(self.node(&self.unit, self.degrees))
     }
 
-    /// WKT 1 below a projected CRS, whose parameters are in degrees whatever the unit of the keys.
+    /// WKT 1 as the base of a projected CRS, whose parameters are in degrees regardless of the unit of the keys.
     ///
     /// # Errors
     ///
-    /// Why there is none, as with [`Base::wkt`].
+    /// The reason why there is none, as for [`Base::wkt`].
     pub(super) fn wkt_below(&self) -> Result<Node, &'static str> {
         let is_shifted = |known: &Geographic| known.datum_code != WGS_84_DATUM && known.datum_code != NAD83_DATUM;
         if self.known.as_ref().is_some_and(|known| known.is_geocentric) {
@@ -161,7 +162,7 @@ impl Base {
         Ok(self.node("degree", 1.0).authority(u32::from(code)))
     }
 
-    /// WKT 1 of geocentric coordinates.
+    /// WKT 1 of a geocentric CRS.
     pub(super) fn wkt_geocentric(&self) -> Node {
         Node::new("GEOCCS").text(&self.name).child(self.datum()).child(self.meridian(1.0)).child(unit("metre", 1.0))
     }
@@ -179,7 +180,7 @@ impl Base {
         let Ellipsoid { name, code, semi_major, inverse_flattening } = &self.ellipsoid;
         let spheroid = Node::new("SPHEROID").text(name).number(*semi_major).number(*inverse_flattening);
         let mut datum = Node::new("DATUM").text(&self.datum).child(spheroid.authority(u32::from(*code)));
-        // Three shifts, or those with rotations and scale: a Helmert transformation as in WKT 1.
+        // Three or seven parameters of a Helmert transformation, as in WKT 1.
         if let Some(shift) = &self.to_wgs84 {
             let padded = shift.iter().copied().chain(std::iter::repeat(0.0)).take(7);
             datum = datum.child(padded.fold(Node::new("TOWGS84"), Node::number));
@@ -193,7 +194,7 @@ fn unit(name: &str, factor: f64) -> Node {
 }
 
 impl Ellipsoid {
-    /// That of the datum, unless keys name or measure another.
+    /// The ellipsoid of the datum, unless overridden by keys.
     fn read(keys: &GeoKeys, on_datum: Option<&Geographic>, parts: &Parts<'_>) -> Option<Self> {
         let (name, code, a, inverse) = match (keys.short(key::ELLIPSOID), on_datum) {
             (Some(code), _) => {
@@ -203,7 +204,7 @@ impl Ellipsoid {
             (None, None) => ("", 0, 0.0, 0.0),
         };
         let b = if inverse == 0.0 { a } else { a * (1.0 - 1.0 / inverse) };
-        // Lengths are metres, whatever GeogLinearUnitsGeoKey says.
+        // Axes are in metres, regardless of GeogLinearUnitsGeoKey.
         let semi_major = keys.double(key::SEMI_MAJOR_AXIS).unwrap_or(a);
         let semi_minor = match keys.double(key::INVERSE_FLATTENING) {
             Some(0.0) => semi_major,
@@ -234,18 +235,18 @@ impl Ellipsoid {
     }
 }
 
-/// Equal but for the digits that writers leave out.
+/// Equal except for omitted digits.
 fn is_close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
 }
 
-/// Degrees of a unit of so many radians. WKT rounds them.
+/// Converts radians to degrees. WKT rounds them.
 fn degrees_of(radians: f64) -> f64 {
     let degrees = radians / DEGREE;
     [1.0, 0.9].into_iter().find(|exact| is_close(*exact, degrees)).unwrap_or(degrees)
 }
 
-/// Name and degrees of the unit of angles.
+/// Name and size in degrees of the angular unit.
 fn angular_unit(keys: &GeoKeys, known: Option<&Geographic>, parts: &Parts<'_>) -> (String, f64) {
     if let Some(name) = parts.unit {
         let size = keys.double(key::ANGULAR_UNIT_SIZE).filter(|size| *size > 0.0);
@@ -259,8 +260,8 @@ fn angular_unit(keys: &GeoKeys, known: Option<&Geographic>, parts: &Parts<'_>) -
         }
     }
     let unit = match (keys.short(key::ANGULAR_UNITS), known) {
-        // Degrees in several notations; as numbers of a GeoTIFF they are degrees. So is a unit that only its size describes,
-        // which GDAL does not look at.
+        // Sexagesimal notations of degrees are decimal in GeoTIFF. GDAL also ignores units that are only described by a
+        // size.
         (Some(9102 | 9107 | 9108 | 9110 | 9111 | 9115..=9122 | USER_DEFINED), _) => None,
         (Some(code), _) => epsg::unit(code),
         (None, Some(known)) => Some((known.unit, known.factor)),
@@ -270,7 +271,7 @@ fn angular_unit(keys: &GeoKeys, known: Option<&Geographic>, parts: &Parts<'_>) -
     (name.to_owned(), degrees_of(radians))
 }
 
-/// Name and longitude in degrees of the prime meridian. GDAL takes a longitude in other units than degrees for different ones.
+/// Name and longitude in degrees of the prime meridian. GDAL misreads longitudes in other units than degrees.
 fn prime_meridian(
     keys: &GeoKeys,
     known: Option<&Geographic>,
@@ -301,12 +302,12 @@ fn prime_meridian(
     })
 }
 
-/// The unit of angles `DDD.MMSSsss`.
+/// The angular unit `DDD.MMSSsss`.
 const SEXAGESIMAL: u16 = 9110;
 
-/// Degrees of `DDD.MMSSsss`.
+/// Converts `DDD.MMSSsss` to degrees.
 fn from_sexagesimal(angle: f64) -> f64 {
-    // Seven decimals, as libgeotiff reads them.
+    // Seven decimals, as in libgeotiff.
     let digits = (angle.abs() * 1e7).round();
     let (degrees, rest) = ((digits / 1e7).floor(), digits % 1e7);
     let (minutes, seconds) = ((rest / 1e5).floor(), rest % 1e5 / 1e3);

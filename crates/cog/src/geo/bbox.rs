@@ -1,33 +1,33 @@
-//! Axis-parallel boxes in world coordinates.
+//! Axis-aligned bounding boxes in world coordinates.
 
-/// An axis-parallel box; x is easting or longitude, whatever the CRS's official axis order.
+/// An axis-aligned bounding box. x is easting or longitude, regardless of the axis order of the CRS.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BBox {
-    /// Smallest x.
+    /// Minimum x.
     pub xmin: f64,
-    /// Smallest y.
+    /// Minimum y.
     pub ymin: f64,
-    /// Largest x.
+    /// Maximum x.
     pub xmax: f64,
-    /// Largest y.
+    /// Maximum y.
     pub ymax: f64,
 }
 
 impl BBox {
-    /// The box of no points at all, which every point extends.
+    /// An empty box, the identity for [`extend`](Self::extend).
     pub(crate) const EMPTY: Self =
         Self { xmin: f64::INFINITY, ymin: f64::INFINITY, xmax: f64::NEG_INFINITY, ymax: f64::NEG_INFINITY };
 
-    /// Makes it hold a point as well; one that is no number changes nothing.
+    /// Extends the box to contain a point. NaN is ignored.
     pub(crate) fn extend(&mut self, x: f64, y: f64) {
-        // Comparisons, where `f64::min` has the processor look for numbers that are none.
+        // Faster than `f64::min`, which handles NaN.
         self.xmin = if x < self.xmin { x } else { self.xmin };
         self.ymin = if y < self.ymin { y } else { self.ymin };
         self.xmax = if x > self.xmax { x } else { self.xmax };
         self.ymax = if y > self.ymax { y } else { self.ymax };
     }
 
-    /// The box, unless it holds no points.
+    /// The box; None if it is empty.
     pub(crate) fn unless_empty(self) -> Option<Self> {
         (self.xmin <= self.xmax && self.ymin <= self.ymax).then_some(self)
     }

@@ -1,8 +1,8 @@
-//! Definitions that writers put into citations, beyond a name.
+//! CRS definitions in citations, beyond a name.
 
 use super::keys::{GeoKeys, key};
 
-/// GeodeticCitationGeoKey as GDAL and Esri write it:
+/// GeodeticCitationGeoKey as written by GDAL and Esri:
 /// `GCS Name = NAD83|Datum = North_American_Datum_1983|Ellipsoid = GRS 1980|Primem = Greenwich|AUnits = Degree`.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Parts<'a> {
@@ -14,7 +14,7 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// The parts of a text of that form; any other text is a name as a whole.
+    /// Parses a text of that form; any other text is a name.
     pub(super) fn parse(text: &'a str) -> Self {
         let mut parts = Self::default();
         let mut is_structured = false;
@@ -39,20 +39,20 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The unit of lengths that a citation names in place of the keys.
+/// The linear unit of a citation, which overrides the keys.
 #[derive(Debug, PartialEq)]
 pub(super) enum CitedUnit {
-    /// None is named.
+    /// No unit is named.
     None,
-    /// Metres of the unit.
+    /// Size of the unit in metres.
     Metres(f64),
-    /// A name without a size that is known to be right.
+    /// A unit of unknown or ambiguous size.
     Unclear,
 }
 
 const US_SURVEY_FOOT: f64 = 12.0 / 39.37;
 
-/// Units as GDAL reads them after `LUnits = `. Left out are those it confuses: `mm`, `mi`, `mile`, `miles` and `in`.
+/// Units that GDAL recognizes after `LUnits = `, except for those it confuses: `mm`, `mi`, `mile`, `miles` and `in`.
 const UNITS: [(&[&str], f64); 11] = [
     (&["meters", "meter", "m", "metre", "metres"], 1.0),
     (&["centimeters", "centimeter", "cm"], 0.01),
@@ -72,7 +72,7 @@ fn named(name: &str) -> Option<f64> {
     UNITS.iter().find(|(names, _)| names.iter().any(is_name)).map(|(_, size)| *size)
 }
 
-/// The unit that CitationGeoKey names, else, of a projected CRS without a code, its own citation.
+/// The unit named by CitationGeoKey or, for a projected CRS without a code, by its own citation.
 pub(super) fn linear_unit(keys: &GeoKeys, has_code: bool) -> CitedUnit {
     let in_key = |key| keys.text(key).map_or(CitedUnit::None, |text| unit_in(keys, &text));
     match in_key(key::CITATION) {
@@ -89,7 +89,7 @@ fn unit_in(keys: &GeoKeys, text: &str) -> CitedUnit {
     let Some(unit) = text.split('|').find_map(|part| part.trim().strip_prefix("LUnits = ")) else {
         return CitedUnit::None;
     };
-    // Any other name goes with a size.
+    // Other names are followed by a size.
     let size = || keys.double(key::LINEAR_UNIT_SIZE).filter(|size| *size > 0.0);
     let is_confused = ["mm", "mi", "mile", "miles", "in"].iter().any(|name| name.eq_ignore_ascii_case(unit.trim()));
     match named(unit.trim()).or_else(|| size().filter(|_| !is_confused)) {
@@ -98,12 +98,12 @@ fn unit_in(keys: &GeoKeys, text: &str) -> CitedUnit {
     }
 }
 
-/// Whether a citation of Erdas Imagine names a zone of the State Plane system, in place of what keys say.
+/// Whether a citation of Erdas Imagine names a State Plane zone, which overrides the keys.
 pub(super) fn is_state_plane(keys: &GeoKeys) -> bool {
     keys.text(key::PROJECTED_CITATION).is_some_and(|text| text.contains("State Plane Zone "))
 }
 
-/// The first citation that says something, in one line.
+/// The first non-empty citation, in one line.
 pub(super) fn name(keys: &GeoKeys, candidates: &[u16]) -> Option<String> {
     candidates.iter().filter_map(|key| keys.text(*key)).map(|text| text.trim().to_owned()).find(|text| !text.is_empty())
 }

@@ -1,11 +1,11 @@
-//! Names of coordinate reference systems.
+//! Identifiers of coordinate reference systems.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::Error;
 
-/// A coordinate reference system: an EPSG code, or WKT 1 of a user-defined one. Displays as `EPSG:32643` or the WKT.
+/// A coordinate reference system: an EPSG code, or WKT 1 if user-defined. Displays as `EPSG:32643` or the WKT.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Crs {
     /// EPSG code.
@@ -26,7 +26,7 @@ impl fmt::Display for Crs {
 impl FromStr for Crs {
     type Err = Error;
 
-    /// `EPSG:n`, and anything else as WKT, unread.
+    /// Parses `EPSG:n`; any other text is kept as WKT.
     fn from_str(text: &str) -> Result<Self, Error> {
         match text.split_once(':') {
             Some((authority, code)) if authority.eq_ignore_ascii_case("EPSG") => code

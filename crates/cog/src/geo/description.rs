@@ -1,4 +1,4 @@
-//! What GDAL's metadata and GeoKeys say of an image in words.
+//! Descriptive items of GDAL_METADATA and GeoKeys.
 
 use super::georeference::keys;
 use super::keys::key;
@@ -8,34 +8,34 @@ use crate::tiff::Tag;
 use crate::tiff::file::File;
 use crate::tiff::ifd::Ifd;
 
-/// One item of GDAL_METADATA (42112).
+/// An item of GDAL_METADATA (42112).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GdalItem {
     pub(crate) name: String,
     pub(crate) text: String,
-    /// The band, counted from 0, that it is about; None for the whole file.
+    /// Band, counted from 0; None for dataset-level items.
     pub(crate) band: Option<usize>,
     pub(crate) role: String,
     pub(crate) domain: String,
 }
 
-/// What a pixel's coordinates are those of.
+/// Reference point of pixel coordinates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AreaOrPoint {
     Area,
     Point,
 }
 
-/// GTRasterTypeGeoKey of rasters whose coordinates are those of pixel centres (GeoTIFF 1.1, B.1.2).
+/// Value of GTRasterTypeGeoKey for coordinates of pixel centres (GeoTIFF 1.1, B.1.2).
 const PIXEL_IS_POINT: u16 = 2;
 
-/// GTRasterTypeGeoKey; None where no key says it.
+/// Returns GTRasterTypeGeoKey; None if absent.
 pub(crate) fn area_or_point(file: &File, ifd: &Ifd) -> Option<AreaOrPoint> {
     let kind = keys(file, ifd).ok()?.short(key::RASTER_TYPE)?;
     Some(if kind == PIXEL_IS_POINT { AreaOrPoint::Point } else { AreaOrPoint::Area })
 }
 
-/// The items of an image's GDAL_METADATA in their order; none where GDAL cannot read it.
+/// Returns the items of an image's GDAL_METADATA, in order; none if GDAL rejects it.
 pub(crate) fn gdal_items(file: &File, ifd: &Ifd) -> Vec<GdalItem> {
     let Ok(Some(value)) = ifd.value(file, Tag::GDAL_METADATA) else {
         return Vec::new();
@@ -48,7 +48,7 @@ pub(crate) fn gdal_items(file: &File, ifd: &Ifd) -> Vec<GdalItem> {
     let is_whole = for_each_item(document, |Item { name, sample, role, domain, text }| {
         items.push(GdalItem {
             name: words(name),
-            // GDAL takes entities out of a text a second time.
+            // GDAL unescapes texts twice.
             text: words(text.map(|text| unescaped(&text))),
             band: sample.and_then(|sample| usize::try_from(signed(&sample)).ok()),
             role: words(role),

@@ -1,4 +1,4 @@
-//! GDAL_METADATA (42112): scale, offset and nodata, as GDAL 3.10 takes them from it.
+//! GDAL_METADATA (42112): scale, offset and nodata, as interpreted by GDAL 3.10.
 //!
 //! ```xml
 //! <GDALMetadata>
@@ -11,21 +11,21 @@
 use super::minixml::{Item, for_each_item, unescaped};
 use super::number::{float, float_with_point, signed};
 
-/// What is of use here of a GDAL_METADATA.
+/// The values used from a GDAL_METADATA.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct GdalMetadata {
-    /// Scale of each band, 1 where only other bands have one; None when no band has.
+    /// Scale of each band, 1 for bands without one; None if no band has one.
     pub(crate) scale: Option<Vec<f64>>,
-    /// Offset of each band, 0 where only other bands have one; None when no band has.
+    /// Offset of each band, 0 for bands without one; None if no band has one.
     pub(crate) offset: Option<Vec<f64>>,
-    /// NODATA_VALUE, or NODATA_VALUES where all bands have the same.
+    /// NODATA_VALUE, or NODATA_VALUES if all bands have the same.
     pub(crate) nodata: Option<f64>,
-    /// NODATA_VALUES, one of each band.
+    /// NODATA_VALUES, one per band.
     pub(crate) nodata_values: Option<Vec<f64>>,
 }
 
 impl GdalMetadata {
-    /// Reads the text for a file of so many bands. One that GDAL refuses says nothing, see [`super::minixml`].
+    /// Parses the text for a file with `bands` bands. A document that GDAL rejects is ignored, see [`super::minixml`].
     pub(crate) fn parse(text: &[u8], bands: u16) -> Self {
         let mut reader = Reader { bands: usize::from(bands), ..Reader::default() };
         match for_each_item(text, |item| reader.take(item)) {
@@ -35,13 +35,13 @@ impl GdalMetadata {
     }
 }
 
-/// Reads items.
+/// Evaluates items.
 #[derive(Default)]
 struct Reader {
     bands: usize,
     scale: Option<Vec<f64>>,
     offset: Option<Vec<f64>>,
-    /// Texts of the whole file's items; the last of a name counts.
+    /// Dataset-level items; the last one of a name counts.
     nodata_value: Option<Vec<u8>>,
     nodata_values: Option<Vec<u8>>,
 }
@@ -55,7 +55,7 @@ impl Reader {
         if domain.eq_ignore_ascii_case(b"IMAGE_STRUCTURE") {
             return;
         }
-        // GDAL takes entities out of a text a second time.
+        // GDAL unescapes texts twice.
         let text = unescaped(&text);
         let role = role.unwrap_or_default();
         match sample.map_or(-1, |sample| c_int(signed(&sample))) {
@@ -75,7 +75,7 @@ impl Reader {
     }
 
     fn finish(self) -> GdalMetadata {
-        // GDAL ignores a list that has not one value for each band.
+        // GDAL ignores a list that does not have one value per band.
         let nodata_values = self.nodata_values.map(|text| numbers(&text, self.bands)).filter(|n| n.len() == self.bands);
         let common = nodata_values.as_deref().and_then(common_value);
         GdalMetadata {
@@ -87,19 +87,19 @@ impl Reader {
     }
 }
 
-/// The numbers of a list that blanks separate; of more than `count`, one more.
+/// Numbers of a list separated by blanks, at most `count + 1`.
 fn numbers(list: &[u8], count: usize) -> Vec<f64> {
     let texts = list.split(|byte| *byte == b' ').filter(|text| !text.is_empty());
     texts.take(count + 1).map(float_with_point).collect()
 }
 
-/// The number that all of a list are.
+/// The common value of a list.
 fn common_value(numbers: &[f64]) -> Option<f64> {
     let first = *numbers.first()?;
     numbers.iter().all(|other| *other == first || other.is_nan() && first.is_nan()).then_some(first)
 }
 
-/// The number in C's `int`, as `atoi` cuts it.
+/// Converts a number to C's `int`, as `atoi` truncates it.
 #[expect(clippy::cast_possible_truncation, reason = "as GDAL does")]
 fn c_int(number: i64) -> i32 {
     number as i32
@@ -152,11 +152,11 @@ mod tests {
         assert_eq!(values("  7   7 "), (Some(7.0), Some(vec![7.0, 7.0])));
         assert_eq!(values("0"), (None, None));
         assert_eq!(values("0 0 0"), (None, None));
-        // Only blanks separate, and a comma ends a number.
+        // Only blanks separate values; a comma ends a number.
         assert_eq!(values("0\t0"), (None, None));
         assert_eq!(values("1,5 1"), (Some(1.0), Some(vec![1.0, 1.0])));
         assert_eq!(of("<Item name=\"NODATA_VALUE\">5</Item>"), (Some(5.0), None));
-        // The last of a name counts, and items of a band or another domain are others.
+        // The last item of a name counts; items of a band or another domain are ignored.
         let last = "<Item name=\"NODATA_VALUES\">1 1</Item><Item name=\"nodata_values\">2 2</Item>\
             <Item name=\"NODATA_VALUES\" sample=\"0\">3 3</Item><Item name=\"NODATA_VALUES\" domain=\"X\">4 4</Item>";
         assert_eq!(of(last), (Some(2.0), Some(vec![2.0, 2.0])));

@@ -1,4 +1,4 @@
-//! All that an IFD says of where its pixels are and what their values mean.
+//! Georeferencing, nodata, scale and offset of an image.
 
 use super::gdal_metadata::GdalMetadata;
 use super::keys::{GeoKeys, key};
@@ -8,7 +8,7 @@ use crate::tiff::file::File;
 use crate::tiff::ifd::Ifd;
 use crate::tiff::{Encoding, Tag};
 
-/// Georeferencing and GDAL's metadata of an image; see the fields of [`crate::CogHeader`].
+/// Georeferencing and GDAL metadata of an image; see the fields of `CogHeader`.
 #[derive(Debug)]
 pub(crate) struct Georeference {
     pub(crate) transform: Option<GeoTransform>,
@@ -22,15 +22,16 @@ pub(crate) struct Georeference {
     pub(crate) offset: Option<Vec<f64>>,
 }
 
-/// GTRasterTypeGeoKey of rasters whose coordinates are those of pixel centres (GeoTIFF 1.1, B.1.2).
+/// Value of GTRasterTypeGeoKey for coordinates of pixel centres (GeoTIFF 1.1, B.1.2).
 const PIXEL_IS_POINT: u16 = 2;
 
 impl Georeference {
-    /// Reads the tags of an image; their values are at hand in `file`.
+    /// Reads the tags of an image, whose values must be available in `file`.
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Malformed`] for a tag of the wrong type, other than GDAL_METADATA: GDAL ignores one that it cannot read.
+    /// [`crate::Error::Malformed`] for a tag of the wrong type, except for GDAL_METADATA, which GDAL ignores if
+    /// invalid.
     pub(crate) fn read(file: &File, ifd: &Ifd, encoding: &Encoding) -> Result<Self> {
         let pixel_scale = floats(file, ifd, Tag::MODEL_PIXEL_SCALE)?;
         let tiepoint = floats(file, ifd, Tag::MODEL_TIEPOINT)?;

@@ -1,4 +1,4 @@
-//! The GeoKey directory (OGC GeoTIFF 1.1, section 7.1.2): key numbers and values, scattered over three tags.
+//! The GeoKey directory (OGC GeoTIFF 1.1, section 7.1.2): keys whose values are stored in three tags.
 //!
 //! ```text
 //! GeoKeyDirectoryTag  u16  1  revision  minor  number of keys
@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use crate::tiff::Tag;
 
-/// Keys by number (GeoTIFF 1.1, Annex B); `geokey` is the number space of the GeoKey directory, not of TIFF tags.
+/// GeoKey numbers (GeoTIFF 1.1, Annex B), which are separate from TIFF tag codes.
 pub(crate) mod key {
     pub(crate) const MODEL_TYPE: u16 = 1024;
     pub(crate) const RASTER_TYPE: u16 = 1025;
@@ -57,10 +57,10 @@ pub(crate) mod key {
     pub(crate) const RECTIFIED_GRID_ANGLE: u16 = 3096;
 }
 
-/// The value that says: user-defined, see other keys (GeoTIFF 1.1, section 7.3.2).
+/// Value for user-defined, i.e. defined by other keys (GeoTIFF 1.1, section 7.3.2).
 pub(crate) const USER_DEFINED: u16 = 32767;
 
-/// A file's GeoKeys.
+/// The GeoKeys of a file.
 #[derive(Debug, Default)]
 pub(crate) struct GeoKeys {
     directory: Vec<u16>,
@@ -69,19 +69,19 @@ pub(crate) struct GeoKeys {
 }
 
 impl GeoKeys {
-    /// The keys that the values of the three tags hold. A directory cut short keeps the keys that it has.
+    /// Parses the values of the three tags. A truncated directory keeps its complete keys.
     pub(crate) fn new(directory: Vec<u16>, doubles: Vec<f64>, ascii: Vec<u8>) -> Self {
         Self { directory, doubles, ascii }
     }
 
-    /// Whether there is any key at all.
+    /// Whether there are no keys.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries().next().is_none()
     }
 
     fn entries(&self) -> impl Iterator<Item = [u16; 4]> + '_ {
         let (rows, _) = self.directory.as_chunks::<4>();
-        // Only version 1 exists; libgeotiff refuses others.
+        // Only version 1 exists; libgeotiff rejects others.
         let count = match rows.first() {
             Some([1, _, _, count]) => usize::from(*count),
             _ => 0,
@@ -93,12 +93,12 @@ impl GeoKeys {
         self.entries().find(|entry| entry[0] == key)
     }
 
-    /// Whether the key is there, of whatever type.
+    /// Whether a key is present, of any type.
     pub(crate) fn has(&self, key: u16) -> bool {
         self.find(key).is_some()
     }
 
-    /// A key of type SHORT.
+    /// Value of a SHORT key.
     pub(crate) fn short(&self, key: u16) -> Option<u16> {
         let [_, location, _, value] = self.find(key)?;
         match Tag(location) {
@@ -108,7 +108,7 @@ impl GeoKeys {
         }
     }
 
-    /// All values of a key of type DOUBLE.
+    /// All values of a DOUBLE key.
     pub(crate) fn doubles(&self, key: u16) -> Option<&[f64]> {
         let [_, location, count, value] = self.find(key)?;
         let start = usize::from(value);
@@ -118,12 +118,12 @@ impl GeoKeys {
         }
     }
 
-    /// The first finite value of a key of type DOUBLE.
+    /// The first finite value of a DOUBLE key.
     pub(crate) fn double(&self, key: u16) -> Option<f64> {
         self.doubles(key)?.first().copied().filter(|number| number.is_finite())
     }
 
-    /// A key of type ASCII, without the `|` or NUL that ends it.
+    /// Value of an ASCII key, without the terminating `|` or NUL.
     pub(crate) fn text(&self, key: u16) -> Option<Cow<'_, str>> {
         let [_, location, count, value] = self.find(key)?;
         if Tag(location) != Tag::GEO_ASCII_PARAMS {

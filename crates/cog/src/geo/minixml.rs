@@ -1,39 +1,38 @@
-//! The items of a GDAL_METADATA, found as GDAL's own XML reader (`CPLParseXMLString`) finds them.
+//! Parses the items of a GDAL_METADATA in the same way as GDAL's XML reader (`CPLParseXMLString`).
 //!
-//! That reader takes much that is not XML: texts with bare `&`, unknown entities and control characters, attributes that are
-//! repeated or not quoted, several roots, names that differ in case, bytes of any encoding. It refuses others: elements that are not
-//! closed or closed by another name, attributes without a value. A document that it refuses has no items at all.
+//! That reader accepts input that is not well-formed: bare `&`, unknown entities and control characters, repeated or
+//! unquoted attributes, several roots, names that differ in case, any encoding. It rejects unclosed or mismatched
+//! elements and attributes without a value. A rejected document has no items.
 //!
 //! ```text
 //! bytes ── Tokens ──> tokens ── Items ──> Item of each <Item> in the first root that is called GDALMetadata
 //! ```
 //!
-//! Both steps go over the document once: time and memory are in proportion to it, whatever it holds.
+//! Both steps are single passes in linear time and memory.
 
 use super::number::is_space;
 
-/// What GDAL reads of one `<Item>`: the first of each attribute, or of the elements in it that have an attribute's name.
+/// An `<Item>` as GDAL reads it: the first attribute of each name, or child element with that name.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Item {
     pub(super) name: Option<Vec<u8>>,
     pub(super) sample: Option<Vec<u8>>,
     pub(super) role: Option<Vec<u8>>,
     pub(super) domain: Option<Vec<u8>>,
-    /// Its text, where that is all that it holds.
+    /// Its text, if it has no other content.
     pub(super) text: Option<Vec<u8>>,
 }
 
-/// Elements inside one another, as GDAL allows them.
+/// Maximum nesting depth, as in GDAL.
 const MAX_DEPTH: usize = 10_000;
 
-/// The element that holds the items.
+/// The element that contains the items.
 const ROOT: &[u8] = b"GDALMetadata";
 
-/// The attributes that are looked at, in the order of [`Item`]'s fields.
+/// The attributes of interest, in the order of [`Item`]'s fields.
 const KEYS: [&[u8]; 4] = [b"name", b"sample", b"role", b"domain"];
 
-/// Calls `take` with the items of a document from first to last, as far as it can be read; None where it cannot be read to its
-/// end, so that it has no items.
+/// Calls `take` with each item of a document, in order; None if the document is invalid, in which case it has no items.
 pub(super) fn for_each_item(document: &[u8], take: impl FnMut(Item)) -> Option<()> {
     let document = document.strip_prefix(b"\xef\xbb\xbf").unwrap_or(document);
     let end = document.iter().position(|byte| *byte == 0).unwrap_or(document.len());
@@ -48,7 +47,7 @@ pub(super) fn for_each_item(document: &[u8], take: impl FnMut(Item)) -> Option<(
                 tokens.next()?
             }
             Token::Name(name) => items.attribute(name, &mut tokens)?,
-            // Attributes of an element end here; its content follows.
+            // End of the attributes; the content follows.
             Token::Close if !items.open.is_empty() => tokens.next()?,
             Token::SlashClose => {
                 items.close()?;
@@ -76,7 +75,7 @@ pub(super) fn for_each_item(document: &[u8], take: impl FnMut(Item)) -> Option<(
     items.open.is_empty().then_some(())
 }
 
-/// The tokens of a document.
+/// A token of a document.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Token<'a> {
     End,
@@ -90,19 +89,19 @@ enum Token<'a> {
     QuestionClose,
     /// `=`
     Equal,
-    /// The name of an element, behind a slash where it ends one, or of an attribute.
+    /// Name of an element, with a leading slash at its end, or of an attribute.
     Name(&'a [u8]),
-    /// A value in quotes, or text between tags.
+    /// Quoted value, or text between tags.
     Text(Text<'a>),
     Comment(&'a [u8]),
     Doctype,
 }
 
-/// A text as it stands in the document.
+/// Text as it appears in the document.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Text<'a> {
     raw: &'a [u8],
-    /// Whether `&` begins an entity, as everywhere but in CDATA.
+    /// Whether entities are replaced, as everywhere except in CDATA.
     has_entities: bool,
 }
 
@@ -112,16 +111,16 @@ impl Text<'_> {
     }
 }
 
-/// The tokens of a document without NUL.
+/// Splits a document without NULs into tokens.
 struct Tokens<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// Whether the next one is part of a tag.
+    /// Whether the next token is inside a tag.
     in_element: bool,
 }
 
 impl<'a> Tokens<'a> {
-    /// The next token; None where a quote or a DOCTYPE is not closed.
+    /// The next token; None if a quote or a DOCTYPE is not closed.
     fn next(&mut self) -> Option<Token<'a>> {
         self.at += self.rest().iter().take_while(|byte| is_space(**byte)).count();
         let rest = self.rest();
@@ -161,7 +160,7 @@ impl<'a> Tokens<'a> {
                 self.skip(length + 2, Token::Text(Text { raw: &rest[1..=length], has_entities: true }))
             }
             _ => {
-                // A name begins with any character.
+                // Names may start with any character.
                 let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
                 let length = 1 + rest.iter().skip(1).take_while(is_part).count();
                 self.skip(length, Token::Name(&rest[..length]))
@@ -178,7 +177,7 @@ impl<'a> Tokens<'a> {
         token
     }
 
-    /// The bytes from `start` on up to an end, which is skipped; all that are left where there is none.
+    /// The bytes from `start` up to an end marker, which is skipped; all remaining ones without it.
     fn until(&mut self, start: usize, end: &[u8]) -> &'a [u8] {
         let rest = &self.rest()[start..];
         let length = rest.windows(end.len()).position(|window| window == end);
@@ -186,7 +185,7 @@ impl<'a> Tokens<'a> {
         &rest[..length.unwrap_or(rest.len())]
     }
 
-    /// Skips a DOCTYPE, whose declarations may hold `>`.
+    /// Skips a DOCTYPE, whose declarations may contain `>`.
     fn doctype(&mut self) -> Option<Token<'a>> {
         let rest = self.rest();
         let (mut at, mut in_quotes) = (1, false);
@@ -194,7 +193,7 @@ impl<'a> Tokens<'a> {
             match rest.get(at)? {
                 b'"' => in_quotes = !in_quotes,
                 b'>' if !in_quotes => break,
-                // Declarations, which end with the first bracket.
+                // Declarations end at the first bracket.
                 b'[' => at += 1 + rest.get(at + 1..)?.iter().position(|byte| *byte == b']')?,
                 _ => {}
             }
@@ -204,10 +203,10 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// A node inside an element that is no attribute.
+/// A child node of an element other than an attribute.
 enum Node<'a> {
     Text(Text<'a>),
-    /// Elements by their names, and comments by their texts.
+    /// Elements by name, and comments by text.
     Other(&'a [u8]),
 }
 
@@ -219,9 +218,9 @@ enum Root {
     Closed,
 }
 
-/// Puts items together.
+/// Assembles items from tokens.
 struct Items<'a, F> {
-    /// Names of the elements that are open.
+    /// Names of the open elements.
     open: Vec<&'a [u8]>,
     root: Root,
     item: Option<Building>,
@@ -231,14 +230,14 @@ struct Items<'a, F> {
 /// An item whose element is open.
 #[derive(Default)]
 struct Building {
-    /// Values of the [`KEYS`]; None where none was found, and inside where the first has no value.
+    /// Values of the [`KEYS`]; the outer None if absent, the inner one if the first has no value.
     values: [Option<Option<Vec<u8>>>; 4],
     content: Content,
-    /// The element in it that is open, and which of the keys it is.
+    /// The open child element, and the index of its key.
     child: Option<(usize, Content)>,
 }
 
-/// The content of an element, besides its attributes.
+/// Content of an element besides its attributes.
 #[derive(Default)]
 struct Content {
     nodes: usize,
@@ -256,7 +255,7 @@ impl Content {
 }
 
 impl<'a, F: FnMut(Item)> Items<'a, F> {
-    /// Takes what follows a `<`: the name of an element that begins, or the end of one.
+    /// Handles `<`: the start of an element, or the end of one.
     fn tag(&mut self, tokens: &mut Tokens<'a>) -> Option<()> {
         let Token::Name(name) = tokens.next()? else {
             return None;
@@ -283,11 +282,11 @@ impl<'a, F: FnMut(Item)> Items<'a, F> {
         Some(())
     }
 
-    /// Takes an attribute, and gives the token after it.
+    /// Handles an attribute and returns the token after it.
     fn attribute(&mut self, name: &[u8], tokens: &mut Tokens<'a>) -> Option<Token<'a>> {
         let next = tokens.next()?;
         if next != Token::Equal {
-            // A value alone in a processing instruction is text.
+            // A value without a name in a processing instruction is text.
             return self.is_in_instruction().then_some(next);
         }
         let value = match tokens.next()? {
@@ -304,10 +303,10 @@ impl<'a, F: FnMut(Item)> Items<'a, F> {
         tokens.next()
     }
 
-    /// Takes a text or a comment of the innermost element that is open, or an element below the items' own.
+    /// Adds a text, comment or nested element to the innermost open element.
     fn node(&mut self, node: &Node<'_>) {
         match (self.open.len(), &mut self.item) {
-            // The first node of the root's name is the root, and a comment has no items.
+            // The first node with the root's name is the root; a comment has no items.
             (0, _) => {
                 if let (Root::Awaited, Node::Other(text)) = (&self.root, node)
                     && text.eq_ignore_ascii_case(ROOT)
@@ -328,7 +327,7 @@ impl<'a, F: FnMut(Item)> Items<'a, F> {
         }
     }
 
-    /// Closes the innermost element; None where there is none.
+    /// Closes the innermost element; None if there is none.
     fn close(&mut self) -> Option<()> {
         self.open.pop()?;
         match (self.open.len(), &mut self.item) {
@@ -354,7 +353,7 @@ impl<'a, F: FnMut(Item)> Items<'a, F> {
 }
 
 impl Building {
-    /// The key of this name, if it is the first of it.
+    /// The index of a key, at its first occurrence.
     fn unseen(&self, name: &[u8]) -> Option<usize> {
         let key = KEYS.iter().position(|key| key.eq_ignore_ascii_case(name))?;
         self.values[key].is_none().then_some(key)
@@ -366,7 +365,7 @@ impl Building {
     }
 }
 
-/// A text whose entities are replaced, up to the first that is not known (`CPLUnescapeString`).
+/// Replaces entities, up to the first unknown one (`CPLUnescapeString`).
 pub(super) fn unescaped(text: &[u8]) -> Vec<u8> {
     const NAMED: [(&[u8], u8); 5] =
         [(b"&lt;", b'<'), (b"&gt;", b'>'), (b"&amp;", b'&'), (b"&apos;", b'\''), (b"&quot;", b'"')];
@@ -389,7 +388,7 @@ pub(super) fn unescaped(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The character of `&#123;` or `&#x7b;`, empty for 0, and the length of that.
+/// Decodes `&#123;` or `&#x7b;` to a character, or to nothing for 0, and returns its length.
 fn numbered(text: &[u8]) -> Option<(String, usize)> {
     let (start, radix) = if starts_with(text, b"&#x") { (3, 16) } else { (2, 10) };
     let rest = text.strip_prefix(b"&#").and(text.get(start..))?;
@@ -403,7 +402,7 @@ fn numbered(text: &[u8]) -> Option<(String, usize)> {
     Some((if number == 0 { String::new() } else { character.to_string() }, start + end + 1))
 }
 
-/// Whether bytes start with others, in any case.
+/// Case-insensitive prefix test.
 fn starts_with(bytes: &[u8], start: &[u8]) -> bool {
     bytes.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
 }

@@ -1,6 +1,7 @@
 //! Georeferencing: GeoKeys, coordinate reference systems, transforms and GDAL's metadata.
 //!
-//! Reads what GeoTIFF 1.1 and GDAL store in a file. Does not transform coordinates between reference systems.
+//! Reads the georeferencing that GeoTIFF 1.1 and GDAL store in a file. Does not transform coordinates between reference
+//! systems.
 
 mod base;
 mod bbox;

@@ -1,32 +1,32 @@
-//! Numbers in GDAL's texts, read as GDAL 3.10 reads them: a text that begins with a number is that number, and others are 0.
+//! Number parsing compatible with GDAL 3.10: the number at the start of a text, or 0 if there is none.
 //!
 //! | text | [`float`] | [`signed`] | [`unsigned`] |
 //! |---|---|---|---|
 //! | ` 12.5 m` | 12.5 | 12 | 12 |
-//! | `1,5` | 1.5, where a comma may be the decimal separator | 1 | 1 |
+//! | `1,5` | 1.5 if a comma may be the decimal separator | 1 | 1 |
 //! | `1e400` | infinity | 1 | 1 |
 //! | `nan`, `NaN`, `inf`, `-Infinity`, `1.#QNAN`, `-1.#IND` | NaN or infinity | 0, 0, 0, 0, 1, -1 | 0, 0, 0, 0, 1, 2^64 - 1 |
 //! | `0x10`, `NAN`, `abc`, blanks | 0 | 0 | 0 |
 //! | `-1` | -1 | -1 | 2^64 - 1 |
 //!
-//! Each takes time in proportion to the text.
+//! All run in linear time.
 
-/// The characters in which the decimal separator is looked for.
+/// Number of characters searched for the decimal separator.
 const SEPARATOR_SEARCH: usize = 50;
 
-/// The number that a text begins with; the decimal separator is a point or, if that comes first, a comma (`CPLAtofM`).
+/// The number at the start of a text; the decimal separator is a point or, if it comes first, a comma (`CPLAtofM`).
 pub(super) fn float(text: &[u8]) -> f64 {
     let mut start = text.iter().take(SEPARATOR_SEARCH);
     let comma = start.find(|byte| matches!(byte, b',' | b'.')).is_some_and(|byte| *byte == b',');
     float_with(text, if comma { b',' } else { b'.' })
 }
 
-/// The number that a text begins with; the decimal separator is a point (`CPLAtof`).
+/// The number at the start of a text, with a decimal point (`CPLAtof`).
 pub(super) fn float_with_point(text: &[u8]) -> f64 {
     float_with(text, b'.')
 }
 
-/// The number that a text begins with, given the decimal separator (`CPLStrtodDelim`).
+/// The number at the start of a text, with the given decimal separator (`CPLStrtodDelim`).
 fn float_with(text: &[u8], separator: u8) -> f64 {
     let text = trimmed(text, |byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
     if let Some(number) = visual_c(text) {
@@ -37,13 +37,13 @@ fn float_with(text: &[u8], separator: u8) -> f64 {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    // A NaN with a sign is none.
+    // A signed NaN is not recognized.
     let number =
         decimal(unsigned, separator).or_else(|| word(unsigned)).filter(|number| !(negative && number.is_nan()));
     number.map_or(0.0, |number| if negative { -number } else { number })
 }
 
-/// NaN and infinity as Visual C prints them.
+/// NaN and infinity as printed by Visual C.
 fn visual_c(text: &[u8]) -> Option<f64> {
     if [&b"-1.#QNAN"[..], b"-1.#IND", b"1.#QNAN", b"1.#SNAN"].iter().any(|word| text.starts_with(word)) {
         return Some(f64::NAN);
@@ -56,7 +56,7 @@ fn visual_c(text: &[u8]) -> Option<f64> {
     }
 }
 
-/// NaN and infinity as C prints them; the text holds nothing else.
+/// NaN and infinity as printed by C, if they are the whole text.
 fn word(text: &[u8]) -> Option<f64> {
     match text {
         b"nan" | b"NaN" => Some(f64::NAN),
@@ -65,7 +65,7 @@ fn word(text: &[u8]) -> Option<f64> {
     }
 }
 
-/// The decimal number without a sign that a text begins with; infinity where a double cannot hold it.
+/// The unsigned decimal number at the start of a text; infinity if it overflows.
 fn decimal(text: &[u8], separator: u8) -> Option<f64> {
     let whole = digits(text);
     let mut end = whole;
@@ -89,7 +89,7 @@ fn decimal(text: &[u8], separator: u8) -> Option<f64> {
     text[..end].iter().map(point).collect::<String>().parse().ok()
 }
 
-/// How many digits a text begins with.
+/// Number of digits at the start of a text.
 fn digits(text: &[u8]) -> usize {
     text.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
@@ -99,12 +99,12 @@ fn trimmed(text: &[u8], is_blank: impl Fn(u8) -> bool) -> &[u8] {
     &text[blanks..]
 }
 
-/// Whether C's `isspace` says so.
+/// C's `isspace`.
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-/// The integer that a text begins with, and whether it has a minus; None where it is 2^64 or more.
+/// The integer at the start of a text, and whether it is negative; None if it is 2^64 or more.
 fn integer(text: &[u8]) -> (bool, Option<u64>) {
     let text = trimmed(text, is_space);
     let (negative, text) = match text {
@@ -116,7 +116,7 @@ fn integer(text: &[u8]) -> (bool, Option<u64>) {
     (negative, text[..digits(text)].iter().try_fold(0, add))
 }
 
-/// The integer that a text begins with, or the nearest of 64 bits (`strtoll`).
+/// The integer at the start of a text, clamped to 64 bits (`strtoll`).
 pub(super) fn signed(text: &[u8]) -> i64 {
     match integer(text) {
         (false, magnitude) => magnitude.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX),
@@ -124,7 +124,7 @@ pub(super) fn signed(text: &[u8]) -> i64 {
     }
 }
 
-/// The integer that a text begins with, or 2^64 - 1 for larger ones; negative ones wrap (`strtoull`).
+/// The integer at the start of a text, clamped to 2^64 - 1; negative ones wrap (`strtoull`).
 pub(super) fn unsigned(text: &[u8]) -> u64 {
     match integer(text) {
         (false, magnitude) => magnitude.unwrap_or(u64::MAX),
@@ -136,7 +136,7 @@ pub(super) fn unsigned(text: &[u8]) -> u64 {
 mod tests {
     use super::{float, float_with_point, signed, unsigned};
 
-    /// What GDAL 3.10.3 reads of GDAL_NODATA in `float64`, `int64` and `uint64` files.
+    /// Values of GDAL_NODATA that GDAL 3.10.3 reads in `float64`, `int64` and `uint64` files.
     #[test]
     fn numbers_are_gdals() {
         let cases: &[(&str, f64, i64, u64)] = &[

@@ -2,7 +2,7 @@
 //!
 //! | ProjMethodGeoKey | WKT 1 projection |
 //! |---|---|
-//! | 1 | Transverse_Mercator; 27, to the south, is refused: GDAL reads it with axes that PROJ does not transform |
+//! | 1 | Transverse_Mercator; 27, south orientated, is unsupported: GDAL reads it with axes that PROJ does not transform |
 //! | 3, 9815 | Hotine_Oblique_Mercator, Hotine_Oblique_Mercator_Azimuth_Center |
 //! | 4 | Laborde_Oblique_Mercator |
 //! | 7 | Mercator_2SP with a standard parallel or a latitude of origin, else Mercator_1SP |
@@ -13,26 +13,26 @@
 //! | 21, 22, 23, 24, 25 | Orthographic, Polyconic, Robinson, Sinusoidal, VanDerGrinten |
 //! | 26, 28 | New_Zealand_Map_Grid, Cylindrical_Equal_Area |
 //!
-//! Writers disagree on which of the natural origin, false origin and centre keys a method takes, so each parameter
-//! is taken from the first of them that is there, as libgeotiff does.
+//! Writers differ in the use of natural origin, false origin and centre keys, so each parameter is read from the first
+//! key present, as in libgeotiff.
 
 use super::epsg;
 use super::keys::{GeoKeys, key};
 
-/// A projection of WKT 1 with its parameters: angles in degrees, lengths in metres.
+/// A WKT 1 projection: angles in degrees, lengths in metres.
 #[derive(Debug, PartialEq)]
 pub(super) struct Method {
     pub(super) name: &'static str,
     pub(super) parameters: Vec<(&'static str, f64)>,
     pub(super) false_easting: f64,
     pub(super) false_northing: f64,
-    /// WKT 1, and libgeotiff, say all that the code does.
+    /// Whether the code fully describes the projection in WKT 1 and in libgeotiff.
     pub(super) is_exact: bool,
 }
 
 impl Method {
-    /// Whether another is what this one's code stands for, but for the digits that writers leave out: a tenth of a millimetre. Of
-    /// those on a sphere, GDAL takes the azimuthal one for another.
+    /// Whether another projection is the one that this code stands for, except for omitted digits: a tenth of a
+    /// millimetre. GDAL confuses spherical variants, except for the azimuthal one.
     pub(super) fn is_code(&self, other: &Self) -> bool {
         (self.is_exact || self.name == "Mercator_1SP")
             && self.name == other.name
@@ -43,10 +43,10 @@ impl Method {
     }
 }
 
-/// On a sphere, which libgeotiff does not tell from the ellipsoid.
+/// Spherical variants, which libgeotiff does not distinguish from the ellipsoidal ones.
 const SPHERICAL: &str = " (Spherical)";
 
-/// The projection of an EPSG code.
+/// Returns the projection of an EPSG code.
 pub(super) fn registered(code: u16) -> Option<Method> {
     let known = epsg::projection(code)?;
     let parameters = parameters(known.name).iter().zip(&known.parameters);
@@ -59,13 +59,13 @@ pub(super) fn registered(code: u16) -> Option<Method> {
     })
 }
 
-/// Natural origin, false origin, centre: as libgeotiff looks for them.
+/// Natural origin, false origin, centre: the search order of libgeotiff.
 const LONGITUDE: [u16; 3] = [key::NATURAL_ORIGIN_LONGITUDE, key::FALSE_ORIGIN_LONGITUDE, key::CENTER_LONGITUDE];
 const LATITUDE: [u16; 3] = [key::NATURAL_ORIGIN_LATITUDE, key::FALSE_ORIGIN_LATITUDE, key::CENTER_LATITUDE];
 const EASTING: [u16; 3] = [key::FALSE_EASTING, key::CENTER_EASTING, key::FALSE_ORIGIN_EASTING];
 const NORTHING: [u16; 3] = [key::FALSE_NORTHING, key::CENTER_NORTHING, key::FALSE_ORIGIN_NORTHING];
 
-/// Names of a projection's parameters other than false easting and northing, in order.
+/// Names of a projection's parameters, in order, without false easting and northing.
 pub(crate) fn parameters(projection: &str) -> &'static [&'static str] {
     match projection {
         "Lambert_Conformal_Conic_2SP" => {
@@ -93,12 +93,12 @@ pub(crate) fn parameters(projection: &str) -> &'static [&'static str] {
         "Cassini_Soldner" | "Gnomonic" | "Orthographic" | "Polyconic" | "New_Zealand_Map_Grid" => {
             &["latitude_of_origin", "central_meridian"]
         }
-        // Transverse Mercator, Lambert with one parallel, and the stereographic ones.
+        // Transverse Mercator, Lambert with one parallel, and stereographic projections.
         _ => &["latitude_of_origin", "central_meridian", "scale_factor"],
     }
 }
 
-/// WKT 1's name of a ProjMethodGeoKey.
+/// WKT 1 name of a ProjMethodGeoKey.
 fn name(method: u16) -> Option<&'static str> {
     Some(match method {
         1 => "Transverse_Mercator",
@@ -133,11 +133,27 @@ fn name(method: u16) -> Option<&'static str> {
 const TO_THE_SOUTH: &str = "a Transverse Mercator to the south, by its method";
 const IMPOSSIBLE: &str = "parameters that its projection cannot have";
 
-/// The projection that the keys define, whose angles are in a unit of so many degrees and its lengths in one of so many metres.
+/// The name and the standard parallel of a Mercator projection: the variant with a standard parallel, which may be given as
+/// the latitude of origin, or the one with a scale at the equator.
+fn mercator(
+    parallel: Option<f64>,
+    latitude: f64,
+    scale: f64,
+) -> Result<(&'static str, Option<f64>), Option<&'static str>> {
+    match (parallel, latitude, scale) {
+        (None, 0.0, _) => Ok(("Mercator_1SP", None)),
+        (Some(_), 0.0, _) => Ok(("Mercator_2SP", parallel)),
+        (None, latitude, 1.0) => Ok(("Mercator_2SP", Some(latitude))),
+        _ => Err(Some(IMPOSSIBLE)),
+    }
+}
+
+/// Returns the projection defined by the keys, given the size of the angular unit in degrees and of the linear unit in
+/// metres.
 ///
 /// # Errors
 ///
-/// Why there is none; nothing for a method that GDAL does not know either.
+/// The reason why there is none; `None` for a method that GDAL does not know either.
 pub(super) fn from_keys(
     keys: &GeoKeys,
     method: u16,
@@ -158,15 +174,8 @@ pub(super) fn from_keys(
         return Err(Some(IMPOSSIBLE));
     }
     if method == 7 {
-        // Mercator has one of a standard parallel, which a latitude of origin is taken for, and a scale at the equator.
-        match (parallel_1, latitude, scale) {
-            (None, 0.0, _) => {}
-            (Some(_), 0.0, _) => name = "Mercator_2SP",
-            (None, latitude, 1.0) => (name, parallel_1) = ("Mercator_2SP", Some(latitude)),
-            _ => return Err(Some(IMPOSSIBLE)),
-        }
+        (name, parallel_1) = mercator(parallel_1, latitude, scale)?;
     }
-    // Where these are not defined.
     let is_pole = (latitude.abs() - 90.0).abs() < 1e-8;
     if matches!(method, 3 | 9 | 9815) && is_pole || method == 4 && latitude == 0.0 {
         return Err(Some(IMPOSSIBLE));
@@ -181,7 +190,7 @@ pub(super) fn from_keys(
             "standard_parallel_1" => parallel_1.unwrap_or(0.0),
             "standard_parallel_2" => angle(&[key::STANDARD_PARALLEL_2]).unwrap_or(0.0),
             "latitude_of_origin" | "latitude_of_center" => latitude,
-            // In degrees, whatever the unit of angles.
+            // In degrees, regardless of the angular unit.
             "azimuth" => keys.double(key::AZIMUTH).unwrap_or(0.0),
             "rectified_grid_angle" => keys.double(key::RECTIFIED_GRID_ANGLE).unwrap_or(90.0) * degrees,
             "scale_factor" => scale,

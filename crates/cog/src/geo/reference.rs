@@ -1,17 +1,16 @@
-//! The CRS that GeoKeys name or define (OGC GeoTIFF 1.1, section 7.4), as libgeotiff and GDAL 3.10 read them.
+//! The CRS defined by GeoKeys (OGC GeoTIFF 1.1, section 7.4), as read by libgeotiff and GDAL 3.10.
 //!
-//! GTModelTypeGeoKey decides first; it may be left out where ProjectedCRSGeoKey is there.
+//! GTModelTypeGeoKey selects the kind of CRS; it may be absent if ProjectedCRSGeoKey is present.
 //!
 //! | model | CRS |
 //! |---|---|
-//! | 1, projected | ProjectedCRSGeoKey, in the unit of the ProjLinearUnits keys; with any of the keys 2048, 2050, 2056, 3074 and 3075: that code's parts with those keys in place of its own; without a code: the projection of the keys on their geographic CRS; 3857 stays as it is |
-//! | 2, geographic | GeodeticCRSGeoKey, else that of ProjectedCRSGeoKey, with the keys of its parts in place of its own |
-//! | 3, geocentric | a CRS without x and y on a map |
+//! | 1, projected | ProjectedCRSGeoKey, in the unit of the ProjLinearUnits keys; if any of the keys 2048, 2050, 2056, 3074 and 3075 is present, it overrides the corresponding part of the code; without a code, the projection keys on their geographic CRS; 3857 is never overridden |
+//! | 2, geographic | GeodeticCRSGeoKey, else that of ProjectedCRSGeoKey, with the keys of its parts as overrides |
+//! | 3, geocentric | a geocentric CRS |
 //! | none or another | `ESRI PE String = …` in ProjectedCitationGeoKey, else a local CRS |
 //!
-//! The result is a code where the keys describe what the code stands for, else WKT 1. What GDAL takes for a local CRS is one here,
-//! and so is what WKT 1 cannot say or a reader could take for something else; the name of the local CRS says why. Vertical keys are
-//! left aside.
+//! The result is a code if the keys match its definition, else WKT 1. It is a local CRS where GDAL reads one, and where
+//! WKT 1 would be incomplete or ambiguous; its name states the reason. Vertical keys are ignored.
 
 use super::Crs;
 use super::base::Base;
@@ -26,28 +25,28 @@ const PROJECTED: u16 = 1;
 const GEOGRAPHIC: u16 = 2;
 const GEOCENTRIC: u16 = 3;
 
-/// GDAL takes a projected CRS's code for all that there is to say, unless one of these keys is there.
+/// GDAL uses the code of a projected CRS alone, unless one of these keys is present.
 const OVERRIDING: [u16; 5] =
     [key::GEODETIC_CRS, key::GEODETIC_DATUM, key::ELLIPSOID, key::PROJECTION, key::PROJECTION_METHOD];
 
-/// Of this code, no key overrides a part.
+/// Code whose parts no key overrides.
 const WEB_MERCATOR: u16 = 3857;
 
 const UNCLEAR_UNIT: &str = "a unit that a citation names without its size";
 
 const METRE: u16 = 9001;
 
-/// Of the sphere, which WKT 1 says in a PROJ string beside it.
+/// Spherical, which WKT 1 expresses by an additional PROJ string.
 const PSEUDO_MERCATOR: &str = "Popular_Visualisation_Pseudo_Mercator";
 
-/// The CRS of the keys; None without keys.
+/// Returns the CRS of the keys; None without keys.
 pub(super) fn crs(keys: &GeoKeys) -> Option<Crs> {
     if keys.is_empty() {
         return None;
     }
     let projected_code = keys.short(key::PROJECTED_CRS).unwrap_or(USER_DEFINED);
     let model = match keys.short(key::MODEL_TYPE).unwrap_or(USER_DEFINED) {
-        // Files that forget the model type exist.
+        // Some files lack the model type.
         USER_DEFINED if projected_code != USER_DEFINED => PROJECTED,
         model => model,
     };
@@ -67,32 +66,33 @@ fn wkt(node: &Node) -> Crs {
     Crs::Wkt(node.to_string())
 }
 
-/// The WKT that Esri's writers put into a citation when no GeoKeys can say it. GDAL takes what follows so many characters.
+/// WKT in a citation, written by Esri where GeoKeys do not suffice. GDAL skips a fixed number of characters.
 fn esri_citation(keys: &GeoKeys) -> Option<Crs> {
     let text = keys.text(key::PROJECTED_CITATION)?;
     let definition = text.strip_prefix("ESRI PE String = ")?.trim();
     (!definition.is_empty()).then(|| Crs::Wkt(definition.to_owned()))
 }
 
-/// A name and a unit: coordinates that are nowhere on Earth, or a reason why it is not known where.
+/// Local CRS with a name, possibly the reason why the CRS is unknown, and a unit.
 fn local(keys: &GeoKeys, reason: Option<&str>) -> Crs {
     let name = citation::name(keys, &[key::PROJECTED_CITATION, key::CITATION, key::GEODETIC_CITATION]);
     let unit = Unit::read(keys, None);
     wkt(&Node::new("LOCAL_CS").text(reason.or(name.as_deref()).unwrap_or("unnamed")).child(unit.wkt()))
 }
 
-/// A unit of lengths.
+/// A linear unit.
 #[derive(Debug)]
 struct Unit {
     name: &'static str,
-    /// Metres.
+    /// Size in metres.
     size: f64,
-    /// 0 for one without a code.
+    /// EPSG code, or 0.
     code: u16,
 }
 
 impl Unit {
-    /// ProjLinearUnits keys, else the unit of the projected CRS's code, else GeogLinearUnitsGeoKey, else metres.
+    /// The unit of the ProjLinearUnits keys, else of the projected CRS's code, else of GeogLinearUnitsGeoKey, else
+    /// metres.
     fn read(keys: &GeoKeys, projected: Option<Projected>) -> Self {
         let code = keys
             .short(key::LINEAR_UNITS)
@@ -107,7 +107,7 @@ impl Unit {
         Self { name, size, code }
     }
 
-    /// The unit that a citation names in its place.
+    /// The unit named by a citation, which overrides the keys.
     fn cited(self, unit: CitedUnit) -> Result<Self, ()> {
         match unit {
             CitedUnit::Metres(size) if (size / self.size - 1.0).abs() > 1e-6 => {
@@ -162,7 +162,7 @@ fn in_unit(keys: &GeoKeys, of: u16, registered: Projected) -> Crs {
     }
 }
 
-/// The horizontal part of a compound CRS. GDAL takes its coordinates for metres unless the keys say otherwise.
+/// The horizontal part of a compound CRS. GDAL assumes metres unless the keys specify a unit.
 fn compound(keys: &GeoKeys, of: u16, horizontal: u16) -> Crs {
     let Some(registered) = epsg::projected(horizontal) else {
         return if epsg::geographic(horizontal).is_some() { code(horizontal) } else { local(keys, None) };
@@ -174,7 +174,7 @@ fn compound(keys: &GeoKeys, of: u16, horizontal: u16) -> Crs {
     local(keys, Some(&format!("EPSG:{of} in another unit, {} m", unit.size)))
 }
 
-/// A projected CRS that keys describe, wholly or but for a code.
+/// A projected CRS described by keys, wholly or in addition to a code.
 fn described(keys: &GeoKeys, of: u16, registered: Option<Projected>) -> Crs {
     let base = match Base::read(keys, registered.map(|registered| registered.geographic)) {
         Ok(base) => base,
@@ -205,7 +205,8 @@ fn described(keys: &GeoKeys, of: u16, registered: Option<Projected>) -> Crs {
     assembled(keys, name.as_deref().unwrap_or("unnamed"), &base, &method, &unit)
 }
 
-/// The projection by method, else by code; as an error, why there is none, and nothing for one that GDAL does not know either.
+/// The projection by method, else by code. The error is the reason, or `None` for a method that GDAL does not know
+/// either.
 fn method(
     keys: &GeoKeys,
     registered: Option<Projected>,
@@ -217,7 +218,7 @@ fn method(
         .or_else(|| keys.short(key::PROJECTION))
         .unwrap_or(USER_DEFINED);
     match keys.short(key::PROJECTION_METHOD) {
-        // The zones of UTM stand by themselves.
+        // The UTM zones are defined without keys.
         Some(USER_DEFINED) if !matches!(projection, 16001..=16060 | 16101..=16160) => Err(None),
         Some(USER_DEFINED) | None => projection::registered(projection).ok_or(None),
         Some(method) => projection::from_keys(keys, method, base.degrees(), metres),
@@ -247,7 +248,7 @@ fn parameter(name: &str, value: f64) -> Node {
     Node::new("PARAMETER").text(name).number(value)
 }
 
-/// Web Mercator, which GDAL takes for that of WGS 84 whatever the geographic CRS.
+/// Web Mercator, which GDAL bases on WGS 84 regardless of the geographic CRS.
 fn pseudo_mercator(keys: &GeoKeys, name: &str, method: &Method, unit: &Unit) -> Crs {
     let size = unit.size;
     let proj = format!(
@@ -279,7 +280,7 @@ fn geographic(keys: &GeoKeys, projected_code: u16) -> Crs {
     if let Some(of) = keys.short(key::GEODETIC_CRS).or(implied) {
         let horizontal = epsg::horizontal(of).unwrap_or(of);
         let below = epsg::projected(horizontal).map_or(horizontal, |projected| projected.geographic);
-        // GDAL takes these as registered, even where the code is that of a projected CRS on one.
+        // GDAL uses these codes as registered, even if the code is that of a projected CRS on one.
         if is_dynamic(below) {
             return code(horizontal);
         }
@@ -294,7 +295,7 @@ fn geographic(keys: &GeoKeys, projected_code: u16) -> Crs {
     described.unwrap_or_else(|reason| local(keys, Some(reason)))
 }
 
-/// Geocentric coordinates have no x and y on a map, but they have a CRS.
+/// A geocentric CRS, which is not usable for maps.
 fn geocentric(keys: &GeoKeys) -> Crs {
     if let Some(of) = keys.short(key::GEODETIC_CRS)
         && epsg::geographic(of).is_some_and(|known| known.is_geocentric)

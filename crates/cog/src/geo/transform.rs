@@ -1,34 +1,34 @@
-//! The affine transform between pixel corners and world coordinates.
+//! Affine transform between pixel corners and world coordinates.
 
 use super::BBox;
 
-/// Six numbers in affine order: `x = a*col + b*row + c`, `y = d*col + e*row + f`, of pixel corners.
+/// Affine coefficients: `x = a*col + b*row + c`, `y = d*col + e*row + f`, for pixel corners.
 ///
-/// The order is that of rasterio's `Affine`; GDAL's own order is `(c, a, b, f, d, e)`.
+/// In the order of rasterio's `Affine`; GDAL's geotransform is `(c, a, b, f, d, e)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GeoTransform {
-    /// World x of one column.
+    /// Change of x per column.
     pub a: f64,
-    /// World x of one row: 0 unless rotated.
+    /// Change of x per row: 0 unless rotated.
     pub b: f64,
-    /// World x of the outer corner of pixel (0, 0).
+    /// x of the outer corner of pixel (0, 0).
     pub c: f64,
-    /// World y of one column: 0 unless rotated.
+    /// Change of y per column: 0 unless rotated.
     pub d: f64,
-    /// World y of one row: negative where north is up.
+    /// Change of y per row: negative if north is up.
     pub e: f64,
-    /// World y of the outer corner of pixel (0, 0).
+    /// y of the outer corner of pixel (0, 0).
     pub f: f64,
 }
 
 impl GeoTransform {
-    /// From `[a, b, c, d, e, f]`.
+    /// Creates a transform from `[a, b, c, d, e, f]`.
     #[must_use]
     pub const fn from_array([a, b, c, d, e, f]: [f64; 6]) -> Self {
         Self { a, b, c, d, e, f }
     }
 
-    /// As `[a, b, c, d, e, f]`.
+    /// Returns `[a, b, c, d, e, f]`.
     #[must_use]
     pub const fn to_array(self) -> [f64; 6] {
         [self.a, self.b, self.c, self.d, self.e, self.f]
@@ -40,10 +40,11 @@ impl GeoTransform {
         (self.a * col + self.b * row + self.c, self.d * col + self.e * row + self.f)
     }
 
-    /// The transform from world coordinates to `(col, row)`; None where pixels have no area or numbers overflow.
+    /// Returns the transform from world coordinates to `(col, row)`; None if pixels have no area or coefficients
+    /// overflow.
     #[must_use]
     pub fn inverse(&self) -> Option<Self> {
-        // Without rotation each axis is its own division: no product of the two scales, whose rounding would show.
+        // Without rotation, each axis is inverted separately, which avoids the rounding of a determinant.
         let inverse = if self.b == 0.0 && self.d == 0.0 {
             Self { a: 1.0 / self.a, b: 0.0, c: -self.c / self.a, d: 0.0, e: 1.0 / self.e, f: -self.f / self.e }
         } else {
@@ -55,26 +56,26 @@ impl GeoTransform {
         inverse.to_array().iter().all(|number| number.is_finite()).then_some(inverse)
     }
 
-    /// Length of a column's and of a row's side of a pixel.
+    /// Width and height of a pixel.
     #[must_use]
     pub fn pixel_size(&self) -> (f64, f64) {
         (self.a.hypot(self.d), self.b.hypot(self.e))
     }
 
-    /// The transform of a window whose first pixel is at `(col_off, row_off)`.
+    /// Returns the transform of a window that starts at `(col_off, row_off)`.
     #[must_use]
     pub fn window(&self, col_off: u32, row_off: u32) -> Self {
         let (c, f) = self.forward(col_off.into(), row_off.into());
         Self { c, f, ..*self }
     }
 
-    /// World box of an image of `width` columns and `height` rows: of all four corners, so rotated images fit.
+    /// World bounds of an image, including all four corners if rotated.
     #[must_use]
     pub fn bounds(&self, width: u32, height: u32) -> BBox {
         self.bounds_of(BBox { xmin: 0.0, ymin: 0.0, xmax: width.into(), ymax: height.into() })
     }
 
-    /// World box of a box of columns (x) and rows (y), of all four of its corners.
+    /// World bounds of a box of columns (x) and rows (y), including all four corners if rotated.
     #[must_use]
     #[inline]
     pub fn bounds_of(&self, pixels: BBox) -> BBox {
@@ -86,7 +87,7 @@ impl GeoTransform {
         };
         extend(left, top);
         extend(right, bottom);
-        // Without rotation two opposite corners are all there is to know.
+        // Without rotation, two opposite corners suffice.
         if self.b != 0.0 || self.d != 0.0 {
             extend(right, top);
             extend(left, bottom);
@@ -96,16 +97,16 @@ impl GeoTransform {
 }
 
 impl GeoTransform {
-    /// The transform of the GeoTIFF tags (OGC GeoTIFF 1.1, Annex B.6), read as GDAL's GTiff driver reads them.
+    /// Returns the transform of the GeoTIFF tags (OGC GeoTIFF 1.1, Annex B.6), as read by GDAL's GTiff driver.
     ///
     /// | scale | tiepoints | matrix | transform |
     /// |---|---|---|---|
-    /// | two numbers, neither 0 | at least one | | scale and the first tiepoint; north is up whatever the sign of y |
-    /// | the same | none | | none |
+    /// | two numbers, neither 0 | at least one | | scale and the first tiepoint; north is up regardless of the sign of y |
+    /// | two numbers, neither 0 | none | | none |
     /// | absent, or one is 0 | | 16 numbers | the matrix |
-    /// | absent, or one is 0 | any | absent | none: more than one are ground control points |
+    /// | absent, or one is 0 | any | absent | none: several tiepoints are ground control points |
     ///
-    /// With `is_point` (GTRasterTypeGeoKey 2), tags place pixel centres, so corners lie half a pixel before.
+    /// With `is_point` (GTRasterTypeGeoKey 2), tags refer to pixel centres, so corners are shifted by half a pixel.
     pub(crate) fn from_tags(
         scale: Option<&[f64]>,
         tiepoint: Option<&[f64]>,

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-/// One keyword with its values.
+/// A keyword with its values.
 #[derive(Debug)]
 pub(crate) struct Node {
     text: String,
@@ -19,7 +19,8 @@ impl Node {
         }
     }
 
-    /// Adds a quoted text. Quotes and control characters, which WKT 1 cannot hold, become apostrophes and blanks.
+    /// Appends a quoted text. Quotes and control characters, which WKT 1 cannot represent, become apostrophes and
+    /// spaces.
     pub(crate) fn text(mut self, value: &str) -> Self {
         self.separate();
         self.text.push('"');
@@ -32,15 +33,15 @@ impl Node {
         self
     }
 
-    /// Adds a number, with all the digits that tell it from others.
+    /// Appends a number in its shortest round-trip form.
     pub(crate) fn number(mut self, value: f64) -> Self {
         self.separate();
-        // Writing to a String does not fail.
+        // Writing to a String cannot fail.
         let _ = write!(self.text, "{value}");
         self
     }
 
-    /// Adds a nested keyword.
+    /// Appends a nested keyword.
     pub(crate) fn child(mut self, child: Self) -> Self {
         self.separate();
         self.text.push_str(&child.text);
@@ -48,7 +49,7 @@ impl Node {
         self
     }
 
-    /// Adds an EPSG code, unless it is 0.
+    /// Appends an EPSG code, unless it is 0.
     pub(crate) fn authority(self, code: u32) -> Self {
         match code {
             0 => self,

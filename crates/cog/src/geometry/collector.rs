@@ -1,16 +1,16 @@
-//! What the readers of all formats visit: builds a flat [`Geometry`] and refuses what it cannot hold.
+//! Visitor for the readers of all formats: builds a flat [`Geometry`], and rejects unsupported parts.
 
 use geo_types::{Coord, LineString, Polygon};
 use geozero::GeomProcessor;
 use geozero::error::{GeozeroError, Result as Visit};
 
-use super::{Geometry, invalid};
+use super::flat::{Geometry, invalid};
 use crate::Result;
 
-/// Collections in collections: as deep as anybody writes them, and far from the end of a thread's stack.
+/// Maximum nesting of collections: more than real geometries have, and safe for the stack.
 const MAX_DEPTH: usize = 32;
 
-/// Vertices that room is made for because a count says so: counts of callers are not believed beyond it.
+/// Maximum number of vertices to reserve by a declared count, which is not trusted beyond it.
 const MAX_RESERVED: usize = 1024;
 
 /// Receives coordinates part by part.
@@ -19,16 +19,16 @@ pub(super) struct Collector {
     geometry: Geometry,
     srid: Option<i32>,
     depth: usize,
-    /// Whether single coordinates are points of their own; otherwise they are vertices of `line`.
+    /// Whether coordinates are individual points instead of vertices of `line`.
     in_line: bool,
     line: Vec<Coord<f64>>,
-    /// The rings of the polygon that is being read.
+    /// Rings of the current polygon.
     rings: Option<Vec<LineString<f64>>>,
     fault: Option<String>,
 }
 
 impl Collector {
-    /// What was visited, and the SRID of EWKB; `outcome` is what the reader says.
+    /// Returns the geometry and the SRID of EWKB; `outcome` is the result of the reader.
     pub(super) fn finish(self, format: &str, outcome: Visit<()>) -> Result<(Geometry, Option<i32>)> {
         match (self.fault, outcome) {
             (Some(fault), _) => Err(invalid(fault)),
@@ -43,13 +43,13 @@ impl Collector {
         }
     }
 
-    /// Ends the visit with an error of our own.
+    /// Aborts with an error of this crate.
     fn refuse<T>(&mut self, fault: String) -> Visit<T> {
         self.fault.get_or_insert(fault);
         Err(GeozeroError::GeometryFormat)
     }
 
-    /// `polygon 2, ring 0`, `line 1` or `point 3`: where the next coordinate belongs.
+    /// Position of the next coordinate: `polygon 2, ring 0`, `line 1` or `point 3`.
     fn place(&self) -> String {
         match &self.rings {
             Some(rings) => format!("polygon {}, ring {}", self.geometry.polygons.len(), rings.len()),
@@ -59,7 +59,7 @@ impl Collector {
     }
 
     fn curve(&mut self, kind: &str) -> Visit<()> {
-        self.refuse(format!("expected points, lines and polygons, found a {kind}: make it straight edges first"))
+        self.refuse(format!("expected points, lines and polygons, found a {kind}: convert it to straight edges first"))
     }
 
     fn end_ring(&mut self, ring: LineString<f64>) -> Visit<()> {
@@ -95,7 +95,7 @@ impl GeomProcessor for Collector {
     }
 
     fn xy(&mut self, x: f64, y: f64, _index: usize) -> Visit<()> {
-        // How WKB writes an empty point inside a collection of points.
+        // WKB encodes an empty point in a multipoint as NaN.
         if x.is_nan() && y.is_nan() && !self.in_line {
             return Ok(());
         }
@@ -153,7 +153,7 @@ impl GeomProcessor for Collector {
     fn geometrycollection_begin(&mut self, _size: usize, _index: usize) -> Visit<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return self.refuse(format!("expected at most {MAX_DEPTH} collections in one another, found more"));
+            return self.refuse(format!("expected at most {MAX_DEPTH} nested collections, found more"));
         }
         Ok(())
     }

@@ -1,29 +1,29 @@
-//! Boxes as geometries: `bbox` of an index or of STAC, bounds of a raster.
+//! Bounding boxes as geometries: `bbox` of an index or of STAC, and bounds of rasters.
 //!
 //! | box | geometry |
 //! |---|---|
 //! | `xmin < xmax`, `ymin < ymax` | a polygon of four edges |
-//! | one of the sides without length | a line; without both, a point |
-//! | `xmin > xmax` in longitudes | across the antimeridian: from `xmin` to `xmax + 360` (RFC 7946, section 5.2) |
+//! | one side of length 0 | a line; if both, a point |
+//! | `xmin > xmax` in longitudes | crosses the antimeridian: from `xmin` to `xmax + 360` (RFC 7946, section 5.2) |
 //! | `xmin > xmax` elsewhere, `ymin > ymax` | an error |
 
 use std::hash::{Hash, Hasher};
 
 use geo_types::{Coord, LineString, Polygon};
 
-use super::{Geometry, invalid};
+use super::flat::{Geometry, invalid};
 use crate::{Error, Result, crs};
 
-/// A box as a caller gave it, not checked yet. Equal where all numbers have the same bits, so that it can be a key.
+/// An unchecked box. Equality and hashes are bitwise, so that it can be a key.
 #[derive(Debug, Clone, Copy)]
 pub struct Corners {
-    /// Smallest x; greater than `xmax` in a box across the antimeridian.
+    /// Minimum x; greater than `xmax` in a box across the antimeridian.
     pub xmin: f64,
-    /// Smallest y.
+    /// Minimum y.
     pub ymin: f64,
-    /// Largest x.
+    /// Maximum x.
     pub xmax: f64,
-    /// Largest y.
+    /// Maximum y.
     pub ymax: f64,
 }
 
@@ -45,7 +45,7 @@ impl Corners {
         self.to_array().map(f64::to_bits)
     }
 
-    /// Adds the box to an empty geometry; `ring` is memory for its vertices. Some for a box across the antimeridian.
+    /// Adds the box to an empty geometry; `ring` is a reusable buffer. Returns the box if it crosses the antimeridian.
     pub(super) fn add_to(self, geometry: &mut Geometry, mut ring: Vec<Coord<f64>>) -> Result<Option<Crossing>> {
         let Self { xmin, ymin, xmax, ymax } = self;
         if !self.to_array().iter().all(|number| number.is_finite()) {
@@ -89,7 +89,7 @@ impl Hash for Corners {
 impl Crossing {
     /// Whether coordinates of a CRS can cross the antimeridian.
     pub(super) fn check(self, crs: &str) -> Result<()> {
-        // The raster's own coordinates are numbers of a grid, which nothing wraps around.
+        // Native coordinates do not wrap around.
         if !crs.trim().eq_ignore_ascii_case(crs::NATIVE) && crs::is_in_degrees(crs)? {
             return Ok(());
         }

@@ -1,16 +1,16 @@
-//! WKB as hexadecimal digits, as PostGIS shows geometries and `hex()` writes them.
+//! WKB in hexadecimal digits, as shown by PostGIS and written by `hex()`.
 
-use super::invalid;
+use super::flat::invalid;
 use crate::Result;
 
-/// The digits of a text that is WKB and not WKT: WKB starts with a byte of 0 or 1, and no WKT with a digit. `\x`, which
-/// PostgreSQL puts before a `bytea`, and `0x` may come first.
+/// Returns the digits if a text is WKB instead of WKT: WKB starts with a byte of 0 or 1, and WKT never with a digit.
+/// The prefixes `\x`, as in PostgreSQL's `bytea`, and `0x` are accepted.
 pub(super) fn digits(text: &str) -> Option<&str> {
     let digits = ["\\x", "0x", "0X"].iter().find_map(|prefix| text.strip_prefix(prefix));
     digits.or_else(|| text.starts_with(|first: char| first.is_ascii_digit()).then_some(text))
 }
 
-/// The bytes that digits stand for.
+/// Decodes hexadecimal digits.
 pub(super) fn decode(digits: &str) -> Result<Vec<u8>> {
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
     let mut bytes = Vec::with_capacity(pairs.len());

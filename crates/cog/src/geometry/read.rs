@@ -1,4 +1,4 @@
-//! WKB (also as hexadecimal text), WKT, GeoJSON and boxes as [`Geometry`], with the CRS that they carry.
+//! Readers of WKB (also hex-encoded), WKT, GeoJSON and boxes, with the CRS that they declare.
 
 use geo_types::{Coord, LineString, Polygon};
 use geozero::GeozeroGeometry as _;
@@ -8,30 +8,31 @@ use geozero::wkt::Wkt;
 
 use super::collector::Collector;
 use super::corners::{Corners, Crossing};
-use super::{Geometry, hex, invalid, validity};
+use super::flat::{Geometry, invalid};
+use super::{hex, validity};
 use crate::Result;
 
-/// Parentheses in parentheses of WKT: as deep as anybody writes them, and far from the end of a thread's stack.
+/// Maximum nesting of parentheses in WKT: more than real geometries have, and safe for the stack.
 const MAX_DEPTH: usize = 64;
 
-/// The flags of an EWKB type code: Z, M and SRID. ISO WKB adds thousands instead.
+/// Flags of an EWKB type code: Z, M and SRID. ISO WKB adds thousands instead.
 const EWKB_FLAGS: u32 = 0xE000_0000;
 
-/// A geometry, and the CRS that its encoding names.
+/// A parsed geometry with the CRS that its encoding declares.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ParsedGeometry {
-    /// The geometry, valid.
+    /// The geometry, which is valid.
     pub geometry: Geometry,
-    /// The SRID of EWKT or EWKB as `EPSG:n`, or the name in GeoJSON's old `crs` member. None where nothing is said.
+    /// The SRID of EWKT or EWKB as `EPSG:n`, or the name in GeoJSON's obsolete `crs` member; None if unspecified.
     pub crs: Option<String>,
-    /// Set for a box across the antimeridian, which only longitudes have: see [`ParsedGeometry::check_crs`].
+    /// A box across the antimeridian, which requires longitudes: see [`ParsedGeometry::check_crs`].
     pub(super) crossing: Option<Crossing>,
 }
 
-/// A geometry as a caller gave it, not read yet.
+/// An encoded geometry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EncodedGeometry<'a> {
-    /// WKT, EWKT, GeoJSON, or WKB as hexadecimal digits.
+    /// WKT, EWKT, GeoJSON, or WKB in hexadecimal digits.
     Text(&'a str),
     /// WKB: ISO or EWKB.
     Wkb(&'a [u8]),
@@ -40,19 +41,19 @@ pub enum EncodedGeometry<'a> {
 }
 
 impl EncodedGeometry<'_> {
-    /// Reads and checks it.
+    /// Parses and validates the geometry.
     ///
     /// # Errors
     ///
-    /// [`crate::Error::InvalidArgument`] for what is no geometry, or not a valid one.
+    /// [`crate::Error::InvalidArgument`] for an invalid encoding or geometry.
     pub fn parse(self) -> Result<ParsedGeometry> {
         let mut parsed = ParsedGeometry::default();
         self.parse_into(&mut parsed)?;
         Ok(parsed)
     }
 
-    /// Reads and checks it, in the memory of one that is done with: for small geometries, making room is half of the work. After
-    /// an error, `parsed` is of no use.
+    /// As [`parse`](Self::parse), reusing the memory of `parsed`: for small geometries, allocations are half of the
+    /// cost. After an error, `parsed` is unspecified.
     ///
     /// # Errors
     ///
@@ -69,11 +70,11 @@ impl EncodedGeometry<'_> {
 }
 
 impl ParsedGeometry {
-    /// Reads WKB: ISO or EWKB, of either byte order.
+    /// Parses ISO WKB or EWKB, in either byte order.
     ///
     /// # Errors
     ///
-    /// [`crate::Error::InvalidArgument`] for other bytes and for geometries that are not valid.
+    /// [`crate::Error::InvalidArgument`] for an invalid encoding or geometry.
     pub fn from_wkb(bytes: &[u8]) -> Result<Self> {
         EncodedGeometry::Wkb(bytes).parse()
     }
@@ -97,11 +98,11 @@ impl ParsedGeometry {
         Self::checked(geometry, srid.and_then(|srid| crs_of_srid(srid.into())))
     }
 
-    /// Reads WKT, EWKT, GeoJSON (a geometry, a Feature or a FeatureCollection), or WKB as hexadecimal digits.
+    /// Parses WKT, EWKT, GeoJSON (a geometry, a Feature or a FeatureCollection), or WKB in hexadecimal digits.
     ///
     /// # Errors
     ///
-    /// [`crate::Error::InvalidArgument`] for other text and for geometries that are not valid.
+    /// [`crate::Error::InvalidArgument`] for an invalid encoding or geometry.
     pub fn from_text(text: &str) -> Result<Self> {
         let text = text.trim();
         if text.starts_with('{') {
@@ -137,17 +138,17 @@ impl ParsedGeometry {
         Self::checked(geometry, crs_of_geojson(text)?)
     }
 
-    /// Checks that the geometry has a meaning in the CRS that its coordinates turn out to be in: a box whose `xmin` is
-    /// greater than its `xmax` crosses the antimeridian (RFC 7946, section 5.2), which only longitudes do.
+    /// Checks that the geometry is valid in the CRS of its coordinates: a box with `xmin` greater than `xmax` crosses
+    /// the antimeridian (RFC 7946, section 5.2), which requires longitudes.
     ///
     /// # Errors
     ///
-    /// [`crate::Error::InvalidArgument`] for such a box in another CRS, and where `crs` is no CRS.
+    /// [`crate::Error::InvalidArgument`] for such a box in another CRS, and for an invalid `crs`.
     pub fn check_crs(&self, crs: &str) -> Result<()> {
         self.crossing.map_or(Ok(()), |crossing| crossing.check(crs))
     }
 
-    /// Empties it; the memory of a ring that it had, for another one.
+    /// Clears the geometry and returns the memory of one of its rings.
     fn clear(&mut self) -> Vec<Coord<f64>> {
         let Geometry { points, lines, polygons } = &mut self.geometry;
         let used = polygons.pop().map(Polygon::into_inner);
@@ -161,14 +162,15 @@ impl ParsedGeometry {
         ring
     }
 
-    /// Becomes a box.
+    /// Replaces the geometry by a box.
     fn take_box(&mut self, corners: Corners) -> Result<()> {
         let ring = self.clear();
         self.crossing = corners.add_to(&mut self.geometry, ring)?;
         Ok(())
     }
 
-    /// Becomes the polygon of one ring that WKB holds; false, and nothing, for whatever else it is, for faults too.
+    /// Fast path: replaces the geometry by a WKB polygon with a single ring. Returns false for any other or invalid
+    /// WKB.
     fn take_one_ring(&mut self, bytes: &[u8]) -> bool {
         let mut ring = self.clear();
         let Some(coords) = one_ring(bytes) else {
@@ -194,8 +196,8 @@ impl ParsedGeometry {
     }
 }
 
-/// The coordinates of a polygon of one ring in little-endian WKB without Z and M, as DuckDB itself writes it. Most plots are such,
-/// and the visit costs more than all that follows for them. None for whatever else the bytes are.
+/// Coordinates of a polygon with a single ring in little-endian 2D WKB, as DuckDB writes it. Most polygons are of this
+/// form, and the general reader would cost more than everything after it. None for any other bytes.
 fn one_ring(bytes: &[u8]) -> Option<&[[u8; 16]]> {
     // Byte order, type and number of rings (OGC Simple Features 1.2.1, 8.2.9).
     const HEADER: [u8; 9] = [1, 3, 0, 0, 0, 1, 0, 0, 0];
@@ -206,13 +208,13 @@ fn one_ring(bytes: &[u8]) -> Option<&[[u8; 16]]> {
     (*header == HEADER && is_whole).then_some(coords)
 }
 
-/// SRIDs are EPSG codes by convention; 0 and less say that nothing is known.
+/// SRIDs are EPSG codes by convention; 0 and negative ones mean unknown.
 fn crs_of_srid(srid: i64) -> Option<String> {
     (srid > 0).then(|| format!("EPSG:{srid}"))
 }
 
-/// The `crs` member of GeoJSON 2008. RFC 7946 removed it, but what still says so means it: taken for longitudes and
-/// latitudes, such coordinates would be somewhere else.
+/// The `crs` member of GeoJSON 2008. RFC 7946 removed it, but files that have it rely on it: read as longitudes and
+/// latitudes, their coordinates would be elsewhere.
 fn crs_of_geojson(text: &str) -> Result<Option<String>> {
     if !text.contains("\"crs\"") {
         return Ok(None);
@@ -228,7 +230,8 @@ fn crs_of_geojson(text: &str) -> Result<Option<String>> {
     }
 }
 
-/// Refuses what a recursive reader would drown in, and text after the end of the geometry, which it would not see.
+/// Rejects nesting that would overflow a recursive reader, and text after the end of the geometry, which it would
+/// ignore.
 fn check_parentheses(text: &str) -> Result<()> {
     let mut depth = 0usize;
     for (at, character) in text.char_indices() {
@@ -256,7 +259,7 @@ fn check_parentheses(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// As much of a text as an error message shows.
+/// Truncates a text for error messages.
 fn start(text: &str) -> String {
     const SHOWN: usize = 40;
     let shown: String = text.chars().take(SHOWN).collect();

@@ -1,17 +1,18 @@
-//! Whether polygons are what OGC Simple Features 1.2.1 (6.1.11) calls valid, and where they are not.
+//! Validity of polygons by OGC Simple Features 1.2.1 (6.1.11), with the position of the first violation.
 //!
-//! Checked: rings neither cross nor touch themselves; rings of a polygon cross nowhere and share no edge; holes lie in the
-//! shell and in no other hole. Points that two rings share are fine, repeated vertices too, and so are polygons that
-//! overlap: they are separate parts. Signs of orientations are exact, so that no valid polygon fails by rounding.
+//! Rings must not cross or touch themselves; rings of a polygon must not cross or share an edge; holes must be inside
+//! the shell and outside of other holes. Rings may touch in points, vertices may repeat, and polygons may overlap,
+//! since they are separate parts. Orientation tests are exact, so that valid polygons are never rejected due to
+//! rounding.
 
 use geo_types::{Coord, LineString, Polygon};
 use robust::orient2d;
 
-use super::{Geometry, bbox, invalid, rings};
+use super::flat::{Geometry, bbox, invalid, rings};
 use crate::Result;
 use crate::geo::BBox;
 
-/// Rings of up to so many edges are checked pair by pair, which beats sorting them.
+/// Rings with at most this many edges are checked pairwise, which is faster than sorting.
 const FEW_EDGES: usize = 24;
 
 /// Checks the polygons of a geometry.
@@ -21,9 +22,9 @@ pub(super) fn check(geometry: &Geometry) -> Result<()> {
     })
 }
 
-/// Whether a polygon is valid.
-pub(super) fn is_valid(polygon: &Polygon<f64>) -> bool {
-    check_polygon(polygon).is_ok()
+/// Whether polygons are valid.
+pub(crate) fn are_valid(polygons: &[Polygon<f64>]) -> bool {
+    polygons.iter().all(|polygon| check_polygon(polygon).is_ok())
 }
 
 /// An edge of a ring.
@@ -32,17 +33,17 @@ struct Edge {
     a: Coord<f64>,
     b: Coord<f64>,
     ring: usize,
-    /// The vertex that it starts at.
+    /// Index of its first vertex.
     vertex: usize,
-    /// Its place among the ring's edges of some length.
+    /// Index among the ring's edges of non-zero length.
     position: usize,
 }
 
 impl Edge {
-    /// Whether the next edge goes on from the end of this one without turning back: they meet there and nowhere else.
+    /// Whether the next edge starts at the end of this one without turning back, so that they only meet there.
     fn leads_away_to(&self, next: &Self) -> bool {
         let (before, after) = (self.b - self.a, next.b - next.a);
-        // Edges of one line that turn back have a product far below 0, whatever the rounding.
+        // For collinear edges that turn back, the product is far below 0, regardless of rounding.
         self.position + 1 == next.position && before.x * after.x + before.y * after.y >= 0.0
     }
 
@@ -52,13 +53,13 @@ impl Edge {
     }
 }
 
-/// How two edges meet.
+/// Intersection of two edges.
 #[derive(Debug, PartialEq)]
 enum Meeting {
     Apart,
-    /// In one point, which is an end of at least one of them.
+    /// A single point that is an end of at least one of them.
     Touch,
-    /// In one point inside both, or in more than a point.
+    /// A point inside both, or more than one point.
     Cross,
 }
 
@@ -88,12 +89,12 @@ fn check_polygon(polygon: &Polygon<f64>) -> Result<(), String> {
     check_holes(polygon, &touching)
 }
 
-/// Whether a ring turns strictly to one side at each vertex and goes around once: then it is convex, and meets itself nowhere.
+/// Whether a ring strictly turns to one side at each vertex and winds once: it is then convex, and so simple.
 fn is_convex(ring: &LineString<f64>) -> bool {
     let [.., before_last, _] = ring.0.as_slice() else {
         return false;
     };
-    // Each turn is of less than half a circle, so that no time around is missed by the sides that directions are on.
+    // Each turn is less than half a circle, so that counting changes of direction detects every winding.
     let is_forwards = |a: Coord<f64>, b: Coord<f64>| a.x < b.x || (a.x == b.x && a.y < b.y);
     let (mut left, mut right, mut reversals) = (0usize, 0usize, 0usize);
     let (mut a, mut was_forwards) = (*before_last, is_forwards(*before_last, ring.0[0]));
@@ -108,7 +109,7 @@ fn is_convex(ring: &LineString<f64>) -> bool {
     left.max(right) + 1 == ring.0.len() && reversals == 2
 }
 
-/// The edges of some length, and how many each ring has.
+/// The edges of non-zero length, and their number per ring.
 fn edges(polygon: &Polygon<f64>) -> Result<(Vec<Edge>, Vec<usize>), String> {
     let mut edges = Vec::with_capacity(rings(polygon).map(|ring| ring.0.len()).sum());
     let mut lengths = Vec::with_capacity(1 + polygon.interiors().len());
@@ -138,7 +139,7 @@ fn crossing(first: &Edge, second: &Edge) -> String {
     )
 }
 
-/// About where two edges meet.
+/// Approximate intersection of two edges.
 fn crossing_point(first: &Edge, second: &Edge) -> Coord<f64> {
     let ends = [second.a, second.b, first.a, first.b];
     let on = [(first, second.a), (first, second.b), (second, first.a), (second, first.b)];
@@ -151,7 +152,7 @@ fn crossing_point(first: &Edge, second: &Edge) -> Coord<f64> {
     first.a + along * t
 }
 
-/// Calls `visit` with every pair of edges whose boxes meet.
+/// Calls `visit` with every pair of edges whose bounding boxes intersect.
 fn each_near_pair(edges: &[Edge], mut visit: impl FnMut(&Edge, &Edge) -> Result<(), String>) -> Result<(), String> {
     let overlap = |first: (f64, f64), second: (f64, f64)| first.0 <= second.1 && second.0 <= first.1;
     if edges.len() <= FEW_EDGES {
@@ -164,7 +165,7 @@ fn each_near_pair(edges: &[Edge], mut visit: impl FnMut(&Edge, &Edge) -> Result<
         }
         return Ok(());
     }
-    // A sweep along the axis on which edges are short beside the whole, so that few are under the line at once.
+    // Sweeps along the axis where edges are short relative to the whole, so that few are active at a time.
     let share = |by_x: bool| {
         let spans = || edges.iter().map(|edge| edge.span(by_x));
         let whole =
@@ -188,14 +189,14 @@ fn each_near_pair(edges: &[Edge], mut visit: impl FnMut(&Edge, &Edge) -> Result<
     Ok(())
 }
 
-/// The sign says on which side of the line through `a` and `b` the point `p` lies; 0 on it. Exact.
+/// Exact orientation of `p` relative to the line through `a` and `b`; 0 if collinear.
 #[inline]
 fn side(a: Coord<f64>, b: Coord<f64>, p: Coord<f64>) -> f64 {
     let point = |coord: Coord<f64>| robust::Coord { x: coord.x, y: coord.y };
     orient2d(point(a), point(b), point(p))
 }
 
-/// Whether a point of an edge's line lies in its box, so on the edge.
+/// Whether a point collinear with an edge lies on the edge.
 fn within(edge: &Edge, p: Coord<f64>) -> bool {
     let ((left, right), (low, high)) = (edge.span(true), edge.span(false));
     left <= p.x && p.x <= right && low <= p.y && p.y <= high
@@ -221,7 +222,7 @@ fn meet(first: &Edge, second: &Edge) -> Meeting {
     if touch { Meeting::Touch } else { Meeting::Apart }
 }
 
-/// Two edges of one line: apart, end to end, or over one another.
+/// Intersection of two collinear edges.
 fn meet_on_a_line(first: &Edge, second: &Edge) -> Meeting {
     let by_x = first.a.x != first.b.x;
     let (first, second) = (first.span(by_x), second.span(by_x));
@@ -232,7 +233,7 @@ fn meet_on_a_line(first: &Edge, second: &Edge) -> Meeting {
     }
 }
 
-/// Edges cross nowhere: a hole is inside a ring as soon as one of its points is, unless they touch.
+/// Edges do not cross: a hole is inside a ring if one of its points is, unless they touch.
 fn check_holes(polygon: &Polygon<f64>, touching: &[bool]) -> Result<(), String> {
     if polygon.interiors().is_empty() {
         return Ok(());
@@ -261,9 +262,7 @@ fn check_holes(polygon: &Polygon<f64>, touching: &[bool]) -> Result<(), String> 
                 let holes = polygon.interiors();
                 if position(&holes[inner - 1], &holes[outer - 1], touching[inner]) == Some(true) {
                     let Coord { x, y } = holes[inner - 1].0[0];
-                    return Err(format!(
-                        "ring {inner}: expected holes beside one another, found ({x} {y}) in ring {outer}"
-                    ));
+                    return Err(format!("ring {inner}: expected disjoint holes, found ({x} {y}) in ring {outer}"));
                 }
             }
         }
@@ -276,8 +275,9 @@ fn contains(outer: BBox, inner: BBox) -> bool {
     outer.xmin <= inner.xmin && inner.xmax <= outer.xmax && outer.ymin <= inner.ymin && inner.ymax <= outer.ymax
 }
 
-/// Whether a ring lies inside another that it does not cross; None where all that was looked at lies on it. Where they may
-/// touch, every vertex and every edge's middle is looked at, and one outside decides: a ring may leave another through a vertex.
+/// Whether a ring is inside another that it does not cross; None if all tested points lie on it. If they may touch,
+/// every vertex and the middle of every edge is tested, and one outside decides: a ring may leave another through a
+/// vertex.
 fn position(ring: &LineString<f64>, other: &LineString<f64>, may_touch: bool) -> Option<bool> {
     if !may_touch {
         return inside(other, ring.0[0]);
@@ -288,7 +288,7 @@ fn position(ring: &LineString<f64>, other: &LineString<f64>, may_touch: bool) ->
     Some(first && found.all(|inside| inside))
 }
 
-/// Whether a point lies inside a ring; None on it.
+/// Whether a point is inside a ring; None if it lies on it.
 fn inside(ring: &LineString<f64>, p: Coord<f64>) -> Option<bool> {
     let mut inside = false;
     for pair in ring.0.windows(2) {
@@ -301,7 +301,7 @@ fn inside(ring: &LineString<f64>, p: Coord<f64>) -> Option<bool> {
         if turn == 0.0 && p.x >= a.x.min(b.x) {
             return None;
         }
-        // Upwards edges turn left to what is on their left; an end counts for the edge above it only.
+        // Upward edges turn left towards points on their left; an endpoint counts only for the edge above it.
         if low.y <= p.y && p.y < high.y && turn > 0.0 {
             inside = !inside;
         }

@@ -1,6 +1,6 @@
-//! Runs of pixels: what coverage is kept as, and the parts of it that tiles need.
+//! Coverage of a geometry as runs of pixels.
 //!
-//! Rows of a rectangle are equal: they are kept once, however many there are. A raster may declare 2^31 of them.
+//! Consecutive equal rows, as those of a rectangle, are stored once: a raster may have 2^31 rows.
 
 use std::ops::Range;
 
@@ -10,19 +10,19 @@ use super::window::Window;
 
 /// The pixels that a geometry covers.
 ///
-/// The same for every band, date and file on one grid: made once for a geometry, a grid and a [`Method`](super::Method), it
-/// is shared behind an `Arc` by whoever reads that grid. [`byte_len`](Self::byte_len) is what a cache counts.
+/// Depends only on the geometry, the grid and the method, not on bands, dates or files, so it can be cached and shared.
+/// [`byte_len`](Self::byte_len) is its size for a cache.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Coverage {
     runs: Vec<Run>,
-    /// Rows that all have the runs of the first of them. The runs of the others are not in `runs`.
+    /// Rows that repeat the runs of the first of them. `runs` contains only the first one.
     repeated: Range<u32>,
-    /// The smallest window with all of them; None where there are none.
+    /// Bounding window; None if empty.
     window: Option<Window>,
 }
 
 impl Coverage {
-    /// All pixels of an image, each wholly.
+    /// Covers all pixels of an image with weight 1.
     #[must_use]
     pub fn whole(width: u32, height: u32) -> Self {
         if width == 0 || height == 0 {
@@ -31,13 +31,13 @@ impl Coverage {
         Self::from_runs(vec![Run { row: 0, start: 0, end: width, weight: 1.0 }]).repeating(0, height - 1)
     }
 
-    /// Runs that come by row, then by column.
+    /// `runs` must be sorted by row, then column.
     fn from_runs(runs: Vec<Run>) -> Self {
         let window = around(&runs);
         Self { runs, repeated: 0..0, window }
     }
 
-    /// The same with a row repeated so many times below itself; the rows below it move down.
+    /// Repeats a row `times` times; the rows below it move down.
     pub(crate) fn repeating(mut self, row: u32, times: u32) -> Self {
         let below = self.runs.partition_point(|run| run.row <= row);
         self.runs[below..].iter_mut().for_each(|run| run.row = run.row.saturating_add(times));
@@ -50,12 +50,12 @@ impl Coverage {
         self
     }
 
-    /// All runs: by row, then by column, none overlapping another.
+    /// All runs, sorted by row, then column. Runs do not overlap.
     pub fn runs(&self) -> impl Iterator<Item = Run> + '_ {
         self.window.into_iter().flat_map(|window| self.within(window))
     }
 
-    /// The runs that are kept, each with the rows that have it.
+    /// The stored runs, each with the rows that have it.
     fn kept(&self) -> impl Iterator<Item = (Run, Range<u32>)> + '_ {
         self.runs.iter().map(|run| {
             let is_repeated = !self.repeated.is_empty() && run.row == self.repeated.start;
@@ -63,15 +63,15 @@ impl Coverage {
         })
     }
 
-    /// The runs of a row.
+    /// The runs of one row.
     fn row(&self, row: u32) -> &[Run] {
         let kept = if self.repeated.contains(&row) { self.repeated.start } else { row };
         let below = &self.runs[self.runs.partition_point(|run| run.row < kept)..];
         &below[..below.partition_point(|run| run.row == kept)]
     }
 
-    /// The weights of the pixels inside a window, each with the number of pixels that have it: as many as there are kept runs, whatever
-    /// the number of rows.
+    /// The weights of the pixels inside a window, each with the number of pixels. Yields one item per stored run,
+    /// regardless of the number of repeated rows.
     pub(crate) fn weights_within(&self, window: Window) -> impl Iterator<Item = (f64, u64)> + '_ {
         self.kept().filter_map(move |(run, rows)| {
             let rows = rows.end.min(window.row_end()).saturating_sub(rows.start.max(window.row_off));
@@ -86,13 +86,13 @@ impl Coverage {
         self.runs.is_empty()
     }
 
-    /// The memory that it takes.
+    /// Memory size in bytes.
     #[must_use]
     pub fn byte_len(&self) -> usize {
         size_of::<Self>() + self.runs.capacity() * size_of::<Run>()
     }
 
-    /// The sum of all weights: for polygons, the area inside the image in pixels.
+    /// Sum of all weights: for polygons, the covered area in pixels.
     #[must_use]
     pub fn weight(&self) -> f64 {
         let weight = |(run, rows): (Run, Range<u32>)| {
@@ -101,17 +101,17 @@ impl Coverage {
         self.kept().map(weight).sum()
     }
 
-    /// The smallest window with all covered pixels; None where there are none.
+    /// Bounding window of the covered pixels; None if empty.
     #[must_use]
     pub fn window(&self) -> Option<Window> {
         self.window
     }
 
-    /// The tiles (row, col) that hold covered pixels, row-major, each once.
+    /// The tiles (row, col) that contain covered pixels, row-major, each once.
     #[must_use]
     pub fn tiles(&self, tiling: &Tiling) -> Vec<(u32, u32)> {
         let (tile_width, tile_height) = (tiling.tile_width.max(1), tiling.tile_height.max(1));
-        // Most geometries lie in one tile, and need not be gone through.
+        // Most geometries lie in a single tile.
         let mut around = self.window.iter().flat_map(|window| window.tiles(tiling));
         if let (Some(only), None) = (around.next(), around.next()) {
             return vec![only];
@@ -131,7 +131,7 @@ impl Coverage {
         tiles
     }
 
-    /// The tiles of coverage with rows that repeat: for each row of tiles, the few runs that are kept are gone through.
+    /// The tiles of a coverage with repeated rows: scans the stored runs once per row of tiles.
     fn tiles_of_repeated(&self, tile_width: u32, tile_height: u32) -> Vec<(u32, u32)> {
         let mut tiles = Vec::new();
         let rows =
@@ -145,7 +145,7 @@ impl Coverage {
         tiles
     }
 
-    /// The parts of runs inside a window, by row, then by column. Runs outside are searched past, not looked at.
+    /// The runs clipped to a window, sorted by row, then column. Runs outside are skipped by binary search.
     pub fn within(&self, window: Window) -> impl Iterator<Item = Run> + '_ {
         let shared = self.window.and_then(|all| Some((all, all.intersection(&window)?)));
         if !self.repeated.is_empty() {
@@ -165,7 +165,7 @@ impl Coverage {
     }
 }
 
-/// The smallest window with all pixels of runs, which come by row; None where there are none.
+/// Bounding window of runs sorted by row; None if empty.
 fn around(runs: &[Run]) -> Option<Window> {
     let (first, last) = (runs.first()?, runs.last()?);
     let start = runs.iter().map(|run| run.start).min()?;
@@ -199,14 +199,14 @@ impl Iterator for Within<'_> {
     }
 }
 
-/// Runs inside a window of coverage with rows that repeat.
+/// Iterates over the runs of a coverage with repeated rows.
 struct Repeated<'a> {
     coverage: &'a Coverage,
-    /// Rows that are not reached.
+    /// Remaining rows.
     rows: Range<u32>,
-    /// The window's columns.
+    /// Columns of the window.
     cols: Range<u32>,
-    /// The row that `runs` are of.
+    /// The row of `runs`.
     row: u32,
     runs: &'a [Run],
 }
@@ -231,14 +231,14 @@ impl Iterator for Repeated<'_> {
     }
 }
 
-/// Runs inside a window of coverage whose rows are all kept.
+/// Iterates over the runs of a coverage without repeated rows.
 struct Listed<'a> {
-    /// Runs in rows of the window.
+    /// Remaining runs in the rows of the window.
     rest: &'a [Run],
-    /// The window's columns.
+    /// Columns of the window.
     start: u32,
     end: u32,
-    /// Whether no run reaches out of them.
+    /// Whether no run needs clipping.
     has_all_columns: bool,
 }
 
@@ -261,7 +261,7 @@ impl Iterator for Listed<'_> {
         }
     }
 
-    /// A plain loop where nothing is cut, as for most zones.
+    /// Most zones need no clipping: a plain loop is faster.
     #[inline]
     fn fold<B, F: FnMut(B, Run) -> B>(self, mut all: B, mut with: F) -> B {
         if self.has_all_columns {
@@ -275,8 +275,8 @@ impl Iterator for Listed<'_> {
 }
 
 impl Listed<'_> {
-    /// Goes past the runs for which `is_before` holds, the first of which does: steps that double, then a binary search, since
-    /// a row has few runs and the coverage many.
+    /// Skips the runs for which `is_before` holds, which includes the first one. Uses galloping search, since rows have
+    /// few runs and coverages have many.
     fn skip(&mut self, is_before: impl Fn(&Run) -> bool) {
         let mut step = 1;
         while self.rest.get(step).is_some_and(&is_before) {
@@ -288,17 +288,17 @@ impl Listed<'_> {
     }
 }
 
-/// Columns of tiles: spans in order, apart from one another.
+/// Sorted, disjoint spans of tile columns.
 #[derive(Default)]
 struct Columns {
     spans: Vec<(u32, u32)>,
 }
 
 impl Columns {
-    /// The columns of tiles that runs lie in.
+    /// The tile columns that contain runs.
     fn of(runs: impl Iterator<Item = Run>, tile_width: u32) -> Self {
         let mut columns = Self::default();
-        // Most runs lie in the tiles of the one before.
+        // Most runs lie in the same tiles as the previous one.
         let (mut start, mut end) = (0, 0);
         for run in runs {
             if run.start < start || end < u64::from(run.end) {
@@ -310,13 +310,13 @@ impl Columns {
         columns
     }
 
-    /// The tiles of a row of tiles.
+    /// The tiles of one row of tiles.
     fn tiles(&self, row: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.spans.iter().flat_map(move |(from, to)| (*from..*to).map(move |col| (row, col)))
     }
 
     fn insert(&mut self, start: u32, end: u32) {
-        // Spans that meet the new one become one with it.
+        // Merge overlapping and adjacent spans.
         let from = self.spans.partition_point(|span| span.1 < start);
         let to = self.spans.partition_point(|span| span.0 <= end);
         let merged = self.spans[from..to].iter().fold((start, end), |all, span| (all.0.min(span.0), all.1.max(span.1)));
@@ -324,7 +324,7 @@ impl Columns {
     }
 }
 
-/// Runs in the making, in order.
+/// Builds a coverage from runs in order.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
     runs: Vec<Run>,
@@ -335,7 +335,7 @@ impl Runs {
         Self { runs: Vec::with_capacity(capacity) }
     }
 
-    /// Adds pixels behind all that were added; those that weigh nothing are left out, those that go on as before lengthen it.
+    /// Appends pixels. Ignores pixels without weight, and extends the last run if the weight is the same.
     pub(crate) fn push(&mut self, row: u32, start: u32, end: u32, weight: f64) {
         if start >= end || weight.is_nan() || weight <= 0.0 {
             return;
@@ -346,7 +346,7 @@ impl Runs {
         }
     }
 
-    /// The coverage, in no more memory than it needs by much.
+    /// Returns the coverage, without much unused capacity.
     pub(crate) fn finish(mut self) -> Coverage {
         if self.runs.capacity() / 2 > self.runs.len() {
             self.runs.shrink_to_fit();
@@ -355,7 +355,7 @@ impl Runs {
     }
 }
 
-/// Whole pixels in any order, with repetitions: rows and half-open ranges of columns.
+/// Builds a coverage of weight 1 from unordered, overlapping spans (row, first column, end column).
 #[derive(Debug, Default)]
 pub(crate) struct Spans {
     pub(crate) spans: Vec<(u32, u32, u32)>,
@@ -370,7 +370,7 @@ impl Spans {
         }
     }
 
-    /// Each pixel once, with weight 1.
+    /// Merges the spans, so that each pixel is covered once.
     pub(crate) fn finish(mut self) -> Coverage {
         if !self.spans.is_sorted() {
             self.spans.sort_unstable();

@@ -7,19 +7,19 @@
 //!            └╌╌╌╌╌┴╌╌╌╌╌┴╌╌╌╌╌┘ not to the image, and no box includes it
 //! ```
 //!
-//! A [`TileLayout`] is the arithmetic between tile positions, pixels and world coordinates: it knows sizes and no tables, so that
-//! who plans from an index reads the entries of the chosen tiles only. A [`TileGrid`] has a header's tables beside it. Refuses
-//! tables that contradict the grid.
+//! [`TileLayout`] computes tile positions and bounds from sizes alone, so that a planner reads only the needed entries
+//! of the tile tables in an index. [`TileGrid`](super::TileGrid) adds the tables of a header. Tables whose length does
+//! not match the grid are an error.
 
 use super::tiling::Tiling;
 use crate::geo::{BBox, GeoTransform};
 use crate::header::{Level, RasterInfo};
 use crate::{Error, FilePosition, Result};
 
-/// Where a range ends that goes on to the end of the file.
+/// End of a range that extends to the end of the file.
 pub const OPEN_END: u64 = u64::MAX;
 
-/// Where the tiles of one level lie in the image, in the world and in the tables.
+/// Positions of the tiles of one level in the image, in the world and in the tile tables.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TileLayout {
     level: u32,
@@ -33,23 +33,23 @@ pub struct TileLayout {
     tiles_per_plane: u64,
 }
 
-/// What a level's metadata says besides its tables.
+/// Size and table lengths of a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LevelShape {
     /// The image and its tiles.
     pub tiling: Tiling,
     /// Whether the samples of each band have tiles of their own.
     pub is_planar: bool,
-    /// Entries of the table of offsets.
+    /// Number of entries in the table of offsets.
     pub offsets: usize,
-    /// Entries of the table of byte counts.
+    /// Number of entries in the table of byte counts.
     pub byte_counts: usize,
 }
 
-/// Which tile of a level.
+/// Position of a tile in the grid of a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TileAddress {
-    /// The plane of the tables.
+    /// Plane in the tile tables.
     pub plane: u64,
     /// Row in the grid, from the top.
     pub row: u32,
@@ -74,12 +74,12 @@ pub struct Tile {
     pub offset: Option<u64>,
     /// Byte count in the file; 0 for a sparse tile.
     pub byte_count: u32,
-    /// The part inside the image, in world coordinates.
+    /// Bounds of the part inside the image, in world coordinates.
     pub bbox: BBox,
 }
 
 impl Level {
-    /// All but the tables and what codecs need.
+    /// Returns the size and table lengths of the level.
     #[must_use]
     pub fn shape(&self) -> LevelShape {
         LevelShape {
@@ -97,11 +97,11 @@ impl Level {
 }
 
 impl TileLayout {
-    /// The layout of a level, 0 being the full resolution, of a file whose full resolution is `frame`.
+    /// Creates the layout of a level (0 is the full resolution) of a raster.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] when the lengths of its tables contradict its sizes.
+    /// [`Error::Malformed`] if the table lengths do not match the sizes.
     pub fn new(frame: &RasterInfo, level: u32, shape: LevelShape) -> Result<Self> {
         let columns = f64::from(frame.width) / f64::from(shape.tiling.image_width);
         let rows = f64::from(frame.height) / f64::from(shape.tiling.image_height);
@@ -135,24 +135,24 @@ impl TileLayout {
         Ok(Self { level, tiling, transform, planes, is_planar, band_index, tiles_across, tiles_per_plane })
     }
 
-    /// The error of a level that a file of `count` levels does not have.
+    /// Error for a level that does not exist in a file with `count` levels.
     #[must_use]
     pub fn no_level(level: u32, count: usize) -> Error {
         Error::InvalidArgument { what: format!("level: expected one of the {count} levels from 0, found {level}") }
     }
 
-    /// The level, 0 being the full resolution.
+    /// Index of the level; 0 is the full resolution.
     #[must_use]
     pub fn level(&self) -> u32 {
         self.level
     }
 
-    /// Planes in the tables: 1 for chunky files and for headers narrowed to a band.
+    /// Number of planes in the tables: 1 for chunky files and for headers narrowed to a band.
     pub(crate) fn planes(&self) -> u64 {
         self.planes
     }
 
-    /// Pixel corners of this level to the raster's own coordinates.
+    /// Affine from pixel corners of this level to native coordinates.
     pub(crate) fn transform(&self) -> GeoTransform {
         self.transform
     }
@@ -162,7 +162,7 @@ impl TileLayout {
         self.tiling
     }
 
-    /// The position of a tile in the tables.
+    /// Position of a tile in the tables.
     #[must_use]
     pub fn position(&self, address: TileAddress) -> u64 {
         address.plane * self.tiles_per_plane + self.index(address)
@@ -176,12 +176,12 @@ impl TileLayout {
         (plane < self.planes).then_some(TileAddress { plane, row, col })
     }
 
-    /// A tile of the grid, whose entries in the tables are `offset` and `byte_count`.
+    /// Returns a tile, given its entries in the tables.
     #[must_use]
     #[inline]
     pub fn tile(&self, address: TileAddress, offset: u64, byte_count: u32) -> Tile {
         let TileAddress { plane, row, col } = address;
-        // TIFF has no word for a tile that was never written; GDAL leaves its offset, its byte count, or both at 0.
+        // TIFF does not define unwritten tiles. GDAL sets the offset, the byte count, or both to 0.
         let sparse = offset == 0 || byte_count == 0;
         Tile {
             level: self.level,
@@ -200,7 +200,7 @@ impl TileLayout {
         u64::from(address.row) * self.tiles_across + u64::from(address.col)
     }
 
-    /// The band of a plane; None where planes hold all bands.
+    /// The band of a plane; None if planes hold all bands.
     fn band_of_plane(&self, plane: u64) -> Option<u32> {
         if !self.is_planar {
             return None;
@@ -211,7 +211,7 @@ impl TileLayout {
         }
     }
 
-    /// The box of a tile's part inside the image.
+    /// Bounds of the part of a tile inside the image.
     #[inline]
     fn tile_bbox(&self, row: u32, col: u32) -> BBox {
         let edge = |position: u32, size: u32, end: u32| {

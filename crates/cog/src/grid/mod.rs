@@ -3,10 +3,10 @@
 //! | type | is |
 //! |---|---|
 //! | [`Tiling`] | an image and the size of its tiles |
-//! | [`TileSpan`] | adjacent tiles of a row of tiles |
+//! | [`TileSpan`] | adjacent tiles in a row of tiles |
 //! | [`TileLayout`], [`TileGrid`] | where each tile lies in the image, in the world and in the file |
 //! | [`Window`] | a rectangle of pixels |
-//! | [`Run`] | adjacent pixels of a row, of one weight |
+//! | [`Run`] | adjacent pixels in a row, with the same weight |
 //! | [`MappedPixels`] | for each pixel of a window, the pixel of another raster |
 //! | [`Coverage`] | the runs that a geometry covers |
 

@@ -1,14 +1,14 @@
 //! Runs of pixels.
 
-/// Pixels next to one another in a row that weigh the same.
+/// Adjacent pixels in a row, with the same weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Run {
     /// The row.
     pub row: u32,
-    /// The first column.
+    /// First column.
     pub start: u32,
-    /// The column after the last.
+    /// End column, exclusive.
     pub end: u32,
-    /// The weight of each pixel, greater than 0.
+    /// Weight of each pixel, greater than 0.
     pub weight: f64,
 }

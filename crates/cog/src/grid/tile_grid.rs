@@ -1,4 +1,4 @@
-//! The tiles of a level with their byte ranges: a [`TileLayout`] beside the tables of a header.
+//! Tiles of a level with their byte ranges: a [`TileLayout`] with the tables of a header.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::geo::GeoTransform;
 use crate::header::{CogHeader, Level};
 use crate::{Error, Result};
 
-/// The grid of one level of a file, with its tables.
+/// Tile grid of one level, with the tile tables.
 #[derive(Debug, Clone, Copy)]
 pub struct TileGrid<'a> {
     layout: TileLayout,
@@ -16,17 +16,17 @@ pub struct TileGrid<'a> {
 }
 
 impl CogHeader {
-    /// How many levels there are, the full resolution included.
+    /// Number of levels, including the full resolution.
     #[must_use]
     pub fn level_count(&self) -> usize {
         1 + self.overviews.len()
     }
 
-    /// The grid of a level, 0 being the full resolution.
+    /// Returns the tile grid of a level; 0 is the full resolution.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] when there is no such level, [`Error::Malformed`] when its tables contradict its sizes.
+    /// [`Error::InvalidArgument`] if there is no such level, [`Error::Malformed`] if its tables do not match its sizes.
     pub fn grid(&self, index: u32) -> Result<TileGrid<'_>> {
         let level = match index.checked_sub(1) {
             None => Some(&self.image),
@@ -37,7 +37,8 @@ impl CogHeader {
         Ok(TileGrid { layout, level })
     }
 
-    /// The grid of the mask at a position of [`CogHeader::masks`], in pixels; masks are never narrowed to a band.
+    /// Returns the tile grid of a mask, by its index in [`CogHeader::masks`], in pixel coordinates. Masks are never
+    /// narrowed to a band.
     pub(crate) fn mask_grid(&self, index: u32) -> Result<TileGrid<'_>> {
         let mask = usize::try_from(index).ok().and_then(|at| self.masks.get(at));
         let level = mask.ok_or_else(|| Error::InvalidArgument {
@@ -49,7 +50,7 @@ impl CogHeader {
 }
 
 impl TileGrid<'_> {
-    /// The grid without the tables.
+    /// The layout, without the tables.
     #[must_use]
     pub fn layout(&self) -> TileLayout {
         self.layout
@@ -83,10 +84,10 @@ impl TileGrid<'_> {
         Some(self.layout.tile(self.layout.address(position)?, *offset, *byte_count))
     }
 
-    /// The bytes of the tile at a position in the tables; None for a sparse tile, and beyond the end of the tables.
+    /// Byte range of the tile at a position in the tables; None for a sparse tile, and beyond the end of the tables.
     ///
-    /// An image that is one strip has all bytes from its offset on where its byte count is 0: early fax writers left it so, and
-    /// libtiff reads their files. The range then ends at [`OPEN_END`].
+    /// Some early fax writers left the byte count of a single strip at 0. Like libtiff, reads such a strip to the end
+    /// of the file: the range ends at [`OPEN_END`].
     pub(crate) fn bytes(&self, position: u64) -> Option<Range<u64>> {
         if let ([offset], [0]) = (&*self.level.tile_offsets, &*self.level.tile_byte_counts)
             && (*offset > 0 && position == 0 && !self.level.is_tiled)

@@ -19,16 +19,16 @@ pub struct Window {
 }
 
 impl Window {
-    /// All pixels of an image.
+    /// The window of a whole image.
     #[must_use]
     pub fn of_image(width: u32, height: u32) -> Self {
         Self { col_off: 0, row_off: 0, width, height }
     }
 
-    /// The pixels around a box in pixel coordinates, as rasterio's `geometry_window` has them: from the floor of its start to
-    /// the ceiling of its end, of which those count that the image has. None where there are none.
+    /// The window around a box in pixel coordinates, as computed by rasterio's `geometry_window`: from the floor of its
+    /// start to the ceiling of its end, clipped to the image. None if empty.
     ///
-    /// A box without a width or a height that lies between pixels gets those after it; there rasterio finds none.
+    /// A box of zero width or height on a pixel boundary selects the pixels after it; rasterio returns none.
     #[must_use]
     pub fn around(bounds: BBox, image_width: u32, image_height: u32) -> Option<Self> {
         let part = |start: f64, end: f64, size: u32| {
@@ -41,44 +41,44 @@ impl Window {
         Some(Self { col_off, row_off, width, height })
     }
 
-    /// The column after the last.
+    /// End column, exclusive.
     #[must_use]
     pub fn col_end(&self) -> u32 {
         self.col_off.saturating_add(self.width)
     }
 
-    /// The row after the last.
+    /// End row, exclusive.
     #[must_use]
     pub fn row_end(&self) -> u32 {
         self.row_off.saturating_add(self.height)
     }
 
-    /// How many pixels there are.
+    /// Number of pixels.
     #[must_use]
     pub fn pixels(&self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
 
-    /// Whether a pixel is inside.
+    /// Whether the window contains a pixel.
     #[must_use]
     pub fn contains(&self, col: u32, row: u32) -> bool {
         (self.col_off..self.col_end()).contains(&col) && (self.row_off..self.row_end()).contains(&row)
     }
 
-    /// The tiles (row, col) that hold its pixels, row by row.
+    /// The tiles (row, col) that intersect the window, row by row.
     pub fn tiles(&self, tiling: &Tiling) -> impl Iterator<Item = (u32, u32)> + use<> {
         let (rows, cols) = self.tile_bounds(tiling);
         rows.flat_map(move |row| cols.clone().map(move |col| (row, col)))
     }
 
-    /// The rows and columns of tiles that hold its pixels.
+    /// The rows and columns of tiles that intersect the window.
     pub(crate) fn tile_bounds(&self, tiling: &Tiling) -> (Range<u32>, Range<u32>) {
         let (width, height) = (tiling.tile_width.max(1), tiling.tile_height.max(1));
         let rows = self.row_off / height..self.row_end().div_ceil(height);
         (rows, self.col_off / width..self.col_end().div_ceil(width))
     }
 
-    /// The pixels that two windows share, None where there are none.
+    /// Intersection of two windows; None if empty.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Option<Self> {
         let (left, top) = (self.col_off.max(other.col_off), self.row_off.max(other.row_off));
@@ -92,7 +92,7 @@ impl Window {
     }
 }
 
-/// A whole number, or the nearest from 0 to `size`; 0 for NaN.
+/// Truncates to an integer and clamps to `0..=size`; 0 for NaN.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
 pub(crate) fn inside(number: f64, size: u32) -> u32 {
     number.clamp(0.0, size.into()) as u32

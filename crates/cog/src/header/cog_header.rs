@@ -5,17 +5,17 @@ use crate::Result;
 use crate::geo::{BBox, Crs, GeoTransform};
 use crate::tiff::{ByteOrder, ExtraSample};
 
-/// A whole file's header: everything a read needs, so that it never opens the file again.
+/// The header of a file, with everything that reading pixels needs: a reader never fetches it again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CogHeader {
-    /// Byte order of the file, and so of its samples.
+    /// Byte order of the file and of its samples.
     pub byte_order: ByteOrder,
     /// Level 0: the full-resolution image.
     pub image: Level,
     /// Reduced-resolution images of the main IFD chain (NewSubfileType bit 0), largest first.
     pub overviews: Vec<Level>,
-    /// Transparency masks of the main IFD chain (NewSubfileType bit 2), largest first. A mask belongs to the level whose
-    /// image has its width and height.
+    /// Transparency masks of the main IFD chain (NewSubfileType bit 2), largest first. A mask applies to the level of
+    /// the same width and height.
     pub masks: Vec<Level>,
     /// The band that this header was narrowed to, counted from 0; see [`CogHeader::for_band`].
     pub band_index: Option<u32>,
@@ -31,27 +31,27 @@ pub struct CogHeader {
     pub crs: Option<Crs>,
     /// GDAL_NODATA (42113), else NODATA_VALUE(S) of GDAL_METADATA (42112).
     pub nodata: Option<f64>,
-    /// GDAL_NODATA as text, which is exact where `nodata` is an integer beyond 2^53; None when absent. Only counts where it is
-    /// the same number as `nodata`.
+    /// GDAL_NODATA as text, which is exact for integers beyond 2^53; None when absent. Used only if it parses to the
+    /// same number as `nodata`.
     pub nodata_text: Option<String>,
-    /// NODATA_VALUES of GDAL_METADATA, one of each band: pixels are invalid where all bands have theirs, whatever `nodata` is.
-    /// None when absent, or of another length.
+    /// NODATA_VALUES of GDAL_METADATA, one per band: a pixel is invalid if every band has its value, regardless of
+    /// `nodata`. None when absent, or if the length is not the number of bands.
     pub nodata_values: Option<Vec<f64>>,
-    /// Scale of each band from GDAL_METADATA, None when no band has one.
+    /// Scale of each band from GDAL_METADATA; None if no band has one.
     pub scale: Option<Vec<f64>>,
-    /// Offset of each band from GDAL_METADATA, None when no band has one.
+    /// Offset of each band from GDAL_METADATA; None if no band has one.
     pub offset: Option<Vec<f64>>,
 }
 
 impl CogHeader {
-    /// The header narrowed to one band, counted from 0.
+    /// Returns the header narrowed to one band, counted from 0.
     ///
-    /// Planar files keep only that plane's tiles in the image and the overviews; chunky ones keep their tiles, which hold
-    /// all bands. Masks stay whole. `dtype` becomes the band's.
+    /// Planar files keep only the tiles of that band in the image and the overviews. Chunky files keep all tiles, since
+    /// each holds every band. Masks are unchanged. `dtype` becomes that of the band.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] when the file has no such band.
+    /// [`Error::InvalidArgument`] if the file has no such band.
     pub fn for_band(&self, band: u32) -> Result<Self> {
         self.check_band(band)?;
         if self.band_index == Some(band) {
@@ -75,7 +75,7 @@ impl CogHeader {
         })
     }
 
-    /// World box of the image, in its CRS; None without georeferencing.
+    /// Bounds of the image in its CRS; None without georeferencing.
     #[must_use]
     pub fn bounds(&self) -> Option<BBox> {
         self.transform.map(|transform| transform.bounds(self.image.image_width, self.image.image_height))

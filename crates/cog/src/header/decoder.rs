@@ -1,4 +1,4 @@
-//! Bytes in, header out: the loop between the decoder and whoever fetches.
+//! Sans-I/O header decoder: bytes in, header or missing ranges out.
 //!
 //! ```text
 //! push(0, first 32 KiB) ── try_decode ── Data(header)                     a normal COG
@@ -22,77 +22,77 @@ use crate::tiff::ifd::Ifd;
 use crate::tiff::{ExtraSample, Tag};
 use crate::{Error, FilePosition, Limits, Result};
 
-/// An answer, or what is missing for one.
+/// Result of a decoding attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DecodeResult<T> {
-    /// Byte ranges to push before the next try: sorted, not empty, disjoint, and all that can be known to be missing.
+    /// Byte ranges to push before the next attempt: sorted, non-empty, disjoint, and as many as are known so far.
     NeedsData(Vec<Range<u64>>),
-    /// The answer.
+    /// The decoded value.
     Data(T),
 }
 
-/// Decodes a file's header from whatever bytes it is given.
+/// Decodes the header of a file from the bytes pushed to it.
 ///
-/// Takes hostile bytes: it never panics or loops, and what it allocates is in proportion to the bytes pushed. The answer
-/// does not depend on how bytes are cut into pushes, nor on their order.
+/// Accepts untrusted bytes: it never panics or loops, and allocates in proportion to the bytes pushed. The result does
+/// not depend on the order or the size of pushes.
 #[derive(Debug)]
 pub struct HeaderDecoder {
     file: File,
     chain: Chain,
-    /// IFDs of the chain whose role is known.
+    /// Number of IFDs of the chain whose role is known.
     classified: usize,
-    /// Those of them that are not pages, in chain order.
+    /// Those IFDs that are not pages, in chain order.
     kept: Vec<Kept>,
-    /// Whether descriptive values of the image are gathered as well, see [`crate::InfoDecoder`].
+    /// Whether to collect the descriptive values of the image too, see [`crate::InfoDecoder`].
     is_describing: bool,
 }
 
-/// An IFD that becomes part of the header.
+/// An IFD that is part of the header.
 #[derive(Debug)]
 struct Kept {
     /// Position in the chain.
     ifd: usize,
     role: Role,
-    /// Whether all its values are at hand.
+    /// Whether all its values have been pushed.
     is_ready: bool,
 }
 
 impl HeaderDecoder {
-    /// A decoder that has seen nothing; `file_size` in bytes, where known, catches impossible offsets early.
+    /// Creates an empty decoder. If `file_size` (in bytes) is known, impossible offsets are detected early.
     #[must_use]
     pub fn new(limits: Limits, file_size: Option<u64>) -> Self {
         let file = File::new(limits, file_size);
         Self { file, chain: Chain::default(), classified: 0, kept: Vec::new(), is_describing: false }
     }
 
-    /// As [`new`](Self::new); descriptive values are at hand with the header.
+    /// As [`new`](Self::new), but also collects descriptive values.
     pub(crate) fn describing(limits: Limits, file_size: Option<u64>) -> Self {
         Self { is_describing: true, ..Self::new(limits, file_size) }
     }
 
-    /// The bytes at hand.
+    /// The bytes pushed so far.
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
 
-    /// The IFDs of the main chain that became part of the header, in its order.
+    /// The IFDs of the main chain that are part of the header, in chain order.
     pub(crate) fn images(&self) -> Vec<(Role, &Ifd)> {
         self.kept.iter().filter_map(|kept| Some((kept.role, self.chain.ifds().get(kept.ifd)?))).collect()
     }
 
-    /// Hands over `bytes` that stand at `offset` of the file, in any order and of any size; overlaps are fine.
+    /// Adds `bytes` found at `offset` of the file. Pushes may come in any order and size, and may overlap.
     pub fn push(&mut self, offset: u64, bytes: Bytes) {
         self.file.push(offset, bytes);
     }
 
-    /// The header, or the ranges that are missing for it: all that can be known so far, at once.
+    /// Returns the header, or every range known to be missing.
     ///
-    /// A range may reach beyond the end of a file of unknown size: push what there is.
+    /// If the file size is unknown, a range may extend beyond the end of the file; push the bytes that exist.
     ///
     /// # Errors
     ///
-    /// What is wrong with the file, see [`Error`]. A try that finds data missing, with nothing new pushed since the
-    /// last such try, is [`Error::Malformed`]: the file ends too early.
+    /// The fault of the file, see [`Error`]. Returns [`Error::Malformed`] if data is missing and nothing was pushed
+    /// since the last `NeedsData`: the file is truncated.
     pub fn try_decode(&mut self) -> Result<DecodeResult<CogHeader>> {
         let chain_ended = self.chain.advance(&mut self.file)?;
         self.classify()?;
@@ -108,7 +108,7 @@ impl HeaderDecoder {
         self.assemble().map(DecodeResult::Data)
     }
 
-    /// Finds the roles of the IFDs that are new in the chain, up to one whose role is still missing.
+    /// Determines the roles of new IFDs of the chain, up to the first whose role needs more bytes.
     fn classify(&mut self) -> Result<()> {
         for ifd in &self.chain.ifds()[self.classified..] {
             let Some(role) = role(&mut self.file, ifd)? else {
@@ -131,7 +131,7 @@ impl HeaderDecoder {
         Ok(())
     }
 
-    /// Looks for all values that are needed, so that all missing ones are noted at once.
+    /// Looks up all needed values, so that all missing ranges are reported at once.
     fn gather(&mut self, kept: &mut Vec<Kept>) -> Result<()> {
         let ifds = self.chain.ifds();
         let mut fatal = None;
@@ -152,7 +152,7 @@ impl HeaderDecoder {
         fatal.map_or(Ok(()), Err)
     }
 
-    /// The header, from IFDs whose values are all at hand.
+    /// Builds the header once all values are available.
     fn assemble(&self) -> Result<CogHeader> {
         let ifds = self.chain.ifds();
         let file = &self.file;
@@ -172,7 +172,8 @@ impl HeaderDecoder {
             };
             let bands = level.encoding.samples_per_pixel;
             match kept.role {
-                // A mask has one band, or one for each of the image's; a reduced image with other bands is a thumbnail.
+                // A mask has one band, or as many as the image; a reduced image with another number of bands is a
+                // thumbnail.
                 Role::Mask if bands == 1 || bands == samples => masks.push(level),
                 Role::Overview if bands == samples => overviews.push(level),
                 _ => {}
@@ -203,13 +204,13 @@ impl HeaderDecoder {
     }
 }
 
-/// Overviews that cannot be used are left out, as GDAL does: cameras and scanners store thumbnails so, in encodings of
-/// their own and without tile tables. A mask that cannot be used is an error: without it, pixels would be wrong.
+/// Unusable overviews are skipped, as in GDAL: cameras and scanners store thumbnails with encodings of their own and
+/// without tile tables. An unusable mask is an error, because pixels would be wrong without it.
 fn is_fatal(role: Role, error: &Error) -> bool {
     role != Role::Overview || matches!(error, Error::LimitExceeded { .. })
 }
 
-/// Whether all values that a role needs are at hand; notes those that are missing.
+/// Whether all values needed for a role are available; records missing ranges.
 fn require_values(file: &mut File, ifd: &Ifd, role: Role) -> Result<bool> {
     let limits = *file.limits();
     let mut is_ready = true;
@@ -224,7 +225,7 @@ fn require_values(file: &mut File, ifd: &Ifd, role: Role) -> Result<bool> {
             return Err(Error::LimitExceeded { at: entry.place(ifd.index), limit, asked, max });
         }
         is_ready &= match ifd.require(file, entry) {
-            // GDAL warns of a value that cannot be there, and goes on without it.
+            // GDAL warns about an unreadable GDAL_METADATA and ignores it.
             Err(Error::Malformed { .. }) if entry.tag == Tag::GDAL_METADATA => true,
             required => required?,
         };
@@ -232,21 +233,21 @@ fn require_values(file: &mut File, ifd: &Ifd, role: Role) -> Result<bool> {
     Ok(is_ready)
 }
 
-/// Whether all descriptive values that can be read are at hand; notes those that are missing.
+/// Whether all readable descriptive values are available; records missing ranges.
 fn require_description(file: &mut File, ifd: &Ifd) -> bool {
     let max = file.limits().max_value_bytes;
     let mut is_ready = true;
     for entry in ifd.entries.iter().filter(|entry| is_descriptive(entry.tag)) {
         if entry.length().is_some_and(|length| length <= max) {
-            // A value beyond the end of the file is none.
+            // A value beyond the end of the file is ignored.
             is_ready &= ifd.require(file, entry).unwrap_or(true);
         }
     }
     is_ready
 }
 
-/// Refuses values that many IFDs share: they would make memory grow without bytes to match. Those of distinct images have
-/// next to nothing in common; twice the bytes at hand leave room for oddities.
+/// Rejects values shared by many IFDs, which would let memory grow out of proportion to the bytes. Distinct images
+/// share almost nothing; a factor of two leaves room for oddities.
 fn refuse_shared_values<'a>(file: &File, ifds: impl Iterator<Item = &'a Ifd>) -> Result<()> {
     let mut total: u64 = 0;
     for ifd in ifds {
@@ -255,7 +256,7 @@ fn refuse_shared_values<'a>(file: &File, ifds: impl Iterator<Item = &'a Ifd>) ->
             if total > file.held().saturating_mul(2) {
                 return Err(Error::Malformed {
                     at: entry.place(ifd.index),
-                    what: "expected a value of this image's own, found one that other images share".to_owned(),
+                    what: "expected values of a single image, found values shared by several images".to_owned(),
                 });
             }
         }
@@ -263,7 +264,7 @@ fn refuse_shared_values<'a>(file: &File, ifds: impl Iterator<Item = &'a Ifd>) ->
     Ok(())
 }
 
-/// Sorts by width, then height; equal ones stay in file order.
+/// Sorts by width, then height, descending; images of equal size stay in file order.
 fn largest_first(levels: &mut [Level]) {
     levels.sort_by_key(|level| Reverse((level.image_width, level.image_height)));
 }

@@ -1,7 +1,7 @@
-//! Every IFD of a file with every tag, as text: what `cog_ifds` shows.
+//! Dump of all IFDs and tags of a file as text, for `cog_ifds`.
 //!
-//! Owns the walk through SubIFDs and the spelling of values. Tolerates what [`crate::HeaderDecoder`] refuses: a tag whose
-//! value cannot be read has none, since a dump is what one looks at when a file is broken.
+//! Walks SubIFDs and formats values. Tolerates tags that [`HeaderDecoder`](crate::HeaderDecoder) rejects: a tag that
+//! cannot be decoded has no value, because a dump is used to inspect broken files.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -17,13 +17,14 @@ use crate::tiff::value::Value;
 use crate::tiff::{Compression, FieldType, Tag};
 use crate::{Error, Limits, Result};
 
-/// Numbers of a value that are fetched and shown; then `…` and the count of all. Enough for any tag but tile tables.
+/// Maximum number of values fetched and shown per tag, followed by `…` and the total count. Enough for any tag except
+/// tile tables.
 pub const MAX_NUMBERS_SHOWN: u64 = 64;
 
-/// Characters of a text that are fetched and shown: a screenful of GDAL_METADATA.
+/// Maximum number of characters of a text fetched and shown: a screenful of GDAL_METADATA.
 pub const MAX_TEXT_SHOWN: u64 = 4096;
 
-/// Bytes of a value of type UNDEFINED, or of many BYTEs, that are fetched and shown as hex digits.
+/// Maximum number of bytes of an UNDEFINED value, or of a long BYTE value, fetched and shown as hex digits.
 pub const MAX_BYTES_SHOWN: u64 = 32;
 
 /// One IFD.
@@ -35,19 +36,19 @@ pub struct IfdInfo {
     pub parent: Option<u32>,
     /// Byte offset of the IFD.
     pub offset: u64,
-    /// What its image is for.
+    /// Role of its image.
     pub role: Role,
-    /// ImageWidth (256), if it can be read.
+    /// ImageWidth (256), if readable.
     pub image_width: Option<u64>,
-    /// ImageLength (257), if it can be read.
+    /// ImageLength (257), if readable.
     pub image_height: Option<u64>,
-    /// TileWidth (322), if it can be read.
+    /// TileWidth (322), if readable.
     pub tile_width: Option<u64>,
-    /// TileLength (323), else RowsPerStrip (278), as stored, if it can be read.
+    /// TileLength (323), else RowsPerStrip (278), as stored, if readable.
     pub tile_height: Option<u64>,
-    /// SamplesPerPixel (277), if it can be read.
+    /// SamplesPerPixel (277), if readable.
     pub samples_per_pixel: Option<u64>,
-    /// Compression (259), if it can be read; LERC without its second codec.
+    /// Compression (259), if readable; LERC without its second codec.
     pub compression: Option<Compression>,
     /// All entries, in file order.
     pub tags: Vec<TagInfo>,
@@ -58,20 +59,20 @@ pub struct IfdInfo {
 pub struct TagInfo {
     /// Tag code.
     pub code: u16,
-    /// The specification's name, if any specification is known to have it.
+    /// Name in the specification; None for unknown tags.
     pub name: Option<String>,
     /// Type of the values.
     pub field_type: FieldType,
     /// Count of the values.
     pub count: u64,
-    /// The values as text: numbers parted by `, `, rationals as `1/2`, bytes as hex digits. Cut at
-    /// [`MAX_NUMBERS_SHOWN`], [`MAX_TEXT_SHOWN`] or [`MAX_BYTES_SHOWN`]. None where it cannot be read.
+    /// The values as text: numbers separated by `, `, rationals as `1/2`, bytes as hex digits. Truncated at
+    /// [`MAX_NUMBERS_SHOWN`], [`MAX_TEXT_SHOWN`] or [`MAX_BYTES_SHOWN`]. None if unreadable.
     pub value: Option<String>,
 }
 
-/// Decodes all IFDs of a file, SubIFDs among them, from whatever bytes it is given.
+/// Decodes all IFDs of a file, including SubIFDs, from the bytes pushed to it.
 ///
-/// Takes hostile bytes, as [`crate::HeaderDecoder`] does, and is driven the same way.
+/// Accepts untrusted bytes and is driven in the same way as [`HeaderDecoder`](crate::HeaderDecoder).
 #[derive(Debug)]
 pub struct IfdDecoder {
     file: File,
@@ -79,16 +80,16 @@ pub struct IfdDecoder {
     ifds: Vec<(Ifd, Option<u32>)>,
     /// Whether the main chain has been moved to `ifds`.
     is_main_read: bool,
-    /// IFDs of `ifds` whose SubIFDs are in `ifds` or `queue`.
+    /// Number of entries of `ifds` whose SubIFDs are in `ifds` or `queue`.
     expanded: usize,
-    /// Offset and parent of SubIFDs to be read next.
+    /// Offset and parent of SubIFDs to read next.
     queue: Vec<(u64, u32)>,
     /// Offsets in `ifds` and `queue`.
     seen: HashSet<u64>,
 }
 
 impl IfdDecoder {
-    /// A decoder that has seen nothing; `file_size` in bytes, where known, catches impossible offsets early.
+    /// Creates an empty decoder. If `file_size` (in bytes) is known, impossible offsets are detected early.
     #[must_use]
     pub fn new(limits: Limits, file_size: Option<u64>) -> Self {
         Self {
@@ -102,16 +103,17 @@ impl IfdDecoder {
         }
     }
 
-    /// Hands over `bytes` that stand at `offset` of the file, in any order and of any size; overlaps are fine.
+    /// Adds `bytes` found at `offset` of the file. Pushes may come in any order and size, and may overlap.
     pub fn push(&mut self, offset: u64, bytes: Bytes) {
         self.file.push(offset, bytes);
     }
 
-    /// All IFDs, or the ranges that are missing for them: all that can be known so far, at once.
+    /// Returns all IFDs, or every range known to be missing.
     ///
     /// # Errors
     ///
-    /// A header or main chain that cannot be read, a limit, or nothing new pushed since data was found missing.
+    /// The file header or the main chain is invalid, a limit is exceeded, or no bytes were pushed since the last
+    /// `NeedsData`.
     pub fn try_decode(&mut self) -> Result<DecodeResult<Vec<IfdInfo>>> {
         if !self.is_main_read && self.chain.advance(&mut self.file)? {
             self.is_main_read = true;
@@ -139,7 +141,7 @@ impl IfdDecoder {
         Ok(DecodeResult::Data(infos))
     }
 
-    /// Queues the SubIFDs of IFDs that are new; false when bytes are missing.
+    /// Queues the SubIFDs of new IFDs; false if bytes are missing.
     fn expand(&mut self) -> Result<bool> {
         let max = self.file.limits().max_ifds;
         while let Some((ifd, _)) = self.ifds.get(self.expanded) {
@@ -160,7 +162,7 @@ impl IfdDecoder {
         Ok(true)
     }
 
-    /// Reads the queued SubIFDs, and queues those that they chain to; false when bytes are missing.
+    /// Reads the queued SubIFDs and queues the IFDs chained to them; false if bytes are missing.
     fn read_queue(&mut self) -> Result<bool> {
         let Some(header) = self.ifds.first().map(|(ifd, _)| ifd.header) else {
             return Ok(true);
@@ -183,7 +185,7 @@ impl IfdDecoder {
                     index += 1;
                 }
                 Ok(None) => read.push(None),
-                // An offset that leads nowhere: the IFDs that can be read are shown without it.
+                // An invalid offset is skipped, so that the readable IFDs are still shown.
                 Err(_) => {}
             }
         }
@@ -201,7 +203,7 @@ impl IfdDecoder {
     }
 }
 
-/// One IFD as text; None when bytes are missing. `shown` counts the bytes shown so far.
+/// Formats one IFD; None if bytes are missing. `shown` counts the bytes shown so far.
 fn info(file: &mut File, ifd: &Ifd, parent: Option<u32>, shown: &mut u64) -> Result<Option<IfdInfo>> {
     let Some(role) = role(file, ifd)? else {
         return Ok(None);
@@ -217,7 +219,7 @@ fn info(file: &mut File, ifd: &Ifd, parent: Option<u32>, shown: &mut u64) -> Res
                 None
             }
             Ok(Some(value)) => {
-                // Entries that share their values would make memory grow without bytes to match.
+                // Bounds the output when entries share the same value bytes.
                 *shown += value.bytes().len() as u64;
                 if *shown > max {
                     return Err(Error::LimitExceeded {
@@ -227,7 +229,7 @@ fn info(file: &mut File, ifd: &Ifd, parent: Option<u32>, shown: &mut u64) -> Res
                         max,
                     });
                 }
-                Some(spell(&value, entry.count))
+                Some(format_value(&value, entry.count))
             }
             Err(_) => None,
         };
@@ -256,7 +258,7 @@ fn info(file: &mut File, ifd: &Ifd, parent: Option<u32>, shown: &mut u64) -> Res
     }))
 }
 
-/// How many values of an entry are shown.
+/// Number of values of an entry to show.
 fn shown_count(entry: &Entry) -> u64 {
     match entry.field_type {
         FieldType::ASCII => MAX_TEXT_SHOWN,
@@ -266,8 +268,8 @@ fn shown_count(entry: &Entry) -> u64 {
     }
 }
 
-/// A value as text; `count` is that of the whole value.
-fn spell(value: &Value, count: u64) -> String {
+/// Formats a value; `count` is the number of values that the entry declares.
+fn format_value(value: &Value, count: u64) -> String {
     let rest = if value.count < count { "…" } else { "" };
     match value.field_type {
         FieldType::ASCII => format!("{}{rest}", text(value.bytes())),
@@ -276,7 +278,7 @@ fn spell(value: &Value, count: u64) -> String {
         _ => {
             let mut text = value.spelled_numbers().join(", ");
             if !rest.is_empty() {
-                // Writing to a String does not fail.
+                // Writing to a String cannot fail.
                 let _ = write!(text, ", … ({count} values)");
             }
             text
@@ -284,13 +286,13 @@ fn spell(value: &Value, count: u64) -> String {
     }
 }
 
-/// Text without the NULs at its end; those inside, which part several texts (TIFF 6.0, section 2), become new lines.
+/// Decodes text without trailing NULs. NULs between strings (TIFF 6.0, section 2) become newlines.
 fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     String::from_utf8_lossy(&bytes[..end]).replace('\0', "\n")
 }
 
-/// Hex digits, and how many bytes there are where not all are shown.
+/// Formats bytes as hex digits, with the total count if truncated.
 fn bytes(value: &Value, count: u64) -> String {
     let mut text = String::from("0x");
     for byte in value.bytes() {

@@ -1,30 +1,31 @@
-//! One image of a file, cut into tiles or strips.
+//! One image of a file and its tiles or strips.
 
 use crate::tiff::Encoding;
 
-/// One image of a file: its size, how it is cut into tiles, where they are, and how they are encoded.
+/// One image of a file: its size, tiles, tile tables and encoding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Level {
     /// Columns.
     pub image_width: u32,
     /// Rows.
     pub image_height: u32,
-    /// Columns of a tile; a strip is a tile as wide as the image.
+    /// Columns of a tile; strips are tiles as wide as the image.
     pub tile_width: u32,
     /// Rows of a tile, or RowsPerStrip (at most `image_height`).
     pub tile_height: u32,
     /// Whether the file has tiles (true) or strips.
     pub is_tiled: bool,
-    /// Byte offset of each tile, row-major, plane after plane where planar; 0 for a sparse tile. At most `i64::MAX` each.
+    /// Byte offset of each tile, row-major, plane by plane in planar files; 0 for a sparse tile. At most `i64::MAX`
+    /// each.
     pub tile_offsets: Vec<u64>,
     /// Byte count of each tile, in the order of `tile_offsets`; 0 for a sparse tile. At most `i32::MAX` each.
     pub tile_byte_counts: Vec<u32>,
-    /// How samples are laid out and encoded.
+    /// Layout and encoding of the samples.
     pub encoding: Encoding,
 }
 
 impl Level {
-    /// The level with the tiles of one band's plane, if planar, and that band's type.
+    /// Returns the level narrowed to one band: its type and, if planar, its tiles.
     pub(super) fn for_band(&self, band: usize) -> Self {
         let mut encoding = self.encoding.clone();
         if let Some(data_type) = encoding.data_type_of(band) {
@@ -40,7 +41,7 @@ impl Level {
     }
 }
 
-/// The part of a planar file's table that belongs to one band.
+/// The entries of a planar file's table for one band.
 fn plane<T: Copy>(table: &[T], band: usize, bands: u16) -> Vec<T> {
     let tiles = table.len() / usize::from(bands.max(1));
     table.get(band * tiles..(band + 1) * tiles).unwrap_or_default().to_vec()

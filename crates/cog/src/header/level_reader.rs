@@ -1,8 +1,8 @@
-//! From the tags of one IFD to one [`Level`].
+//! Decodes the tags of an IFD to a [`Level`].
 //!
-//! Defaults are TIFF 6.0's. Where files break the specification, the rules are libtiff's, so that what GDAL reads is read
-//! the same, but for tile tables: one that has more or fewer entries than the image has tiles is an error here, since a guess
-//! would be a wrong pixel, and so is one that is absent, but for byte counts where there is one strip.
+//! Defaults follow TIFF 6.0. Files that violate the specification are read as libtiff reads them, except for tile
+//! tables: a table whose length does not match the number of tiles is an error, because guessing would yield wrong
+//! pixels. A missing table is an error too, except for byte counts that follow from the other tags.
 
 use super::level::Level;
 use crate::tiff::file::File;
@@ -14,25 +14,26 @@ use crate::tiff::{
 };
 use crate::{Error, Result};
 
-/// What the index format's signed columns hold; all bits of both are set, so an `|` of numbers tells whether one is larger.
+/// Maximum values of the index format's signed columns. Both are of the form 2^n - 1, so OR-ing numbers detects a
+/// larger one.
 const MAX_OFFSET: u64 = i64::MAX.cast_unsigned();
 const MAX_BYTE_COUNT: u32 = i32::MAX.cast_unsigned();
 
-/// What a value is needed for, and so which limit it has to keep.
+/// Purpose of a tag's value, which determines its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// Tile tables. Like libtiff, offsets and counts of tiles and strips are taken under either tag.
+    /// Tile tables. Like libtiff, accepts the tags of strips for tiles and vice versa.
     Table,
     /// Layout and encoding of any level.
     Layout,
-    /// What is read of the full-resolution image only.
+    /// Read from the full-resolution image only.
     Image,
-    /// Nothing.
+    /// Not needed.
     Nothing,
 }
 
 impl Need {
-    /// What a tag's value is needed for.
+    /// Returns the purpose of a tag's value.
     pub(crate) const fn of(tag: Tag) -> Self {
         match tag {
             Tag::TILE_OFFSETS | Tag::TILE_BYTE_COUNTS | Tag::STRIP_OFFSETS | Tag::STRIP_BYTE_COUNTS => Self::Table,
@@ -67,12 +68,12 @@ impl Need {
     }
 }
 
-/// The level that an IFD describes. The values that are needed, see [`Need`], are at hand in `file`, and tables have
-/// passed the limit on tiles.
+/// Decodes the level that an IFD describes. All needed values, see [`Need`], must be available in `file`, and tables
+/// must be within the limit on tiles.
 ///
 /// # Errors
 ///
-/// [`Error::Malformed`] where the IFD breaks TIFF 6.0, [`Error::Unsupported`] for sample types that have no name.
+/// [`Error::Malformed`] if the IFD violates TIFF 6.0, [`Error::Unsupported`] for sample types without a [`DataType`].
 pub(crate) fn level(file: &File, ifd: &Ifd) -> Result<Level> {
     let tags = Tags { file, ifd };
     let image_width = tags.size(Tag::IMAGE_WIDTH)?;
@@ -81,7 +82,7 @@ pub(crate) fn level(file: &File, ifd: &Ifd) -> Result<Level> {
     let (tile_width, tile_height) = if is_tiled {
         (tags.size(Tag::TILE_WIDTH)?, tags.size(Tag::TILE_LENGTH)?)
     } else {
-        // Absent and 2^32 - 1 both mean one strip; other numbers beyond the image do so as well.
+        // Absent and 2^32 - 1 both mean a single strip, as does any other number beyond the image.
         let rows: u32 = tags.integer(Tag::ROWS_PER_STRIP)?.unwrap_or(u32::MAX);
         if rows == 0 {
             return Err(tags.malformed(Tag::ROWS_PER_STRIP, "expected at least 1, found 0"));
@@ -96,7 +97,7 @@ pub(crate) fn level(file: &File, ifd: &Ifd) -> Result<Level> {
         * u128::from(planes);
     let offsets = tags.table([Tag::TILE_OFFSETS, Tag::STRIP_OFFSETS], is_tiled, expected)?;
     let tile_offsets: Vec<u64> = offsets.integers()?;
-    // A loop without an exit, so that it compiles to vector instructions: there may be millions of tiles.
+    // Without an early exit, the loop compiles to vector instructions: there may be millions of tiles.
     if tile_offsets.iter().fold(0, |all, offset| all | offset) > MAX_OFFSET {
         let offset = tile_offsets.iter().find(|offset| **offset > MAX_OFFSET).copied().unwrap_or_default();
         return Err(Error::Malformed {
@@ -112,9 +113,9 @@ pub(crate) fn level(file: &File, ifd: &Ifd) -> Result<Level> {
     Ok(Level { image_width, image_height, tile_width, tile_height, is_tiled, tile_offsets, tile_byte_counts, encoding })
 }
 
-/// Byte counts of an image without that tag, where they follow from the rest: as in libtiff, each plane is one strip or tile. Those of
-/// no compression have the bytes of their samples. A single strip of another goes on to the end of the file, which 0 stands for;
-/// others go on to the next one, or to the end where that is known.
+/// Derives missing byte counts, as libtiff does, if each plane is a single strip or tile. Uncompressed ones have the
+/// size of their samples. A single compressed strip extends to the end of the file, encoded as 0; others extend to the
+/// next offset, or to the end of the file if its size is known.
 fn estimated_byte_counts(
     tags: Tags<'_>,
     is_tiled: bool,
@@ -146,7 +147,7 @@ fn estimated_byte_counts(
     counts.into_iter().map(|count| u32::try_from(count).ok().filter(|count| *count <= MAX_BYTE_COUNT)).collect()
 }
 
-/// The tags of one IFD, by what a level needs of them.
+/// Typed access to the tags of one IFD.
 #[derive(Clone, Copy)]
 struct Tags<'a> {
     file: &'a File,
@@ -173,7 +174,7 @@ impl<'a> Tags<'a> {
         }
     }
 
-    /// A required number of at least 1.
+    /// A required number, at least 1.
     fn size(self, tag: Tag) -> Result<u32> {
         match self.integer(tag)? {
             None => Err(self.malformed(tag, "expected the tag, found none")),
@@ -182,7 +183,7 @@ impl<'a> Tags<'a> {
         }
     }
 
-    /// The tile table under either tag, with as many entries as the image has tiles.
+    /// Returns the tile table stored under either tag; its length must be the number of tiles.
     fn table(self, tags: [Tag; 2], is_tiled: bool, expected: u128) -> Result<Value<'a>> {
         let [first, second] = if is_tiled { tags } else { [tags[1], tags[0]] };
         let tag = if self.ifd.entry(first).is_some() { first } else { second };
@@ -198,11 +199,11 @@ impl<'a> Tags<'a> {
         Ok(table)
     }
 
-    /// The byte counts of tiles or strips.
+    /// Returns the byte counts of tiles or strips.
     fn byte_counts(self, is_tiled: bool, expected: u128) -> Result<Vec<u32>> {
         let byte_counts = self.table([Tag::TILE_BYTE_COUNTS, Tag::STRIP_BYTE_COUNTS], is_tiled, expected)?;
         let counts: Vec<u32> = byte_counts.integers()?;
-        // As for offsets, a loop without an exit.
+        // As for offsets, no early exit.
         if counts.iter().fold(0, |all, count| all | count) > MAX_BYTE_COUNT {
             let count = counts.iter().find(|count| **count > MAX_BYTE_COUNT).copied().unwrap_or_default();
             return Err(Error::Malformed {
@@ -213,7 +214,7 @@ impl<'a> Tags<'a> {
         Ok(counts)
     }
 
-    /// A value for each sample: one for all of them, or at least as many as there are, as libtiff has it.
+    /// Returns one value per sample. Like libtiff, accepts a single value for all samples, or more values than samples.
     fn per_sample(self, tag: Tag, samples: u16, default: u16) -> Result<Vec<u16>> {
         let samples = usize::from(samples);
         let Some(entry) = self.ifd.entry(tag) else {
@@ -304,7 +305,7 @@ impl<'a> Tags<'a> {
         codes.into_iter().map(format).collect()
     }
 
-    /// Compression, one value or one for each sample, all the same, as libtiff has it.
+    /// Returns the compression. Like libtiff, accepts one value per sample if all are equal.
     fn compression(self, lerc_parameters: Option<&[u32]>) -> Result<Compression> {
         let Some(value) = self.value(Tag::COMPRESSION)? else {
             return Ok(Compression::None);
@@ -330,8 +331,8 @@ impl<'a> Tags<'a> {
         let Some(value) = self.value(Tag::YCBCR_SUBSAMPLING)? else {
             return Ok(None);
         };
-        // Only JPEG and uncompressed YCbCr heed it, and JPEG says it again in its own headers: a bogus one is as good
-        // as none, as for libtiff.
+        // Only JPEG and uncompressed YCbCr use it, and JPEG repeats it in its own headers. Like libtiff, an invalid
+        // value is ignored.
         Ok(match value.integers()?[..] {
             [horizontal, vertical] => Some([horizontal, vertical]),
             _ => None,

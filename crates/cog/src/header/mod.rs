@@ -1,4 +1,4 @@
-//! What a reader must know of a file: the contract between the decoder, the index and everything that reads pixels.
+//! Headers of COGs: the contract between the decoder, the index and pixel readers.
 //!
 //! ```text
 //! CogHeader ── image: Level 0 ──── Encoding        full resolution
@@ -6,7 +6,7 @@
 //!           └─ masks: [Level] ───── Encoding each  transparency masks, largest first; one belongs to the level of its size
 //! ```
 //!
-//! [`HeaderDecoder`] reads a header, [`InfoDecoder`] its descriptive tags besides, and [`IfdDecoder`] all IFDs of a file.
+//! [`HeaderDecoder`] decodes a header, [`InfoDecoder`] also descriptive tags, and [`IfdDecoder`] dumps all IFDs.
 
 mod cog_header;
 mod decoder;

@@ -1,38 +1,37 @@
-//! What says where a file's pixels lie, and how many bands they have: all of a header that geometry is about.
+//! Size, bands and georeferencing of a raster: the part of a header that geometries depend on.
 //!
-//! Owns the raster's own coordinates, and which names lead to them. Holds no tables: an index of large rasters is asked where
-//! they lie without reading where their tiles are.
+//! Contains no tile tables, so that an index of large rasters can be queried without reading them.
 
 use super::cog_header::CogHeader;
 use crate::geo::{BBox, Crs, GeoTransform};
 use crate::{Error, Result};
 
-/// A file's full-resolution image: its size, its place in the world, and its bands.
+/// Size, georeferencing and bands of a file's full-resolution image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RasterInfo {
     /// Columns.
     pub width: u32,
     /// Rows.
     pub height: u32,
-    /// The file's bands.
+    /// Bands of the file.
     pub bands: Bands,
-    /// Pixel corners to world coordinates, None without georeferencing.
+    /// Affine from pixel corners to world coordinates; None without georeferencing.
     pub transform: Option<GeoTransform>,
     /// Coordinate reference system of the world coordinates.
     pub crs: Option<Crs>,
 }
 
-/// How many bands a file has, and which one its header was narrowed to.
+/// Number of bands of a file, and the band that its header was narrowed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bands {
     /// SamplesPerPixel.
     pub count: u16,
-    /// The band that the header was narrowed to, see [`CogHeader::for_band`].
+    /// The band that the header was narrowed to by [`CogHeader::for_band`].
     pub narrowed_to: Option<u32>,
 }
 
 impl Bands {
-    /// Whether the file has a band, and the header was not narrowed to another.
+    /// Checks that the file has a band and that the header was not narrowed to another one.
     ///
     /// # Errors
     ///
@@ -54,14 +53,14 @@ impl Bands {
 }
 
 impl RasterInfo {
-    /// Pixel corners of level 0 to the raster's own coordinates: its transform, or, without one, pixels themselves (x = column,
-    /// y = row, downwards).
+    /// Affine from pixel corners of level 0 to native coordinates: the transform of the raster or, without one, the
+    /// identity (x = column, y = row, downwards).
     #[must_use]
     pub fn native_transform(&self) -> GeoTransform {
         self.transform.unwrap_or(GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
     }
 
-    /// The box of the image in the raster's own coordinates.
+    /// Bounds of the image in native coordinates.
     #[must_use]
     pub fn native_bounds(&self) -> BBox {
         self.native_transform().bounds(self.width, self.height)
@@ -69,7 +68,7 @@ impl RasterInfo {
 }
 
 impl CogHeader {
-    /// The full-resolution image, without its tables.
+    /// Returns the size, bands and georeferencing of the full-resolution image.
     #[must_use]
     pub fn raster_info(&self) -> RasterInfo {
         RasterInfo {
@@ -81,7 +80,7 @@ impl CogHeader {
         }
     }
 
-    /// The file's bands.
+    /// Bands of the file.
     #[must_use]
     pub fn bands(&self) -> Bands {
         Bands { count: self.image.encoding.samples_per_pixel, narrowed_to: self.band_index }
@@ -91,7 +90,7 @@ impl CogHeader {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where the file has no such band.
+    /// [`Error::InvalidArgument`] if the file has no such band.
     pub fn check_band(&self, band: u32) -> Result<()> {
         self.bands().check(band)
     }

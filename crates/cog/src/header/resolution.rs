@@ -1,19 +1,19 @@
-//! The level that serves a resolution: `level := 'auto'`.
+//! Selects the level for a resolution: `level := 'auto'`.
 
 use super::cog_header::CogHeader;
 use crate::{Error, Result};
 
-/// How much larger than asked for the pixels of a level may be: overviews of sizes that halve to a fraction are rounded, and
-/// their pixels come out a little larger or smaller than meant. GDAL allows a fifth when it picks an overview.
+/// Tolerance on the pixel size of a level. Sizes of overviews are rounded, so their pixels are not exactly twice as
+/// large. GDAL allows a fifth when it picks an overview.
 const SLACK: f64 = 1.01;
 
 impl CogHeader {
-    /// The coarsest level whose pixels are not larger than `resolution`, in the raster's units (pixels of the full resolution
-    /// without georeferencing), by either side; the full resolution where all are larger.
+    /// Returns the coarsest level whose pixels are at most `resolution` wide and high, in the units of the raster's CRS
+    /// (pixels of the full resolution without georeferencing), or the full resolution if there is none.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] unless the resolution is a number greater than 0.
+    /// [`Error::InvalidArgument`] unless the resolution is finite and greater than 0.
     pub fn level_for_resolution(&self, resolution: f64) -> Result<u32> {
         if !(resolution.is_finite() && resolution > 0.0) {
             return Err(Error::InvalidArgument {
@@ -28,7 +28,7 @@ impl CogHeader {
         };
         let levels = (1_u32..).zip(&self.overviews);
         let served = levels.filter(|(_, level)| serves(level.image_width, level.image_height));
-        // Largest first, so that the last is the coarsest.
+        // Levels are sorted from the largest, so the last one is the coarsest.
         Ok(served.map(|(level, _)| level).last().unwrap_or(0))
     }
 }

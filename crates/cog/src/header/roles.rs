@@ -1,4 +1,4 @@
-//! What the image of an IFD is for.
+//! Roles of IFDs.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use crate::tiff::Tag;
 use crate::tiff::file::File;
 use crate::tiff::ifd::Ifd;
 
-/// What the image of an IFD is for (TIFF 6.0, section 8, NewSubfileType). Displays in lower case.
+/// Role of an IFD's image (TIFF 6.0, section 8, NewSubfileType). Displays in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// The first IFD of the file, whatever its NewSubfileType.
+    /// The first IFD of the file, regardless of its NewSubfileType.
     Image,
-    /// Bit 0 without bit 2: the same image in a lower resolution.
+    /// Bit 0 without bit 2: a reduced-resolution version of the image.
     Overview,
     /// Bit 2: a transparency mask.
     Mask,
@@ -31,9 +31,9 @@ impl fmt::Display for Role {
     }
 }
 
-/// What an IFD's image is for; None when the bytes that say so are missing.
+/// Determines the role of an IFD; None if bytes are missing.
 ///
-/// SubfileType, the older tag, counts where NewSubfileType is absent, as for libtiff.
+/// Like libtiff, falls back to the older SubfileType if NewSubfileType is absent.
 pub(crate) fn role(file: &mut File, ifd: &Ifd) -> Result<Option<Role>> {
     if ifd.index == 0 {
         return Ok(Some(Role::Image));
@@ -45,14 +45,14 @@ pub(crate) fn role(file: &mut File, ifd: &Ifd) -> Result<Option<Role>> {
     let Some(entry) = ifd.entry(tag) else {
         return Ok(Some(Role::Page));
     };
-    // Unless one integer says otherwise, an IFD is a page: that is the tag's default, and libtiff's choice.
+    // Defaults to a page for invalid values, as in libtiff: that is the tag's default.
     let bits: u32 = match ifd.fetch(file, entry, 1) {
         Ok(None) => return Ok(None),
         Ok(Some(value)) => value.integer().unwrap_or(0),
         Err(_) => 0,
     };
     Ok(Some(match bits {
-        // A number, not bits: 2 is a reduced image.
+        // SubfileType is an enumeration: 2 is a reduced image.
         2 if is_old => Role::Overview,
         _ if is_old => Role::Page,
         _ if bits & 4 != 0 => Role::Mask,

@@ -1,17 +1,18 @@
-//! One band of one level of a file, and the tiles that its blocks are made of.
+//! One band of one level, and the tiles that its blocks consist of.
 //!
-//! | part | where it is |
+//! | part | location |
 //! |---|---|
-//! | data | the tile at the block's place: of the band's plane in planar files, else of all bands |
-//! | alpha: the first extra sample (ExtraSamples 1 or 2) | chunky: the same tile; planar: the alpha plane's tile at the same place |
-//! | NODATA_VALUES, which are about all bands | chunky: the same tile; planar: all planes' tiles at the same place |
-//! | mask: of the level's size | the tiles of the mask's own grid that meet the block |
+//! | data | the tile of the block: of the band's plane in planar files, else of all bands |
+//! | alpha: the first extra sample (ExtraSamples 1 or 2) | chunky: the same tile; planar: the tile of the alpha plane |
+//! | NODATA_VALUES, which depend on all bands | chunky: the same tile; planar: the tiles of all planes |
+//! | mask of the level's size | the tiles of the mask's own grid that intersect the block |
 //!
-//! Metadata that was narrowed to one band of a planar file has no tiles of other planes. Where those are needed it is refused, not
-//! passed over: pixels would come out as valid that are not.
+//! Metadata narrowed to one band of a planar file lacks the tiles of other planes. If those are needed, it is rejected,
+//! since invalid pixels would appear valid.
 //!
-//! A mask has one band for all, or one for each of the image's. A sparse tile of a mask is 0, and so invalid. A sparse tile of data is
-//! nodata, or, without one, 0; where the type cannot hold nodata, it is the nearest value that it can, and valid, as for GDAL.
+//! A mask has one band, or one per band of the image. Sparse tiles of a mask are 0, so invalid. Sparse tiles of data
+//! are nodata, or 0 without nodata; as in GDAL, if the type cannot represent nodata, they have the nearest value and
+//! are valid.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,10 +25,10 @@ use crate::tiff::{DataType, Encoding};
 use crate::{Error, FilePosition, Result};
 
 use super::block::Block;
-use super::nodata::{Bounds, Fill, Rule};
+use super::nodata::{Bounds, Fill, NodataRule};
 use super::plane::Plane;
 
-/// One band of one level of a file, ready to be read tile by tile.
+/// One band of one level of a file; decodes tiles and assembles blocks.
 #[derive(Debug, Clone)]
 pub struct Band {
     header: Arc<CogHeader>,
@@ -38,62 +39,63 @@ pub struct Band {
     transform: GeoTransform,
     data_type: DataType,
     data: Layer,
-    nodata: Rule,
-    /// What [`Rule::bands`] is about.
+    nodata: NodataRule,
+    /// The layers of [`NodataRule::bands`].
     others: Vec<(Layer, Bounds)>,
     alpha: Option<Layer>,
-    /// The planes besides the data's that others and alpha are in.
+    /// Planes of `others` and `alpha` that are not the plane of the data.
     planes: Vec<u64>,
     mask: Option<Mask>,
 }
 
-/// Where a band is among the samples of an image.
+/// Location of a band among the samples of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Layer {
-    /// The part of the tile tables that its tiles are in.
+    /// Plane in the tile tables.
     plane: u64,
-    /// The position of its sample in the pixels of those tiles.
+    /// Index of the sample in a pixel.
     sample: u16,
 }
 
 /// The mask of a level.
 #[derive(Debug, Clone, Copy)]
 struct Mask {
-    /// Its position among the masks.
+    /// Index among the masks.
     index: u32,
     tiling: Tiling,
     layer: Layer,
 }
 
-/// An image of a file that has tiles.
+/// A tiled image of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Image {
-    /// A level, 0 being the full resolution.
+    /// A level; 0 is the full resolution.
     Level(u32),
-    /// The mask at this position of [`CogHeader::masks`].
+    /// A mask, by its index in [`CogHeader::masks`].
     Mask(u32),
 }
 
-/// An encoded tile that a block is made of.
+/// An encoded tile that a block depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TileSource {
-    /// The image that it is a tile of.
+    /// The image that contains the tile.
     pub image: Image,
-    /// Its position in that image's tables.
+    /// Position in the image's tile tables.
     pub position: u64,
-    /// Its bytes in the file, as far as [`OPEN_END`](crate::OPEN_END) where all that follow may be its own; None for a sparse
-    /// tile, of which there is nothing to decode.
+    /// Byte range in the file, ending at [`OPEN_END`](crate::OPEN_END) if it extends to the end of the file; None for a
+    /// sparse tile, which needs no decoding.
     pub range: Option<Range<u64>>,
 }
 
 impl Band {
-    /// A band (counted from 0) of a level (0 is the full resolution); with `masked`, the internal mask and the alpha band make
-    /// pixels invalid.
+    /// Opens a band (counted from 0) of a level (0 is the full resolution). With `masked`, the internal mask and the
+    /// alpha band invalidate pixels.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where there is no such level or band, or where the metadata was narrowed and lacks a plane that is
-    /// needed; [`Error::Malformed`] where tables contradict sizes; [`Error::Unsupported`] for types of samples that are not decoded.
+    /// [`Error::InvalidArgument`] if there is no such level or band, or if narrowed metadata lacks a needed plane;
+    /// [`Error::Malformed`] if the tables do not match the sizes; [`Error::Unsupported`] for sample types without a
+    /// decoder.
     pub fn new(header: Arc<CogHeader>, level: u32, band_index: u32, masked: bool) -> Result<Self> {
         let grid = header.grid(level)?;
         header.check_band(band_index)?;
@@ -102,27 +104,27 @@ impl Band {
         let index = u16::try_from(band_index).unwrap_or(u16::MAX);
         let data = Layer::of(&image.encoding, grid.planes(), index, header.band_index).ok_or_else(|| {
             malformed(format!(
-                "level {level}: expected tiles of band {index} among those of {} planes, found {} samples a pixel",
+                "level {level}: expected tiles of band {index} among those of {} planes, found {} samples per pixel",
                 grid.planes(),
                 image.encoding.samples_per_pixel
             ))
         })?;
         let data_type = codec::data_type(&image.encoding, shape(image, 0), first_sample(image, data, index))?;
         let layer = |band: u16| Layer::of(&image.encoding, grid.planes(), band, header.band_index);
-        let nodata = Rule::of(&header, &image.encoding, index, data_type);
+        let nodata = NodataRule::of(&header, &image.encoding, index, data_type);
         let others =
             nodata.bands.iter().map(|(band, bounds)| Some((layer(*band)?, *bounds))).collect::<Option<Vec<_>>>();
         let others = others.ok_or_else(|| Error::InvalidArgument {
             what: format!(
-                "expected metadata of all bands, since NODATA_VALUES are about all of them and each is a plane of its own, found \
-                 metadata narrowed to band {index}; metadata of cog_metadata(), or NULL, has all"
+                "expected metadata of all bands, since NODATA_VALUES depend on all of them and each has its own plane, found \
+                 metadata narrowed to band {index}; that of cog_metadata(), or NULL, includes all bands"
             ),
         })?;
         let alpha = match if masked { alpha_band(&header, image).filter(|alpha| *alpha != index) } else { None } {
             None => None,
             Some(alpha) => Some(layer(alpha).ok_or_else(|| Error::InvalidArgument {
                 what: format!(
-                    "masked: expected metadata of all bands, since band {alpha} is the alpha band and a plane of its own, found \
+                    "masked: expected metadata of all bands, since band {alpha}, the alpha band, has its own plane, found \
                      metadata narrowed to band {index}; masked := false reads without it"
                 ),
             })?),
@@ -149,61 +151,61 @@ impl Band {
         })
     }
 
-    /// The level's image and its tiles.
+    /// Size of the level and of its tiles.
     #[must_use]
     pub fn tiling(&self) -> Tiling {
         self.tiling
     }
 
-    /// Pixel corners of the level to the raster's own coordinates.
+    /// Affine from pixel corners of the level to native coordinates.
     #[must_use]
     pub fn transform(&self) -> GeoTransform {
         self.transform
     }
 
-    /// Type of the band's samples.
+    /// Type of the decoded samples.
     #[must_use]
     pub fn data_type(&self) -> DataType {
         self.data_type
     }
 
-    /// The file's nodata as its tag has it, whether or not the band's type can hold it.
+    /// The nodata value as stored in the file, even if the band's type cannot represent it.
     #[must_use]
     pub fn nodata(&self) -> Option<f64> {
         self.header.nodata
     }
 
-    /// The value outside of a geometry: nodata, or 0 where no value of the band's type matches it.
+    /// Fill value outside of a geometry: nodata, or 0 if no value of the band's type matches it.
     pub(super) fn outside(&self) -> Fill {
         self.nodata.outside
     }
 
-    /// The file that the band is of.
+    /// Header of the file.
     #[must_use]
     pub fn header(&self) -> &Arc<CogHeader> {
         &self.header
     }
 
-    /// The level, 0 being the full resolution.
+    /// Index of the level; 0 is the full resolution.
     #[must_use]
     pub fn level(&self) -> u32 {
         self.level
     }
 
-    /// The band, counted from 0.
+    /// Index of the band, counted from 0.
     #[must_use]
     pub fn index(&self) -> u32 {
         self.index.into()
     }
 
-    /// Scale and offset of the band: a stored value `v` stands for `v * scale + offset`. (1, 0) where the file has none.
+    /// Scale and offset of the band: a stored value `v` represents `v * scale + offset`. (1, 0) by default.
     #[must_use]
     pub fn scale_and_offset(&self) -> (f64, f64) {
         let of = |list: &Option<Vec<f64>>| list.as_ref().and_then(|list| list.get(usize::from(self.index)).copied());
         (of(&self.header.scale).unwrap_or(1.0), of(&self.header.offset).unwrap_or(0.0))
     }
 
-    /// Bytes that one of the band's tiles takes while it is decoded, the largest of all: samples, and what the decoder needs beside them.
+    /// Maximum memory for decoding one tile: its samples and the working memory of the codec.
     #[must_use]
     pub fn tile_bytes(&self) -> u64 {
         let of_image = |image: Image| {
@@ -214,21 +216,22 @@ impl Band {
         of_image(Image::Level(self.level)).into_iter().chain(mask).max().unwrap_or(0)
     }
 
-    /// Whether values are numbers, as questions need that answer in numbers.
+    /// Checks that samples are real numbers.
     ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] for complex samples.
     pub fn check_real(&self) -> Result<()> {
         if self.data_type.is_complex() {
-            let what = format!("expected samples that are numbers, found {}: only cog_read reads them", self.data_type);
+            let what =
+                format!("expected real samples, found {}: only cog_read supports complex samples", self.data_type);
             return Err(Error::Unsupported { at: NOWHERE, what });
         }
         Ok(())
     }
 
-    /// The encoded tiles that the block at a row and column of the tile grid is made of, the data's own first. None outside the
-    /// grid.
+    /// The encoded tiles needed for the block at a row and column of the tile grid, that of the data first. Empty
+    /// outside the grid.
     #[must_use]
     pub fn sources(&self, row: u32, col: u32) -> Vec<TileSource> {
         let Some(window) = window(&self.tiling, row, col) else {
@@ -250,13 +253,13 @@ impl Band {
         sources
     }
 
-    /// The pixels of the block at a row and column of the tile grid; None outside the grid.
+    /// The window of the block at a row and column of the tile grid; None outside the grid.
     #[must_use]
     pub fn window(&self, row: u32, col: u32) -> Option<Window> {
         window(&self.tiling, row, col)
     }
 
-    /// Decodes one of [`sources`](Self::sources).
+    /// Decodes one of the [`sources`](Self::sources).
     ///
     /// # Errors
     ///
@@ -270,17 +273,17 @@ impl Band {
             let what = format!("expected a tile of the image, found position {}", source.position);
             return Err(Error::InvalidArgument { what });
         };
-        // A plane of its own names its band; tiles of all bands begin with the first.
+        // A tile of a single plane starts with the sample of its band; others start with that of band 0.
         let first_sample = tile.band_index.and_then(|band| u16::try_from(band).ok()).unwrap_or(0);
         codec::decode(bytes, &image.encoding, self.header.byte_order, shape(image, tile.row), first_sample)
     }
 
-    /// The block at a row and column of the tile grid; `decoded` holds what [`sources`](Self::sources) names, in its order,
-    /// None for sparse tiles.
+    /// Assembles the block at a row and column of the tile grid. `decoded` contains the decoded
+    /// [`sources`](Self::sources), in the same order, with None for sparse tiles.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] where the tiles do not fit together.
+    /// [`Error::Malformed`] if the tiles are inconsistent.
     pub fn block(&self, row: u32, col: u32, decoded: &[Option<Arc<DecodedTile>>]) -> Result<Block> {
         let window = window(&self.tiling, row, col).ok_or_else(|| Error::InvalidArgument {
             what: format!("expected a tile of the image, found row {row} and column {col} of tiles"),
@@ -288,7 +291,7 @@ impl Band {
         let mut decoded = decoded.iter();
         let mut next = || {
             decoded.next().ok_or_else(|| Error::InvalidArgument {
-                what: format!("expected all tiles that row {row} and column {col} of tiles is made of, found fewer"),
+                what: format!("expected all tiles of the block at row {row} and column {col}, found fewer"),
             })
         };
         let tile = next()?.as_ref();
@@ -301,7 +304,8 @@ impl Band {
         let others = self.others.iter().map(|(of, bounds)| Ok((layer(*of)?, *bounds))).collect::<Result<Vec<_>>>()?;
         let mut masks = self.alpha.map(layer).transpose()?.into_iter().collect::<Vec<_>>();
         if tile.is_none() && self.data_type == DataType::Float16 && self.nodata.nodata.is_some() {
-            // GDAL fills with a single, which is nodata; rounded to a half, it may be about equal no more.
+            // GDAL fills with a single-precision value, which is nodata; rounded to half precision, it may not match
+            // nodata any more.
             masks.extend(Plane::filled(DataType::Uint8, Fill::Number(0.0), window));
         }
         if let Some(mask) = self.mask {
@@ -318,20 +322,20 @@ impl Band {
                 });
             }
         }
-        // LERC's validity comes with floats as NaN, for which nodata decides; integers have no such value.
+        // For floats, LERC's invalid pixels are NaN, and nodata decides; integers have no such value.
         let heeds_codec = self.masked && !self.data_type.is_float() && !self.data_type.is_complex();
         Ok(Block { window, data, nodata: self.nodata.nodata, others, masks, heeds_codec })
     }
 
-    /// A layer of the level over a window that begins where the tile does.
+    /// A layer of the level over a window that starts at the tile's origin.
     fn plane(&self, tile: Option<&Arc<DecodedTile>>, window: Window, layer: Layer) -> Result<Plane> {
         let plane = match tile {
             Some(tile) => Plane::new(Arc::clone(tile), (window.col_off, window.row_off), window, layer.sample)?,
             None => Plane::filled(self.data_type, self.nodata.sparse, window)
-                .ok_or_else(|| malformed(format!("expected a type that is decoded, found {}", self.data_type)))?,
+                .ok_or_else(|| malformed(format!("expected a supported sample type, found {}", self.data_type)))?,
         };
         match plane.samples().data_type() {
-            // An alpha plane may be of another type than the data.
+            // An alpha plane may have another type than the data.
             found if found != self.data_type && layer == self.data => {
                 Err(malformed(format!("expected a decoded tile of type {}, found {found}", self.data_type)))
             }
@@ -341,7 +345,7 @@ impl Band {
 }
 
 impl Layer {
-    /// Where a band is in an image with so many planes in its tables; None where they do not hold it.
+    /// Locates a band in an image with this number of planes; None if they do not contain it.
     fn of(encoding: &Encoding, planes: u64, band: u16, narrowed: Option<u32>) -> Option<Self> {
         let bands = encoding.samples_per_pixel;
         if band >= bands {
@@ -358,7 +362,7 @@ impl Layer {
 }
 
 impl Mask {
-    /// The mask of a level's image, if it has one; of those with its size, the first.
+    /// The first mask with the size of a level's image.
     fn of(header: &CogHeader, image: &Level, band: u16) -> Result<Option<Self>> {
         let size = (image.image_width, image.image_height);
         let found = (0_u32..).zip(&header.masks).find(|(_, mask)| (mask.image_width, mask.image_height) == size);
@@ -369,7 +373,7 @@ impl Mask {
         let band = if mask.encoding.samples_per_pixel == 1 { 0 } else { band };
         let layer = Layer::of(&mask.encoding, grid.planes(), band, None).ok_or_else(|| {
             malformed(format!(
-                "mask {index}: expected tiles of band {band} among those of {} planes, found {} samples a pixel",
+                "mask {index}: expected tiles of band {band} among those of {} planes, found {} samples per pixel",
                 grid.planes(),
                 mask.encoding.samples_per_pixel
             ))
@@ -378,7 +382,7 @@ impl Mask {
     }
 }
 
-/// No place in the file: the caller knows which tile it is.
+/// Without a position: the caller knows the tile.
 const NOWHERE: FilePosition = FilePosition { ifd: None, tag: None, byte: None };
 
 fn malformed(what: String) -> Error {
@@ -394,7 +398,7 @@ fn level_of(header: &CogHeader, image: Image) -> Result<&Level> {
     level.ok_or_else(|| Error::InvalidArgument { what: format!("expected an image of the file, found {image:?}") })
 }
 
-/// The band that ExtraSamples says is alpha: extra samples are the last of a pixel, and the first of type 1 or 2 counts.
+/// The alpha band according to ExtraSamples. Extra samples are the last of a pixel; the first alpha sample counts.
 fn alpha_band(header: &CogHeader, image: &Level) -> Option<u16> {
     let extra = header.extra_samples.as_deref()?;
     let at = extra.iter().position(|extra| extra.is_alpha())?;
@@ -403,7 +407,7 @@ fn alpha_band(header: &CogHeader, image: &Level) -> Option<u16> {
     u16::try_from(first + at).ok()
 }
 
-/// The size of a tile in a row of tiles. Tiles are whole, strips end with the image.
+/// Size of a tile in a row of tiles. Tiles are always full, strips end at the bottom of the image.
 fn shape(image: &Level, row: u32) -> BlockShape {
     let left = u64::from(image.image_height).saturating_sub(u64::from(row) * u64::from(image.tile_height));
     let height = match u32::try_from(left) {
@@ -414,7 +418,7 @@ fn shape(image: &Level, row: u32) -> BlockShape {
     BlockShape { width: image.tile_width, height, samples_per_pixel }
 }
 
-/// The band that the first sample of a band's tiles belongs to.
+/// The band of the first sample in the tiles of a band.
 fn first_sample(image: &Level, layer: Layer, band: u16) -> u16 {
     if image.encoding.is_planar() { band } else { band - layer.sample }
 }

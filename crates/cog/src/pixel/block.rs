@@ -1,4 +1,4 @@
-//! One band's values over one tile's part inside the image, and which of them are valid.
+//! Values and validity of one band in the part of a tile inside the image.
 //!
 //! ```text
 //! data ───── sample by sample, in the band's type ──────────┐
@@ -8,7 +8,7 @@
 //! codec ──── integers of LERC ───────┘
 //! ```
 //!
-//! Nothing is copied: a block refers to decoded tiles, and says of a run of pixels what is asked, when it is asked.
+//! Blocks reference decoded tiles without copying. Runs of pixels are evaluated on demand.
 
 use std::ops::Range;
 
@@ -21,22 +21,22 @@ use crate::codec::Samples;
 use crate::grid::{Run, Window};
 use crate::tiff::DataType;
 
-/// One band's values over one tile's part inside the image, and which of them are valid.
+/// Values and validity of one band in the part of a tile inside the image.
 #[derive(Debug, Clone)]
 pub struct Block {
-    /// The pixels of the level that the block covers.
+    /// The pixels of the level in this block.
     pub window: Window,
     pub(super) data: Plane,
     pub(super) nodata: Option<Nodata>,
-    /// Planes, and between which numbers all of their samples are where pixels are nodata besides; none where there is no such rule.
+    /// Planes with bounds: a pixel is nodata if all of their samples are within the bounds. Empty without such a rule.
     pub(super) others: Vec<(Plane, Bounds)>,
-    /// Planes that are 0 where pixels are invalid, each over all of the window or a part of it.
+    /// Planes whose zeros mask pixels, each over the whole window or a part of it.
     pub(super) masks: Vec<Plane>,
-    /// Whether what the codec says of pixels counts.
+    /// Whether to use the validity reported by the codec.
     pub(super) heeds_codec: bool,
 }
 
-/// Pixels next to one another in a row of a block.
+/// Adjacent pixels in a row of a block.
 #[derive(Debug, Clone, Copy)]
 pub struct Pixels<'a, T: Sample> {
     samples: &'a [T],
@@ -46,31 +46,31 @@ pub struct Pixels<'a, T: Sample> {
     mask: Option<&'a [u8]>,
 }
 
-/// What is done with a run of pixels, whatever their type: a closure over a type that the block knows.
+/// An operation on a run of pixels, generic over the sample type.
 pub trait Visitor {
-    /// What comes of it.
+    /// Result of the operation.
     type Output;
 
-    /// Takes the pixels.
+    /// Processes the pixels.
     fn visit<T: Sample>(self, pixels: Pixels<'_, T>) -> Self::Output;
 }
 
-/// What is done with one run after another, whatever the type of their pixels.
+/// An operation on consecutive runs, generic over the sample type.
 pub trait RunVisitor {
-    /// Takes a run and its pixels.
+    /// Processes a run and its pixels.
     fn visit<T: Sample>(&mut self, run: &Run, pixels: Pixels<'_, T>);
 }
 
-/// One pixel, its value as a double.
+/// A pixel with its value as a double.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pixel {
-    /// Its column in the level.
+    /// Column in the level.
     pub col: u32,
-    /// Its row in the level.
+    /// Row in the level.
     pub row: u32,
-    /// Its value, see [`Sample::to_f64`].
+    /// Value, see [`Sample::to_f64`].
     pub value: f64,
-    /// Whether the value counts.
+    /// Whether the value is valid.
     pub is_valid: bool,
 }
 
@@ -81,15 +81,15 @@ impl Block {
         self.data.samples().data_type()
     }
 
-    /// Whether all pixels are for certain the same: those of a sparse tile.
+    /// Whether all pixels are known to be equal, as those of a sparse tile.
     #[must_use]
     pub fn is_constant(&self) -> bool {
         let is_one = |plane: &Plane| plane.stride() == 0 && plane.window == self.window;
         is_one(&self.data) && self.others.iter().all(|(plane, _)| is_one(plane)) && self.masks.iter().all(is_one)
     }
 
-    /// Shows a run of pixels, in the level's rows and columns, to a visitor; only those inside the block's window. Half floats
-    /// are shown as singles.
+    /// Passes a run of pixels to a visitor, clipped to the block's window. `cols` and `row` are those of the level.
+    /// Half floats are passed as singles.
     pub fn visit<V: Visitor>(&self, row: u32, cols: Range<u32>, visitor: V) -> V::Output {
         let cols = self.clipped(row, cols);
         let mask = self.is_masked().then(|| self.mask(row, &cols));
@@ -115,7 +115,7 @@ impl Block {
         }
     }
 
-    /// Shows runs to a visitor, as [`visit`](Self::visit) does; what a block is made of is looked at once.
+    /// Passes runs to a visitor, as [`visit`](Self::visit) does, but dispatches on the sample type only once.
     pub fn visit_runs(&self, runs: impl Iterator<Item = Run>, visitor: &mut impl RunVisitor) {
         match self.data.samples() {
             Samples::Uint8(list) => self.show_runs(list, runs, visitor),
@@ -123,13 +123,13 @@ impl Block {
             Samples::Int8(list) => self.show_runs(list, runs, visitor),
             Samples::Int16(list) => self.show_runs(list, runs, visitor),
             Samples::Float32(list) => self.show_runs(list, runs, visitor),
-            // The less usual ones go through the match each time.
+            // Less frequent types are dispatched per run.
             _ => runs.for_each(|run| self.visit(run.row, run.start..run.end, OneRun { run, visitor })),
         }
     }
 
-    /// Has the samples of a window come from memory side by side. The rows of a small window of a tile are far from one another:
-    /// to wait for each of them takes longer than all that is done with them. Longer rows the processor fetches ahead by itself.
+    /// Prefetches the samples of a window. The rows of a small window are far apart in memory, and waiting for each
+    /// would take longer than the computation. For long rows, the hardware prefetcher suffices.
     pub(crate) fn warm(&self, window: Window) {
         const LONG: u32 = 512;
         if window.width <= LONG {
@@ -149,33 +149,33 @@ impl Block {
         });
     }
 
-    /// The pixels of a run that are inside the block's window, from left to right.
+    /// The pixels of a run inside the block's window, from left to right.
     pub fn pixels(&self, run: &Run) -> impl Iterator<Item = Pixel> + use<> {
         let (row, cols) = (run.row, self.clipped(run.row, run.start..run.end));
         let values = self.visit(row, cols.clone(), ToDoubles);
         cols.zip(values).map(move |(col, (value, is_valid))| Pixel { col, row, value, is_valid })
     }
 
-    /// A pixel of the block's window; None outside.
+    /// A pixel of the block; None outside its window.
     #[must_use]
     pub fn pixel(&self, col: u32, row: u32) -> Option<Pixel> {
         let run = Run { row, start: col, end: col.checked_add(1)?, weight: 1.0 };
         self.pixels(&run).next()
     }
 
-    /// Writes the samples of a run inside the block's window, as stored, little-endian, one after the other.
+    /// Copies the samples of a run inside the block's window, as stored, in little-endian order.
     pub fn copy(&self, row: u32, cols: Range<u32>, bytes: &mut [u8]) {
         self.data.copy(row, &self.clipped(row, cols), bytes);
     }
 
-    /// The part of a run inside the window; an empty one where there is none.
+    /// Clips a run to the window; empty if outside.
     fn clipped(&self, row: u32, cols: Range<u32>) -> Range<u32> {
         let (start, end) = (cols.start.max(self.window.col_off), cols.end.min(self.window.col_end()));
         let is_inside = (self.window.row_off..self.window.row_end()).contains(&row) && start < end;
         if is_inside { start..end } else { 0..0 }
     }
 
-    /// Whether anything but [`Pixels::nodata`] makes pixels invalid.
+    /// Whether pixels may be invalid for reasons other than [`Pixels::nodata`].
     fn is_masked(&self) -> bool {
         !self.masks.is_empty() || !self.others.is_empty() || self.has_codec_mask()
     }
@@ -184,15 +184,14 @@ impl Block {
         self.heeds_codec && self.data.codec_validity().is_some()
     }
 
-    /// A byte for each pixel of a run, 255 where it is nodata by other samples or numbers than [`Pixels::nodata`]; None where there
-    /// is no such rule.
+    /// One byte per pixel of a run, 255 if it is nodata by the rule in `others`; None without such a rule.
     pub(super) fn nodata_by_others(&self, row: u32, cols: &Range<u32>) -> Option<Vec<u8>> {
         let mut all = (!self.others.is_empty()).then(|| vec![u8::MAX; cols.len()])?;
         self.others.iter().for_each(|(plane, bounds)| plane.mask_others(row, cols, *bounds, &mut all));
         Some(all)
     }
 
-    /// What [`Pixels::mask`] says of a run, where [`is_masked`](Self::is_masked).
+    /// Computes [`Pixels::mask`] for a run, see [`is_masked`](Self::is_masked).
     fn mask(&self, row: u32, cols: &Range<u32>) -> Vec<u8> {
         let mut mask = vec![u8::MAX; cols.len()];
         if self.has_codec_mask() {
@@ -217,7 +216,7 @@ impl Block {
     }
 }
 
-/// A run for a visitor of many.
+/// Adapts a [`RunVisitor`] to a single run.
 struct OneRun<'a, V> {
     run: Run,
     visitor: &'a mut V,
@@ -231,7 +230,7 @@ impl<V: RunVisitor> Visitor for OneRun<'_, V> {
     }
 }
 
-/// A run that is about to be shown.
+/// A clipped run and its mask.
 struct RunOf<'a> {
     block: &'a Block,
     row: u32,
@@ -258,43 +257,44 @@ impl<'a> RunOf<'a> {
 }
 
 impl<'a, T: Sample> Pixels<'a, T> {
-    /// How many pixels there are.
+    /// Number of pixels.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether the run is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The sample of pixel `i` is at `i * stride`.
+    /// Samples; that of pixel `i` is at `i * stride`.
     #[must_use]
     pub fn samples(&self) -> &'a [T] {
         self.samples
     }
 
-    /// Samples from one pixel to the next: 1 where bands are apart, 0 where all pixels have the same sample.
+    /// Distance between the samples of adjacent pixels: 1 for separate bands, 0 if all pixels share one sample.
     #[must_use]
     pub fn stride(&self) -> usize {
         self.stride
     }
 
-    /// The nodata that samples are compared with, by [`Sample::is`].
+    /// The nodata value to compare with by [`Sample::is`].
     #[must_use]
     pub fn nodata(&self) -> Option<T::Nodata> {
         self.nodata
     }
 
-    /// A byte a pixel: 0 where it is invalid for other reasons than [`nodata`](Self::nodata), else 255. None where there are no such reasons.
+    /// One byte per pixel: 0 if it is invalid for reasons other than [`nodata`](Self::nodata), else 255. None without
+    /// such reasons.
     #[must_use]
     pub fn mask(&self) -> Option<&'a [u8]> {
         self.mask
     }
 
-    /// Calls `take` with the pixels, from left to right, so many at a time.
+    /// Calls `take` with chunks of at most `many` pixels, from left to right.
     pub(crate) fn by(&self, many: usize, mut take: impl FnMut(Self)) {
         if self.len <= many {
             take(*self);
@@ -311,7 +311,7 @@ impl<'a, T: Sample> Pixels<'a, T> {
         }
     }
 
-    /// Calls `take` with the sample of each pixel, from left to right, and whether it is valid.
+    /// Calls `take` with each sample, from left to right, and whether it is valid.
     pub fn for_each(&self, mut take: impl FnMut(T, bool)) {
         match self.mask {
             None => self.each_sample(|_, sample| take(sample, !self.is_nodata(sample))),
@@ -321,9 +321,9 @@ impl<'a, T: Sample> Pixels<'a, T> {
         }
     }
 
-    /// Calls `take` with the position and the sample of each valid pixel, from left to right.
+    /// Calls `take` with the index and the sample of each valid pixel, from left to right.
     pub fn for_each_valid(&self, mut take: impl FnMut(usize, T)) {
-        // Loops of their own for most rasters, so that they compile to what `take` allows.
+        // Separate loops for the common cases, so that they can be vectorized.
         match (self.mask, self.nodata) {
             (None, None) => self.each_sample(take),
             (None, Some(nodata)) => self.each_sample(|at, sample| {
@@ -339,7 +339,7 @@ impl<'a, T: Sample> Pixels<'a, T> {
         }
     }
 
-    /// Calls `take` with the position and the sample of each pixel.
+    /// Calls `take` with the index and the sample of each pixel.
     pub(super) fn each_sample(&self, mut take: impl FnMut(usize, T)) {
         if self.stride == 1 {
             self.samples.iter().enumerate().for_each(|(at, sample)| take(at, *sample));
@@ -354,7 +354,7 @@ impl<'a, T: Sample> Pixels<'a, T> {
     }
 }
 
-/// All pixels, as doubles, and whether they are valid.
+/// Converts pixels to doubles with their validity.
 struct ToDoubles;
 
 impl Visitor for ToDoubles {

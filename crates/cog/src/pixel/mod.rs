@@ -1,12 +1,12 @@
-//! From decoded tiles to the values that a question asks for.
+//! Pixel values of bands: blocks, windows and points.
 //!
 //! ```text
-//! Band ── sources(row, col) ──> tiles to fetch and decode: the data's, other planes', the mask's
+//! Band ── sources(row, col) ──> tiles to fetch and decode: of the data, other planes, the mask
 //!      └─ block(row, col, decoded) ──> Block: one band's values and their validity over one tile's part inside the image
 //! ```
 //!
-//! A block is all that is ever held of an image: what consumes one (a window that is filled, statistics, a neighbourhood)
-//! takes the part that it needs and lets it go.
+//! Blocks are the only representation of pixels: a consumer, such as a [`WindowWriter`], statistics or a
+//! [`PointSampler`], takes what it needs from a block and drops it.
 
 mod band;
 mod block;

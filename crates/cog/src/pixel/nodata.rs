@@ -1,67 +1,67 @@
-//! Which values of a band are nodata: those that GDAL's masks of nodata leave out.
+//! Nodata values of a band, compatible with GDAL's nodata masks.
 //!
-//! | type | a nodata | values that match |
+//! | type | valid nodata | matching values |
 //! |---|---|---|
-//! | integers up to 32 bits | in the type's range; `int8` has that of `int32` | the number without its fraction |
-//! | integers of 64 bits | the integer that GDAL_NODATA begins with | that integer, exactly |
-//! | `float16`, `float32`, `complex64` | in `float32`'s range, or infinite | about equal ones, see [`near`] |
-//! | `float32` | numbers beyond the range as well | the largest for numbers within 1e-10 of it, infinity for others |
-//! | `float64`, `complex128` | all | about equal ones |
+//! | integers up to 32 bits | in the range of the type; for `int8`, of `int32` | the number, truncated |
+//! | 64-bit integers | the integer at the start of GDAL_NODATA | that integer, exactly |
+//! | `float16`, `float32`, `complex64` | in the range of `float32`, or infinite | approximately equal values, see [`near`] |
+//! | `float32` | also beyond the range | the maximum for numbers within 1e-10 of it, infinity for others |
+//! | `float64`, `complex128` | all | approximately equal values |
 //! | floating point | NaN | NaN |
 //!
-//! Complex numbers match by their real part. A nodata that no value matches is none.
+//! Complex numbers match by their real part. A nodata value that cannot match is ignored.
 //!
-//! NODATA_VALUES of GDAL_METADATA, if there is one for each band and bands are of one type, replaces nodata: a pixel is left out where
-//! each band is equal to its own value. Integers have it as C converts a double to them on x86-64: without the fraction, and those
-//! beyond the range by their low bits. NaN matches no floating-point number.
+//! NODATA_VALUES of GDAL_METADATA replaces nodata if it has one value per band and all bands have the same type: a
+//! pixel is invalid if every band equals its value. Values are converted to integers as C does on x86-64: truncated,
+//! and those out of range reduced to their low bits. NaN matches no floating-point number.
 
 use crate::geo::nodata::{exact, number};
 use crate::header::CogHeader;
 use crate::tiff::{DataType, Encoding};
 
-/// The value that samples are compared with, see [`Sample::is`](super::Sample::is).
+/// A nodata value to compare samples with, see [`Sample::is`](super::Sample::is).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Nodata {
     /// Integers equal to this.
     Whole(i128),
-    /// Floating-point numbers from the first to the second.
+    /// Floating-point numbers in a closed range.
     Between(f64, f64),
-    /// Floating-point numbers that are not numbers.
+    /// NaN.
     Nan,
 }
 
-/// The first and the last number of a range.
+/// Bounds of a closed range.
 pub(super) type Bounds = (f64, f64);
 
-/// A number to write, as near as a type comes to it.
+/// A fill value, converted to the nearest value of a type.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Fill {
     Number(f64),
-    /// For integers of 64 bits.
+    /// For 64-bit integers.
     Whole(i128),
 }
 
-/// How nodata makes pixels of a band invalid.
+/// NodataRule by which nodata invalidates the pixels of a band.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Rule {
-    /// What the band's own samples are compared with.
+pub(super) struct NodataRule {
+    /// The value to compare the band's own samples with.
     pub(super) nodata: Option<Nodata>,
-    /// Bands, and between which numbers the samples of all of them are where a pixel is invalid as well; empty where there is no
-    /// such rule.
+    /// Bands with bounds: a pixel is also invalid if the samples of all of them are within the bounds. Empty without
+    /// such a rule.
     pub(super) bands: Vec<(u16, Bounds)>,
-    /// The value of sparse tiles.
+    /// Value of sparse tiles.
     pub(super) sparse: Fill,
-    /// The value outside of a geometry.
+    /// Value outside of a geometry.
     pub(super) outside: Fill,
 }
 
-impl Rule {
-    /// The rule for one band of an image of a file, whose decoded samples have a type.
+impl NodataRule {
+    /// Returns the rule for one band, given the type of its decoded samples.
     pub(super) fn of(header: &CogHeader, encoding: &Encoding, band: u16, data_type: DataType) -> Self {
         let whole = header.nodata_text.as_deref().filter(|text| is_same(number(text, encoding), header.nodata));
         let whole = whole.and_then(|text| exact(text, encoding));
         let (nodata, far) = header.nodata.map_or((None, None), |nodata| {
-            // GDAL rounds GDAL_NODATA itself for this type only.
+            // GDAL rounds GDAL_NODATA to single precision only for this type.
             let is_single = encoding.bits_per_sample.get(usize::from(band)) == Some(&32);
             compared(data_type, if is_single { rounded(nodata, data_type) } else { nodata }, whole)
         });
@@ -84,7 +84,7 @@ impl Rule {
     }
 }
 
-/// NODATA_VALUES, where it counts.
+/// Returns NODATA_VALUES if they apply.
 fn values<'a>(header: &'a CogHeader, encoding: &Encoding) -> Option<&'a [f64]> {
     let values = header.nodata_values.as_deref()?;
     let bands = usize::from(encoding.samples_per_pixel);
@@ -97,8 +97,8 @@ fn is_same(a: Option<f64>, b: Option<f64>) -> bool {
     matches!((a, b), (Some(a), Some(b)) if a == b || a.is_nan() && b.is_nan())
 }
 
-/// A nodata of `float32` rounded to it, numbers next to the largest to that.
-#[expect(clippy::cast_possible_truncation, reason = "rounding is what is asked for")]
+/// Rounds the nodata of `float32` bands; numbers close to the maximum become the maximum.
+#[expect(clippy::cast_possible_truncation, reason = "rounds, as intended")]
 fn rounded(nodata: f64, data_type: DataType) -> f64 {
     let largest = f64::from(f32::MAX);
     match data_type {
@@ -108,13 +108,13 @@ fn rounded(nodata: f64, data_type: DataType) -> f64 {
     }
 }
 
-/// The values that samples of a type are compared with, and a second range of floating-point numbers where there is one. Integers of 64 bits are
-/// `whole` where that is known.
+/// Returns the value to compare samples of a type with, and a second range of floating-point numbers if there is one.
+/// `whole` is the nodata of 64-bit integers, if known.
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "ranges are looked at before")]
 fn compared(data_type: DataType, nodata: f64, whole: Option<i128>) -> (Option<Nodata>, Option<Bounds>) {
     let integer =
         |least: f64, most: f64| ((least..=most).contains(&nodata).then_some(Nodata::Whole(nodata as i128)), None);
-    // Without the text, doubles just beyond a type stand for its largest value.
+    // Without the text, doubles just outside of the range represent its limit.
     let long = |least: i128, most: i128| {
         let held = (nodata.trunc() as i128).clamp(least, most);
         let whole = whole.or_else(|| (held as f64 == nodata.trunc()).then_some(held));
@@ -149,10 +149,10 @@ fn floats(nodata: f64, (low, high): Bounds, far: Option<Bounds>) -> (Option<Noda
     if nodata.is_nan() { (Some(Nodata::Nan), None) } else { (Some(Nodata::Between(low, high)), far) }
 }
 
-/// Between which numbers samples are that are equal to one of NODATA_VALUES; None where none can be.
+/// The bounds of samples that equal a value of NODATA_VALUES; None if there are none.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as GDAL's conversions are compiled")]
 fn equal(data_type: DataType, value: f64) -> Option<Bounds> {
-    // NaN, and a number that does not fit, become the least integer.
+    // NaN and out-of-range numbers become the minimum.
     let short = || if (-2_147_483_649.0 < value) & (value < 2_147_483_648.0) { value as i32 } else { i32::MIN };
     let long = || if value.abs() < 9_223_372_036_854_775_808.0 { value as i64 } else { i64::MIN };
     let number = match data_type {
@@ -160,19 +160,20 @@ fn equal(data_type: DataType, value: f64) -> Option<Bounds> {
         DataType::Uint16 | DataType::Uint32 => f64::from(long() as u32),
         DataType::Int8 | DataType::Int16 | DataType::Int32 => f64::from(short()),
         DataType::Float16 | DataType::Float32 | DataType::Complex64 if !value.is_nan() => f64::from(value as f32),
-        // GDAL compares integers of 64 bits as doubles.
+        // GDAL compares 64-bit integers as doubles.
         DataType::Uint64 | DataType::Int64 | DataType::Float64 | DataType::Complex128 if !value.is_nan() => value,
         _ => return None,
     };
     Some((number, number))
 }
 
-/// Floating-point numbers by the order of their bits.
+/// Floating-point numbers ordered by their bits.
 trait Near: Sized {
-    /// The numbers that GDAL takes for equal to a nodata, the least and the largest of them. Two numbers `a` and `b` are equal if they are,
-    /// or if `|a - b| < 2 * epsilon * |a + b|`, with the epsilon of `float32` for doubles too.
+    /// The range of numbers that GDAL considers equal to a nodata value: `a` and `b` are equal if `a == b` or `|a - b|
+    /// < 2 * epsilon * |a + b|`, with the epsilon of `float32` for doubles too.
     ///
-    /// Where `a + b` overflows, that holds for all: the third is the range of other, large numbers for which it does, if there are any.
+    /// The inequality holds whenever `a + b` overflows: the third value is the range of other, large numbers for which
+    /// it does, if any.
     fn near(nodata: Self) -> (Self, Self, Option<(Self, Self)>);
 }
 
@@ -190,7 +191,7 @@ macro_rules! near {
                 let is_finite = |bits: $bits| (Self::from_bits(bits) + size).is_finite();
                 let at = size.to_bits();
                 let low = first(0, at, is_equal);
-                // The last whose sum with nodata is finite, and the last up to there that is equal.
+                // The last number with a finite sum, and the last equal number up to there.
                 let end = first(at, largest + 1, |bits| !is_finite(bits));
                 let high = first(at + 1, end, |bits| !is_equal(bits)).max(at + 1) - 1;
                 let (high, far) = match () {
@@ -209,7 +210,7 @@ macro_rules! near {
 
 near!(f32, u32; f64, u64);
 
-/// The first number from `start` on for which something holds, which holds for all after it; `end` where there is none before.
+/// Binary search for the first number from `start` on that satisfies a monotonic predicate; `end` if there is none.
 fn first<B: Bits>(start: B, end: B, holds: impl Fn(B) -> bool) -> B {
     let (mut start, mut end) = (start, end);
     while start < end {

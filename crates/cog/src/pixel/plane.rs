@@ -1,4 +1,4 @@
-//! The samples of one band in one decoded tile, by the level's own rows and columns.
+//! Samples of one band in a decoded tile, addressed by the rows and columns of the level.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::grid::Window;
 use crate::tiff::DataType;
 use crate::{Error, FilePosition, Result};
 
-/// Evaluates an expression for whichever vector of samples there is; half floats come as bits.
+/// Evaluates an expression for the vector of samples of any type; half floats are passed as bits.
 macro_rules! for_samples {
     ($samples:expr, $list:ident => $body:expr) => {
         match $samples {
@@ -32,29 +32,29 @@ macro_rules! for_samples {
     };
 }
 
-/// One sample of every pixel of a window.
+/// One sample for every pixel of a window.
 #[derive(Debug, Clone)]
 pub(super) struct Plane {
-    /// A tile that holds all pixels of the window, or, of a sparse one, a single sample that all pixels have.
+    /// A tile that contains all pixels of the window or, for a sparse tile, a single sample for all of them.
     tile: Arc<DecodedTile>,
     /// The pixels.
     pub(super) window: Window,
-    /// The pixel at the tile's first column and row.
+    /// The pixel at the origin of the tile.
     origin: (u32, u32),
-    /// Samples from one row to the next; 0 where all are one.
+    /// Samples per row; 0 for a constant.
     pitch: usize,
-    /// Samples from one pixel to the next; 0 where all are one.
+    /// Samples per pixel; 0 for a constant.
     stride: usize,
-    /// The position of the sample in a pixel.
+    /// Index of the sample in a pixel.
     sample: usize,
 }
 
 impl Plane {
-    /// One band of a tile whose first pixel is at `origin` (col, row), over a window.
+    /// One band of a tile with the given `origin` (col, row), over a window.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] where the tile does not reach as far as the window, or has no such sample.
+    /// [`Error::Malformed`] if the tile does not contain the window or the sample.
     pub(super) fn new(tile: Arc<DecodedTile>, origin: (u32, u32), window: Window, sample: u16) -> Result<Self> {
         let (width, height) = (window.col_end() - origin.0, window.row_end() - origin.1);
         let expected = u64::from(tile.width) * u64::from(tile.height) * u64::from(tile.samples_per_pixel);
@@ -74,7 +74,7 @@ impl Plane {
         Ok(Self { tile, window, origin, pitch, stride, sample: sample.into() })
     }
 
-    /// A window in which all samples are one number, as near to it as the type comes; None for types that are not decoded.
+    /// A window filled with the nearest value of a type; None for types without a decoder.
     pub(super) fn filled(data_type: DataType, fill: Fill, window: Window) -> Option<Self> {
         let number = match fill {
             Fill::Number(number) => number,
@@ -113,8 +113,8 @@ impl Plane {
         self.stride
     }
 
-    /// From the first sample of a run of pixels to the last, of a vector that [`samples`](Self::samples) holds; with other bands'
-    /// samples between them. Empty where the run is.
+    /// The slice from the first sample of a run to the last, of the vector of [`samples`](Self::samples). Samples of
+    /// other bands are interleaved. Empty for an empty run.
     pub(super) fn run<'a, T>(&self, list: &'a [T], row: u32, cols: &Range<u32>) -> &'a [T] {
         let Some(last) = cols.end.checked_sub(1).filter(|last| *last >= cols.start) else {
             return &[];
@@ -125,7 +125,7 @@ impl Plane {
         list.get(first..end).unwrap_or_default()
     }
 
-    /// Reads something of each cache line that a run's samples lie in; what it comes to means nothing.
+    /// Reads a byte of each cache line of a run's samples; the result is meaningless.
     pub(super) fn touch(&self, row: u32, cols: &Range<u32>) -> u8 {
         const LINE: usize = 64;
         for_samples!(self.samples(), list => {
@@ -134,12 +134,12 @@ impl Plane {
         })
     }
 
-    /// Sets a byte to 0 for each pixel of a run whose sample is 0.
+    /// Clears the bytes of pixels whose sample is 0.
     pub(super) fn mask(&self, row: u32, cols: &Range<u32>, mask: &mut [u8]) {
         for_samples!(self.samples(), list => mask_zeros(self.run(list, row, cols), self.stride, mask));
     }
 
-    /// Sets a byte to 0 for each pixel of a run whose sample is not between two numbers.
+    /// Clears the bytes of pixels whose sample is out of bounds.
     pub(super) fn mask_others(&self, row: u32, cols: &Range<u32>, (low, high): Bounds, mask: &mut [u8]) {
         let is_between = |number: f64| low <= number && number <= high;
         match self.samples() {
@@ -152,7 +152,7 @@ impl Plane {
         }
     }
 
-    /// Sets a byte to 0 for each pixel of a run that the codec itself has no value for.
+    /// Clears the bytes of pixels that the codec reports as invalid.
     pub(super) fn mask_by_codec(&self, row: u32, cols: &Range<u32>, mask: &mut [u8]) {
         let Some(valid) = self.codec_validity() else {
             return;
@@ -165,23 +165,23 @@ impl Plane {
         }
     }
 
-    /// What the codec itself says of the tile's pixels.
+    /// The validity reported by the codec.
     pub(super) fn codec_validity(&self) -> Option<&[u8]> {
         self.tile.valid.as_deref()
     }
 
-    /// Writes the samples of a run, little-endian, one after the other.
+    /// Copies the samples of a run in little-endian order.
     pub(super) fn copy(&self, row: u32, cols: &Range<u32>, bytes: &mut [u8]) {
         for_samples!(self.samples(), list => copy(self.run(list, row, cols), self.stride, bytes));
     }
 }
 
-/// The way from an origin to a position.
+/// Offset of a position from an origin.
 fn steps(position: u32, origin: u32, step: usize) -> usize {
     usize::try_from(position.saturating_sub(origin)).unwrap_or(usize::MAX).saturating_mul(step)
 }
 
-/// The integer, where a type of 64 bits holds it.
+/// The integer, if it fits a 64-bit type.
 fn exactly<T: TryFrom<i128>>(fill: Fill) -> Option<T> {
     match fill {
         Fill::Whole(number) => T::try_from(number).ok(),
@@ -189,13 +189,14 @@ fn exactly<T: TryFrom<i128>>(fill: Fill) -> Option<T> {
     }
 }
 
-/// Sets a byte to 0 for every `stride`-th sample that is 0; where the stride is 0, the first is all of them.
+/// Clears the bytes of pixels whose sample is 0. `run` contains one sample every `stride`; with a stride of 0, one for
+/// all pixels.
 fn mask_zeros<T: Sample>(run: &[T], stride: usize, mask: &mut [u8]) {
     let zero = T::nearest(0.0);
     mask_unless(run, stride, mask, |sample| sample != zero);
 }
 
-/// Sets a byte to 0 for every `stride`-th sample of which something does not hold; where the stride is 0, the first is all of them.
+/// Clears the bytes of pixels whose sample does not satisfy a predicate; `stride` as above.
 fn mask_unless<T: Copy>(run: &[T], stride: usize, mask: &mut [u8], holds: impl Fn(T) -> bool) {
     if stride == 1 {
         mask.iter_mut().zip(run).for_each(|(byte, sample)| *byte &= unless(!holds(*sample)));
@@ -205,12 +206,12 @@ fn mask_unless<T: Copy>(run: &[T], stride: usize, mask: &mut [u8], holds: impl F
     }
 }
 
-/// The byte of a mask: 255 unless it is so, then 0.
+/// The byte of a mask: 0 if the condition holds, else 255.
 pub(super) fn unless(it_is: bool) -> u8 {
     u8::from(it_is).wrapping_sub(1)
 }
 
-/// Writes every `stride`-th sample, or, where that is 0, the first again and again.
+/// Copies one sample every `stride`; with a stride of 0, the first one repeatedly.
 fn copy<T: Sample>(run: &[T], stride: usize, bytes: &mut [u8]) {
     let places = bytes.chunks_exact_mut(size_of::<T>());
     match (stride, run) {
@@ -220,14 +221,14 @@ fn copy<T: Sample>(run: &[T], stride: usize, bytes: &mut [u8]) {
             bytes[..len].copy_from_slice(&from[..len]);
         }
         (0, [only, ..]) => places.for_each(|place| only.write(place)),
-        // What pictures have: known steps compile to shuffles.
+        // Common in images; constant strides compile to shuffles.
         (3, _) => gather::<T, 3>(run, places),
         (4, _) => gather::<T, 4>(run, places),
         _ => places.zip(run.iter().step_by(stride.max(1))).for_each(|(place, sample)| sample.write(place)),
     }
 }
 
-/// Writes the first of every `STRIDE` samples.
+/// Copies the first of every `STRIDE` samples.
 fn gather<'a, T: Sample, const STRIDE: usize>(run: &[T], mut places: impl Iterator<Item = &'a mut [u8]>) {
     let (pixels, last) = run.as_chunks::<STRIDE>();
     pixels.iter().zip(&mut places).for_each(|(pixel, place)| pixel[0].write(place));

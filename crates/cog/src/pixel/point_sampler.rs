@@ -1,4 +1,4 @@
-//! The value at a point: what `cog_value` answers.
+//! Value of a band at a point, for `cog_value`.
 //!
 //! ```text
 //!   nearest        bilinear            cubic                       max_distance_pixels
@@ -9,15 +9,17 @@
 //!                                   └───┴───┴───┴───┘             2 2 2 2 2
 //! ```
 //!
-//! As GDAL's warper does it: without a value where the pixel that holds the point is invalid; bilinear over those of the four pixels
-//! that are valid and inside the image, with weights that come to 1; cubic (Catmull-Rom, a = -0.5) where all sixteen are, else
-//! bilinear. An invalid value is never blended in, and kernels with negative weights are never stretched over a few pixels.
+//! Resampling follows GDAL's warper: there is no value if the pixel that contains the point is invalid; bilinear
+//! interpolation uses the valid pixels of four, with weights normalized to 1; cubic interpolation (Catmull-Rom, a =
+//! -0.5) needs sixteen valid pixels, and falls back to bilinear. Invalid values never contribute, and kernels with
+//! negative weights are never renormalized.
 //!
-//! A pixel holds the points from its left and upper edge up to its right and lower one, as rasterio's `sample` floors them: the image's
-//! right and lower edge is outside. Outside there is no value, at whatever distance pixels are.
+//! As in rasterio's `sample`, the left and upper edges belong to a pixel, so the image's right and lower edges are
+//! outside. There is no value outside, regardless of the search distance.
 //!
-//! The search is Python Rasteret's: distances are from the point to the pixels' rectangles in the raster's units; among equals the upper
-//! row of a ring comes first, then the lower one, the left and the right column, each from its start.
+//! The search follows Python Rasteret: distances are from the point to the rectangles of the pixels, in the raster's
+//! units. Ties are resolved by position in the ring: the upper row first, then the lower row, the left and the right
+//! column, each from its start.
 
 use super::band::Band;
 use super::block::{Block, Pixels, Visitor};
@@ -25,92 +27,93 @@ use super::sample::Sample;
 use crate::grid::{Run, Tiling, Window, inside};
 use crate::{Error, Result};
 
-/// How the values of pixels around a point become one.
+/// Resampling method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Resampling {
-    /// That of the pixel which holds the point.
+    /// The pixel that contains the point.
     #[default]
     Nearest,
-    /// Of four pixels, weighed by their distance on each axis.
+    /// Four pixels, weighted by their distance along each axis.
     Bilinear,
-    /// Of sixteen pixels, Catmull-Rom.
+    /// Sixteen pixels, Catmull-Rom.
     Cubic,
 }
 
-/// How the value at a point is found.
+/// Options for sampling a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ValueOptions {
-    /// How pixels become a value.
+    /// Resampling method.
     pub resampling: Resampling,
-    /// How many rings are searched for a valid pixel where the one that holds the point is invalid; its value is then the answer,
-    /// whatever the resampling.
+    /// Number of rings to search for a valid pixel if the one that contains the point is invalid. Its value is used
+    /// without resampling.
     pub max_distance_pixels: u32,
-    /// Whether the value is multiplied by the band's scale, and its offset added.
+    /// Applies the band's scale and offset.
     pub scaled: bool,
 }
 
-/// The search for the value at a point.
+/// Incremental search for the value at a point.
 ///
-/// [`wanted`](Self::wanted) says which tiles' blocks it needs; once they have been consumed, it may want more. When it wants
-/// none, [`value`](Self::value) is the answer.
+/// [`wanted`](Self::wanted) lists the tiles whose blocks are needed. Consuming them may require more tiles; once none
+/// is wanted, [`value`](Self::value) returns the result.
 #[derive(Debug, Clone)]
 pub struct PointSampler {
     tiling: Tiling,
-    /// In pixels.
+    /// In pixel coordinates.
     point: (f64, f64),
-    /// Column and row of the pixel that holds the point.
+    /// Column and row of the pixel that contains the point.
     holder: (u32, u32),
-    /// The pixels that are weighed.
+    /// The pixels of the kernel.
     support: Support,
     search: Search,
     scale: Option<(f64, f64)>,
     wanted: Vec<(u32, u32)>,
-    /// How many rings around the holder the tiles hold that were wanted for the search; None while the support's are.
+    /// Number of rings around the holder inside the tiles that were searched; None while the kernel's tiles are wanted.
     searched: Option<u32>,
 }
 
-/// Up to four pixels a side, and their valid values.
+/// Kernel of up to 4 x 4 pixels and their valid values.
 #[derive(Debug, Clone, Copy)]
 struct Support {
     window: Window,
-    /// The column and row of the first, which may lie before the image.
+    /// First column and row; may lie outside the image.
     first: (i64, i64),
-    /// Pixels a side of the whole kernel: 1, 2 or 4.
+    /// Width of the whole kernel: 1, 2 or 4.
     side: u8,
     values: [[Option<f64>; 4]; 4],
 }
 
-/// The nearest valid pixel so far.
+/// State of the search for the nearest valid pixel.
 #[derive(Debug, Clone, Copy)]
 struct Search {
     max_distance: u32,
-    /// Sides of a pixel in the raster's units.
+    /// Pixel width and height in the raster's units.
     pixel_size: (f64, f64),
     best: Option<(Rank, f64)>,
 }
 
-/// Where a pixel stands among those of the search; less is better.
+/// Sort key of a candidate; the least one wins.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 struct Rank {
     ring: u32,
     distance: f64,
     /// Upper row, lower row, left column, right column.
     side: u8,
-    /// Along the side.
+    /// Position along the side.
     position: u32,
 }
 
 impl PointSampler {
-    /// The most rings that are searched in any raster: 67 million pixels. In smaller rasters there may be more rings.
+    /// Maximum number of rings: 67 million pixels. Smaller rasters allow more.
     pub const MAX_DISTANCE: u32 = 4096;
 
-    /// The search for the value at a point in the pixel coordinates of the band's level; None where the point lies outside the
+    /// Creates a search for a point in the pixel coordinates of the band's level; None if the point lies outside the
     /// image.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`](crate::Error::Unsupported) for complex values, [`Error::InvalidArgument`](crate::Error::InvalidArgument) for
-    /// more pixels than [`MAX_DISTANCE`](Self::MAX_DISTANCE) rings have.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for complex values,
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) if the rings have more pixels than those of
+    /// [`MAX_DISTANCE`](Self::MAX_DISTANCE).
     pub fn new(band: &Band, point: (f64, f64), options: ValueOptions) -> Result<Option<Self>> {
         band.check_real()?;
         let tiling = band.tiling();
@@ -135,13 +138,13 @@ impl PointSampler {
         Ok(Some(this))
     }
 
-    /// The tiles (row, col) whose blocks are needed next, each once; none when the answer is known.
+    /// The tiles (row, col) whose blocks are needed next, each once; empty when the search is complete.
     #[must_use]
     pub fn wanted(&self) -> &[(u32, u32)] {
         &self.wanted
     }
 
-    /// Takes what there is to take of a block, if it is wanted.
+    /// Processes a block, if it is wanted.
     pub fn consume(&mut self, block: &Block) {
         let tile = (block.window.row_off / self.tiling.tile_height, block.window.col_off / self.tiling.tile_width);
         let Some(at) = self.wanted.iter().position(|wanted| *wanted == tile) else {
@@ -151,7 +154,7 @@ impl PointSampler {
         if self.searched.is_none() {
             self.support.take(block);
         }
-        // The holder may be in a block that is still to come, and this one may not come again.
+        // The holder may be in a later block, and this block may not be passed again.
         let is_valid = self.support.at(self.holder).is_some();
         if self.search.max_distance > 0 && !is_valid {
             self.search_in(block);
@@ -161,7 +164,7 @@ impl PointSampler {
         }
     }
 
-    /// The value, if there is one, once nothing is [`wanted`](Self::wanted).
+    /// The value, if any, once nothing is [`wanted`](Self::wanted).
     #[must_use]
     pub fn value(&self) -> Option<f64> {
         let value = match self.support.at(self.holder) {
@@ -171,7 +174,7 @@ impl PointSampler {
         Some(self.scale.map_or(value, |(scale, offset)| value * scale + offset))
     }
 
-    /// Looks for valid pixels in a block.
+    /// Searches a block for valid pixels.
     fn search_in(&mut self, block: &Block) {
         let Some(part) = self.rings(self.search.reach()).and_then(|window| window.intersection(&block.window)) else {
             return;
@@ -191,7 +194,8 @@ impl PointSampler {
         }
     }
 
-    /// The pixels of a part of a block to look at: none, or those nearest to the holder, where all are the same.
+    /// The part of a block to search: none of it if all pixels are invalid, the pixels nearest to the holder if all are
+    /// equal.
     fn nearest_of(&self, block: &Block, part: Window) -> Option<Window> {
         if !block.is_constant() {
             return Some(part);
@@ -205,7 +209,7 @@ impl PointSampler {
         self.rings(ring.max(1)).and_then(|window| window.intersection(&part))
     }
 
-    /// The pixels of so many rings, and of the holder in their middle.
+    /// The window of the rings around the holder.
     fn rings(&self, ring: u32) -> Option<Window> {
         let (col, row) = self.holder;
         let (left, top) = (col.saturating_sub(ring), row.saturating_sub(ring));
@@ -218,8 +222,8 @@ impl PointSampler {
         window.intersection(&Window::of_image(self.tiling.image_width, self.tiling.image_height))
     }
 
-    /// Wants the tiles of rings further out, twice as many as before, once those before were consumed, as long as nearer pixels than
-    /// what was found may be there.
+    /// Requests the tiles of twice as many rings once the previous tiles have been consumed, unless the best candidate
+    /// cannot be improved.
     fn want_more(&mut self) {
         while self.wanted.is_empty() {
             let reach = self.search.reach();
@@ -244,17 +248,17 @@ impl PointSampler {
 }
 
 impl Search {
-    /// The rings that may still hold the answer.
+    /// Number of rings that may still contain the result.
     fn reach(&self) -> u32 {
         self.best.map_or(self.max_distance, |(rank, _)| rank.ring)
     }
 }
 
 impl Support {
-    /// The pixels that count for a point. A cubic kernel that leaves the image is a bilinear one.
+    /// The kernel of a point. A cubic kernel that extends beyond the image becomes bilinear.
     fn around(point: (f64, f64), holder: (u32, u32), tiling: &Tiling, resampling: Resampling) -> Self {
         let image = Window::of_image(tiling.image_width, tiling.image_height);
-        // The pixel whose centre comes before the point: the holder or the one before it.
+        // The pixel whose centre precedes the point: the holder or the previous one.
         let before = |at: f64, holder: u32| i64::from(holder) - i64::from(at - f64::from(holder) < 0.5);
         let before = (before(point.0, holder.0), before(point.1, holder.1));
         let fits = |first: i64, size: u32| first >= 0 && first + 4 <= i64::from(size);
@@ -274,7 +278,7 @@ impl Support {
         Self { window, first, side, values: [[None; 4]; 4] }
     }
 
-    /// Takes the values that a block has.
+    /// Takes the values of a block.
     fn take(&mut self, block: &Block) {
         let Some(part) = self.window.intersection(&block.window) else {
             return;
@@ -296,15 +300,15 @@ impl Support {
         Some((at(col, self.first.0)?, at(row, self.first.1)?))
     }
 
-    /// The value of a pixel, if it is valid.
+    /// The value of a pixel, if valid.
     fn at(&self, (col, row): (u32, u32)) -> Option<f64> {
         let (col, row) = self.place(col, row)?;
         *self.values.get(row)?.get(col)?
     }
 
-    /// The valid values as one; None where there are none.
+    /// The weighted mean of the valid values; None if there are none.
     fn blend(&self, (x, y): (f64, f64)) -> Option<f64> {
-        // How far the point is beyond the centre of the first pixel, one of few: exact.
+        // Distance from the centre of the first pixel; exact.
         let (x, y) = (x - 0.5 - self.first.0 as f64, y - 0.5 - self.first.1 as f64);
         let values = &self.values;
         match self.side {
@@ -316,12 +320,12 @@ impl Support {
     }
 }
 
-/// Four of the values, from a column and row on.
+/// A 2 x 2 part of the values.
 fn four(values: &[[Option<f64>; 4]; 4], at: usize) -> [[Option<f64>; 2]; 2] {
     [[values[at][at], values[at][at + 1]], [values[at + 1][at], values[at + 1][at + 1]]]
 }
 
-/// The mean of those values that there are. What has no weight does not count: not even NaN, which it would be otherwise.
+/// The weighted mean of the valid values. Values without weight are skipped, since 0 * NaN is NaN.
 fn weigh<const N: usize>(values: &[[Option<f64>; N]; N], cols: [f64; N], rows: [f64; N]) -> Option<f64> {
     let (mut sum, mut total) = (0.0, 0.0);
     for (values, row) in values.iter().zip(rows) {
@@ -337,19 +341,19 @@ fn weigh<const N: usize>(values: &[[Option<f64>; N]; N], cols: [f64; N], rows: [
     (total != 0.0).then(|| sum / total)
 }
 
-/// Weights of two pixels for a point so far beyond the centre of the first.
+/// Weights of two pixels, given the distance from the centre of the first.
 fn linear(at: f64) -> [f64; 2] {
     [1.0 - at, at]
 }
 
-/// Weights of four pixels for a point so far beyond the centre of the second: Keys' kernel with a = -0.5.
+/// Weights of four pixels, given the distance from the centre of the second: Keys' kernel with a = -0.5.
 fn cubic(at: f64) -> [f64; 4] {
     let near = |at: f64| (1.5 * at - 2.5) * at * at + 1.0;
     let far = |at: f64| ((-0.5 * at + 2.5) * at - 4.0) * at + 2.0;
     [far(1.0 + at), near(at), near(1.0 - at), far(2.0 - at)]
 }
 
-/// Looks for valid pixels in a run.
+/// Searches a run for valid pixels.
 struct SearchRow<'a> {
     search: &'a mut Search,
     point: (f64, f64),

@@ -1,32 +1,32 @@
-//! The operations that all types of samples share: their value as a number, and how they are compared with a [`Nodata`].
+//! Operations on samples of any type: conversion to numbers and comparison with [`Nodata`].
 
 use super::nodata::Nodata;
 
-/// A type of samples as a tile holds them; half floats are visited as the [`f32`] that they are exactly.
+/// A sample type of decoded tiles. Half floats are converted to [`f32`], which is exact.
 pub trait Sample: bytemuck::NoUninit + PartialEq + Send + Sync + std::fmt::Debug {
-    /// The nodata rule in the form that samples are compared with.
+    /// A nodata value prepared for comparison.
     type Nodata: Copy + Send + Sync + std::fmt::Debug;
 
-    /// Bits of an integer; 0 for other types.
+    /// Number of bits of an integer type; 0 for other types.
     const WHOLE_BITS: u32;
 
-    /// The value of an integer of up to 32 bits, and of longer ones that fit; else some number.
+    /// The value of an integer that fits; otherwise unspecified.
     fn whole(self) -> i64;
 
-    /// The value; of integers beyond 2^53 the nearest double, of complex numbers the real part.
+    /// The value as a double: the nearest one for integers beyond 2^53, the real part of complex numbers.
     fn to_f64(self) -> f64;
 
-    /// Whether this is a nodata of [`held`](Self::held). Of complex numbers the real parts count.
+    /// Whether the sample is nodata. Complex numbers are compared by their real part.
     fn is(self, nodata: Self::Nodata) -> bool;
 
-    /// A nodata in this type; None where no sample matches it.
+    /// Converts a nodata value to this type; None if no sample can match it.
     fn held(nodata: Nodata) -> Option<Self::Nodata>;
 
-    /// The nearest value of this type, of halves the one away from zero, and 0 for NaN where there is none: what GDAL reads a
-    /// sparse tile as.
+    /// The nearest value of this type, as GDAL reads a sparse tile: halves are rounded away from zero, and NaN becomes
+    /// 0 for integers.
     fn nearest(number: f64) -> Self;
 
-    /// Writes the sample little-endian, into as many bytes as it has.
+    /// Writes the sample in little-endian order to a slice of its size.
     fn write(self, bytes: &mut [u8]);
 }
 
@@ -38,7 +38,7 @@ macro_rules! integers {
             const WHOLE_BITS: u32 = <$type>::BITS;
 
             fn whole(self) -> i64 {
-                #[allow(clippy::cast_lossless, clippy::cast_possible_wrap, reason = "longer types are said not to fit")]
+                #[allow(clippy::cast_lossless, clippy::cast_possible_wrap, reason = "unspecified for longer types")]
                 let whole = self as i64;
                 whole
             }
@@ -75,13 +75,13 @@ macro_rules! integers {
 
 integers!(u8, u16, u32, u64, i8, i16, i32, i64);
 
-/// The floating-point numbers that match a nodata.
+/// A range of floating-point numbers that match nodata.
 #[derive(Debug, Clone, Copy)]
 pub struct Near<T> {
-    /// The least and the largest.
+    /// Bounds of the range.
     low: T,
     high: T,
-    /// Whether NaN does.
+    /// Whether NaN matches.
     nan: bool,
 }
 
@@ -102,7 +102,7 @@ macro_rules! floats {
 
             #[inline(always)]
             fn is(self, nodata: Near<Self>) -> bool {
-                // Without branches, as loops of vector instructions need it.
+                // Branch-free, as required for vectorization.
                 (self >= nodata.low) & (self <= nodata.high) | nodata.nan & self.is_nan()
             }
 
@@ -115,7 +115,7 @@ macro_rules! floats {
             }
 
             fn nearest(number: f64) -> Self {
-                #[allow(clippy::cast_possible_truncation, reason = "rounding is what is asked for")]
+                #[allow(clippy::cast_possible_truncation, reason = "rounds, as intended")]
                 let nearest = number as $type;
                 nearest
             }

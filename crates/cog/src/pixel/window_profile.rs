@@ -1,4 +1,4 @@
-//! Size, type and place of a window, before its pixels are read.
+//! Profile of a window, as rasterio's `profile`: size, transform and type, before pixels are read.
 
 use super::band::Band;
 use crate::geo::GeoTransform;
@@ -7,42 +7,42 @@ use crate::grid::{Tiling, Window};
 use crate::tiff::DataType;
 use crate::{Error, Result};
 
-/// How a window is read.
+/// Options for reading a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WindowOptions {
-    /// Whether all pixels that the geometry touches count; otherwise those whose centre is inside.
+    /// Selects all pixels that the geometry touches, instead of those with their centre inside.
     pub all_touched: bool,
-    /// Whether values are multiplied by the band's scale, and its offset added.
+    /// Applies the band's scale and offset.
     pub scaled: bool,
 }
 
-/// What is known of a window before its pixels are read.
+/// Properties of a window that are known before its pixels are read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WindowProfile {
-    /// Where it lies in the level.
+    /// Position and size in the level.
     pub window: Window,
-    /// Pixel corners of the window to the raster's own coordinates.
+    /// Affine from pixel corners of the window to native coordinates.
     pub transform: GeoTransform,
-    /// Type of the values: the band's, or, of scaled ones, `float64`.
+    /// Type of the values: that of the band, or `float64` for scaled values.
     pub data_type: DataType,
-    /// The file's nodata as its tag has it; NaN for scaled values.
+    /// The nodata value as stored in the file; NaN for scaled values.
     pub nodata: Option<f64>,
     pixels: usize,
-    /// Bytes of what is kept while it is filled, its pixels aside.
+    /// Memory for bookkeeping while the window is filled, in bytes.
     pieces_len: u64,
 }
 
 impl WindowProfile {
-    /// Bytes of a window's values and mask: what one DuckDB BLOB can take and a machine is likely to have. More are refused.
+    /// Maximum size of a window's values and mask: the capacity of a DuckDB BLOB, and likely to fit in memory.
     pub const MAX_BYTES: u64 = 1 << 31;
 
-    /// The window of a geometry in the pixel coordinates of the band's level, or, without one, of the whole image. None where the
-    /// geometry lies outside the image.
+    /// Returns the profile of the window around a geometry in the pixel coordinates of the band's level, or of the
+    /// whole image without a geometry. None if the geometry lies outside the image.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for windows of more than [`MAX_BYTES`](Self::MAX_BYTES), [`Error::Unsupported`] for complex values
-    /// that are to be scaled.
+    /// [`Error::InvalidArgument`] if the window exceeds [`MAX_BYTES`](Self::MAX_BYTES), [`Error::Unsupported`] for
+    /// scaled complex values.
     pub(crate) fn new(band: &Band, geometry: Option<&Geometry>, options: WindowOptions) -> Result<Option<Self>> {
         let tiling = band.tiling();
         let (width, height) = (tiling.image_width, tiling.image_height);
@@ -65,34 +65,34 @@ impl WindowProfile {
         Ok(Some(Self { window, transform, data_type, nodata, pixels, pieces_len }))
     }
 
-    /// Bytes of the values.
+    /// Size of the values in bytes.
     #[must_use]
     pub fn data_len(&self) -> usize {
         self.pixels * self.data_type.size()
     }
 
-    /// Bytes of the mask.
+    /// Size of the mask in bytes.
     #[must_use]
     pub fn mask_len(&self) -> usize {
         self.pixels
     }
 
-    /// Bytes that the window takes while it is filled.
+    /// Memory needed while the window is filled, in bytes.
     #[must_use]
     pub fn total_len(&self) -> u64 {
         (self.data_len() as u64).saturating_add(self.mask_len() as u64).saturating_add(self.pieces_len)
     }
 }
 
-/// How many pixels a window has, if they can be held: with the mask, and the pieces of rows that tiles write to.
+/// The number of pixels of a window, if it fits into memory with its mask and the row pieces of its tiles.
 fn checked_pixels(window: Window, data_type: DataType, tiling: &Tiling) -> Result<usize> {
     let bytes = u128::from(window.pixels()) * (data_type.size() as u128 + 1);
     let pieces = pieces(window, tiling);
     if pieces * PIECE_BYTES > u128::from(WindowProfile::MAX_BYTES) / 2 {
         return Err(Error::InvalidArgument {
             what: format!(
-                "expected a window of at most {} pieces of rows in tiles, found {pieces} in {} x {} pixels: a smaller geometry or a \
-                 coarser level fits, and cog_pixels and cog_zonal_stats take any size",
+                "expected a window of at most {} row segments in tiles, found {pieces} in {} x {} pixels: use a smaller geometry or a \
+                 coarser level; cog_pixels and cog_zonal_stats have no limit",
                 u128::from(WindowProfile::MAX_BYTES) / 2 / PIECE_BYTES,
                 window.width,
                 window.height
@@ -103,8 +103,8 @@ fn checked_pixels(window: Window, data_type: DataType, tiling: &Tiling) -> Resul
         Ok(pixels) if bytes <= u128::from(WindowProfile::MAX_BYTES) => Ok(pixels),
         _ => Err(Error::InvalidArgument {
             what: format!(
-                "expected a window of at most {} bytes, found {} x {} pixels of {data_type}, {bytes} bytes: a smaller geometry or a \
-                 coarser level fits, and cog_pixels and cog_zonal_stats take any size",
+                "expected a window of at most {} bytes, found {} x {} pixels of {data_type}, {bytes} bytes: use a smaller geometry or a \
+                 coarser level; cog_pixels and cog_zonal_stats have no limit",
                 WindowProfile::MAX_BYTES,
                 window.width,
                 window.height
@@ -113,10 +113,10 @@ fn checked_pixels(window: Window, data_type: DataType, tiling: &Tiling) -> Resul
     }
 }
 
-/// Bytes of a piece of a row.
+/// Size of a row piece in bytes.
 const PIECE_BYTES: u128 = size_of::<(&mut [u8], &mut [u8])>() as u128;
 
-/// Pieces that the rows of a window have, one in each tile.
+/// Number of row pieces: one per row of the window and tile column.
 fn pieces(window: Window, tiling: &Tiling) -> u128 {
     let width = tiling.tile_width.max(1);
     let across = (window.col_end().div_ceil(width)).saturating_sub(window.col_off / width);

@@ -1,15 +1,16 @@
-//! The pixels of a window, as one buffer: what `cog_read` answers.
+//! Pixels of a window in a single buffer, for `cog_read`.
 //!
 //! | geometry | window | pixels |
 //! |---|---|---|
 //! | none | the whole image | as stored |
-//! | some | `rasterio.mask(crop=True)`: around its bounds, inside the image | those that it covers as stored, others nodata, else 0 |
+//! | some | `rasterio.mask(crop=True)`: its bounding window, clipped to the image | covered pixels as stored, others nodata or 0 |
 //! | outside the image | none | |
 //!
-//! The mask is 255 for valid pixels that the geometry covers and 0 for all others. Only outside of the geometry is anything filled in:
-//! what a mask or alpha makes invalid is in the buffer as it is stored.
+//! The mask is 255 for valid pixels covered by the geometry, else 0. Only pixels outside of the geometry are filled;
+//! pixels invalidated by a mask or alpha keep their stored values.
 //!
-//! Scaled values are doubles. They may come to any number, nodata's too, so there nodata and what is outside are NaN.
+//! Scaled values are doubles. Since they may take any value, including that of nodata, nodata and pixels outside are
+//! NaN.
 
 use std::ops::Range;
 
@@ -22,38 +23,38 @@ use super::window_profile::{WindowOptions, WindowProfile};
 use crate::grid::{Coverage, Tiling, Window};
 use crate::tiff::DataType;
 
-/// The memory that a window's pixels are written to.
+/// Output memory of a window.
 #[derive(Debug)]
 pub struct WindowBuffers<'a> {
-    /// The values, row by row, little-endian: [`WindowProfile::data_len`] bytes.
+    /// Values in row-major order, little-endian: [`WindowProfile::data_len`] bytes.
     pub data: &'a mut [u8],
-    /// A byte a pixel, 255 where it is valid, else 0: [`WindowProfile::mask_len`] bytes.
+    /// One byte per pixel, 255 if valid, else 0: [`WindowProfile::mask_len`] bytes.
     pub mask: &'a mut [u8],
 }
 
-/// The memory of a window's pixels in one tile: a piece of each row.
+/// Output memory of the part of a window in one tile: a slice of each row.
 #[derive(Debug)]
 pub struct WindowPart<'a> {
     window: Window,
     rows: Vec<WindowBuffers<'a>>,
 }
 
-/// A window that is filled block by block, in any order, by any number of threads.
+/// Fills a window block by block, in any order and from any number of threads.
 #[derive(Debug, Clone)]
 pub struct WindowWriter {
     tiling: Tiling,
-    /// None for all pixels of the window.
+    /// None to write all pixels of the window.
     coverage: Option<Coverage>,
-    /// Scale and offset, if asked for.
+    /// Scale and offset to apply.
     scale: Option<(f64, f64)>,
-    /// The bytes of a value outside of the geometry; none where they are 0.
+    /// Bytes of the value outside of the geometry; empty if they are all 0.
     fill: Vec<u8>,
     profile: WindowProfile,
     tiles: Vec<(u32, u32)>,
 }
 
 impl WindowWriter {
-    /// The writer of a window of `band`: of the pixels that `coverage` has, or of all.
+    /// Creates a writer of the covered pixels or, without a coverage, of all pixels.
     pub(crate) fn new(band: &Band, profile: WindowProfile, coverage: Option<Coverage>, options: WindowOptions) -> Self {
         let tiling = band.tiling();
         let outside = if options.scaled { Fill::Number(f64::NAN) } else { band.outside() };
@@ -69,13 +70,13 @@ impl WindowWriter {
         Self { tiling, coverage, scale, fill, profile, tiles }
     }
 
-    /// What is known before pixels are read.
+    /// Properties of the window that are known in advance.
     #[must_use]
     pub fn profile(&self) -> &WindowProfile {
         &self.profile
     }
 
-    /// Whether it is the whole image.
+    /// Whether all pixels of the image are written.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.coverage.is_none()
@@ -87,8 +88,8 @@ impl WindowWriter {
         &self.tiles
     }
 
-    /// Cuts a window's zeroed memory into parts, one for each of its [`tiles`](Self::tiles), in their order, so that who fills one need
-    /// not wait for another. What lies outside of the geometry is filled in here.
+    /// Splits the zero-initialized memory of a window into one part per tile, in the order of [`tiles`](Self::tiles),
+    /// so that threads can fill parts independently. Fills pixels outside of the geometry.
     #[must_use]
     pub fn parts<'a>(&self, buffers: WindowBuffers<'a>) -> Vec<WindowPart<'a>> {
         let WindowBuffers { data, mask } = buffers;
@@ -114,7 +115,7 @@ impl WindowWriter {
         parts
     }
 
-    /// Writes what the window has of a block into the part of its tile.
+    /// Writes the pixels of a block to the part of its tile.
     pub fn consume(&self, block: &Block, part: &mut WindowPart<'_>) {
         let Some(shared) = block.window.intersection(&part.window) else {
             return;
@@ -128,7 +129,7 @@ impl WindowWriter {
         }
     }
 
-    /// What the window has of a tile.
+    /// The part of the window in a tile.
     fn window_of(&self, (row, col): (u32, u32)) -> Window {
         let (width, height) = (self.tiling.tile_width, self.tiling.tile_height);
         let tile = Window { col_off: col.saturating_mul(width), row_off: row.saturating_mul(height), width, height };
@@ -136,7 +137,7 @@ impl WindowWriter {
         tile.intersection(&self.profile.window).unwrap_or(nothing)
     }
 
-    /// Takes a run of pixels that lies in the part and in the block.
+    /// Writes a run of pixels that lies in both the part and the block.
     fn take(&self, block: &Block, row: u32, cols: Range<u32>, part: &mut WindowPart<'_>) {
         let place = |position: u32, origin: u32| usize::try_from(position - origin).unwrap_or(usize::MAX);
         let (start, size) = (place(cols.start, part.window.col_off), self.profile.data_type.size());
@@ -164,7 +165,7 @@ impl WindowWriter {
 }
 
 impl<'a> WindowBuffers<'a> {
-    /// The first pixels, and the others.
+    /// Splits off the first pixels.
     fn split_at(self, pixels: u32, size: usize) -> (WindowBuffers<'a>, WindowBuffers<'a>) {
         let pixels = usize::try_from(pixels).unwrap_or(usize::MAX).min(self.mask.len());
         let (data, rest) = self.data.split_at_mut(pixels.saturating_mul(size).min(self.data.len()));
@@ -173,7 +174,7 @@ impl<'a> WindowBuffers<'a> {
     }
 }
 
-/// The bytes of a value, as near to a number as the type comes; none where they are all 0.
+/// Bytes of the nearest value of a type; empty if they are all 0.
 fn bytes_of(data_type: DataType, fill: Fill, window: Window) -> Vec<u8> {
     let mut bytes = vec![0; data_type.size()];
     if let Some(plane) = Plane::filled(data_type, fill, window) {
@@ -182,7 +183,7 @@ fn bytes_of(data_type: DataType, fill: Fill, window: Window) -> Vec<u8> {
     if bytes.iter().all(|byte| *byte == 0) { Vec::new() } else { bytes }
 }
 
-/// Writes 255 for valid pixels.
+/// Sets the mask to 255 for valid pixels.
 struct MaskInto<'a>(&'a mut [u8]);
 
 impl Visitor for MaskInto<'_> {
@@ -208,7 +209,7 @@ impl Visitor for MaskInto<'_> {
     }
 }
 
-/// Writes scaled values, NaN for nodata, and 255 for valid pixels.
+/// Writes scaled values, with NaN for nodata, and the mask.
 struct ScaleInto<'a> {
     scale: f64,
     offset: f64,

@@ -1,7 +1,7 @@
-//! ProjectorCache by what they are of, each made once.
+//! Cache of projectors.
 //!
-//! Scenes of one grid share their view, and so do the rows of many queries: to make one takes a hundred projections there and
-//! back, which is more than most geometries do.
+//! Rasters on the same grid share a projector across rows and queries. Creating one takes about a hundred projections
+//! in both directions, more than most geometries need.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,25 +11,25 @@ use crate::Result;
 use crate::crs::Transform;
 use crate::geo::GeoTransform;
 
-/// ProjectorCache kept: more grids than a collection has in most cases, in less than ten megabytes.
+/// Capacity: more grids than most collections have, in less than ten megabytes.
 const MAX_PROJECTORS: usize = 4096;
 
-/// ProjectorCache of images, made by the first who asks.
+/// Projectors, created on first use.
 #[derive(Debug, Default)]
 pub struct ProjectorCache(Mutex<HashMap<Key, Arc<GeometryProjector>>>);
 
-/// What a view is made of.
+/// Inputs of a projector.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     size: (u32, u32),
-    /// The bits of the six numbers.
+    /// Bit patterns of the six coefficients.
     to_world: [u64; 6],
-    /// Where the transformation is in memory: a view holds on to its own, so that no other comes to be there.
+    /// Address of the transformation. The cached projector keeps it alive, so the address is not reused.
     transform: Option<usize>,
 }
 
 impl ProjectorCache {
-    /// As [`GeometryProjector::new`], unless the same view is there.
+    /// Returns the cached projector, or creates it as [`GeometryProjector::new`] does.
     ///
     /// # Errors
     ///
@@ -49,13 +49,13 @@ impl ProjectorCache {
         if let Some(known) = lock().get(&key) {
             return Ok(known.clone());
         }
-        // Made without the lock: two threads may make the same view, which costs less than waiting for another.
+        // Created without holding the lock: two threads may create the same projector, which is cheaper than waiting.
         let made = Arc::new(GeometryProjector::new(width, height, to_world, transform)?);
-        let mut views = lock();
-        if views.len() >= MAX_PROJECTORS {
-            views.clear();
+        let mut projectors = lock();
+        if projectors.len() >= MAX_PROJECTORS {
+            projectors.clear();
         }
-        Ok(views.entry(key).or_insert(made).clone())
+        Ok(projectors.entry(key).or_insert(made).clone())
     }
 }
 
@@ -65,21 +65,21 @@ mod tests {
     use crate::crs::Transforms;
 
     #[test]
-    fn a_view_is_shared_by_what_it_is_of() {
-        let (views, transforms) = (ProjectorCache::default(), Transforms::default());
+    fn a_projector_is_shared_by_equal_inputs() {
+        let (projectors, transforms) = (ProjectorCache::default(), Transforms::default());
         let to_world = |x: f64| GeoTransform::from_array([10.0, 0.0, x, 0.0, -10.0, 4_600_000.0]);
-        let view = |size, x, crs: &str| {
-            views.get(size, to_world(x), Some(transforms.get(crs, "EPSG:32631").unwrap())).unwrap()
+        let projector = |size, x, crs: &str| {
+            projectors.get(size, to_world(x), Some(transforms.get(crs, "EPSG:32631").unwrap())).unwrap()
         };
-        let first = view((100, 100), 500_000.0, "OGC:CRS84");
-        assert!(Arc::ptr_eq(&first, &view((100, 100), 500_000.0, "OGC:CRS84")));
+        let first = projector((100, 100), 500_000.0, "OGC:CRS84");
+        assert!(Arc::ptr_eq(&first, &projector((100, 100), 500_000.0, "OGC:CRS84")));
         let others = [
-            view((100, 200), 500_000.0, "OGC:CRS84"),
-            view((100, 100), 500_010.0, "OGC:CRS84"),
-            view((100, 100), 500_000.0, "EPSG:3857"),
-            views.get((100, 100), to_world(500_000.0), None).unwrap(),
+            projector((100, 200), 500_000.0, "OGC:CRS84"),
+            projector((100, 100), 500_010.0, "OGC:CRS84"),
+            projector((100, 100), 500_000.0, "EPSG:3857"),
+            projectors.get((100, 100), to_world(500_000.0), None).unwrap(),
         ];
         assert!(others.iter().all(|other| !Arc::ptr_eq(&first, other)));
-        assert!(views.get((100, 100), GeoTransform::from_array([0.0; 6]), None).is_err());
+        assert!(projectors.get((100, 100), GeoTransform::from_array([0.0; 6]), None).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! A raster cut into cells in each of which the mapping to the CRS of geometries is simple.
+//! Quadtree of a raster whose cells have a simple mapping to the CRS of geometries.
 //!
 //! ```text
 //! ┌───────────────┬───────┬───┬─┬─┐   Smooth   an affine follows the mapping, or does so in cells within
@@ -9,7 +9,7 @@
 //! │               │      ╱ Torn   │   Rough    none of these: smaller cells are
 //! ```
 //!
-//! Cells are found when they are first needed, and kept up to a number.
+//! Cells are computed on demand and cached up to a limit.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,53 +22,53 @@ use crate::crs::nearest_longitude;
 use crate::geo::BBox;
 use crate::geometry::bbox;
 
-/// How far an affine may be from the mapping, in pixels.
+/// Maximum error of an affine, in pixels.
 const TOLERANCE: f64 = 0.05;
 
-/// How far an affine may be from the mapping of a smooth cell, as a share of the size of its image, and of one that it stands for, as
-/// a share of the cell.
+/// Maximum error of an affine over a smooth cell, relative to the size of its image; and of an affine that replaces the
+/// mapping, relative to the cell.
 const SMOOTH: f64 = 0.15;
 
-/// Cells are at least so deep before they are taken to be smooth: what is between a few samples of a whole raster is not known.
+/// Minimum depth of smooth cells: a few samples of a whole raster are not representative.
 const MIN_DEPTH: u32 = 2;
 
-/// Where a cell is sampled besides its corners, middles and sides: odd curves show at none of those.
+/// Additional sample positions off the symmetric ones, where odd curves vanish.
 const ASKEW: [(f64, f64); 4] = [(0.27, 0.31), (0.71, 0.23), (0.36, 0.83), (0.81, 0.67)];
 
-/// How much larger the box around a piece is than that of its samples.
+/// Padding of the bounds of a piece, relative to those of its samples.
 const MARGIN: f64 = 0.01;
 
-/// The size of the smallest cells, in pixels.
+/// Size of the smallest cells, in pixels.
 const TINY: f64 = 0.125;
 
-/// Cells without a place are looked at more closely down to this depth: the reach of a CRS may end in a corner of one.
+/// Depth to which undefined cells are subdivided: the domain of a CRS may end in a corner.
 const MAX_EMPTY_DEPTH: u32 = 5;
 
-/// Cells that a view keeps, in two megabytes or so.
+/// Cells kept per projector, about two megabytes.
 const MAX_KEPT: usize = 8192;
 
-/// How often a side is halved to find where a cut passes.
+/// Number of bisections to locate a cut.
 const HALVINGS: u32 = 24;
 
-/// How far from a cut its sides are sampled, in pixels.
+/// Distance from a cut at which its sides are sampled, in pixels.
 const ASIDE: f64 = 0.02;
 
-/// An affine from the CRS of geometries to pixels, and where it holds.
+/// An affine from the CRS of geometries to pixels, and its region.
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
-    /// Of the pixel plane.
+    /// Region in the pixel plane.
     pub(super) convex: Convex,
-    /// Around the piece in the CRS of geometries. Longitudes are continuous within it.
+    /// Bounds in the CRS of geometries; longitudes are continuous.
     pub(super) bbox: BBox,
     affine: Affine,
 }
 
-/// The state of a cell.
+/// Classification of a cell.
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
     Empty,
     Tiny(Coord<f64>),
-    /// With the box around it in the CRS of geometries.
+    /// Bounds in the CRS of geometries.
     Smooth(BBox),
     /// One or two pieces, each with its affine.
     Pieces(Vec<Piece>),
@@ -84,28 +84,28 @@ pub(super) struct Cell {
     parts: OnceLock<Box<[Cell; 4]>>,
 }
 
-/// A pixel and its point.
+/// A pixel and its point in the CRS of geometries.
 type Located = (Coord<f64>, Coord<f64>);
 
-/// Points of the CRS of geometries in pixels, near `point`.
+/// Affine from the CRS of geometries to pixels, relative to `point`.
 #[derive(Debug, Clone, Copy)]
 struct Affine {
     point: Coord<f64>,
     pixel: Coord<f64>,
-    /// Pixels by a step along x, and along y.
+    /// Pixel offsets per unit of x and of y.
     by_x: Coord<f64>,
     by_y: Coord<f64>,
 }
 
 impl Piece {
-    /// The pixel of a point in the piece's box.
+    /// The pixel of a point inside the bounds of the piece.
     pub(super) fn pixel(&self, point: Coord<f64>) -> Coord<f64> {
         self.affine.pixel(point)
     }
 }
 
 impl Affine {
-    /// The affine with `middle` for `pixel`, and the steps `by_col` and `by_row` for one pixel each; None where they have no area.
+    /// The affine that maps `middle` to `pixel`, given the steps per column and row; None if singular.
     fn new(pixel: Coord<f64>, middle: Coord<f64>, by_col: Coord<f64>, by_row: Coord<f64>) -> Option<Self> {
         let determinant = by_col.x * by_row.y - by_row.x * by_col.y;
         let by_x = Coord { x: by_row.y / determinant, y: -by_col.y / determinant };
@@ -119,26 +119,26 @@ impl Affine {
         self.pixel + self.by_x * from.x + self.by_y * from.y
     }
 
-    /// The largest distance between pixels and what the affine makes of their points.
+    /// Maximum distance between the pixels and the images of their points.
     fn error(&self, samples: &[Located]) -> f64 {
         samples.iter().map(|(pixel, point)| distance(self.pixel(*point), *pixel)).fold(0.0, f64::max)
     }
 
-    /// The affine nearest to samples (least squares).
+    /// Least-squares affine.
     fn fit(samples: &[Located]) -> Option<Self> {
         let [x, y] = Self::slopes(samples)?;
         let (pixel, point) = Self::means(samples);
         Self::new(pixel, point, Coord { x: x.x, y: y.x }, Coord { x: x.y, y: y.y })
     }
 
-    /// The means of pixels and of their points.
+    /// Means of the pixels and of their points.
     fn means(samples: &[Located]) -> Located {
         let zero = Coord { x: 0.0, y: 0.0 };
         let (pixel, point) = samples.iter().fold((zero, zero), |sum, sample| (sum.0 + sample.0, sum.1 + sample.1));
         (pixel / samples.len() as f64, point / samples.len() as f64)
     }
 
-    /// How x and y of points change by column and by row (least squares); None where the samples lie on one line.
+    /// Least-squares change of x and y per column and row; None if the samples are collinear.
     fn slopes(samples: &[Located]) -> Option<[Coord<f64>; 2]> {
         let (pixel, point) = Self::means(samples);
         let product = |f: &dyn Fn(Coord<f64>, Coord<f64>) -> f64| -> f64 {
@@ -163,7 +163,7 @@ impl Cell {
         Self { rect, depth, kind, parts: OnceLock::new() }
     }
 
-    /// Calls `visit` with each of the four cells within; new ones are kept while `kept` has room.
+    /// Calls `visit` with each of the four children. New ones are kept while `kept` is below the limit.
     pub(super) fn each_part<E>(
         &self,
         mapping: &Mapping,
@@ -181,7 +181,7 @@ impl Cell {
         self.quarters().into_iter().try_for_each(|rect| visit(&self.within(mapping, rect)))
     }
 
-    /// Whether it is as small as cells get.
+    /// Whether the cell has the minimum size.
     pub(super) fn is_tiny(&self) -> bool {
         (self.rect.xmax - self.rect.xmin).max(self.rect.ymax - self.rect.ymin) <= TINY
     }
@@ -202,13 +202,13 @@ impl Cell {
     }
 }
 
-/// About the middle, but neither on a border nor on a centre of pixels, where edges decide about them.
+/// Near the middle, but not on a pixel boundary or centre, where edges are ambiguous.
 fn between(min: f64, max: f64) -> f64 {
     let middle = f64::midpoint(min, max);
     if max - min > 4.0 { middle.floor() + 0.3 } else { middle }
 }
 
-/// Looks at a cell.
+/// Classifies a cell.
 struct Survey<'a> {
     mapping: &'a Mapping,
     rect: BBox,
@@ -230,14 +230,14 @@ impl Survey<'_> {
         kind.or_else(|| self.pieces(&samples)).unwrap_or_else(|| self.rough(&samples))
     }
 
-    /// Points of the cell, `side` along each side, row by row.
+    /// Grid of points of the cell, `side` per axis, row by row.
     fn grid(&self, side: u32) -> impl Iterator<Item = Coord<f64>> + '_ {
         let at = move |from: f64, to: f64, step: u32| from + (to - from) * (f64::from(step) / f64::from(side - 1));
         let BBox { xmin, ymin, xmax, ymax } = self.rect;
         (0..side).flat_map(move |v| (0..side).map(move |u| Coord { x: at(xmin, xmax, u), y: at(ymin, ymax, v) }))
     }
 
-    /// Longitudes at the turn nearest to that of the middle sample.
+    /// Moves longitudes to the turn nearest to the middle sample.
     fn continuous(&self, mut samples: Vec<Located>) -> Vec<Located> {
         let middle = samples[samples.len() / 2].1;
         samples.iter_mut().for_each(|(_, point)| *point = self.near(*point, middle));
@@ -248,7 +248,7 @@ impl Survey<'_> {
         (self.rect.xmax - self.rect.xmin).max(self.rect.ymax - self.rect.ymin)
     }
 
-    /// How far an affine may be from the mapping. In the smallest cells, any would be near enough in pixels.
+    /// Maximum error of an affine. In the smallest cells, any affine would be accurate in pixels.
     fn tolerance(&self) -> f64 {
         TOLERANCE.min(SMOOTH * self.size())
     }
@@ -261,7 +261,7 @@ impl Survey<'_> {
         }
     }
 
-    /// The kind of a cell without jumps; None where there may be some.
+    /// Classifies a cell without discontinuities; None if there may be some.
     fn smooth(&self, mut samples: Vec<Located>) -> Option<Kind> {
         if self.depth < MIN_DEPTH {
             return None;
@@ -280,7 +280,7 @@ impl Survey<'_> {
         if self.size() <= TINY { None } else { self.around(&samples).map(Kind::Smooth) }
     }
 
-    /// A box around samples and what lies between them: as much larger as the mapping bends there. None where it bends too much.
+    /// Bounds of samples and of the points between them, padded by the curvature. None if it is too large.
     fn around(&self, samples: &[Located]) -> Option<BBox> {
         let bounds = bbox(samples.iter().map(|(_, point)| *point))?;
         let bend = bend(samples)?;
@@ -293,7 +293,7 @@ impl Survey<'_> {
         Some(self.padded(bounds, x, y))
     }
 
-    /// A box with a margin. Beyond the poles nothing is: what reaches them holds all up there.
+    /// Pads a box. Latitudes are clamped to the poles.
     fn padded(&self, BBox { xmin, ymin, xmax, ymax }: BBox, x: f64, y: f64) -> BBox {
         let padded = BBox { xmin: xmin - x, ymin: ymin - y, xmax: xmax + x, ymax: ymax + y };
         if self.mapping.is_from_degrees() {
@@ -302,18 +302,18 @@ impl Survey<'_> {
         padded
     }
 
-    /// A point at the turn nearest to another.
+    /// Moves a point to the turn nearest to another.
     fn near(&self, point: Coord<f64>, to: Coord<f64>) -> Coord<f64> {
         let x = if self.mapping.is_from_degrees() { nearest_longitude(point.x, to.x) } else { point.x };
         Coord { x, y: point.y }
     }
 
-    /// The pieces on both sides of a cut through a cell; None where there is none, more than one, or one that is no straight line.
+    /// The pieces on both sides of a cut through a cell; None if there is no cut, more than one, or a curved one.
     fn pieces(&self, samples: &[(Coord<f64>, Option<Coord<f64>>)]) -> Option<Kind> {
         if self.depth < MIN_DEPTH {
             return None;
         }
-        // Around the cell: corners and middles of sides in turn.
+        // Around the cell: corners and midpoints of sides, alternating.
         let mut around = [0, 1, 2, 5, 8, 7, 6, 3].map(|at| samples[at]);
         if self.mapping.is_from_degrees() {
             let first = around.iter().find_map(|(_, point)| *point)?.x;
@@ -343,7 +343,7 @@ impl Survey<'_> {
         Some(Kind::Pieces(pieces))
     }
 
-    /// Where between two samples around a cell the mapping jumps.
+    /// Locates a discontinuity between two samples around a cell.
     fn jump(&self, a: (Coord<f64>, Option<Coord<f64>>), b: (Coord<f64>, Option<Coord<f64>>)) -> Coord<f64> {
         let (mut near, mut far) = (a, b);
         for _ in 0..HALVINGS {
@@ -358,7 +358,7 @@ impl Survey<'_> {
         near.0
     }
 
-    /// Places just inside a piece: near its vertices and the middles of its sides.
+    /// Points just inside a piece: near its vertices and the midpoints of its sides.
     fn inside(vertices: &[Coord<f64>]) -> Vec<Coord<f64>> {
         let centre =
             vertices.iter().fold(Coord { x: 0.0, y: 0.0 }, |sum, vertex| sum + *vertex) / vertices.len() as f64;
@@ -377,7 +377,7 @@ impl Survey<'_> {
         Self::inside(vertices).into_iter().any(|place| self.mapping.locate(place).is_some())
     }
 
-    /// A piece as far as an affine holds there; an inner None where it has no area, None where none holds.
+    /// A piece with its affine: an inner None if its area is zero, None if no affine is accurate.
     fn piece(&self, vertices: Vec<Coord<f64>>) -> Option<Option<Piece>> {
         let samples: Option<Vec<_>> =
             Self::inside(&vertices).into_iter().map(|place| Some((place, self.mapping.locate(place)?))).collect();
@@ -387,14 +387,14 @@ impl Survey<'_> {
             return Some(None);
         };
         let affine = affine?;
-        // Samples keep away from the sides.
+        // Samples keep a distance from the sides.
         let (bbox, aside) = (self.around(&samples)?, ASIDE / self.size());
         let bbox = self.padded(bbox, aside * (bbox.xmax - bbox.xmin), aside * (bbox.ymax - bbox.ymin));
         (affine.error(&samples) <= self.tolerance()).then_some(Some(Piece { convex, bbox, affine }))
     }
 }
 
-/// How far samples are from the nearest affine of pixels, along x and along y.
+/// Deviation of samples from the least-squares affine, along x and y.
 fn bend(samples: &[Located]) -> Option<Coord<f64>> {
     let [along_x, along_y] = Affine::slopes(samples)?;
     let (pixel, point) = Affine::means(samples);
@@ -408,7 +408,8 @@ fn bend(samples: &[Located]) -> Option<Coord<f64>> {
     Some(samples.iter().map(off).fold(Coord { x: 0.0, y: 0.0 }, most))
 }
 
-/// After which of the samples around a cell the mapping jumps: to where it has no place or from there, or much further than between others.
+/// Indices of samples around a cell after which the mapping is discontinuous: defined on one side only, or a much
+/// longer step than between others.
 fn jumps(around: &[(Coord<f64>, Option<Coord<f64>>); 8]) -> Vec<usize> {
     const FAR: f64 = 5.0;
     let step = |at: usize| Some(distance(around[at].1?, around[(at + 1) % 8].1?));

@@ -1,12 +1,12 @@
-//! Geometries cut to a box.
+//! Clipping of geometries to a box.
 
 use geo_types::{Coord, LineString, Polygon};
 
 use crate::geo::BBox;
 use crate::geometry::{Geometry, rings};
 
-/// The part of a geometry in a box. Rings are cut edge by edge of the box (Sutherland and Hodgman): parts that fall apart stay joined by
-/// edges without area along the box, which callers put where it does not matter.
+/// Clips a geometry to a box (Sutherland-Hodgman). Disjoint parts of a polygon stay connected by zero-area edges along
+/// the box, which callers place where they do not matter.
 pub(super) fn clip(geometry: &Geometry, window: BBox) -> Geometry {
     let inside = |point: &Coord<f64>| {
         window.xmin <= point.x && point.x <= window.xmax && window.ymin <= point.y && point.y <= window.ymax
@@ -35,7 +35,7 @@ pub(super) fn clip(geometry: &Geometry, window: BBox) -> Geometry {
     clipped
 }
 
-/// The part of a segment in a box (Liang and Barsky).
+/// Clips a segment to a box (Liang-Barsky).
 fn clip_segment(a: Coord<f64>, b: Coord<f64>, window: BBox) -> Option<(Coord<f64>, Coord<f64>)> {
     let along = b - a;
     let (mut enter, mut leave) = (0.0f64, 1.0f64);
@@ -68,7 +68,7 @@ fn clip_segment(a: Coord<f64>, b: Coord<f64>, window: BBox) -> Option<(Coord<f64
     (enter <= leave).then(|| (at(enter), at(leave)))
 }
 
-/// A closed ring cut to a box; empty where nothing is left.
+/// Clips a closed ring to a box; empty if nothing is left.
 fn clip_ring(ring: &[Coord<f64>], window: BBox) -> Vec<Coord<f64>> {
     let mut ring = ring.to_vec();
     let x = |point: Coord<f64>| point.x;
@@ -81,7 +81,7 @@ fn clip_ring(ring: &[Coord<f64>], window: BBox) -> Vec<Coord<f64>> {
     half(&ring, window.ymax, -1.0, y, x, at_y)
 }
 
-/// The part of a closed ring on one side of a line: where `across` is at least (`sign` 1) or at most (-1) `bound`.
+/// Clips a closed ring to one side of a line: where `across` is at least (`sign` 1) or at most (-1) `bound`.
 fn half(
     ring: &[Coord<f64>],
     bound: f64,

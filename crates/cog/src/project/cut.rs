@@ -1,17 +1,17 @@
-//! Polygons and lines cut to convex pieces of the pixel plane.
+//! Clipping of polygons to convex pieces of the pixel plane.
 //!
-//! Unlike [`clip`](super::clip), parts that fall apart come out apart: no edges without an area are left along the cut, which
-//! tiles and pixels would be found by.
+//! Unlike [`clip`](super::clip), returns disjoint parts as separate polygons, without zero-area edges along the cut,
+//! which would add tiles and pixels.
 
 use geo_types::{Coord, LineString, Polygon};
 
 use crate::geo::BBox;
 
-/// A convex piece of the pixel plane: its vertices, x turning towards y.
+/// A convex piece of the pixel plane: its vertices, oriented so that x turns towards y.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Convex(Vec<Coord<f64>>);
 
-/// One end of a chain of vertices on the near side of a line: how far along the line, and which chain.
+/// End of a chain of vertices on the inner side of a line: its position along the line, and its chain.
 #[derive(Debug, Clone, Copy)]
 struct End {
     along: f64,
@@ -19,7 +19,7 @@ struct End {
 }
 
 impl Convex {
-    /// The piece with these vertices; None where it has no area.
+    /// Creates a piece; None if its area is zero.
     pub(super) fn new(mut vertices: Vec<Coord<f64>>) -> Option<Self> {
         vertices.dedup();
         let area = doubled_area(&vertices);
@@ -49,7 +49,7 @@ impl Convex {
         self.0.iter().copied().zip(self.0.iter().cycle().skip(1).copied())
     }
 
-    /// The part of an area inside, where the area is what an odd number of `rings` (closed) go around.
+    /// Clips an area to the piece. The area is the set of points inside an odd number of `rings`, which must be closed.
     pub(crate) fn polygons(&self, rings: Vec<Vec<Coord<f64>>>) -> Vec<Polygon<f64>> {
         let mut rings: Vec<_> = rings.into_iter().map(open).collect();
         for (start, end) in self.sides() {
@@ -59,7 +59,7 @@ impl Convex {
     }
 }
 
-/// A ring without its repeated end.
+/// Removes the repeated last vertex.
 fn open(mut ring: Vec<Coord<f64>>) -> Vec<Coord<f64>> {
     if ring.len() > 1 && ring.first() == ring.last() {
         ring.pop();
@@ -67,13 +67,15 @@ fn open(mut ring: Vec<Coord<f64>>) -> Vec<Coord<f64>> {
     ring
 }
 
-/// How far a point lies inside a side, times its length; exact in sign for upright and level sides.
+/// Distance of a point from a side, times the side's length; positive inside. The sign is exact for horizontal and
+/// vertical sides.
 fn depth(point: Coord<f64>, start: Coord<f64>, end: Coord<f64>) -> f64 {
     let (along, from) = (end - start, point - start);
     along.x * from.y - along.y * from.x
 }
 
-/// The part of an area on the inner side of a line: chains of edges there are joined in pairs along the line, in their order.
+/// Clips an area to the inner side of a line. Chains of edges on that side are joined along the line, in pairs of
+/// consecutive ends.
 fn half(rings: Vec<Vec<Coord<f64>>>, start: Coord<f64>, end: Coord<f64>) -> Vec<Vec<Coord<f64>>> {
     let inside = |point: &Coord<f64>| depth(*point, start, end) >= 0.0;
     let mut kept = Vec::with_capacity(rings.len());
@@ -103,9 +105,9 @@ fn half(rings: Vec<Vec<Coord<f64>>>, start: Coord<f64>, end: Coord<f64>) -> Vec<
     kept
 }
 
-/// Where an edge crosses a line, exactly on it where it is upright or level.
+/// Intersection of an edge and a line; exactly on the line if it is horizontal or vertical.
 fn crossing(a: Coord<f64>, b: Coord<f64>, start: Coord<f64>, end: Coord<f64>) -> Coord<f64> {
-    // From the same end whichever way the edge goes, so that edges which two rings share are cut at one point.
+    // Independent of the direction of the edge, so that edges shared by two rings are cut at the same point.
     let (a, b) = if (a.x, a.y) <= (b.x, b.y) { (a, b) } else { (b, a) };
     let (from, to) = (depth(a, start, end), depth(b, start, end));
     let mut point = a + (b - a) * (from / (from - to));
@@ -117,8 +119,8 @@ fn crossing(a: Coord<f64>, b: Coord<f64>, start: Coord<f64>, end: Coord<f64>) ->
     point
 }
 
-/// Rings of chains whose ends lie on a line in the direction `along`: of the ends in their order on the line, the first and the second
-/// are joined, the third and the fourth, and so on.
+/// Joins chains whose ends lie on a line in the direction `along`: sorted along the line, the first end is joined with
+/// the second, the third with the fourth, and so on.
 fn joined(chains: &[Vec<Coord<f64>>], along: Coord<f64>) -> Vec<Vec<Coord<f64>>> {
     let place = |point: Option<&Coord<f64>>| point.map_or(0.0, |point| point.x * along.x + point.y * along.y);
     let ends = chains.iter().enumerate().flat_map(|(chain, points)| {
@@ -129,7 +131,7 @@ fn joined(chains: &[Vec<Coord<f64>>], along: Coord<f64>) -> Vec<Vec<Coord<f64>>>
     });
     let mut ends: Vec<End> = ends.collect();
     ends.sort_by(|a, b| a.along.total_cmp(&b.along));
-    // Ends are numbered: the start of a chain is even, its end one more.
+    // Ends are numbered: the start of a chain is even, its end is odd.
     let mut partner = vec![0; ends.len()];
     for pair in ends.chunks_exact(2) {
         (partner[pair[0].chain], partner[pair[1].chain]) = (pair[1].chain, pair[0].chain);
@@ -154,7 +156,8 @@ fn joined(chains: &[Vec<Coord<f64>>], along: Coord<f64>) -> Vec<Vec<Coord<f64>>>
     rings
 }
 
-/// Polygons of rings that do not cross: those in an even number of others are shells, the rest holes in the smallest around them.
+/// Assembles polygons from rings that do not cross: rings inside an even number of others are shells, the rest are
+/// holes of the smallest shell around them.
 fn nested(rings: Vec<Vec<Coord<f64>>>) -> Vec<Polygon<f64>> {
     let closed = |mut ring: Vec<Coord<f64>>| {
         ring.extend(ring.first().copied());
@@ -164,7 +167,7 @@ fn nested(rings: Vec<Vec<Coord<f64>>>) -> Vec<Polygon<f64>> {
         return rings.into_iter().map(|ring| Polygon::new(closed(ring), Vec::new())).collect();
     }
     let around = |ring: usize| {
-        // Rings may touch in some vertices: most of them tell.
+        // Rings may touch at vertices, so the majority of the vertices decides.
         let is_in = |other: &usize| {
             let within = rings[ring].iter().filter(|point| is_around(&rings[*other], **point)).count();
             2 * within > rings[ring].len()
@@ -185,7 +188,7 @@ fn nested(rings: Vec<Vec<Coord<f64>>>) -> Vec<Polygon<f64>> {
     shells.map(polygon).collect()
 }
 
-/// Whether a ring, open or closed, goes around a point.
+/// Whether a ring, open or closed, contains a point.
 pub(super) fn is_around(ring: &[Coord<f64>], point: Coord<f64>) -> bool {
     let crosses = |(a, b): (&Coord<f64>, &Coord<f64>)| {
         (a.y > point.y) != (b.y > point.y) && point.x < a.x + (b.x - a.x) * ((point.y - a.y) / (b.y - a.y))
@@ -193,7 +196,7 @@ pub(super) fn is_around(ring: &[Coord<f64>], point: Coord<f64>) -> bool {
     ring.iter().zip(ring.iter().cycle().skip(1)).filter(|edge| crosses(*edge)).count() % 2 == 1
 }
 
-/// Twice the area of a ring, open or closed; positive where x turns towards y.
+/// Twice the signed area of a ring, open or closed; positive if x turns towards y.
 pub(super) fn doubled_area(ring: &[Coord<f64>]) -> f64 {
     let Some(&origin) = ring.first() else {
         return 0.0;
@@ -222,7 +225,7 @@ mod tests {
 
     #[test]
     fn parts_that_fall_apart_come_out_apart() {
-        // A comb of two teeth from below.
+        // A comb with two teeth from below.
         let comb = "POLYGON((1 12, 1 5, 3 5, 3 11, 6 11, 6 7, 8 7, 8 12, 1 12))";
         let parts = cut(&Convex::of_box(BOX), comb);
         assert_eq!(areas(&parts), [10.0, 6.0]);

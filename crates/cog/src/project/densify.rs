@@ -1,4 +1,4 @@
-//! Edges that are straight in one CRS, as lines of pixel coordinates that follow the curve.
+//! Densifies edges, which are straight in the source CRS, so that they follow the curve in pixels.
 
 use geo_types::Coord;
 
@@ -6,20 +6,22 @@ use super::mapping::distance;
 use crate::geometry::invalid;
 use crate::{Error, Result};
 
-/// How far the line may be from the curve, in pixels.
+/// Maximum distance between the line and the curve, in pixels.
 pub(super) const TOLERANCE: f64 = 0.25;
 
-/// How far the curve may be from the line at a third and at two thirds of it. A curve's bend and its change of bend both show at
-/// one of the two; nowhere is it then twice as far as where it was looked at.
+/// Maximum distance at one and two thirds of an edge. Both curvature and its change show at one of the two; nowhere
+/// else is the distance more than twice as large.
 pub(super) const THIRDS_TOLERANCE: f64 = TOLERANCE / 2.0;
 
-/// Edges of this many pixels are straight enough in every projection: bent by a quarter of a pixel, they would turn by a radian.
+/// Maximum length in pixels of edges that need no test: a deviation of a quarter of a pixel would take a bend of a
+/// radian.
 const SHORT: f64 = 1.0;
 
-/// How often an edge is cut in three: 3^16 pieces of the equator are a metre long. One that is not straight then is torn.
+/// Maximum depth of trisection: 3^16 pieces of the equator are a metre long. An edge that is still not straight crosses
+/// a discontinuity.
 const MAX_CUTS: u32 = 16;
 
-/// Vertices that a geometry may grow to.
+/// Maximum number of vertices of a densified geometry.
 pub(super) const MAX_VERTICES: usize = 1 << 22;
 
 /// Densifies the lines of one geometry.
@@ -29,12 +31,12 @@ pub(super) struct Densifier {
 }
 
 impl Densifier {
-    /// With `straight`, edges stay straight: the projection is affine.
+    /// With `straight`, edges remain straight: the projection is affine.
     pub(super) fn new(straight: bool) -> Self {
         Self { straight, vertices: 0 }
     }
 
-    /// A line through `to_pixels`.
+    /// Projects a line through `to_pixels`.
     pub(super) fn line<E: From<Error>>(
         &mut self,
         line: &[Coord<f64>],
@@ -53,7 +55,7 @@ impl Densifier {
         Ok(pixels)
     }
 
-    /// Adds what lies between the ends of an edge, each given with its pixel.
+    /// Appends the points between the ends of an edge; both ends are given with their pixels.
     fn edge<E: From<Error>>(
         &mut self,
         start: (Coord<f64>, Coord<f64>),
@@ -75,7 +77,7 @@ impl Densifier {
         }
         if cuts == 0 {
             return Err(invalid(format!(
-                "the edge near ({} {}) is torn apart in the raster's CRS: cut the geometry where its map ends",
+                "the edge near ({} {}) crosses a discontinuity of the raster's CRS: split the geometry there",
                 start.0.x, start.0.y
             ))
             .into());
@@ -91,7 +93,7 @@ impl Densifier {
         self.vertices += 1;
         if self.vertices > MAX_VERTICES {
             return Err(invalid(format!(
-                "expected edges that {MAX_VERTICES} vertices can follow in the raster's CRS, found more: simplify or clip it"
+                "expected at most {MAX_VERTICES} vertices in the raster's CRS, found more: simplify or clip the geometry"
             )));
         }
         pixels.push(pixel);

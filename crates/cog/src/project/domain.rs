@@ -1,4 +1,4 @@
-//! The part of a geometry that is projected: the one near the raster, if the projection is smooth there.
+//! Domain of the projection: the region near the raster where it is smooth.
 
 use geo_types::Coord;
 
@@ -8,28 +8,28 @@ use super::smooth::is_smooth;
 use crate::geo::BBox;
 use crate::{Error, Result};
 
-/// Places along each side of a raster that are tried before it is said to lie where its CRS does not reach.
+/// Samples along each axis of the raster to find a defined pixel.
 const TRIED: u32 = 32;
 
-/// The part of a geometry that is projected.
+/// Region in which geometries are projected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Domain {
-    /// All of it, as no projection is between it and the raster, or none but between longitudes.
+    /// Everything: there is no projection, or only one between longitudes.
     All,
-    /// The part in a box; the projection is smooth in it and around it.
+    /// A box; the projection is smooth in and around it.
     Box(BBox),
-    /// Decided by each geometry: there are poles, cuts or folds in or near the raster.
+    /// Decided per geometry: poles, cuts or folds lie in or near the raster.
     Hard,
     /// Nothing: the CRS of geometries does not reach the raster.
     Nowhere,
 }
 
 impl Domain {
-    /// The window of a raster.
+    /// Returns the domain for a raster.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where all of the raster lies where its CRS does not reach.
+    /// [`Error::InvalidArgument`] if the whole raster lies outside the domain of its own CRS.
     pub(super) fn new(mapping: &Mapping) -> Result<Self> {
         let Some(transform) = mapping.transform.as_deref().filter(|transform| !transform.is_identity()) else {
             return Ok(Self::All);
@@ -49,12 +49,12 @@ impl Domain {
             return Ok(Self::Nowhere);
         }
         Err(Error::InvalidArgument {
-            what: "the raster lies where its CRS does not reach: only 'native' coordinates fit it".to_owned(),
+            what: "the raster lies outside the domain of its CRS: only 'native' coordinates can be used".to_owned(),
         })
     }
 }
 
-/// Whether any of the raster has a place in the CRS of geometries.
+/// Whether any pixel of the raster is defined in the CRS of geometries.
 fn is_anywhere(mapping: &Mapping) -> bool {
     let at = |size: f64, step: u32| size * f64::from(step) / f64::from(TRIED);
     let places = (0..=TRIED).flat_map(|v| (0..=TRIED).map(move |u| (u, v)));
@@ -64,7 +64,8 @@ fn is_anywhere(mapping: &Mapping) -> bool {
     })
 }
 
-/// The box around the raster in the CRS of geometries, where the mapping is smooth over the raster and back over the box.
+/// Returns the bounding box of the raster in the CRS of geometries, if the mapping is smooth over the raster and back
+/// over the box.
 fn smooth_box(mapping: &Mapping) -> Option<BBox> {
     let degrees = mapping.is_from_degrees();
     let bounds = mapping.world_bounds();
@@ -89,7 +90,7 @@ fn smooth_box(mapping: &Mapping) -> Option<BBox> {
     is_smooth(window, false, project).then_some(window)
 }
 
-/// Whether a pole is in a raster or as near to it as the raster is large: samples may miss what a map does around it.
+/// Whether a pole is inside the raster or within one raster size of it: samples may miss the distortion around it.
 fn has_pole(mapping: &Mapping) -> bool {
     let longitudes = mapping.transform.as_ref().and_then(|transform| transform.to_target_from_degrees());
     let is_near = |at: f64, size: f64| (-size..=2.0 * size).contains(&at);
@@ -99,7 +100,7 @@ fn has_pole(mapping: &Mapping) -> bool {
     })
 }
 
-/// The outline's box with what lies between its points.
+/// The bounds of the outline, padded for the curve between its points.
 fn padded(mapping: &Mapping, outline: &Outline) -> BBox {
     let mut window = outline.bbox;
     let (x, y) = (PADDING * (window.xmax - window.xmin), PADDING * (window.ymax - window.ymin));
@@ -113,8 +114,8 @@ fn padded(mapping: &Mapping, outline: &Outline) -> BBox {
     window
 }
 
-/// The x of an edge, moved outwards by so much of `padding` as does not reach over the cut of the projection, where the map begins
-/// again on its other side.
+/// Moves an edge outwards by up to `padding`, but not across a cut of the projection, beyond which the other side of
+/// the map begins.
 fn padded_edge(mapping: &Mapping, y: f64, edge: f64, padding: f64) -> f64 {
     const HALVINGS: u32 = 30;
     let longitude = mapping.world(mapping.centre()).x;

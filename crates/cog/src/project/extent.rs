@@ -1,13 +1,13 @@
-//! Where a geometry lies, known to within an error.
+//! Bounds of a geometry with an error bar.
 
 use crate::geo::BBox;
 
-/// What is known of where a geometry lies, in pixels: on each side no further than `outer`, and at least as far as `inner`. Where
-/// little is known, sides of `inner` may have changed places.
+/// Bounds of a geometry in pixels, known to within an error: the geometry lies inside `outer` and touches or crosses
+/// all sides of `inner`. If the error is large, `inner` may be inverted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Extent {
-    /// A box around the geometry.
+    /// Contains the geometry.
     pub(crate) outer: BBox,
-    /// A box that the geometry reaches all sides of, or beyond.
+    /// The geometry extends at least to all sides.
     pub(crate) inner: BBox,
 }

@@ -1,7 +1,7 @@
-//! Lines in pixels where the mapping is not smooth: followed forward, point by point, and cut where it is torn.
+//! Projection of lines where the mapping is not smooth: densified forward, and cut at discontinuities.
 //!
-//! Each edge is halved until its middle is near the chord. Halves that never come near are on both sides of a cut of a map, a pole or
-//! the end of the CRS's reach: the line ends before it and begins again behind it.
+//! Each edge is bisected until its middle is near the chord. Halves that never converge lie on both sides of a cut of a
+//! map, a pole or the edge of the CRS's domain: the line ends there and continues on the other side.
 
 use geo_types::{Coord, LineString};
 
@@ -11,23 +11,23 @@ use crate::Result;
 use crate::geo::BBox;
 use crate::geometry::{bbox, invalid};
 
-/// Halvings of each edge before any part of it is taken to be straight, or to have no place.
+/// Minimum depth of bisection before a part may be considered straight or undefined.
 const MIN_HALVINGS: u32 = 6;
 
-/// Edges of no more pixels and degrees need none of these: nothing is between their ends that their middle does not show.
+/// Maximum length in pixels and degrees of edges without a minimum depth: their middle is representative.
 const SHORT: (f64, f64) = (4.0, 45.0);
 
-/// Halvings of an edge around the world down to a tenth of a metre.
+/// Maximum depth: an edge around the world, down to a tenth of a metre.
 const MAX_HALVINGS: u32 = 28;
 
 /// A point and its pixel.
 type Located = (Coord<f64>, Option<Coord<f64>>);
 
-/// Lines in pixels, cut where the mapping is torn. Longitudes of the raster are continuous along each.
+/// Projects lines to pixels and cuts them at discontinuities. Longitudes of the raster are continuous along each line.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidArgument`](crate::Error::InvalidArgument) where lines take more vertices than fit into memory.
+/// [`Error::InvalidArgument`](crate::Error::InvalidArgument) if the lines have too many vertices.
 pub(super) fn pixels(mapping: &Mapping, lines: &[LineString<f64>]) -> Result<Vec<LineString<f64>>> {
     let mut follower = Follower { mapping, found: Vec::new(), part: Vec::new(), vertices: 0 };
     for line in lines {
@@ -45,19 +45,19 @@ pub(super) fn pixels(mapping: &Mapping, lines: &[LineString<f64>]) -> Result<Vec
 struct Follower<'a> {
     mapping: &'a Mapping,
     found: Vec<LineString<f64>>,
-    /// The part since the last tear.
+    /// The part since the last discontinuity.
     part: Vec<Coord<f64>>,
     vertices: usize,
 }
 
 impl Follower<'_> {
-    /// The pixel that a point is the place of, its longitude the nearest to that of the last pixel.
+    /// The pixel of a point, at the turn nearest to the last pixel.
     fn project(&self, point: Coord<f64>) -> Option<Coord<f64>> {
         let near = self.part.last().copied().unwrap_or_else(|| self.mapping.centre());
         self.mapping.project_checked(point, self.mapping.world(near).x)
     }
 
-    /// Adds what lies between the ends of an edge, and its end.
+    /// Appends the points between the ends of an edge, and its end.
     fn follow(&mut self, start: Located, end: Located, halvings: u32) -> Result<()> {
         let point = (start.0 + end.0) / 2.0;
         let middle = (point, self.project(point));
@@ -73,19 +73,19 @@ impl Follower<'_> {
             }
         }
         self.follow(start, middle, halvings + 1)?;
-        // The end's longitude counts from here on.
+        // From here on, the end's longitude is relative to the new middle.
         let end = (end.0, self.project(end.0));
         self.follow(middle, end, halvings + 1)
     }
 
-    /// Whether both ends of an edge have pixels, which are near each other and not around the world.
+    /// Whether both ends of an edge have pixels near each other, and the edge does not go around the world.
     fn is_short(&self, start: Located, end: Located) -> bool {
         let is_wide = self.mapping.is_from_degrees() && (start.0.x - end.0.x).abs() > SHORT.1;
         let pixels = start.1.zip(end.1);
         pixels.is_some_and(|(start, end)| distance(start, end) <= SHORT.0) && !is_wide
     }
 
-    /// Whether the middle of an edge is near its chord, or all of it as far from the image as the edge is long.
+    /// Whether the middle of an edge is near its chord, or the edge is farther from the image than it is long.
     fn is_straight(&self, start: Coord<f64>, middle: Coord<f64>, end: Coord<f64>) -> bool {
         if distance(middle, (start + end) / 2.0) <= THIRDS_TOLERANCE {
             return true;
@@ -109,14 +109,14 @@ impl Follower<'_> {
         self.vertices += 1;
         if self.vertices > MAX_VERTICES {
             return Err(invalid(format!(
-                "expected lines that {MAX_VERTICES} vertices can follow in the raster's CRS, found more: simplify or clip them"
+                "expected at most {MAX_VERTICES} vertices in the raster's CRS, found more: simplify or clip the geometry"
             )));
         }
         self.part.push(pixel);
         Ok(())
     }
 
-    /// Ends the part that is followed.
+    /// Ends the current part.
     fn end_part(&mut self) {
         let part = std::mem::take(&mut self.part);
         if part.len() > 1 {

@@ -1,4 +1,4 @@
-//! The two-way mapping between the CRS of a geometry and the pixels of a raster.
+//! Mapping between the CRS of geometries and the pixels of a raster, in both directions.
 
 use std::sync::Arc;
 
@@ -8,17 +8,19 @@ use crate::crs::{Transform, nearest_longitude};
 use crate::geo::{BBox, GeoTransform};
 use crate::geometry::bbox;
 
-/// How far from itself a pixel coordinate may come back, in pixels.
+/// Maximum round-trip error of a pixel coordinate, in pixels.
 const RETURN_TOLERANCE: f64 = 0.05;
 
-/// How exactly points within a kilometre of a pole come back in metres: azimuthal equal-area maps lose half of the digits there.
+/// Round-trip error in metres within a kilometre of a pole, where azimuthal equal-area projections lose half of the
+/// digits.
 const POLAR_ERROR: f64 = 0.2;
 
-/// Two operations between datums are at least so many metres apart; less is rounding, which near a pole counts.
+/// Minimum distance in metres between two datum operations; smaller differences are rounding, which matters near a
+/// pole.
 const DATUM_STEP: f64 = 1.0;
 const METRES_PER_DEGREE: f64 = 111_000.0;
 
-/// Latitudes from which on a turn of 360 degrees may be shorter than that.
+/// Latitude beyond which a turn of 360 degrees may be shorter than that.
 const SHORT_TURNS: f64 = 80.0;
 
 /// An image, its affine, and the transformation from the CRS of geometries.
@@ -27,7 +29,7 @@ pub(crate) struct Mapping {
     pub(crate) width: f64,
     pub(crate) height: f64,
     pub(crate) to_world: GeoTransform,
-    /// None where coordinates are the raster's own.
+    /// None for native coordinates.
     pub(crate) transform: Option<Arc<Transform>>,
 }
 
@@ -42,7 +44,7 @@ impl Mapping {
         self.transform.as_ref().is_some_and(|transform| transform.to_degrees())
     }
 
-    /// The pixel of a point; None where it has none. A longitude of the raster is the one nearest to `longitude`.
+    /// The pixel of a point; None if undefined. A longitude of the raster is the one nearest to `longitude`.
     pub(crate) fn project(&self, point: Coord<f64>, longitude: f64) -> Option<Coord<f64>> {
         let mut world = match &self.transform {
             Some(transform) => transform.forward(point)?,
@@ -55,7 +57,8 @@ impl Mapping {
         (pixel.x.abs() < f64::MAX && pixel.y.abs() < f64::MAX).then_some(pixel)
     }
 
-    /// As [`project`](Self::project), if the pixel leads back to the point and not to another that the map folds onto it.
+    /// As [`project`](Self::project), but only if the pixel maps back to the point, and not to another one folded onto
+    /// it.
     pub(crate) fn project_checked(&self, point: Coord<f64>, longitude: f64) -> Option<Coord<f64>> {
         let pixel = self.project(point, longitude)?;
         let Some(transform) = &self.transform else {
@@ -66,23 +69,23 @@ impl Mapping {
         (leads_back(back) || self.shifted_back(transform, back, pixel).is_some_and(leads_back)).then_some(pixel)
     }
 
-    /// Whether two points of the same pixel are one place.
+    /// Whether two points with the same pixel are one location.
     fn is_same_place(&self, point: Coord<f64>, back: Coord<f64>, pixel: Coord<f64>) -> bool {
         let degrees = self.is_from_degrees();
         let least = if degrees { 1e-6 } else { POLAR_ERROR };
         let tolerance = (1e-6 * point.x.abs().max(point.y.abs())).max(least);
         let is_pole = degrees && point.y.abs() > 90.0 - tolerance;
         let x = if degrees { nearest_longitude(back.x, point.x) } else { back.x };
-        // Both ends of a map that goes around are the same.
+        // The two ends of a map around the world are the same.
         let is_cut =
             !degrees && (x + point.x).abs() <= tolerance && (self.project_again(back, pixel) <= RETURN_TOLERANCE);
         (is_pole || is_cut || (x - point.x).abs() <= tolerance) && (back.y - point.y).abs() <= tolerance
     }
 
-    /// A point that leads back to another pixel, moved by as much as the way there and back moves it.
+    /// Moves a point that maps to another pixel by the round-trip error.
     ///
-    /// Which operation between two datums is taken depends on where a point lies in the area of use of each; around its edge, the way there
-    /// and the way back may be different ones, a hundred metres apart.
+    /// The operation between two datums depends on the areas of use that a point lies in. Near their boundary, the two
+    /// directions may use different operations, a hundred metres apart.
     fn shifted_back(&self, transform: &Transform, point: Coord<f64>, pixel: Coord<f64>) -> Option<Coord<f64>> {
         let world = self.forward_near(transform, point, self.world(pixel).x)?;
         let again = transform.backward(world)?;
@@ -95,18 +98,18 @@ impl Mapping {
         (east.hypot(step.y) > least).then_some(point + step)
     }
 
-    /// A difference of two x, of longitudes the shortest.
+    /// Difference of two x; of longitudes, the shortest.
     fn longitude_step(&self, step: f64) -> f64 {
         if self.is_from_degrees() { nearest_longitude(step, 0.0) } else { step }
     }
 
-    /// How far from a pixel coordinate a point is projected, in pixels, at whatever turn.
+    /// Distance in pixels between a pixel coordinate and the projection of a point, at any turn.
     fn project_again(&self, point: Coord<f64>, pixel: Coord<f64>) -> f64 {
         let again = self.project(point, self.world(pixel).x);
         again.map_or(f64::INFINITY, |again| distance(again, pixel))
     }
 
-    /// The point that a pixel coordinate is the place of; None where the raster's CRS does not reach.
+    /// The location of a pixel coordinate; None outside the domain of the raster's CRS.
     pub(crate) fn locate(&self, pixel: Coord<f64>) -> Option<Coord<f64>> {
         let world = self.world(pixel);
         let Some(transform) = &self.transform else {
@@ -120,13 +123,13 @@ impl Mapping {
             is_here.then_some(point)
         };
         let shifted = || self.shifted_back(transform, point, pixel).and_then(leads_here);
-        // At the cut of the raster's map one longitude is two places.
+        // At the cut of the raster's map, one longitude has two locations.
         let turned = || Coord { x: point.x - 360f64.copysign(point.x), y: point.y };
         let is_at_cut = transform.from_degrees() && point.x.abs() > 180.0 - 1e-6;
         leads_here(point).or_else(|| is_at_cut.then(turned).and_then(leads_here)).or_else(shifted)
     }
 
-    /// The world coordinates of a point; a longitude of the raster is the one nearest to `longitude`.
+    /// World coordinates of a point; a longitude of the raster is the one nearest to `longitude`.
     fn forward_near(&self, transform: &Transform, point: Coord<f64>, longitude: f64) -> Option<Coord<f64>> {
         let mut world = transform.forward(point)?;
         if transform.to_degrees() {
@@ -135,10 +138,11 @@ impl Mapping {
         Some(world)
     }
 
-    /// How far from a pixel coordinate a point may lead back and still be its place and not one turn away, in pixels.
+    /// Maximum round-trip error of a pixel coordinate, in pixels, that cannot be a full turn.
     ///
-    /// Beyond the edge of a map, the inverse of many projections wraps longitudes. The result leads back one or more turns away,
-    /// and a turn is shorter than any fixed tolerance near a pole. Half a turn of the same latitude is the measure there.
+    /// Beyond the edge of a map, the inverse of many projections wraps longitudes, so that the result is off by one or
+    /// more turns. Near a pole, a turn is shorter than any fixed tolerance; half a turn at the same latitude is used
+    /// there.
     fn turn_tolerance(&self, transform: &Transform, point: Coord<f64>, there: Coord<f64>) -> f64 {
         if !transform.from_degrees() || transform.to_degrees() || point.y.abs() < SHORT_TURNS {
             return f64::INFINITY;
@@ -147,8 +151,8 @@ impl Mapping {
         transform.forward(opposite).map_or(f64::INFINITY, |world| distance(self.pixel(world), there))
     }
 
-    /// World coordinates in pixels. Without rotation each axis is one division, which gives whole numbers back as such; what
-    /// is left of rounding at a whole number is taken away, so that a tile's own box does not reach into its neighbours.
+    /// Converts world to pixel coordinates. Without rotation, each axis is a single division, which preserves integers.
+    /// Rounding errors near integers are removed, so that the bounds of a tile do not extend into its neighbours.
     pub(super) fn pixel(&self, world: Coord<f64>) -> Coord<f64> {
         let GeoTransform { a, b, c, d, e, f } = self.to_world;
         let (x, y) = (world.x - c, world.y - f);
@@ -167,13 +171,13 @@ impl Mapping {
         Coord { x: snapped(col, noise), y: snapped(row, noise) }
     }
 
-    /// Pixel coordinates in the world.
+    /// Converts pixel to world coordinates.
     pub(crate) fn world(&self, pixel: Coord<f64>) -> Coord<f64> {
         let (x, y) = self.to_world.forward(pixel.x, pixel.y);
         Coord { x, y }
     }
 
-    /// A step along x in the world, in pixels.
+    /// Converts a step along x from world to pixel coordinates.
     pub(super) fn pixel_vector(&self, x: f64) -> Coord<f64> {
         let GeoTransform { a, b, d, e, .. } = self.to_world;
         let determinant = a * e - b * d;
@@ -184,17 +188,17 @@ impl Mapping {
         }
     }
 
-    /// The middle of the image.
+    /// Centre of the image.
     pub(crate) fn centre(&self) -> Coord<f64> {
         Coord { x: self.width / 2.0, y: self.height / 2.0 }
     }
 
-    /// The image, in pixels.
+    /// Bounds of the image in pixels.
     pub(super) fn image(&self) -> BBox {
         BBox { xmin: 0.0, ymin: 0.0, xmax: self.width, ymax: self.height }
     }
 
-    /// The box around the image in the world.
+    /// Bounds of the image in world coordinates.
     pub(super) fn world_bounds(&self) -> BBox {
         let corners = [(0.0, 0.0), (self.width, 0.0), (0.0, self.height), (self.width, self.height)];
         let corners = corners.map(|(x, y)| self.world(Coord { x, y }));

@@ -1,12 +1,13 @@
-//! A raster as seen from the CRS of a geometry: geometries in, pixel coordinates out.
+//! Projection of geometries from their CRS to the pixels of a raster.
 //!
-//! One rule says which pixels a geometry covers, for tiles, windows, zones and values alike: **those whose own place lies in it.** The
-//! place of a pixel coordinate is the point of the geometry's CRS that it leads to and that leads back to it; it has one or none.
-//! In longitudes and latitudes a place is the same at all turns of 360 degrees, however the geometry or the raster counts them, and
-//! the polygons of a geometry wider than one turn cover it once. Edges are straight in the geometry's CRS: one from 179 to -179 goes around
-//! the world. What the projection does not reach is in no raster.
+//! Tiles, windows, zones and values all use the same rule: **a geometry covers the pixel coordinates whose location
+//! lies in it.** The location of a pixel coordinate is the point of the geometry's CRS that it maps to and that maps
+//! back to it; there is one or none. Longitudes that differ by 360 degrees are the same location, whichever range the
+//! geometry or the raster uses, and polygons wider than one turn cover a location once. Edges are straight in the
+//! geometry's CRS: one from 179 to -179 goes around the world. Parts outside the domain of the projection are in no
+//! raster.
 //!
-//! The rule is followed in one of three ways, the first that holds:
+//! The rule is implemented in three ways; the first applicable one is used:
 //!
 //! ```text
 //! 1. the projection is smooth     geometry ── turns ── clip to the box around ── densify + project ── pixels
@@ -16,11 +17,12 @@
 //! 3. always                       pixels ── cells ── their places ── clip to each ── back into the cell by its affine
 //! ```
 //!
-//! The third is for polygons; lines are followed forward as on the second, and cut where the projection is torn ([`lines`]).
+//! The third is for polygons. Lines are projected forward as in the second, and cut at discontinuities ([`lines`]).
 //!
-//! Smooth is what has no jump, fold or hole on a grid of samples ([`smooth`]). Scenes go the first way; fields on a polar or a global
-//! raster the second; what meets a pole, the edge of a map or the cut of one, or turns once around the world or more, the third
-//! ([`pullback`]). A geometry that turns out torn on the first or the second goes the third.
+//! A mapping is smooth if it has no jump, fold or hole on a grid of samples ([`smooth`]). The first way serves scenes,
+//! the second fields on polar or global rasters, and the third geometries that touch a pole, the edge or a cut of a
+//! map, or that span 360 degrees or more ([`pullback`]). A geometry that crosses a discontinuity in the first or second
+//! way is projected in the third.
 //!
 //! Points have one pixel each ([`points`]), and so have the pixels of another raster ([`pixel_map`]).
 

@@ -6,25 +6,25 @@ use crate::crs::nearest_longitude;
 use crate::geo::BBox;
 use crate::geometry::bbox;
 
-/// Points along each side. A side's bow over a raster is small beside the raster, and the padding takes in what lies between
-/// two points.
+/// Points along each side. Sides are nearly straight over a raster, and the padding covers the curve between two
+/// points.
 const POINTS_A_SIDE: u32 = 16;
 
-/// How much wider than the outline a window is, as a share of its size: more than any bow between two points of the outline
-/// (a 16th of a side bends by less than a 250th), less than what reaches into another hemisphere.
+/// Padding of the domain as a fraction of the size of the outline: more than the bow between two points (a 16th of a
+/// side deviates by less than a 250th), but not enough to reach another hemisphere.
 pub(super) const PADDING: f64 = 0.02;
 
-/// The outline of an image.
+/// Outline of an image in another CRS.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Outline {
-    /// Pixels around the image and where they are, the first again at the end. Longitudes are continuous along the outline:
-    /// they may go beyond 180, and around a pole they end 360 degrees from where they began.
+    /// Pixels around the image and their points; the first is repeated at the end. Longitudes are continuous: they may
+    /// exceed 180, and around a pole they end 360 degrees from where they began.
     pub(super) points: Vec<(Coord<f64>, Coord<f64>)>,
-    /// The box around it.
+    /// Bounding box of the points.
     pub(super) bbox: BBox,
 }
 
-/// The outline of an image of some size, through `back` from pixels; None where any of it has no image.
+/// Returns the outline of an image through `back`, which maps pixels to points; None if any point is undefined.
 pub(super) fn outline(
     width: f64,
     height: f64,
@@ -43,7 +43,7 @@ pub(super) fn outline(
     Some(Outline { points, bbox })
 }
 
-/// Points around an image, in its pixels, back to the first.
+/// Points around an image in pixels, closed.
 fn boundary(width: f64, height: f64) -> impl Iterator<Item = Coord<f64>> {
     let corners = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)].map(|(x, y)| Coord { x, y });
     let sides = (0..4).flat_map(move |side| {

@@ -1,4 +1,4 @@
-//! Moving, copying and joining the parts of geometries.
+//! Transformations and concatenation of geometries.
 
 use std::borrow::Cow;
 
@@ -7,21 +7,21 @@ use geo_types::{Coord, LineString, Polygon};
 use crate::geo::BBox;
 use crate::geometry::{Geometry, bbox};
 
-/// By how many turns of 360 degrees a box may be moved to meet another.
+/// The turns of 360 degrees by which a box can be moved to intersect another.
 pub(super) fn turns(bounds: BBox, window: BBox) -> std::ops::RangeInclusive<i32> {
-    // Both are bounded by MAX_LONGITUDE or a raster's own extent; casts of larger numbers saturate to an empty meeting.
+    // Both are bounded by MAX_LONGITUDE or the extent of the raster; larger numbers saturate to an empty range.
     #[expect(clippy::cast_possible_truncation)]
     let turn = |degrees: f64| (degrees / 360.0).clamp(-8.0, 8.0) as i32;
     turn(((window.xmin - bounds.xmax) / 360.0).ceil() * 360.0)
         ..=turn(((window.xmax - bounds.xmin) / 360.0).floor() * 360.0)
 }
 
-/// The lines of a geometry and the outer rings of its polygons.
+/// The lines of a geometry and the exterior rings of its polygons.
 pub(super) fn rings_and_lines(geometry: &Geometry) -> impl Iterator<Item = &LineString<f64>> {
     geometry.lines.iter().chain(geometry.polygons.iter().map(Polygon::exterior))
 }
 
-/// Whether the box around a ring or a line meets another box.
+/// Whether the bounding box of a line intersects another box.
 pub(super) fn meets(line: &LineString<f64>, bounds: BBox) -> bool {
     bbox(line.0.iter().copied()).is_some_and(|line| {
         line.xmin <= bounds.xmax && line.xmax >= bounds.xmin && line.ymin <= bounds.ymax && line.ymax >= bounds.ymin

@@ -1,8 +1,8 @@
-//! Points in pixels.
+//! Projection of points.
 //!
-//! A point has one place in a raster, even where the raster has several pixels for it: on a seam, or where it is wider than the
-//! world. It is the westernmost one that a pixel holds (from its left and upper edge up to its right and lower one); where none does,
-//! one on the image's edge.
+//! A point has one pixel, even if the raster shows its location several times, on a seam or because it is wider than
+//! the world. It is the westernmost pixel that contains the point (left and upper edges inclusive, right and lower ones
+//! exclusive); if there is none, one with the point on the image's edge.
 
 use geo_types::Coord;
 
@@ -12,7 +12,7 @@ use super::parts::turns;
 use crate::crs::nearest_longitude;
 use crate::geo::BBox;
 
-/// Points in pixels. Those that the projection does not reach lie outside of the raster, and may be missing.
+/// Projects points to pixels. Points outside the domain of the projection are outside the raster and may be omitted.
 pub(super) fn point_pixels(mapping: &Mapping, domain: Domain, points: &[Coord<f64>]) -> Vec<Coord<f64>> {
     let projection = PointProjection { mapping, domain };
     points.iter().filter_map(|point| projection.pixel(*point)).collect()
@@ -48,7 +48,7 @@ impl PointProjection<'_> {
         }
     }
 
-    /// In a raster of longitudes: at each turn in it, from west to east.
+    /// On a raster of longitudes: the pixels at every turn, from west to east.
     fn at_turns_of_raster(&self, point: Coord<f64>) -> Vec<Coord<f64>> {
         let Some(pixel) = self.project_point(point) else {
             return Vec::new();
@@ -56,7 +56,7 @@ impl PointProjection<'_> {
         let world = self.mapping.world(pixel);
         let (here, mut bounds) =
             (BBox { xmin: world.x, ymin: world.y, xmax: world.x, ymax: world.y }, self.mapping.world_bounds());
-        // A point that rounding leaves outside of a raster that ends there may be on its edge.
+        // Rounding may put a point on the edge just outside of a raster that ends there.
         (bounds.xmin, bounds.xmax) = (bounds.xmin - 1e-6, bounds.xmax + 1e-6);
         let turned = |turn: i32| pixel + self.mapping.pixel_vector(f64::from(turn) * 360.0);
         turns(here, bounds)
@@ -64,7 +64,7 @@ impl PointProjection<'_> {
             .collect()
     }
 
-    /// In another raster: at each turn in the window, at the cut of longitudes on both sides of it.
+    /// On other rasters: at every turn inside the domain; at the cut of longitudes, on both sides.
     fn at_turns_of_point(&self, point: Coord<f64>) -> Vec<Coord<f64>> {
         let longitudes = match self.domain {
             Domain::Box(bbox) => {

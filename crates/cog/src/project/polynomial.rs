@@ -1,8 +1,9 @@
-//! A projection near one raster, as polynomials: a fraction of its cost, with a known error.
+//! Polynomial approximation of a projection near a raster, with a known error.
 //!
-//! Most geometries are small and lie well inside one tile, which coordinates to a hundredth of a pixel settle. The polynomials
-//! also bound how far an edge can bend, and so where the inside of a box can lie that one point of it is looked at. Whatever is
-//! closer to a decision than their error is left to the projection itself.
+//! Evaluating the polynomials costs a fraction of the projection. For most geometries, which are small and lie well
+//! inside a tile, a hundredth of a pixel is exact enough. The polynomials also bound the curvature of edges, and so the
+//! extent of a projected box from its centre alone. Whatever is closer to a decision than the error is projected
+//! exactly.
 
 use geo_types::Coord;
 
@@ -10,32 +11,32 @@ use super::extent::Extent;
 use super::mapping::distance;
 use crate::geo::BBox;
 
-/// Degrees that are tried: 3 does for a scene of a hundred kilometres to a tenth of a pixel, 9 for a country.
+/// Degrees to try: 3 suffices for a scene of a hundred kilometres to a tenth of a pixel, 9 for a country.
 const DEGREES: [usize; 4] = [3, 5, 7, 9];
 
-/// The error that is good enough, in pixels: few geometries are nearer than that to the border of a tile.
+/// Sufficient accuracy in pixels: few geometries are closer than that to a tile boundary.
 const MAX_ERROR: f64 = 0.01;
 
-/// How much larger the error may be between the points at which it was measured.
+/// Safety factor for the error between the sampled points.
 const SAFETY: f64 = 4.0;
 
 /// Pixel coordinates as polynomials of both coordinates in a box.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Polynomial {
     bbox: BBox,
-    /// What a unit of x and of y is in u and in v, which go from -1 to 1 over the box.
+    /// Scale factors from x to u and from y to v, which range from -1 to 1 over the box.
     scale: (f64, f64),
-    /// Coefficients of `u^j v^k` at `k * terms + j`, with u and v from -1 to 1 over the box: of the column and of the row.
+    /// Coefficients of `u^j v^k` at `k * terms + j`, for the column and the row.
     coefficients: Vec<(f64, f64)>,
     terms: usize,
-    /// How far from the projection, in pixels.
+    /// Maximum error in pixels.
     pub(super) error: f64,
-    /// The largest second derivative along any direction, by u and v.
+    /// Maximum second derivative along any direction in (u, v).
     bend: f64,
 }
 
 impl Polynomial {
-    /// Polynomials that follow `project` in a box; None where none does.
+    /// Fits polynomials to `project` in a box; None if none is accurate enough.
     pub(super) fn fit(bbox: BBox, project: impl Fn(Coord<f64>) -> Option<Coord<f64>>) -> Option<Self> {
         DEGREES.into_iter().find_map(|degree| {
             let fitted = Self::interpolate(bbox, degree + 1, &project)?;
@@ -44,7 +45,7 @@ impl Polynomial {
         })
     }
 
-    /// The polynomials through the projections of the Chebyshev nodes.
+    /// Interpolates the projection at the Chebyshev nodes.
     fn interpolate(bbox: BBox, terms: usize, project: &impl Fn(Coord<f64>) -> Option<Coord<f64>>) -> Option<Self> {
         let count = terms as f64;
         let nodes: Vec<f64> = (0..terms).map(|at| (std::f64::consts::PI * (at as f64 + 0.5) / count).cos()).collect();
@@ -54,7 +55,7 @@ impl Polynomial {
                 samples.push(project(place(bbox, *u, *v))?);
             }
         }
-        // Node values to coefficients of Chebyshev polynomials to coefficients of powers, along both axes: one matrix.
+        // A single matrix per axis: node values to Chebyshev coefficients to power coefficients.
         let powers = chebyshev_powers(terms);
         let value = |order: usize, x: f64| powers[order].iter().rev().fold(0.0, |sum, power| sum * x + power);
         let weight = |order: usize, node: usize| value(order, nodes[node]) * if order == 0 { 1.0 } else { 2.0 } / count;
@@ -84,7 +85,7 @@ impl Polynomial {
         Some(Self { bbox, scale, coefficients, terms, error: 0.0, bend })
     }
 
-    /// The largest difference at points between the nodes and on the box.
+    /// The largest error at points between the nodes and on the boundary of the box.
     fn measured_error(&self, project: &impl Fn(Coord<f64>) -> Option<Coord<f64>>) -> Option<f64> {
         let steps = self.terms + 2;
         let at = |step: usize| 2.0 * step as f64 / steps as f64 - 1.0;
@@ -96,10 +97,10 @@ impl Polynomial {
         Some(worst)
     }
 
-    /// About the pixel of a point in the box.
+    /// Approximate pixel of a point in the box.
     pub(super) fn pixel(&self, point: Coord<f64>) -> Coord<f64> {
         let (u, v) = self.place_of(point);
-        // Not `mul_add`: where the compiler may not assume the instruction, that is a slow function.
+        // `mul_add` is a slow library call where the compiler may not assume the instruction.
         let along = |sum: (f64, f64), by: f64, next: (f64, f64)| (sum.0 * by + next.0, sum.1 * by + next.1);
         let rows = self.coefficients.chunks_exact(self.terms).rev();
         let of_row = |row: &[(f64, f64)]| row.iter().rev().fold((0.0, 0.0), |sum, next| along(sum, u, *next));
@@ -107,7 +108,8 @@ impl Polynomial {
         Coord { x, y }
     }
 
-    /// Where what reaches all sides of a box lies: from the middle on, as far as the slopes there lead, but for the bend.
+    /// Extent of a geometry that touches all sides of a box: a linear approximation around the centre, with a bound on
+    /// the curvature.
     pub(super) fn extent(&self, bounds: BBox) -> Extent {
         let middle = Coord { x: f64::midpoint(bounds.xmin, bounds.xmax), y: f64::midpoint(bounds.ymin, bounds.ymax) };
         let [pixel, along_u, along_v] = self.slopes(middle);
@@ -115,7 +117,7 @@ impl Polynomial {
         let margin = self.error + self.bow(bounds);
         let axis = |at: f64, by_u: f64, by_v: f64| {
             let (by_u, by_v) = ((by_u * half_u).abs(), (by_v * half_v).abs());
-            // What reaches both ends of the longer way may be anywhere along the other.
+            // A connected geometry may lie anywhere along the shorter axis where it spans the longer one.
             let (most, least) = (by_u + by_v + margin, (by_u - by_v).abs() - margin);
             ((at - most, at + most), (at - least, at + least))
         };
@@ -127,7 +129,7 @@ impl Polynomial {
         }
     }
 
-    /// About the pixel of a point in the box, and how it changes with u and with v.
+    /// Approximate pixel of a point in the box, and its derivatives by u and v.
     fn slopes(&self, point: Coord<f64>) -> [(f64, f64); 3] {
         let (u, v) = self.place_of(point);
         let step = |sum: (f64, f64), by: f64, next: (f64, f64)| (sum.0 * by + next.0, sum.1 * by + next.1);
@@ -139,26 +141,26 @@ impl Polynomial {
         })
     }
 
-    /// Whether a box lies in that of the polynomials.
+    /// Whether a box lies inside that of the polynomials.
     pub(super) fn holds(&self, bounds: BBox) -> bool {
         let BBox { xmin, ymin, xmax, ymax } = self.bbox;
         xmin <= bounds.xmin && bounds.xmax <= xmax && ymin <= bounds.ymin && bounds.ymax <= ymax
     }
 
-    /// How far from straight an edge within `bounds` can be at most, in pixels.
+    /// Maximum deviation of an edge within `bounds` from a straight line, in pixels.
     pub(super) fn bow(&self, bounds: BBox) -> f64 {
         let (half_u, half_v) = self.halves(bounds);
         let half = if half_u > half_v { half_u } else { half_v };
         self.bend * half * half / 2.0
     }
 
-    /// The u and v of a point.
+    /// Converts a point to (u, v).
     fn place_of(&self, point: Coord<f64>) -> (f64, f64) {
         let BBox { xmin, ymin, xmax, ymax } = self.bbox;
         ((point.x - f64::midpoint(xmin, xmax)) * self.scale.0, (point.y - f64::midpoint(ymin, ymax)) * self.scale.1)
     }
 
-    /// Half of what a box spans in u and in v.
+    /// Half the size of a box in (u, v).
     fn halves(&self, bounds: BBox) -> (f64, f64) {
         ((bounds.xmax - bounds.xmin) * self.scale.0 / 2.0, (bounds.ymax - bounds.ymin) * self.scale.1 / 2.0)
     }
@@ -170,7 +172,7 @@ fn place(bbox: BBox, u: f64, v: f64) -> Coord<f64> {
     Coord { x: between(bbox.xmin, bbox.xmax, u), y: between(bbox.ymin, bbox.ymax, v) }
 }
 
-/// Coefficients of powers of the first Chebyshev polynomials.
+/// Power coefficients of the Chebyshev polynomials.
 fn chebyshev_powers(terms: usize) -> Vec<Vec<f64>> {
     let mut powers = vec![vec![0.0; terms]; terms];
     for order in 0..terms {
@@ -217,7 +219,7 @@ mod tests {
         for pixel in pixels {
             assert!(outer.xmin <= pixel.x && pixel.x <= outer.xmax && outer.ymin <= pixel.y && pixel.y <= outer.ymax);
         }
-        // Diagonals of the box reach all its sides; one of them reaches least.
+        // Both diagonals touch all sides of the box; one of them has the smaller extent.
         let corners = [(3.4, 40.2), (3.5, 40.35), (3.5, 40.2), (3.4, 40.35)];
         for ends in corners.map(|(x, y)| turned(Coord { x, y }).unwrap()).chunks(2) {
             assert!(ends[0].x.min(ends[1].x) <= inner.xmin && ends[0].x.max(ends[1].x) >= inner.xmax);
@@ -238,7 +240,7 @@ mod tests {
         let parabola =
             |Coord { x, y }: Coord<f64>| Some(Coord { x: 100.0 * x, y: 100.0 * (y + (x - 4.0) * (x - 4.0)) });
         let fitted = Polynomial::fit(BOX, parabola).unwrap();
-        // From 3 to 5 the middle of the edge is 100 pixels off.
+        // From 3 to 5 the middle of the edge is off by 100 pixels.
         let bow = fitted.bow(BBox { ymax: 40.0, ..BOX });
         assert!((100.0 - 1e-6..101.0).contains(&bow), "{bow}");
         assert!((fitted.bow(BBox { xmax: 3.2, ymax: 40.0, ..BOX }) - bow / 100.0).abs() < 1e-9);

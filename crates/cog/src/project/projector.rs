@@ -21,34 +21,35 @@ use crate::geometry::{Geometry, bbox, invalid};
 use crate::grid::Tiling;
 use crate::{Error, Result};
 
-/// Longitudes that a geometry may have: once around in either direction from what is usual.
+/// Maximum absolute longitude of a geometry: one turn beyond the usual range.
 const MAX_LONGITUDE: f64 = 540.0;
 
-/// Pixel coordinates beyond this size are brought near the image before tiles are looked for.
+/// Pixel coordinates beyond this size are clipped near the image before tiles are searched.
 const FAR: f64 = Tiling::MAX_COORDINATE / 2.0;
 
-/// After so many questions the polynomials are made: by then, that costs no more than the questions did. A geometry asks a few.
-const MANY: u32 = 64;
+/// Number of queries after which the polynomials are fitted: by then, fitting costs no more than the queries did. A
+/// geometry takes a few queries.
+const QUERIES_BEFORE_FIT: u32 = 64;
 
-/// An image of a raster, and the way from a CRS to its pixels.
+/// Projects geometries of a CRS to the pixels of an image.
 #[derive(Debug)]
 pub struct GeometryProjector {
     mapping: Mapping,
     domain: Domain,
-    /// The projection near the raster, once it is worth having; None where it has no such.
+    /// Approximation of the projection near the raster, fitted on demand; None if not possible.
     polynomial: OnceLock<Option<Polynomial>>,
-    /// Questions before that.
-    asked: AtomicU32,
+    /// Number of queries so far, until the polynomials are fitted.
+    queries: AtomicU32,
     pullback: Pullback,
 }
 
 impl GeometryProjector {
-    /// The view of an image of `width` by `height` pixels with the affine `to_world`, from the CRS that `transform` comes from
-    /// (None: the raster's own coordinates, as they are).
+    /// Creates a projector for an image of `width` by `height` pixels with the affine `to_world`, from the source CRS
+    /// of `transform` (None: native coordinates).
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where the raster's pixels have no area, or all of the raster lies where its CRS does not reach.
+    /// [`Error::InvalidArgument`] if pixels have no area, or if the whole raster lies outside the domain of its CRS.
     pub fn new(width: u32, height: u32, to_world: GeoTransform, transform: Option<Arc<Transform>>) -> Result<Self> {
         if to_world.inverse().is_none() {
             let numbers = to_world.to_array();
@@ -62,17 +63,17 @@ impl GeometryProjector {
             mapping,
             domain,
             polynomial: OnceLock::new(),
-            asked: AtomicU32::new(0),
+            queries: AtomicU32::new(0),
             pullback: Pullback::default(),
         })
     }
 
-    /// The projection as polynomials, once there were many questions.
+    /// The polynomials, once there were enough queries.
     fn polynomial(&self) -> Option<&Polynomial> {
         if let Some(made) = self.polynomial.get() {
             return made.as_ref();
         }
-        let many = self.asked.fetch_add(1, Ordering::Relaxed) >= MANY;
+        let many = self.queries.fetch_add(1, Ordering::Relaxed) >= QUERIES_BEFORE_FIT;
         many.then(|| self.polynomial.get_or_init(|| self.fit()).as_ref()).flatten()
     }
 
@@ -84,23 +85,23 @@ impl GeometryProjector {
         }
     }
 
-    /// Where a geometry of this box lies, from one point of it; None where that is not known without projecting it.
-    pub(crate) fn rough_extent(&self, bounds: BBox) -> Option<Extent> {
+    /// Approximate extent of a geometry with these bounds; None if it has to be projected.
+    pub(crate) fn approximate_extent(&self, bounds: BBox) -> Option<Extent> {
         let polynomial = self.polynomial()?;
         polynomial.holds(bounds).then(|| polynomial.extent(bounds))
     }
 
-    /// A geometry about where [`pixels`](Self::pixels) puts it, and how many pixels a vertex may be off; None where that is not
-    /// known without projecting it.
+    /// Projects a geometry approximately, and returns it with the maximum error in pixels; None if it has to be
+    /// projected exactly.
     #[must_use]
-    pub fn about_pixels(&self, geometry: &Geometry) -> Option<(Geometry, f64)> {
+    pub fn approximate_pixels(&self, geometry: &Geometry) -> Option<(Geometry, f64)> {
         let polynomial = self.polynomial()?;
         let is_straight = self.is_straight(geometry.bbox());
         is_straight.then(|| (map(geometry, |point| polynomial.pixel(point)), polynomial.error))
     }
 
-    /// Whether it is known that edges within a box stay as straight as the densifier leaves them: what it makes of a geometry
-    /// is the same, whether the polynomials are there or not.
+    /// Whether edges within a box are known to need no densification. The result of [`pixels`](Self::pixels) does not
+    /// depend on whether the polynomials exist.
     fn is_straight(&self, bounds: Option<BBox>) -> bool {
         let straight = |polynomial: &Polynomial, bounds: BBox| {
             polynomial.holds(bounds) && polynomial.bow(bounds) + 2.0 * polynomial.error < densify::THIRDS_TOLERANCE
@@ -113,21 +114,21 @@ impl GeometryProjector {
         }
     }
 
-    /// A geometry in pixel coordinates. Parts that are nowhere near the image may be missing.
+    /// Projects a geometry to pixel coordinates. Parts far from the image may be omitted.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where a vertex is outside the range of its CRS, or a geometry takes more vertices in the raster's CRS
-    /// than fit into memory.
+    /// [`Error::InvalidArgument`] if a vertex is outside the domain of its CRS, or if the projected geometry has too
+    /// many vertices.
     pub fn pixels(&self, geometry: &Geometry) -> Result<Geometry> {
         let Some(transform) = &self.mapping.transform else {
-            return self.all_pixels(geometry);
+            return self.native_pixels(geometry);
         };
         if transform.from_degrees() {
             check_degrees(geometry)?;
         }
         if transform.is_identity() && !transform.from_degrees() {
-            return self.all_pixels(geometry);
+            return self.native_pixels(geometry);
         }
         let points = point_pixels(&self.mapping, self.domain, &geometry.points);
         let shapes = if geometry.points.is_empty() {
@@ -151,7 +152,7 @@ impl GeometryProjector {
         Ok(Geometry { points, ..pixels })
     }
 
-    /// Lines and polygons the first or the second way; None where neither holds.
+    /// Projects lines and polygons in the first or the second way; None if neither applies.
     fn projected_shapes(&self, shapes: &Geometry, bounds: BBox) -> Option<Geometry> {
         if self.domain == Domain::Nowhere {
             return Some(Geometry::default());
@@ -187,7 +188,8 @@ impl GeometryProjector {
         }
     }
 
-    /// A projected geometry in a raster of longitudes, at every turn at which it meets the raster; unchanged in other rasters.
+    /// Returns a geometry on a raster of longitudes at every turn where it intersects the raster; on other rasters,
+    /// unchanged.
     fn at_turns(&self, first: Geometry) -> Geometry {
         let bounds = bbox(first.vertices().map(|pixel| self.mapping.world(pixel)));
         let Some(bounds) = bounds.filter(|_| self.mapping.is_to_degrees()) else {
@@ -195,7 +197,7 @@ impl GeometryProjector {
         };
         let image = self.mapping.image();
         let at_turn = |turn: i32| {
-            // One turn, in pixels: the affine without its origin.
+            // One turn in pixels: the affine without its origin.
             let by = self.mapping.pixel_vector(f64::from(turn) * 360.0);
             map(&first, |pixel| pixel + by)
         };
@@ -203,7 +205,7 @@ impl GeometryProjector {
         let mut turned: Vec<_> =
             turned.filter(|geometry| rings_and_lines(geometry).any(|line| meets(line, image))).collect();
         if turned.len() > 1 {
-            // Parts are in the image at different turns.
+            // Different parts intersect the image at different turns.
             for geometry in &mut turned {
                 geometry.polygons.retain(|polygon| meets(polygon.exterior(), image));
                 geometry.lines.retain(|line| meets(line, image));
@@ -214,24 +216,24 @@ impl GeometryProjector {
         pixels
     }
 
-    /// A geometry in the raster's own coordinates.
-    fn all_pixels(&self, geometry: &Geometry) -> Result<Geometry> {
+    /// Projects a geometry in native coordinates.
+    fn native_pixels(&self, geometry: &Geometry) -> Result<Geometry> {
         let pixels = self.projected(geometry, &|point| self.mapping.project(point, 0.0));
         pixels.map_err(|fault| match fault {
-            Fault::Unreached(Coord { x, y }) => {
+            ProjectionError::Unreached(Coord { x, y }) => {
                 invalid(format!("expected coordinates near the raster, found ({x} {y})"))
             }
-            Fault::Other(error) => error,
+            ProjectionError::Other(error) => error,
         })
     }
 
-    /// All parts through `project` to pixels; edges densified on the way.
+    /// Projects all parts through `project` and densifies edges.
     fn projected(
         &self,
         geometry: &Geometry,
         project: &impl Fn(Coord<f64>) -> Option<Coord<f64>>,
-    ) -> std::result::Result<Geometry, Fault> {
-        let to_pixels = |point: Coord<f64>| project(point).ok_or(Fault::Unreached(point));
+    ) -> std::result::Result<Geometry, ProjectionError> {
+        let to_pixels = |point: Coord<f64>| project(point).ok_or(ProjectionError::Unreached(point));
         let mut densifier = Densifier::new(self.is_straight(geometry.bbox()));
         let mut line = |line: &LineString<f64>| densifier.line(&line.0, &to_pixels).map(LineString);
         let points = geometry.points.iter().map(|point| to_pixels(*point)).collect::<std::result::Result<_, _>>()?;
@@ -241,11 +243,12 @@ impl GeometryProjector {
             let holes = polygon.interiors().iter().map(&mut line).collect::<std::result::Result<_, _>>()?;
             Ok(Polygon::new(shell, holes))
         });
-        let pixels = Geometry { points, lines, polygons: polygons.collect::<std::result::Result<_, Fault>>()? };
+        let pixels =
+            Geometry { points, lines, polygons: polygons.collect::<std::result::Result<_, ProjectionError>>()? };
         Ok(self.near(pixels))
     }
 
-    /// Coordinates too large for exact tiles are cut off: far from the image, where it makes no difference.
+    /// Clips coordinates too large for exact covers, far from the image.
     fn near(&self, pixels: Geometry) -> Geometry {
         if pixels.vertices().all(|pixel| pixel.x.abs() < FAR && pixel.y.abs() < FAR) {
             return pixels;
@@ -255,29 +258,29 @@ impl GeometryProjector {
     }
 }
 
-/// Why a geometry is not projected.
+/// Reason why a geometry is not projected.
 #[derive(Debug)]
-enum Fault {
+enum ProjectionError {
     /// A point has no pixel.
     Unreached(Coord<f64>),
-    /// An edge is torn, or the geometry grows too large.
+    /// An edge crosses a discontinuity, or the geometry has too many vertices.
     Other(Error),
 }
 
-impl From<Error> for Fault {
+impl From<Error> for ProjectionError {
     fn from(error: Error) -> Self {
         Self::Other(error)
     }
 }
 
-/// A box that has an area, though what it is around may have none.
+/// Pads a box of zero width or height.
 fn with_area(BBox { xmin, ymin, xmax, ymax }: BBox) -> BBox {
     let padding = |min: f64, max: f64| if max > min { 0.0 } else { 1e-9 * min.abs().max(1.0) };
     let (x, y) = (padding(xmin, xmax), padding(ymin, ymax));
     BBox { xmin: xmin - x, ymin: ymin - y, xmax: xmax + x, ymax: ymax + y }
 }
 
-/// Numbers that are no longitudes and latitudes are most often metres, for which the CRS was not named.
+/// Coordinates outside longitudes and latitudes are usually metres of a CRS that was not named.
 fn check_degrees(geometry: &Geometry) -> Result<()> {
     match geometry.vertices().find(|point| point.x.abs() > MAX_LONGITUDE || point.y.abs() > 90.0) {
         None => Ok(()),

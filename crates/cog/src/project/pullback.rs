@@ -1,8 +1,8 @@
-//! Geometries in pixels by the way back: which pixels have their place in the geometry.
+//! Projection of polygons by the inverse mapping: finds the pixels whose location is in the geometry.
 //!
-//! Each cell of the raster takes its part of the geometry: what lies in the box around the cell is put into pixels by the cell's
-//! affine and cut to the cell. Nothing is projected that is not in the raster, and no pixel gets more than one place, whatever
-//! the maps do elsewhere: poles, cuts and folds need no rules of their own.
+//! Each cell of the raster receives its part of the geometry: the part inside the bounds of the cell is mapped to
+//! pixels by the affine of the cell and clipped to the cell. Nothing outside the raster is projected, and no pixel has
+//! two locations, so poles, cuts and folds of maps need no special cases.
 
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicUsize;
@@ -20,10 +20,11 @@ use crate::crs::nearest_longitude;
 use crate::geo::BBox;
 use crate::geometry::{Geometry, invalid, rings};
 
-/// Cells that one geometry may be looked for in: more than a coast of a million pixels needs, in a second or two.
+/// Maximum number of cells visited per geometry: more than a coastline of a million pixels needs, in one or two
+/// seconds.
 const MAX_CELLS: usize = 1 << 19;
 
-/// The cells of a raster, found as they are needed.
+/// Cells of a raster, computed on demand.
 #[derive(Debug, Default)]
 pub(super) struct Pullback {
     root: OnceLock<Cell>,
@@ -31,7 +32,7 @@ pub(super) struct Pullback {
 }
 
 impl Pullback {
-    /// The polygons of a geometry, in pixels.
+    /// Projects the polygons of a geometry to pixels.
     pub(super) fn pixels(&self, mapping: &Mapping, geometry: &Geometry) -> Result<Geometry> {
         let root = self.root.get_or_init(|| Cell::root(mapping));
         let mut search =
@@ -41,7 +42,7 @@ impl Pullback {
             search.overlaps = true;
             search.visit(root, &Geometry { polygons: geometry.polygons.clone(), ..Geometry::default() }, None)?;
         } else {
-            // One by one, as polygons that overlap are summed.
+            // One by one, since overlapping polygons are summed.
             for polygon in &geometry.polygons {
                 search.visit(root, &Geometry { polygons: vec![polygon.clone()], ..Geometry::default() }, None)?;
             }
@@ -50,7 +51,7 @@ impl Pullback {
     }
 }
 
-/// The search for the parts of a polygon, or of all polygons of a geometry that is wider than a turn.
+/// Search for the parts of a polygon, or of all polygons of a geometry wider than one turn.
 struct Search<'a> {
     mapping: &'a Mapping,
     kept: &'a AtomicUsize,
@@ -62,13 +63,13 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Looks in a cell. What is given of the geometry is all that lies there; `longitude` is None where it may be at any turn,
-    /// else it is near that.
+    /// Searches a cell. `geometry` is the part inside the cell; `longitude` is that of the part, or None if it may be
+    /// at any turn.
     fn visit(&mut self, cell: &Cell, geometry: &Geometry, longitude: Option<f64>) -> Result<()> {
         self.cells += 1;
         if self.cells > MAX_CELLS {
             return Err(invalid(format!(
-                "expected a geometry that {MAX_CELLS} pieces of the raster can follow, found more: simplify or clip it"
+                "expected a geometry in at most {MAX_CELLS} cells of the raster, found more: simplify or clip it"
             )));
         }
         let (mapping, kept) = (self.mapping, self.kept);
@@ -98,7 +99,7 @@ impl Search<'_> {
                     local.polygons.len() > 1 && !is_full(&local, piece.bbox)
                 };
                 if self.overlaps && !cell.is_tiny() && pieces.iter().any(is_overlap) {
-                    // In smaller cells, until one turn is there, or a cell is so small that its middle decides.
+                    // Subdivide until a single turn is left, or the cell is small enough for its centre to decide.
                     return cell.each_part(mapping, kept, |part| self.visit(part, geometry, longitude));
                 }
                 pieces.iter().try_for_each(|piece| self.take(piece, geometry, longitude))
@@ -106,7 +107,7 @@ impl Search<'_> {
         }
     }
 
-    /// Takes the part of the geometry in a piece.
+    /// Adds the part of the geometry in a piece.
     fn take(&mut self, piece: &Piece, geometry: &Geometry, longitude: Option<f64>) -> Result<()> {
         let local = self.local(geometry, piece.bbox, longitude);
         if is_full(&local, piece.bbox) {
@@ -124,7 +125,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Takes all or nothing of a piece in which turns overlap.
+    /// Adds all or nothing of a piece where turns overlap.
     fn take_by_middle(&mut self, piece: &Piece, local: &Geometry) -> Result<()> {
         let near = f64::midpoint(piece.bbox.xmin, piece.bbox.xmax);
         let vertices = piece.convex.vertices();
@@ -136,7 +137,7 @@ impl Search<'_> {
         }
     }
 
-    /// The part of a geometry in a box, at all turns at which it is there.
+    /// The part of a geometry in a box, at every turn.
     fn local(&self, geometry: &Geometry, bbox: BBox, longitude: Option<f64>) -> Geometry {
         if !self.mapping.is_from_degrees() {
             return without_filled_holes(clip(geometry, bbox), bbox);
@@ -144,7 +145,7 @@ impl Search<'_> {
         let turns = match (longitude, geometry.bbox()) {
             (Some(longitude), _) => {
                 let middle = f64::midpoint(bbox.xmin, bbox.xmax);
-                // A few turns at most: both are longitudes of the raster.
+                // At most a few turns: both are longitudes of the raster.
                 #[expect(clippy::cast_possible_truncation)]
                 let turn = ((middle - longitude) / 360.0).round() as i32;
                 turn..=turn
@@ -159,7 +160,7 @@ impl Search<'_> {
         without_filled_holes(local, bbox)
     }
 
-    /// Whether a polygon holds a point at any turn.
+    /// Whether a polygon contains a point at any turn.
     fn holds(&self, geometry: &Geometry, point: Coord<f64>, longitude: Option<f64>) -> bool {
         let is_in = |point: Coord<f64>| {
             let holds =
@@ -169,7 +170,7 @@ impl Search<'_> {
         if !self.mapping.is_from_degrees() {
             return is_in(point);
         }
-        // A pole is not beyond the edge along it.
+        // The edge along a pole does not exclude the pole.
         let point = Coord { x: point.x, y: point.y.clamp(-NEAR_POLE, NEAR_POLE) };
         match (longitude, geometry.bbox()) {
             (Some(longitude), _) => is_in(Coord { x: nearest_longitude(point.x, longitude), y: point.y }),
@@ -197,28 +198,28 @@ impl Search<'_> {
         self.vertices += vertices;
         if self.vertices > MAX_VERTICES {
             return Err(invalid(format!(
-                "expected edges that {MAX_VERTICES} vertices can follow in the raster's CRS, found more: simplify or clip it"
+                "expected at most {MAX_VERTICES} vertices in the raster's CRS, found more: simplify or clip the geometry"
             )));
         }
         Ok(())
     }
 }
 
-/// Latitudes that are taken for a pole's.
+/// Latitudes treated as a pole.
 const NEAR_POLE: f64 = 90.0 - 1e-7;
 
-/// Whether a ring has no more area than rounding gives one that only touches the side of a cell.
+/// Whether the area of a ring is within rounding of zero, as of a ring that only touches a side of a cell.
 fn is_sliver(ring: &LineString<f64>) -> bool {
     let length: f64 = ring.0.windows(2).map(|pair| distance(pair[0], pair[1])).sum();
     doubled_area(&ring.0).abs() <= 1e-9 * length * length
 }
 
-/// Whether a polygon fills a box to which it was clipped.
+/// Whether a polygon fills the box to which it was clipped.
 fn is_full(clipped: &Geometry, bbox: BBox) -> bool {
     clipped.polygons.iter().any(|polygon| polygon.interiors().is_empty() && fills(polygon.exterior(), bbox))
 }
 
-/// Whether a ring is all of a box to which it was clipped.
+/// Whether a ring equals the box to which it was clipped.
 fn fills(ring: &LineString<f64>, bbox: BBox) -> bool {
     let area = (bbox.xmax - bbox.xmin) * (bbox.ymax - bbox.ymin);
     let on_border = |point: &Coord<f64>| {
@@ -227,7 +228,7 @@ fn fills(ring: &LineString<f64>, bbox: BBox) -> bool {
     ring.0.iter().all(on_border) && (doubled_area(&ring.0).abs() / 2.0 - area).abs() <= 1e-9 * area
 }
 
-/// Without polygons of which a hole takes all of the box that they were clipped to.
+/// Removes polygons with a hole that fills the box to which they were clipped.
 fn without_filled_holes(mut clipped: Geometry, bbox: BBox) -> Geometry {
     clipped.polygons.retain(|polygon| !polygon.interiors().iter().any(|hole| fills(hole, bbox)));
     clipped

@@ -7,11 +7,12 @@ use crate::header::{CogHeader, RasterInfo};
 use crate::{Error, Result};
 
 impl RasterInfo {
-    /// The transformation from a CRS, by its name, to the raster's; None from [`NATIVE`], the raster's own coordinates.
+    /// Returns the transformation from the named CRS to that of the raster; None for [`NATIVE`].
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where the raster has no CRS or no georeferencing, or no transformation is known to be right.
+    /// [`Error::InvalidArgument`] if the raster has no CRS or no georeferencing, or if no transformation is known to be
+    /// right.
     pub fn transform_from(&self, crs: &str, transforms: &Transforms) -> Result<Option<Arc<Transform>>> {
         if crs.trim().eq_ignore_ascii_case(NATIVE) {
             return Ok(None);
@@ -30,7 +31,7 @@ impl CogHeader {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where no transformation is known to be right.
+    /// [`Error::InvalidArgument`] if no transformation is known to be right.
     pub fn transform_from(&self, crs: &str, transforms: &Transforms) -> Result<Option<Arc<Transform>>> {
         self.raster_info().transform_from(crs, transforms)
     }

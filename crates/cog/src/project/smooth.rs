@@ -1,4 +1,4 @@
-//! Whether a mapping is smooth over a box: one to one, without jumps, folds or holes.
+//! Smoothness test of a mapping over a box: injective, without jumps, folds or holes.
 
 use geo_types::Coord;
 
@@ -6,23 +6,23 @@ use super::mapping::distance;
 use crate::crs::nearest_longitude;
 use crate::geo::BBox;
 
-/// Steps along each side of the grid on which a mapping is sampled.
+/// Number of steps along each side of the sampling grid.
 const STEPS: usize = 8;
 
-/// How much longer a step may be than the longer of its neighbours along a line of the grid. The Mercator projection up to a degree
-/// and a half from the pole comes to 4; a jump to the other side of a map, or past a pole, to far more.
+/// Maximum ratio of a step to the longer of its neighbours along a grid line. The Mercator projection up to 1.5 degrees
+/// from the pole has 4; a jump to the other side of a map, or past a pole, far more.
 const MAX_RATIO: f64 = 6.0;
 
-/// How much longer a step may be than that where a mapping is even: what jumps or goes around a pole has longer ones. Only where some are,
-/// the middles of the grid's cells are looked at too.
+/// Maximum ratio of a step to those of an even mapping. If some steps are longer, as at jumps or around a pole, the
+/// centres of the grid cells are tested too.
 const EVEN_RATIO: f64 = 1.5;
 
-/// How far the image of a cell's middle may be from the mean of its corners', as a share of the cell's diagonal. Around a pole on the
-/// side of a cell, which is in no sample, it is a quarter or more.
+/// Maximum distance between the image of a cell's centre and the mean of its corners, relative to the cell's diagonal.
+/// Around a pole on the side of a cell, which no sample hits, it is a quarter or more.
 const MAX_BEND: f64 = 0.2;
 
-/// Whether `to` is smooth over a box, as far as a grid of samples shows. With `degrees`, x of the result is a longitude, which may
-/// pass from 180 to -180.
+/// Whether `to` is smooth over a box, judged by a grid of samples. With `degrees`, x of the result is a longitude that
+/// may wrap from 180 to -180.
 pub(super) fn is_smooth(bbox: BBox, degrees: bool, to: impl Fn(Coord<f64>) -> Option<Coord<f64>>) -> bool {
     let at = |from: f64, to: f64, step: f64| from + (to - from) * (step / STEPS as f64);
     let mut grid: Vec<Vec<Coord<f64>>> = Vec::with_capacity(STEPS + 1);
@@ -55,7 +55,7 @@ pub(super) fn is_smooth(bbox: BBox, degrees: bool, to: impl Fn(Coord<f64>) -> Op
         })
 }
 
-/// Whether the image of a cell's middle is near the mean of its corners'.
+/// Whether the image of a cell's centre is near the mean of its corners.
 fn is_between(mut middle: Coord<f64>, [a, b, c, d]: [Coord<f64>; 4], degrees: bool) -> bool {
     let mean = (a + b + c + d) / 4.0;
     if degrees {
@@ -64,7 +64,7 @@ fn is_between(mut middle: Coord<f64>, [a, b, c, d]: [Coord<f64>; 4], degrees: bo
     distance(middle, mean) <= MAX_BEND * distance(a, d).max(distance(b, c))
 }
 
-/// How much longer a step between points is than the longer of its neighbours, at most.
+/// The largest ratio of a step to the longer of its neighbours.
 fn step_ratio(line: &[Coord<f64>]) -> f64 {
     let steps: Vec<f64> = line.windows(2).map(|pair| distance(pair[0], pair[1])).collect();
     let ratios = steps.iter().enumerate().map(|(at, step)| {
@@ -75,7 +75,7 @@ fn step_ratio(line: &[Coord<f64>]) -> f64 {
     ratios.fold(1.0, f64::max)
 }
 
-/// Whether all triangles of a grid turn the same way.
+/// Whether all triangles of a grid have the same orientation.
 fn is_unfolded(grid: &[Vec<Coord<f64>>]) -> bool {
     let turn = |a: Coord<f64>, b: Coord<f64>, c: Coord<f64>| {
         let (first, second) = (b - a, c - a);
@@ -118,7 +118,7 @@ mod tests {
         ] {
             assert_eq!(is_smooth(BOX, true, angle(at)), expected, "{at:?}");
         }
-        // Longitudes that pass 180 are smooth only as such.
+        // Longitudes that wrap are only smooth as longitudes.
         let at = Coord { x: 2.0, y: 0.1 };
         assert!(is_smooth(BOX, true, angle(at)) && !is_smooth(BOX, false, angle(at)));
     }

@@ -1,7 +1,7 @@
-//! The grid of Major TOM: cells of about equal size over the Earth, named by row and column.
+//! The Major TOM grid: cells of nearly equal size on the Earth, named by row and column.
 //!
-//! Owns the names of cells, bit for bit those of the `majortom` package's grid with latitudes from -90 to 90. Refuses places
-//! that are not on Earth: the package gives them the cell at the edge, which is never what was meant.
+//! Names are identical to those of the `majortom` package for latitudes from -90 to 90. Coordinates outside the Earth
+//! are an error; the package returns the nearest edge cell.
 //!
 //! ```text
 //!  1U_1L │ 1U_0R │ 1U_1R       rows k: N = ceil(pi R / d) of 180/N degrees each, 0U above the equator, 1D below
@@ -11,8 +11,8 @@
 //!  1D_1L │ 1D_0R │ 1D_1R       a cell holds its northern and eastern edges: edge(k) < place <= edge(k + 1)
 //! ```
 //!
-//! What lies at or below the lowest edge is in the last cell: the south pole in the top row, and what is west of a row's first
-//! column in its easternmost one. In the package that comes from an index of -1.
+//! Points on or below the lowest edge are in the last cell: the south pole is in the top row, and points west of a
+//! row's first column are in its easternmost one. In the package, this results from an index of -1.
 //!
 //! Source: Francis and Czerkawski, "Major TOM: Expandable Datasets for Earth Observation", 2024; the package's `grid.py`.
 
@@ -21,27 +21,27 @@ use std::fmt;
 
 use crate::{Error, Result};
 
-/// The Earth's radius at the equator, in kilometres, as the grid has it.
+/// Equatorial radius of the Earth in kilometres, as the grid uses it.
 const RADIUS: f64 = 6378.137;
 
-/// The finest grid, in kilometres: a metre. Below it the rounding of degrees shows in the cells.
+/// Minimum grid spacing in kilometres, a metre. Below it, rounding of degrees affects the cells.
 const MIN_SPACING: f64 = 0.001;
 
 /// A cell of the grid. Displays as `543U_17R`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MajorTomCell {
-    /// From the equator, up; negative below it.
+    /// Row, counted from the equator; negative south of it.
     pub row: i64,
-    /// From Greenwich, eastwards; negative west of it.
+    /// Column, counted from Greenwich; negative west of it.
     pub col: i64,
 }
 
 impl MajorTomCell {
-    /// The cell of a place, in degrees, in the grid whose cells are about `spacing` kilometres wide.
+    /// Returns the cell of a point in degrees, in the grid with cells of about `spacing` kilometres.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for a latitude beyond ±90, a longitude beyond ±180 and a spacing below a metre; for NaN.
+    /// [`Error::InvalidArgument`] for a latitude beyond ±90, a longitude beyond ±180, a spacing below a metre, or NaN.
     pub fn of(lat: f64, lon: f64, spacing: f64) -> Result<Self> {
         let within = |name: &str, value: f64, limit: f64| match value.abs() <= limit {
             true => Ok(()),
@@ -69,7 +69,7 @@ impl fmt::Display for MajorTomCell {
     }
 }
 
-/// A range of degrees around 0, in equal parts. Parts are numbered from 0, whose lower edge is 0 degrees.
+/// A range of degrees around 0 divided into equal parts. The lower edge of part 0 is at 0 degrees.
 #[derive(Debug, Clone, Copy)]
 struct Axis {
     span: f64,
@@ -81,19 +81,20 @@ struct Axis {
 impl Axis {
     fn new(span: f64, parts: i64) -> Self {
         let axis = Self { span, step: span / parts as f64, parts, first: -(parts / 2) };
-        // The edge opposite to 0 is at -span/2, unless rounding took it to the other end: then its part is the last one.
+        // The edge opposite to 0 is at -span/2, unless rounding moves it to the other end: then its part is the last
+        // one.
         let opposite_is_last = parts % 2 == 0 && axis.edge(axis.first) > 0.0;
         Self { first: axis.first + i64::from(opposite_is_last), ..axis }
     }
 
-    /// The lower edge of a part. The order of operations is that of numpy's `mod(linspace(-span/2, span/2), span) - span/2`.
+    /// The lower edge of a part, computed in the same order as numpy's `mod(linspace(-span/2, span/2), span) - span/2`.
     fn edge(&self, part: i64) -> f64 {
         let half = self.span / 2.0;
         let position = if part >= 0 { part } else { part + self.parts };
         floored_mod(position as f64 * self.step + -half, self.span) - half
     }
 
-    /// The part with edge(part) < degrees <= edge(part + 1); the last one for what is at or below the lowest edge.
+    /// The part with edge(part) < degrees <= edge(part + 1); the last part for values at or below the lowest edge.
     fn find(&self, degrees: f64) -> i64 {
         let last = self.first + self.parts - 1;
         #[expect(
@@ -102,7 +103,7 @@ impl Axis {
         )]
         let near = (degrees / self.step).ceil() as i64 - 1;
         let mut part = near.clamp(self.first, last);
-        // Rounding may put the place one part beside.
+        // Rounding may be off by one part.
         while part < last && self.edge(part + 1) < degrees {
             part += 1;
         }
@@ -113,7 +114,7 @@ impl Axis {
     }
 }
 
-/// How many parts of a length there are, at least one: the circle around a pole has none.
+/// Number of parts, at least one: the circle around a pole has length 0.
 fn parts(ratio: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "at most as many parts as there are metres around the Earth")]
     let parts = ratio.ceil() as i64;

@@ -1,4 +1,4 @@
-//! Cells and splits of data sets for machine learning.
+//! Grid cells and splits of data sets for machine learning.
 
 mod major_tom;
 mod split;

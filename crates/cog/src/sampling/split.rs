@@ -1,7 +1,7 @@
-//! Splits for training, validation and testing, by a checksum of a key: the same key is in the same split in every table, on
-//! every machine, however many records there are.
+//! Assigns records to training, validation and test splits by a checksum of a key: the same key gets the same split in
+//! every table, on every machine, regardless of the other records.
 //!
-//! Owns which checksum, and what a seed does to it:
+//! Checksum and seed:
 //!
 //! ```text
 //! crc32(key) % 100                < train                 train
@@ -12,14 +12,14 @@
 
 use crate::{Error, Result};
 
-/// A part of a data set.
+/// A split of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Split {
-    /// What is learned from.
+    /// Training set.
     Train,
-    /// What decides between models.
+    /// Validation set, for choosing between models.
     Val,
-    /// What says how good the model is.
+    /// Test set, for the final evaluation.
     Test,
 }
 
@@ -35,7 +35,7 @@ impl Split {
     }
 }
 
-/// How many of a hundred keys are in which split.
+/// Percentages of keys per split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shares {
     train: u32,
@@ -44,18 +44,18 @@ pub struct Shares {
 }
 
 impl Default for Shares {
-    /// 80, 10 and 10 of a hundred, without a seed: as Python Rasteret splits.
+    /// 80, 10 and 10 percent without a seed, as in Python Rasteret.
     fn default() -> Self {
         Self { train: 80, val: 10, seed: None }
     }
 }
 
 impl Shares {
-    /// Shares in percent, test being the rest; another `seed` is another split of the same sizes.
+    /// Creates shares in percent; the remainder is the test set. Another `seed` gives other splits of the same size.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] when they are more than 100 together.
+    /// [`Error::InvalidArgument`] if the sum exceeds 100.
     pub fn new(train: u32, val: u32, seed: Option<i64>) -> Result<Self> {
         match train.checked_add(val) {
             Some(..=100) => Ok(Self { train, val, seed }),
@@ -65,7 +65,7 @@ impl Shares {
         }
     }
 
-    /// The split of a key.
+    /// Returns the split of a key.
     #[must_use]
     pub fn split(&self, key: &[u8]) -> Split {
         let mut hasher = crc32fast::Hasher::new();
@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    /// zlib.crc32(b"7:0U_0R") % 100 and so on, from Python.
+    /// Results of zlib.crc32(b"7:0U_0R") % 100 etc. in Python.
     #[test]
     fn seeds() {
         let percent = |seed, key: &str| {
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!([percent(7, "0U_0R"), percent(-1, "0U_0R"), percent(7, "1D_1L")], [Some(17), Some(3), Some(17)]);
     }
 
-    /// Keys as long as one another, and seeds too, differ by the same bits in their checksums: the splits must not show it.
+    /// Keys and seeds of equal length differ by the same bits in their checksums; splits must be independent anyway.
     #[test]
     fn seeds_are_independent() {
         let (one, two) = (Shares::new(80, 10, Some(1)).unwrap(), Shares::new(80, 10, Some(2)).unwrap());

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::Error;
 
-/// Order of bytes in a file's numbers, and so in its samples.
+/// Byte order of a file's numbers and samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ByteOrder {
     /// `II`: least significant byte first.
@@ -15,7 +15,7 @@ pub enum ByteOrder {
 }
 
 impl ByteOrder {
-    /// The two bytes as a number.
+    /// Decodes two bytes.
     #[inline]
     #[must_use]
     pub fn u16(self, bytes: [u8; 2]) -> u16 {
@@ -25,7 +25,7 @@ impl ByteOrder {
         }
     }
 
-    /// The four bytes as a number.
+    /// Decodes four bytes.
     #[inline]
     #[must_use]
     pub fn u32(self, bytes: [u8; 4]) -> u32 {
@@ -35,7 +35,7 @@ impl ByteOrder {
         }
     }
 
-    /// The eight bytes as a number.
+    /// Decodes eight bytes.
     #[inline]
     #[must_use]
     pub fn u64(self, bytes: [u8; 8]) -> u64 {

@@ -1,4 +1,4 @@
-//! The main chain of IFDs, followed as bytes arrive.
+//! The main chain of IFDs, followed as bytes are pushed.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use super::file::File;
 use super::ifd::{FileHeader, Ifd};
 use crate::{Error, FilePosition, Result};
 
-/// The chain as far as it has been followed.
+/// The part of the chain followed so far.
 #[derive(Debug, Default)]
 pub(crate) struct Chain {
     header: Option<FileHeader>,
@@ -21,11 +21,11 @@ impl Chain {
         &self.ifds
     }
 
-    /// Follows the chain as far as bytes reach; true when its end is reached, false when `file` notes what is missing.
+    /// Follows the chain as far as possible; true at its end, false if bytes are missing, which are recorded in `file`.
     ///
     /// # Errors
     ///
-    /// A header that is not TIFF's, a chain without an IFD or that comes back to itself, more IFDs than the limit.
+    /// An invalid TIFF header, a chain that is empty or cyclic, or more IFDs than the limit.
     pub(crate) fn advance(&mut self, file: &mut File) -> Result<bool> {
         let header = match self.header {
             Some(header) => header,
@@ -46,8 +46,8 @@ impl Chain {
         };
         while self.next != 0 {
             let index = u32::try_from(self.ifds.len()).unwrap_or(u32::MAX);
-            // Truncated files, and writers that leave the last offset unset, point past the end. Nobody can read an
-            // IFD there: as for libtiff, the chain has ended.
+            // Truncated files, and writers that leave the last offset uninitialized, point beyond the end. Like
+            // libtiff, ends the chain there.
             if index > 0 && !file.may_hold(self.next, 2) {
                 self.next = 0;
                 break;
@@ -71,7 +71,7 @@ impl Chain {
             let Some((ifd, next)) = Ifd::read(file, header, index, self.next)? else {
                 return Ok(false);
             };
-            // The last of a chain need not be known again, nor the only one, which most files have.
+            // The last IFD need not be recorded, which avoids allocations for single-IFD files.
             if next != 0 {
                 self.seen.insert(self.next);
             }

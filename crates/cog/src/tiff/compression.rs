@@ -1,4 +1,4 @@
-//! Compression schemes by the names that GDAL gives them, in lower case.
+//! Compression schemes, with GDAL's names in lower case.
 //!
 //! | code | name | source |
 //! |---|---|---|
@@ -11,14 +11,14 @@
 //! | 34925, 50000, 50001 | `lzma`, `zstd`, `webp` | libtiff |
 //! | 50002, 52546 | `jxl` | GDAL; DNG 1.7 |
 //!
-//! Old-style JPEG (6) is `unknown(6)`: its streams do not stand alone, and no reader here takes them.
+//! Old-style JPEG (6) is `unknown(6)`: its streams are not self-contained, and are not supported.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::Error;
 
-/// How the bytes of tiles are compressed: Compression (259) with LERC's second codec resolved.
+/// Compression (259), with LERC's second codec resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Compression {
     /// No compression.
@@ -31,7 +31,7 @@ pub enum Compression {
     CcittFax4,
     /// LZW.
     Lzw,
-    /// JPEG, one abbreviated or full stream a tile.
+    /// JPEG, one abbreviated or full stream per tile.
     Jpeg,
     /// zlib.
     Deflate,
@@ -60,7 +60,7 @@ pub enum Compression {
 /// TIFF code of all three LERC variants.
 const LERC: u16 = 34887;
 
-/// Names in both directions; the code is the one written.
+/// Names and codes. The code is the canonical one.
 const NAMES: [(Compression, u16, &str); 16] = [
     (Compression::None, 1, "none"),
     (Compression::CcittRle, 2, "ccittrle"),
@@ -81,7 +81,7 @@ const NAMES: [(Compression, u16, &str); 16] = [
 ];
 
 impl Compression {
-    /// The scheme of a TIFF code; LERC without its second codec.
+    /// Returns the scheme of a TIFF code; LERC without its second codec.
     #[must_use]
     pub fn from_code(code: u16) -> Self {
         match code {
@@ -91,7 +91,7 @@ impl Compression {
         }
     }
 
-    /// The TIFF code: 34887 for all LERC variants, and the first of the table above where a scheme has two.
+    /// The TIFF code: 34887 for all LERC variants, and the first in the table above for schemes with two codes.
     #[must_use]
     pub fn code(self) -> u16 {
         match self {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::Error;
 
-/// Type of one decoded sample.
+/// Type of a decoded sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DataType {
     /// Unsigned, up to 8 bits as stored.
@@ -30,9 +30,9 @@ pub enum DataType {
     Float32,
     /// IEEE 754 binary64.
     Float64,
-    /// Two signed 16-bit integers. numpy has no such type: the name is after GDAL's CInt16.
+    /// Two signed 16-bit integers. Named after GDAL's CInt16, since numpy has no such type.
     ComplexInt16,
-    /// Two signed 32-bit integers. numpy has no such type: the name is after GDAL's CInt32.
+    /// Two signed 32-bit integers. Named after GDAL's CInt32, since numpy has no such type.
     ComplexInt32,
     /// Two binary32.
     Complex64,
@@ -40,7 +40,7 @@ pub enum DataType {
     Complex128,
 }
 
-/// Names and bytes of one decoded sample.
+/// Names and sizes in bytes.
 const NAMES: [(DataType, &str, usize); 15] = [
     (DataType::Uint8, "uint8", 1),
     (DataType::Uint16, "uint16", 2),
@@ -64,13 +64,13 @@ impl DataType {
         NAMES.iter().find(|row| row.0 == self).map_or(("", 0), |row| (row.1, row.2))
     }
 
-    /// numpy's name.
+    /// Name in numpy.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.row().0
     }
 
-    /// Bytes of one decoded sample.
+    /// Size of a decoded sample in bytes.
     #[must_use]
     pub fn size(self) -> usize {
         self.row().1

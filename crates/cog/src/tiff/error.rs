@@ -1,55 +1,55 @@
-//! Errors that say whose fault it is: the file's, this library's, a limit's or the caller's.
+//! Errors of this crate, by responsible party: the file, this library, a limit or the caller.
 
 use std::fmt;
 
 use super::tag::Tag;
 
-/// What went wrong with a file's bytes or with a request about them.
+/// Error in a file's bytes or in a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The file breaks TIFF 6.0, BigTIFF or GeoTIFF.
+    /// The file violates TIFF 6.0, BigTIFF or GeoTIFF.
     #[error("{at}: {what}")]
     Malformed {
-        /// Where in the file.
+        /// Position in the file.
         at: FilePosition,
-        /// What was expected and what was found.
+        /// Expected and found values.
         what: String,
     },
-    /// The file is valid, but what it holds is not supported.
+    /// The file is valid, but uses an unsupported feature.
     #[error("{at}: {what}")]
     Unsupported {
-        /// Where in the file.
+        /// Position in the file.
         at: FilePosition,
-        /// What is not supported.
+        /// The unsupported feature.
         what: String,
     },
-    /// The file asks for more than a limit of [`crate::Limits`] allows.
+    /// The file exceeds a limit of [`crate::Limits`].
     #[error("{at}: {limit} of {asked} exceeds the limit of {max}")]
     LimitExceeded {
-        /// Where in the file.
+        /// Position in the file.
         at: FilePosition,
-        /// The limit's name, in words.
+        /// Description of the limit.
         limit: &'static str,
-        /// What the file asks for.
+        /// Requested amount.
         asked: u64,
-        /// What is allowed.
+        /// Maximum amount.
         max: u64,
     },
-    /// The caller asked for something that this file does not have.
+    /// Invalid argument of the caller, such as a band that the file does not have.
     #[error("{what}")]
     InvalidArgument {
-        /// What was expected and what was given.
+        /// Expected and found values.
         what: String,
     },
 }
 
-/// A place in a TIFF file: file header, an IFD, or a tag of an IFD, and the byte offset where it stands.
+/// Position in a TIFF file: an IFD, a tag, and a byte offset, as far as known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FilePosition {
-    /// Position of the IFD in file order (main chain first), if inside one.
+    /// Index of the IFD in file order (main chain first).
     pub ifd: Option<u32>,
-    /// TIFF tag code, if inside one.
+    /// TIFF tag code.
     pub tag: Option<u16>,
     /// Byte offset in the file.
     pub byte: Option<u64>,
@@ -59,14 +59,14 @@ pub struct FilePosition {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl FilePosition {
-    /// A byte of the file outside any IFD.
+    /// A byte outside of any IFD.
     pub(crate) const fn byte(byte: u64) -> Self {
         Self { ifd: None, tag: None, byte: Some(byte) }
     }
 }
 
 impl fmt::Display for FilePosition {
-    /// `IFD 0, tag TileWidth (322) at byte 118`, with the parts that are known; `file` when none is.
+    /// Formats as `IFD 0, tag TileWidth (322) at byte 118`, with the known parts; `file` if none is known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.ifd, self.tag) {
             (Some(ifd), Some(tag)) => write!(f, "IFD {ifd}, tag {}", Tag(tag))?,

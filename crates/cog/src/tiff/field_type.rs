@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The type code of an IFD entry. Codes that no specification defines are kept: TIFF 6.0 asks readers to skip such fields.
+/// Type code of an IFD entry. Undefined codes are preserved: TIFF 6.0 requires readers to skip such fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FieldType(u16);
 
@@ -19,7 +19,7 @@ impl FieldType {
     pub const RATIONAL: Self = Self(5);
     /// Signed 8-bit integer.
     pub const SBYTE: Self = Self(6);
-    /// Bytes whose meaning the tag defines.
+    /// Bytes with a meaning defined by the tag.
     pub const UNDEFINED: Self = Self(7);
     /// Signed 16-bit integer.
     pub const SSHORT: Self = Self(8);
@@ -40,7 +40,7 @@ impl FieldType {
     /// LONG8 that is the offset of an IFD (BigTIFF).
     pub const IFD8: Self = Self(18);
 
-    /// The type of a code, known or not.
+    /// Returns the type of a code, known or not.
     #[must_use]
     pub const fn from_code(code: u16) -> Self {
         Self(code)
@@ -52,7 +52,7 @@ impl FieldType {
         self.0
     }
 
-    /// Bytes of one value; None for a type that no specification defines, whose length so is unknown.
+    /// Size of a value in bytes; None for an undefined type.
     #[must_use]
     pub const fn size(self) -> Option<u8> {
         match self {

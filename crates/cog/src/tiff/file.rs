@@ -1,4 +1,4 @@
-//! A file as a decoder sees it: what is there, what is missing, and what cannot be.
+//! Partially known contents of a file: available, missing and impossible ranges.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,20 +8,20 @@ use bytes::Bytes;
 use super::pushed::Pushed;
 use crate::{Error, FilePosition, Limits, Result};
 
-/// Bytes asked for where the length of what follows is not known: the file's start, and IFDs away from it.
+/// Prefetch size where the length of the data is unknown: at the start of the file, and for IFDs elsewhere.
 ///
-/// 32 KiB hold the IFDs and tables of nearly all COGs and still cost about one round trip.
+/// 32 KiB contain the IFDs and tables of nearly all COGs, and cost about one round trip.
 pub(crate) const PREFETCH: u64 = 32 << 10;
 
-/// The bytes at hand, and a list of those that were looked for in vain.
+/// The bytes pushed so far, and the missing ranges.
 #[derive(Debug)]
 pub(crate) struct File {
     limits: Limits,
     size: Option<u64>,
     pushed: Pushed,
-    /// What was looked for since the last [`File::needs`], with the place it was for.
+    /// Missing ranges since the last [`File::needs`], with the position that required them.
     missing: Vec<(Range<u64>, FilePosition)>,
-    /// [`Pushed::held`] at the last [`File::needs`] that asked for something.
+    /// [`Pushed::held`] at the last non-empty [`File::needs`].
     held_when_asked: Option<u64>,
 }
 
@@ -38,22 +38,22 @@ impl File {
         self.pushed.push(offset, bytes);
     }
 
-    /// Bytes of the file, where that is known.
+    /// File size in bytes, if known.
     pub(crate) fn size(&self) -> Option<u64> {
         self.size
     }
 
-    /// Whether a range may be part of the file, as far as its size is known.
+    /// Whether a range can be inside the file.
     pub(crate) fn may_hold(&self, offset: u64, length: u64) -> bool {
         offset.checked_add(length).is_some_and(|end| self.size.is_none_or(|size| end <= size))
     }
 
-    /// Bytes held so far.
+    /// Number of bytes pushed so far.
     pub(crate) fn held(&self) -> u64 {
         self.pushed.held()
     }
 
-    /// The bytes at `offset`; None when they are missing.
+    /// Returns the bytes at `offset`; None if missing.
     #[inline]
     pub(crate) fn get(&self, offset: u64, length: u64, at: FilePosition) -> Result<Option<Cow<'_, [u8]>>> {
         if !self.may_hold(offset, length) {
@@ -62,13 +62,13 @@ impl File {
         Ok(self.pushed.get(offset..offset + length))
     }
 
-    /// Whether the bytes at `offset` are there; when they are missing, that is noted for [`File::needs`].
+    /// Whether the bytes at `offset` are available; otherwise records them for [`File::needs`].
     pub(crate) fn require(&mut self, offset: u64, length: u64, at: FilePosition) -> Result<bool> {
         self.require_with_prefetch(offset, length, length, at)
     }
 
-    /// As [`File::require`]; what is missing is asked for with what follows, up to `prefetch` bytes in all. Where the file
-    /// ends before, the rest is taken from what precedes: writers put an IFD at the end of a file and its values around it.
+    /// As [`File::require`], but extends the missing range to `prefetch` bytes. At the end of the file, it is extended
+    /// backwards: writers that append an IFD place its values near it.
     pub(crate) fn require_with_prefetch(
         &mut self,
         offset: u64,
@@ -89,7 +89,7 @@ impl File {
         Ok(is_held)
     }
 
-    /// As [`File::get`]; what is missing is noted as [`File::require_with_prefetch`] does.
+    /// As [`File::get`]; records missing bytes as [`File::require_with_prefetch`] does.
     pub(crate) fn get_with_prefetch(
         &mut self,
         offset: u64,
@@ -112,12 +112,11 @@ impl File {
         }
     }
 
-    /// The ranges that were looked for in vain: sorted, disjoint, without bytes that are held. Empty if there are none.
+    /// Returns the missing ranges: sorted, disjoint, without available bytes.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] when nothing new was pushed since the last time ranges were given: whoever fetches has
-    /// nothing more, so the file is shorter than it claims.
+    /// [`Error::Malformed`] if nothing was pushed since ranges were last returned: the file is truncated.
     pub(crate) fn needs(&mut self) -> Result<Vec<Range<u64>>> {
         let missing = std::mem::take(&mut self.missing);
         let Some((first, at)) = missing.first() else {

@@ -7,26 +7,26 @@
 //!                                            entry  u16 tag  u16 type  u64 count  8 bytes of value or its offset
 //! ```
 //!
-//! Whatever stands between the header and the first IFD is skipped, GDAL's ghost area among it.
+//! Bytes between the header and the first IFD are skipped, including GDAL's ghost area.
 
 use super::file::{File, PREFETCH};
 use super::{ByteOrder, FieldType, Tag};
 use crate::{Error, FilePosition, Result};
 
-/// What the first bytes say of all others.
+/// The file header.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FileHeader {
     pub(crate) byte_order: ByteOrder,
-    /// Whether offsets and counts have 8 bytes.
+    /// Whether the file is BigTIFF, with 8-byte offsets and counts.
     pub(crate) is_big: bool,
     pub(crate) first_ifd: u64,
 }
 
 impl FileHeader {
-    /// Bytes of BigTIFF's header, the longer one.
+    /// Size of the BigTIFF header, the longer one.
     const MAX_LENGTH: u64 = 16;
 
-    /// The header; None when its bytes are missing.
+    /// Reads the header; None if bytes are missing.
     pub(crate) fn read(file: &mut File) -> Result<Option<Self>> {
         let at = FilePosition::byte(0);
         let Some(bytes) = file.get_with_prefetch(0, 8, PREFETCH, at)? else {
@@ -71,32 +71,32 @@ impl FileHeader {
     }
 }
 
-/// One entry of an IFD. Its value may be anywhere in the file, and of a type that nobody knows.
+/// An entry of an IFD. Its value may be anywhere in the file and of an unknown type.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) tag: Tag,
     pub(crate) field_type: FieldType,
     pub(crate) count: u64,
-    /// The last 4 or 8 bytes: the value itself, left-justified, or its offset.
+    /// The last 4 or 8 bytes: the left-justified value or its offset.
     pub(crate) inline: [u8; 8],
     /// Byte offset of the entry.
     byte: u64,
 }
 
-/// One image file directory.
+/// An image file directory.
 #[derive(Debug, Clone)]
 pub(crate) struct Ifd {
-    /// Position in file order, main chain first.
+    /// Index in file order, main chain first.
     pub(crate) index: u32,
     pub(crate) offset: u64,
     pub(crate) entries: Vec<Entry>,
     pub(crate) header: FileHeader,
-    /// Position in `entries`, plus 1, of the tags that have a [`Tag::slot`]; 0 for absent ones.
+    /// Index in `entries` plus 1 of each [`Tag::slot`]; 0 if absent.
     positions: [u16; Tag::SLOTS],
 }
 
 impl Ifd {
-    /// The IFD at `offset` and the offset of the next one, 0 for none; None when bytes are missing.
+    /// Reads the IFD at `offset` and the offset of the next one, 0 for none; None if bytes are missing.
     pub(crate) fn read(file: &mut File, header: FileHeader, index: u32, offset: u64) -> Result<Option<(Self, u64)>> {
         let at = FilePosition { ifd: Some(index), tag: None, byte: Some(offset) };
         let (count_size, entry_size, next_size) = if header.is_big { (8, 20, 8) } else { (2, 12, 4) };
@@ -110,7 +110,7 @@ impl Ifd {
             return Err(Error::LimitExceeded { at, limit: "count of tags", asked: count, max });
         }
         let length = count_size + count * entry_size;
-        // Files whose last IFD ends with the file, without a next offset, exist: their chain ends there.
+        // Some files end with their last IFD, without an offset of the next: the chain ends there.
         let has_next = file.may_hold(offset, length + next_size);
         let length = if has_next { length + next_size } else { length };
         let Some(bytes) = file.get_with_prefetch(offset, length, PREFETCH, at)? else {
@@ -135,7 +135,7 @@ impl Ifd {
         }
         let mut positions = [0; Tag::SLOTS];
         for (position, entry) in (1..).zip(&entries) {
-            // The first counts where a tag stands twice, as for libtiff.
+            // Like libtiff, uses the first entry of a repeated tag.
             if let Some(slot) = entry.tag.slot()
                 && positions[slot] == 0
             {
@@ -146,14 +146,14 @@ impl Ifd {
         Ok(Some((ifd, next)))
     }
 
-    /// The entry of a tag that this crate reads.
+    /// The entry of a tag with a slot.
     #[inline]
     pub(crate) fn entry(&self, tag: Tag) -> Option<&Entry> {
         let position = usize::from(*self.positions.get(tag.slot()?)?);
         self.entries.get(position.checked_sub(1)?)
     }
 
-    /// The place of a tag: of its entry, or of the IFD that lacks it.
+    /// The position of a tag: that of its entry, or of the IFD if absent.
     pub(crate) fn place(&self, tag: Tag) -> FilePosition {
         FilePosition { ifd: Some(self.index), tag: Some(tag.0), byte: self.entry(tag).map(|entry| entry.byte) }
     }
@@ -184,12 +184,12 @@ impl Entry {
         }
     }
 
-    /// Bytes of the whole value; None for a type of unknown length, or when no file can be that long.
+    /// Size of the value in bytes; None if the type is unknown or the size overflows.
     pub(crate) fn length(&self) -> Option<u64> {
         self.count.checked_mul(u64::from(self.field_type.size()?)).filter(|length| *length < i64::MAX.unsigned_abs())
     }
 
-    /// Where a value of `length` bytes stands; None when it is [`Entry::inline`].
+    /// Position of a value of `length` bytes; None if it is [`Entry::inline`].
     pub(crate) fn offset(&self, header: FileHeader, length: u64) -> Option<u64> {
         let [a, b, c, d, ..] = self.inline;
         match header.is_big {
@@ -198,7 +198,7 @@ impl Entry {
         }
     }
 
-    /// The value, if it is the one SHORT or LONG that nearly all numbers are.
+    /// Fast path for a single SHORT or LONG, which most values are.
     #[inline]
     pub(crate) fn inline_integer(&self, byte_order: ByteOrder) -> Option<u64> {
         let [a, b, c, d, ..] = self.inline;
@@ -209,18 +209,18 @@ impl Entry {
         }
     }
 
-    /// The place of the entry, in an IFD of this index.
+    /// The position of the entry, in the IFD of this index.
     pub(crate) fn place(&self, ifd: u32) -> FilePosition {
         FilePosition { ifd: Some(ifd), tag: Some(self.tag.0), byte: Some(self.byte) }
     }
 }
 
-/// A size of an IFD's part, all of which is in memory or passed the limit on tags.
+/// Converts a size that is in memory or within the limit on tags.
 fn index_of(size: u64) -> usize {
     usize::try_from(size).unwrap_or(0)
 }
 
-/// Splits numbers off the front of a slice; None past its end.
+/// Reads numbers from the front of a slice; None beyond its end.
 struct Fields<'a> {
     rest: &'a [u8],
     byte_order: ByteOrder,
@@ -249,7 +249,7 @@ impl<'a> Fields<'a> {
         self.array().map(|bytes| self.byte_order.u64(bytes))
     }
 
-    /// A number of 8 bytes in BigTIFF; in classic TIFF of 2 for the count of entries and of 4 for all else.
+    /// Reads a number of 8 bytes in BigTIFF; in classic TIFF, of 2 for entry counts and of 4 otherwise.
     fn offset_sized(&mut self, is_big: bool, is_entry_count: bool) -> Option<u64> {
         match (is_big, is_entry_count) {
             (true, _) => self.u64(),

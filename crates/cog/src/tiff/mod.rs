@@ -1,7 +1,7 @@
 //! TIFF 6.0 and BigTIFF structure: bytes to IFDs and their values.
 //!
-//! Owns byte order, field types, tags, the IFD chain and how values are read. Knows nothing of images, georeferencing
-//! or what a tag is good for; refuses values that are not of the type that was asked for.
+//! Reads byte order, field types, tags, the IFD chain and values, and names the values that TIFF enumerates. Does not
+//! interpret images or georeferencing. Values of a type other than the requested one are an error.
 
 mod byte_order;
 pub(crate) mod chain;

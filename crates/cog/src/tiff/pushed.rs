@@ -1,23 +1,23 @@
-//! The bytes of a file that have been handed over so far.
+//! The bytes pushed so far.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
 
-/// Disjoint pieces of a file. Where pushes overlap, the first stays.
+/// Disjoint pieces of a file. Overlapping bytes of later pushes are dropped.
 ///
-/// A list, since a header comes in one piece, or in a few.
+/// A sorted list, since headers are pushed in one or a few pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Pushed {
-    /// Offset and bytes of each piece, by offset; none is empty.
+    /// Offset and bytes of each piece, sorted by offset; none is empty.
     pieces: Vec<(u64, Bytes)>,
-    /// Bytes held, each counted once.
+    /// Total size of the pieces.
     held: u64,
 }
 
 impl Pushed {
-    /// Takes `bytes` that stand at `offset`; parts that are held already, or lie beyond 2^64, are dropped.
+    /// Adds `bytes` at `offset`; drops parts that are known already or lie beyond 2^64.
     pub(crate) fn push(&mut self, offset: u64, mut bytes: Bytes) {
         bytes.truncate(usize::try_from(u64::MAX - offset).unwrap_or(usize::MAX));
         let range = offset..offset + bytes.len() as u64;
@@ -30,17 +30,17 @@ impl Pushed {
         }
     }
 
-    /// Bytes held: grows with every push that brings something new.
+    /// Total size, which grows with every push of new bytes.
     pub(crate) fn held(&self) -> u64 {
         self.held
     }
 
-    /// Position of the first piece that starts after `offset`.
+    /// Index of the first piece that starts after `offset`.
     fn after(&self, offset: u64) -> usize {
         self.pieces.partition_point(|(start, _)| *start <= offset)
     }
 
-    /// The bytes of a range, if all are held: without a copy where one piece has them.
+    /// Returns the bytes of a range, if complete; without copying if they are in one piece.
     #[inline]
     pub(crate) fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
         let first = self.after(range.start).saturating_sub(1);
@@ -53,7 +53,7 @@ impl Pushed {
         self.join(range, first)
     }
 
-    /// The bytes of a range that starts in the piece at `first` and goes on in the next ones.
+    /// Concatenates the bytes of a range that starts in the piece at `first`.
     #[cold]
     fn join(&self, range: Range<u64>, first: usize) -> Option<Cow<'_, [u8]>> {
         if range.is_empty() {
@@ -71,7 +71,7 @@ impl Pushed {
         Some(Cow::Owned(joined))
     }
 
-    /// Whether all bytes of a range are held.
+    /// Whether a range is complete.
     #[inline]
     pub(crate) fn holds(&self, range: Range<u64>) -> bool {
         let in_one_piece = self
@@ -81,7 +81,7 @@ impl Pushed {
         in_one_piece || self.gaps(range).is_empty()
     }
 
-    /// The parts of a range that are not held, in order.
+    /// The missing parts of a range, in order.
     pub(crate) fn gaps(&self, range: Range<u64>) -> Vec<Range<u64>> {
         let mut gaps = Vec::new();
         let mut at = range.start;
@@ -102,7 +102,7 @@ impl Pushed {
     }
 }
 
-/// A distance within one piece, which an index can hold since the piece is in memory.
+/// Converts a distance within a piece, which is in memory.
 fn index(distance: u64) -> usize {
     usize::try_from(distance).unwrap_or(usize::MAX)
 }

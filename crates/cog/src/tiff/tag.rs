@@ -4,20 +4,20 @@ use std::fmt;
 
 use ::tiff::tags::Tag as Known;
 
-/// Code of an IFD entry. Displays as its specification's name and code: `TileWidth (322)`.
+/// Tag code of an IFD entry. Displays as name and code: `TileWidth (322)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(pub u16);
 
-/// Constants for the tags that this crate reads, under the names of the specifications, each with a slot of its own.
+/// Defines constants for the tags that this crate reads, each with a slot.
 macro_rules! tags {
     ($($(#[$doc:meta])* $name:ident = $code:expr;)*) => {
         impl Tag {
             $($(#[$doc])* pub const $name: Self = Self($code);)*
 
-            /// How many tags have a slot.
+            /// Number of slots.
             pub(crate) const SLOTS: usize = [$(stringify!($name)),*].len();
 
-            /// A small number for each tag that this crate reads: IFDs find entries by it, at no cost for constants.
+            /// Index of a tag in the lookup table of IFDs, resolved at compile time for constants.
             #[inline]
             pub(crate) const fn slot(self) -> Option<usize> {
                 #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
@@ -32,7 +32,7 @@ macro_rules! tags {
 }
 
 tags! {
-    /// What kind of image an IFD holds (TIFF 6.0, section 8).
+    /// Role of the image (TIFF 6.0, section 8).
     NEW_SUBFILE_TYPE = Known::NewSubfileType.to_u16();
     /// The older form of NewSubfileType.
     SUBFILE_TYPE = Known::SubfileType.to_u16();
@@ -40,7 +40,7 @@ tags! {
     IMAGE_WIDTH = Known::ImageWidth.to_u16();
     /// Rows.
     IMAGE_LENGTH = Known::ImageLength.to_u16();
-    /// Bits of each sample as stored.
+    /// Bit depth of each sample.
     BITS_PER_SAMPLE = Known::BitsPerSample.to_u16();
     /// Compression scheme.
     COMPRESSION = Known::Compression.to_u16();
@@ -50,13 +50,13 @@ tags! {
     FILL_ORDER = Known::FillOrder.to_u16();
     /// Byte offset of each strip.
     STRIP_OFFSETS = Known::StripOffsets.to_u16();
-    /// Samples of a pixel.
+    /// Samples per pixel.
     SAMPLES_PER_PIXEL = Known::SamplesPerPixel.to_u16();
-    /// Rows of a strip.
+    /// Rows per strip.
     ROWS_PER_STRIP = Known::RowsPerStrip.to_u16();
     /// Byte count of each strip.
     STRIP_BYTE_COUNTS = Known::StripByteCounts.to_u16();
-    /// Samples of a pixel together, or plane after plane.
+    /// Chunky or planar layout of samples.
     PLANAR_CONFIGURATION = Known::PlanarConfiguration.to_u16();
     /// Options of CCITT T.4 (TIFF 6.0, section 11).
     T4_OPTIONS = 292;
@@ -72,7 +72,7 @@ tags! {
     TILE_BYTE_COUNTS = Known::TileByteCounts.to_u16();
     /// Offsets of child IFDs (TIFF Technical Note 1).
     SUB_IFDS = Known::SubIfd.to_u16();
-    /// What the samples beyond the colour space's are (TIFF 6.0, section 18).
+    /// Meaning of samples beyond those of the colour space (TIFF 6.0, section 18).
     EXTRA_SAMPLES = Known::ExtraSamples.to_u16();
     /// Integer, floating point or complex (TIFF 6.0, section 19).
     SAMPLE_FORMAT = Known::SampleFormat.to_u16();
@@ -101,10 +101,10 @@ tags! {
 }
 
 impl Tag {
-    /// Colours of the values of a palette image (TIFF 6.0, section 5); without a slot, since only descriptions read it.
+    /// Colours of a palette image (TIFF 6.0, section 5); without a slot, since only descriptions read it.
     pub const COLOR_MAP: Self = Self(320);
 
-    /// The specification's name; None for tags that neither the `tiff` crate nor this one knows.
+    /// Name in the specification; None for unknown tags.
     #[must_use]
     pub fn name(self) -> Option<String> {
         let name = match self {

@@ -1,7 +1,7 @@
-//! Values of IFD entries as Rust types.
+//! Converts values of IFD entries to Rust types.
 //!
-//! Integers are read from every integer type, as libtiff does: writers differ in which of BYTE, SHORT, LONG and LONG8
-//! they use for a tag. Signed ones pass where they are not negative.
+//! Like libtiff, accepts any integer type, since writers choose different ones for the same tag. Signed types are
+//! accepted if the value is not negative.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use super::ifd::{Entry, Ifd};
 use super::{ByteOrder, FieldType, Tag};
 use crate::{Error, FilePosition, Result};
 
-/// The value of one entry, all its bytes at hand.
+/// The value of an entry with all its bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Value<'a> {
     pub(crate) at: FilePosition,
@@ -22,7 +22,7 @@ pub(crate) struct Value<'a> {
     byte_order: ByteOrder,
 }
 
-/// Bytes of a value: most are a few in the entry itself, and need no allocation.
+/// Bytes of a value. Most are inline in the entry and need no allocation.
 #[derive(Debug, Clone)]
 enum ValueBytes<'a> {
     Inline([u8; 8], usize),
@@ -30,11 +30,11 @@ enum ValueBytes<'a> {
 }
 
 impl Ifd {
-    /// The value of a tag: None where the IFD has no such tag.
+    /// Returns the value of a tag; None if absent.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] when the type is unknown, or the value lies beyond the file or is not at hand.
+    /// [`Error::Malformed`] if the type is unknown, or if the value is beyond the end of the file or missing.
     pub(crate) fn value<'a>(&self, file: &'a File, tag: Tag) -> Result<Option<Value<'a>>> {
         let Some(entry) = self.entry(tag) else {
             return Ok(None);
@@ -48,16 +48,16 @@ impl Ifd {
         }
     }
 
-    /// The value of a tag that need not have a slot; None where it is absent, not at hand or of an unknown type.
+    /// Returns the value of any tag; None if it is absent, missing or of an unknown type.
     pub(crate) fn find_value<'a>(&self, file: &'a File, tag: Tag) -> Option<Value<'a>> {
         let entry = self.entries.iter().find(|entry| entry.tag == tag)?;
         self.read_value(file, entry, u64::MAX).ok()?
     }
 
-    /// Whether all bytes of an entry's value are at hand; when not, `file` notes what is missing.
+    /// Whether all bytes of an entry's value are available; otherwise records the missing range in `file`.
     #[inline]
     pub(crate) fn require(&self, file: &mut File, entry: &Entry) -> Result<bool> {
-        // Nearly all values stand in their entry, whatever else is wrong with them.
+        // Fast path for inline values, which nearly all are.
         if entry.inline_integer(self.header.byte_order).is_some() {
             return Ok(true);
         }
@@ -68,7 +68,7 @@ impl Ifd {
         }
     }
 
-    /// The first `max_count` values of an entry; None when bytes are missing, which `file` notes.
+    /// Returns the first `max_count` values of an entry; None if bytes are missing, which are recorded in `file`.
     pub(crate) fn fetch<'a>(&self, file: &'a mut File, entry: &Entry, max_count: u64) -> Result<Option<Value<'a>>> {
         if let Some(offset) = entry.offset(self.header, self.length(entry)?) {
             let part = entry.count.min(max_count) * u64::from(entry.field_type.size().unwrap_or(1));
@@ -79,7 +79,7 @@ impl Ifd {
         self.read_value(file, entry, max_count)
     }
 
-    /// The first `max_count` values of an entry; None when bytes are missing.
+    /// Returns the first `max_count` values of an entry; None if bytes are missing.
     fn read_value<'a>(&self, file: &'a File, entry: &Entry, max_count: u64) -> Result<Option<Value<'a>>> {
         let at = entry.place(self.index);
         let count = entry.count.min(max_count);
@@ -116,12 +116,12 @@ impl Value<'_> {
         }
     }
 
-    /// The bytes as their own: a slice would keep alive all that came with them, for as long as a header is cached.
+    /// Copies the bytes: a slice would keep the whole pushed buffer alive while a header is cached.
     pub(crate) fn to_bytes(&self) -> Bytes {
         Bytes::copy_from_slice(self.bytes())
     }
 
-    /// The first number; of a rational, the quotient, which is 0 where it has none, as for libtiff.
+    /// The first number; for rationals, the quotient, or 0 with a denominator of 0, as in libtiff.
     pub(crate) fn number(&self) -> Option<f64> {
         let order = self.byte_order;
         let (fours, _) = self.bytes().as_chunks::<4>();
@@ -135,7 +135,7 @@ impl Value<'_> {
         }
     }
 
-    /// Each number as text: rationals as `1/2`, numbers of unknown types not at all.
+    /// Formats each number: rationals as `1/2`; nothing for unknown types.
     pub(crate) fn spelled_numbers(&self) -> Vec<String> {
         let order = self.byte_order;
         let (fours, _) = self.bytes().as_chunks::<4>();
@@ -168,11 +168,11 @@ impl Value<'_> {
         self.malformed(format!("expected {expected}, found {}", self.field_type))
     }
 
-    /// Unsigned integers, converted in one pass.
+    /// Converts unsigned integers in a single pass.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] for other types, and for numbers that `T` cannot hold.
+    /// [`Error::Malformed`] for other types, and for numbers that do not fit `T`.
     pub(crate) fn integers<T: TryFrom<u64> + Default>(&self) -> Result<Vec<T>> {
         let bytes = self.bytes();
         let order = self.byte_order;
@@ -196,9 +196,9 @@ impl Value<'_> {
         }
     }
 
-    /// Converts each `N` bytes; numbers that `T` cannot hold, and negative ones, are an error.
+    /// Converts groups of `N` bytes; negative numbers and those that do not fit `T` are an error.
     ///
-    /// The loop has no exit, so that it compiles to vector instructions: tables of millions of tiles come through here.
+    /// Without an early exit, the loop compiles to vector instructions: tables have millions of entries.
     fn convert<T: TryFrom<u64> + Default, const N: usize>(
         &self,
         bytes: &[u8],
@@ -227,7 +227,7 @@ impl Value<'_> {
         self.malformed(format!("expected a number of {bits} bits without a sign, found {found}"))
     }
 
-    /// The only integer.
+    /// The value as a single integer.
     pub(crate) fn integer<T: TryFrom<u64> + Default>(&self) -> Result<T> {
         if self.count != 1 {
             return Err(self.malformed(format!("expected 1 value, found {}", self.count)));
@@ -258,7 +258,7 @@ impl Value<'_> {
         }
     }
 
-    /// The bytes of a text in any encoding, without what follows the first NUL.
+    /// Bytes of a text in any encoding, up to the first NUL.
     pub(crate) fn characters(&self) -> Result<&[u8]> {
         match self.field_type {
             FieldType::ASCII | FieldType::BYTE | FieldType::UNDEFINED => {
@@ -270,13 +270,13 @@ impl Value<'_> {
         }
     }
 
-    /// Text without what follows the first NUL. Bytes that are not UTF-8 become U+FFFD.
+    /// Text up to the first NUL. Invalid UTF-8 is replaced by U+FFFD.
     pub(crate) fn text(&self) -> Result<Cow<'_, str>> {
         self.characters().map(String::from_utf8_lossy)
     }
 }
 
-/// A signed number as 64 bits; negative ones become too large for every type that is asked for.
+/// Sign-extends to 64 bits; negative numbers become too large for any requested type.
 fn sign_extended(number: impl Into<i64>) -> u64 {
     number.into().cast_unsigned()
 }

@@ -1,4 +1,4 @@
-//! Which tiles a geometry meets, exactly, in pixel coordinates.
+//! Exact cover of a geometry by tiles, in pixel coordinates.
 //!
 //! ```text
 //!      0     1     2     3
@@ -9,14 +9,15 @@
 //!     └─────┴─────┴─────┴──┘
 //! ```
 //!
-//! A polygon meets a tile when they share an area: an edge through the inside of a tile has the polygon on one of its sides,
-//! and a tile without edges inside is wholly in the polygon or wholly out of it. Lines and points meet the tiles that they
-//! touch. Only the part of a tile inside the image counts. Decisions are exact for the coordinates given: which side of an
-//! edge a tile's corner lies on is computed without rounding.
+//! A polygon intersects a tile if they share an area: if an edge passes through the interior of a tile, one of its
+//! sides belongs to the polygon; a tile without edges is entirely inside or outside. Lines and points intersect the
+//! tiles that they touch. Only the part of a tile inside the image counts. Results are exact for the given coordinates:
+//! orientation tests use robust predicates.
 //!
-//! Most geometries are small: of a connected one whose box lies in one row or one column of tiles, the box says it all.
+//! Most geometries are small: for a connected one within a single row or column of tiles, the bounding box suffices.
 //!
-//! The cost grows with the edges, the rows of tiles that they span, and the result; not with the raster.
+//! The cost depends on the number of edges, the rows of tiles that they span, and the result, but not on the size of
+//! the raster.
 
 use geo_types::{Coord, Polygon};
 
@@ -26,8 +27,8 @@ use crate::grid::{TileSpan, Tiling};
 use crate::project::Extent;
 
 impl Tiling {
-    /// The tiles that a geometry in pixel coordinates meets, row by row, each once. Coordinates beyond
-    /// [`Tiling::MAX_COORDINATE`] in size lose exactness.
+    /// Returns the tiles that a geometry in pixel coordinates intersects, row by row, each once. Exact for coordinates
+    /// up to [`Tiling::MAX_COORDINATE`].
     #[must_use]
     pub fn cover(&self, geometry: &Geometry) -> Vec<TileSpan> {
         let mut spans = Spans { grid: Grid::new(self), spans: Vec::new() };
@@ -45,11 +46,11 @@ impl Tiling {
 }
 
 impl Grid {
-    /// Adds the cover of a geometry of which no more is known than its extent; false where that does not decide. What is
-    /// connected meets all tiles between those that it reaches, as long as they lie in one row or in one column of tiles.
+    /// Adds the cover of a geometry if its extent determines it, otherwise returns false. Within one row or column of
+    /// tiles, a connected geometry intersects all tiles between the outermost ones.
     pub(crate) fn cover_of(&self, extent: &Extent, is_connected: bool, spans: &mut Vec<TileSpan>) -> bool {
         let Extent { outer, inner } = extent;
-        // Most lie inside one tile, and are done with.
+        // Most geometries lie inside a single tile.
         if let Some((row, col)) = self.tile_around(outer) {
             spans.push(TileSpan { row, start: col, end: col + 1 });
             return true;
@@ -72,7 +73,7 @@ impl Grid {
     }
 }
 
-/// Tiles found so far, in any order, with repetitions.
+/// Unordered tiles, with repetitions.
 struct Spans {
     grid: Grid,
     spans: Vec<TileSpan>,
@@ -97,7 +98,7 @@ impl Spans {
             }
         }
         crossings.sort_unstable_by(|first, second| first.0.cmp(&second.0).then(first.1.total_cmp(&second.1)));
-        // Rings are closed: each row is crossed an even number of times, and what lies between two crossings is inside.
+        // Rings are closed, so each row has an even number of crossings; tiles between two of them are inside.
         for pair in crossings.chunks_exact(2) {
             let (row, start, end) = (pair[0].0, self.grid.column_after(pair[0].1), self.grid.column_after(pair[1].1));
             if start < end {

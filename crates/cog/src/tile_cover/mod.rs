@@ -1,6 +1,7 @@
-//! The tiles that a geometry meets, exactly.
+//! Exact selection of the tiles that a geometry intersects.
 //!
-//! [`Tiling::cover`](crate::Tiling::cover) works in pixel coordinates; [`TilePlan`] takes geometries of any CRS to them first.
+//! [`Tiling::cover`](crate::Tiling::cover) works in pixel coordinates; [`TilePlan`] projects geometries of any CRS
+//! first.
 
 mod cover;
 mod plan;

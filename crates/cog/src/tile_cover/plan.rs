@@ -1,4 +1,4 @@
-//! Which tiles of a level hold the pixels of a geometry: sizes in, positions in the tile tables out, nothing read.
+//! Plans which tiles of a level a geometry needs, from sizes alone: no tile table is read.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,38 +11,38 @@ use crate::header::Bands;
 use crate::project::{GeometryProjector, ProjectorCache};
 use crate::{Error, FilePosition, Result};
 
-/// One level and band of a file, ready to say which tiles geometries of one CRS need.
+/// Plan for one level and band of a file, and geometries of one CRS.
 #[derive(Debug, Clone)]
 pub struct TilePlan {
     layout: TileLayout,
     planes: Range<u64>,
     grid: Grid,
-    view: Arc<GeometryProjector>,
-    /// The tiles of the geometry that was asked for last: in each plane, and one by one.
+    projector: Arc<GeometryProjector>,
+    /// Tiles of the last geometry: per plane, and as addresses.
     spans: Vec<TileSpan>,
     tiles: Vec<TileAddress>,
 }
 
 impl TilePlan {
-    /// The plan of a level, for a band of the file's `bands` or for all; `transform` leads from the CRS of geometries to the raster's,
-    /// see [`crate::RasterInfo::transform_from`]; `views` are those made before.
+    /// Creates a plan for a level and a band, or all bands. `transform` is the transformation from the CRS of
+    /// geometries, see [`crate::RasterInfo::transform_from`]; `projectors` caches projectors.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where there is no such band, or the raster lies where its CRS does not reach;
-    /// [`Error::Malformed`] where the tables have no plane of the band.
+    /// [`Error::InvalidArgument`] if there is no such band, or if the raster lies outside the domain of its CRS;
+    /// [`Error::Malformed`] if the tables have no plane for the band.
     pub fn new(
         layout: TileLayout,
         bands: Bands,
         band_index: Option<u32>,
         transform: Option<Arc<Transform>>,
-        views: &ProjectorCache,
+        projectors: &ProjectorCache,
     ) -> Result<Self> {
         let planes = match band_index {
             None => 0..layout.planes(),
             Some(band) => {
                 bands.check(band)?;
-                // A header of one plane is narrowed to the band, or holds all bands in each tile.
+                // With a single plane, the header is narrowed to the band, or every tile holds all bands.
                 let plane = if layout.planes() == 1 { 0 } else { u64::from(band) };
                 if plane >= layout.planes() {
                     let what = format!(
@@ -57,31 +57,31 @@ impl TilePlan {
             }
         };
         let Tiling { image_width, image_height, .. } = layout.tiling();
-        let view = views.get((image_width, image_height), layout.transform(), transform)?;
+        let projector = projectors.get((image_width, image_height), layout.transform(), transform)?;
         let grid = Grid::new(&layout.tiling());
-        Ok(Self { layout, planes, grid, view, spans: Vec::new(), tiles: Vec::new() })
+        Ok(Self { layout, planes, grid, projector, spans: Vec::new(), tiles: Vec::new() })
     }
 
-    /// Where the tiles lie.
+    /// Layout of the level.
     #[must_use]
     pub fn layout(&self) -> TileLayout {
         self.layout
     }
 
-    /// The tiles that a geometry meets, plane by plane, row by row.
+    /// Returns the tiles that a geometry intersects, plane by plane, row by row.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where a vertex is outside the range of its CRS, or of the raster's.
+    /// [`Error::InvalidArgument`] if a vertex is outside the domain of its CRS or the raster's.
     pub fn tiles(&mut self, geometry: &Geometry) -> Result<&[TileAddress]> {
         self.spans.clear();
         if !self.cover_by_extent(geometry) {
-            // Most of the others are nowhere so near to a corner of the grid that exact coordinates made a difference.
-            let about = self.view.about_pixels(geometry);
-            let about = about.filter(|(pixels, error)| self.grid.is_clear_of(pixels, *error));
-            let pixels = match about {
+            // Most geometries are far enough from tile corners for approximate coordinates.
+            let approximate = self.projector.approximate_pixels(geometry);
+            let approximate = approximate.filter(|(pixels, error)| self.grid.is_clear_of(pixels, *error));
+            let pixels = match approximate {
                 Some((pixels, _)) => pixels,
-                None => self.view.pixels(geometry)?,
+                None => self.projector.pixels(geometry)?,
             };
             self.spans = self.layout.tiling().cover(&pixels);
         }
@@ -94,9 +94,9 @@ impl TilePlan {
         Ok(&self.tiles)
     }
 
-    /// Covers what its extent is enough for: most geometries, at a fraction of the cost. False where it is not.
+    /// Covers a geometry by its approximate extent, at a fraction of the cost. Returns false if that is not sufficient.
     fn cover_by_extent(&mut self, geometry: &Geometry) -> bool {
-        let extent = geometry.bbox().and_then(|bounds| self.view.rough_extent(bounds));
+        let extent = geometry.bbox().and_then(|bounds| self.projector.approximate_extent(bounds));
         extent.is_some_and(|extent| self.grid.cover_of(&extent, geometry.is_connected(), &mut self.spans))
     }
 }

@@ -1,4 +1,5 @@
-//! Edges over the grid of tiles: which tiles each passes through, and where it crosses the middle of each row.
+//! Traverses edges over the tile grid: the tiles that they pass through, and their crossings with the centre line of
+//! each row of tiles.
 
 use std::ops::Range;
 
@@ -9,26 +10,26 @@ use crate::geo::BBox;
 use crate::geometry::{Geometry, rings};
 use crate::grid::Tiling;
 
-/// How far the estimated place of an edge may be off, in pixels: tiles so near are looked at, and then decided exactly.
+/// Error bound of the estimated position of an edge, in pixels: tiles within it are tested exactly.
 const SLACK: f64 = 1e-4;
 
-/// When an edge meets a tile.
+/// Condition under which an edge intersects a tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Contact {
-    /// When it passes through the tile's inside.
+    /// The edge passes through the interior of the tile.
     Through,
-    /// When they share a point.
+    /// The edge and the tile share a point.
     Touch,
 }
 
-/// The grid, in the numbers that edges have.
+/// The tile grid in floating point.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Grid {
     width: f64,
     height: f64,
     tile_width: f64,
     tile_height: f64,
-    /// Tiles a pixel: columns and rows.
+    /// Tiles per pixel: columns and rows.
     tiles_per_pixel: (f64, f64),
     across: u32,
     down: u32,
@@ -48,14 +49,14 @@ impl Grid {
         }
     }
 
-    /// Calls `visit` with the row and column of every tile that an edge meets, each once.
+    /// Calls `visit` with the row and column of every tile that an edge intersects, each once.
     pub(super) fn walk(&self, a: Coord<f64>, b: Coord<f64>, contact: Contact, mut visit: impl FnMut(u32, u32)) {
         let (low, high) = if a.y <= b.y { (a, b) } else { (b, a) };
         let (left, right) = (a.x.min(b.x), a.x.max(b.x));
         let slope = (high.x - low.x) / (high.y - low.y);
         for row in tiles(low.y, high.y, self.tile_height, self.down) {
             let (top, bottom) = self.rows_of(row);
-            // The part of the edge in this row of tiles; of a level edge, all of it.
+            // The part of the edge in this row of tiles; all of it if horizontal.
             let at = |y: f64| low.x + (y - low.y) * slope;
             let (start, end) = if slope.is_finite() {
                 let (enter, leave) = (at(top.clamp(low.y, high.y)), at(bottom.clamp(low.y, high.y)));
@@ -71,7 +72,7 @@ impl Grid {
         }
     }
 
-    /// Calls `visit` with every row of tiles whose middle an edge crosses, and where.
+    /// Calls `visit` with every row of tiles whose centre line an edge crosses, and the x of the crossing.
     pub(super) fn scan(&self, a: Coord<f64>, b: Coord<f64>, mut visit: impl FnMut(u32, f64)) {
         let (low, high) = if a.y <= b.y { (a, b) } else { (b, a) };
         for row in tiles(low.y, high.y, self.tile_height, self.down) {
@@ -84,7 +85,7 @@ impl Grid {
         }
     }
 
-    /// Row and column of the tile whose inside holds a box; None too where rounding leads to another tile.
+    /// The tile (row, col) whose interior contains a box. Also None if rounding selects another tile.
     pub(super) fn tile_around(&self, bbox: &BBox) -> Option<(u32, u32)> {
         let (columns, rows) = self.tiles_per_pixel;
         let (row, col) = (cut(bbox.ymin * rows, self.down), cut(bbox.xmin * columns, self.across));
@@ -93,21 +94,21 @@ impl Grid {
         is_inside.then_some((row, col))
     }
 
-    /// The columns of tiles that something reaches whose left side lies from `outer.0` to `inner.0`, and whose right side from
-    /// `inner.1` to `outer.1`, if it is connected; None where that depends on where they are.
+    /// The columns of tiles that a connected geometry intersects, if its left side lies in `outer.0..=inner.0` and its
+    /// right side in `inner.1..=outer.1`; None if that is ambiguous.
     #[inline]
     pub(super) fn columns_reached(&self, outer: (f64, f64), inner: (f64, f64)) -> Option<Reached> {
         reached(outer, inner, self.width, self.tile_width, self.across, |col| self.columns_of(col))
     }
 
-    /// The same of rows.
+    /// As [`columns_reached`](Self::columns_reached), for rows.
     #[inline]
     pub(super) fn rows_reached(&self, outer: (f64, f64), inner: (f64, f64)) -> Option<Reached> {
         reached(outer, inner, self.height, self.tile_height, self.down, |row| self.rows_of(row))
     }
 
-    /// Whether a geometry meets the same tiles wherever its vertices are within `by` pixels of where they seem to be: no vertex is so
-    /// near to a side of a tile, and no edge so near to a corner. False too where edges have many corners around them.
+    /// Whether the cover is independent of an error of `by` pixels in each vertex: no vertex is that close to a tile
+    /// boundary, and no edge to a tile corner. Also false if edges span many tiles.
     pub(crate) fn is_clear_of(&self, geometry: &Geometry, by: f64) -> bool {
         let is_vertex_clear = |Coord { x, y }: Coord<f64>| {
             let (row, col) = (tile_at(y, self.tile_height, self.down), tile_at(x, self.tile_width, self.across));
@@ -127,7 +128,7 @@ impl Grid {
             return false;
         }
         let along = b - a;
-        // Twice the distance and more than enough for what is lost to rounding here.
+        // Twice the distance, which also covers the rounding below.
         let near = 2.0 * by * along.x.hypot(along.y);
         rows.flat_map(|row| columns.clone().map(move |col| (row, col))).all(|(row, col)| {
             let ((top, bottom), (left, right)) = (self.rows_of(row), self.columns_of(col));
@@ -137,27 +138,27 @@ impl Grid {
         })
     }
 
-    /// The first column whose middle lies beyond `x`; the number of columns when none does. A crossing that matters lies in a
-    /// tile that was walked through or on its border, so never near the middle of another.
+    /// The first column whose centre is right of `x`, or the number of columns. Relevant crossings lie in a tile that
+    /// was visited or on its boundary, and so never near the centre of another.
     pub(super) fn column_after(&self, x: f64) -> u32 {
         let near = tile_at(x, self.tile_width, self.across);
         let (left, right) = self.columns_of(near);
         if f64::midpoint(left, right) > x { near } else { near + 1 }
     }
 
-    /// Top and bottom of a row of tiles, inside the image.
+    /// Top and bottom of a row of tiles, clipped to the image.
     fn rows_of(&self, row: u32) -> (f64, f64) {
         let top = f64::from(row) * self.tile_height;
         (top, (top + self.tile_height).min(self.height))
     }
 
-    /// Left and right of a column of tiles, inside the image.
+    /// Left and right of a column of tiles, clipped to the image.
     fn columns_of(&self, col: u32) -> (f64, f64) {
         let left = f64::from(col) * self.tile_width;
         (left, (left + self.tile_width).min(self.width))
     }
 
-    /// Whether an edge meets a tile: neither a level nor an upright line separates them, nor the edge's own line.
+    /// Exact intersection test by separating axes: horizontal, vertical and the edge's normal.
     fn meets(&self, low: Coord<f64>, high: Coord<f64>, row: u32, col: u32, contact: Contact) -> bool {
         let ((top, bottom), (left, right)) = (self.rows_of(row), self.columns_of(col));
         let (start, end) = (low.x.min(high.x), low.x.max(high.x));
@@ -168,7 +169,7 @@ impl Grid {
         if !boxes {
             return false;
         }
-        // Of the four corners, the two that the line can have on different sides.
+        // The two corners that can lie on different sides of the line.
         let (one, other) =
             if low.x <= high.x { ((left, bottom), (right, top)) } else { ((left, top), (right, bottom)) };
         let side = |(x, y)| orient2d(point(low), point(high), robust::Coord { x, y });
@@ -183,11 +184,11 @@ impl Grid {
 /// Tiles along one axis.
 pub(super) struct Reached {
     pub(super) tiles: Range<u32>,
-    /// Whether all that reaches them lies inside one.
+    /// Whether everything lies inside one tile.
     pub(super) is_within_one: bool,
 }
 
-/// See [`Grid::columns_reached`]; `end_of_image` is where the last tile ends, `sides` gives both sides of a tile inside the image.
+/// See [`Grid::columns_reached`]; `sides` returns both sides of a tile clipped to the image.
 #[inline]
 fn reached(
     outer: (f64, f64),
@@ -205,7 +206,7 @@ fn reached(
     let last = if outer.1 < start_end { first } else { tile_at(outer.1, size, count) };
     let (end_start, end) = sides(last);
     let is_met = |from: f64, to: f64| (inner.0 < to) & (inner.1 > from);
-    // Nothing but these, and both ends for sure. All is looked at, since a processor cannot guess any of it.
+    // All conditions are evaluated without branches, which would be unpredictable.
     let (is_first, is_last) = (start < outer.0, outer.1 < end);
     let is_decided =
         (is_first | (first == 0)) & (is_last | (last + 1 == count)) & is_met(start, start_end) & is_met(end_start, end);
@@ -216,7 +217,7 @@ fn point(coord: Coord<f64>) -> robust::Coord<f64> {
     robust::Coord { x: coord.x, y: coord.y }
 }
 
-/// The tiles along one axis that may hold coordinates from `start` to `end`.
+/// The tiles along one axis that may contain coordinates from `start` to `end`.
 fn tiles(start: f64, end: f64, size: f64, count: u32) -> Range<u32> {
     if end < -SLACK || start > f64::from(count) * size + SLACK {
         return 0..0;
@@ -224,14 +225,14 @@ fn tiles(start: f64, end: f64, size: f64, count: u32) -> Range<u32> {
     tile_at(start - SLACK, size, count)..(tile_at(end + SLACK, size, count) + 1).min(count)
 }
 
-/// The tile along one axis that a coordinate lies in, or the nearest.
+/// The tile along one axis that contains a coordinate, clamped to the grid.
 fn tile_at(coordinate: f64, size: f64, count: u32) -> u32 {
     cut(coordinate / size, count)
 }
 
-/// A number of tiles as one of `count`, or the nearest.
+/// Truncates to a tile index and clamps to the grid.
 fn cut(tiles: f64, count: u32) -> u32 {
-    // The cast cuts off at 0 and at the largest u32; in between, cutting is rounding down.
+    // The cast saturates at 0 and at u32::MAX.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let tile = tiles as u32;
     tile.min(count.saturating_sub(1))

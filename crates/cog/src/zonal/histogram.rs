@@ -1,40 +1,41 @@
-//! How much of a zone each value covers: the basis of quantiles and classes.
+//! Weighted histogram of a zone's values, the basis of quantiles and classes.
 //!
-//! Values are distinct and in ascending order, as doubles: integers beyond 2^53 are those of their nearest double. Invalid pixels and NaN
-//! never count, nor do pixels without weight.
+//! Values are distinct, ascending doubles; integers beyond 2^53 become the nearest double. Invalid pixels, NaN and
+//! pixels without weight are ignored.
 
 use crate::grid::{Coverage, Run, Window};
 use crate::pixel::{Block, Pixels, RunVisitor, Sample};
 use crate::{Error, Result};
 
-/// Distinct values that the histogram of a zone may have, in 256 MiB.
+/// Maximum number of distinct values per zone: 256 MiB.
 pub const MAX_VALUES: usize = 1 << 24;
 
-/// Pixels that are collected before equal values are added up.
+/// Number of pixels collected before equal values are merged.
 const COLLECTED: usize = 1 << 16;
 
-/// Integers of up to this many bits are counted in a table, where a block has at least a quarter as many covered pixels as the table.
+/// Integers of at most this many bits are counted in a table if a block has at least a quarter as many covered pixels
+/// as the table has entries.
 const TABLE_BITS: u32 = 16;
 
-/// Values of a zone, each with the weight of its pixels.
+/// Distinct values of a zone with the weight of their pixels.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Histogram {
     entries: Vec<Entry>,
-    /// Whether values were left out, because there were more than [`MAX_VALUES`].
+    /// Whether values were dropped because there were more than [`MAX_VALUES`].
     is_cut: bool,
 }
 
-/// A value, and the sum of the weights of the pixels that have it.
+/// A value and the total weight of its pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Entry {
     /// The value.
     pub value: f64,
-    /// The sum of weights, greater than 0.
+    /// Total weight, greater than 0.
     pub weight: f64,
 }
 
 impl Histogram {
-    /// Adds the pixels of a block that are covered. Blocks of complex samples are the caller's to refuse.
+    /// Adds the covered pixels of a block. The caller must reject complex samples.
     pub fn add(&mut self, block: &Block, coverage: &Coverage) {
         let Some(window) = coverage.window().and_then(|window| window.intersection(&block.window)) else {
             return;
@@ -49,7 +50,7 @@ impl Histogram {
         self.merge(collected.finish());
     }
 
-    /// Adds a block whose pixels are all the same, as of a sparse tile: one of them is looked at, however many there are.
+    /// Adds a block of equal pixels, as of a sparse tile, by inspecting one of them.
     fn add_constant(&mut self, block: &Block, coverage: &Coverage, window: Window) {
         let pixel = block.pixel(window.col_off, window.row_off).filter(|pixel| pixel.is_valid && !pixel.value.is_nan());
         let weight = coverage.weights_within(window).map(|(weight, pixels)| weight * pixels as f64).sum();
@@ -58,7 +59,7 @@ impl Histogram {
         }
     }
 
-    /// Adds another histogram.
+    /// Merges another histogram.
     pub fn merge(&mut self, other: Self) {
         self.is_cut |= other.is_cut;
         if self.entries.is_empty() {
@@ -74,11 +75,11 @@ impl Histogram {
         }
     }
 
-    /// The histogram of the values `v * scale + offset`.
+    /// Returns the histogram of the values `v * scale + offset`.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where the zone has more than [`MAX_VALUES`] distinct values.
+    /// [`Error::InvalidArgument`] if the zone has more than [`MAX_VALUES`] distinct values.
     pub fn finish(mut self, scale_and_offset: Option<(f64, f64)>) -> Result<Self> {
         if self.is_cut {
             return Err(Error::InvalidArgument {
@@ -95,22 +96,23 @@ impl Histogram {
         Ok(self)
     }
 
-    /// Values in ascending order.
+    /// Entries in ascending order of their values.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The sum of all weights.
+    /// Total weight.
     #[must_use]
     pub fn weight(&self) -> f64 {
         self.entries.iter().map(|entry| entry.weight).sum()
     }
 
-    /// Quantiles as exactextract defines them: value `i` of `n` stands at `i * weight(i) + (n - 1) * (sum of the weights before it)` on a
-    /// line of the length `(n - 1) * (sum of all weights)`, and values between two of them are interpolated. None for each without pixels.
+    /// Weighted quantiles as defined by exactextract: value `i` of `n` is at position `i * weight(i) + (n - 1) *
+    /// (weight of the values before it)` on a line of length `(n - 1) * (total weight)`, with linear interpolation
+    /// between values. None for each if there are no pixels.
     ///
-    /// `shares` are between 0 and 1.
+    /// `shares` must be between 0 and 1.
     #[must_use]
     pub fn quantiles(&self, shares: &[f64]) -> Vec<Option<f64>> {
         let steps = (self.entries.len() as f64 - 1.0).max(0.0);
@@ -139,7 +141,7 @@ impl Histogram {
     }
 }
 
-/// Adds up the weights of neighbours of the same value.
+/// Merges adjacent entries of equal value.
 fn add_up(entries: &mut Vec<Entry>) {
     entries.dedup_by(|next, entry| {
         let is_same = next.value == entry.value;
@@ -150,15 +152,15 @@ fn add_up(entries: &mut Vec<Entry>) {
     });
 }
 
-/// The pixels of a block, on their way to a histogram.
+/// Collects the pixels of a block.
 #[derive(Default)]
 struct Collected {
-    /// Pixels that there may be.
+    /// Maximum number of covered pixels.
     pixels: u64,
-    /// The weight of each integer, from the least one of its type on.
+    /// Weights of integers, indexed from the least value of the type.
     table: Vec<f64>,
     least: i64,
-    /// Values that are in no table. The first `added` of them are distinct and in ascending order.
+    /// Values not counted in the table. The first `added` are distinct and ascending.
     entries: Vec<Entry>,
     added: usize,
 }
@@ -201,7 +203,7 @@ impl RunVisitor for Collected {
         }
         let entries = &mut self.entries;
         pixels.for_each_valid(|_, sample| {
-            // Both zeros are one value.
+            // Maps -0.0 to 0.0.
             let value = sample.to_f64() + 0.0;
             if !value.is_nan() {
                 entries.push(Entry { value, weight: run.weight });
@@ -227,7 +229,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_those_of_exactextract() {
-        // exactextract 0.3 of float32 values 4, 5, 6, 7, 8, 200 under a box, as tests of the extension have it.
+        // Results of exactextract 0.3 for float32 values 4, 5, 6, 7, 8, 200 under a box, as in the SQL tests.
         let zone = histogram(&[(7.0, 1.0), (8.0, 1.0), (200.0, 0.3), (4.0, 0.5), (5.0, 0.5), (6.0, 0.15)]);
         let found = zone.quantiles(&[0.0, 0.25, 0.5, 0.9, 1.0]);
         let expected = [4.0, 5.570_652_174, 6.963_768_116, 67.52, 200.0];

@@ -1,4 +1,4 @@
-//! The pixels of a window that a geometry covers, as `rasterio.mask.mask(crop=True)` returns them.
+//! Windows masked by a geometry, as `rasterio.mask.mask(crop=True)` returns them.
 
 use super::coverage::Method;
 use crate::Result;
@@ -7,14 +7,14 @@ use crate::grid::Coverage;
 use crate::pixel::{Band, WindowOptions, WindowProfile, WindowWriter};
 
 impl WindowWriter {
-    /// The window of a geometry in the pixel coordinates of the band's level, or, without one, of the whole image. None where the
-    /// geometry lies outside the image. Its coverage is computed in at most `max_coverage_bytes`.
+    /// Returns the writer for the window around a geometry in the pixel coordinates of the band's level, or for the
+    /// whole image without a geometry. None if the geometry lies outside the image. The coverage is computed in at most
+    /// `max_coverage_bytes`.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for windows of more than [`WindowProfile::MAX_BYTES`] and for geometries
-    /// whose coverage takes more than `max_coverage_bytes`, [`Error::Unsupported`](crate::Error::Unsupported) for complex values that are
-    /// to be scaled.
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) if the window exceeds [`WindowProfile::MAX_BYTES`] or
+    /// the coverage `max_coverage_bytes`, [`Error::Unsupported`](crate::Error::Unsupported) for scaled complex values.
     pub fn masked(
         band: &Band,
         geometry: Option<&Geometry>,

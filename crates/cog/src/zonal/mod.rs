@@ -1,4 +1,4 @@
-//! Pixels of zones: how much of each a geometry covers, and statistics of their values.
+//! Zones: coverage fractions of pixels, and statistics of their values.
 
 mod coverage;
 mod histogram;

@@ -1,4 +1,4 @@
-//! Statistics of the pixels that a geometry covers, weighted by coverage.
+//! Statistics of the pixels of a zone, weighted by coverage.
 //!
 //! ```text
 //! run of weight 1, integers ── count, sum and sum of squares, exactly ──────────────┐
@@ -7,34 +7,34 @@
 //! single pixels of an edge ─── the same, of some tens together ─────────────┘
 //! ```
 //!
-//! A block is summed by itself and then merged, so that blocks summed by several threads and merged in one order give the same bits
-//! as one thread that adds them in that order. Squares are taken around means, never as a difference of large sums, and
-//! sums carry their rounding error along (Neumaier).
+//! Each block is summed separately and merged, so that blocks summed by several threads and merged in a fixed order
+//! give the same bits as a single thread. Sums of squares are taken around means, never as a difference of large sums,
+//! and sums are compensated (Neumaier).
 //!
-//! Invalid pixels and NaN never count. Values are as stored: scale and offset are applied to the results, which is exact where it
-//! would not be for each pixel.
+//! Invalid pixels and NaN are ignored. Values are as stored; scale and offset are applied to the results, which avoids
+//! a rounding error per pixel.
 
 use crate::grid::{Coverage, Run, Window};
 use crate::pixel::{Block, Pixels, RunVisitor, Sample};
 
-/// Integers of 64 bits up to this size are summed exactly: so are the squares of as many as there may be.
+/// 64-bit integers up to this magnitude are summed exactly, including their squares.
 const LARGEST_WHOLE: f64 = (1u64 << 48) as f64;
 
-/// Statistics of a zone in the making.
+/// Accumulator for the statistics of a zone.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ZonalStats {
-    /// Integers that weigh 1.
+    /// Integers of weight 1.
     whole: Whole,
     /// Everything else.
     moments: Moments,
-    /// The least and the largest value.
+    /// Minimum and maximum.
     extremes: Option<(f64, f64)>,
 }
 
 /// Statistics of a zone.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Statistics {
-    /// The sum of weights of valid pixels.
+    /// Total weight of valid pixels.
     pub count: f64,
     /// None without valid pixels.
     pub values: Option<ValueStatistics>,
@@ -43,22 +43,22 @@ pub struct Statistics {
 /// Statistics of the values of a zone with valid pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ValueStatistics {
-    /// The sum of values, each times its weight.
+    /// Weighted sum.
     pub sum: f64,
-    /// The mean, weighted.
+    /// Weighted mean.
     pub mean: f64,
-    /// The least value of a pixel that weighs anything.
+    /// Minimum of the values with a positive weight.
     pub min: f64,
-    /// The largest.
+    /// Maximum of the values with a positive weight.
     pub max: f64,
-    /// The standard deviation of the population, weighted.
+    /// Weighted population standard deviation.
     pub stddev: f64,
-    /// The variance of the population, weighted.
+    /// Weighted population variance.
     pub variance: f64,
 }
 
 impl ZonalStats {
-    /// Adds the pixels of a block that are covered. Blocks of complex samples are the caller's to refuse.
+    /// Adds the covered pixels of a block. The caller must reject complex samples.
     pub fn add(&mut self, block: &Block, coverage: &Coverage) {
         let Some(window) = coverage.window().and_then(|window| window.intersection(&block.window)) else {
             return;
@@ -72,7 +72,7 @@ impl ZonalStats {
         self.merge(&runs.finish());
     }
 
-    /// Adds a block whose pixels are all the same, as of a sparse tile: one of them is looked at, however many there are.
+    /// Adds a block of equal pixels, as of a sparse tile, by inspecting one of them.
     fn add_constant(&mut self, block: &Block, coverage: &Coverage, window: Window) {
         let (row, start) = (window.row_off, window.col_off);
         let mut one = AddRuns { stats: Self::default(), edge: Edge::default() };
@@ -92,14 +92,14 @@ impl ZonalStats {
         }
     }
 
-    /// Adds what another has summed. In what order counts in the last bits only, and not for integers that weigh 1.
+    /// Merges another accumulator. The order affects only the last bits, and not integers of weight 1.
     pub fn merge(&mut self, other: &Self) {
         self.whole.merge(other.whole);
         self.moments.merge(&other.moments);
         self.extend(other.extremes);
     }
 
-    /// The statistics so far, of the stored values `v` or, with a scale and an offset, of `v * scale + offset`.
+    /// Returns the statistics of the stored values `v` or, with a scale and an offset, of `v * scale + offset`.
     #[must_use]
     pub fn finish(&self, scale_and_offset: Option<(f64, f64)>) -> Statistics {
         let mut all = self.whole.moments();
@@ -109,7 +109,7 @@ impl ZonalStats {
             return Statistics { count: 0.0, values: None };
         };
         let (sum, variance) = (all.sum.total(), all.squares / count);
-        // Within the rounding of a mean of equal values.
+        // Removes the rounding error in the mean of equal values.
         let mean = (sum / count).clamp(min, max);
         let (scale, offset) = scale_and_offset.unwrap_or((1.0, 0.0));
         let (low, high) = (min * scale + offset, max * scale + offset);
@@ -144,7 +144,7 @@ impl ZonalStats {
     }
 }
 
-/// Exact sums of integers. Those of squares are kept without their overflow, which the difference that is taken of them undoes.
+/// Exact sums of integers. Sums of squares wrap; the difference computed from them later is exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Whole {
     count: u64,
@@ -159,7 +159,7 @@ impl Whole {
         self.squares = self.squares.wrapping_add(other.squares);
     }
 
-    /// The same so many times.
+    /// The sums for `count` repetitions.
     fn times(self, count: u64) -> Self {
         Self {
             count: self.count * count,
@@ -173,12 +173,12 @@ impl Whole {
             return Moments::default();
         }
         let count = i128::from(self.count);
-        // Around the whole number next to the mean, squares are exact; from there to the mean it is a small step.
+        // Squares around the integer nearest to the mean are exact; the shift from there to the mean is small.
         let near = (2 * self.sum + count).div_euclid(2 * count);
         let rest = self.sum - near * count;
         let away = near.wrapping_mul(2 * self.sum - near * count).cast_unsigned();
         let squares = self.squares.wrapping_sub(away);
-        // The numbers that go into doubles here are rounded once each.
+        // Each number is rounded once.
         #[expect(clippy::cast_precision_loss)]
         let (weight, sum, near, rest, squares) =
             (self.count as f64, self.sum as f64, near as f64, rest as f64, squares as f64);
@@ -192,7 +192,7 @@ struct Moments {
     weight: Sum,
     sum: Sum,
     mean: f64,
-    /// The sum of the squares of what values are away from the mean.
+    /// Sum of squared deviations from the mean.
     squares: f64,
 }
 
@@ -205,7 +205,7 @@ impl Moments {
         Self::of(self.weight.total() * weight, self.sum.total() * weight, self.mean, self.squares * weight)
     }
 
-    /// Chan's update.
+    /// Merges by Chan's parallel algorithm.
     fn merge(&mut self, other: &Self) {
         let (mine, others) = (self.weight.total(), other.weight.total());
         if others == 0.0 {
@@ -223,7 +223,7 @@ impl Moments {
     }
 }
 
-/// A sum, and what rounding took from it (Neumaier).
+/// Compensated sum (Neumaier).
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Sum {
     value: f64,
@@ -237,7 +237,7 @@ impl Sum {
             if self.value.abs() >= other.value.abs() { (self.value, other.value) } else { (other.value, self.value) };
         let error = (large - sum) + small;
         self.value = sum;
-        // Of infinite sums there is nothing to carry.
+        // Infinite sums have no compensation.
         if error.is_finite() {
             self.error += error + other.error;
         }
@@ -254,7 +254,7 @@ struct AddRuns {
     edge: Edge,
 }
 
-/// Single pixels, which most of those at an edge are: each alone would cost more than a run.
+/// Buffer for single pixels, which most edge pixels are: processing each alone costs more than a run.
 #[derive(Default)]
 struct Edge {
     /// Values and weights.
@@ -262,11 +262,11 @@ struct Edge {
     len: usize,
 }
 
-/// Few enough that sums of them are as exact as those of a run.
+/// Small enough that plain sums are as accurate as those of a run.
 const EDGE: usize = 32;
 
 impl Edge {
-    /// Adds a pixel; gives the statistics of all when there is no more room.
+    /// Adds a pixel; returns the statistics of the buffer when it is full.
     fn push(&mut self, value: f64, weight: f64) -> Option<ZonalStats> {
         if let Some(free) = self.pixels.get_mut(self.len) {
             *free = (value, weight);
@@ -275,7 +275,7 @@ impl Edge {
         (self.len == EDGE).then(|| self.take()).flatten()
     }
 
-    /// The statistics of the pixels, which are let go; None where there are none.
+    /// Empties the buffer and returns its statistics; None if it was empty.
     fn take(&mut self) -> Option<ZonalStats> {
         let pixels = &self.pixels[..std::mem::take(&mut self.len)];
         let (first, _) = *pixels.first()?;
@@ -286,7 +286,7 @@ impl Edge {
             away += (value - first) * share;
             extremes = (extremes.0.min(*value), extremes.1.max(*value));
         }
-        // From one of the values on, so that the mean of equal ones is what they are.
+        // Relative to the first value, so that the mean of equal values is exact.
         let mean = first + away / weight;
         let squares = pixels.iter().map(|(value, share)| (value - mean) * (value - mean) * share).sum();
         let moments = Moments::of(weight, sum, mean, squares);
@@ -325,7 +325,7 @@ impl RunVisitor for AddRuns {
             }
             bits => {
                 let (whole, extremes) = long_sums(&pixels);
-                // Doubles of integers that are too large are as good as the results can be.
+                // Integers too large for exact sums are added as doubles.
                 if bits <= 32 || (extremes.0 >= -LARGEST_WHOLE && extremes.1 <= LARGEST_WHOLE) {
                     stats.add_whole(whole, extremes, run.weight);
                 } else {
@@ -345,7 +345,7 @@ impl ZonalStats {
     }
 }
 
-/// Calls `take` with each pixel's sample and whether it is valid: loops without branches, which compile to vector instructions.
+/// Calls `take` with each sample and whether it is valid. Branch-free loops compile to vector instructions.
 #[inline(always)]
 fn each<T: Sample>(pixels: &Pixels<'_, T>, mut take: impl FnMut(T, bool)) {
     match (pixels.stride(), pixels.mask(), pixels.nodata()) {
@@ -355,10 +355,11 @@ fn each<T: Sample>(pixels: &Pixels<'_, T>, mut take: impl FnMut(T, bool)) {
     }
 }
 
-/// Sums of integers of up to 16 bits, whose squares fit 32: by so many that sums do too, which makes vectors of more lanes.
+/// Sums integers of up to 16 bits, whose squares fit into 32 bits. Chunks are short enough for 32-bit sums, which allow
+/// more vector lanes.
 fn short_sums<T: Sample>(pixels: &Pixels<'_, T>) -> (Whole, (f64, f64)) {
     const MANY: usize = 1 << 12;
-    // Half of the numbers of 16 bits are negative once this is taken from them, and least and most are found in 16 bits.
+    // Shifts unsigned values to the range of i16, so that minimum and maximum are computed in 16 bits.
     let middle: i32 = if T::nearest(-1.0).whole() < 0 { 0 } else { 1 << 15 };
     let mut all = Whole::default();
     let (mut least, mut most) = (i16::MAX, i16::MIN);
@@ -366,10 +367,7 @@ fn short_sums<T: Sample>(pixels: &Pixels<'_, T>) -> (Whole, (f64, f64)) {
         let (mut count, mut sum, mut low, mut high) = (0u32, 0i32, 0u32, 0u32);
         let (mut near, mut far) = (i16::MAX, i16::MIN);
         each(&pixels, |sample, is_valid| {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "of up to 16 bits, and what is left after the shift too"
-            )]
+            #[expect(clippy::cast_possible_truncation, reason = "up to 16 bits before and after the shift")]
             let (value, narrow) = (sample.whole() as i32, (sample.whole() as i32 - middle) as i16);
             let kept = if is_valid { value } else { 0 };
             let square = kept.unsigned_abs() * kept.unsigned_abs();
@@ -387,7 +385,7 @@ fn short_sums<T: Sample>(pixels: &Pixels<'_, T>) -> (Whole, (f64, f64)) {
     (all, (extreme(least), extreme(most)))
 }
 
-/// Sums of longer integers.
+/// Sums longer integers.
 fn long_sums<T: Sample>(pixels: &Pixels<'_, T>) -> (Whole, (f64, f64)) {
     let mut whole = Whole::default();
     let mut extremes = (f64::INFINITY, f64::NEG_INFINITY);
@@ -403,10 +401,10 @@ fn long_sums<T: Sample>(pixels: &Pixels<'_, T>) -> (Whole, (f64, f64)) {
     (whole, extremes)
 }
 
-/// So many sums are taken side by side.
+/// Number of parallel sums.
 const LANES: usize = 8;
 
-/// The number, the sum, the least and the largest of valid values that are not NaN; None where there are none.
+/// Count, sum, minimum and maximum of valid values other than NaN; None if there are none.
 fn float_sums<T: Sample>(pixels: &Pixels<'_, T>) -> Option<(f64, f64, (f64, f64))> {
     let (mut counts, mut sums) = ([0.0f64; LANES], [0.0f64; LANES]);
     let (mut least, mut most) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
@@ -423,7 +421,7 @@ fn float_sums<T: Sample>(pixels: &Pixels<'_, T>) -> Option<(f64, f64, (f64, f64)
     (count > 0.0).then(|| (count, sums.iter().sum(), extremes))
 }
 
-/// The sum of the squares of what valid values are away from a number.
+/// Sum of squared deviations of valid values from `mean`.
 fn squares_around<T: Sample>(pixels: &Pixels<'_, T>, mean: f64) -> f64 {
     let mut squares = [0.0f64; LANES];
     lanes(pixels, |lane, value, is_kept| {

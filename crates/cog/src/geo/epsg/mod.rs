@@ -1,6 +1,6 @@
-//! The codes that GeoKeys refer to: tables made by `make.py` from the EPSG dataset, each in the order of its codes.
+//! EPSG codes used by GeoKeys: tables generated from the EPSG dataset by `make.py`, sorted by code.
 
-/// A geographic CRS, or a geocentric one, in degrees and metres but for its own unit.
+/// A geographic or geocentric CRS, in degrees and metres except for its own unit.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Geographic {
     pub(crate) code: u16,
@@ -15,10 +15,10 @@ pub(crate) struct Geographic {
     pub(crate) prime_meridian: &'static str,
     pub(crate) longitude: f64,
     pub(crate) unit: &'static str,
-    /// Radians of the unit.
+    /// Size of the unit in radians.
     pub(crate) factor: f64,
     pub(crate) is_geocentric: bool,
-    /// Moves with the tectonic plates, or is an ensemble of such. GDAL takes these as registered, whatever other keys say.
+    /// Whether the datum is dynamic or an ensemble. GDAL uses these as registered, regardless of other keys.
     pub(crate) is_dynamic: bool,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Geographic {
 pub(crate) struct Projected {
     pub(crate) geographic: u16,
     pub(crate) projection: u16,
-    /// Code of the unit of both coordinates.
+    /// Unit code of both coordinates.
     pub(crate) unit: u16,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Projection {
     pub(crate) name: &'static str,
     pub(crate) false_easting: f64,
     pub(crate) false_northing: f64,
-    /// In the order of [`crate::geo::projection::parameters`]; None for one that the method does without.
+    /// In the order of `projection::parameters`; None for unused parameters.
     pub(crate) parameters: Vec<Option<f64>>,
 }
 
@@ -49,12 +49,12 @@ const ELLIPSOIDS: &str = include_str!("ellipsoids.csv");
 const PRIME_MERIDIANS: &str = include_str!("prime_meridians.csv");
 const UNITS: &str = include_str!("units.csv");
 
-/// The fields of a code's row, found by halving the text.
+/// Finds the fields of a code's row by binary search in the text.
 fn row(table: &'static str, code: u16) -> Option<Vec<&'static str>> {
     let bytes = table.as_bytes();
     let line_end =
         |from: usize| from + bytes[from..].iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len() - from);
-    // Two lines of heading.
+    // Two header lines.
     let mut low = line_end(line_end(0) + 1) + 1;
     let mut high = bytes.len();
     while low < high {
@@ -109,12 +109,12 @@ fn read_geographic(fields: &[&'static str]) -> Option<Geographic> {
     })
 }
 
-/// The geographic or geocentric CRS of a code.
+/// Returns the geographic or geocentric CRS of a code.
 pub(crate) fn geographic(code: u16) -> Option<Geographic> {
     read_geographic(&row(GEOGRAPHIC, code)?)
 }
 
-/// The first geographic CRS on a datum: for the datum's name and ellipsoid.
+/// Returns the first geographic CRS on a datum, for the datum's name and ellipsoid.
 pub(crate) fn geographic_on(datum_code: u16) -> Option<Geographic> {
     let datum = datum_code.to_string();
     let fields = GEOGRAPHIC
@@ -126,7 +126,7 @@ pub(crate) fn geographic_on(datum_code: u16) -> Option<Geographic> {
     read_geographic(&fields)
 }
 
-/// The projected CRS of a code.
+/// Returns the projected CRS of a code.
 pub(crate) fn projected(code: u16) -> Option<Projected> {
     match row(PROJECTED, code)?[..] {
         [_, geographic, projection, unit] => Some(Projected {
@@ -138,12 +138,12 @@ pub(crate) fn projected(code: u16) -> Option<Projected> {
     }
 }
 
-/// The horizontal part of the compound CRS of a code.
+/// Returns the horizontal part of the compound CRS of a code.
 pub(crate) fn horizontal(code: u16) -> Option<u16> {
     row(COMPOUND, code)?.get(1)?.parse().ok()
 }
 
-/// Name, semi-major axis in metres and inverse flattening (0 for a sphere) of an ellipsoid.
+/// Returns name, semi-major axis in metres and inverse flattening (0 for a sphere) of an ellipsoid.
 pub(crate) fn ellipsoid(code: u16) -> Option<(&'static str, f64, f64)> {
     match row(ELLIPSOIDS, code)?[..] {
         [_, name, a, f] => Some((name, a.parse().ok()?, f.parse().ok()?)),
@@ -151,7 +151,7 @@ pub(crate) fn ellipsoid(code: u16) -> Option<(&'static str, f64, f64)> {
     }
 }
 
-/// Name and longitude from Greenwich, in degrees, of a prime meridian.
+/// Returns name and longitude from Greenwich, in degrees, of a prime meridian.
 pub(crate) fn prime_meridian(code: u16) -> Option<(&'static str, f64)> {
     match row(PRIME_MERIDIANS, code)?[..] {
         [_, name, longitude] => Some((name, longitude.parse().ok()?)),
@@ -159,7 +159,7 @@ pub(crate) fn prime_meridian(code: u16) -> Option<(&'static str, f64)> {
     }
 }
 
-/// Name and metres or radians of a unit.
+/// Returns name and size in metres or radians of a unit.
 pub(crate) fn unit(code: u16) -> Option<(&'static str, f64)> {
     match row(UNITS, code)?[..] {
         [_, name, factor] => Some((name, factor.parse().ok()?)),
@@ -167,7 +167,7 @@ pub(crate) fn unit(code: u16) -> Option<(&'static str, f64)> {
     }
 }
 
-/// The projection of a code, such as 16032 for UTM zone 32 north.
+/// Returns the projection of a code, such as 16032 for UTM zone 32 north.
 pub(crate) fn projection(code: u16) -> Option<Projection> {
     match row(PROJECTIONS, code)?[..] {
         [_, name, easting, northing, ref parameters @ ..] => Some(Projection {
@@ -199,7 +199,7 @@ mod tests {
             let projection = projection(code).unwrap();
             assert_eq!(parameters(projection.name).len(), projection.parameters.len(), "{code}");
         }
-        // Of a compound CRS with a CRS derived from another, the horizontal part has no row.
+        // The horizontal part of a compound CRS may be a derived CRS, which has no row.
         let is_known = |code| projected(code).is_some() || geographic(code).is_some();
         assert!(codes(COMPOUND).into_iter().filter(|code| !is_known(horizontal(*code).unwrap())).count() < 20);
         for code in codes(PROJECTED) {

@@ -70,7 +70,7 @@ fn invalid_polygons_and_where() {
         ("POLYGON((0 0, 4 0, 4 4, 0 4, 0 0),(2 2, 4 4, 6 4, 4 4, 2 3, 2 2))", "polygon 0"),
         (
             "POLYGON((0 0, 9 0, 9 9, 0 9, 0 0),(1 1, 5 1, 5 5, 1 5, 1 1),(2 2, 3 2, 3 3, 2 3, 2 2))",
-            "ring 2: expected holes beside one another, found (2 2) in ring 1",
+            "ring 2: expected disjoint holes, found (2 2) in ring 1",
         ),
         ("MULTIPOLYGON(((0 0, 4 0, 4 4, 0 0)),((0 0, 2 2, 2 0, 0 2, 0 0)))", "polygon 1, ring 0, edge 0"),
     ] {

@@ -1,10 +1,10 @@
-//! The rules of a cloud-optimized GeoTIFF (OGC 21-026; GDAL's `validate_cloud_optimized_geotiff.py`) that a header decides.
+//! Checks of the COG layout (OGC 21-026; GDAL's `validate_cloud_optimized_geotiff.py`) that need only the header.
 //!
 //! ```text
 //! header  [GDAL's ghost area]  IFD of the image  IFDs of overviews, largest first  │  pixels of the smallest overview … of the image
 //! ```
 //!
-//! Not decided here: files beside this one (`.ovr`), and what only the pixels' own bytes show (leaders and trailers of blocks).
+//! Not checked: external overviews (`.ovr`), and the leaders and trailers of blocks.
 
 use crate::FilePosition;
 use crate::header::cog_header::CogHeader;
@@ -14,26 +14,26 @@ use crate::header::roles::Role;
 use crate::tiff::file::File;
 use crate::tiff::ifd::Ifd;
 
-/// The side of an image up to which it needs no tiles.
+/// Maximum width and height of an image that may be untiled.
 const SMALL: u32 = 512;
 
-/// How GDAL's ghost area begins: six digits, ` bytes` and a new line follow, and then as many bytes as the digits say.
+/// Start of GDAL's ghost area; six digits, ` bytes` and a newline follow, then as many bytes as the digits say.
 const GHOST: &[u8] = b"GDAL_STRUCTURAL_METADATA_SIZE=";
 const GHOST_START: u64 = 43;
 
-/// Bytes of a ghost area that are looked at: GDAL's own have some 250.
+/// Maximum bytes of a ghost area to inspect. GDAL writes about 250.
 const GHOST_MAX: u64 = 4096;
 
-/// The text that GDAL leaves in the ghost area of a file that was changed after it was optimized.
+/// Text that GDAL writes to the ghost area when an optimized file is modified.
 const EDITED: &[u8] = b"KNOWN_INCOMPATIBLE_EDITION=YES";
 
-/// One image of the main chain: its IFD's offset and its tiles.
+/// An image of the main chain: the offset of its IFD, and its tiles.
 struct Placed {
     ifd: u64,
     level: Level,
 }
 
-/// The rules that a file breaks, in words. `images` are the IFDs of the main chain that are no pages, in its order.
+/// Returns descriptions of the violated rules. `images` are the IFDs of the main chain, without pages, in chain order.
 pub(super) fn faults(file: &File, images: &[(Role, &Ifd)], header: &CogHeader) -> Vec<String> {
     let Some((_, first)) = images.first() else {
         return Vec::new();
@@ -41,7 +41,7 @@ pub(super) fn faults(file: &File, images: &[(Role, &Ifd)], header: &CogHeader) -
     let mut faults = Vec::new();
     let image = Placed { ifd: first.offset, level: header.image.clone() };
     let bands = header.image.encoding.samples_per_pixel;
-    // In the order of the chain, which the header's list is not in.
+    // In chain order, unlike the overviews of the header.
     let overviews: Vec<Placed> = images
         .iter()
         .filter(|(role, _)| *role == Role::Overview)
@@ -62,7 +62,7 @@ fn check_tiles(level: &Level, name: &str, faults: &mut Vec<String>) {
     }
 }
 
-/// The image's IFD stands at the beginning, behind the ghost area where there is one.
+/// The IFD of the image must be at the start of the file, after the ghost area if there is one.
 fn check_start(file: &File, first: &Ifd, faults: &mut Vec<String>) {
     let header_end = if first.header.is_big { 16 } else { 8 };
     let bytes = |offset, length| file.get(offset, length, FilePosition::byte(offset)).ok().flatten();
@@ -71,7 +71,7 @@ fn check_start(file: &File, first: &Ifd, faults: &mut Vec<String>) {
         digits.parse::<u64>().ok()
     });
     let end = ghost.map_or(header_end, |length| header_end + GHOST_START + length);
-    // IFDs begin at even offsets.
+    // IFDs start at even offsets.
     if first.offset != end && first.offset != end + end % 2 {
         faults.push(format!(
             "the IFD of the image stands at byte {}, expected at byte {}",
@@ -87,7 +87,7 @@ fn check_start(file: &File, first: &Ifd, faults: &mut Vec<String>) {
     }
 }
 
-/// Overviews become smaller, have tiles, and their IFDs follow one another.
+/// Overviews must decrease in size, be tiled, and have IFDs in file order.
 fn check_ifds(image: &Placed, overviews: &[Placed], faults: &mut Vec<String>) {
     let mut before = image;
     for (index, overview) in overviews.iter().enumerate() {
@@ -110,7 +110,7 @@ fn check_ifds(image: &Placed, overviews: &[Placed], faults: &mut Vec<String>) {
     }
 }
 
-/// Pixels follow the IFDs, those of the smallest overview first.
+/// Pixel data must follow the IFDs, starting with the smallest overview.
 fn check_pixels(image: &Placed, overviews: &[Placed], faults: &mut Vec<String>) {
     let mut names = vec!["the image".to_owned()];
     names.extend((0..overviews.len()).map(|index| format!("overview {index}")));

@@ -1,7 +1,7 @@
-//! A file described for a person: what `cog_info` shows beside the header.
+//! Descriptive information about a file, for `cog_info`.
 //!
-//! Owns the reading of colour maps, names of bands and descriptive tags, each as GDAL reads it, and the rules of a
-//! cloud-optimized layout as far as the header decides them. Tolerates what it cannot read: a tag of a wrong type is left out.
+//! Reads colour maps, band names and descriptive tags as GDAL does, and checks the rules of the COG layout that the
+//! header decides. Ignores tags of unexpected types.
 
 mod layout;
 mod palette;
@@ -16,38 +16,38 @@ use crate::{Limits, Result};
 
 pub use palette::Color;
 
-/// A file's header, and what else its tags say of it.
+/// The header of a file and its descriptive tags.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FileInfo {
     /// The header.
     pub header: CogHeader,
-    /// The description of each band, as GDAL_METADATA names it; None for a band without one.
+    /// Description of each band from GDAL_METADATA; None for a band without one.
     pub band_names: Vec<Option<String>>,
-    /// ColorMap (320) of an image of palette colours: one colour for each value from 0.
+    /// ColorMap (320) of a palette image, indexed by sample value.
     pub colormap: Option<Vec<Color>>,
-    /// The dataset's items of GDAL_METADATA and the descriptive tags of TIFF, under GDAL's names; each name once.
+    /// Dataset-level items of GDAL_METADATA and descriptive TIFF tags, under GDAL's names, each once.
     pub tags: Vec<(String, String)>,
-    /// The rules of a cloud-optimized GeoTIFF that the file breaks; empty for one that keeps them.
+    /// Violated rules of the COG layout; empty for a valid COG.
     pub cog_faults: Vec<String>,
 }
 
-/// Decodes what there is to be said of a file; driven as [`HeaderDecoder`] is, and for the same bytes.
+/// Decodes descriptive information. Driven in the same way as [`HeaderDecoder`].
 #[derive(Debug)]
 pub struct InfoDecoder(HeaderDecoder);
 
 impl InfoDecoder {
-    /// A decoder that has seen nothing; `file_size` in bytes, where known, catches impossible offsets early.
+    /// Creates an empty decoder. If `file_size` (in bytes) is known, impossible offsets are detected early.
     #[must_use]
     pub fn new(limits: Limits, file_size: Option<u64>) -> Self {
         Self(HeaderDecoder::describing(limits, file_size))
     }
 
-    /// Hands over `bytes` that stand at `offset` of the file, in any order and of any size; overlaps are fine.
+    /// Adds `bytes` found at `offset` of the file. Pushes may come in any order and size, and may overlap.
     pub fn push(&mut self, offset: u64, bytes: Bytes) {
         self.0.push(offset, bytes);
     }
 
-    /// The description, or the ranges that are missing for it.
+    /// Returns the information, or the ranges that are missing.
     ///
     /// # Errors
     ///
@@ -74,23 +74,23 @@ impl InfoDecoder {
 }
 
 impl FileInfo {
-    /// Nothing but the header.
+    /// Information without any tags.
     fn of(header: CogHeader) -> Self {
         let band_names = vec![None; header.image.encoding.samples_per_pixel.into()];
         Self { header, band_names, colormap: None, tags: Vec::new(), cog_faults: Vec::new() }
     }
 
-    /// For each overview, how many pixels of the image one of its pixels stands for along a row.
+    /// Downsampling factor of each overview along a row.
     #[must_use]
     pub fn overview_factors(&self) -> Vec<u32> {
         let width = f64::from(self.header.image.image_width);
         let factor = |overview: &Level| (width / f64::from(overview.image_width.max(1))).round();
-        // A quotient of two 32-bit numbers, the divisor at least 1.
+        // A quotient of two 32-bit integers, the divisor at least 1.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         self.header.overviews.iter().map(|overview| factor(overview) as u32).collect()
     }
 
-    /// The width and height of a pixel in units of the CRS; None without georeferencing.
+    /// Pixel width and height in units of the CRS; None without georeferencing.
     #[must_use]
     pub fn resolution(&self) -> Option<[f64; 2]> {
         let [a, b, _, d, e, _] = self.header.transform?.to_array();

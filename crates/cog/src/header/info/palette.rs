@@ -1,4 +1,4 @@
-//! ColorMap (TIFF 6.0, section 5): reds, then greens, then blues, 16 bits each, for every value that a sample can have.
+//! ColorMap (TIFF 6.0, section 5): 16-bit reds, then greens, then blues, one per possible sample value.
 
 use crate::header::cog_header::CogHeader;
 use crate::tiff::file::File;
@@ -8,7 +8,8 @@ use crate::tiff::{Photometric, Tag};
 /// Red, green, blue and alpha, from 0 to 255.
 pub type Color = [u16; 4];
 
-/// The colours of an image of palette colours; None for others, and where the map does not fit the samples.
+/// Returns the colours of a palette image; None for other images, and if the length of the map does not fit the bit
+/// depth.
 pub(super) fn read(file: &File, ifd: &Ifd, header: &CogHeader) -> Option<Vec<Color>> {
     let encoding = &header.image.encoding;
     let bits = encoding.bits_per_sample.first().copied().filter(|bits| (1..=16).contains(bits))?;
@@ -28,9 +29,9 @@ pub(super) fn read(file: &File, ifd: &Ifd, header: &CogHeader) -> Option<Vec<Col
         [red, green, blue, 255]
     });
     let mut colors: Vec<Color> = colors.collect();
-    // Nodata is transparent, as for GDAL.
+    // As in GDAL, the nodata value is transparent.
     let nodata = header.nodata.filter(|nodata| nodata.fract() == 0.0 && (0.0..f64::from(u32::MAX)).contains(nodata));
-    // A whole number below 2^32.
+    // An integer below 2^32.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     if let Some(color) = nodata.and_then(|nodata| colors.get_mut(nodata as usize)) {
         color[3] = 0;
@@ -38,7 +39,8 @@ pub(super) fn read(file: &File, ifd: &Ifd, header: &CogHeader) -> Option<Vec<Col
     Some(colors)
 }
 
-/// 65535 stands for 255, so 257 divides. Writers that shift by 8 bits have multiples of 256, and some write 0 to 255.
+/// Returns the divisor that maps entries to 0–255. 65535 stands for 255, so the divisor is 257. Some writers shift by 8
+/// bits, which yields multiples of 256, and some store 0 to 255 directly.
 fn divisor(values: &[u16]) -> u16 {
     if values.iter().all(|value| *value < 256) {
         1

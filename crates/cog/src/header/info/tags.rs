@@ -1,29 +1,29 @@
-//! Names of bands and descriptive tags, under the names that GDAL and rasterio's `tags()` have for them.
+//! Band names and descriptive tags, named as in GDAL and rasterio's `tags()`.
 
 use std::collections::HashMap;
 
 use crate::geo::{AreaOrPoint, GdalItem, area_or_point, gdal_items};
-use crate::header::descriptive::{DESCRIPTIVE, Spelling};
+use crate::header::descriptive::{DESCRIPTIVE, ValueFormat};
 use crate::tiff::Tag;
 use crate::tiff::file::File;
 use crate::tiff::ifd::Ifd;
 use crate::tiff::value::Value;
 
-/// What an image's tags say of it.
+/// Band names and tags of an image.
 #[derive(Debug, Default)]
 pub(super) struct Described {
     pub(super) band_names: Vec<Option<String>>,
     pub(super) tags: Vec<(String, String)>,
-    /// Where each tag is, by its name in lower case.
+    /// Index of each tag in `tags`, by its lower-case name.
     places: HashMap<String, usize>,
 }
 
 impl Described {
-    /// Reads the tags of an image of so many bands.
+    /// Reads the tags of an image with `bands` bands.
     pub(super) fn read(file: &File, ifd: &Ifd, bands: u16) -> Self {
         let mut described = Self { band_names: vec![None; bands.into()], ..Self::default() };
-        for (code, name, spelling) in DESCRIPTIVE {
-            if let Some(text) = ifd.find_value(file, Tag(code)).and_then(|value| spell(&value, spelling)) {
+        for (code, name, format) in DESCRIPTIVE {
+            if let Some(text) = ifd.find_value(file, Tag(code)).and_then(|value| format_value(&value, format)) {
                 described.set(name, text);
             }
         }
@@ -53,7 +53,7 @@ impl Described {
         }
     }
 
-    /// Sets a tag; one of the name that is there is replaced, as in GDAL's lists of names, which ignore case.
+    /// Sets a tag, replacing one of the same name. Like GDAL's string lists, ignores case.
     fn set(&mut self, name: &str, text: String) {
         let place = *self.places.entry(name.to_ascii_lowercase()).or_insert(self.tags.len());
         match self.tags.get_mut(place) {
@@ -63,11 +63,11 @@ impl Described {
     }
 }
 
-fn spell(value: &Value<'_>, spelling: Spelling) -> Option<String> {
-    match spelling {
-        Spelling::Text => value.text().ok().map(std::borrow::Cow::into_owned),
-        Spelling::Number => value.number().map(eight_digits),
-        Spelling::Unit => {
+fn format_value(value: &Value<'_>, format: ValueFormat) -> Option<String> {
+    match format {
+        ValueFormat::Text => value.text().ok().map(std::borrow::Cow::into_owned),
+        ValueFormat::Number => value.number().map(eight_digits),
+        ValueFormat::Unit => {
             let unit = value.integers::<u16>().ok()?.first().copied()?;
             Some(match unit {
                 1 => "1 (unitless)".to_owned(),
@@ -79,7 +79,7 @@ fn spell(value: &Value<'_>, spelling: Spelling) -> Option<String> {
     }
 }
 
-/// A number as C's `%.8g` writes it.
+/// Formats a number like C's `%.8g`.
 fn eight_digits(number: f64) -> String {
     let scientific = format!("{number:.7e}");
     let Some((digits, exponent)) = scientific.split_once('e') else {

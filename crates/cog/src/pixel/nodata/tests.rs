@@ -2,18 +2,18 @@
 #![allow(clippy::cast_possible_truncation, reason = "tests choose numbers that are of the type")]
 
 use super::super::tests::level;
-use super::{Fill, Nodata, Rule};
+use super::{Fill, Nodata, NodataRule};
 use crate::CogHeader;
 use crate::pixel::Sample;
 use crate::pixel::tests::File;
 use crate::tiff::DataType;
 
-fn rule(dtype: DataType, nodata: Option<f64>, change: impl Fn(&mut CogHeader)) -> Rule {
+fn rule(dtype: DataType, nodata: Option<f64>, change: impl Fn(&mut CogHeader)) -> NodataRule {
     let file = File::new(level((4, 4), (0, 4), 2, false, dtype), |_, _, _| 0.0).with(|header| {
         header.nodata = nodata;
         change(header);
     });
-    Rule::of(&file.header, &file.header.image.encoding, 1, dtype)
+    NodataRule::of(&file.header, &file.header.image.encoding, 1, dtype)
 }
 
 fn nodata(dtype: DataType, number: f64) -> Option<Nodata> {
@@ -103,7 +103,7 @@ fn ranges_are_those_of_the_comparison() {
     for nodata in
         [1.0, -9999.0, 0.1, 1e-20, 3e-39, -1e-44, 65_504.0, 1e30, 1e31, 1.7e38, -1.75e38, 2.5e38, f32::MAX, f32::MIN]
     {
-        let Rule { nodata: Some(Nodata::Between(low, high)), bands, .. } =
+        let NodataRule { nodata: Some(Nodata::Between(low, high)), bands, .. } =
             rule(DataType::Float32, Some(nodata.into()), |_| {})
         else {
             panic!("expected a range of {nodata}");

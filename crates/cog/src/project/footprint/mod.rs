@@ -1,12 +1,12 @@
-//! Where a raster lies: its box and its outline, in its own CRS or another.
+//! Bounds and footprint of a raster, in its own CRS or another.
 //!
-//! Outlines follow the curves of the raster's sides to a quarter of a pixel. In longitudes and latitudes, a raster across the
-//! antimeridian has a box with `xmin > xmax` (RFC 7946, 5.2) and an outline in two parts (RFC 7946, 3.1.9); one around a pole
-//! reaches from -180 to 180, and one that goes around the world is a box between its latitudes. Of rasters larger than
-//! their projection, the outline is that of the part which has a place.
+//! Footprints follow the curves of the raster's sides to a quarter of a pixel. In longitudes and latitudes, a raster
+//! across the antimeridian has bounds with `xmin > xmax` (RFC 7946, 5.2) and a footprint in two parts (RFC 7946,
+//! 3.1.9). A raster around a pole extends from -180 to 180, and one around the world is a box between its latitudes. If
+//! the raster is larger than its projection, the footprint is that of the defined part.
 //!
-//! Outlines are valid: polygons are simple, and parts do not meet but in points. One that the raster's own map folds over itself
-//! is replaced by its box.
+//! Footprints are valid: polygons are simple, and parts touch at most in points. A footprint that the raster's map
+//! folds onto itself is replaced by its bounds.
 
 mod trace;
 
@@ -23,27 +23,27 @@ use crate::project::cut::Convex;
 use crate::project::mapping::Mapping;
 use crate::{Error, Result};
 
-/// All longitudes and latitudes.
+/// Bounds of all longitudes and latitudes.
 const EARTH: BBox = BBox { xmin: -180.0, ymin: -90.0, xmax: 180.0, ymax: 90.0 };
 
-/// How near to the edge of all longitudes and latitudes the outline of a raster that ends there is, in pixels.
+/// Tolerance, in pixels, for points at the edge of all longitudes and latitudes.
 const NEAR_EDGE: f64 = 4e-6;
 
-/// A raster's outline.
+/// Outline of a raster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Footprint {
-    /// Closed; longitudes are continuous.
+    /// Closed ring; longitudes are continuous.
     ring: Vec<Coord<f64>>,
-    /// Whether x is a longitude in degrees, which are to be within 180.
+    /// Whether x is a longitude in degrees, to be normalized to ±180.
     degrees: bool,
 }
 
 impl RasterInfo {
-    /// The raster's outline in the CRS that `transform` comes from; without one, in the raster's own coordinates.
+    /// Returns the outline of the raster in the source CRS of `transform`; without one, in native coordinates.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where the raster has no place in that CRS, or the edge of that CRS's map tears the outline.
+    /// [`Error::InvalidArgument`] if the raster is undefined in that CRS, or if the edge of its map cuts the outline.
     pub fn footprint(&self, transform: Option<&Arc<Transform>>) -> Result<Footprint> {
         let degrees = transform.is_some_and(|transform| transform.from_degrees());
         let mapping = Mapping {
@@ -72,7 +72,7 @@ impl RasterInfo {
     }
 }
 
-/// A point that rounding keeps from the edge of longitudes and latitudes, on it.
+/// Snaps a point to the edge of all longitudes and latitudes if rounding keeps it away.
 fn at_edge(point: Coord<f64>, tolerance: f64) -> Coord<f64> {
     let snapped = |value: f64, edge: f64| {
         let near = edge.copysign(value);
@@ -81,7 +81,7 @@ fn at_edge(point: Coord<f64>, tolerance: f64) -> Coord<f64> {
     Coord { x: snapped(point.x, 180.0), y: snapped(point.y, 90.0) }
 }
 
-/// A ring of continuous longitudes, closed: one that goes around a pole by way of the pole, from -180 to 180.
+/// Closes a ring of continuous longitudes; one around a pole is closed by way of the pole, from -180 to 180.
 fn around_pole(mapping: &Mapping, mut ring: Vec<Coord<f64>>) -> Vec<Coord<f64>> {
     let (Some(first), Some(last)) = (ring.first().copied(), ring.last().copied()) else {
         return ring;
@@ -92,7 +92,7 @@ fn around_pole(mapping: &Mapping, mut ring: Vec<Coord<f64>>) -> Vec<Coord<f64>> 
         ring.push(first);
         return ring;
     }
-    // Begin where the ring passes 180.
+    // Start where the ring passes 180.
     let turn = 360f64.copysign(around);
     ring.pop();
     let start = 180.0 + 360.0 * ((first.x.max(first.x + turn) - 180.0) / 360.0).floor();
@@ -123,14 +123,14 @@ fn around_pole(mapping: &Mapping, mut ring: Vec<Coord<f64>>) -> Vec<Coord<f64>> 
 }
 
 impl Footprint {
-    /// The box; with `xmin > xmax` across the antimeridian.
+    /// Bounds; `xmin > xmax` across the antimeridian.
     #[must_use]
     pub fn bbox(&self) -> BBox {
         let mut bounds = bbox(self.ring.iter().copied()).unwrap_or(EARTH);
         if !self.degrees {
             return bounds;
         }
-        // Rows beyond a pole, as pixel-centred global rasters have them, are nowhere.
+        // Rows beyond a pole, as in pixel-centred global rasters, are undefined.
         (bounds.ymin, bounds.ymax) = (bounds.ymin.max(EARTH.ymin), bounds.ymax.min(EARTH.ymax));
         if bounds.xmax - bounds.xmin >= 360.0 {
             return BBox { xmin: -180.0, xmax: 180.0, ..bounds };
@@ -142,11 +142,11 @@ impl Footprint {
         bounds
     }
 
-    /// The outline as little-endian WKB: a polygon, or a multipolygon across the antimeridian.
+    /// Returns the outline as little-endian WKB: a polygon, or a multipolygon across the antimeridian.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] should the outline not be written.
+    /// [`Error::InvalidArgument`] if the WKB cannot be written.
     pub fn to_wkb(&self) -> Result<Vec<u8>> {
         let geometry = match self.parts() {
             parts if parts.len() == 1 => parts.into_iter().next().map(AnyGeometry::Polygon),
@@ -155,7 +155,7 @@ impl Footprint {
         let geometry = geometry.unwrap_or(AnyGeometry::MultiPolygon(MultiPolygon(Vec::new())));
         geometry
             .to_wkb(CoordDimensions::xy())
-            .map_err(|error| Error::InvalidArgument { what: format!("no WKB of the outline: {error}") })
+            .map_err(|error| Error::InvalidArgument { what: format!("cannot encode the outline as WKB: {error}") })
     }
 
     fn parts(&self) -> Vec<Polygon<f64>> {
@@ -176,7 +176,7 @@ impl Footprint {
         if !parts.is_empty() && are_valid(&parts) { parts } else { self.boxes() }
     }
 
-    /// The box as polygons.
+    /// The bounds as polygons.
     fn boxes(&self) -> Vec<Polygon<f64>> {
         let mut bounds = self.bbox();
         if self.degrees {

@@ -1,4 +1,4 @@
-//! The outline of an image in another CRS, followed from point to point.
+//! Traces the outline of an image in another CRS.
 
 use geo_types::Coord;
 
@@ -7,34 +7,36 @@ use crate::geometry::{bbox, invalid};
 use crate::project::mapping::{Mapping, distance};
 use crate::{Error, Result};
 
-/// How far from the image's sides the outline runs, in pixels: where a side is the cut of a map, just before it.
+/// Inset of the outline from the sides of the image, in pixels: if a side is a cut of the map, stays on the image's
+/// side of it.
 const INSET: f64 = 1e-6;
 
-/// Points a side from which on the outline is refined.
+/// Initial number of points per side.
 const POINTS_A_SIDE: u32 = 32;
 
-/// How often the way between two of them is halved.
+/// Maximum number of bisections between two of them.
 const HALVINGS: u32 = 40;
 
-/// The largest step between longitudes that are told apart by the nearest.
+/// Largest step between longitudes that is unambiguous.
 const MAX_STEP: f64 = 20.0;
 
-/// How far the line may be from the curve, in pixels of the raster, and in pixels of the usual size in the CRS of the outline: where a
-/// map ends in a limb, the first is a long way.
+/// Maximum distance between the outline and the curve, in pixels of the raster and in pixels of the average size in the
+/// target CRS. Near the limb of a map, a pixel of the raster can be large.
 const TOLERANCE: f64 = 0.125;
 
-/// A tenth of a millimetre on the ground, in degrees: both sides of a cut of the raster's map are tried at this distance.
+/// Distance, in degrees, at which both sides of a cut of the raster's map are tested: a tenth of a millimetre.
 const ASIDE: f64 = 1e-9;
 
-/// Vertices of an outline.
+/// Maximum number of vertices of an outline.
 const MAX_VERTICES: usize = 1 << 16;
 
-/// A ring around what of an image has a place in the CRS of a mapping, closed. Longitudes are continuous: around a pole they end
-/// 360 degrees from where they began. What has a place is to be in sight from one pixel: a map and its image are.
+/// Returns a closed ring around the part of an image that is defined in the CRS of a mapping. Longitudes are
+/// continuous: around a pole they end 360 degrees from where they began. The defined part must be star-shaped in
+/// pixels, as maps and their images are.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidArgument`] where no pixel has a place there, or the edge of the CRS's own map tears the outline.
+/// [`Error::InvalidArgument`] if no pixel is defined in that CRS, or if the edge of its map cuts the outline.
 pub(super) fn trace(mapping: &Mapping) -> Result<Vec<Coord<f64>>> {
     let centre = located_pixel(mapping).ok_or_else(unreached)?;
     let mut trace = Trace { mapping, centre, ring: Vec::new(), unit: 0.0 };
@@ -61,11 +63,11 @@ pub(super) fn trace(mapping: &Mapping) -> Result<Vec<Coord<f64>>> {
 
 fn unreached() -> Error {
     Error::InvalidArgument {
-        what: "expected an outline in the named CRS, found no part of the raster that has a place there".to_owned(),
+        what: "expected an outline in the named CRS, found no part of the raster in its domain".to_owned(),
     }
 }
 
-/// A pixel that has a place: the middle one, or another.
+/// Returns a pixel that is defined in the CRS: the centre, or another one.
 fn located_pixel(mapping: &Mapping) -> Option<Coord<f64>> {
     const TRIED: u32 = 32;
     let at = |size: f64, step: u32| size * (f64::from(step) + 0.5) / f64::from(TRIED);
@@ -79,7 +81,7 @@ fn located_pixel(mapping: &Mapping) -> Option<Coord<f64>> {
 struct Located {
     pixel: Coord<f64>,
     place: Coord<f64>,
-    /// Whether it is on the edge of the raster's map, and not on a side of the image.
+    /// Whether the point is on the edge of the raster's map instead of a side of the image.
     is_edge: bool,
 }
 
@@ -87,12 +89,13 @@ struct Trace<'a> {
     mapping: &'a Mapping,
     centre: Coord<f64>,
     ring: Vec<Located>,
-    /// The size of a pixel in the CRS of the outline, about.
+    /// Approximate size of a pixel in the target CRS.
     unit: f64,
 }
 
 impl Trace<'_> {
-    /// The outline at `t`, from 0 to 4 around the image: on its side, or as far towards it from the centre as places go.
+    /// The outline at `t`, from 0 to 4 around the image: a point on a side or, if undefined, the last defined point on
+    /// the way there from the centre.
     fn at(&self, t: f64) -> Option<Located> {
         let (width, height) = (self.mapping.width, self.mapping.height);
         let along = |size: f64, share: f64, inset: f64| inset + (size - 2.0 * inset) * share;
@@ -124,7 +127,7 @@ impl Trace<'_> {
         Some(Located { pixel: near.0, place: near.1, is_edge: true })
     }
 
-    /// Adds what lies between two points of the outline, and the second.
+    /// Appends the points between two points of the outline, and the second.
     fn follow(&mut self, start: (f64, Located), end: (f64, Located), halvings: u32) -> Result<()> {
         let (from, to) = (start.1, end.1);
         let t = f64::midpoint(start.0, end.0);
@@ -143,15 +146,15 @@ impl Trace<'_> {
         }
         if !self.mapping.is_from_degrees() {
             return Err(invalid(
-                "expected an outline of one piece, found one that the edge of the named CRS's map cuts",
+                "expected a contiguous outline, found one that is cut by the edge of the named CRS's map",
             ));
         }
         self.push(to)
     }
 
-    /// Whether the straight way between two points on the edge of the map takes other longitudes than the shortest between theirs.
-    /// They are on both sides of the map's cut then, as around a pole at which the map ends in a point. The way passes most longitudes
-    /// near that point, which may be anywhere on it.
+    /// Whether the straight line between two points on the edge of the map passes other longitudes than the shortest
+    /// way. They are then on both sides of a cut of the map, as around a pole that the map shows as a point. The line
+    /// passes most longitudes near that pole, which may be anywhere on it.
     fn passes_cut(&self, from: Located, to: Located) -> bool {
         if !self.mapping.is_from_degrees() || !from.is_edge || !to.is_edge {
             return false;
@@ -164,7 +167,7 @@ impl Trace<'_> {
         })
     }
 
-    /// Adds what lies on the straight way between two pixels, and the second.
+    /// Appends the points on the straight line between two pixels, and the second.
     fn cross(&mut self, from: Located, to: Located, halvings: u32) -> Result<()> {
         let pixel = (from.pixel + to.pixel) / 2.0;
         match self.mapping.locate(pixel) {
@@ -177,7 +180,7 @@ impl Trace<'_> {
         }
     }
 
-    /// Whether the middle of a line between two places is that of the outline, but for the tolerance.
+    /// Whether the middle of a line is the middle of the outline, to within the tolerance.
     fn is_straight(&self, from: Coord<f64>, middle: Located, to: Coord<f64>) -> bool {
         let (between, to) = (self.near(middle.place, from), self.near(to, from));
         let is_far = |a: Coord<f64>, b: Coord<f64>| self.mapping.is_from_degrees() && (a.x - b.x).abs() > MAX_STEP;
@@ -185,12 +188,13 @@ impl Trace<'_> {
         !is_far(from, to) && !is_far(from, between) && self.is_near(chord, Located { place: between, ..middle })
     }
 
-    /// Whether a point on the line stands for one of the outline.
+    /// Whether a point on the line represents a point of the outline.
     fn is_near(&self, point: Coord<f64>, outline: Located) -> bool {
         distance(point, outline.place) <= TOLERANCE * self.unit && self.error(point, outline.pixel) <= TOLERANCE
     }
 
-    /// How far from a pixel coordinate a point is projected, in pixels; at a cut of the raster's map, on the nearer side of it.
+    /// Distance in pixels between a pixel and the projection of a point; at a cut of the raster's map, on the nearer
+    /// side.
     fn error(&self, point: Coord<f64>, pixel: Coord<f64>) -> f64 {
         let at = |x: f64| {
             let longitude = self.mapping.world(pixel).x;
@@ -205,7 +209,7 @@ impl Trace<'_> {
         }
     }
 
-    /// Adds the points of a line that it does not do without, all but the first (Douglas and Peucker).
+    /// Simplifies a line (Douglas-Peucker) and appends all points except the first.
     fn simplify(&self, line: &[Located], kept: &mut Vec<Coord<f64>>) {
         let mut parts = vec![(0, line.len() - 1)];
         while let Some((start, end)) = parts.pop() {
@@ -236,7 +240,7 @@ impl Trace<'_> {
     }
 }
 
-/// The point of a segment that is nearest to another point.
+/// The nearest point of a segment.
 fn nearest_on_segment(a: Coord<f64>, b: Coord<f64>, point: Coord<f64>) -> Coord<f64> {
     let (along, from) = (b - a, point - a);
     let square = along.x * along.x + along.y * along.y;

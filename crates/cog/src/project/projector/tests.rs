@@ -19,7 +19,7 @@ fn parsed(text: &str) -> Geometry {
 }
 
 impl Raster {
-    fn view(&self, crs: &str) -> GeometryProjector {
+    fn projector(&self, crs: &str) -> GeometryProjector {
         let Self(raster, width, height, x, y, size) = *self;
         let transform = Transforms::default().get(crs, raster).unwrap();
         GeometryProjector::new(width, height, GeoTransform::from_array([size, 0.0, x, 0.0, -size, y]), Some(transform))
@@ -27,11 +27,11 @@ impl Raster {
     }
 
     fn pixels(&self, crs: &str, text: &str) -> Geometry {
-        self.view(crs).pixels(&parsed(text)).unwrap()
+        self.projector(crs).pixels(&parsed(text)).unwrap()
     }
 
     fn refusal(&self, crs: &str, text: &str) -> String {
-        self.view(crs).pixels(&parsed(text)).unwrap_err().to_string()
+        self.projector(crs).pixels(&parsed(text)).unwrap_err().to_string()
     }
 
     /// Tiles of a tenth of the image, as rows of ten.
@@ -62,14 +62,14 @@ fn edges_follow_the_curve_to_a_quarter_of_a_pixel() {
         ("EPSG:3857", "LINESTRING(340000 4500000, 450000 4560000)"),
         ("EPSG:3035", "LINESTRING(3715801 1599313, 3801731 1661384)"),
     ] {
-        let view = SCENE.view(crs);
-        let line = &view.pixels(&parsed(text)).unwrap().lines[0];
+        let projector = SCENE.projector(crs);
+        let line = &projector.pixels(&parsed(text)).unwrap().lines[0];
         assert!(line.0.len() > 2, "{text}");
         let (ends, transform) = (parsed(text).lines[0].0.clone(), Transforms::default().get(crs, SCENE.0).unwrap());
         let mut worst = 0.0f64;
         for step in 0..=1000 {
             let on_edge = ends[0] + (ends[1] - ends[0]) * (f64::from(step) / 1000.0);
-            let pixel = view.mapping.pixel(transform.forward(on_edge).unwrap());
+            let pixel = projector.mapping.pixel(transform.forward(on_edge).unwrap());
             let nearest =
                 line.0.windows(2).map(|pair| from_segment(pixel, pair[0], pair[1])).fold(f64::INFINITY, f64::min);
             // Beyond the window the line is cut off.
@@ -200,7 +200,7 @@ fn rasters_larger_than_their_projection() {
     let array = [space.5, 0.0, space.3, 0.0, -space.5, space.4];
     let refused =
         GeometryProjector::new(space.1, space.2, GeoTransform::from_array(array), Some(transform)).unwrap_err();
-    assert!(refused.to_string().contains("lies where its CRS does not reach"), "{refused}");
+    assert!(refused.to_string().contains("lies outside the domain of its CRS"), "{refused}");
 }
 
 #[test]
@@ -224,8 +224,8 @@ fn native_coordinates_are_pixels_through_the_affine() {
     let transform = GeoTransform::from_array(array);
     for col in [1.0, 512.0, 1536.0, 3600.0] {
         let (x, y) = transform.forward(col, col);
-        let view = GeometryProjector::new(4000, 4000, transform, None).unwrap();
-        assert_eq!(view.mapping.pixel(Coord { x, y }), Coord { x: col, y: col });
+        let projector = GeometryProjector::new(4000, 4000, transform, None).unwrap();
+        assert_eq!(projector.mapping.pixel(Coord { x, y }), Coord { x: col, y: col });
     }
     let huge = native(
         [10.0, 0.0, 500.0, 0.0, -10.0, 900.0],

@@ -122,14 +122,14 @@ fn many_geometries_get_what_each_would_alone() {
             let corners = [(0.0, 0.0), (size, 0.0), (size, size * number()), (0.0, size), (0.0, 0.0)];
             let ring = corners.map(|(dx, dy)| back(500_000.0 + x + dx, 4_600_000.0 - y - dy)).join(", ");
             let geometry = ParsedGeometry::from_text(&format!("POLYGON(({ring}))")).unwrap().geometry;
-            let exact = plan().view.pixels(&geometry).unwrap();
-            if let Some((about, error)) = many.view.about_pixels(&geometry) {
+            let exact = plan().projector.pixels(&geometry).unwrap();
+            if let Some((about, error)) = many.projector.approximate_pixels(&geometry) {
                 assert_eq!(about.vertices().count(), exact.vertices().count(), "{ring}");
                 let mut pairs = about.vertices().zip(exact.vertices());
                 assert!(pairs.all(|(a, b)| (a.x - b.x).hypot(a.y - b.y) <= error), "{ring}");
                 quick += 1;
             }
-            if let Some(Extent { outer, inner }) = many.view.rough_extent(geometry.bbox().unwrap()) {
+            if let Some(Extent { outer, inner }) = many.projector.approximate_extent(geometry.bbox().unwrap()) {
                 let pixels = exact.bbox().unwrap();
                 assert!(outer.xmin <= pixels.xmin && pixels.xmin <= inner.xmin, "{outer:?} {pixels:?} {inner:?}");
                 assert!(inner.xmax <= pixels.xmax && pixels.xmax <= outer.xmax, "{outer:?} {pixels:?} {inner:?}");

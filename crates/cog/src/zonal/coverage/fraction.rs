@@ -1,5 +1,5 @@
-//! Areas of polygons in pixels, exactly: edges leave fragments in the pixels that they pass through, and a sweep along each
-//! row sums them.
+//! Exact areas of polygons per pixel: edges leave fragments in the pixels that they pass through, and a sweep along
+//! each row accumulates them.
 //!
 //! ```text
 //!      col                a fragment of an edge in a pixel: `cover`, how much of the pixel's height it crosses, and `inner`,
@@ -10,28 +10,29 @@
 //!   └───────┘
 //! ```
 //!
-//! Covers are whole numbers of a unit so small that the coordinates are multiples of it. So their sums are exact: a pixel that
-//! no edge passes through weighs exactly 1 inside and is not there outside. Everything within a pixel is computed relative to
-//! it, and an edge is always walked downwards, so that two polygons that share it find the same fragments.
+//! Covers are integers in a unit of which all coordinates are multiples, so their sums are exact: an interior pixel
+//! without edges has a weight of exactly 1. Positions inside a pixel are relative to the pixel, and edges are always
+//! traversed downwards, so that two polygons with a common edge have the same fragments.
 
 use geo_types::{Coord, Polygon};
 
-use super::{coordinate, doubled_area, floor};
+use super::coordinate::{coordinate, doubled_area, floor};
 use crate::geometry::{bbox, rings};
 use crate::grid::{Coverage, Runs};
 
-/// Bits of a pixel's height: what an f64 of 1 or more resolves.
+/// Resolution of a pixel's height in bits: that of an f64 of at least 1.
 const MOST_BITS: u32 = f64::MANTISSA_DIGITS - 1;
 
-/// Weights that are so near to 1 are 1: parts that share edges within a pixel, hundreds at a pole, sum to it but for rounding.
+/// Weights within this of 1 are rounded to 1: hundreds of parts that share edges within a pixel, as at a pole, sum to 1
+/// except for rounding.
 const ROUNDING: f64 = 1e-12;
 
-/// The areas of polygons in the pixels of an image, summed.
+/// Sums the areas of polygons per pixel.
 pub(super) fn polygons(polygons: &[Polygon<f64>], width: u32, height: u32) -> Coverage {
     if width == 0 || height == 0 {
         return Coverage::default();
     }
-    // As deep as polygons can lie over one another, the sum of covers must fit an i64.
+    // Sums of covers must fit an i64 for the maximum number of overlapping polygons.
     let bits = MOST_BITS.min(polygons.len().leading_zeros().saturating_sub(3));
     let mut edges = Edges::new(width, height, bits);
     for polygon in polygons {
@@ -40,10 +41,10 @@ pub(super) fn polygons(polygons: &[Polygon<f64>], width: u32, height: u32) -> Co
     sweep(sorted(edges.fragments), width, bits)
 }
 
-/// What an edge leaves in a pixel.
+/// Contribution of an edge to a pixel.
 #[derive(Debug, Clone, Copy)]
 struct Fragment {
-    /// The row and the column, in one number that sorts.
+    /// Row and column, combined to a sort key.
     pixel: u64,
     cover: i64,
     inner: f64,
@@ -51,29 +52,30 @@ struct Fragment {
 
 impl Fragment {
     fn row(&self) -> u32 {
-        // The upper half.
+        // Upper half.
         (self.pixel >> 32) as u32
     }
 
     fn col(&self) -> u32 {
-        // The lower half.
+        // Lower half.
         #[expect(clippy::cast_possible_truncation)]
         let col = self.pixel as u32;
         col
     }
 }
 
-/// Fragments of edges, found by walking them.
+/// Collects the fragments of edges.
 struct Edges {
     width: i64,
     height: i64,
-    /// Units of cover in the height of a pixel.
+    /// Units of cover per pixel height.
     one: i64,
     unit: f64,
     fragments: Vec<Fragment>,
 }
 
-/// Where an edge enters or leaves a row: `x` from the column where its upper end lies, and the depth in the row, in units.
+/// Point where an edge enters or leaves a row: `x` relative to the column of the edge's upper end, and the depth in the
+/// row, in units.
 #[derive(Debug, Clone, Copy)]
 struct Crossing {
     x: f64,
@@ -95,7 +97,7 @@ impl Edges {
         }
         let (col, row) = (floor(bounds.xmin), floor(bounds.ymin));
         if bounds.xmax <= coordinate(col + 1) && bounds.ymax <= coordinate(row + 1) {
-            // In one pixel: no edge is cut, so that the area keeps all its digits, however small.
+            // A polygon inside a single pixel is not split, so that its area keeps full precision.
             let area: f64 = polygon.interiors().iter().map(|hole| -doubled_area(hole).abs()).sum();
             self.push(row, col, 0, -0.5 * (doubled_area(polygon.exterior()).abs() + area));
             return;
@@ -105,7 +107,7 @@ impl Edges {
         let likely = usize::try_from(floor(2.0 * perimeter)).unwrap_or(0) + polygon.exterior().0.len();
         self.fragments.reserve(likely.min(1 << 16));
         for (index, ring) in rings(polygon).enumerate() {
-            // Edges that go down have the inside of a ring of negative area on their right.
+            // Edges going down have the interior of a ring of negative area on their right.
             let down = if (doubled_area(ring) < 0.0) == (index == 0) { 1 } else { -1 };
             for pair in ring.0.windows(2) {
                 if pair[0].y < pair[1].y {
@@ -117,7 +119,7 @@ impl Edges {
         }
     }
 
-    /// Walks an edge downwards; `sign` is 1 where the inside is on its right.
+    /// Traverses an edge downwards; `sign` is 1 if the interior is on its right.
     fn edge(&mut self, top: Coord<f64>, bottom: Coord<f64>, sign: i64) {
         let width = coordinate(self.width);
         if top.x >= width && bottom.x >= width {
@@ -128,7 +130,7 @@ impl Edges {
         let base = floor(top.x);
         let (start, end) = (top.x - coordinate(base), bottom.x - coordinate(base));
         let (least, most) = (start.min(end), start.max(end));
-        // A crossing that is nearer to a corner than it is known is at the corner: else rounding would touch other pixels.
+        // Crossings within their error of a corner snap to it; otherwise rounding would touch other pixels.
         let noise = 4.0 * f64::EPSILON * (1.0 + (most - least));
         let at = |row: i64| {
             let x = (start + (coordinate(row) - top.y) * slope).max(least).min(most);
@@ -154,7 +156,7 @@ impl Edges {
         }
     }
 
-    /// The part of an edge in a row, from left to right; columns are counted from `base`.
+    /// Adds the part of an edge in a row, from left to right; columns are relative to `base`.
     fn piece(&mut self, row: i64, base: i64, left: Crossing, right: Crossing, sign: i64) {
         let first = floor(left.x);
         let col = base + first;
@@ -167,7 +169,7 @@ impl Edges {
         }
     }
 
-    /// The same where it crosses columns, or lies at the left of the image: there it covers all of the row.
+    /// As above, for an edge that crosses columns or lies left of the image, where it covers the whole row.
     fn columns(&mut self, row: i64, base: i64, left: Crossing, right: Crossing, sign: i64) {
         let rise = coordinate(right.depth - left.depth) / (right.x - left.x);
         let (lower, upper) = (left.depth.min(right.depth), left.depth.max(right.depth));
@@ -197,12 +199,13 @@ impl Edges {
         }
     }
 
-    /// How deep a coordinate lies in a row, in units.
+    /// Depth of a coordinate in a row, in units.
     fn depth(&self, y: f64, row: i64) -> i64 {
         floor((y - coordinate(row)) * self.unit).clamp(0, self.one)
     }
 
-    /// Adds what a piece of an edge leaves in a pixel: its cover, and how far it is from the pixel's left side on the average.
+    /// Adds the contribution of a piece of an edge to a pixel: its cover, and its mean distance from the pixel's left
+    /// side.
     fn fragment(&mut self, row: i64, col: i64, cover: i64, distance: f64) {
         if cover != 0 {
             self.push(row, col, cover, distance * (coordinate(cover) / self.unit));
@@ -222,12 +225,12 @@ impl Edges {
     }
 }
 
-/// Fragments by row and column.
+/// Sorts fragments by row and column.
 fn sorted(mut fragments: Vec<Fragment>) -> Vec<Fragment> {
     let rows = fragments.iter().map(Fragment::row).fold(None, |rows: Option<(u32, u32)>, row| {
         rows.map_or(Some((row, row)), |(first, last)| Some((first.min(row), last.max(row))))
     });
-    // Most polygons leave fragments in each of their rows, and few in any: each has its place there at once.
+    // Most polygons have a few fragments in each row, for which a counting sort by row is linear.
     if let Some((first, last)) = rows
         && (last - first) as usize <= fragments.len()
     {
@@ -241,10 +244,10 @@ fn sorted(mut fragments: Vec<Fragment>) -> Vec<Fragment> {
     fragments
 }
 
-/// Fragments of the rows from `first` to `last`, by row.
+/// Counting sort by row, for the rows from `first` to `last`.
 fn by_row(fragments: &[Fragment], first: u32, last: u32) -> Vec<Fragment> {
     let place = |fragment: &Fragment| (fragment.row() - first) as usize;
-    // Where the next fragment of each row goes.
+    // Next position for each row.
     let mut next = vec![0usize; (last - first) as usize + 1];
     for fragment in fragments {
         next[place(fragment)] += 1;
@@ -262,7 +265,7 @@ fn by_row(fragments: &[Fragment], first: u32, last: u32) -> Vec<Fragment> {
     placed
 }
 
-/// Sums fragments along each row.
+/// Accumulates fragments along each row.
 fn sweep(fragments: Vec<Fragment>, width: u32, bits: u32) -> Coverage {
     let scale = 1.0 / coordinate(1i64 << bits);
     let mut runs = Runs::with_capacity(fragments.len() + fragments.len() / 2);
@@ -273,7 +276,7 @@ fn sweep(fragments: Vec<Fragment>, width: u32, bits: u32) -> Coverage {
             if cover != 0 {
                 runs.push(number, next, col, coordinate(cover) * scale);
             }
-            // Sums of one pixel may go far in between where many edges pass it; with the rest of the row they come back.
+            // Intermediate sums within a pixel can be large if many edges pass through it; the final sum is in range.
             cover = pixel.iter().fold(cover, |sum, fragment| sum.wrapping_add(fragment.cover));
             let inner: f64 = pixel.iter().map(|fragment| fragment.inner).sum();
             let weight = coordinate(cover) * scale - inner;

@@ -1,14 +1,15 @@
-//! Lengths of lines in pixels, and points.
+//! Lengths of lines per pixel, and points.
 //!
-//! A pixel has its left and its upper side: a line along a side between two pixels counts for the right or the lower one, once.
+//! The left and upper sides belong to a pixel: a line along the boundary of two pixels counts once, for the right or
+//! lower one.
 
 use geo_types::{Coord, LineString};
 
-use super::{coordinate, floor, index};
+use super::coordinate::{coordinate, floor, index};
 use crate::geo::GeoTransform;
 use crate::grid::{Coverage, Runs};
 
-/// The lengths of lines in the pixels of an image, summed, in the units of `to_world`.
+/// Sums the lengths of lines per pixel, in the units of `to_world`.
 pub(super) fn lines(lines: &[LineString<f64>], width: u32, height: u32, to_world: &GeoTransform) -> Coverage {
     let GeoTransform { a, b, d, e, .. } = *to_world;
     let mut pieces = Vec::new();
@@ -20,14 +21,14 @@ pub(super) fn lines(lines: &[LineString<f64>], width: u32, height: u32, to_world
     summed(pieces)
 }
 
-/// Points, one each.
+/// Counts points per pixel.
 pub(super) fn points(points: &[Coord<f64>], width: u32, height: u32) -> Coverage {
     let pixels = points.iter().filter_map(|point| Some((index(point.y, height)?, index(point.x, width)?, 1.0)));
     summed(pixels.collect())
 }
 
 fn summed(mut pieces: Vec<(u32, u32, f64)>) -> Coverage {
-    // Stable: sums are then always taken in the same order.
+    // A stable sort keeps the order of summation.
     pieces.sort_by_key(|piece| (piece.0, piece.1));
     let mut runs = Runs::with_capacity(pieces.len());
     for pixel in pieces.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
@@ -37,10 +38,11 @@ fn summed(mut pieces: Vec<(u32, u32, f64)>) -> Coverage {
     runs.finish()
 }
 
-/// Calls `visit` with the row and column of the pixels of an image that a segment passes through, and the part of it inside.
+/// Calls `visit` with the row and column of each pixel that a segment passes through, and the fraction of the segment
+/// inside.
 fn walk(a: Coord<f64>, b: Coord<f64>, width: u32, height: u32, mut visit: impl FnMut(u32, u32, f64)) {
     let Some((enter, leave)) = inside(a, b, width, height) else { return };
-    // Only what is inside is walked, so that a line from afar costs no more.
+    // Only the part inside the image is traversed.
     let at = |t: f64| if t == 0.0 { a } else { a + (b - a) * t };
     let (start, end) = (at(enter), if leave == 1.0 { b } else { at(leave) });
     let mut x = Axis::new(start.x, end.x, width);
@@ -59,7 +61,7 @@ fn walk(a: Coord<f64>, b: Coord<f64>, width: u32, height: u32, mut visit: impl F
     }
 }
 
-/// The part of a segment in an image, from and to; None where there is none.
+/// The parameters at which a segment enters and leaves an image; None if outside.
 fn inside(a: Coord<f64>, b: Coord<f64>, width: u32, height: u32) -> Option<(f64, f64)> {
     let along = b - a;
     let (mut enter, mut leave) = (0.0f64, 1.0f64);
@@ -77,7 +79,7 @@ fn inside(a: Coord<f64>, b: Coord<f64>, width: u32, height: u32) -> Option<(f64,
     (enter < leave && along.x.is_finite() && along.y.is_finite()).then_some((enter, leave))
 }
 
-/// A segment within an image along one axis, and the row or column that it is in.
+/// Traversal of a segment along one axis.
 struct Axis {
     from: f64,
     step: f64,
@@ -89,12 +91,12 @@ impl Axis {
     fn new(from: f64, to: f64, count: u32) -> Self {
         let count = i64::from(count);
         let mut axis = Self { from, step: to - from, at: floor(from).clamp(0, count - 1), count };
-        // Backwards from a border is into the row or column before.
+        // A segment that starts on a boundary and goes backwards starts in the previous row or column.
         axis.advance(0.0);
         axis
     }
 
-    /// How far along the segment its row or column ends; beyond the image there is no other.
+    /// The parameter at which the segment leaves its row or column; infinite at the edge of the image.
     fn next(&self) -> f64 {
         let border = if self.step > 0.0 { self.at + 1 } else { self.at };
         if self.step == 0.0 || border <= 0 && self.step < 0.0 || border >= self.count && self.step > 0.0 {
@@ -103,7 +105,7 @@ impl Axis {
         (coordinate(border) - self.from) / self.step
     }
 
-    /// Goes on to where a part of the segment is passed.
+    /// Advances to the row or column at `t`.
     fn advance(&mut self, t: f64) {
         while self.next() <= t {
             self.at += if self.step > 0.0 { 1 } else { -1 };

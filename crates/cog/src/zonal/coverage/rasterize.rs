@@ -1,34 +1,35 @@
-//! Whole pixels, as GDAL burns geometries and so as rasterio does: by centre, or all touched.
+//! Whole pixels as GDAL and rasterio burn geometries: by centre, or all touched.
 //!
-//! A result that differs from GDAL's by one pixel is a different result, so its conventions are followed where a centre lies on
-//! an edge, and its arithmetic where a touch is a matter of rounding:
+//! Matches GDAL's conventions for centres on an edge and its floating-point arithmetic for touches, because a
+//! difference of a single pixel is a different result:
 //!
-//! - A row is filled where the line through its centres crosses edges, the upper end of an edge included and the lower not.
-//!   From one crossing to the next, centres right of the first are inside, up to and with the second.
-//! - Along a level edge through centres, they are inside where the edge goes left, rings being turned clockwise in the world.
-//! - All touched are those, and the pixels that edges step through; an edge along a border of pixels touches neither side.
-//! - Lines are drawn as Bresenham draws them, between the pixels of their vertices, from the last to the first. All touched by a line are the pixels it
-//!   steps through.
+//! - A row is filled between the crossings of its centre line with edges, including the upper end of an edge and
+//!   excluding the lower. From one crossing to the next, centres right of the first are inside, up to and including the
+//!   second.
+//! - Centres on a horizontal edge are inside if the edge goes left, with rings oriented clockwise in the world.
+//! - All-touched adds the pixels that edges pass through; an edge along a pixel boundary touches neither side.
+//! - Lines are drawn by Bresenham's algorithm between the pixels of their vertices, from the last to the first.
+//!   All-touched adds the pixels that a line passes through.
 //!
-//! Parts are burnt one by one: where they overlap, a pixel counts once.
+//! Parts are burnt one by one; overlaps count once.
 
 use geo_types::{Coord, LineString, Polygon};
 
-use super::{coordinate, doubled_area, floor, index};
+use super::coordinate::{coordinate, doubled_area, floor, index};
 use crate::geo::GeoTransform;
 use crate::geometry::{Geometry, rings};
 use crate::grid::{Coverage, Spans};
 
-/// Within this of a border of pixels GDAL takes an edge to lie on it.
+/// GDAL's tolerance for edges on a pixel boundary.
 const NEAR_BORDER: f64 = 1e-4;
 
-/// Edges that go less far along an axis than this are level or upright to GDAL.
+/// GDAL treats edges with a smaller extent along an axis as horizontal or vertical.
 const NEAR_LEVEL: f64 = 0.01;
 
-/// The least that a step over a border of rows goes, which keeps GDAL from stepping on the spot.
+/// GDAL's minimum step across row boundaries, which guarantees progress.
 const LEAST_STEP: f64 = 1e-9;
 
-/// The pixels with their centre in a polygon, on the way of a line, or at a point.
+/// The pixels with their centre in a polygon, on a rasterized line, or at a point.
 pub(super) fn center(geometry: &Geometry, width: u32, height: u32, to_world: &GeoTransform) -> Coverage {
     let mut burner = Burner::new(width, height, to_world);
     for polygon in &geometry.polygons {
@@ -41,7 +42,7 @@ pub(super) fn center(geometry: &Geometry, width: u32, height: u32, to_world: &Ge
     burner.spans.finish()
 }
 
-/// The pixels that a geometry touches, and those that [`center`] gives for polygons.
+/// The pixels that a geometry touches, including those of [`center`] for polygons.
 pub(super) fn all_touched(geometry: &Geometry, width: u32, height: u32, to_world: &GeoTransform) -> Coverage {
     let mut burner = Burner::new(width, height, to_world);
     for polygon in &geometry.polygons {
@@ -57,11 +58,11 @@ pub(super) fn all_touched(geometry: &Geometry, width: u32, height: u32, to_world
     burner.spans.finish()
 }
 
-/// An image, and what is burnt into it.
+/// An image and the spans burnt into it.
 struct Burner {
     width: u32,
     height: u32,
-    /// Whether what is clockwise in the world turns from x towards y in pixels: so it is where north is up.
+    /// Whether clockwise in the world is clockwise in pixels (x towards y), as on north-up rasters.
     is_mirrored: bool,
     spans: Spans,
 }
@@ -82,7 +83,7 @@ impl Burner {
         self.span(row, col, col.saturating_add(1));
     }
 
-    /// The pixels of a row from `start` to before `end`, as far as they are in the image.
+    /// Adds the pixels of a row from `start` to `end` (exclusive), clipped to the image.
     fn span(&mut self, row: i64, start: i64, end: i64) {
         let clamped = |col: i64| u32::try_from(col.clamp(0, self.width.into())).unwrap_or(self.width);
         match u32::try_from(row) {
@@ -91,7 +92,7 @@ impl Burner {
         }
     }
 
-    /// The pixels whose centre is in a polygon.
+    /// Burns the pixels whose centre is in a polygon.
     fn fill(&mut self, polygon: &Polygon<f64>) {
         let mut crossings: Vec<(i64, i64)> = Vec::new();
         let height = i64::from(self.height);
@@ -100,7 +101,7 @@ impl Burner {
             for pair in ring.0.windows(2) {
                 let (from, to) = if is_clockwise { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
                 let (top, bottom) = if from.y < to.y { (from, to) } else { (to, from) };
-                // Rows whose centres may be within; which are is then asked as it is meant.
+                // Candidate rows; each is tested exactly.
                 let (first, last) = (floor(top.y).max(0), floor(bottom.y).min(height - 1));
                 for row in first..=last {
                     let middle = coordinate(row) + 0.5;
@@ -114,20 +115,20 @@ impl Burner {
             }
         }
         crossings.sort_unstable();
-        // Rings are closed: each row is crossed an even number of times.
+        // Rings are closed: each row has an even number of crossings.
         for pair in crossings.chunks_exact(2) {
             self.span(pair[0].0, pair[0].1, pair[1].1);
         }
     }
 
-    /// The pixels between those of two vertices, along the axis on which they are further apart, one each.
+    /// Burns one pixel per step between the pixels of two vertices, along the longer axis.
     fn draw(&mut self, from: Coord<f64>, to: Coord<f64>) {
         let (from, to) = ((floor(from.x), floor(from.y)), (floor(to.x), floor(to.y)));
         let (across, down) = (to.0.saturating_sub(from.0), to.1.saturating_sub(from.1));
         let is_flat = across.unsigned_abs() >= down.unsigned_abs();
         let (main, side) = if is_flat { (across, down) } else { (down, across) };
         let (start, size) = if is_flat { (from.0, self.width) } else { (from.1, self.height) };
-        // Only the steps inside the image are taken.
+        // Only steps inside the image are taken.
         let last = i64::from(size) - 1;
         let (enter, leave) = if main >= 0 {
             (start.saturating_neg(), last.saturating_sub(start))
@@ -136,7 +137,8 @@ impl Burner {
         };
         for step in enter.max(0)..=leave.min(main.saturating_abs()) {
             let along = step * main.signum();
-            // How often the error was above 0 in the steps before: it starts at twice the slope less 1, in units of `main`.
+            // Number of positive error terms in the skipped steps. The error starts at twice the slope minus 1, in
+            // units of `main`.
             let (twice, whole) = (2 * i128::from(step) * i128::from(side).abs(), i128::from(main).abs());
             let aside = if whole == 0 { 0 } else { (twice + whole - 1).div_euclid(2 * whole) };
             let aside = i64::try_from(aside).unwrap_or(i64::MAX) * side.signum();
@@ -148,7 +150,7 @@ impl Burner {
         }
     }
 
-    /// The pixels that a line steps through; with `inside_only`, not those beside an edge along a border.
+    /// Burns the pixels that a line passes through; with `inside_only`, not those beside an edge along a boundary.
     fn touch(&mut self, line: &LineString<f64>, inside_only: bool) {
         let (width, height) = (f64::from(self.width), f64::from(self.height));
         for pair in line.0.windows(2) {
@@ -182,7 +184,7 @@ impl Burner {
         }
     }
 
-    /// The pixels that a sloped edge steps through, from left to right.
+    /// Burns the pixels that a sloped edge passes through, from left to right.
     fn step(&mut self, a: Coord<f64>, b: Coord<f64>) {
         let (width, height) = (f64::from(self.width), f64::from(self.height));
         let slope = (b.y - a.y) / (b.x - a.x);
@@ -212,7 +214,7 @@ impl Burner {
                 end -= end_y / slope;
             }
         }
-        // Once past the image, an edge does not come back.
+        // Beyond the image, an edge does not return.
         let is_past = |y: f64| if slope < 0.0 { y < 0.0 } else { y >= height };
         while x >= 0.0 && x < end && !is_past(y) {
             let (col, row) = (floor(x), floor(y));
@@ -230,7 +232,7 @@ impl Burner {
                 (coordinate(row + 1) - y).max(LEAST_STEP)
             };
             x += rise / slope;
-            // Where coordinates are too coarse for the least step, the next that there is.
+            // If coordinates are too coarse for the minimum step, the next representable one.
             y = match y + rise {
                 next if next != y => next,
                 _ if slope < 0.0 => y.next_down(),

@@ -196,7 +196,7 @@ fn rasters_beyond_180() {
 
 /// The pixel of a point; None outside.
 fn pixel(raster: &Raster, crs: &str, x: f64, y: f64) -> Option<(f64, f64)> {
-    let points = raster.view(crs).pixels(&parsed(&format!("POINT({x} {y})"))).unwrap().points;
+    let points = raster.projector(crs).pixels(&parsed(&format!("POINT({x} {y})"))).unwrap().points;
     assert!(points.len() <= 1, "{points:?}");
     points.first().map(|point: &Coord<f64>| (point.x.floor(), point.y.floor()))
 }
