@@ -16,7 +16,7 @@ use support::{TiffWriter, Values, tiled};
 use tiff::decoder::Decoder;
 use tiff::tags::Tag;
 
-/// What GDAL writes for EPSG:32643.
+/// GeoKeys that GDAL writes for EPSG:32643.
 const GEO_KEYS: [[u16; 4]; 8] = [
     [1, 1, 0, 7],
     [1024, 0, 1, 1],

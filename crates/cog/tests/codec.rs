@@ -1,4 +1,4 @@
-//! Tiles decoded to samples: depths, byte orders, predictors, fill order, sizes; data is built here, not by an encoder's inverse.
+//! Decoding of tiles to samples: depths, byte orders, predictors, fill order, sizes. Test data is built independently of the decoder.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 use proptest::collection::vec;
@@ -48,7 +48,7 @@ fn pack(numbers: &[u64], row: usize, bits: usize) -> Vec<u8> {
         .collect()
 }
 
-/// Packed rows as they are in files of an order: libtiff turns numbers of 24 bits around in big-endian ones.
+/// Packed rows of a file: libtiff swaps 24-bit numbers in big-endian ones.
 fn packed(numbers: &[u64], row: usize, bits: usize, order: ByteOrder) -> Vec<u8> {
     let mut bytes = pack(numbers, row, bits);
     if bits == 24 && order == ByteOrder::Big {
@@ -87,7 +87,7 @@ fn as_u64(samples: &Samples) -> Vec<u64> {
     }
 }
 
-/// The largest number of so many bits.
+/// The largest number of a depth.
 fn largest(bits: u16) -> u64 {
     u64::MAX >> (64 - bits)
 }
@@ -282,7 +282,7 @@ fn complex_samples_with_predictor_2() {
 }
 
 #[test]
-fn fill_order_turns_encoded_bytes() {
+fn fill_order_2_reverses_bits_of_every_codec() {
     let turned = |bytes: &[u8]| -> Vec<u8> { bytes.iter().map(|byte| byte.reverse_bits()).collect() };
     let data = [1, 2, 3, 250];
     for (compression, bytes) in [
@@ -297,7 +297,7 @@ fn fill_order_turns_encoded_bytes() {
 }
 
 #[test]
-fn a_predictor_belongs_to_codecs_that_have_one() {
+fn other_codecs_ignore_the_predictor() {
     for (compression, bytes) in [(Compression::None, vec![1, 1, 1]), (Compression::PackBits, vec![0xFE, 1])] {
         let encoding = Encoding { predictor: Predictor::Horizontal, ..encoding(compression, 8, 1, 1) };
         let got = samples(&bytes, &encoding, ByteOrder::Little, shape(3, 1, 1)).unwrap();
@@ -320,7 +320,7 @@ fn short_tiles_are_errors_and_long_ones_are_not() {
 }
 
 #[test]
-fn what_is_not_decoded_is_named() {
+fn unsupported_encodings_are_named() {
     let refusal = |encoding: Encoding, shape| {
         let error = samples(&stored(&[0; 64]), &encoding, ByteOrder::Little, shape).unwrap_err();
         assert!(matches!(error, Error::Unsupported { .. }), "{error}");
@@ -348,7 +348,7 @@ fn what_is_not_decoded_is_named() {
     assert!(refusal(ycbcr, shape(2, 2, 3)).contains("subsampled 2 by 2"));
 }
 
-/// A header may claim any size: nothing is allocated for what the bytes cannot hold.
+/// A header may declare any size: nothing is allocated beyond what the bytes can expand to.
 #[test]
 fn sizes_are_limited() {
     let encoding = encoding(Compression::None, 64, 1, 1);
@@ -398,10 +398,12 @@ proptest! {
         (first, count) in (0..5u16, 0..5u16),
     ) {
         let order = if is_big { ByteOrder::Big } else { ByteOrder::Little };
-        let _ = decode(&bytes, &encoding, order, shape(width, height, count), first);
+        if let Ok(tile) = decode(&bytes, &encoding, order, shape(width, height, count), first) {
+            prop_assert_eq!(tile.samples.len(), (width * height) as usize * usize::from(count));
+        }
     }
 
-    /// Streams that begin as they should.
+    /// Streams with a valid start.
     #[test]
     fn broken_streams_give_samples_or_an_error(
         (compression, head) in proptest::sample::select(vec![
@@ -414,6 +416,10 @@ proptest! {
         bytes in vec(any::<u8>(), 0..400),
         width in 1..2000u32,
     ) {
-        let _ = samples(&[head, bytes].concat(), &encoding(compression, 8, 1, 1), ByteOrder::Little, shape(width, 1, 1));
+        let encoding = encoding(compression, 8, 1, 1);
+        match samples(&[head, bytes].concat(), &encoding, ByteOrder::Little, shape(width, 1, 1)) {
+            Ok(samples) => prop_assert_eq!(samples.len(), width as usize),
+            Err(error) => prop_assert!(matches!(error, Error::Malformed { .. }), "{}", error),
+        }
     }
 }

@@ -1,5 +1,4 @@
-//! The decoder against the corpus of real files: what tifffile and GDAL say of each, asked as `check.py --what headers`
-//! asks it of the extension.
+//! Headers of the corpus of real files, compared with tifffile and GDAL as `check.py --what headers` does for the extension.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 #[path = "support/corpus.rs"]
@@ -230,7 +229,7 @@ fn meaning(wkt: &str) -> (String, Vec<(String, f64)>, Vec<f64>) {
 
 /// User-defined CRSs against GDAL's WKT of them, parameter by parameter.
 #[test]
-fn user_defined_crss_mean_what_gdal_says() {
+fn user_defined_crss_agree_with_gdal() {
     let Some(corpus) = corpus() else { return };
     let mut compared = 0;
     for record in &records(&corpus) {

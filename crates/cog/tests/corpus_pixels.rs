@@ -96,7 +96,7 @@ fn bands(file: &[u8], header: &CogHeader, size: usize) -> Result<Vec<Vec<u8>>, E
 }
 
 #[test]
-fn bands_are_as_gdal_and_tifffile_say() {
+fn bands_agree_with_gdal_and_tifffile() {
     let Some(corpus) = corpus() else { return };
     let oracle = std::fs::read_to_string(corpus.join("oracle.jsonl")).unwrap();
     let manifest = std::fs::read_to_string(corpus.join("manifest.csv")).unwrap();
@@ -223,7 +223,7 @@ fn sample_errors(file: &[u8], header: &CogHeader, record: &Value) -> Result<Vec<
 
 /// JPEG XL, which the oracle's GDAL was built without.
 #[test]
-fn bands_that_only_tifffile_reads_are_as_it_says() {
+fn jpeg_xl_bands_agree_with_tifffile() {
     let Some(corpus) = corpus() else { return };
     let oracle = std::fs::read_to_string(corpus.join("oracle.jsonl")).unwrap();
     let mut count = 0;

@@ -1,4 +1,4 @@
-//! The cover against a second opinion: every tile asked, with the exact predicates of `geo`.
+//! The cover compared with an exhaustive test of all tiles by the exact predicates of `geo`.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
 
 use geo::coordinate_position::CoordPos;
@@ -71,7 +71,7 @@ fn cover(tiling: Tiling, geometry: &Geometry) -> Vec<(u32, u32)> {
     spans.iter().flat_map(|span| (span.start..span.end).map(|col| (span.row, col))).collect()
 }
 
-/// All tiles for which `meets` says so.
+/// All tiles that satisfy `meets`.
 fn brute_force(tiling: Tiling, meets: impl Fn(Rect<f64>) -> bool) -> Vec<(u32, u32)> {
     let Tiling { image_width, image_height, tile_width, tile_height } = tiling;
     let mut found = Vec::new();
@@ -134,7 +134,7 @@ proptest! {
         prop_assert!(asked.is_subset(&fetched));
         prop_assert!(spans.iter().all(|request| !request.is_empty() && request.end - request.start <= max_size));
         prop_assert!(spans.windows(2).all(|pair| pair[0].end <= pair[1].start), "no byte twice");
-        // What is read along lies in gaps that are small enough.
+        // Only sufficiently small gaps are read.
         let unused: Vec<u64> = fetched.difference(&asked).copied().collect();
         prop_assert!(unused.chunk_by(|a, b| a + 1 == *b).all(|gap| gap.len() as u64 <= max_gap));
         let distinct: std::collections::BTreeSet<_> = ranges.iter().filter(|r| !r.is_empty()).map(|r| (r.start, r.end)).collect();

@@ -1,4 +1,4 @@
-//! Coverage against second opinions: GDAL's and exactextract's stored answers, `geo`'s areas, samples of points, partitions.
+//! Coverage compared with stored results of GDAL and exactextract, areas of `geo`, point samples and partitions.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
 
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ fn of(wkt: &str, width: u32, height: u32, method: Method) -> Vec<(u32, u32, u32,
 }
 
 #[test]
-fn the_inside_is_one_run_a_row() {
+fn the_inside_is_one_run_per_row() {
     let square = "POLYGON((1.5 1, 8 1, 8 3.25, 1.5 3.25, 1.5 1))";
     let expected = [(1, 1, 2, 0.5), (1, 2, 8, 1.0), (2, 1, 2, 0.5), (2, 2, 8, 1.0), (3, 1, 2, 0.125), (3, 2, 8, 0.25)];
     assert_eq!(of(square, 10, 10, Method::Fraction), expected);
@@ -93,7 +93,7 @@ fn rows_of_a_rectangle_are_kept_once() {
 }
 
 #[test]
-fn the_size_is_known_before() {
+fn the_size_is_checked_in_advance() {
     let fits = |wkt: &str, height: u32, bytes: u64| {
         Coverage::check_size(&ParsedGeometry::from_text(wkt).unwrap().geometry, 1000, height, bytes).is_ok()
     };
@@ -179,7 +179,7 @@ fn polygons(polygons: impl IntoIterator<Item = Polygon<f64>>) -> Geometry {
     Geometry { polygons: polygons.into_iter().collect(), ..Geometry::default() }
 }
 
-/// What `scripts/make-coverage-cases` found; `RASTERET_COVERAGE_CASES` names another file of its making.
+/// Results of `scripts/make-coverage-cases`; `RASTERET_COVERAGE_CASES` names another file written by it.
 #[test]
 fn gdal_and_exactextract_find_the_same_pixels() {
     let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/coverage_cases.tsv");

@@ -12,7 +12,7 @@ use support::{TiffWriter, Values, decode, tiled};
 const TOLERANCE_M: f64 = 0.01;
 const METRES_A_DEGREE: f64 = 111_000.0;
 
-/// What GDAL and PROJ read, and the decoder refuses rather than to be wrong, by its own words or the engine's.
+/// Reasons for which the decoder or the engine rejects a CRS that GDAL and PROJ read.
 const REFUSED: [&str; 16] = [
     "EPSG:5514 in another unit",
     "EPSG:6933 in another unit",
@@ -61,7 +61,7 @@ fn file(keys: &str) -> TiffWriter {
 
 /// The base CRS of a projected CRS in WKT.
 struct Base {
-    /// Without its code, which a reader would take for all that it says.
+    /// Without its code, which a reader would prefer over the definition.
     name: String,
     code: Option<String>,
     /// Of the prime meridian, in degrees.
@@ -99,7 +99,7 @@ fn worst(transforms: &Transforms, crs: &str, points: &str) -> Result<f64, String
     Ok(worst)
 }
 
-/// Whether a case is as GDAL has it; what is wrong, or, as an error, why it is refused.
+/// Compares a case with GDAL: the difference, or, as an error, the reason for its rejection.
 fn compare(transforms: &Transforms, crs: &Crs, expected: &str, points: &str) -> Result<Option<String>, String> {
     let name = crs.to_string();
     if expected == "none" {

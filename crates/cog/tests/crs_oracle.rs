@@ -8,7 +8,7 @@ use geo_types::Coord;
 use rasteret_cog::crs::Transforms;
 use serde_json::Value;
 
-/// In metres on the ground: what two implementations of the same formulas differ by, and less than any pixel.
+/// Tolerance in metres on the ground: the difference of two implementations of the same formulas, and less than any pixel.
 const TOLERANCE_M: f64 = 0.01;
 
 /// A degree of the meridian.

@@ -1,5 +1,5 @@
-//! Georeferencing end to end: tags to transform, CRS, nodata, scale and offset, as in GDAL 3.10.3. What a CRS means is held against GDAL
-//! by `crs_cases.rs`; here, how it is spelled.
+//! Georeferencing end to end: tags to transform, CRS, nodata, scale and offset, as in GDAL 3.10.3. `crs_cases.rs`
+//! compares the meaning of CRSs with GDAL; here their notation is tested.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 mod support;
@@ -114,7 +114,7 @@ fn geographic_crss_are_found_by_any_of_their_keys() {
     };
     let by_datum = geographic(vec![(2050, Short(6326))]);
     assert!(by_datum.contains("DATUM[\"WGS_1984\"") && by_datum.contains("\"6326\"]]"), "{by_datum}");
-    // A name alone says nothing of the ellipsoid.
+    // A name alone does not define the ellipsoid.
     let by_name = geographic(vec![(2049, Text("NAD27"))]);
     assert!(by_name.contains("GEOGCS[\"NAD27\",DATUM[\"unknown\",SPHEROID[\"unretrievable"), "{by_name}");
     let by_ellipsoid = geographic(vec![(2050, Short(32767)), (2056, Short(7030)), (2054, Short(9102))]);

@@ -1,4 +1,4 @@
-//! The dump of all IFDs: order, SubIFDs, how values are spelled, and what it tolerates.
+//! The dump of all IFDs: order, SubIFDs, the format of values, and tolerated faults.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 mod support;
@@ -11,7 +11,7 @@ fn value(ifd: &IfdInfo, code: u16) -> Option<&str> {
 }
 
 #[test]
-fn values_are_spelled() {
+fn values_are_formatted() {
     let file = TiffWriter::new(vec![tiled(2000, 2000, 16)])
         .with(270, Values::Ascii("one\0two\0\0"))
         .with(282, Values::Raw(5, 1, vec![1, 0, 0, 0, 2, 0, 0, 0]))

@@ -1,4 +1,4 @@
-//! File structure: byte orders, BigTIFF, chains, roles, tables, requests, and what is refused.
+//! File structure: byte orders, BigTIFF, chains, roles, tables, requests, and rejected files.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -19,7 +19,7 @@ fn writer() -> TiffWriter {
 }
 
 #[test]
-fn all_four_forms_say_the_same() {
+fn both_byte_orders_and_formats_agree() {
     let expected = decode(&writer().bytes()).unwrap();
     assert_eq!(expected.image.tile_offsets, [1000, 2000, 3000, 4000, 5000, 6000]);
     assert_eq!(expected.image.tile_byte_counts, [1, 2, 3, 4, 5, 6]);
@@ -201,7 +201,7 @@ fn chains_that_loop_are_refused_and_those_that_dangle_end() {
 }
 
 #[test]
-fn what_is_not_a_tiff_says_so() {
+fn files_other_than_tiff_are_refused() {
     for (bytes, text) in [
         (&b""[..], "file at byte 0: expected 8 bytes at byte 0, but the file ends at byte 0"),
         (b"II*\0", "file at byte 0: expected 8 bytes at byte 0, but the file ends at byte 4"),
@@ -266,7 +266,7 @@ fn a_cog_takes_one_fetch_and_long_tables_one_more() {
 }
 
 #[test]
-fn nothing_new_is_an_error_and_not_a_loop() {
+fn a_try_without_new_bytes_is_an_error() {
     let file = Bytes::from(TiffWriter { gap: 100_000, ..writer() }.bytes());
     let mut decoder = HeaderDecoder::new(Limits::default(), None);
     assert_eq!(decoder.try_decode(), Ok(DecodeResult::NeedsData(vec![0..32 << 10])));
@@ -313,7 +313,7 @@ fn planar_bands_have_their_own_tiles() {
 }
 
 #[test]
-fn sample_types_widen_as_gdal_has_it() {
+fn sample_types_are_widened_as_in_gdal() {
     for (bits, format, dtype) in [
         (1, 1, "uint8"),
         (8, 2, "int8"),
@@ -342,7 +342,7 @@ fn sample_types_widen_as_gdal_has_it() {
 }
 
 #[test]
-fn codecs_keep_what_they_need() {
+fn codec_parameters_are_kept() {
     let file = writer()
         .with(259, Values::Short(vec![34887]))
         .with(50674, Values::Long(vec![4, 2]))

@@ -1,12 +1,13 @@
-//! Arguments of callers and numbers of files, however odd: an answer or an error, never a panic.
+//! Untrusted arguments and numbers: a valid result or an error, never a panic.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::sync::LazyLock;
 
+use geo_types::Coord;
 use proptest::prelude::*;
 use rasteret_cog::crs::Transforms;
 use rasteret_cog::geo::GeoTransform;
-use rasteret_cog::{Corners, EncodedGeometry, GeometryProjector, ParsedGeometry, Tiling};
+use rasteret_cog::{Corners, EncodedGeometry, Error, GeometryProjector, ParsedGeometry, Tiling};
 
 static TRANSFORMS: LazyLock<Transforms> = LazyLock::new(Transforms::default);
 
@@ -67,8 +68,17 @@ proptest! {
 
     #[test]
     fn geometries(bytes in proptest::collection::vec(any::<u8>(), 0..200), wkb in wkb(), text in any::<String>(), damaged in damaged()) {
-        let _ = (ParsedGeometry::from_wkb(&bytes), ParsedGeometry::from_wkb(&wkb));
-        let _ = (ParsedGeometry::from_text(&text), ParsedGeometry::from_text(&damaged));
+        let parsed = [
+            ParsedGeometry::from_wkb(&bytes),
+            ParsedGeometry::from_wkb(&wkb),
+            ParsedGeometry::from_text(&text),
+            ParsedGeometry::from_text(&damaged),
+        ];
+        for parsed in parsed.into_iter().flatten() {
+            prop_assert!(parsed.geometry.vertices().all(|vertex| vertex.x.is_finite() && vertex.y.is_finite()));
+            prop_assert!(parsed.geometry.lines.iter().all(|line| line.0.len() >= 2));
+            prop_assert!(parsed.geometry.polygons.iter().all(|polygon| polygon.exterior().is_closed()));
+        }
         let digits: String = wkb.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(ParsedGeometry::from_text(&digits).ok(), ParsedGeometry::from_wkb(&wkb).ok());
     }
@@ -76,15 +86,35 @@ proptest! {
     #[test]
     fn boxes(xmin: f64, ymin: f64, xmax: f64, ymax: f64) {
         let parsed = EncodedGeometry::Box(Corners { xmin, ymin, xmax, ymax }).parse();
-        let _ = parsed.map(|parsed| parsed.check_crs("OGC:CRS84"));
+        let is_finite = [xmin, ymin, xmax, ymax].iter().all(|number| number.is_finite());
+        match parsed {
+            Ok(parsed) => {
+                prop_assert!(is_finite && ymin <= ymax);
+                // A box across the antimeridian needs longitudes.
+                prop_assert_eq!(parsed.check_crs("OGC:CRS84").is_ok(), true);
+                prop_assert_eq!(parsed.check_crs("EPSG:3857").is_ok(), xmin <= xmax);
+            }
+            Err(error) => prop_assert!(error.to_string().starts_with("geometry: box"), "{}", error),
+        }
     }
 
     #[test]
     fn names_of_crss(text in any::<String>(), code in any::<u32>(), words in "(\\+[a-z_0-9]{1,6}=?[-a-zA-Z0-9.]{0,6} ?){1,5}") {
-        let _ = TRANSFORMS.get(&text, "EPSG:3857");
-        let _ = TRANSFORMS.get(&format!("EPSG:{}", code % 40_000), "OGC:CRS84");
-        let _ = TRANSFORMS.get(&format!("+proj=tmerc {words}"), "OGC:CRS84");
-        let _ = TRANSFORMS.get(&format!("PROJCS[\"x\",{text}]"), "OGC:CRS84");
+        let names = [
+            (text.clone(), "EPSG:3857"),
+            (format!("EPSG:{}", code % 40_000), "OGC:CRS84"),
+            (format!("+proj=tmerc {words}"), "OGC:CRS84"),
+            (format!("PROJCS[\"x\",{text}]"), "OGC:CRS84"),
+        ];
+        for (from, to) in names {
+            match TRANSFORMS.get(&from, to) {
+                Ok(transform) => {
+                    let point = transform.backward(Coord { x: 3.0, y: 4.0 });
+                    prop_assert!(point.is_none_or(|point| point.x.is_finite() && point.y.is_finite()), "{}", from);
+                }
+                Err(error) => prop_assert!(matches!(error, Error::InvalidArgument { .. }), "{}", error),
+            }
+        }
     }
 
     #[test]

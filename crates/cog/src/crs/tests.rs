@@ -50,7 +50,7 @@ fn vertical_parts_are_ignored() {
 }
 
 #[test]
-fn what_is_not_known_to_be_right_is_refused() {
+fn unreliable_transformations_are_refused() {
     for (name, expected) in [
         ("", "expected EPSG:code"),
         ("4326", "expected EPSG:code"),
@@ -75,7 +75,7 @@ fn what_is_not_known_to_be_right_is_refused() {
 }
 
 #[test]
-fn points_without_an_image_have_none() {
+fn undefined_points_are_none() {
     let mercator = transform("OGC:CRS84", "EPSG:3857");
     for (x, y) in [(0.0, 90.1), (f64::NAN, 0.0), (0.0, f64::INFINITY)] {
         assert_eq!(mercator.forward(Coord { x, y }), None, "{x} {y}");

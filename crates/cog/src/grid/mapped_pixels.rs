@@ -1,11 +1,11 @@
-//! The pixels of one raster for those of another, in integers.
+//! Mapping of pixels from one raster to another, in integers.
 
 use std::collections::BTreeSet;
 
 use super::tiling::Tiling;
 use super::window::Window;
 
-/// A column or row that there is not.
+/// Marks a missing column or row.
 const NONE: u32 = u32::MAX;
 
 /// For each pixel of a window of a grid, the pixel of another raster.
@@ -18,7 +18,7 @@ pub struct MappedPixels {
 
 #[derive(Debug)]
 enum Kind {
-    /// The column of each column and the row of each row.
+    /// Columns and rows are mapped independently.
     Apart { cols: Vec<u32>, rows: Vec<u32> },
     /// The column and row of each pixel, row by row.
     Each(Vec<(u32, u32)>),
@@ -27,7 +27,7 @@ enum Kind {
 /// Consecutive pixels of a row of the window whose pixels of the other raster are in one row.
 #[derive(Debug)]
 pub(crate) struct MappedRun<'a> {
-    /// Their positions in the window, counted row by row.
+    /// Position of the first pixel in the window, in row-major order.
     pub(crate) start: usize,
     /// The row of the other raster.
     pub(crate) row: u32,
@@ -43,7 +43,7 @@ pub(crate) enum MappedCols<'a> {
 }
 
 impl MappedCols<'_> {
-    /// One for each pixel of the run; None where the other raster has no pixel.
+    /// The column of each pixel of the run; None outside of the other raster.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Option<u32>> + '_ {
         let (cols, pixels) = match self {
             Self::Cols(cols) => (*cols, &[][..]),
@@ -55,7 +55,7 @@ impl MappedCols<'_> {
 }
 
 impl MappedPixels {
-    /// Where columns and rows are mapped apart from one another; None where the other raster has none.
+    /// Maps columns and rows independently; None outside of the other raster.
     pub(crate) fn apart(
         window: Window,
         cols: impl Iterator<Item = Option<u32>>,
@@ -67,12 +67,12 @@ impl MappedPixels {
         Self { window, kind: Kind::Apart { cols: places(&mut cols), rows: places(&mut rows) } }
     }
 
-    /// Where each pixel is mapped by itself, row by row, to a column and row; None where the other raster has no pixel.
+    /// Maps each pixel, in row-major order, to a column and row; None outside of the other raster.
     pub(crate) fn each(window: Window, pixels: impl Iterator<Item = Option<(u32, u32)>>) -> Self {
         Self { window, kind: Kind::Each(pixels.map(|pixel| pixel.unwrap_or((NONE, NONE))).collect()) }
     }
 
-    /// The tiles (row, col) of the other raster that hold its pixels, each once.
+    /// The tiles (row, col) of the other raster that contain mapped pixels, each once.
     #[must_use]
     pub fn tiles(&self, tiling: &Tiling) -> Vec<(u32, u32)> {
         let row_of = |row: u32| row / tiling.tile_height.max(1);
@@ -92,7 +92,7 @@ impl MappedPixels {
         set.into_iter().collect()
     }
 
-    /// All pixels, as runs whose other pixels are in one row. Runs without a row are left out.
+    /// All pixels, as runs mapped to a single row of the other raster. Runs outside of it are omitted.
     pub(crate) fn runs(&self) -> impl Iterator<Item = MappedRun<'_>> {
         let width = self.window.width as usize;
         let (apart, each) = match &self.kind {

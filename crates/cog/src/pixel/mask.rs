@@ -1,10 +1,10 @@
-//! Masks by another raster: which pixels of a block count, by the values of a classification or of quality bits.
+//! Masks by another raster, such as a classification or quality bits.
 //!
 //! ```text
 //! MappedPixels ── tiles ──> blocks of the mask ── add ──> a byte per pixel of the block ──> Block::masked
 //! ```
 //!
-//! A pixel for which the mask has no pixel, or an invalid one, does not count.
+//! Pixels outside of the mask raster, or at its invalid pixels, are masked.
 
 use std::sync::Arc;
 
@@ -16,19 +16,19 @@ use crate::codec::{DecodedTile, Samples};
 use crate::grid::MappedPixels;
 use crate::{Error, Result, Tiling};
 
-/// Which values of a mask make a pixel count.
+/// Rule by which values of a mask raster keep a pixel valid.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MaskRule {
-    /// These values do.
+    /// These values.
     Keep(Vec<i64>),
-    /// All values but these do.
+    /// All values except these.
     Drop(Vec<i64>),
-    /// Values do that have none of these bits; bit 0 is the lowest.
+    /// Values with none of these bits set; bit 0 is the least significant.
     Bits(u64),
 }
 
 impl MaskRule {
-    /// The rule of bits by their positions.
+    /// Creates a rule from bit positions.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ impl MaskRule {
         bits.try_fold(0, |all, bit| Ok(all | bit?)).map(Self::Bits)
     }
 
-    /// Whether a pixel with this value counts.
+    /// Whether a pixel with this value stays valid.
     #[expect(clippy::cast_precision_loss, reason = "the values of a classification are small integers")]
     fn accepts(&self, value: f64) -> bool {
         let is_one_of = |values: &[i64]| values.iter().any(|known| *known as f64 == value);
@@ -59,35 +59,35 @@ impl MaskRule {
     }
 }
 
-/// Which pixels of a block count, as far as blocks of the mask were added.
+/// Mask of a block, filled by blocks of the mask raster.
 #[derive(Debug)]
 pub struct Mask {
     pixels: MappedPixels,
-    /// A byte per pixel, row by row: 255 where it counts, else 0.
+    /// One byte per pixel in row-major order: 255 if valid, else 0.
     bytes: Vec<u8>,
 }
 
 impl Mask {
-    /// For the pixels of a block: none counts yet.
+    /// Creates a mask for the pixels of a block, all invalid.
     #[must_use]
     pub fn new(pixels: MappedPixels) -> Self {
         let len = usize::try_from(pixels.window.pixels()).unwrap_or(usize::MAX);
         Self { pixels, bytes: vec![0; len] }
     }
 
-    /// The tiles (row, col) of the mask whose blocks are to be added.
+    /// The tiles (row, col) of the mask raster whose blocks must be added.
     #[must_use]
     pub fn tiles(&self, tiling: &Tiling) -> Vec<(u32, u32)> {
         self.pixels.tiles(tiling)
     }
 
-    /// Takes the pixels that a block of the mask has.
+    /// Adds the pixels of a block of the mask raster.
     pub fn add(&mut self, block: &Block, rule: &MaskRule) {
         take(&self.pixels, block, &mut self.bytes, || Accepted(rule));
     }
 }
 
-/// A byte per pixel: 255 where a rule accepts it.
+/// One byte per pixel: 255 if the rule accepts it.
 struct Accepted<'a>(&'a MaskRule);
 
 impl Visitor for Accepted<'_> {
@@ -111,11 +111,11 @@ impl Visitor for Accepted<'_> {
 }
 
 impl Block {
-    /// The block, of whose pixels only those count that a mask for its window lets count.
+    /// Applies a mask to the block.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] where the mask is for another window.
+    /// [`Error::Malformed`] if the mask is for another window.
     pub fn masked(mut self, mask: Mask) -> Result<Self> {
         let window = mask.pixels.window;
         let tile = DecodedTile {

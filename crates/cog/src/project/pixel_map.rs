@@ -1,12 +1,12 @@
-//! From the pixels of one raster to those of another: each takes the pixel that contains its centre.
+//! Nearest-neighbour mapping from the pixels of one raster to those of another.
 //!
 //! ```text
 //! pixel of a grid ── its transform ──> centre ── CRS ──> centre ── inverse transform ──> pixel of the other raster
 //! ```
 //!
-//! As GDAL's warper with nearest and a tolerance of 0. A pixel contains its left and upper edge; a centre within a millionth of a pixel
-//! of an edge lies on it, since rounding may leave it on either side. Where both rasters have one CRS and no rotation, columns and rows
-//! are mapped apart from one another: one look-up per column and one per row, instead of a projection per pixel.
+//! Each pixel is mapped to the one that contains its centre, as in GDAL's warper with nearest resampling and an error threshold of 0.
+//! The left and upper edges belong to a pixel; a centre within a millionth of a pixel of an edge is on it, regardless of rounding. If both
+//! rasters have the same CRS and no rotation, columns and rows are mapped independently, without a projection per pixel.
 
 use std::sync::Arc;
 
@@ -18,19 +18,19 @@ use crate::grid::MappedPixels;
 use crate::header::RasterInfo;
 use crate::{Error, Result, Window};
 
-/// Centres this near to an edge, in pixels, lie on it.
+/// Distance in pixels within which a centre is on an edge.
 const ON_EDGE: f64 = 1e-6;
 
-/// The way from the pixels of a grid to those of another raster.
+/// Maps the pixels of a grid to those of another raster.
 #[derive(Debug)]
 pub struct PixelMap {
-    /// Of the grid.
+    /// Affine of the grid.
     transform: GeoTransform,
-    /// From coordinates to the other raster's pixels.
+    /// Inverse affine of the other raster.
     inverse: GeoTransform,
-    /// Columns and rows of the other raster.
+    /// Width and height of the other raster.
     size: (u32, u32),
-    /// Between the CRSs; None where they are the same.
+    /// Transformation between the CRSs; None if they are the same.
     crs: Option<Arc<Transform>>,
     /// Whether the other raster's x is a longitude.
     is_in_degrees: bool,
@@ -124,7 +124,7 @@ impl PixelMap {
 
     fn col(&self, x: f64, y: f64) -> Option<u32> {
         let col = |x: f64| inside(self.inverse.forward(x, y).0, self.size.0);
-        // The other raster may count longitudes another turn.
+        // The other raster may use another range of longitudes.
         let turns = if self.is_in_degrees { [0.0, 360.0, -360.0].as_slice() } else { &[0.0] };
         turns.iter().find_map(|turn| col(x + turn))
     }

@@ -1,6 +1,6 @@
-//! Where the corpus of real files is, and what of it decoders can be held against. Shared by the tests of both crates.
+//! Location of the corpus of real files, and the part of it that decoders are compared with. Shared by the tests of both crates.
 //!
-//! It is found at `RASTERET_CORPUS`, else at `../shared/corpus` beside the workspace. Without one a test says so and passes, unless
+//! It is found at `RASTERET_CORPUS`, else at `../shared/corpus` beside the workspace. Without one, tests print a message and pass, unless
 //! `RASTERET_REQUIRE_CORPUS=1`.
 #![allow(dead_code)]
 

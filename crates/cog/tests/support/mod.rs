@@ -236,7 +236,7 @@ pub(crate) fn dump(file: &[u8], first: u64) -> Result<Vec<IfdInfo>> {
     }
 }
 
-/// The part of a range that the file has, as a server would answer.
+/// The part of a range inside the file, as a server would return it.
 pub(crate) fn slice(file: &Bytes, range: &Range<u64>) -> Bytes {
     let end = range.end.min(file.len() as u64) as usize;
     file.slice((range.start as usize).min(end)..end)

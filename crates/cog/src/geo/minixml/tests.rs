@@ -1,8 +1,8 @@
-//! Documents and what GDAL 3.10.3 makes of them.
+//! Documents with the items that GDAL 3.10.3 reads.
 
 use super::{Item, for_each_item, unescaped};
 
-/// The items of a document, as text; None where it is refused.
+/// The items of a document, as text; None if it is rejected.
 fn items(document: &[u8]) -> Option<Vec<[String; 5]>> {
     let mut found = Vec::new();
     for_each_item(document, |item| {
@@ -29,7 +29,7 @@ fn an_item_has_attributes_and_a_text() {
 }
 
 #[test]
-fn texts_that_are_no_xml_are_taken() {
+fn texts_that_are_not_xml_are_accepted() {
     for (inside, name, text) in [
         // Entities that are not known end a text.
         ("<Item name=\"A\">1 & 2</Item>", "A", "1 "),

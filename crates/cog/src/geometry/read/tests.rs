@@ -103,7 +103,7 @@ fn polygons_of_one_ring_are_read_as_all_others() {
         assert!(!is_quick(&other));
         assert_eq!(ParsedGeometry::from_wkb(&other).unwrap().geometry, expected);
     }
-    // Faults are for the reader that says where.
+    // Invalid input is left to the general reader, which names the position.
     for bad in [&ring[..6], &[0.0, 0.0, 0.0, 0.0], &[0.0, 0.0, 1.0, 0.0, 1.0, f64::NAN, 0.0, 0.0], &ring[2..]] {
         let vertices = u32::try_from(bad.len() / 2).unwrap();
         let bytes = wkb(3, &[&count(1), &count(vertices), &floats(bad)]);
@@ -113,7 +113,7 @@ fn polygons_of_one_ring_are_read_as_all_others() {
 }
 
 #[test]
-fn nothing_is_left_of_the_geometry_whose_memory_is_used() {
+fn reused_memory_is_cleared() {
     let square = wkb(3, &[&count(1), &count(5), &floats(&[0.0, 0.0, 2.0, 0.0, 2.0, 2.0, 0.0, 2.0, 0.0, 0.0])]);
     let triangle = wkb(3, &[&count(1), &count(4), &floats(&[5.0, 5.0, 6.0, 5.0, 5.0, 6.0, 5.0, 5.0])]);
     let with_srid = wkb(0x2000_0001, &[&count(32631), &floats(&[1.0, 2.0])]);
@@ -132,7 +132,7 @@ fn nothing_is_left_of_the_geometry_whose_memory_is_used() {
 }
 
 #[test]
-fn errors_say_where() {
+fn errors_name_the_position() {
     for (text, expected) in [
         (
             "POLYGON((0 0, 1 0, 1 1))",
@@ -170,7 +170,7 @@ fn hostile_input_is_an_error() {
     for bytes in [&[][..], &[1], &[7, 0, 0, 0, 1], &wkb(99, &[]), &wkb(1, &[&[0; 8]])] {
         assert!(ParsedGeometry::from_wkb(bytes).is_err(), "{bytes:?}");
     }
-    // Counts are not believed.
+    // Declared counts are not trusted.
     for code in [2, 3, 4, 5, 6, 7] {
         assert!(ParsedGeometry::from_wkb(&wkb(code, &[&count(u32::MAX), &[1, 1]])).is_err());
     }

@@ -1,4 +1,4 @@
-//! Rules and what GDAL 3.10.3's masks say.
+//! Nodata rules compared with the masks of GDAL 3.10.3.
 #![allow(clippy::cast_possible_truncation, reason = "tests choose numbers that are of the type")]
 
 use super::super::tests::level;

@@ -26,7 +26,7 @@ const ALL: [DataType; 13] = [
     DataType::Complex128,
 ];
 
-/// A value that tells its band, column and row, in the range of all types.
+/// A value that identifies its band, column and row, in the range of all types.
 fn marked(band: u16, col: u32, row: u32) -> f64 {
     f64::from((u32::from(band) * 31 + col * 3 + row * 7) % 100)
 }
@@ -50,7 +50,7 @@ fn read(file: &File, band: &Band) -> Vec<Vec<Option<f64>>> {
         .collect()
 }
 
-/// What [`read`] gives by a rule.
+/// Expected result of [`read`], by a rule.
 fn image(size: (u32, u32), rule: impl Fn(u32, u32) -> Option<f64>) -> Vec<Vec<Option<f64>>> {
     (0..size.1).map(|row| (0..size.0).map(|col| rule(col, row)).collect()).collect()
 }
@@ -300,7 +300,7 @@ fn headers_narrowed_to_a_band() {
     assert!(Band::new(Arc::new(narrowed), 0, 1, false).is_ok());
     // The alpha band itself needs no other plane; nor does a chunky file.
     assert!(Band::new(Arc::new(rgba.header.for_band(3).unwrap()), 0, 3, true).is_ok());
-    // Tables of one plane that do not say which.
+    // Tables of a single, unknown plane.
     let mut header = rgba.header.for_band(1).unwrap();
     header.band_index = None;
     assert!(matches!(Band::new(Arc::new(header), 0, 1, false), Err(Error::Malformed { .. })));
@@ -443,7 +443,7 @@ impl Drawn {
         })
     }
 
-    /// The rules, of one pixel: what is stored, and whether it counts.
+    /// Expected value of a pixel; None if invalid.
     fn pixel(&self, band: u16, col: u32, row: u32, masked: bool) -> Option<f64> {
         let (across, down) = (self.size.0.div_ceil(self.tile.0), self.size.1.div_ceil(self.tile.1));
         let stored = |band: u16| {

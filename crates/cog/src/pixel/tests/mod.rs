@@ -1,4 +1,4 @@
-//! Files made by hand, whose tiles are made when they are asked for.
+//! Synthetic files whose tiles are generated on demand.
 #![allow(clippy::cast_possible_truncation, reason = "tests choose numbers in range")]
 
 mod band;
@@ -18,7 +18,7 @@ pub(crate) const CASES: &str = include_str!("cases.tsv");
 /// A value for each band, column and row.
 type Values = Box<dyn Fn(u16, u32, u32) -> f64>;
 
-/// A file whose tiles hold given values.
+/// A file whose tiles contain given values.
 pub(crate) struct File {
     pub(crate) header: CogHeader,
     values: Vec<(Image, Values)>,
@@ -91,7 +91,7 @@ impl File {
         Band::new(Arc::new(self.header.clone()), level, band, masked).unwrap()
     }
 
-    /// The tiles that a block is made of; what pads them is 1, which is neither nodata nor masked.
+    /// The tiles of a block. Their padding is 1, which is neither nodata nor masked.
     pub(crate) fn decoded(&self, band: &Band, row: u32, col: u32) -> Vec<Option<Arc<DecodedTile>>> {
         let sources = band.sources(row, col);
         let tile = |source: &super::TileSource| {
@@ -135,7 +135,7 @@ impl File {
         band.block(row, col, &self.decoded(band, row, col)).unwrap()
     }
 
-    /// All blocks of a band, last one first: no sink may depend on their order.
+    /// All blocks of a band in reverse order: no consumer may depend on it.
     pub(crate) fn blocks(&self, band: &Band) -> Vec<Block> {
         let tiling = band.tiling();
         let (across, down) =

@@ -4,7 +4,7 @@ use super::{CASES, File, level};
 use crate::pixel::{PointSampler, Resampling, ValueOptions};
 use crate::tiff::DataType;
 
-/// What `scripts/make-pixel-cases` puts into its rasters.
+/// The values in the rasters of `scripts/make-pixel-cases`.
 pub(crate) fn pattern(col: u32, row: u32) -> f64 {
     f64::from((37 * col + 101 * row + 13 * col * row) % 97 + 1)
 }
@@ -47,7 +47,7 @@ fn holed(width: u32, height: u32, invalid: Vec<(u32, u32)>) -> File {
 }
 
 #[test]
-fn gdals_warper_gives_the_same() {
+fn values_agree_with_gdals_warper() {
     let mut seen = 0;
     for line in CASES.lines() {
         let fields: Vec<&str> = line.split('\t').collect();
@@ -118,7 +118,7 @@ fn tiles_are_those_of_the_pixels_that_count() {
     assert_eq!(tiles((9.5, 7.5), Resampling::Bilinear, 0), [vec![(2, 2)]]);
     assert_eq!(tiles((8.2, 6.3), Resampling::Bilinear, 0), [vec![(1, 1), (1, 2), (2, 1), (2, 2)]]);
     assert_eq!(tiles((6.9, 7.2), Resampling::Cubic, 0), [vec![(1, 1), (1, 2), (2, 1), (2, 2)]]);
-    // What is found in the first tile bounds what else may be nearer.
+    // A candidate in the first tile bounds the search.
     assert_eq!(tiles((4.2, 3.2), Resampling::Nearest, 9), [vec![(1, 1)], vec![(0, 0), (0, 1), (1, 0)]]);
     assert_eq!(tiles((4.2, 3.2), Resampling::Nearest, 0), [vec![(1, 1)]]);
 }
@@ -136,7 +136,7 @@ fn the_search_goes_ring_by_ring() {
     assert_eq!(nearest(&file, (4.99, 3.5), 1), None);
     assert_eq!(nearest(&file, (4.99, 3.5), 2), Some(pattern(6, 3)));
     assert_eq!(nearest(&file, (0.5, 6.5), u32::MAX), Some(pattern(6, 3)));
-    // Whatever the resampling, the pixel that is found is the answer.
+    // The value of the nearest pixel is not resampled.
     let options = ValueOptions { resampling: Resampling::Bilinear, max_distance_pixels: 4, scaled: false };
     assert_eq!(ask(&file, 0, (4.99, 3.5), options).0, Some(pattern(6, 3)));
     invalid.push((6, 3));

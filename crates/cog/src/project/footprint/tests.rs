@@ -141,7 +141,7 @@ fn parts_of(header: &CogHeader) -> Vec<geo_types::Polygon<f64>> {
 }
 
 #[test]
-fn of_rasters_larger_than_their_projection_the_part_that_has_a_place() {
+fn rasters_larger_than_their_projection_are_traced_along_its_edge() {
     let globe = raster("+proj=sinu +R=6371007.181 +units=m", -20_015_109.0, 20_015_109.0, 400_302.0);
     let transform = globe.transform_from("OGC:CRS84", &Transforms::default()).unwrap();
     let parts = ParsedGeometry::from_wkb(&globe.raster_info().footprint(transform.as_ref()).unwrap().to_wkb().unwrap());

@@ -72,7 +72,7 @@ fn edges_follow_the_curve_to_a_quarter_of_a_pixel() {
             let pixel = projector.mapping.pixel(transform.forward(on_edge).unwrap());
             let nearest =
                 line.0.windows(2).map(|pair| from_segment(pixel, pair[0], pair[1])).fold(f64::INFINITY, f64::min);
-            // Beyond the window the line is cut off.
+            // The line is clipped to the domain.
             if (0.0..=10980.0).contains(&pixel.x) && (0.0..=10980.0).contains(&pixel.y) {
                 worst = worst.max(nearest);
             }
@@ -101,11 +101,7 @@ fn geometries_far_larger_than_the_raster() {
         ("OGC:CRS84", "POLYGON((-180 0, 180 0, 180 80, -180 80, -180 0))"),
         ("OGC:CRS84", "POLYGON((0 -90, 360 -90, 360 90, 0 90, 0 -90))"),
         ("EPSG:3857", "POLYGON((-2e7 -2e7, 2e7 -2e7, 2e7 2e7, -2e7 2e7, -2e7 -2e7))"),
-        ("EPSG:32601", "POLYGON((-2e8 -2e8, 2e8 -2e8, 2e8 2e8, -2e8 2e8, -2e8 -2e8))"),
     ] {
-        if crs == "EPSG:32601" {
-            continue;
-        }
         assert_eq!(SCENE.tiles(crs, text), all(), "{crs} {text}");
     }
     assert!(SCENE.pixels("OGC:CRS84", "POLYGON((-60 -10, -50 -10, -50 10, -60 -10))").is_empty());
@@ -189,12 +185,12 @@ fn rasters_larger_than_their_projection() {
         11_000.0,
     );
     assert_eq!(disk.tiles("OGC:CRS84", "POLYGON((-76 -1, -74 -1, -74 1, -76 1, -76 -1))")[4], "....##....");
-    // Places that the satellite does not see are outside, and so is the hidden half of a polygon across the limb.
+    // Points that the satellite does not see are outside, as is the hidden half of a polygon across the limb.
     assert!(disk.pixels("OGC:CRS84", "POLYGON((100 -1, 102 -1, 102 1, 100 1, 100 -1))").is_empty());
     assert!(disk.pixels("OGC:CRS84", "POINT(100 0)").is_empty());
     let limb = disk.tiles("OGC:CRS84", "POLYGON((-74 -1, 105 -1, 105 1, -74 1, -74 -1))");
     assert_eq!((limb[4].as_str(), limb[3].as_str()), (".....#####", ".........."));
-    // A raster that has no place at all.
+    // A raster outside of the projection.
     let space = Raster(disk.0, 100, 100, 6_000_000.0, 9_000_000.0, 10_000.0);
     let transform = Transforms::default().get("OGC:CRS84", disk.0).unwrap();
     let array = [space.5, 0.0, space.3, 0.0, -space.5, space.4];
@@ -218,7 +214,7 @@ fn native_coordinates_are_pixels_through_the_affine() {
     let point = |array, text| native(array, text).unwrap().points[0];
     assert_eq!(point([10.0, 0.0, 500.0, 0.0, -10.0, 900.0], "POINT(510 880)"), Coord { x: 1.0, y: 2.0 });
     assert_eq!(point([0.0, 2.0, 1.0, -2.0, 0.0, 5.0], "POINT(7 1)"), Coord { x: 2.0, y: 3.0 });
-    // What a transform gives comes back whole, however odd its numbers.
+    // Integer pixels survive the round trip for any coefficients.
     let array =
         [0.000_277_777_777_777_777_8, 0.0, -179.999_861_111_111, 0.0, -0.000_277_777_777_777_8, 59.999_861_111_1];
     let transform = GeoTransform::from_array(array);

@@ -51,7 +51,7 @@ fn the_packages_cells() {
 }
 
 #[test]
-fn places_that_are_none() {
+fn invalid_coordinates_are_errors() {
     for (lat, lon, spacing, named) in [
         (90.1, 0.0, 10.0, "lat"),
         (f64::NAN, 0.0, 10.0, "lat"),
@@ -107,6 +107,7 @@ proptest! {
 
     #[test]
     fn any_arguments(lat: f64, lon: f64, spacing: f64) {
-        let _ = MajorTomCell::of(lat, lon, spacing);
+        let is_valid = lat.abs() <= 90.0 && lon.abs() <= 180.0 && spacing >= MIN_SPACING && spacing.is_finite();
+        prop_assert_eq!(MajorTomCell::of(lat, lon, spacing).is_ok(), is_valid);
     }
 }

@@ -87,7 +87,7 @@ fn the_cost_grows_with_the_result_and_not_with_the_raster() {
 #[test]
 fn an_extent_gives_the_cover_or_nothing() {
     let (mut decided, mut spread) = (0, 0);
-    // Corners on borders of tiles and off them, in the image and outside; what is known of them more or less exactly.
+    // Corners on borders of tiles and off them, in the image and outside; known more or less exactly.
     let places = [-3.0, 0.0, 1.0, 9.5, 10.0, 11.0, 19.0, 20.5, 24.0, 25.0, 27.0];
     let corners = || places.iter().flat_map(|y| places.iter().map(move |x| (*x, *y)));
     for (a, b) in corners().flat_map(|a| corners().map(move |b| (a, b))) {

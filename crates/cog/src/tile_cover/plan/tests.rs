@@ -53,7 +53,7 @@ fn sparse_tiles_have_no_offset() {
 }
 
 #[test]
-fn levels_and_bands_that_are_not_there() {
+fn missing_levels_and_bands_are_errors() {
     let full = header(100, 100, 32, 1);
     let fault = |level, band| plan(&full, level, band, None).unwrap_err().to_string();
     assert_eq!(fault(2, None), "level: expected one of the 2 levels from 0, found 2");
@@ -100,7 +100,7 @@ fn numbers() -> impl FnMut() -> f64 {
 }
 
 #[test]
-fn many_geometries_get_what_each_would_alone() {
+fn approximate_plans_equal_exact_ones() {
     let transforms = Transforms::default();
     let header = header(10_980, 10_980, 512, 1);
     let mut number = numbers();

@@ -75,7 +75,7 @@ fn every_type_is_little_endian() {
 }
 
 #[test]
-fn what_a_mask_hides_is_there_but_invalid() {
+fn masked_pixels_keep_their_values() {
     let mask = level((4, 1), (4, 1), 1, false, DataType::Uint8);
     let file = File::new(level((4, 1), (4, 1), 1, false, DataType::Uint8), |_, col, _| f64::from(col + 1));
     let file = file.with_mask(mask, |_, col, _| f64::from(col % 2)).with(|header| header.nodata = Some(200.0));
@@ -126,7 +126,7 @@ fn windows_lie_around_bounds_and_inside_the_image() {
     }
 }
 
-/// Numbers parted by blanks.
+/// Numbers separated by blanks.
 fn numbers<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Vec<T> {
     text.split_whitespace().map(|number| number.parse().unwrap()).collect()
 }
@@ -210,7 +210,7 @@ fn rasterios_masks_are_the_same() {
 }
 
 #[test]
-fn outside_is_nodata_where_the_type_holds_it() {
+fn outside_is_nodata_if_the_type_can_represent_it() {
     let inside = "POLYGON ((0.6 0.6, 2.7 0.6, 0.6 2.7, 0.6 0.6))";
     let read = |nodata, dtype, options| {
         let file = File::new(level((3, 3), (2, 2), 1, false, dtype), |_, col, row| pattern(col, row));
@@ -229,7 +229,7 @@ fn outside_is_nodata_where_the_type_holds_it() {
     let double = |at: usize| f64::from_le_bytes(found.data[at * 8..(at + 1) * 8].try_into().unwrap());
     assert!(double(0) == pattern(0, 0) && double(8).is_nan(), "{:?}", found.data);
     assert_eq!(found.mask, [255, 255, 255, 255, 255, 255, 255, 255, 0]);
-    // Tiles that hold no covered pixel are not asked for; without a geometry all are.
+    // Tiles without covered pixels are not needed; without a geometry, all are.
     let file = File::new(level((9, 9), (2, 2), 1, false, DataType::Uint8), |_, _, _| 1.0)
         .with(|header| header.transform = None);
     let shape = geometry(inside, GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]), (9, 9));

@@ -163,7 +163,7 @@ fn integers_are_exact() {
 fn rows_of_any_length_are_summed_exactly() {
     let size = (10_001, 2);
     let coverage = Coverage::whole(size.0, size.1);
-    // The ends of each type, and what lies between.
+    // The limits of each type, and values between.
     let ends = [
         (DataType::Uint8, 0, 255),
         (DataType::Int8, -128, 127),

@@ -83,7 +83,7 @@ fn parts_at_different_turns_are_in_the_image_once() {
 }
 
 #[test]
-fn what_begins_at_the_cut_is_on_one_side_of_it() {
+fn geometries_that_start_at_the_cut_are_on_one_side() {
     let size = 40_075_016.685_578_49 / 23.0;
     let world = Raster("EPSG:3395", 23, 23, -20_037_508.342_789_244, 19_994_875.0, size);
     let text = "POLYGON((-110 -90, -110 -59, -180 -59, -180 -90, -110 -90))";
@@ -112,7 +112,7 @@ fn around_the_edge_of_a_datums_area_of_use_nothing_is_lost() {
 }
 
 #[test]
-fn a_crs_that_does_not_reach_the_raster_sees_none_of_it() {
+fn geometries_outside_of_the_projection_are_empty() {
     let raster = Raster("EPSG:2193", 10, 10, 1_700_000.0, 5_400_000.0, 1000.0);
     let orthographic = "+proj=ortho +lat_0=40 +lon_0=0 +R=6371000 +type=crs";
     assert!(raster.pixels(orthographic, "POINT(0 0)").points.is_empty());
