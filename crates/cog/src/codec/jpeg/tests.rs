@@ -202,7 +202,7 @@ fn other_columns_and_components_are_errors() {
 fn unsupported_streams_are_named() {
     let jpeg = Jpeg::new(16, 16, &[170]);
     let place = jpeg.whole().windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
-    for (at, byte, what) in [(4, 12, "12 bits"), (1, 0xC3, "of kind 3"), (1, 0xC9, "of kind 9")] {
+    for (at, byte, what) in [(4, 12, "12 bits"), (1, 0xC3, "SOF3"), (1, 0xC9, "SOF9")] {
         let mut bytes = jpeg.whole();
         bytes[place + at] = byte;
         let error = tile(&bytes, &of(1, 1), 16, 16).unwrap_err();

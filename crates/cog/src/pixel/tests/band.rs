@@ -296,7 +296,7 @@ fn headers_narrowed_to_a_band() {
     let rgba = rgba.with(|header| header.extra_samples = Some(vec![ExtraSample::UnassociatedAlpha]));
     let narrowed = rgba.header.for_band(1).unwrap();
     let error = Band::new(Arc::new(narrowed.clone()), 0, 1, true).unwrap_err().to_string();
-    assert!(error.contains("band 3 is the alpha band") && error.contains("masked := false"), "{error}");
+    assert!(error.contains("band 3, the alpha band") && error.contains("masked := false"), "{error}");
     assert!(Band::new(Arc::new(narrowed), 0, 1, false).is_ok());
     // The alpha band itself needs no other plane; nor does a chunky file.
     assert!(Band::new(Arc::new(rgba.header.for_band(3).unwrap()), 0, 3, true).is_ok());
