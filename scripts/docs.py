@@ -8,7 +8,7 @@
 The pages with a comment `<!-- run: NAME = PATH, ... -->` are tests: their ```sql blocks run in order, and a ```text block after one
 is its rows. NAME is a file as the page writes it, PATH where the test has it.
 
-`cargo run --example function_docs` prints the constants as JSON.
+The example `function_docs` prints the constants as JSON.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+import artifacts
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "functions.md"
@@ -90,10 +92,12 @@ class Function:
 
 def functions() -> list[Function]:
     """The documentation of every function."""
-    command = ["cargo", "run", "--quiet", "--locked", "--package", "rasteret", "--example", "function_docs"]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    # Of the whole workspace, so that it shares the builds of the tests.
+    built = artifacts.build("build", "--workspace", "--example", "function_docs")
+    program = next(artifact.executable for artifact in built if artifact.target == "function_docs")
+    done = subprocess.run([str(program)], stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        raise DocsError(f"{' '.join(command)} failed")
+        raise DocsError(f"{program} failed")
     return [Function.of(record) for record in json.loads(done.stdout)]
 
 
@@ -208,7 +212,7 @@ def main() -> int:
         documented = functions()
         made = {REFERENCE: reference(documented), README: with_overview(README.read_text(), documented)}
         tests = {**example_tests(documented), **page_tests(PAGES)}
-    except (DocsError, OSError) as error:
+    except (DocsError, artifacts.BuildError, OSError) as error:
         print(f"docs: {error}", file=sys.stderr)
         return 1
     if not args.check:
