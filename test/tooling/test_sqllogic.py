@@ -157,6 +157,14 @@ class Parser(unittest.TestCase):
             with self.subTest(name), self.assertRaises(parser.TestFileError):
                 parser.parse(text)
 
+    def test_reads_every_file_of_test_sql(self) -> None:
+        for file in sqltest.find_files([ROOT / "test" / "sql"]):
+            with self.subTest(file.name):
+                text = file.read_text()
+                parser.parse(text)
+                # DuckDB's convention: the first line is the path.
+                self.assertEqual(text.splitlines()[0], f"# name: {file.relative_to(ROOT).as_posix()}")
+
     def test_names_the_line(self) -> None:
         text = textwrap.dedent(
             """\
