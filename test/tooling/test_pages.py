@@ -1,0 +1,42 @@
+"""Pages for contributors name files that exist."""
+
+from __future__ import annotations
+
+import re
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [
+    *ROOT.glob("*.md"),
+    *ROOT.glob("docs/*.md"),
+    *ROOT.glob("crates/*/README.md"),
+    *ROOT.glob("fuzz/*.md"),
+    *ROOT.glob(".github/**/*.md"),
+]
+# A path in code marks; NAME and TOPIC stand for a name, `*` for any.
+NAMED = re.compile(r"`((?:src|crates|scripts|test|docs|fuzz|examples)/[\w./*-]+)`")
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+PLACEHOLDER = re.compile(r"NAME|TOPIC")
+# Files that a script or a contributor makes.
+MADE = ("fuzz/corpus", "fuzz/artifacts", "test/fuzz/TARGET")
+
+
+class Paths(unittest.TestCase):
+    def test_exist(self) -> None:
+        for page in PAGES:
+            for path in sorted(set(NAMED.findall(page.read_text()))):
+                if not path.startswith(MADE):
+                    with self.subTest(page=page.name, path=path):
+                        pattern = PLACEHOLDER.sub("*", path).rstrip("/")
+                        self.assertTrue(any(ROOT.glob(pattern)), f"{page.relative_to(ROOT)} names {path}")
+
+    def test_links_lead_somewhere(self) -> None:
+        for page in PAGES:
+            for link in LINK.findall(page.read_text()):
+                with self.subTest(page=page.name, link=link):
+                    self.assertTrue((page.parent / link).exists(), f"{page.relative_to(ROOT)} links to {link}")
+
+
+if __name__ == "__main__":
+    unittest.main()
