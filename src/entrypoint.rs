@@ -10,7 +10,7 @@ use rasteret_io::Session;
 
 use crate::error::{Error, Result};
 use crate::functions;
-use crate::host::{Host, memory, replacement};
+use crate::host::{Host, memory, replacement, settings};
 use crate::vector::SharedSession;
 use crate::vector::exception::{call, take_postponed};
 
@@ -85,6 +85,9 @@ unsafe fn load(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_exte
             }
             if let Some(limit) = memory_limit(connection)? {
                 session.set_memory_limit(limit);
+            }
+            if Host::current().has_late_slots() {
+                settings::register(connection, session.options())?;
             }
             functions::register(connection, &SharedSession::new(session))?;
             replacement::register(*database)?;

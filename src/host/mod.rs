@@ -7,6 +7,7 @@
 //! | [`locks`] | what a query may open |
 //! | [`memory`] | how much memory there is |
 //! | [`interrupt`] | whether a query was interrupted |
+//! | [`settings`] | the settings of a query |
 //! | [`replacement`] | `FROM 'scene.tif'` |
 
 mod context;
@@ -14,6 +15,7 @@ mod interrupt;
 mod locks;
 pub(crate) mod memory;
 pub(crate) mod replacement;
+pub(crate) mod settings;
 
 use std::sync::Arc;
 
@@ -25,7 +27,7 @@ use locks::access_policy;
 use rasteret_io::source::NullFolders;
 
 use crate::error::Result;
-use crate::vector::host_version;
+use crate::vector::{SharedSession, host_version};
 
 /// Slots that are the same in every host since `v1.2.0`.
 const STABLE_SLOTS: usize = 357;
@@ -33,17 +35,18 @@ const STABLE_SLOTS: usize = 357;
 /// Slots that are the same since 1.5.2.
 const LATE_SLOTS: usize = 546;
 
-/// The session of a query: under DuckDB's locks and within its memory at this time, and ended by its interrupts.
+/// The session of a query: with its settings, under DuckDB's locks and within its memory at this time, and ended by its interrupts.
 ///
 /// # Safety
 /// A query of the context's connection must be running, and the session be used for nothing but that connection's queries.
-pub(crate) unsafe fn session_of_query(session: &Session, context: Option<&Arc<Context>>) -> Result<Session> {
+pub(crate) unsafe fn session_of_query(shared: &SharedSession, context: Option<&Arc<Context>>) -> Result<Session> {
     let Some(context) = context else {
         // Requests are repeated anew.
-        return Ok(session.for_query(&AccessPolicy::default()));
+        return Ok(shared.here().for_query(&AccessPolicy::default()));
     };
     // SAFETY: the caller's contract.
     unsafe {
+        let session = shared.with_options(settings::options(context, shared.here().options())?);
         let session = session.for_query(&access_policy(context)?).interruptible(interrupt::interrupts(context));
         if let Some(limit) = memory::memory_limit(context)? {
             session.set_memory_limit(limit);
@@ -52,22 +55,30 @@ pub(crate) unsafe fn session_of_query(session: &Session, context: Option<&Arc<Co
     }
 }
 
-/// The same for another execution of a plan, whose session is shared by what bind has made.
+/// Brings the session of a plan, which is shared by what bind has made, up to the locks and the memory of another execution. False where
+/// that has other settings, and so another session.
 ///
 /// # Safety
 /// As for [`session_of_query`].
-pub(crate) unsafe fn update_session(session: &Session, context: Option<&Arc<Context>>) -> Result<()> {
+pub(crate) unsafe fn update_session(
+    shared: &SharedSession,
+    session: &Session,
+    context: Option<&Arc<Context>>,
+) -> Result<bool> {
     let Some(context) = context else {
         session.set_policy(&AccessPolicy::default());
-        return Ok(());
+        return Ok(true);
     };
     // SAFETY: the caller's contract.
     unsafe {
+        if settings::options(context, shared.here().options())? != *session.options() {
+            return Ok(false);
+        }
         session.set_policy(&access_policy(context)?);
         if let Some(limit) = memory::memory_limit(context)? {
             session.set_memory_limit(limit);
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -84,7 +84,7 @@ impl LogicalType {
     }
 
     /// The handle, for calls that borrow it.
-    pub(super) fn raw(&self) -> ffi::duckdb_logical_type {
+    pub(crate) fn raw(&self) -> ffi::duckdb_logical_type {
         self.0
     }
 

@@ -119,10 +119,10 @@ unsafe extern "C-unwind" fn init<F: ScalarFunction>(info: ffi::duckdb_init_info)
         // SAFETY: `info` carries the session that `register` boxed, and its context that of the running query; DuckDB owns the state.
         unsafe {
             let extra = call(|api| api.duckdb_scalar_function_init_get_extra_info, (info,))?;
-            let session = (*extra.cast::<SharedSession>()).here();
+            let shared = &*extra.cast::<SharedSession>();
             let mut context = std::ptr::null_mut();
             call(|api| api.duckdb_scalar_function_init_get_client_context, (info, &raw mut context))?;
-            let session = session_of_query(session, Some(&Arc::new(Context::from_raw(context)?)))?;
+            let session = session_of_query(shared, Some(&Arc::new(Context::from_raw(context)?)))?;
             let state = Box::into_raw(Box::new(State::from(session)));
             ffi::duckdb_scalar_function_init_set_state(info, state.cast(), Some(drop_box::<State>));
             Ok(())
@@ -146,7 +146,7 @@ unsafe fn session(info: ffi::duckdb_function_info) -> Result<Session> {
             let state = state.ok_or_else(|| Error::Internal("a call without its session".to_owned()))?;
             return state.get().cloned().ok_or_else(forked);
         }
-        session_of_query((*ffi::duckdb_scalar_function_get_extra_info(info).cast::<SharedSession>()).here(), None)
+        session_of_query(&*ffi::duckdb_scalar_function_get_extra_info(info).cast::<SharedSession>(), None)
     }
 }
 

@@ -175,7 +175,7 @@ impl<F: TableFunction> Plan<F> {
         arguments: &BindInfo,
     ) -> Result<(Session, Bind<F::Bind>)> {
         // SAFETY: the caller's contract.
-        let session = unsafe { session_of_query(shared.here(), context) }?;
+        let session = unsafe { session_of_query(shared, context) }?;
         let bound = F::bind(&session, arguments)?;
         Ok((session, bound))
     }
@@ -189,11 +189,21 @@ impl<F: TableFunction> Plan<F> {
             return Ok(bound);
         }
         // SAFETY: the caller's contract.
+        let bound = unsafe { self.anew() }?;
+        Ok(self.bound.get_or_make(|_| bound))
+    }
+
+    /// The call bound anew, with the same columns.
+    ///
+    /// # Safety
+    /// A query of the context's connection must be running.
+    unsafe fn anew(&self) -> Result<Bound<F::Bind>> {
+        // SAFETY: the caller's contract.
         let (session, bound) = unsafe { Self::bind(&self.shared, self.context.as_ref(), &self.arguments) }?;
         if described(&bound.columns) != self.columns {
             return Err(Error::argument("the columns have changed since the statement was prepared"));
         }
-        Ok(self.bound.get_or_make(|_| Bound { state: bound.state, session }))
+        Ok(Bound { state: bound.state, session })
     }
 }
 
@@ -203,8 +213,10 @@ fn described(columns: &[(String, LogicalType)]) -> Vec<(String, String)> {
 }
 
 /// Execution state: the function's own, and the columns that the query needs.
-struct Execution<G> {
-    state: PerProcess<G>,
+struct Execution<F: TableFunction> {
+    /// The call as it was bound for this execution, where that has other settings than the plan.
+    bound: Option<PerProcess<Bound<F::Bind>>>,
+    state: PerProcess<F::Global>,
     columns: Vec<usize>,
 }
 
@@ -295,16 +307,22 @@ unsafe extern "C-unwind" fn init<F: TableFunction>(info: ffi::duckdb_init_info) 
         // SAFETY: the bind data is the box of `bind`; DuckDB owns the init data.
         unsafe {
             let plan = &*ffi::duckdb_init_get_bind_data(info).cast::<Plan<F>>();
-            let bound = plan.here()?;
-            // A statement may have been prepared under other locks.
-            update_session(&bound.session, plan.context.as_ref())?;
+            let of_plan = plan.here()?;
+            // A statement may have been prepared under other locks and settings.
+            let is_same = update_session(&plan.shared, &of_plan.session, plan.context.as_ref())?;
+            let own = if is_same { None } else { Some(plan.anew()?) };
+            let bound = own.as_ref().unwrap_or(of_plan);
             let columns: Vec<usize> = (0..ffi::duckdb_init_get_column_count(info))
                 .map(|i| usize::try_from(ffi::duckdb_init_get_column_index(info, i)).unwrap_or(usize::MAX))
                 .collect();
             let started = F::init(&bound.state, &columns)?;
             ffi::duckdb_init_set_max_threads(info, started.max_threads.max(1) as ffi::idx_t);
-            let data = Box::into_raw(Box::new(Execution { state: PerProcess::from(started.state), columns }));
-            ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<Execution<F::Global>>));
+            let data = Box::into_raw(Box::new(Execution::<F> {
+                bound: own.map(PerProcess::from),
+                state: PerProcess::from(started.state),
+                columns,
+            }));
+            ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<Execution<F>>));
             Ok(())
         }
     });
@@ -336,11 +354,12 @@ unsafe extern "C-unwind" fn next<F: TableFunction>(info: ffi::duckdb_function_in
         // SAFETY: the three states are the boxes of `bind`, `init` and `local_init`; the local one is this thread's own.
         unsafe {
             let plan = &*ffi::duckdb_function_get_bind_data(info).cast::<Plan<F>>();
-            let global = &*ffi::duckdb_function_get_init_data(info).cast::<Execution<F::Global>>();
+            let global = &*ffi::duckdb_function_get_init_data(info).cast::<Execution<F>>();
             let local = &mut *ffi::duckdb_function_get_local_init_data(info).cast::<PerProcess<F::Local>>();
             let capacity = usize::try_from(ffi::duckdb_vector_size()).unwrap_or(0);
             let mut chunk = OutputChunk { chunk: output, columns: &global.columns, capacity };
-            let (bound, local) = (plan.bound.get().ok_or_else(forked)?, local.get_mut().ok_or_else(forked)?);
+            let bound = global.bound.as_ref().unwrap_or(&plan.bound).get().ok_or_else(forked)?;
+            let local = local.get_mut().ok_or_else(forked)?;
             F::next(&bound.state, global.state.get().ok_or_else(forked)?, local, &mut chunk)
         }
     });

@@ -50,7 +50,7 @@ pub use error::{Error, Result};
 pub use fault::Fault;
 pub use location::Location;
 pub use object::Object;
-pub use options::Options;
+pub use options::{Given, Options};
 pub use per_process::PerProcess;
 pub use query::IsInterrupted;
 pub use session::{CogFile, DescribedFile, Session};

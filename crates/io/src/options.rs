@@ -92,79 +92,140 @@ impl Default for Options {
     }
 }
 
+/// The text of an option, and where it was given: `environment variable RASTERET_TIMEOUT`.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// The place, for errors.
+    pub place: String,
+    /// The text; an empty one counts as not given.
+    pub text: String,
+}
+
 impl Options {
-    /// The defaults, with what the variables that `variable` knows say; empty ones count as unset. A value that is no number
-    /// or out of bounds is an error that names the variable.
+    /// The defaults, replaced by the variables that `variable` knows; empty ones count as not set. A value that is no number or out of bounds
+    /// is an error that names the variable.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        Self::read(|name| Some(Given { place: format!("environment variable {name}"), text: variable(name)? }))
+    }
+
+    /// The defaults, replaced by the options that `given` knows by the names of their variables.
+    ///
+    /// # Errors
+    ///
+    /// Where a text is no number or out of bounds; the error names its place.
+    pub fn read(given: impl Fn(&str) -> Option<Given>) -> Result<Self> {
         let default = Self::default();
+        let given = |name: &str| given(name).filter(|given| !given.text.trim().is_empty());
         let seconds = |name, default: Duration| -> Result<Duration> {
-            let seconds = number(&variable, name, default.as_secs_f64(), 0.001, 3600.0)?;
+            let seconds = number(given(name), default.as_secs_f64(), 0.001, 3600.0)?;
             Ok(Duration::from_secs_f64(seconds))
         };
-        let bytes = |name, default, min| number(&variable, name, default, min, u64::MAX / 2);
+        let bytes = |name, default, min| bytes(given(name), default, min);
         Ok(Self {
-            max_concurrent: number(&variable, "RASTERET_MAX_CONCURRENT", default.max_concurrent, 1, 10_000)?,
+            max_concurrent: number(given("RASTERET_MAX_CONCURRENT"), default.max_concurrent, 1, 10_000)?,
             timeout: seconds("RASTERET_TIMEOUT", default.timeout)?,
             connect_timeout: seconds("RASTERET_CONNECT_TIMEOUT", default.connect_timeout)?,
-            max_retries: number(&variable, "RASTERET_MAX_RETRIES", default.max_retries, 0, 100)?,
+            max_retries: number(given("RASTERET_MAX_RETRIES"), default.max_retries, 0, 100)?,
             header_cache_bytes: bytes("RASTERET_HEADER_CACHE_BYTES", default.header_cache_bytes, 0)?,
             tile_cache_bytes: bytes("RASTERET_TILE_CACHE_BYTES", default.tile_cache_bytes, 0)?,
             zone_cache_bytes: bytes("RASTERET_ZONE_CACHE_BYTES", default.zone_cache_bytes, 0)?,
             read_budget_bytes: bytes("RASTERET_READ_BUDGET_BYTES", default.read_budget_bytes, 1)?,
             max_tile_bytes: bytes("RASTERET_MAX_TILE_BYTES", default.max_tile_bytes, 1)?,
-            // 0 is the number that the variables cannot have: it stands for none.
+            // 0 is the number that cannot be given: it stands for none.
             memory_limit_bytes: Some(bytes("RASTERET_MEMORY_LIMIT_BYTES", 0, 1)?).filter(|bytes| *bytes > 0),
             retry_time: seconds("RASTERET_RETRY_TIME", default.retry_time)?,
-            threads: Some(number(&variable, "RASTERET_THREADS", 0, 1, 1024)?).filter(|threads| *threads > 0),
-            check_version: word(&variable, "RASTERET_CHECK_VERSION", default.check_version)?,
+            threads: Some(number(given("RASTERET_THREADS"), 0, 1, 1024)?).filter(|threads| *threads > 0),
+            check_version: word(given("RASTERET_CHECK_VERSION"), default.check_version)?,
             failure_lifetime: default.failure_lifetime,
-            allowed_prefixes: prefixes(&variable)?,
+            allowed_prefixes: prefixes(given(access::PREFIXES))?,
         })
     }
 }
 
-fn word<T>(variable: &impl Fn(&str) -> Option<String>, name: &str, default: T) -> Result<T>
+fn wrong(given: &Given, expected: &str) -> Error {
+    Error::InvalidArgument { what: format!("{}: expected {expected}, found '{}'", given.place, given.text) }
+}
+
+fn word<T>(given: Option<Given>, default: T) -> Result<T>
 where
     T: FromStr<Err = Error>,
 {
-    let Some(text) = variable(name).filter(|text| !text.trim().is_empty()) else {
+    let Some(given) = given else {
         return Ok(default);
     };
-    text.parse().map_err(|error| Error::InvalidArgument { what: format!("environment variable {name}: {error}") })
+    given.text.parse().map_err(|error| Error::InvalidArgument { what: format!("{}: {error}", given.place) })
 }
 
 /// The prefixes of a lock. An entry that can be no file's would silently forbid what it was meant to allow.
-fn prefixes(variable: &impl Fn(&str) -> Option<String>) -> Result<Option<Vec<String>>> {
-    let Some(text) = variable(access::PREFIXES).filter(|text| !text.trim().is_empty()) else {
+fn prefixes(given: Option<Given>) -> Result<Option<Vec<String>>> {
+    let Some(given) = given else {
         return Ok(None);
     };
-    let entries: Vec<String> =
-        text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect();
+    let entries = given.text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty());
+    let entries: Vec<String> = entries.map(str::to_owned).collect();
     match entries.iter().find(|entry| !access::is_entry(entry)) {
         None => Ok(Some(entries)),
-        Some(entry) => Err(Error::InvalidArgument {
-            what: format!(
-                "environment variable {}: expected paths and URLs, found '{}'",
-                access::PREFIXES,
-                crate::location::redacted(entry)
-            ),
-        }),
+        Some(entry) => {
+            let entry = crate::location::redacted(entry).to_string();
+            Err(wrong(&Given { text: entry, ..given }, "paths and URLs"))
+        }
     }
 }
 
-fn number<T>(variable: &impl Fn(&str) -> Option<String>, name: &str, default: T, min: T, max: T) -> Result<T>
+fn number<T>(given: Option<Given>, default: T, min: T, max: T) -> Result<T>
 where
     T: FromStr + PartialOrd + std::fmt::Display,
 {
-    let Some(text) = variable(name).filter(|text| !text.trim().is_empty()) else {
+    let Some(given) = given else {
         return Ok(default);
     };
-    match text.trim().parse() {
+    match given.text.trim().parse() {
         Ok(value) if value >= min && value <= max => Ok(value),
-        _ => Err(Error::InvalidArgument {
-            what: format!("environment variable {name}: expected a number from {min} to {max}, found '{text}'"),
-        }),
+        _ => Err(wrong(&given, &format!("a number from {min} to {max}"))),
     }
+}
+
+/// Bytes: a number of them, or one with a unit as DuckDB writes them, such as `256MB` or `1.5 GiB`.
+fn bytes(given: Option<Given>, default: u64, min: u64) -> Result<u64> {
+    const UNITS: [(&str, f64); 9] = [
+        ("", 1.0),
+        ("kb", 1e3),
+        ("mb", 1e6),
+        ("gb", 1e9),
+        ("tb", 1e12),
+        ("kib", 1024.0),
+        ("mib", 1_048_576.0),
+        ("gib", 1_073_741_824.0),
+        ("tib", 1_099_511_627_776.0),
+    ];
+    let Some(given) = given else {
+        return Ok(default);
+    };
+    let max = u64::MAX / 2;
+    let wrong = || wrong(&given, &format!("a number of bytes from {min} to {max}, or one with a unit such as '256MB'"));
+    let text = given.text.trim();
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let unit = unit.to_ascii_lowercase();
+    let (_, factor) = UNITS.iter().find(|(known, _)| *known == unit).ok_or_else(wrong)?;
+    let bytes = match number.trim().parse::<u64>() {
+        Ok(bytes) if unit.is_empty() => Some(bytes),
+        _ => number
+            .trim()
+            .parse::<f64>()
+            .ok()
+            .map(|number| number * factor)
+            .filter(|bytes| bytes.is_finite() && *bytes >= 0.0)
+            .map(|bytes| {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "positive, and the cast saturates"
+                )]
+                let bytes = bytes as u64;
+                bytes
+            }),
+    };
+    bytes.filter(|bytes| (min..=max).contains(bytes)).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -187,6 +248,16 @@ mod tests {
         assert_eq!(sizes.check_version, VersionCheck::Size);
         let prefixes = options(&[("RASTERET_ALLOWED_PREFIXES", "/data, s3://b/ok/")]).unwrap().allowed_prefixes;
         assert_eq!(prefixes, Some(vec!["/data".to_owned(), "s3://b/ok/".to_owned()]));
+        for (text, expected) in [
+            ("1000", 1000),
+            ("256MB", 256_000_000),
+            (" 1.5 GiB ", 1_610_612_736),
+            ("0", 0),
+            ("2kb", 2000),
+            ("3 KiB", 3072),
+        ] {
+            assert_eq!(options(&[("RASTERET_TILE_CACHE_BYTES", text)]).unwrap().tile_cache_bytes, expected, "{text}");
+        }
         for (name, value) in [
             ("RASTERET_CHECK_VERSION", "date"),
             ("RASTERET_ALLOWED_PREFIXES", "ftp://h/x"),
@@ -194,7 +265,9 @@ mod tests {
             ("RASTERET_MAX_CONCURRENT", "many"),
             ("RASTERET_TIMEOUT", "NaN"),
             ("RASTERET_TIMEOUT", "-1"),
-            ("RASTERET_HEADER_CACHE_BYTES", "1GB"),
+            ("RASTERET_HEADER_CACHE_BYTES", "1 furlong"),
+            ("RASTERET_HEADER_CACHE_BYTES", "-1MB"),
+            ("RASTERET_HEADER_CACHE_BYTES", "1.5"),
             ("RASTERET_READ_BUDGET_BYTES", "0"),
             ("RASTERET_MAX_TILE_BYTES", "0"),
             ("RASTERET_MEMORY_LIMIT_BYTES", "0"),

@@ -131,7 +131,13 @@ impl Session {
     /// A session with the same settings and nothing else of this one's: for a child that was forked.
     #[must_use]
     pub fn anew(&self) -> Self {
-        let session = Self::with_credentials(self.0.options.clone(), self.0.registry.credentials().clone());
+        self.with_options(self.0.options.clone())
+    }
+
+    /// A session with these options and the same credentials, which shares nothing else with this one.
+    #[must_use]
+    pub fn with_options(&self, options: Options) -> Self {
+        let session = Self::with_credentials(options, self.0.registry.credentials().clone());
         session.set_host_threads(self.workers().limit());
         session
     }

@@ -14,6 +14,7 @@
 //! Tags are compared by [`opaque_tag`]; dates to the second if one of them has whole seconds, as HTTP's dates have. With equal
 //! tags dates are ignored because copies of one object on several servers differ in them.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::object::Stamp;
@@ -40,6 +41,16 @@ pub enum VersionCheck {
     Size,
     /// Nothing: a file that was replaced is read with the offsets of the old one.
     None,
+}
+
+impl fmt::Display for VersionCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Etag => "etag",
+            Self::Size => "size",
+            Self::None => "none",
+        })
+    }
 }
 
 /// The outcome of [`ObjectVersion::compare`].
