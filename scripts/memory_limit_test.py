@@ -45,6 +45,7 @@ QUERIES = {
         "SELECT count(t.metadata), sum(len(t.metadata.tile_offsets)) FROM (SELECT try_cog_metadata(href) AS t FROM long)",
         "SELECT count(t.error), sum(length(t.error)) FROM (SELECT try_cog_metadata(href || 'x') AS t FROM files)",
     ),
+    "cog_cache_header": ("SELECT count(c) FROM (SELECT cog_cache_header(href, m) AS c FROM headers, long)",),
     "cog_ifds": (
         "SELECT count(*), sum(len(tags)) FROM cog_ifds('test/data/cog.tif')",
         "SELECT count(*), sum(length(tags::VARCHAR)) FROM cog_ifds('test/data/long_tables.tif')",

@@ -39,6 +39,7 @@ const FUNCTIONS: &[Function] = &[
     scalar::<header::CogMetadata>(),
     table::<header::CogMetadataTable>(),
     scalar::<header::TryCogMetadata>(),
+    scalar::<header::CogCacheHeader>(),
     table::<header::CogInfo>(),
     table::<header::CogIfds>(),
     table::<header::CogTiles>(),

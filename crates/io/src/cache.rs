@@ -62,6 +62,11 @@ impl HeaderCache {
         self.put(key, file, Some(stamp));
     }
 
+    /// Keeps the header of a file in a store.
+    pub(crate) fn put_remote(&self, key: &str, file: &CogFile) {
+        self.put(key, file, None);
+    }
+
     /// Keeps headers of so many bytes from now on.
     pub(crate) fn set_bytes(&self, bytes: u64) {
         self.kept.set_bytes(bytes);

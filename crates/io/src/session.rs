@@ -171,6 +171,30 @@ impl Session {
         &self.0.views
     }
 
+    /// Puts the header of a file into the cache, as an index has it. False where there is no room for it, and where a local file is not the one
+    /// that was indexed.
+    ///
+    /// # Errors
+    ///
+    /// Where a lock of the host forbids the file.
+    pub fn cache_header(&self, location: &Location, file: &CogFile) -> Result<bool> {
+        let cache = &self.0.cache;
+        self.1.permit(location).map_err(|fault| Error::Store { location: location.clone(), range: None, fault })?;
+        let Place::File(path) = location.place() else {
+            cache.put_remote(location.key(), file);
+            return Ok(cache.get(location.key()).is_some());
+        };
+        let Ok(stamp) = Stamp::of(path) else {
+            return Ok(false);
+        };
+        let found = ObjectVersion { etag: None, size: Some(stamp.size), last_modified: stamp.last_modified() };
+        if !matches!(file.version.compare(&found, self.0.options.check_version), VersionMatch::Same) {
+            return Ok(false);
+        }
+        cache.put_local(location.key(), file, stamp);
+        Ok(cache.get_local(location.key(), stamp).is_some())
+    }
+
     /// The header of one file, from the cache or by as few requests as it takes.
     pub async fn header(&self, href: &str) -> Result<CogFile> {
         self.header_at(&Location::parse(href)?).await

@@ -1,5 +1,6 @@
 //! The functions that read headers, and the metadata that later calls need.
 
+mod cog_cache_header;
 mod cog_ifds;
 mod cog_info;
 mod cog_metadata;
@@ -8,6 +9,7 @@ mod cog_tiles;
 mod file_scan;
 mod try_cog_metadata;
 
+pub(super) use cog_cache_header::CogCacheHeader;
 pub(super) use cog_ifds::CogIfds;
 pub(super) use cog_info::CogInfo;
 pub(super) use cog_metadata::CogMetadata;

@@ -1,0 +1,55 @@
+//! `cog_cache_header(href, metadata)`: the header of an index row for later calls that name the file by its href alone.
+
+use rasteret_io::{Location, Session};
+
+use crate::documentation::{Documentation, Example, Kind};
+use crate::error::Result;
+use crate::functions::params;
+use crate::schema::MetadataReader;
+use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
+
+static DOC: Documentation = Documentation {
+    name: "cog_cache_header",
+    kind: Kind::Scalar,
+    signatures: &["cog_cache_header(href VARCHAR, metadata STRUCT(…)) -> BOOLEAN"],
+    description: "Puts the header of a file into the header cache, as an index has it: later calls name the file by its href alone and \
+        make no request for its header. Metadata STRUCTs are wide, and joins and aggregates copy them for each pair of a plot and a \
+        scene; hrefs are not.",
+    parameters: &[params::HREF, params::HEADER],
+    options: &[],
+    returns: "Whether the header is in the cache: false where there is no room (`RASTERET_HEADER_CACHE_BYTES`), where the metadata is that of one \
+        band of the file, and where a local file has changed since it was indexed. NULL for NULL. Scale and offset are then those of the \
+        metadata in every call, also where they come from a STAC Item.",
+    examples: &[Example {
+        sql: "SELECT cog_cache_header('test/data/cog.tif', cog_metadata('test/data/cog.tif')) AS cached",
+        result: "true",
+    }],
+};
+
+/// The scalar function.
+pub(crate) struct CogCacheHeader;
+
+impl ScalarFunction for CogCacheHeader {
+    const DOC: &'static Documentation = &DOC;
+    const VOLATILE: bool = true;
+
+    fn signatures() -> Vec<Signature> {
+        let parameters = vec![LogicalType::varchar(), LogicalType::of(TypeId::Any)];
+        vec![Signature { parameters, returns: LogicalType::of(TypeId::Boolean) }]
+    }
+
+    fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
+        let hrefs = arguments.required(0)?;
+        let metadata = MetadataReader::new(arguments.required(1)?)?;
+        let cached = (0..arguments.rows()).map(|row| {
+            let (Some(href), Some(file)) = (hrefs.text(row), metadata.read(row)?) else {
+                return Ok(None);
+            };
+            if file.header.band_index.is_some() {
+                return Ok(Some(false));
+            }
+            Ok(Some(session.cache_header(&Location::parse(href)?, &file)?))
+        });
+        output.values(cached.collect::<Result<Vec<_>>>()?)
+    }
+}
