@@ -7,7 +7,7 @@ use geo_types::Coord;
 use proptest::prelude::*;
 use rasteret_cog::crs::Transforms;
 use rasteret_cog::geo::GeoTransform;
-use rasteret_cog::{Corners, EncodedGeometry, Error, GeometryProjector, ParsedGeometry, Tiling};
+use rasteret_cog::{Corners, EncodedGeometry, Error, GeometryProjector, ParsedGeometry, TileSpan, Tiling};
 
 static TRANSFORMS: LazyLock<Transforms> = LazyLock::new(Transforms::default);
 
@@ -20,7 +20,7 @@ const TEXTS: [&str; 5] = [
     r#"{"type":"Point","coordinates":[1,2],"crs":{"type":"name","properties":{"name":"EPSG:4326"}}}"#,
 ];
 
-const CRSS: [&str; 9] = [
+static CRSS: [&str; 9] = [
     "OGC:CRS84",
     "EPSG:3857",
     "EPSG:32631",
@@ -116,26 +116,58 @@ proptest! {
             }
         }
     }
+}
+
+/// A polygon on a raster of 1000 x 700 pixels.
+#[derive(Debug)]
+struct Scene {
+    from: &'static str,
+    to: &'static str,
+    transform: [f64; 6],
+    ring: Vec<(f64, f64)>,
+}
+
+/// Scenes whose polygons are in one of these CRSs.
+fn scene(crss: &'static [&'static str]) -> impl Strategy<Value = Scene> {
+    let scales = (prop_oneof![-1e4..1e4, Just(0.0), any::<f64>()], -1e4..1e4);
+    let corners = proptest::collection::vec((-200.0..200.0, -90.0..90.0), 3..6);
+    let scale = prop_oneof![Just(1.0), Just(1e5), any::<f64>()];
+    (prop::sample::select(crss), prop::sample::select(&CRSS[..]), scales, (-1e7..1e7, -1e7..1e7), corners, scale)
+        .prop_map(|(from, to, scales, origin, corners, scale)| {
+            let mut ring: Vec<_> = corners.iter().map(|(x, y)| (x * scale, y * scale)).collect();
+            ring.push(ring[0]);
+            Scene { from, to, transform: [scales.0, 0.0, origin.0, 0.0, scales.1, origin.1], ring }
+        })
+}
+
+fn tiles_are_in_the_image(scene: &Scene) -> Result<(), TestCaseError> {
+    let ring: Vec<_> = scene.ring.iter().map(|(x, y)| format!("{x:?} {y:?}")).collect();
+    let transform = TRANSFORMS.get(scene.from, scene.to).unwrap();
+    let (Ok(parsed), Ok(projector)) = (
+        ParsedGeometry::from_text(&format!("POLYGON(({}))", ring.join(","))),
+        GeometryProjector::new(1000, 700, GeoTransform::from_array(scene.transform), Some(transform)),
+    ) else {
+        return Ok(());
+    };
+    if let Ok(pixels) = projector.pixels(&parsed.geometry) {
+        let tiling = Tiling { image_width: 1000, image_height: 700, tile_width: 64, tile_height: 64 };
+        let is_inside = |span: &TileSpan| span.row < 11 && span.start < span.end && span.end <= 16;
+        prop_assert!(tiling.cover(&pixels).iter().all(is_inside));
+    }
+    Ok(())
+}
+
+// The slowest tests of the crate: two, so that two threads run them.
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
-    fn rasters_anywhere(
-        from in 0..CRSS.len(),
-        to in 0..CRSS.len(),
-        scales in (prop_oneof![-1e4..1e4, Just(0.0), any::<f64>()], -1e4..1e4),
-        origin in (-1e7..1e7, -1e7..1e7),
-        corners in proptest::collection::vec((-200.0..200.0, -90.0..90.0), 3..6),
-        scale in prop_oneof![Just(1.0), Just(1e5), any::<f64>()],
-    ) {
-        let mut ring: Vec<_> = corners.iter().map(|(x, y)| format!("{:?} {:?}", x * scale, y * scale)).collect();
-        ring.push(ring[0].clone());
-        let transform = TRANSFORMS.get(CRSS[from], CRSS[to]).unwrap();
-        let (Ok(parsed), Ok(view)) = (
-            ParsedGeometry::from_text(&format!("POLYGON(({}))", ring.join(","))),
-            GeometryProjector::new(1000, 700, GeoTransform::from_array([scales.0, 0.0, origin.0, 0.0, scales.1, origin.1]), Some(transform)),
-        ) else { return Ok(()) };
-        if let Ok(pixels) = view.pixels(&parsed.geometry) {
-            let tiling = Tiling { image_width: 1000, image_height: 700, tile_width: 64, tile_height: 64 };
-            prop_assert!(tiling.cover(&pixels).iter().all(|span| span.row < 11 && span.start < span.end && span.end <= 16));
-        }
+    fn rasters_anywhere(scene in scene(&CRSS[..4])) {
+        tiles_are_in_the_image(&scene)?;
+    }
+
+    #[test]
+    fn rasters_anywhere_in_other_crss(scene in scene(&CRSS[4..])) {
+        tiles_are_in_the_image(&scene)?;
     }
 }

@@ -1,6 +1,4 @@
-//! Bodies of the fuzz targets: one function for each decoder and parser of untrusted bytes, which panics where a promise is broken.
-//!
-//! `fuzz/` runs them under libFuzzer; `tests/mutations.rs` runs the same on mutated seeds, in seconds and on a stable compiler.
+#![doc = include_str!("../README.md")]
 
 mod codecs;
 mod geometries;

@@ -1,17 +1,4 @@
-//! Object stores, header fetching and enrichment: everything that waits on a network.
-//!
-//! DuckDB's threads cross into this crate once per chunk, through the blocking calls of [`Session`]; inside, one tokio
-//! runtime waits on sockets.
-//!
-//! ```text
-//! Session ── headers(hrefs) ──> cache ──miss──> driver ──> Object ─┬─> ObjectStore: S3, GCS, Azure ─┬─> Transport
-//!         ├─ open(href) ─────────────────────────────────> Object ─┼─> URL ─────────────────────────┘
-//!         ├─ current_version(href) ─── one request ──────────────> Object ─┤
-//!         └─ files(patterns) ──> listing                           └─> local file
-//! ```
-//!
-//! One semaphore bounds the requests of all threads. No error, log line or `Debug` text holds a query string or a token:
-//! see [`Location`].
+#![doc = include_str!("../README.md")]
 
 mod access;
 mod batch;

@@ -27,10 +27,25 @@ fn described(batch: &RecordBatch) -> String {
     }
 }
 
+/// A column of two values and a NULL has this type.
+fn assert_type(definition: &str, values: Values, expected: &str) {
+    let batch = column(definition, values);
+    assert_eq!(described(&batch), expected, "{definition}");
+    assert_eq!(batch.num_rows(), 3, "{definition}");
+    assert!(batch.column(0).is_valid(0) && batch.column(0).is_valid(1), "{definition}");
+    assert!(batch.column(0).is_null(2), "{definition}");
+}
+
+fn i32s() -> Values {
+    Values::I32(vec![7, 1])
+}
+
+fn i64s() -> Values {
+    Values::I64(vec![7, 1])
+}
+
 #[test]
 fn types_of_flat_columns() {
-    let i32s = || Values::I32(vec![7, 1]);
-    let i64s = || Values::I64(vec![7, 1]);
     let bytes = |length: usize| Values::Bytes(vec![vec![0; length], vec![1; length]]);
     let text = || Values::Bytes(vec![b"{}".to_vec(), b"1".to_vec()]);
     // LINESTRING EMPTY, twice.
@@ -65,6 +80,17 @@ fn types_of_flat_columns() {
         ("FIXED_LEN_BYTE_ARRAY(20) c (DECIMAL(40,2))", bytes(20), "Float64"),
         ("FIXED_LEN_BYTE_ARRAY(34) c (DECIMAL(76,2))", bytes(34), "Float64"),
         ("BYTE_ARRAY c (DECIMAL(40,2))", bytes(2), "Float64"),
+        ("FIXED_LEN_BYTE_ARRAY(12) c (INTERVAL)", bytes(12), "Interval(MonthDayNano)"),
+        ("BYTE_ARRAY c (GEOMETRY)", lines(), "Binary Wkb { crs: Some(\"OGC:CRS84\") }"),
+        ("BYTE_ARRAY c (GEOGRAPHY)", lines(), "Binary Wkb { crs: Some(\"OGC:CRS84\") }"),
+    ] {
+        assert_type(definition, values, expected);
+    }
+}
+
+#[test]
+fn types_of_dates_and_times() {
+    for (definition, values, expected) in [
         ("INT32 c (DATE)", i32s(), "Date32"),
         ("INT32 c (TIME_MILLIS)", i32s(), "Time64(µs)"),
         ("INT64 c (TIME_MICROS)", i64s(), "Time64(µs)"),
@@ -81,15 +107,8 @@ fn types_of_flat_columns() {
         ("INT64 c (TIMESTAMP(NANOS,false))", i64s(), "Timestamp(ns)"),
         ("INT64 c (TIMESTAMP(NANOS,true))", i64s(), "Timestamp(ns, \"UTC\")"),
         ("INT96 c", Values::I96(vec![(0, 0, 2_440_588), (0, 0, 1)]), "Timestamp(µs)"),
-        ("FIXED_LEN_BYTE_ARRAY(12) c (INTERVAL)", bytes(12), "Interval(MonthDayNano)"),
-        ("BYTE_ARRAY c (GEOMETRY)", lines(), "Binary Wkb { crs: Some(\"OGC:CRS84\") }"),
-        ("BYTE_ARRAY c (GEOGRAPHY)", lines(), "Binary Wkb { crs: Some(\"OGC:CRS84\") }"),
     ] {
-        let batch = column(definition, values);
-        assert_eq!(described(&batch), expected, "{definition}");
-        assert_eq!(batch.num_rows(), 3, "{definition}");
-        assert!(batch.column(0).is_valid(0) && batch.column(0).is_valid(1), "{definition}");
-        assert!(batch.column(0).is_null(2), "{definition}");
+        assert_type(definition, values, expected);
     }
 }
 
