@@ -1,10 +1,11 @@
-//! The option `mask`, and the field of sources: another raster and a rule.
+//! Rasters beside those of a call: the option `mask`, and the field of sources, with a rule; the option `weights`.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use rasteret_cog::pixel::MaskRule;
-use rasteret_io::reads::MaskSource;
+use rasteret_io::reads::{MaskSource, WeightSource};
 use rasteret_io::{RasterFile, Session};
 
 use super::params;
@@ -30,85 +31,118 @@ const fn rule(name: &'static str) -> Parameter {
     Parameter { name, value: ValueType::Integers, default: None, description: "Values, or positions of bits." }
 }
 
-/// The masks of a vector, each made once.
-pub(super) struct Masks<'a> {
+/// The fields of weights.
+const WEIGHT_FIELDS: [&Parameter; 3] = [&params::HREF, &params::METADATA, &params::BAND_INDEX];
+
+/// Masks or weights of a vector (`S`), each made once, with their rules (`R`).
+pub(super) struct BesideRasters<'a, R, S> {
+    name: &'static str,
     /// The STRUCTs.
     reader: &'a Reader<'a>,
-    known: HashMap<(*const RasterFile, Option<u32>, MaskRule), Arc<MaskSource>>,
+    rule: fn(&Reader<'a>, usize) -> Result<R>,
+    make: fn(Arc<RasterFile>, Option<u32>, R) -> S,
+    known: HashMap<(*const RasterFile, Option<u32>, R), Arc<S>>,
 }
 
-/// A mask whose file is not known yet.
-pub(super) struct UnresolvedMask {
+/// The masks of a vector.
+pub(super) type Masks<'a> = BesideRasters<'a, MaskRule, MaskSource>;
+
+/// The weights of a vector.
+pub(super) type Weights<'a> = BesideRasters<'a, (), WeightSource>;
+
+/// A raster whose file is not known yet.
+pub(super) struct Unresolved<R> {
     /// The row of the STRUCT.
-    pub(super) place: usize,
+    place: usize,
     band_index: Option<u32>,
-    rule: MaskRule,
+    rule: R,
 }
 
 impl<'a> Masks<'a> {
     /// Checks the type of a vector of masks; None where all of them are NULL.
-    pub(super) fn new(reader: &'a Reader<'a>) -> Result<Option<Self>> {
+    pub(super) fn masks(reader: &'a Reader<'a>) -> Result<Option<Self>> {
+        let make = |file, band_index, rule| MaskSource { file, band_index, rule };
+        Self::new(&params::MASK, &FIELDS, reader, rule_of_row, make)
+    }
+}
+
+impl<'a> Weights<'a> {
+    /// Checks the type of a vector of weights; None where all of them are NULL.
+    pub(super) fn weights(reader: &'a Reader<'a>) -> Result<Option<Self>> {
+        let make = |file, band_index, ()| WeightSource { file, band_index };
+        Self::new(&params::WEIGHTS, &WEIGHT_FIELDS, reader, |_, _| Ok(()), make)
+    }
+}
+
+impl<'a, R: Clone + Eq + Hash, S> BesideRasters<'a, R, S> {
+    fn new(
+        option: &Parameter,
+        fields: &[&Parameter],
+        reader: &'a Reader<'a>,
+        rule: fn(&Reader<'a>, usize) -> Result<R>,
+        make: fn(Arc<RasterFile>, Option<u32>, R) -> S,
+    ) -> Result<Option<Self>> {
         let kind = reader.kind();
+        let wrong = |found: &str| wrong(option, found);
         match kind.id() {
             TypeId::SqlNull => return Ok(None),
             TypeId::Struct => {}
             _ => return Err(wrong(&kind.to_string())),
         }
-        let fields = kind.fields();
-        for (name, kind) in &fields {
-            let known = FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(name));
+        let found = kind.fields();
+        for (name, kind) in &found {
+            let known = fields.iter().find(|field| field.name.eq_ignore_ascii_case(name));
             if !known.is_some_and(|field| field.value.accepts(kind)) {
                 return Err(wrong(&format!("the field {name} {kind}")));
             }
         }
-        match fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(params::HREF.name)) {
-            true => Ok(Some(Self { reader, known: HashMap::new() })),
-            false => Err(wrong("none")),
+        match found.iter().any(|(name, _)| name.eq_ignore_ascii_case(params::HREF.name)) {
+            true => Ok(Some(Self { name: option.name, reader, rule, make, known: HashMap::new() })),
+            false => Err(wrong("no href")),
         }
     }
 
-    /// The mask of a row, whose file is still to be found; None for NULL.
-    pub(super) fn of_row(&self, place: usize) -> Result<Option<UnresolvedMask>> {
+    /// The raster of a row, whose file is still to be found; None for NULL.
+    pub(super) fn of_row(&self, place: usize) -> Result<Option<Unresolved<R>>> {
         if self.reader.is_null(place) {
             return Ok(None);
         }
-        if self.field(&params::HREF, place).is_none() {
-            return Err(Error::argument("mask: expected an href, found NULL"));
+        let field = |field: &Parameter| self.reader.field(field.name).filter(|field| !field.is_null(place));
+        if field(&params::HREF).is_none() {
+            return Err(Error::argument(format!("{}: expected an href, found NULL", self.name)));
         }
-        let band_index = band(self.field(&params::BAND_INDEX, place).and_then(|field| field.integer(place)))?;
-        let rules = RULES.map(|rule| (rule.name, self.integers(rule, place)));
-        Ok(Some(UnresolvedMask { place, band_index, rule: the_rule(rules)? }))
+        let band_index = field(&params::BAND_INDEX).and_then(|field| field.integer(place));
+        let band_index = band(self.name, band_index)?;
+        Ok(Some(Unresolved { place, band_index, rule: (self.rule)(self.reader, place)? }))
     }
 
-    /// The masks with their files, or why a file cannot be read.
+    /// The rasters with their files, or why a file cannot be read.
     pub(super) fn resolve(
         &mut self,
         session: &Session,
-        masks: Vec<UnresolvedMask>,
-    ) -> Result<Vec<Result<Arc<MaskSource>, rasteret_io::Error>>> {
-        let places: Vec<usize> = masks.iter().map(|mask| mask.place).collect();
-        let missing = || Error::Internal("a mask without an href".to_owned());
+        unresolved: Vec<Unresolved<R>>,
+    ) -> Result<Vec<Result<Arc<S>, rasteret_io::Error>>> {
+        let places: Vec<usize> = unresolved.iter().map(|raster| raster.place).collect();
+        let missing = || Error::Internal("a raster without an href".to_owned());
         let hrefs = self.reader.field(params::HREF.name).ok_or_else(missing)?;
         let files = files(session, hrefs, self.reader.field(params::METADATA.name), &places)?;
-        let known = &mut self.known;
-        let resolved = masks.into_iter().zip(files).map(|(mask, file)| {
-            let UnresolvedMask { band_index, rule, .. } = mask;
+        let (known, make) = (&mut self.known, self.make);
+        let resolved = unresolved.into_iter().zip(files).map(|(raster, file)| {
+            let Unresolved { band_index, rule, .. } = raster;
             let file = file?;
             let key = (Arc::as_ptr(&file), band_index, rule.clone());
-            Ok(known.entry(key).or_insert_with(|| Arc::new(MaskSource { file, band_index, rule })).clone())
+            Ok(known.entry(key).or_insert_with(|| Arc::new(make(file, band_index, rule))).clone())
         });
         Ok(resolved.collect())
     }
+}
 
-    /// A field that is there and not NULL.
-    fn field(&self, field: &Parameter, place: usize) -> Option<&'a Reader<'a>> {
-        self.reader.field(field.name).filter(|field| !field.is_null(place))
-    }
-
-    fn integers(&self, field: &Parameter, place: usize) -> Option<Vec<Option<i128>>> {
-        let (range, numbers) = self.field(field, place)?.list(place)?;
+fn rule_of_row(reader: &Reader<'_>, place: usize) -> Result<MaskRule> {
+    let integers = |rule: &Parameter| -> Option<Vec<Option<i128>>> {
+        let (range, numbers) = reader.field(rule.name).filter(|field| !field.is_null(place))?.list(place)?;
         Some(range.map(|at| numbers.integer(at).filter(|_| !numbers.is_null(at))).collect())
-    }
+    };
+    the_rule(RULES.map(|rule| (rule.name, integers(rule))))
 }
 
 /// The mask that is a constant, as an argument of a table function; None for NULL.
@@ -117,7 +151,7 @@ pub(super) fn constant(session: &Session, value: Option<&Value>) -> Result<Optio
         return Ok(None);
     };
     if value.id() != TypeId::Struct {
-        return Err(wrong(&value.type_name()));
+        return Err(wrong(&params::MASK, &value.type_name()));
     }
     let mut href = None;
     let mut band_index = None;
@@ -125,12 +159,14 @@ pub(super) fn constant(session: &Session, value: Option<&Value>) -> Result<Optio
     for (at, (name, kind)) in value.with_kind(LogicalType::fields).into_iter().enumerate() {
         let known = CONSTANT_FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(&name));
         let Some(known) = known.filter(|field| field.value.accepts(&kind)) else {
-            return Err(wrong(&format!("the field {name} {kind}")));
+            return Err(wrong(&params::MASK, &format!("the field {name} {kind}")));
         };
         let Some(field) = value.field(at).filter(|field| !field.is_null()) else { continue };
         match known.name {
             name if name == params::HREF.name => href = field.text(),
-            name if name == params::BAND_INDEX.name => band_index = band(field.integer().map(i128::from))?,
+            name if name == params::BAND_INDEX.name => {
+                band_index = band(params::MASK.name, field.integer().map(i128::from))?
+            }
             name => {
                 let values = field.list().unwrap_or_default();
                 let values = values.iter().map(|value| value.integer().map(i128::from)).collect();
@@ -147,9 +183,9 @@ pub(super) fn constant(session: &Session, value: Option<&Value>) -> Result<Optio
     Ok(Some(Arc::new(MaskSource { file, band_index, rule })))
 }
 
-fn band(band: Option<i128>) -> Result<Option<u32>> {
+fn band(name: &str, band: Option<i128>) -> Result<Option<u32>> {
     let number = |band: i128| {
-        let wrong = |_| Error::argument(format!("mask: band_index: expected {}, found {band}", params::A_BAND));
+        let wrong = |_| Error::argument(format!("{name}: band_index: expected {}, found {band}", params::A_BAND));
         u32::try_from(band).map_err(wrong)
     };
     band.map(number).transpose()
@@ -176,7 +212,6 @@ fn the_rule(found: [(&str, Option<Vec<Option<i128>>>); 3]) -> Result<MaskRule> {
     }
 }
 
-fn wrong(found: &str) -> Error {
-    let fields = "STRUCT(href VARCHAR, metadata STRUCT(…), band_index INTEGER, keep | drop | bits INTEGER[])";
-    Error::argument(format!("mask: expected {fields}, found {found}"))
+fn wrong(option: &Parameter, found: &str) -> Error {
+    Error::argument(format!("{}: expected {}, found {found}", option.name, option.value.sql()))
 }

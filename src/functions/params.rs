@@ -216,6 +216,14 @@ pub(super) const MASK: Parameter = Parameter {
         an invalid one, pixels are invalid.",
 };
 
+pub(super) const WEIGHTS: Parameter = Parameter {
+    name: "weights",
+    value: ValueType::Other("STRUCT(href, metadata, band_index)"),
+    default: None,
+    description: "Another raster that weighs pixels, such as a population or the share of a crop: `href`; `metadata`, if it is at hand; \
+        `band_index`, 0 by default. It may have any grid and CRS: each pixel takes the weight of the pixel that contains its centre.",
+};
+
 pub(super) const SCALED: Parameter = Parameter {
     name: "scaled",
     value: ValueType::Boolean,

@@ -7,12 +7,13 @@
 
 use std::sync::Arc;
 
+use rasteret_cog::pixel::MaskRule;
 use rasteret_cog::{EncodedGeometry, crs};
 use rasteret_io::Session;
 use rasteret_io::enrich::OnError;
-use rasteret_io::reads::{Ask, Asked, LevelChoice, MaskSource};
+use rasteret_io::reads::{Ask, Asked, LevelChoice, MaskSource, WeightSource};
 
-use super::masks::{Masks, UnresolvedMask};
+use super::masks::{Masks, Unresolved as UnresolvedRaster, Weights};
 use super::params;
 use super::raster_files::files;
 use crate::documentation::{Parameter, ValueType};
@@ -257,6 +258,7 @@ impl<'a> SourceArguments<'a> {
             masks.push(&source)?;
             rows.push(Unresolved {
                 at,
+                row,
                 place,
                 geometry,
                 geometry_crs: source.options.borrowed_text(&params::GEOMETRY_CRS),
@@ -270,11 +272,13 @@ impl<'a> SourceArguments<'a> {
         let of_places: Vec<usize> = rows.iter().map(|row| row.place).collect();
         let files = files(session, sources.hrefs, sources.metadata, &of_places)?;
         let masks = masks.resolve(session)?;
+        let weights = self.weights(session, &rows)?;
         let mut asks: Vec<Option<Ask<'a>>> = sources.places.iter().map(|_| None).collect();
         let mut beside: Vec<Option<T>> = sources.places.iter().map(|_| None).collect();
-        for ((row, file), mask) in rows.into_iter().zip(files).zip(masks) {
+        for (((row, file), mask), weights) in rows.into_iter().zip(files).zip(masks).zip(weights) {
             let Unresolved { at, geometry, geometry_crs, level, band_index, masked, on_error, of_source, .. } = row;
-            let (file, mask) = match file.and_then(|file| Ok((file, mask.transpose()?))) {
+            let files = file.and_then(|file| Ok((file, mask.transpose()?, weights.transpose()?)));
+            let (file, mask, weights) = match files {
                 Ok(files) => files,
                 // An href that names no file is a file that cannot be read; a lock of DuckDB is no fault of a file.
                 Err(error) if on_error == OnError::Null && error.denial().is_none() => {
@@ -284,11 +288,35 @@ impl<'a> SourceArguments<'a> {
                 Err(error) => return Err(error.into()),
             };
             let type_crs = self.geometries.type_crs();
-            asks[at] = Some(Ask { file, level, band_index, masked, mask, geometry, geometry_crs, type_crs, on_error });
+            asks[at] = Some(Ask {
+                file,
+                level,
+                band_index,
+                masked,
+                mask,
+                weights,
+                geometry,
+                geometry_crs,
+                type_crs,
+                on_error,
+            });
             beside[at] = Some(of_source);
         }
         let asked = session.prepare(asks)?.into_iter().zip(beside);
         Ok(asked.map(|(asked, of_source)| Some((asked?, of_source?))).collect())
+    }
+
+    /// The weights of rows, by the option of their call.
+    fn weights<T>(&self, session: &Session, rows: &[Unresolved<'_, T>]) -> Result<Vec<BesideSource<WeightSource>>> {
+        let none = || rows.iter().map(|_| None).collect();
+        let Some(mut weights) = self.options.column(&params::WEIGHTS).map(Weights::weights).transpose()?.flatten()
+        else {
+            return Ok(none());
+        };
+        let unresolved = rows.iter().map(|row| weights.of_row(row.row)).collect::<Result<Vec<_>>>()?;
+        let has_weights: Vec<bool> = unresolved.iter().map(Option::is_some).collect();
+        let mut resolved = weights.resolve(session, unresolved.into_iter().flatten().collect())?.into_iter();
+        Ok(has_weights.into_iter().map(|has| has.then(|| resolved.next()).flatten()).collect())
     }
 
     /// The number of sources of each row of a function of lists; None for NULL.
@@ -315,17 +343,17 @@ struct SourceMasks<'a> {
     of_options: Option<Masks<'a>>,
     /// For each source, whether it has a mask, and whether that is its own.
     is_own: Vec<Option<bool>>,
-    own: Vec<UnresolvedMask>,
-    others: Vec<UnresolvedMask>,
+    own: Vec<UnresolvedRaster<MaskRule>>,
+    others: Vec<UnresolvedRaster<MaskRule>>,
 }
 
-/// The mask of a source, if it has one, or why its file cannot be read.
-type MaskOfSource = Option<Result<Arc<MaskSource>, rasteret_io::Error>>;
+/// A raster beside a source, if it has one, or why its file cannot be read.
+type BesideSource<S> = Option<Result<Arc<S>, rasteret_io::Error>>;
 
 impl<'a> SourceMasks<'a> {
     fn new(call: &'a SourceArguments<'a>) -> Result<Self> {
         let of_sources = call.sources.structs.and_then(|structs| structs.field(params::MASK.name));
-        let masks = |reader: Option<&'a Reader<'a>>| reader.map(Masks::new).transpose().map(Option::flatten);
+        let masks = |reader: Option<&'a Reader<'a>>| reader.map(Masks::masks).transpose().map(Option::flatten);
         Ok(Self {
             of_sources: masks(of_sources)?,
             of_options: masks(call.options.column(&params::MASK))?,
@@ -352,7 +380,7 @@ impl<'a> SourceMasks<'a> {
     }
 
     /// The masks, in the order of the sources.
-    fn resolve(mut self, session: &Session) -> Result<Vec<MaskOfSource>> {
+    fn resolve(mut self, session: &Session) -> Result<Vec<BesideSource<MaskSource>>> {
         let resolve = |masks: &mut Option<Masks<'_>>, unresolved| match masks {
             Some(masks) => masks.resolve(session, unresolved),
             None => Ok(Vec::new()),
@@ -400,6 +428,7 @@ impl Source<'_> {
 /// The request of one source before its file is known.
 struct Unresolved<'a, T> {
     at: usize,
+    row: usize,
     place: usize,
     geometry: Option<EncodedGeometry<'a>>,
     geometry_crs: Option<&'a str>,

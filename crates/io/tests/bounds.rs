@@ -83,6 +83,7 @@ fn asked<'a>(session: &Session, path: &str, geometry: Option<&'a str>) -> Result
         band_index: None,
         masked: true,
         mask: None,
+        weights: None,
         geometry: geometry.map(EncodedGeometry::Text),
         geometry_crs: Some("native"),
         type_crs: None,

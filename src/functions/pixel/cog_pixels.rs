@@ -278,6 +278,7 @@ impl Sources {
                 band_index: *band_index,
                 masked,
                 mask: mask.map(Arc::clone),
+                weights: None,
                 geometry: None,
                 geometry_crs: None,
                 type_crs: None,

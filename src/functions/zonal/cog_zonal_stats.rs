@@ -26,9 +26,21 @@ static DOC: Documentation = Documentation {
         merge them first (with `ST_Union_Agg` of the spatial extension) to count their area once. Rows of one query share tiles, and the coverage of a geometry \
         is computed once for all bands and dates of a grid. NaN never counts, nor do nodata and masked pixels.",
     parameters: &[params::HREF, params::METADATA, params::SOURCES, params::GEOMETRY],
-    options: OPTIONS,
-    returns: "`count` (the sum of weights), `sum`, `mean`, `min`, `max`, `stddev` and `variance` (of the population). A zone \
-        without valid pixels has count 0 and NULL for the rest; NULL for NULL. Of a LIST of sources, one STRUCT for each, in order.",
+    options: &[
+        params::GEOMETRY_CRS,
+        params::BAND_INDEX,
+        params::LEVEL,
+        params::RESOLUTION,
+        params::MASKED,
+        params::MASK,
+        params::SCALED,
+        params::METHOD,
+        params::WEIGHTS,
+        params::ON_ERROR,
+    ],
+    returns: "`count` (the sum of weights), `sum`, `mean`, `min`, `max`, `stddev` and `variance` (of the population). With \
+        `weights` also `weighted_sum`, `weighted_mean`, `weighted_stddev` and `weighted_variance`, else NULL, as exactextract defines them: NULL \
+        where a valid pixel has no weight, and all but the sum where weights come to 0. A zone without valid pixels has count 0 and NULL for the rest; NULL for NULL. Of a LIST of sources, one STRUCT for each, in order.",
     examples: &[
         Example {
             sql: "SELECT z.count, z.sum, z.mean, z.min, z.max FROM (SELECT cog_zonal_stats('test/data/cog.tif', NULL, \
@@ -56,7 +68,7 @@ static DOC: Documentation = Documentation {
     ],
 };
 
-/// The options of all functions of zones.
+/// The options of the functions of zones without weights.
 pub(super) const OPTIONS: &[Parameter] = &[
     params::GEOMETRY_CRS,
     params::BAND_INDEX,
@@ -78,6 +90,10 @@ const STATISTICS: &[Field<Statistics>] = &[
     Field { name: "max", cell: plain!(Double, |zone| Some(zone.values?.max)) },
     Field { name: "stddev", cell: plain!(Double, |zone| Some(zone.values?.stddev)) },
     Field { name: "variance", cell: plain!(Double, |zone| Some(zone.values?.variance)) },
+    Field { name: "weighted_sum", cell: plain!(Double, |zone| Some(zone.weighted?.sum)) },
+    Field { name: "weighted_mean", cell: plain!(Double, |zone| zone.weighted?.mean) },
+    Field { name: "weighted_stddev", cell: plain!(Double, |zone| Some(zone.weighted?.variance?.sqrt())) },
+    Field { name: "weighted_variance", cell: plain!(Double, |zone| zone.weighted?.variance) },
 ];
 
 /// The scalar function.

@@ -11,9 +11,11 @@
 //! Blocks reference decoded tiles without copying. Runs of pixels are evaluated on demand.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use half::f16;
 
+use super::mapped_values::MappedValues;
 use super::nodata::{Bounds, Nodata};
 use super::plane::Plane;
 use super::sample::Sample;
@@ -34,6 +36,8 @@ pub struct Block {
     pub(super) masks: Vec<Plane>,
     /// Whether to use the validity reported by the codec.
     pub(super) heeds_codec: bool,
+    /// Weights of the pixels by another raster.
+    pub(super) weights: Option<Arc<MappedValues>>,
 }
 
 /// Adjacent pixels in a row of a block.

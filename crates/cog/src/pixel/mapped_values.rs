@@ -1,5 +1,7 @@
 //! The values of a raster at the pixels of another grid: each of the pixel that contains the centre.
 
+use std::sync::Arc;
+
 use super::sample::Sample;
 use super::{Block, Pixels, Visitor};
 use crate::grid::{MappedPixels, MappedRun};
@@ -48,6 +50,19 @@ impl MappedValues {
         };
         let range = at(start).zip(at(end));
         range.and_then(|(start, end)| self.values.get(start..end)).unwrap_or_default()
+    }
+}
+
+impl Block {
+    /// The block with a weight for each of its pixels, for weighted statistics.
+    #[must_use]
+    pub fn weighted(self, weights: MappedValues) -> Self {
+        Self { weights: Some(Arc::new(weights)), ..self }
+    }
+
+    /// The weights of its pixels, if it has any.
+    pub(crate) fn weights(&self) -> Option<&MappedValues> {
+        self.weights.as_deref()
     }
 }
 

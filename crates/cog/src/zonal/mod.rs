@@ -7,6 +7,6 @@ mod statistics;
 
 pub use coverage::Method;
 pub use histogram::{Entry, Histogram, MAX_VALUES};
-pub use statistics::{Statistics, ValueStatistics, ZonalStats};
+pub use statistics::{Statistics, ValueStatistics, WeightedStatistics, ZonalStats};
 
 pub use crate::grid::{Coverage, Run};

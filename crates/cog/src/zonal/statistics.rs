@@ -15,7 +15,7 @@
 //! a rounding error per pixel.
 
 use crate::grid::{Coverage, Run, Window};
-use crate::pixel::{Block, Pixels, RunVisitor, Sample};
+use crate::pixel::{Block, MappedValues, Pixels, RunVisitor, Sample};
 
 /// 64-bit integers up to this magnitude are summed exactly, including their squares.
 const LARGEST_WHOLE: f64 = (1u64 << 48) as f64;
@@ -29,6 +29,8 @@ pub struct ZonalStats {
     moments: Moments,
     /// Minimum and maximum.
     extremes: Option<(f64, f64)>,
+    /// Values by the weights of another raster, where there is one.
+    weighted: Option<Weighted>,
 }
 
 /// Statistics of a zone.
@@ -38,6 +40,19 @@ pub struct Statistics {
     pub count: f64,
     /// None without valid pixels.
     pub values: Option<ValueStatistics>,
+    /// By the weights of another raster; None without one, without valid pixels, and where a valid pixel has no weight.
+    pub weighted: Option<WeightedStatistics>,
+}
+
+/// Statistics of the values of a zone, each pixel weighted by its coverage and by another raster.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WeightedStatistics {
+    /// The sum of values, each times its weight.
+    pub sum: f64,
+    /// The weighted mean; None where the weights come to 0.
+    pub mean: Option<f64>,
+    /// The weighted variance of the population; None where the weights come to 0.
+    pub variance: Option<f64>,
 }
 
 /// Statistics of the values of a zone with valid pixels.
@@ -63,6 +78,10 @@ impl ZonalStats {
         let Some(window) = coverage.window().and_then(|window| window.intersection(&block.window)) else {
             return;
         };
+        if let Some(weights) = block.weights() {
+            let weighted = self.weighted.get_or_insert_default();
+            coverage.within(window).for_each(|run| weighted.add(block, weights, &run));
+        }
         if block.is_constant() {
             return self.add_constant(block, coverage, window);
         }
@@ -97,6 +116,9 @@ impl ZonalStats {
         self.whole.merge(other.whole);
         self.moments.merge(&other.moments);
         self.extend(other.extremes);
+        if let Some(weighted) = &other.weighted {
+            self.weighted.get_or_insert_default().merge(weighted);
+        }
     }
 
     /// Returns the statistics of the stored values `v` or, with a scale and an offset, of `v * scale + offset`.
@@ -106,7 +128,7 @@ impl ZonalStats {
         all.merge(&self.moments);
         let count = all.weight.total();
         let Some((min, max)) = self.extremes.filter(|_| count > 0.0) else {
-            return Statistics { count: 0.0, values: None };
+            return Statistics { count: 0.0, values: None, weighted: None };
         };
         let (sum, variance) = (all.sum.total(), all.squares / count);
         // Removes the rounding error in the mean of equal values.
@@ -121,7 +143,8 @@ impl ZonalStats {
             stddev: variance.sqrt() * scale.abs(),
             variance: variance * scale * scale,
         };
-        Statistics { count, values: Some(values) }
+        let weighted = self.weighted.and_then(|weighted| weighted.finish(scale, offset));
+        Statistics { count, values: Some(values), weighted }
     }
 
     fn extend(&mut self, extremes: Option<(f64, f64)>) {
@@ -141,6 +164,47 @@ impl ZonalStats {
         } else {
             self.moments.merge(&whole.moments().weighted(weight));
         }
+    }
+}
+
+/// Sums of values by coverage and by the weights of another raster, as exactextract has them.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Weighted {
+    moments: Moments,
+    /// Whether a valid pixel has no weight: then nothing is known.
+    is_unknown: bool,
+}
+
+impl Weighted {
+    fn add(&mut self, block: &Block, weights: &MappedValues, run: &Run) {
+        let weights = weights.run(run.row, run.start, run.end);
+        for (pixel, weight) in block.pixels(run).zip(weights) {
+            if !pixel.is_valid || pixel.value.is_nan() {
+                continue;
+            }
+            let Some(weight) = weight.filter(|weight| !weight.is_nan()) else {
+                self.is_unknown = true;
+                return;
+            };
+            let weight = weight * run.weight;
+            self.moments.merge(&Moments::of(weight, pixel.value * weight, pixel.value, 0.0));
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.is_unknown |= other.is_unknown;
+        self.moments.merge(&other.moments);
+    }
+
+    fn finish(self, scale: f64, offset: f64) -> Option<WeightedStatistics> {
+        let Moments { weight, sum, squares, .. } = self.moments;
+        let (weight, sum) = (weight.total(), sum.total());
+        let if_any = |number: f64| (weight != 0.0).then_some(number);
+        (!self.is_unknown).then_some(WeightedStatistics {
+            sum: sum * scale + weight * offset,
+            mean: if_any(sum / weight * scale + offset),
+            variance: if_any(squares / weight * scale * scale),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use rasteret_cog::pixel::Band;
 use rasteret_cog::zonal::{Coverage, Method};
 use rasteret_cog::{CogHeader, DEFAULT_CRS, EncodedGeometry, Geometry, GeometryProjector, ParsedGeometry, RasterInfo};
 
-use super::mask::{MaskSource, TargetMask};
+use super::mask::{MaskSource, TargetMask, TargetWeights, WeightSource};
 use super::zone::{Grid, ZoneKey};
 use crate::enrich::OnError;
 use crate::tiles::{BlockRequest, RasterFile};
@@ -26,6 +26,8 @@ pub struct Ask<'a> {
     pub masked: bool,
     /// Another raster that makes pixels invalid.
     pub mask: Option<Arc<MaskSource>>,
+    /// Another raster that weighs pixels in statistics.
+    pub weights: Option<Arc<WeightSource>>,
     /// The geometry; None for the whole image.
     pub geometry: Option<EncodedGeometry<'a>>,
     /// The CRS that was named for the geometry.
@@ -56,6 +58,8 @@ pub struct Target {
     pub level: u32,
     /// Another raster that makes pixels invalid.
     pub(super) mask: Option<TargetMask>,
+    /// Another raster that weighs pixels.
+    pub(super) weights: Option<TargetWeights>,
     /// What coverages depend on.
     grid: Arc<Grid>,
     /// Ways from CRSs of geometries to the level's pixels.
@@ -95,25 +99,20 @@ impl Session {
         let header = ask.file.header();
         let level = ask.level.of(header).map_err(|source| fault(&ask.file, source))?;
         let band = ask.band_index.or(header.band_index).unwrap_or(0);
-        let key = (Arc::as_ptr(&ask.file), level, band, ask.masked, ask.mask.as_ref().map(Arc::as_ptr));
+        let beside = (ask.mask.as_ref().map(Arc::as_ptr), ask.weights.as_ref().map(Arc::as_ptr));
+        let key = (Arc::as_ptr(&ask.file), level, band, ask.masked, beside);
         if let Some(known) = targets.get(&key) {
             return Ok(known.clone());
         }
         let mut target = Target::new(&ask.file, level, band, ask.masked)?;
         target.check_tiles(self.options().max_tile_bytes)?;
         if let Some(source) = &ask.mask {
-            let mask = Ask {
-                file: source.file.clone(),
-                level: LevelChoice::Index(0),
-                band_index: source.band_index,
-                masked: true,
-                mask: None,
-                geometry: None,
-                geometry_crs: None,
-                type_crs: None,
-                on_error: OnError::Fail,
-            };
-            target.mask = Some(TargetMask::new(self, source, self.target(targets, &mask)?, &target)?);
+            let mask = self.target(targets, &Ask::of_raster(&source.file, source.band_index))?;
+            target.mask = Some(TargetMask::new(self, source, mask, &target)?);
+        }
+        if let Some(source) = &ask.weights {
+            let weights = self.target(targets, &Ask::of_raster(&source.file, source.band_index))?;
+            target.weights = Some(TargetWeights::new(self, weights, &target)?);
         }
         let target = Arc::new(target);
         targets.insert(key, target.clone());
@@ -121,8 +120,26 @@ impl Session {
     }
 }
 
-/// What tells targets apart: the file, level, band, whether they are masked, and by which other raster.
-type TargetKey = (*const RasterFile, u32, u32, bool, Option<*const MaskSource>);
+/// What tells targets apart: the file, level, band, whether they are masked, and which other rasters mask and weigh them.
+type TargetKey = (*const RasterFile, u32, u32, bool, (Option<*const MaskSource>, Option<*const WeightSource>));
+
+impl Ask<'_> {
+    /// The full resolution of a band, of which nothing else is wanted.
+    fn of_raster(file: &Arc<RasterFile>, band_index: Option<u32>) -> Self {
+        Self {
+            file: Arc::clone(file),
+            level: LevelChoice::Index(0),
+            band_index,
+            masked: true,
+            mask: None,
+            weights: None,
+            geometry: None,
+            geometry_crs: None,
+            type_crs: None,
+            on_error: OnError::Fail,
+        }
+    }
+}
 
 /// Results of rows that may be NULL where their file cannot be read.
 pub trait OrNull<T> {
@@ -157,7 +174,15 @@ impl Target {
     fn new(file: &Arc<RasterFile>, level: u32, band_index: u32, masked: bool) -> Result<Self> {
         let band = Band::new(file.header().clone(), level, band_index, masked).map_err(|source| fault(file, source))?;
         let grid = Arc::new(Grid::of(file.header(), &band));
-        Ok(Self { file: file.clone(), band: Arc::new(band), level, mask: None, grid, views: Mutex::default() })
+        Ok(Self {
+            file: file.clone(),
+            band: Arc::new(band),
+            level,
+            mask: None,
+            weights: None,
+            grid,
+            views: Mutex::default(),
+        })
     }
 
     /// Refuses files whose tiles are too large to be decoded, before anything is planned or fetched.

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use rasteret_cog::PixelMap;
-use rasteret_cog::pixel::{Block, Mask, MaskRule};
+use rasteret_cog::pixel::{Block, MappedValues, Mask, MaskRule};
 
 use super::Target;
 use crate::tiles::{BlockRequest, BlockStream, Keep, RasterFile};
@@ -48,12 +48,7 @@ impl TargetMask {
         target: Arc<Target>,
         masked: &Target,
     ) -> Result<Self> {
-        let made = || {
-            target.band.check_real()?;
-            let (raster, other) = (masked.file.header().raster_info(), source.file.header().raster_info());
-            PixelMap::new(&raster, masked.band.transform(), &other, session.transforms())
-        };
-        let map = made().map_err(|source| target.fault(source))?;
+        let map = map(session, &target, masked)?;
         Ok(Self { source: Arc::clone(source), target, map })
     }
 
@@ -74,15 +69,72 @@ impl TargetMask {
     }
 }
 
-impl Target {
-    /// A block of the target as its mask, if it has one, leaves it.
+/// A raster that weighs the pixels of others.
+#[derive(Debug)]
+pub struct WeightSource {
+    /// The file.
+    pub file: Arc<RasterFile>,
+    /// The band, counted from 0; None: the band that the header was narrowed to, else the first.
+    pub band_index: Option<u32>,
+}
+
+/// The weights of a target.
+#[derive(Debug)]
+pub(super) struct TargetWeights {
+    target: Arc<Target>,
+    map: PixelMap,
+}
+
+impl TargetWeights {
+    /// The weights of the blocks of `weighted`, by the full resolution `target`.
     ///
     /// # Errors
     ///
-    /// Where the mask cannot be read.
+    /// As of [`TargetMask::new`].
+    pub(super) fn new(session: &Session, target: Arc<Target>, weighted: &Target) -> Result<Self> {
+        let map = map(session, &target, weighted)?;
+        Ok(Self { target, map })
+    }
+
+    fn requests(&self, values: &MappedValues) -> Vec<BlockRequest> {
+        let tiles = values.tiles(&self.target.band.tiling());
+        tiles.into_iter().map(|(row, col)| self.target.block(row, col)).collect()
+    }
+
+    /// The block with its weights. Reads tiles of the weights.
+    fn apply(&self, session: &Session, block: Block) -> Result<Block> {
+        let mut values = MappedValues::new(self.map.pixels(block.window));
+        let blocks = session.blocks(self.requests(&values), Keep::Tiles);
+        while let Some((_, part)) = blocks.next() {
+            values.add(&part?);
+        }
+        Ok(block.weighted(values))
+    }
+}
+
+/// From the pixels of a level to those of another raster.
+fn map(session: &Session, other: &Target, target: &Target) -> Result<PixelMap> {
+    let made = || {
+        other.band.check_real()?;
+        let (raster, info) = (target.file.header().raster_info(), other.file.header().raster_info());
+        PixelMap::new(&raster, target.band.transform(), &info, session.transforms())
+    };
+    made().map_err(|source| other.fault(source))
+}
+
+impl Target {
+    /// A block of the target as its mask, if it has one, leaves it, and with its weights.
+    ///
+    /// # Errors
+    ///
+    /// Where the mask or the weights cannot be read.
     pub fn masked(&self, session: &Session, block: Block) -> Result<Block> {
-        match &self.mask {
-            Some(mask) => mask.apply(session, block),
+        let block = match &self.mask {
+            Some(mask) => mask.apply(session, block)?,
+            None => block,
+        };
+        match &self.weights {
+            Some(weights) => weights.apply(session, block),
             None => Ok(block),
         }
     }
@@ -100,13 +152,17 @@ impl MasksAhead {
         let mut room = session.memory().shares(session.options()).tiles / 2;
         let (mut known, mut requests) = (HashSet::new(), Vec::new());
         for (target, row, col) in blocks {
-            let Some(mask) = &target.mask else { continue };
             let Some(window) = target.band.window(row, col) else { continue };
-            for request in mask.requests(&Mask::new(mask.map.pixels(window))) {
-                if !known.insert((Arc::as_ptr(&mask.target), request.row, request.col)) {
+            let of_mask = target.mask.iter().flat_map(|mask| mask.requests(&Mask::new(mask.map.pixels(window))));
+            let of_weights = target
+                .weights
+                .iter()
+                .flat_map(|weights| weights.requests(&MappedValues::new(weights.map.pixels(window))));
+            for request in of_mask.chain(of_weights) {
+                if !known.insert((Arc::as_ptr(&request.band), request.row, request.col)) {
                     continue;
                 }
-                let Some(rest) = room.checked_sub(mask.target.band.tile_bytes()) else {
+                let Some(rest) = room.checked_sub(request.band.tile_bytes()) else {
                     break;
                 };
                 room = rest;

@@ -23,7 +23,7 @@ mod zone;
 
 pub use ask::{Ask, Asked, LevelChoice, OrNull, Target};
 pub use mapped::{BesidePixels, BesideTarget, PixelTable};
-pub use mask::MaskSource;
+pub use mask::{MaskSource, WeightSource};
 pub use sink::{Read, Sink};
 pub use statistics::ZoneOptions;
 pub use window::{PlannedWindow, StartedWindows};

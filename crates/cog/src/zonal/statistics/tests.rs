@@ -48,14 +48,18 @@ fn merged(parts: &[ZonalStats]) -> ZonalStats {
 fn naive(pixels: &[(f64, f64)]) -> Statistics {
     let count: f64 = pixels.iter().map(|pixel| pixel.1).sum();
     if pixels.is_empty() {
-        return Statistics { count, values: None };
+        return Statistics { count, values: None, weighted: None };
     }
     let sum: f64 = pixels.iter().map(|(value, weight)| value * weight).sum();
     let mean = sum / count;
     let variance = pixels.iter().map(|(value, weight)| (value - mean).powi(2) * weight).sum::<f64>() / count;
     let min = pixels.iter().map(|pixel| pixel.0).fold(f64::INFINITY, f64::min);
     let max = pixels.iter().map(|pixel| pixel.0).fold(f64::NEG_INFINITY, f64::max);
-    Statistics { count, values: Some(ValueStatistics { sum, mean, min, max, stddev: variance.sqrt(), variance }) }
+    Statistics {
+        count,
+        values: Some(ValueStatistics { sum, mean, min, max, stddev: variance.sqrt(), variance }),
+        weighted: None,
+    }
 }
 
 /// The weights and values of valid pixels, one by one.
@@ -224,7 +228,7 @@ fn a_zone_without_valid_pixels_has_no_values() {
     let geometry = triangle([(0.0, 0.0), (8.0, 0.0), (0.0, 8.0)]);
     let file = File::new(level((10, 10), (16, 16), 1, false, DataType::Float32), |_, _, _| f64::NAN);
     let coverage = Coverage::of(&geometry, 10, 10, Method::Fraction);
-    let expected = Statistics { count: 0.0, values: None };
+    let expected = Statistics { count: 0.0, values: None, weighted: None };
     assert_eq!(merged(&parts(&file, false, &coverage)).finish(Some((2.0, 1.0))), expected);
     assert_eq!(ZonalStats::default().finish(None), expected);
 }
