@@ -246,7 +246,7 @@ fn shared_tables_are_refused() {
     shared.extend([324, 325].map(|tag| (tag, Values::At(4, u64::from(tiles), 200))));
     let mut ifds = vec![shared; 100];
     ifds.insert(0, tiled(tiles * 16, 16, 16));
-    assert!(refusal(&TiffWriter::new(ifds).bytes()).contains("found one that other images share"));
+    assert!(refusal(&TiffWriter::new(ifds).bytes()).contains("found values shared by several images"));
 }
 
 #[test]

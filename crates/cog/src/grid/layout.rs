@@ -1,10 +1,10 @@
-//! The tiles of a level: where each lies in the image, in the world and in the file.
+//! Tiles of a level: their position in the image, in the world and in the file.
 //!
 //! ```text
 //!            tile_col 0     1     2            index within a plane = tile_row * tiles_across + tile_col
 //! tile_row 0 ┌─────┬─────┬──╎──┐              position in the tables = plane * tiles_per_plane + index
-//!          1 ├─────┼─────┼──╎──┤ tiles at the right and lower edge are padded: the padding belongs to the file,
-//!            └╌╌╌╌╌┴╌╌╌╌╌┴╌╌╌╌╌┘ not to the image, and no box includes it
+//!          1 ├─────┼─────┼──╎──┤ tiles at the right and lower edge are padded; bounding boxes exclude
+//!            └╌╌╌╌╌┴╌╌╌╌╌┴╌╌╌╌╌┘ the padding
 //! ```
 //!
 //! [`TileLayout`] computes tile positions and bounds from sizes alone, so that a planner reads only the needed entries

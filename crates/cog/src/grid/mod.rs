@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Tiling`] | an image and the size of its tiles |
 //! | [`TileSpan`] | adjacent tiles in a row of tiles |
-//! | [`TileLayout`], [`TileGrid`] | where each tile lies in the image, in the world and in the file |
+//! | [`TileLayout`], [`TileGrid`] | positions of tiles in the image, in the world and in the file |
 //! | [`Window`] | a rectangle of pixels |
 //! | [`Run`] | adjacent pixels in a row, with the same weight |
 //! | [`MappedPixels`] | for each pixel of a window, the pixel of another raster |

@@ -1,11 +1,11 @@
 //! Values and validity of one band in the part of a tile inside the image.
 //!
 //! ```text
-//! data ───── sample by sample, in the band's type ──────────┐
-//! nodata ─── as GDAL compares it ────┐                      ├── Pixels of a run of columns in a row
+//! data ───── samples in the band's type ────────────────────┐
+//! nodata ─── compared as in GDAL ────┐                      ├── Pixels of a run of columns in a row
 //! alpha ──── not 0 ──────────────────┼── all of these ──────┘
 //! mask IFD ─ not 0 ──────────────────┤
-//! codec ──── integers of LERC ───────┘
+//! codec ──── LERC, integers only ────┘
 //! ```
 //!
 //! Blocks reference decoded tiles without copying. Runs of pixels are evaluated on demand.
@@ -35,7 +35,7 @@ pub struct Block {
     /// Planes whose zeros mask pixels, each over the whole window or a part of it.
     pub(super) masks: Vec<Plane>,
     /// Whether to use the validity reported by the codec.
-    pub(super) heeds_codec: bool,
+    pub(super) uses_codec_validity: bool,
     /// Weights of the pixels by another raster.
     pub(super) weights: Option<Arc<MappedValues>>,
 }
@@ -185,7 +185,7 @@ impl Block {
     }
 
     fn has_codec_mask(&self) -> bool {
-        self.heeds_codec && self.data.codec_validity().is_some()
+        self.uses_codec_validity && self.data.codec_validity().is_some()
     }
 
     /// One byte per pixel of a run, 255 if it is nodata by the rule in `others`; None without such a rule.

@@ -1,4 +1,4 @@
-//! The values of a raster at the pixels of another grid: each of the pixel that contains the centre.
+//! Values of a raster at the pixels of another grid, by nearest-neighbour mapping.
 
 use std::sync::Arc;
 
@@ -7,35 +7,35 @@ use super::{Block, Pixels, Visitor};
 use crate::grid::{MappedPixels, MappedRun};
 use crate::{Tiling, Window};
 
-/// Values at the pixels of a window of a grid, as far as blocks of the raster were added.
+/// Values at the pixels of a window of a grid, filled by blocks of the raster.
 #[derive(Debug)]
 pub struct MappedValues {
     pixels: MappedPixels,
-    /// Row by row; None where the raster has no pixel, or an invalid one.
+    /// In row-major order; None outside of the raster and at invalid pixels.
     values: Vec<Option<f64>>,
 }
 
 impl MappedValues {
-    /// For the pixels of a window: none has a value yet.
+    /// Creates empty values for the pixels of a window.
     #[must_use]
     pub fn new(pixels: MappedPixels) -> Self {
         let len = usize::try_from(pixels.window.pixels()).unwrap_or(usize::MAX);
         Self { pixels, values: vec![None; len] }
     }
 
-    /// Bytes that values of a window take.
+    /// Memory for the values of a window, in bytes.
     #[must_use]
     pub fn byte_len(window: Window) -> u64 {
         window.pixels().saturating_mul(size_of::<Option<f64>>() as u64)
     }
 
-    /// The tiles (row, col) of the raster whose blocks are to be added.
+    /// The tiles (row, col) of the raster whose blocks must be added.
     #[must_use]
     pub fn tiles(&self, tiling: &Tiling) -> Vec<(u32, u32)> {
         self.pixels.tiles(tiling)
     }
 
-    /// Takes the pixels that a block has. Blocks of complex samples are the caller's to refuse.
+    /// Adds the pixels of a block. The caller must reject complex samples.
     pub fn add(&mut self, block: &Block) {
         take(&self.pixels, block, &mut self.values, || Values);
     }
@@ -66,7 +66,7 @@ impl Block {
     }
 }
 
-/// Writes what a visitor makes of the pixels that a block has, each to the pixels of the grid that it is for.
+/// Visits the pixels of a block and writes the results to the grid pixels mapped to them.
 pub(super) fn take<T: Copy, V: Visitor<Output = Vec<T>>>(
     pixels: &MappedPixels,
     block: &Block,
@@ -78,7 +78,7 @@ pub(super) fn take<T: Copy, V: Visitor<Output = Vec<T>>>(
         if !(block.window.row_off..block.window.row_end()).contains(&run.row) {
             continue;
         }
-        // Several rows of the grid may be of one row of the block.
+        // Consecutive grid rows may map to the same row of the block.
         if row.as_ref().is_none_or(|(read, _)| *read != run.row) {
             let cols = block.window.col_off..block.window.col_end();
             row = Some((run.row, block.visit(run.row, cols, visitor())));
@@ -89,7 +89,7 @@ pub(super) fn take<T: Copy, V: Visitor<Output = Vec<T>>>(
     }
 }
 
-/// Writes a row of a block, which begins at a column, to the pixels of a run.
+/// Writes a row of a block that starts at `col_off` to the pixels of a run.
 fn write<T: Copy>(run: &MappedRun<'_>, col_off: u32, row: &[T], out: &mut [T]) {
     for (value, col) in out.iter_mut().zip(run.cols.iter()) {
         let at = col.and_then(|col| col.checked_sub(col_off));

@@ -1,12 +1,12 @@
 //! Quadtree of a raster whose cells have a simple mapping to the CRS of geometries.
 //!
 //! ```text
-//! ┌───────────────┬───────┬───┬─┬─┐   Smooth   an affine follows the mapping, or does so in cells within
-//! │               │       │   ├─┼─┤   Torn     a cut of either map, or the edge of one, passes through: pieces on its sides
-//! │    Smooth     │ Smooth├───┼─┼─┤   Tiny     no more than an eighth of a pixel, around a pole: all of it is where its
-//! │               │       │   │Tiny│             middle is
-//! ├───────────────┼───────┴───┴─┴─┤   Empty    the raster's CRS does not reach there
-//! │               │      ╱ Torn   │   Rough    none of these: smaller cells are
+//! ┌───────────────┬───────┬───┬─┬─┐   Smooth   an affine approximates the mapping, here or in the children
+//! │               │       │   ├─┼─┤   Torn     a cut or the edge of a map passes through: a piece on each side
+//! │    Smooth     │ Smooth├───┼─┼─┤   Tiny     at most an eighth of a pixel, around a pole: represented by its
+//! │               │       │   │Tiny│             centre
+//! ├───────────────┼───────┴───┴─┴─┤   Empty    outside the domain of the raster's CRS
+//! │               │      ╱ Torn   │   Rough    none of these; subdivided
 //! ```
 //!
 //! Cells are computed on demand and cached up to a limit.

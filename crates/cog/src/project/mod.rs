@@ -14,7 +14,7 @@
 //!    around the raster                                  the raster                a quarter of a pixel
 //! 2. it is smooth over the box    geometry ── densify + project, each vertex checked ── turns ── pixels
 //!    around the geometry
-//! 3. always                       pixels ── cells ── their places ── clip to each ── back into the cell by its affine
+//! 3. always                       cells of the raster ── clip to the location of each ── affine of the cell ── pixels
 //! ```
 //!
 //! The third is for polygons. Lines are projected forward as in the second, and cut at discontinuities ([`lines`]).

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!      0     1     2     3
-//!   0 ┌─────┬─────┬─────┬──┐    edges are walked from tile to tile     ● marked: the edge passes through the tile's inside
-//!     │   ●╱│●────│●╲   │  │    the middle of each row of tiles is
-//!   1 ├──╱──┼─────┼──╲──┤──┤    scanned for what lies between edges    ○ found: its middle lies inside
+//!   0 ┌─────┬─────┬─────┬──┐    edges are traversed tile by tile       ● marked: the edge passes through the tile
+//!     │   ●╱│●────│●╲   │  │    the centre line of each row is
+//!   1 ├──╱──┼─────┼──╲──┤──┤    scanned for tiles between edges        ○ found: its centre is inside
 //!     │╌╱●╌╌│╌╌○╌╌│╌╌●╲╌│  │
 //!     └─────┴─────┴─────┴──┘
 //! ```

@@ -1,10 +1,10 @@
 //! Statistics of the pixels of a zone, weighted by coverage.
 //!
 //! ```text
-//! run of weight 1, integers ── count, sum and sum of squares, exactly ──────────────┐
+//! run of weight 1, integers ── exact count, sum and sum of squares ─────────────────┐
 //! run of weight 1, floats ──── count, sum, mean, squares around that mean ──┐       ├── ZonalStats ── merge ── finish
-//! other runs ───────────────── the same, times the weight ──────────────────┤ Chan ─┘
-//! single pixels of an edge ─── the same, of some tens together ─────────────┘
+//! other runs ───────────────── the same, weighted ──────────────────────────┤ Chan ─┘
+//! single pixels of an edge ─── the same, in batches ─────────────────────────┘
 //! ```
 //!
 //! Each block is summed separately and merged, so that blocks summed by several threads and merged in a fixed order

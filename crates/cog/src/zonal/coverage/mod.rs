@@ -1,9 +1,9 @@
 //! Coverage of pixels by a geometry: which pixels, and what fraction of each.
 //!
 //! ```text
-//!      0    1    2    3    4          edges are walked from pixel to pixel, and leave in each the part of its height
-//!   0 ┌────┬────┬────┬────┬────┐      that they cross and the area on their left; what lies between two edges of a
-//!     │    │  ╱─┼────┼──╲ │    │      row is one run, whatever its length
+//!      0    1    2    3    4          edges are traversed pixel by pixel; in each, the height that they cross and
+//!   0 ┌────┬────┬────┬────┬────┐      the area on their left are recorded; the pixels between two edges of a row
+//!     │    │  ╱─┼────┼──╲ │    │      are a single run, whatever its length
 //!   1 ├────┼─╱──┼────┼───╲┼────┤
 //!     │    │╱.6 │ 1  │ 1  │╲.3 │      row 1: (1..2, 0.6), (2..4, 1), (4..5, 0.3)
 //!     └────┴────┴────┴────┴────┘
