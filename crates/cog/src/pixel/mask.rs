@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::mapped_values::take;
+use super::mapped_blocks::take;
 use super::plane::Plane;
 use super::sample::Sample;
 use super::{Block, Pixels, Visitor};

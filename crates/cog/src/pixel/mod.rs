@@ -10,6 +10,7 @@
 
 mod band;
 mod block;
+mod mapped_blocks;
 mod mapped_values;
 mod mask;
 mod nodata;

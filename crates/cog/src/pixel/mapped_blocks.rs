@@ -1,0 +1,74 @@
+//! Copies values from the blocks of a raster to the pixels of another grid.
+
+use std::sync::Arc;
+
+use super::block::{Block, Pixels, Visitor};
+use super::mapped_values::MappedValues;
+use super::sample::Sample;
+use crate::grid::{MappedPixels, MappedRun};
+
+impl MappedValues {
+    /// Adds the pixels of a block. The caller must reject complex samples.
+    pub fn add(&mut self, block: &Block) {
+        take(&self.pixels, block, &mut self.values, || Values);
+    }
+}
+
+impl Block {
+    /// The block with a weight for each of its pixels, for weighted statistics.
+    #[must_use]
+    pub fn weighted(self, weights: MappedValues) -> Self {
+        Self { weights: Some(Arc::new(weights)), ..self }
+    }
+
+    /// The weights of its pixels, if it has any.
+    pub(crate) fn weights(&self) -> Option<&MappedValues> {
+        self.weights.as_deref()
+    }
+}
+
+/// Visits the pixels of a block and writes the results to the grid pixels mapped to them.
+pub(super) fn take<T: Copy, V: Visitor<Output = Vec<T>>>(
+    pixels: &MappedPixels,
+    block: &Block,
+    out: &mut [T],
+    visitor: impl Fn() -> V,
+) {
+    let mut row: Option<(u32, Vec<T>)> = None;
+    for run in pixels.runs() {
+        if !(block.window.row_off..block.window.row_end()).contains(&run.row) {
+            continue;
+        }
+        // Consecutive grid rows may map to the same row of the block.
+        if row.as_ref().is_none_or(|(read, _)| *read != run.row) {
+            let cols = block.window.col_off..block.window.col_end();
+            row = Some((run.row, block.visit(run.row, cols, visitor())));
+        }
+        if let Some((_, row)) = &row {
+            write(&run, block.window.col_off, row, out.get_mut(run.start..).unwrap_or_default());
+        }
+    }
+}
+
+/// Writes a row of a block that starts at `col_off` to the pixels of a run.
+fn write<T: Copy>(run: &MappedRun<'_>, col_off: u32, row: &[T], out: &mut [T]) {
+    for (value, col) in out.iter_mut().zip(run.cols.iter()) {
+        let at = col.and_then(|col| col.checked_sub(col_off));
+        if let Some(found) = at.and_then(|at| row.get(at as usize)) {
+            *value = *found;
+        }
+    }
+}
+
+/// The valid values.
+struct Values;
+
+impl Visitor for Values {
+    type Output = Vec<Option<f64>>;
+
+    fn visit<T: Sample>(self, pixels: Pixels<'_, T>) -> Self::Output {
+        let mut values = Vec::with_capacity(pixels.len());
+        pixels.for_each(|sample, is_valid| values.push(is_valid.then(|| sample.to_f64())));
+        values
+    }
+}
