@@ -86,8 +86,8 @@ BROKEN = {
     "no TIFF": "not_a_tiff.tif",
     "cut off": "truncated/100/cog.tif",
 }
-# A tile that cannot be decoded is remembered too, but the good tiles beside it are fetched each time.
-BROKEN_PIXELS = {"forbidden": "behind/403/cog.tif", "busy": "behind/503/cog.tif"}
+# Paths of pixels that cannot be read, by why.
+BROKEN_PIXELS = {"forbidden": "behind/403/cog.tif", "busy": "behind/503/cog.tif", "undecodable": "broken_tile.tif"}
 
 
 @dataclass

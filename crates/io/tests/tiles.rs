@@ -6,8 +6,8 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -145,9 +145,15 @@ fn threads_that_need_one_tile_fetch_it_once() {
     let server =
         Server::start(move |_, _| Reply::Late(Duration::from_millis(100), Box::new(Reply::File(bytes.clone()))));
     let (session, url) = (session(&[("RASTERET_TILE_CACHE_BYTES", "0")]), server.url("a.tif"));
+    let file = FAR.indexed();
+    let calls: Vec<_> = (0..8).map(|_| FAR.requests(&url, &file, [4, 7])).collect();
+    let all_started = Barrier::new(calls.len());
     thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| read(&session, FAR, FAR.requests(&url, &FAR.indexed(), [4, 7]), &[4, 7]));
+        for requests in calls {
+            scope.spawn(|| {
+                all_started.wait();
+                read(&session, FAR, requests, &[4, 7]);
+            });
         }
     });
     assert_eq!(server.log().len(), 2);
@@ -496,6 +502,48 @@ fn tiles_that_failed_are_not_asked_for_again_for_a_while() {
     other.version.etag = Some("\"v0\"".to_owned());
     let (requests, error) = ask("a.tif", &other, 1);
     assert!(requests == 4 && error.contains("the file changed since it was indexed"), "{requests} requests, {error}");
+    assert_idle(&session);
+}
+
+/// A call that fails because of one tile fetches the others once, not each time that it is evaluated.
+#[test]
+fn a_call_with_a_tile_that_failed_fails_before_it_fetches() {
+    let server = Server::of_file(FAR.bytes());
+    let session = session(&[("RASTERET_TILE_CACHE_BYTES", "0"), ("RASTERET_THREADS", "4")]);
+    let mut header = (*FAR.header()).clone();
+    header.image.tile_byte_counts[9] -= 1;
+    let undecodable = rasteret_io::CogFile { header: Arc::new(header), ..FAR.indexed() };
+    let requests = || FAR.requests(&server.url("a.tif"), &undecodable, all(FAR));
+    let read = |on_error: ControlFlow<()>| {
+        let before = server.log().len();
+        let stream = session.blocks(requests(), Keep::Nothing);
+        stream.start();
+        let (right, errors) = (AtomicUsize::new(0), std::sync::Mutex::new(Vec::new()));
+        let work = |request: usize, block: rasteret_io::Result<Block>| match block {
+            Ok(block) => {
+                FAR.assert_block(request as u32, &block);
+                right.fetch_add(1, Ordering::Relaxed);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                errors.lock().unwrap().push((request, error.to_string()));
+                on_error
+            }
+        };
+        stream.for_each(work).unwrap();
+        (errors.into_inner().unwrap(), right.into_inner(), server.log().len() - before)
+    };
+    let (errors, _, requests_made) = read(ControlFlow::Break(()));
+    assert!(errors.len() == 1 && errors[0].0 == 9 && errors[0].1.contains("level 0, tile 9: "), "{errors:?}");
+    assert!(requests_made > 0);
+    // Requests that were started before the call failed may still be on their way.
+    assert_idle(&session);
+    thread::sleep(Duration::from_millis(50));
+    for _ in 0..4 {
+        assert_eq!(read(ControlFlow::Break(())), (errors.clone(), 0, 0));
+    }
+    // Where the call goes on, all others are read and that tile is not fetched.
+    assert_eq!(read(ControlFlow::Continue(())), (errors, 15, 15));
     assert_idle(&session);
 }
 

@@ -1,211 +1,193 @@
-//! A bound on bytes that are under way, over all calls of a session.
+//! Memory limit for tiles being fetched or decoded, over all calls of a session.
 //!
-//! ```text
-//! charge, before a fetch ──> encoded bytes ── decoded ──> charged instead: the decoded tile ── last block made ──> free
-//! ```
-//!
-//! Nobody holds one charge while waiting for another: what is decoded is charged without asking, and a call that has nothing
-//! under way goes on after a moment whatever others hold. So calls that share the bound cannot wait for each other for ever,
-//! even when somebody stops reading in the middle; the price is that each such call may be one block beyond the bound.
+//! A semaphore with one permit per byte. Spans are charged before they are fetched, first come, first served, and released with
+//! their tiles; a decoded tile is charged as far as permits are left, without waiting. To avoid deadlock, a call with nothing in flight
+//! and nothing to decode exceeds the limit by the spans of one block: other calls may hold the rest and not be reading.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// How long a call that has nothing under way waits for others to give bytes back. A request takes some 20 ms: who has not
-/// given anything back after ten of them is not reading.
-const PATIENCE: Duration = Duration::from_millis(200);
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// How long a stalled call waits for others to release memory: ten times a usual request of 20 ms.
+pub(super) const PATIENCE: Duration = Duration::from_millis(200);
+
+/// The same for a call that has waited for so long in vain, and is still stalled after a block.
+pub(super) const PATIENCE_AGAIN: Duration = Duration::from_millis(5);
 
 /// Shared by all calls of a session.
 #[derive(Debug)]
-pub(super) struct Budget {
-    limit: AtomicU64,
-    used: Mutex<Used>,
-    released: Condvar,
-}
+pub(super) struct Budget(Mutex<Limit>);
 
-#[derive(Debug, Default)]
-struct Used {
-    bytes: u64,
-    /// Calls that wait for room.
-    waiting: u64,
-}
-
-/// What one call has charged. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Account {
-    budget: Arc<Budget>,
-    own: Arc<AtomicU64>,
+struct Limit {
+    bytes: usize,
+    permits: Arc<Semaphore>,
 }
 
-/// Bytes of the budget, given back when dropped.
+/// Bytes of the budget, released when dropped.
 #[derive(Debug)]
 pub(super) struct Charge {
-    account: Account,
-    bytes: u64,
+    permits: Arc<Semaphore>,
+    bytes: usize,
 }
 
 impl Budget {
-    pub(super) fn new(limit: u64) -> Arc<Self> {
-        Arc::new(Self { limit: AtomicU64::new(limit), used: Mutex::default(), released: Condvar::new() })
+    pub(super) fn new(limit: u64) -> Self {
+        Self(Mutex::new(Limit::new(limit)))
     }
 
     pub(super) fn limit(&self) -> u64 {
-        self.limit.load(Ordering::Relaxed)
+        self.lock().bytes as u64
     }
 
-    /// Another limit from now on.
-    pub(super) fn set_limit(&self, limit: u64) {
-        self.limit.store(limit, Ordering::Relaxed);
+    /// Replaces the limit. What is charged already counts against the limit that it was charged under.
+    pub(super) fn set_limit(&self, bytes: u64) {
+        let mut limit = self.lock();
+        let new = Limit::new(bytes);
+        if new.bytes != limit.bytes {
+            *limit = new;
+        }
     }
 
     /// Bytes that are charged.
-    pub(super) fn charged(&self) -> u64 {
-        self.used().bytes
+    pub(super) fn charged(&self) -> usize {
+        let limit = self.lock();
+        limit.bytes.saturating_sub(limit.permits.available_permits())
     }
 
-    /// An account for a call.
-    pub(super) fn account(self: &Arc<Self>) -> Account {
-        Account { budget: self.clone(), own: Arc::default() }
+    /// Charges bytes once there is room for them, more than the whole limit once nothing else is charged. None where `is_stalled` is true
+    /// after `patience`: the call goes on without a charge.
+    pub(super) async fn acquire(
+        &self,
+        bytes: u64,
+        patience: Duration,
+        is_stalled: impl Fn() -> bool,
+    ) -> Option<Charge> {
+        let Limit { bytes: limit, permits } = self.lock().clone();
+        let count = u32::try_from(bytes.min(limit as u64)).unwrap_or(u32::MAX);
+        let acquired = permits.acquire_many(count);
+        tokio::pin!(acquired);
+        loop {
+            match timeout(patience, &mut acquired).await {
+                Ok(permit) => {
+                    // The semaphore is never closed.
+                    permit.ok()?.forget();
+                    return Some(Charge { permits: permits.clone(), bytes: count as usize });
+                }
+                Err(_) if is_stalled() => return None,
+                Err(_) => {}
+            }
+        }
     }
 
-    /// What is larger than the whole budget has room when nothing else is charged.
-    fn has_room(&self, used: u64, bytes: u64) -> bool {
-        used == 0 || bytes == 0 || used.saturating_add(bytes) <= self.limit()
+    /// Charges as many of these bytes as there is room for.
+    pub(super) fn charge(&self, bytes: u64) -> Charge {
+        let permits = self.lock().permits.clone();
+        let bytes = permits.forget_permits(usize::try_from(bytes).unwrap_or(usize::MAX));
+        Charge { permits, bytes }
     }
 
-    fn used(&self) -> MutexGuard<'_, Used> {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Limit> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Account {
-    /// The bytes, where there is room for them. While others wait for room, a call gets no more than its share of it:
-    /// else one that asks ahead would take what it has just given back.
-    pub(super) fn try_charge(&self, bytes: u64) -> Option<Charge> {
-        let mut used = self.budget.used();
-        let own = self.own.load(Ordering::Relaxed);
-        let share = self.budget.limit() / (used.waiting + 1);
-        let is_greedy = used.waiting > 0 && bytes > 0 && own > 0 && own.saturating_add(bytes) > share;
-        (!is_greedy && self.budget.has_room(used.bytes, bytes)).then(|| self.take(&mut used, bytes))
-    }
-
-    /// The bytes, whether there is room or not.
-    pub(super) fn charge(&self, bytes: u64) -> Charge {
-        self.take(&mut self.budget.used(), bytes)
-    }
-
-    /// The bytes, after a wait for others to make room. Blocks for [`PATIENCE`] at most, and not at all where the others
-    /// cannot.
-    pub(super) fn charge_patiently(&self, bytes: u64) -> Charge {
-        let start = Instant::now();
-        let mut used = self.budget.used();
-        used.waiting += 1;
-        while !self.budget.has_room(used.bytes, bytes) {
-            let others_can = self.budget.has_room(self.own.load(Ordering::Relaxed), bytes);
-            let Some(left) = PATIENCE.checked_sub(start.elapsed()).filter(|left| others_can && !left.is_zero()) else {
-                break;
-            };
-            used = self.budget.released.wait_timeout(used, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        used.waiting -= 1;
-        self.take(&mut used, bytes)
-    }
-
-    fn take(&self, used: &mut Used, bytes: u64) -> Charge {
-        used.bytes = used.bytes.saturating_add(bytes);
-        self.own.fetch_add(bytes, Ordering::Relaxed);
-        Charge { account: self.clone(), bytes }
+impl Limit {
+    fn new(bytes: u64) -> Self {
+        let bytes = usize::try_from(bytes.max(1)).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        Self { bytes, permits: Arc::new(Semaphore::new(bytes)) }
     }
 }
 
 impl Charge {
-    /// A part of the charge, as a charge of its own.
+    /// Moves up to `bytes` of the charge into a charge of its own.
     pub(super) fn split(&mut self, bytes: u64) -> Self {
-        let bytes = bytes.min(self.bytes);
+        let bytes = self.bytes.min(usize::try_from(bytes).unwrap_or(usize::MAX));
         self.bytes -= bytes;
-        Self { account: self.account.clone(), bytes }
+        Self { permits: self.permits.clone(), bytes }
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        let budget = &self.account.budget;
-        let mut used = budget.used();
-        used.bytes = used.bytes.saturating_sub(self.bytes);
-        self.account.own.fetch_sub(self.bytes, Ordering::Relaxed);
-        drop(used);
-        budget.released.notify_all();
+        self.permits.add_permits(self.bytes);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
 
-    #[test]
-    fn charges_are_bounded_and_come_back() {
+    #[tokio::test(start_paused = true)]
+    async fn charges_are_bounded_and_released() {
         let budget = Budget::new(100);
-        let account = budget.account();
-        let mut first = account.try_charge(80).unwrap();
-        assert!(account.try_charge(30).is_none());
+        let acquire = async |bytes| budget.acquire(bytes, PATIENCE, || true).await;
+        let mut first = acquire(80).await.unwrap();
+        let start = Instant::now();
+        assert!(acquire(30).await.is_none());
+        assert_eq!(start.elapsed(), PATIENCE);
         let part = first.split(60);
         drop(first);
-        let second = account.try_charge(30).unwrap();
-        assert!(account.try_charge(30).is_none());
+        let second = acquire(30).await.unwrap();
+        assert_eq!(budget.charged(), 90);
+        assert!(acquire(30).await.is_none());
+        // Decoded tiles take the rest.
+        assert_eq!(budget.charge(1000).bytes, 10);
         drop((part, second));
-        let large = account.try_charge(1000).unwrap();
-        assert!(account.try_charge(1).is_none());
-        assert!(account.try_charge(0).is_some());
+        // More than the limit passes alone.
+        let large = acquire(1000).await.unwrap();
+        assert_eq!(budget.charged(), 100);
+        assert!(acquire(1).await.is_none());
+        assert!(acquire(0).await.is_some());
         drop(large);
-        assert_eq!((budget.used().bytes, account.own.load(Ordering::Relaxed)), (0, 0));
+        assert_eq!(budget.charged(), 0);
     }
 
-    #[test]
-    fn patience_ends() {
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_not_stalled_waits_for_room() {
         let budget = Budget::new(100);
-        let (mine, other) = (budget.account(), budget.account());
-        let kept = other.charge(100);
+        let charge = budget.acquire(100, PATIENCE, || false).await;
+        let release = async {
+            tokio::time::sleep(PATIENCE * 5).await;
+            drop(charge);
+        };
         let start = Instant::now();
-        let forced = mine.charge_patiently(10);
-        assert!(start.elapsed() >= PATIENCE);
-        assert_eq!(budget.used().bytes, 110);
-        drop(forced);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                std::thread::sleep(Duration::from_millis(20));
-                drop(kept);
-            });
-            let start = Instant::now();
-            drop(mine.charge_patiently(10));
-            assert!(start.elapsed() < PATIENCE);
-        });
+        let (charge, ()) = tokio::join!(budget.acquire(10, PATIENCE, || false), release);
+        assert_eq!((charge.unwrap().bytes, start.elapsed()), (10, PATIENCE * 5));
     }
 
-    #[test]
-    fn who_asks_ahead_leaves_room_for_who_waits() {
+    #[tokio::test]
+    async fn the_limit_can_change() {
         let budget = Budget::new(100);
-        let (ahead, late) = (budget.account(), budget.account());
-        let mut charges: Vec<Charge> = (0..10).map(|_| ahead.try_charge(10).unwrap()).collect();
-        std::thread::scope(|scope| {
-            let waits = scope.spawn(|| late.charge_patiently(10));
-            while budget.used().waiting == 0 {
-                std::thread::yield_now();
-            }
-            // As soon as it gives something back, the other has it.
-            charges.pop();
-            assert!(budget.used().waiting == 0 || ahead.try_charge(10).is_none());
-            drop(waits.join().unwrap());
-        });
-        assert!(ahead.try_charge(10).is_some());
+        let before = budget.acquire(100, PATIENCE, || false).await;
+        budget.set_limit(100);
+        assert_eq!(budget.charged(), 100);
+        budget.set_limit(10);
+        assert_eq!((budget.limit(), budget.charged()), (10, 0));
+        let after = budget.acquire(20, PATIENCE, || false).await;
+        drop(before);
+        assert_eq!(budget.charged(), 10);
+        drop(after);
+        assert_eq!(budget.charged(), 0);
     }
 
-    #[test]
-    fn nobody_waits_for_himself() {
-        let account = Budget::new(100).account();
-        let _kept = account.charge(95);
-        let start = Instant::now();
-        drop(account.charge_patiently(10));
-        assert!(start.elapsed() < PATIENCE / 2);
+    #[tokio::test(start_paused = true)]
+    async fn calls_are_charged_in_the_order_in_which_they_came() {
+        let budget = Budget::new(100);
+        let held = budget.acquire(100, PATIENCE, || false).await;
+        let order = Mutex::new(Vec::new());
+        let call = async |name: u64, bytes: u64| {
+            let charge = budget.acquire(bytes, PATIENCE, || false).await;
+            order.lock().unwrap().push(name);
+            drop(charge);
+        };
+        let release = async { drop(held) };
+        // Each leaves no room for the next.
+        tokio::join!(call(1, 90), call(2, 95), call(3, 10), release);
+        assert_eq!(*order.lock().unwrap(), [1, 2, 3]);
     }
 }

@@ -6,23 +6,23 @@ use std::sync::Arc;
 
 use rasteret_cog::codec::DecodedTile;
 
-use super::slot::TileKey;
+use super::entry::TileKey;
 use crate::byte_cache::ByteCache;
 
 /// Shared by all threads of a session.
 pub(super) type TileCache = ByteCache<TileKey, Arc<DecodedTile>>;
 
-/// A tile of 256 x 256 bytes.
+/// Bytes of a usual tile: 256 x 256 pixels of one byte.
 const USUAL_BYTES: u64 = 65_536;
 
-/// A cache that keeps tiles of so many bytes together.
+/// A cache for `bytes` of decoded tiles.
 pub(super) fn tile_cache(bytes: u64) -> TileCache {
     ByteCache::new(bytes, USUAL_BYTES, |_, tile| {
         (size_of::<TileKey>() + size_of::<DecodedTile>()) as u64 + bytes_of(tile)
     })
 }
 
-/// Bytes that a tile holds on to.
+/// Bytes of memory that a tile takes.
 pub(super) fn bytes_of(tile: &DecodedTile) -> u64 {
     let pixels = u64::from(tile.width) * u64::from(tile.height);
     let samples = pixels * u64::from(tile.samples_per_pixel) * tile.samples.data_type().size() as u64;

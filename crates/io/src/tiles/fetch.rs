@@ -1,4 +1,5 @@
-//! Bytes of spans, from stores and from local files, each answer checked to be of the version that was indexed.
+//! Fetches encoded tiles: spans of files in stores, single tiles of local files. Each response is checked to be of the version that
+//! was indexed.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,86 +7,80 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use futures::future::try_join_all;
 use rasteret_cog::CoalesceConfig;
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
 use super::RasterFile;
 use super::budget::Charge;
-use super::slot::{self, Seat, Stage};
 use crate::coalesce::joined;
 use crate::object::{LocalFile, Stamp};
 use crate::transport::{Answer, Pieces, Span};
 use crate::{Error, Fault, Object, ObjectVersion, Result, Session, VersionCheck};
 
-/// A span that is to be fetched, and the tiles in it, which are claimed. Dropped before they have landed, it gives them back.
-pub(super) struct Flight {
-    file: Arc<RasterFile>,
-    span: Range<u64>,
-    /// Those that have not landed, by where they begin.
-    tiles: Mutex<Vec<(Seat, Range<u64>)>>,
-    /// For the whole span, which is one piece of memory as long as any of its tiles is needed.
-    charge: Arc<Charge>,
+/// The bytes of a tile as they are in the file.
+#[derive(Debug, Clone)]
+pub(super) struct EncodedTile {
+    pub(super) bytes: Bytes,
+    /// For the whole span, which is one allocation as long as any of its tiles lives.
+    #[expect(dead_code, reason = "dropping the last clone releases the charge")]
+    charge: Option<Arc<Charge>>,
 }
 
-impl Flight {
+/// A tile that a span is fetched for: its range in the file, and the channel that completes it.
+pub(super) type Pending = (Range<u64>, oneshot::Sender<Result<EncodedTile>>);
+
+/// The fetch of one span of a file in a store.
+pub(super) struct SpanFetch {
+    file: Arc<RasterFile>,
+    span: Range<u64>,
+    /// Not completed yet, sorted by where they begin.
+    tiles: Mutex<Vec<Pending>>,
+    charge: Option<Arc<Charge>>,
+}
+
+impl SpanFetch {
     /// `tiles` are sorted by where they begin.
-    pub(super) fn new(file: Arc<RasterFile>, span: Range<u64>, tiles: Vec<(Seat, Range<u64>)>, charge: Charge) -> Self {
-        Self { file, span, tiles: Mutex::new(tiles), charge: Arc::new(charge) }
+    pub(super) fn new(
+        file: Arc<RasterFile>,
+        span: Range<u64>,
+        tiles: Vec<Pending>,
+        charge: Option<Charge>,
+    ) -> Arc<Self> {
+        Arc::new(Self { file, span, tiles: Mutex::new(tiles), charge: charge.map(Arc::new) })
     }
 
-    /// Fetches from a store; each tile lands as soon as its bytes are there. Ends early when the call is over and nobody else
-    /// waits for these tiles.
-    pub(super) async fn fetch(self: Arc<Self>, session: Session, mut call: watch::Receiver<()>) {
-        let fetched = self.remote(&session);
-        tokio::pin!(fetched);
-        let rest = tokio::select! {
-            rest = &mut fetched => rest,
-            _ = call.changed() => {
-                if !self.tiles().iter().any(|(seat, _)| seat.is_wanted()) {
-                    return;
-                }
-                fetched.await
+    /// Fetches the span and completes each tile as soon as its bytes have arrived.
+    pub(super) async fn run(self: Arc<Self>, session: Session) {
+        match self.fetch(&session).await {
+            Ok(rest) => {
+                self.complete(self.span.end.saturating_sub(rest.len() as u64), &rest);
+                let outside = self.internal();
+                self.complete_before(u64::MAX, |_| Err(outside.clone()));
             }
-        };
-        self.land_all(rest);
-    }
-
-    /// Reads from a local file. Blocks.
-    pub(super) fn read(self, open: &OpenFile) {
-        match open.read(&self.file, &self.span) {
-            // Tiles before the end of a file that was cut off are whole.
-            Ok((bytes, Some(error))) => {
-                let place = self.span.start..self.span.start + bytes.len() as u64;
-                self.settle(u64::MAX, |range| match slice(&bytes, &place, range) {
-                    Some(bytes) => Stage::Encoded(bytes, self.charge.clone()),
-                    None => Stage::Failed(error.clone()),
-                });
-            }
-            Ok((bytes, None)) => self.land_all(Ok(bytes)),
-            Err(error) => self.land_all(Err(error)),
+            Err(error) => self.complete_before(u64::MAX, |_| Err(error.clone())),
         }
     }
 
-    /// Asks for the span, and gives what has not landed of it: its last bytes.
-    async fn remote(self: &Arc<Self>, session: &Session) -> Result<Bytes> {
+    /// Returns the bytes that have not been taken piece by piece: the last ones of the span.
+    async fn fetch(self: &Arc<Self>, session: &Session) -> Result<Bytes> {
         let object = self.file.object(session).await?;
         let requests: Vec<_> = CoalesceConfig::default().requests(&self.span).collect();
-        // A tile that is larger than a request may be is asked for in parts, which land together.
         let check = session.options().check_version;
+        // A tile that is larger than a request is fetched in parts, and completed when all of them are there.
         let pieces = (requests.len() == 1).then(|| self.pieces(check));
         let parts = requests.into_iter().map(|request| self.part(object, request, pieces.as_ref(), check));
         Ok(joined(try_join_all(parts).await?))
     }
 
-    /// Lands tiles while others are still coming.
+    /// Completes tiles while the rest of the response is arriving.
     fn pieces(self: &Arc<Self>, check: VersionCheck) -> Pieces {
-        let flight = self.clone();
+        let fetch = self.clone();
         let take = move |answer: &Answer, offset, piece: Bytes| {
-            // What is of another version is an error when all of it is there.
-            if flight.file.check(&answer.version, check).is_ok() {
-                flight.land(offset, &piece);
+            // Another version is an error once the response is complete.
+            if fetch.file.check(&answer.version, check).is_ok() {
+                fetch.complete(offset, &piece);
             }
         };
-        Pieces { cuts: cuts(self.tiles().iter().map(|(_, range)| range)).into(), take: Arc::new(take) }
+        Pieces { cuts: cuts(self.tiles().iter().map(|(range, _)| range)).into(), take: Arc::new(take) }
     }
 
     async fn part(
@@ -112,56 +107,37 @@ impl Flight {
         Err(object.error(Some(request), fault))
     }
 
-    /// Lands the tiles in a piece of the span; none is cut by its end.
-    fn land(&self, offset: u64, piece: &Bytes) {
-        let place = offset..offset + piece.len() as u64;
-        self.settle(place.end, |range| match slice(piece, &place, range) {
-            Some(bytes) => Stage::Encoded(bytes, self.charge.clone()),
-            None => Stage::Failed(internal(&self.file, "a tile lies outside of its span")),
+    /// Completes the tiles in a piece of the span that ends between tiles.
+    fn complete(&self, offset: u64, piece: &Bytes) {
+        self.complete_before(offset + piece.len() as u64, |range| match slice(piece, offset, range) {
+            Some(bytes) => Ok(EncodedTile { bytes, charge: self.charge.clone() }),
+            None => Err(self.internal()),
         });
     }
 
-    /// Lands what has not landed, with the last bytes of the span or without.
-    fn land_all(&self, rest: Result<Bytes>) {
-        match rest {
-            Ok(rest) => {
-                self.land(self.span.end.saturating_sub(rest.len() as u64), &rest);
-                // A tile that does not begin before the end of its span is waited for as well.
-                self.settle(u64::MAX, |_| Stage::Failed(internal(&self.file, "a tile lies outside of its span")));
-            }
-            Err(error) => self.settle(u64::MAX, |_| Stage::Failed(error.clone())),
+    /// Completes the tiles that begin before `end`.
+    fn complete_before(&self, end: u64, outcome: impl Fn(&Range<u64>) -> Result<EncodedTile>) {
+        let mut tiles = self.tiles();
+        let count = tiles.partition_point(|(range, _)| range.start < end);
+        let complete: Vec<_> = tiles.drain(..count).collect();
+        drop(tiles);
+        for (range, sender) in complete {
+            // No call may need it any more.
+            let _ = sender.send(outcome(&range));
         }
     }
 
-    /// Moves on the tiles that begin before `end`, and tells who waits for them.
-    fn settle(&self, end: u64, stage: impl Fn(&Range<u64>) -> Stage) {
-        let mut tiles = self.tiles();
-        let count = tiles.partition_point(|(_, range)| range.start < end);
-        let settled: Vec<_> = tiles.drain(..count).collect();
-        drop(tiles);
-        slot::tell(settled.iter().flat_map(|(seat, range)| seat.land(stage(range))));
+    fn internal(&self) -> Error {
+        let what = "a tile lies outside of its span".to_owned();
+        Error::Internal { location: self.file.location().clone(), what }
     }
 
-    fn tiles(&self) -> MutexGuard<'_, Vec<(Seat, Range<u64>)>> {
+    fn tiles(&self) -> MutexGuard<'_, Vec<Pending>> {
         self.tiles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Flight {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let error = internal(&self.file, "reading tiles panicked");
-            return self.land_all(Err(error));
-        }
-        self.tiles().drain(..).for_each(|(seat, _)| seat.give_back());
-    }
-}
-
-fn internal(file: &RasterFile, what: &str) -> Error {
-    Error::Internal { location: file.location().clone(), what: what.to_owned() }
-}
-
-/// Where a span can be cut: behind each tile that does not overlap with the next. Tiles are sorted by where they begin.
+/// Offsets at which a span can be cut: the end of each tile that does not overlap with the next. Tiles are sorted by where they begin.
 fn cuts<'a>(tiles: impl Iterator<Item = &'a Range<u64>>) -> Vec<u64> {
     let mut cuts: Vec<u64> = Vec::new();
     for tile in tiles {
@@ -173,63 +149,54 @@ fn cuts<'a>(tiles: impl Iterator<Item = &'a Range<u64>>) -> Vec<u64> {
     cuts
 }
 
-fn slice(bytes: &Bytes, span: &Range<u64>, range: &Range<u64>) -> Option<Bytes> {
-    let start = usize::try_from(range.start.checked_sub(span.start)?).ok()?;
-    let end = usize::try_from(range.end.checked_sub(span.start)?).ok()?;
-    (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
+fn slice(piece: &Bytes, offset: u64, range: &Range<u64>) -> Option<Bytes> {
+    let start = usize::try_from(range.start.checked_sub(offset)?).ok()?;
+    let end = usize::try_from(range.end.checked_sub(offset)?).ok()?;
+    (start <= end && end <= piece.len()).then(|| piece.slice(start..end))
 }
 
-/// A local file of a call: opened when it is first read, closed after its last span, since a call may name more files than
-/// a process may have open.
-pub(super) struct OpenFile {
+/// A local file of a call. It is opened when its first tile is read and closed after its last one: a call may name more files than a
+/// process may have open.
+pub(super) struct LocalTiles {
     stamp: Stamp,
-    state: Mutex<State>,
+    open: Mutex<Option<Arc<LocalFile>>>,
 }
 
-struct State {
-    file: Option<Arc<LocalFile>>,
-    spans: usize,
-}
-
-impl OpenFile {
-    /// A file of which so many spans will be read.
-    pub(super) fn new(stamp: Stamp, spans: usize) -> Self {
-        Self { stamp, state: Mutex::new(State { file: None, spans }) }
+impl LocalTiles {
+    /// Tiles of the version of a file that `stamp` names.
+    pub(super) fn new(stamp: Stamp) -> Self {
+        Self { stamp, open: Mutex::default() }
     }
 
-    /// The bytes of a span; where the file ends before, those that it has and an error for the rest.
-    fn read(&self, of: &RasterFile, span: &Range<u64>) -> Result<(Bytes, Option<Error>)> {
+    /// Reads one tile. Blocks.
+    pub(super) fn read(&self, of: &RasterFile, range: &Range<u64>) -> Result<Bytes> {
         let at = |range: Option<Range<u64>>, fault| Error::Store { location: of.location().clone(), range, fault };
         let file = self.open(of).map_err(|fault| at(None, fault))?;
-        let whole = |fault| at(Some(span.clone()), fault);
-        let changed = || {
+        let bytes = file.read(range).map_err(|fault| at(Some(range.clone()), fault))?;
+        // A file that is written to while it is read yields a mixture of both versions.
+        let now = file.stamp_now().map_err(|fault| at(Some(range.clone()), fault))?;
+        if file.stamp != self.stamp || now != self.stamp {
             let what = "the file changed while it was read".to_owned();
-            Error::Changed { location: of.location().clone(), what }
-        };
-        if file.stamp != self.stamp {
-            return Err(changed());
+            return Err(Error::Changed { location: of.location().clone(), what });
         }
-        let size = file.stamp.size;
-        let beyond = (span.end > size).then(|| whole(Fault::BeyondEnd(Some(size))));
-        let bytes = file.read(&(span.start.min(size)..span.end.min(size))).map_err(whole)?;
-        // A file that is written to while it is read gives a mixture.
-        if file.stamp_now().map_err(whole)? == self.stamp { Ok((bytes, beyond)) } else { Err(changed()) }
+        if range.end > now.size {
+            return Err(at(Some(range.clone()), Fault::BeyondEnd(Some(now.size))));
+        }
+        Ok(bytes)
+    }
+
+    /// Closes the file.
+    pub(super) fn close(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn open(&self, of: &RasterFile) -> Result<Arc<LocalFile>, Fault> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.spans = state.spans.saturating_sub(1);
-        let file = match state.file.take() {
-            Some(file) => file,
-            None => {
-                let path = of.path().ok_or_else(|| Fault::Other("not a local file".to_owned()))?;
-                Arc::new(LocalFile::open(path)?)
-            }
-        };
-        if state.spans > 0 {
-            state.file = Some(file.clone());
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = open.as_ref() {
+            return Ok(file.clone());
         }
-        Ok(file)
+        let path = of.path().ok_or_else(|| Fault::Other("not a local file".to_owned()))?;
+        Ok(open.insert(Arc::new(LocalFile::open(path)?)).clone())
     }
 }
 
@@ -242,7 +209,7 @@ mod tests {
         let at = |tiles: &[Range<u64>]| cuts(tiles.iter());
         assert!(at(&[]).is_empty());
         assert_eq!(at(&[0..4, 4..8, 10..12]), [4, 8, 12]);
-        // Two tiles of one place, one that goes on in the next, and one within another.
+        // Two tiles with one range, one that goes on in the next, and one within another.
         assert_eq!(at(&[0..4, 0..4, 3..8, 8..20, 9..10, 19..21]), [8, 21]);
     }
 }

@@ -1,22 +1,24 @@
-//! From rows that ask for pixels to blocks of samples: what is fetched, when, how often, and in how much memory.
+//! Turns requests for blocks into blocks of samples: which bytes are fetched, when, how often, and in how much memory.
 //!
 //! ```text
-//! requests ── plan ──> distinct encoded tiles ─┬─ decoded before: from the cache ────────────────────────┐
-//!                                              ├─ under way for someone else: one slot for all who wait ─┤
-//!                                              └─ spans, by file and offset ── budget ──> fetch ──> bytes ┤
-//!                                                                  next(): decode, once a tile <──────────┘
-//!                                                                  Band::block ──> Block, in any order
+//! requests ── Plan ──> distinct tiles ─┬─ cached, or in flight for another call ────────────────────────────┐
+//!                                      ├─ in a store: spans ── memory limit ──> SpanFetch ──> encoded bytes ┤
+//!                                      └─ local: encoded bytes are read by the thread that decodes ─────────┤
+//!                                         BlockStream::next(): decode each tile once ──> Band::block <──────┘
 //! ```
 //!
-//! Owns the bound on memory, the single flight of a tile over all threads, the cache of decoded tiles, and the check that
-//! a file is still the one that was indexed. tokio's threads wait on sockets; decoding runs on the threads that call.
+//! Owns the memory limit for tiles being fetched or decoded, the single flight of a tile over all threads, the cache of decoded tiles,
+//! and the check that a file is still the one that was indexed. tokio's threads wait on sockets; decoding runs on the calling threads.
+//!
+//! Locks are taken in this order: a call's state, the map of tiles in flight, the cache.
 
 mod budget;
 mod cache;
+mod entry;
 mod fetch;
+mod make;
 mod plan;
 mod raster;
-mod slot;
 mod stream;
 mod workers;
 
@@ -27,18 +29,20 @@ use rasteret_cog::pixel::Band;
 
 use self::budget::Budget;
 use self::cache::{TileCache, tile_cache};
-use self::slot::Board;
-use crate::{Options, VersionCheck};
+use self::entry::{InFlightTiles, TileKey};
+use crate::failures::Failures;
+use crate::{Error, Options, VersionCheck};
 
 pub use raster::RasterFile;
 pub use stream::BlockStream;
 pub(crate) use workers::Workers;
 
-/// What all calls of a session share.
+/// Tiles of a session, shared by all its calls.
 pub(crate) struct Tiles {
     cache: TileCache,
-    board: Arc<Board>,
-    budget: Arc<Budget>,
+    in_flight: Arc<InFlightTiles>,
+    failures: Failures<TileKey>,
+    budget: Budget,
     check_version: VersionCheck,
     max_tile_bytes: u64,
 }
@@ -47,32 +51,47 @@ impl Tiles {
     pub(crate) fn new(options: &Options) -> Arc<Self> {
         Arc::new(Self {
             cache: tile_cache(options.tile_cache_bytes),
-            board: Board::new(options.failure_lifetime),
+            in_flight: Arc::default(),
+            failures: Failures::new(options.failure_lifetime),
             budget: Budget::new(options.read_budget_bytes),
             check_version: options.check_version,
             max_tile_bytes: options.max_tile_bytes,
         })
     }
 
-    /// Keeps so many bytes of decoded tiles, and has so many under way, from now on.
-    pub(crate) fn set_bytes(&self, kept: u64, under_way: u64) {
-        self.cache.set_bytes(kept);
-        self.budget.set_limit(under_way);
+    /// Sets the bytes of decoded tiles that are cached, and of tiles being fetched or decoded.
+    pub(crate) fn set_bytes(&self, cached: u64, in_flight: u64) {
+        self.cache.set_bytes(cached);
+        self.budget.set_limit(in_flight);
+    }
+
+    /// The error with which a tile failed a moment ago.
+    fn failure(&self, key: &TileKey) -> Option<Error> {
+        if self.failures.is_empty() {
+            return None;
+        }
+        self.failures.get(&key.of_failure()?)
+    }
+
+    /// Remembers the failure of a tile in a store.
+    fn remember(&self, key: &TileKey, error: &Error) {
+        if let Some(key) = key.of_failure() {
+            self.failures.remember(key, error);
+        }
     }
 }
 
 impl fmt::Debug for Tiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (under_way, charged) = (self.board.len(), self.budget.charged());
         f.debug_struct("Tiles")
-            .field("under_way", &under_way)
-            .field("bytes_charged", &charged)
+            .field("under_way", &self.in_flight.len())
+            .field("bytes_charged", &self.budget.charged())
             .field("bytes_kept", &self.cache.bytes())
             .finish_non_exhaustive()
     }
 }
 
-/// One block that somebody needs.
+/// A request for one block.
 #[derive(Debug, Clone)]
 pub struct BlockRequest {
     /// The file.
@@ -85,12 +104,12 @@ pub struct BlockRequest {
     pub col: u32,
 }
 
-/// What becomes of decoded tiles once all blocks of a call have been made.
+/// Whether decoded tiles are kept once all blocks of a call have been made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// They stay in the session's cache, for rows of later calls that need them as well.
+    /// Tiles are cached, for rows of later calls.
     Tiles,
-    /// They are let go: a scan of whole images would push out what others come back to, and hold memory for nothing.
-    /// What is in the cache already is used.
+    /// Tiles are not cached: a scan of whole images would evict tiles that other calls come back to. Tiles that are in the cache
+    /// already are used.
     Nothing,
 }

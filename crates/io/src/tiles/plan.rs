@@ -1,4 +1,4 @@
-//! What a call has to fetch: distinct tiles over all its blocks, and the spans of bytes that hold them.
+//! Plans a call: the distinct tiles of all its blocks, and the spans of bytes that hold them.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -7,185 +7,228 @@ use std::sync::Arc;
 
 use rasteret_cog::CoalesceConfig;
 use rasteret_cog::OPEN_END;
+use rasteret_cog::codec::DecodedTile;
 use rasteret_cog::pixel::{Image, TileSource};
 
+use super::entry::TileKey;
+use super::fetch::LocalTiles;
 use super::raster::FileKey;
-use super::slot::{Found, TileKey};
 use super::{BlockRequest, RasterFile, Tiles};
 use crate::access::Access;
-use crate::object::Stamp;
 use crate::{Error, Fault, Result, VersionCheck};
-
-/// Bytes read at once of a local file: there is no round trip to be saved, and threads share the work tile by tile.
-const LOCAL_COALESCE: CoalesceConfig = CoalesceConfig { max_gap: 4 << 10, max_size: 1 << 20 };
 
 /// Spans that fit into the budget side by side, at least: fewer would not overlap fetching with decoding.
 const SPANS_IN_BUDGET: u64 = 8;
 
-/// What a call has to do.
+/// The work of a call.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) files: Vec<PlannedFile>,
     pub(super) tiles: Vec<PlannedTile>,
     pub(super) spans: Vec<PlannedSpan>,
-    /// For each request.
+    /// One per request.
     pub(super) blocks: Vec<PlannedBlock>,
+    /// Spans by the block that needs them first, in the order in which they are fetched.
+    pub(super) fetches: Vec<Vec<usize>>,
+    /// Blocks that fail without a request.
+    pub(super) failed: Vec<usize>,
+    /// Blocks that need no request, in the order in which they are made.
+    pub(super) ready: Vec<usize>,
 }
 
 pub(super) struct PlannedFile {
     pub(super) file: Arc<RasterFile>,
-    /// Of a local file.
-    pub(super) stamp: Option<Stamp>,
+    /// Reads a local file.
+    pub(super) local: Option<LocalTiles>,
 }
 
 pub(super) struct PlannedTile {
     pub(super) file: usize,
-    pub(super) range: Range<u64>,
-    /// The span that it is a part of; None where it need not be fetched.
-    pub(super) span: Option<usize>,
-    /// What there is of it at the beginning: samples, or a seat to wait on.
-    pub(super) found: Option<Found>,
-    /// The blocks that need it.
+    pub(super) key: TileKey,
+    /// The tile, if it is in the cache.
+    pub(super) cached: Option<Arc<DecodedTile>>,
+    /// The blocks that need it, without those that fail.
     pub(super) blocks: Vec<usize>,
+    /// The span that it is fetched with.
+    span: Option<usize>,
 }
 
+/// Bytes of a file in a store.
 pub(super) struct PlannedSpan {
     pub(super) file: usize,
     pub(super) range: Range<u64>,
     pub(super) tiles: Vec<usize>,
 }
 
-/// What a block is made of, in the order that `Band::block` expects.
+/// The tiles of a block, in the order that `Band::block` expects.
 pub(super) enum PlannedBlock {
     Sources(Vec<(TileSource, Option<usize>)>),
-    /// Nothing can be read of its file, or of its place in it.
+    /// Its file cannot be read, or one of its tiles failed a moment ago.
     Failed(Error),
 }
 
 impl Plan {
     /// Looks at local files; makes no request.
-    pub(super) fn new(tiles: &Arc<Tiles>, requests: &[BlockRequest], access: &Access) -> Self {
-        let denied = denied(requests, access);
-        let max_bytes = tiles.max_tile_bytes.saturating_add(tiles.max_tile_bytes / 8);
+    pub(super) fn new(tiles: &Tiles, requests: &[BlockRequest], access: &Access) -> Self {
         let mut plan = Self::default();
-        let mut files = Files::default();
+        let failures = plan.add_blocks(tiles, requests, access);
+        for (index, block) in plan.blocks.iter_mut().enumerate() {
+            let failure = |tile: usize| failures.get(&tile).cloned();
+            let failed = block.tiles().find_map(failure);
+            if let Some(error) = failed {
+                *block = PlannedBlock::Failed(error);
+            }
+            for tile in block.tiles() {
+                // A block may name a tile twice, as data and as alpha.
+                let blocks = &mut plan.tiles[tile].blocks;
+                if blocks.last() != Some(&index) {
+                    blocks.push(index);
+                }
+            }
+        }
+        plan.add_spans(tiles);
+        plan.order();
+        plan
+    }
+
+    /// A plan whose blocks all fail.
+    pub(super) fn failed(requests: usize, error: &Error) -> Self {
+        let blocks = (0..requests).map(|_| PlannedBlock::Failed(error.clone())).collect();
+        Self { blocks, failed: (0..requests).collect(), ..Self::default() }
+    }
+
+    /// Adds each request's block and its tiles. Returns the tiles that failed a moment ago.
+    fn add_blocks(&mut self, tiles: &Tiles, requests: &[BlockRequest], access: &Access) -> HashMap<usize, Error> {
+        let max_bytes = tiles.max_tile_bytes.saturating_add(tiles.max_tile_bytes / 8);
+        let mut files = Files { access, check: tiles.check_version, of_arc: HashMap::new(), of_key: HashMap::new() };
         let mut known: HashMap<TileKey, usize> = HashMap::new();
-        let mut keys = Vec::new();
-        for (index, request) in requests.iter().enumerate() {
-            let block = match (
-                files.index(&mut plan.files, &request.file, tiles.check_version),
-                sources(request, &denied, max_bytes),
-            ) {
-                (Err(error), _) | (_, Err(error)) => PlannedBlock::Failed(error),
-                (Ok((file, key)), Ok(sources)) => {
+        let mut failures = HashMap::new();
+        for request in requests {
+            let file = files.index(&mut self.files, &request.file);
+            let block = match file.and_then(|file| Ok((file, sources(request, max_bytes)?))) {
+                Err(error) => PlannedBlock::Failed(error),
+                Ok(((file, file_key), sources)) => {
                     let tile = |source: TileSource| {
-                        let tile = source.range.clone().map(|range| {
-                            let key = tile_key(key, &source, &range);
-                            *known.entry(key).or_insert_with_key(|key| {
-                                keys.push(key.clone());
-                                plan.tiles.push(PlannedTile {
-                                    file,
-                                    range,
-                                    span: None,
-                                    found: None,
-                                    blocks: Vec::new(),
-                                });
-                                plan.tiles.len() - 1
-                            })
+                        let Some(range) = source.range.clone() else {
+                            return (source, None);
+                        };
+                        let key = tile_key(file_key, &source, &range);
+                        let tile = *known.entry(key).or_insert_with_key(|key| {
+                            let cached = tiles.cache.get(key);
+                            if cached.is_none()
+                                && let Some(error) = tiles.failure(key)
+                            {
+                                failures.insert(self.tiles.len(), error);
+                            }
+                            let key = key.clone();
+                            self.tiles.push(PlannedTile { file, key, cached, blocks: Vec::new(), span: None });
+                            self.tiles.len() - 1
                         });
-                        (source, tile)
+                        (source, Some(tile))
                     };
                     PlannedBlock::Sources(sources.into_iter().map(tile).collect())
                 }
             };
-            if let PlannedBlock::Sources(sources) = &block {
-                for tile in sources.iter().filter_map(|(_, tile)| *tile) {
-                    // One block may name a tile twice, as data and as alpha.
-                    let blocks = &mut plan.tiles[tile].blocks;
-                    if blocks.last() != Some(&index) {
-                        blocks.push(index);
-                    }
-                }
-            }
-            plan.blocks.push(block);
+            self.blocks.push(block);
         }
-        for (tile, found) in plan.tiles.iter_mut().zip(tiles.board.seats(keys, &tiles.cache)) {
-            tile.found = Some(found);
-        }
-        plan.cut_into_spans(tiles);
-        plan
+        failures
     }
 
-    /// Gives every tile that has to be fetched its span.
-    fn cut_into_spans(&mut self, tiles: &Tiles) {
+    /// Assigns each tile that is fetched from a store to a span.
+    fn add_spans(&mut self, tiles: &Tiles) {
         let mut by_file: Vec<Vec<usize>> = vec![Vec::new(); self.files.len()];
         for (index, tile) in self.tiles.iter().enumerate() {
-            if let Some(Found::Seat(_)) = tile.found {
+            if tile.cached.is_none() && !tile.blocks.is_empty() && self.files[tile.file].local.is_none() {
                 by_file[tile.file].push(index);
             }
         }
-        for (file, wanted) in by_file.into_iter().enumerate() {
-            let local = self.files[file].stamp.is_some();
-            let ranges: Vec<_> = wanted.iter().map(|tile| self.tiles[*tile].range.clone()).collect();
-            let first = self.spans.len();
-            let spans = coalesce(local, tiles.budget.limit()).spans(&ranges);
-            self.spans.extend(spans.into_iter().map(|range| PlannedSpan { file, range, tiles: Vec::new() }));
-            for tile in wanted {
-                let start = self.tiles[tile].range.start;
-                let after = self.spans[first..].partition_point(|span| span.range.start <= start);
-                if let Some(span) = after.checked_sub(1) {
-                    self.tiles[tile].span = Some(first + span);
-                    self.spans[first + span].tiles.push(tile);
-                }
+        let coalesce = coalesce(tiles.budget.limit());
+        for (file, tiles) in by_file.into_iter().enumerate() {
+            let ranges: Vec<_> = tiles.iter().map(|tile| self.tiles[*tile].key.range()).collect();
+            for (range, inside) in spans(coalesce, &ranges) {
+                let inside: Vec<usize> = inside.into_iter().map(|at| tiles[at]).collect();
+                inside.iter().for_each(|tile| self.tiles[*tile].span = Some(self.spans.len()));
+                self.spans.push(PlannedSpan { file, range, tiles: inside });
             }
         }
     }
 
-    /// The blocks that have something to wait for, those of files in stores and those of local ones; by file and offset.
-    pub(super) fn order(&self) -> (Vec<usize>, Vec<usize>) {
-        let place = |block: usize| match &self.blocks[block] {
-            PlannedBlock::Failed(_) => None,
-            PlannedBlock::Sources(sources) => {
-                let waits = |tile: &usize| self.tiles[*tile].span.is_some();
-                let first = sources.iter().filter_map(|(_, tile)| *tile).find(waits)?;
-                Some((self.tiles[first].file, self.tiles[first].range.start))
+    /// Orders blocks and their spans by file and offset.
+    fn order(&mut self) {
+        let (mut local, mut remote) = (Vec::new(), Vec::new());
+        for (index, block) in self.blocks.iter().enumerate() {
+            let uncached = block.tiles().map(|tile| &self.tiles[tile]).find(|tile| tile.cached.is_none());
+            match (block, uncached) {
+                (PlannedBlock::Failed(_), _) => self.failed.push(index),
+                (_, None) => self.ready.push(index),
+                (_, Some(tile)) => match self.files[tile.file].local {
+                    Some(_) => local.push((tile.file, tile.key.start, index)),
+                    None => remote.push((tile.file, tile.key.start, index)),
+                },
             }
-        };
-        let mut order: Vec<_> =
-            (0..self.blocks.len()).filter_map(|block| place(block).map(|place| (place, block))).collect();
-        order.sort_unstable();
-        let is_local = |file: usize| self.files[file].stamp.is_some();
-        let (local, remote): (Vec<_>, Vec<_>) = order.into_iter().partition(|((file, _), _)| is_local(*file));
-        let blocks = |order: Vec<(_, usize)>| order.into_iter().map(|(_, block)| block).collect();
-        (blocks(remote), blocks(local))
+        }
+        local.sort_unstable();
+        remote.sort_unstable();
+        self.ready.extend(local.into_iter().map(|(_, _, block)| block));
+        let mut is_planned = vec![false; self.spans.len()];
+        for (_, _, block) in remote {
+            let spans = self.blocks[block].tiles().filter_map(|tile| self.tiles[tile].span);
+            let new: Vec<usize> = spans.filter(|span| !std::mem::replace(&mut is_planned[*span], true)).collect();
+            if !new.is_empty() {
+                self.fetches.push(new);
+            }
+        }
     }
 }
 
-/// How tiles become spans.
-pub(super) fn coalesce(local: bool, budget: u64) -> CoalesceConfig {
-    let config = if local { LOCAL_COALESCE } else { CoalesceConfig::default() };
+impl PlannedBlock {
+    pub(super) fn sources(&self) -> &[(TileSource, Option<usize>)] {
+        match self {
+            Self::Sources(sources) => sources,
+            Self::Failed(_) => &[],
+        }
+    }
+
+    fn tiles(&self) -> impl Iterator<Item = usize> + '_ {
+        self.sources().iter().filter_map(|(_, tile)| *tile)
+    }
+}
+
+/// How the tiles of files in stores are coalesced.
+pub(super) fn coalesce(budget: u64) -> CoalesceConfig {
+    let config = CoalesceConfig::default();
     CoalesceConfig { max_size: config.max_size.min(budget / SPANS_IN_BUDGET), ..config }
 }
 
-/// Files by the `Arc` that a request names them with, and by what they are.
-#[derive(Default)]
-struct Files {
+/// The spans of ranges, each with the positions of the ranges that it holds, by where they begin.
+pub(super) fn spans(coalesce: CoalesceConfig, ranges: &[Range<u64>]) -> Vec<(Range<u64>, Vec<usize>)> {
+    let mut order: Vec<usize> = (0..ranges.len()).collect();
+    order.sort_by_key(|at| ranges[*at].start);
+    let mut order = order.into_iter().peekable();
+    let inside = |span: Range<u64>| {
+        let inside = std::iter::from_fn(|| order.next_if(|at| ranges[*at].start < span.end)).collect();
+        (span, inside)
+    };
+    coalesce.spans(ranges).into_iter().map(inside).collect()
+}
+
+/// Files by the `Arc` that a request names them with, and by their identity.
+struct Files<'a> {
+    access: &'a Access,
+    check: VersionCheck,
     of_arc: HashMap<*const RasterFile, Result<(usize, FileKey)>>,
     of_key: HashMap<FileKey, usize>,
 }
 
-impl Files {
-    fn index(
-        &mut self,
-        files: &mut Vec<PlannedFile>,
-        file: &Arc<RasterFile>,
-        check: VersionCheck,
-    ) -> Result<(usize, &FileKey)> {
-        let of_key = &mut self.of_key;
+impl Files<'_> {
+    fn index(&mut self, files: &mut Vec<PlannedFile>, file: &Arc<RasterFile>) -> Result<(usize, &FileKey)> {
+        let (access, check, of_key) = (self.access, self.check, &mut self.of_key);
         let known = self.of_arc.entry(Arc::as_ptr(file)).or_insert_with(|| {
+            // A query may not read kept tiles of a file that it may not open.
+            access.check(file.location())?;
             let (key, stamp) = file.identify(check)?;
             let index = *of_key.entry(key.clone()).or_insert_with(|| {
-                files.push(PlannedFile { file: file.clone(), stamp });
+                files.push(PlannedFile { file: file.clone(), local: stamp.map(LocalTiles::new) });
                 files.len() - 1
             });
             Ok((index, key))
@@ -201,62 +244,38 @@ fn tile_key(file: &FileKey, source: &TileSource, range: &Range<u64>) -> TileKey 
     TileKey { file: file.clone(), image: source.image, position: source.position, start: range.start, end: range.end }
 }
 
-/// Files that the query may not open, whether their tiles are kept or not.
-fn denied(requests: &[BlockRequest], access: &Access) -> HashMap<*const RasterFile, Error> {
-    if !access.is_restricted() {
-        return HashMap::new();
-    }
-    let files: HashMap<_, _> = requests.iter().map(|request| (Arc::as_ptr(&request.file), &request.file)).collect();
-    files.into_iter().filter_map(|(at, file)| Some((at, access.check(file.location()).err()?))).collect()
-}
-
 /// The encoded tiles of a block; none may have more than `max_bytes`.
-fn sources(
-    request: &BlockRequest,
-    denied: &HashMap<*const RasterFile, Error>,
-    max_bytes: u64,
-) -> Result<Vec<TileSource>> {
-    if let Some(error) = denied.get(&Arc::as_ptr(&request.file)) {
-        return Err(error.clone());
-    }
+fn sources(request: &BlockRequest, max_bytes: u64) -> Result<Vec<TileSource>> {
+    let location = request.file.location();
     let sources = catch_unwind(AssertUnwindSafe(|| request.band.sources(request.row, request.col)));
     let mut sources = sources.map_err(|_| Error::Internal {
-        location: request.file.location().clone(),
+        location: location.clone(),
         what: format!("planning the block of tile row {}, column {} panicked", request.row, request.col),
     })?;
     for source in &mut sources {
+        let (image, position) = (source.image, source.position);
         if let Some(range) = source.range.as_mut().filter(|range| range.end == OPEN_END) {
             range.end = request.file.end().ok_or_else(|| Error::InvalidArgument {
                 what: format!(
-                    "{}: {}: expected a byte count, or metadata with file_size, found neither",
-                    request.file.location(),
-                    name(source.image, source.position)
+                    "{location}: {}: expected a byte count, or metadata with file_size, found neither",
+                    name(image, position)
                 ),
             })?;
             if range.start >= range.end {
                 let range = Some(range.start..range.start.saturating_add(1));
                 let fault = Fault::BeyondEnd(request.file.end());
-                return Err(Error::Store { location: request.file.location().clone(), range, fault });
+                return Err(Error::Store { location: location.clone(), range, fault });
             }
         }
+        let asked = source.range.as_ref().map_or(0, |range| range.end.saturating_sub(range.start));
+        if asked > max_bytes {
+            let at = rasteret_cog::FilePosition { ifd: None, tag: None, byte: None };
+            let limit = "size of an encoded tile in bytes (setting RASTERET_MAX_TILE_BYTES, and an eighth of it)";
+            let source = rasteret_cog::Error::LimitExceeded { at, limit, asked, max: max_bytes };
+            return Err(Error::Pixels { location: location.clone(), tile: name(image, position), source });
+        }
     }
-    let large = sources.iter().find_map(|source| {
-        let bytes = source.range.as_ref().map(|range| range.end.saturating_sub(range.start))?;
-        (bytes > max_bytes).then_some((source, bytes))
-    });
-    match large {
-        None => Ok(sources),
-        Some((source, asked)) => Err(Error::Pixels {
-            location: request.file.location().clone(),
-            tile: name(source.image, source.position),
-            source: rasteret_cog::Error::LimitExceeded {
-                at: rasteret_cog::FilePosition { ifd: None, tag: None, byte: None },
-                limit: "size of an encoded tile in bytes (setting RASTERET_MAX_TILE_BYTES, and an eighth of it)",
-                asked,
-                max: max_bytes,
-            },
-        }),
-    }
+    Ok(sources)
 }
 
 /// `level 0, tile 17` or `mask 0, tile 17`.

@@ -1,10 +1,8 @@
-//! A file of pixels, and which version of it the index speaks of.
+//! A file of pixels, and the version of it that was indexed.
 //!
-//! Owns the check that a file has not changed since it was indexed: offsets of an old file in a new one give wrong pixels,
-//! not none.
+//! Owns the check that a file has not changed since it was indexed: the offsets of an old file read wrong pixels from a new one.
 //!
-//! Versions are compared by [`ObjectVersion::compare`]. Where the index knows no version, that of the first answer holds for the
-//! later ones.
+//! Versions are compared by [`ObjectVersion::compare`]. Where the index has no version, later responses are compared with the first.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,21 +16,20 @@ use crate::location::Place;
 use crate::object::Stamp;
 use crate::{CogFile, Error, Location, Object, ObjectVersion, Result, Session, VersionCheck, VersionMatch};
 
-/// A file that blocks are read of. Make one for each file of a call or of a query, and share it: it holds the way to the
-/// store, and where the index knows no version of the file, what the first answer said about it.
+/// A file that blocks are read of. Make one for each file of a call or of a query, and share it: it holds the file's store, and
+/// where the index has no version of the file, the version of the first response.
 #[derive(Debug)]
 pub struct RasterFile {
     location: Location,
     header: Arc<CogHeader>,
     indexed: ObjectVersion,
-    /// Of the first answer, where the index knows nothing.
+    /// The version of the first response, where the index has none.
     first: OnceLock<ObjectVersion>,
     key: FileKey,
     object: OnceCell<Object>,
 }
 
-/// What tells decoded tiles of this file apart from those of others, of other versions of it, and from those that other
-/// metadata would have decoded in another way. Cheap to clone.
+/// The identity of a file's decoded tiles: its location, its version, and how its metadata encodes them. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct FileKey(Arc<Identity>);
 
@@ -47,9 +44,9 @@ struct Identity {
 enum Which {
     /// In a store: the version that the index names.
     Indexed(ObjectVersion),
-    /// Local: the file as it was found.
+    /// A local file: its size and date when it was found.
     Found(Stamp),
-    /// Nobody knows: as long as one [`RasterFile`] lives.
+    /// Not known: tiles are kept as long as one [`RasterFile`] lives.
     Unknown(Arc<()>),
 }
 
@@ -57,7 +54,7 @@ impl RasterFile {
     /// The file at a location, as an index describes it; makes no request and opens nothing.
     pub fn new(location: Location, file: &CogFile) -> Self {
         let indexed = file.version.clone();
-        // A size alone tells too little to keep tiles by.
+        // A size alone does not identify a version.
         let which = match indexed.etag.is_some() || indexed.last_modified.is_some() {
             true => Which::Indexed(indexed.clone()),
             false => Which::Unknown(Arc::default()),
@@ -77,7 +74,7 @@ impl RasterFile {
         &self.header
     }
 
-    /// Where the file ends, as far as is known.
+    /// Size of the file, if it is known.
     pub(super) fn end(&self) -> Option<u64> {
         self.indexed.size.or_else(|| Some(Stamp::of(self.path()?).ok()?.size))
     }
@@ -90,8 +87,7 @@ impl RasterFile {
         }
     }
 
-    /// The key of its tiles, and for a local file its stamp. Fails where a local file is not there or is not the one that was
-    /// indexed.
+    /// The key of its tiles, and for a local file its stamp. Fails where a local file is missing or has changed since it was indexed.
     pub(super) fn identify(&self, check: VersionCheck) -> Result<(FileKey, Option<Stamp>)> {
         let Some(path) = self.path() else {
             return Ok((self.key.clone(), None));
@@ -102,12 +98,12 @@ impl RasterFile {
         Ok((FileKey::new(self.key.0.location.clone(), self.key.0.encodings, Which::Found(stamp)), Some(stamp)))
     }
 
-    /// What serves a file in a store.
+    /// The object that serves a file in a store.
     pub(super) async fn object(&self, session: &Session) -> Result<&Object> {
         self.object.get_or_try_init(|| session.open_at(&self.location)).await
     }
 
-    /// Whether a version that was found is the one that the index speaks of.
+    /// Fails where a version that was found is not the one that was indexed.
     pub(super) fn check(&self, found: &ObjectVersion, check: VersionCheck) -> Result<()> {
         let (expected, since) = match self.indexed == ObjectVersion::default() {
             true => (self.first.get_or_init(|| found.clone()), "while it was read"),
@@ -123,7 +119,7 @@ impl RasterFile {
     }
 }
 
-/// All that decoding depends on besides the bytes.
+/// A hash of all that decoding depends on besides the bytes.
 fn encodings(header: &CogHeader) -> u64 {
     let mut hasher = DefaultHasher::new();
     header.byte_order.hash(&mut hasher);
@@ -148,7 +144,8 @@ impl FileKey {
         Self(Arc::new(Identity { hash: hasher.finish(), location, encodings, which }))
     }
 
-    /// The file of a failure: no token tells one call's file from another's. None for a local file, which is read and not asked for.
+    /// The key that failures of this file are remembered by, without the token of one call. None for a local file, which costs no
+    /// requests.
     pub(super) fn of_failure(&self) -> Option<Self> {
         match &self.0.which {
             Which::Indexed(_) => Some(self.clone()),

@@ -1,135 +1,111 @@
 //! Blocks as they become ready, for any number of threads.
 //!
 //! ```text
-//!             queues (by file and offset)        tiles under way             ready
-//! requests ─> remote ─┬─ budget: admit a block's ─> tasks fetch ─────────┬─> blocks of which ──> next(): decode what is
-//!          └> local ──┘  spans, all or none      └> next() reads a span ─┘   all tiles are here     not decoded, make it
+//! Plan::fetches ─> producer (one task): acquire bytes ─> start SpanFetches ─> await each tile ─┐ notify
+//! Plan::failed, Plan::ready ──────────────────────────────────────────────────────────────────┴─> ready ─> next()
 //! ```
 //!
-//! A thread in `next()` takes the first of: a ready block, a span of a local file to read, a local span to admit. When there is
-//! none it waits until a tile arrives; when none is under way, until the budget has room, and then goes on without room. So
-//! there is always something to wait for that does not depend on other callers.
-
-mod make;
+//! `next()` takes the first ready block, decodes those of its tiles that are not decoded, and assembles it. Tiles of local files are
+//! read when they are decoded. Blocks that are known to fail come first, and nothing is fetched before they have been returned.
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::ops::{ControlFlow, Range};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use rasteret_cog::codec::DecodedTile;
-use rasteret_cog::pixel::{Block, TileSource};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use rasteret_cog::pixel::Block;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
-use super::budget::{Account, Charge};
-use super::fetch::{Flight, OpenFile};
-use super::plan::{Plan, PlannedBlock, PlannedFile, PlannedSpan, PlannedTile, coalesce};
-use super::slot::{Found, Seat, Stage};
+use super::budget::{Charge, PATIENCE, PATIENCE_AGAIN};
+use super::entry::{AbortOnDrop, Fetched, TileHandle};
+use super::fetch::{Pending, SpanFetch};
+use super::plan::{Plan, PlannedSpan, coalesce, spans};
 use super::workers::ALONE;
 use super::{BlockRequest, Keep, Tiles};
 use crate::query::POLL;
 use crate::runtime::runtime;
 use crate::{Error, Result, Session};
 
-/// The blocks of one call, handed out as their bytes arrive. Dropping it ends what it has under way.
-#[derive(Debug)]
-pub struct BlockStream(Arc<Shared>);
-
-/// What the threads of one call share.
-pub(super) struct Shared {
-    session: Session,
-    keep: Keep,
-    account: Account,
-    /// None where nothing is in a store.
+/// The blocks of one call, returned as their bytes arrive. Dropping it ends its requests, except those for tiles that other calls
+/// wait for.
+pub struct BlockStream {
+    call: Arc<Call>,
+    /// None where nothing is fetched from a store.
     runtime: Option<&'static Runtime>,
-    requests: Vec<BlockRequest>,
-    blocks: Vec<PlannedBlock>,
-    files: Vec<PlannedFile>,
-    open: Vec<Option<OpenFile>>,
-    spans: Vec<PlannedSpan>,
+    producer: OnceLock<AbortOnDrop>,
+}
+
+/// State that the threads and the producer of a call share.
+pub(super) struct Call {
+    pub(super) session: Session,
+    pub(super) keep: Keep,
+    pub(super) requests: Vec<BlockRequest>,
+    pub(super) plan: Plan,
     state: Mutex<State>,
+    /// Notified when a block is ready, and when there will be no more.
     wake: Condvar,
-    /// Dropped with the call: what ends its fetches.
-    alive: watch::Sender<()>,
-    me: Weak<Shared>,
 }
 
 struct State {
-    tiles: Vec<Tile>,
+    /// For each tile, the handle as long as blocks need it.
+    handles: Vec<Option<TileHandle>>,
+    /// For each tile, the blocks that need it and are not made.
+    users: Vec<usize>,
+    /// For each file, the tiles that blocks still need.
+    tiles_left: Vec<usize>,
+    /// For each block, the tiles that have not arrived.
+    missing: Vec<usize>,
     /// Blocks that can be made.
     ready: VecDeque<usize>,
-    /// Blocks of files in stores, and of local files, whose spans are not admitted.
-    remote: VecDeque<usize>,
-    local: VecDeque<usize>,
-    /// Admitted spans of local files that nobody reads yet.
-    reads: VecDeque<(usize, Flight)>,
-    admitted: Vec<bool>,
-    /// For each block, tiles that it waits for.
-    missing: Vec<usize>,
-    /// Tiles that are under way, here or for others.
-    under_way: usize,
-    /// Blocks that are not in the hands of a thread.
+    /// The first blocks in `ready`, which fail.
+    failures: usize,
+    /// Tiles that the producer waits for.
+    arriving: usize,
+    /// The last spans were fetched beyond the memory limit, because the call was stalled.
+    has_exceeded_limit: bool,
+    /// Blocks that no thread has taken.
     left: usize,
-    /// A thread waits for room in the budget.
-    admitting: bool,
+    /// The producer has ended.
+    is_produced: bool,
     closed: bool,
 }
 
-struct Tile {
-    file: usize,
-    range: Range<u64>,
-    span: Option<usize>,
-    hold: Hold,
-    /// Whether its slot will tell.
-    waiting: bool,
-    /// Blocks to count down when it is available.
-    parked: Vec<usize>,
-    /// Blocks that will need it.
-    users: usize,
-}
-
-/// How a call holds on to a tile.
-enum Hold {
-    Decoded(Arc<DecodedTile>),
-    Seat(Seat),
-    Nothing,
-}
-
-/// What a thread is to do.
-enum Step {
-    Make(usize),
-    Read(usize, Flight),
-    Failed(usize, Error),
-    Done,
-}
-
 impl Session {
-    /// The blocks that are asked for. Each encoded tile behind them is fetched once and decoded once, also when other calls
-    /// need it at the same time. Makes no request before [`BlockStream::start`] or the first [`BlockStream::next`].
+    /// Returns the blocks of `requests`. Each encoded tile behind them is fetched once and decoded once, also when other calls need it
+    /// at the same time. Makes no request before [`BlockStream::start`] or the first [`BlockStream::next`].
     pub fn blocks(&self, requests: Vec<BlockRequest>, keep: Keep) -> BlockStream {
         let mut plan = Plan::new(self.tiles(), &requests, self.access());
-        let runtime = match plan.files.iter().any(|file| file.stamp.is_none()).then(runtime).transpose() {
+        let runtime = match (!plan.fetches.is_empty()).then(runtime).transpose() {
             Ok(runtime) => runtime,
             Err(error) => {
-                plan.blocks.fill_with(|| PlannedBlock::Failed(error.clone()));
-                plan.tiles.clear();
+                plan = Plan::failed(requests.len(), &error);
                 None
             }
         };
-        BlockStream(Shared::new(self.clone(), keep, runtime, requests, plan))
+        let call = Arc::new(Call {
+            state: Mutex::new(State::new(&plan)),
+            session: self.clone(),
+            keep,
+            requests,
+            plan,
+            wake: Condvar::new(),
+        });
+        BlockStream { call, runtime, producer: OnceLock::new() }
     }
 }
 
 impl BlockStream {
-    /// Asks stores for as much as there is room for, so that bytes are under way while the caller prepares for them.
+    /// Starts requests, as far as the memory limit allows, so that bytes arrive while the caller prepares for them.
     pub fn start(&self) {
-        self.0.admit_remote(&mut self.0.lock());
+        self.start_unless_failed(&self.call.lock());
     }
 
-    /// Does `work` with each block and the position of its request, in any order, on the calling thread and on helpers, as far as the
-    /// session's limit on threads goes, until `work` breaks: what is under way then is let go. Fails only where `work` panics.
+    /// Calls `work` with each block and the position of its request, in any order, on the calling thread and on helpers, as far as the
+    /// session's limit on threads goes, until `work` breaks. Fails only where `work` panics.
     pub fn for_each(&self, work: impl Fn(usize, Result<Block>) -> ControlFlow<()> + Sync) -> Result<()> {
         let step = || match self.next() {
             Some((request, block)) => {
@@ -141,286 +117,240 @@ impl BlockStream {
             }
             None => false,
         };
+        // Helpers would start requests while `work` decides about the blocks that fail.
+        let left = || {
+            let state = self.call.lock();
+            if state.failures > 0 { 0 } else { state.left }
+        };
         // Decoding one tile takes longer than starting a thread.
-        let alone = if self.0.spans.is_empty() { ALONE } else { Duration::ZERO };
-        self.0.session.workers().share(alone, step, || self.0.lock().left, || self.close())
+        let alone = if self.call.plan.tiles.iter().all(|tile| tile.cached.is_some()) { ALONE } else { Duration::ZERO };
+        self.call.session.workers().share(alone, step, left, || self.close())
     }
 
-    /// The next block that is ready, with the position of its request; None once no more are to be had. Waits while bytes
-    /// are under way; decodes on the calling thread, which must not be one of the runtime's. For any number of threads at once.
-    /// The error of one file does not disturb the blocks of another.
+    /// The next block that is ready, with the position of its request; None at the end. Waits for bytes to arrive; decodes on the
+    /// calling thread, which must not be one of the runtime's. For any number of threads at once. The error of one file does not
+    /// affect the blocks of another.
     pub fn next(&self) -> Option<(usize, Result<Block>)> {
+        let (call, query) = (&self.call, self.call.session.query());
+        let mut state = call.lock();
         loop {
-            match self.0.step() {
-                Step::Make(block) => {
-                    if let Some(made) = self.0.make(block) {
-                        return Some((block, made));
-                    }
-                }
-                Step::Failed(block, error) => return Some((block, Err(error))),
-                Step::Read(file, flight) => {
-                    if let Some(open) = &self.0.open[file] {
-                        flight.read(open);
-                    }
-                }
-                Step::Done => return None,
+            if state.left == 0 || state.closed {
+                return None;
             }
+            if query.is_interrupted() {
+                // The first thread that notices reports it as the error of a block; the others end.
+                state.closed = true;
+                call.wake.notify_all();
+                return Some((0, Err(Error::Interrupted)));
+            }
+            self.start_unless_failed(&state);
+            if let Some((block, handles)) = call.take(&mut state) {
+                drop(state);
+                let made = call.make(block, &handles);
+                // The call's own handles are the last ones: tiles are released with their last block.
+                drop(handles);
+                call.release(block);
+                return Some((block, made));
+            }
+            if state.is_produced {
+                let block = state.missing.iter().position(|missing| *missing > 0)?;
+                state.missing[block] = 0;
+                state.left -= 1;
+                let location = call.requests[block].file.location().clone();
+                return Some((block, Err(Error::Internal { location, what: "a tile was not fetched".to_owned() })));
+            }
+            state = match query.can_tell() {
+                true => call.wake.wait_timeout(state, POLL).unwrap_or_else(PoisonError::into_inner).0,
+                false => call.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
         }
     }
 
-    /// Has every thread get None from now on.
+    /// Starts the producer once the blocks that are known to fail have been returned.
+    fn start_unless_failed(&self, state: &State) {
+        if let Some(runtime) = self.runtime
+            && state.failures == 0
+        {
+            self.producer.get_or_init(|| AbortOnDrop::new(runtime.spawn(produce(self.call.clone(), runtime))));
+        }
+    }
+
+    /// Ends the call: every thread receives None from now on.
     fn close(&self) {
-        self.0.lock().closed = true;
+        self.call.lock().closed = true;
+        self.call.wake.notify_all();
+    }
+}
+
+/// Fetches the spans of a call as the memory limit allows, and notifies its threads as tiles arrive.
+async fn produce(call: Arc<Call>, runtime: &'static Runtime) {
+    let _producer = Producer(call.clone());
+    let arrival = |(tile, handle): (usize, TileHandle)| async move {
+        handle.fetched().await;
+        tile
+    };
+    let mut arriving = FuturesUnordered::new();
+    for at in 0..call.plan.fetches.len() {
+        let fetch = call.fetch(at, runtime);
+        tokio::pin!(fetch);
+        let tiles = loop {
+            tokio::select! {
+                biased;
+                tiles = &mut fetch => break tiles,
+                Some(tile) = arriving.next() => call.notify(tile),
+            }
+        };
+        arriving.extend(tiles.into_iter().map(arrival));
+    }
+    while let Some(tile) = arriving.next().await {
+        call.notify(tile);
+    }
+}
+
+/// Ends the wait of the call's threads when the producer ends, also where it panics.
+struct Producer(Arc<Call>);
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        self.0.lock().is_produced = true;
         self.0.wake.notify_all();
     }
 }
 
-impl Shared {
-    fn new(
-        session: Session,
-        keep: Keep,
-        runtime: Option<&'static Runtime>,
-        requests: Vec<BlockRequest>,
-        plan: Plan,
-    ) -> Arc<Self> {
-        let (remote, local) = plan.order();
-        let Plan { files, tiles, spans, blocks } = plan;
-        let mut missing = vec![0; blocks.len()];
-        for tile in tiles.iter().filter(|tile| tile.span.is_some()) {
-            tile.blocks.iter().for_each(|block| missing[*block] += 1);
+impl Call {
+    /// Starts one of [`Plan::fetches`] once there is memory for all of its spans; returns their tiles.
+    async fn fetch(&self, at: usize, runtime: &Runtime) -> Vec<(usize, TileHandle)> {
+        let spans = &self.plan.fetches[at];
+        let bytes = spans.iter().map(|span| &self.plan.spans[*span].range).map(|range| range.end - range.start).sum();
+        let patience = if self.lock().has_exceeded_limit { PATIENCE_AGAIN } else { PATIENCE };
+        let mut charge = self.tiles().budget.acquire(bytes, patience, || self.is_stalled()).await;
+        let has_exceeded_limit = charge.is_none();
+        let mut tiles = Vec::new();
+        for span in spans.iter().map(|span| &self.plan.spans[*span]) {
+            let keys: Vec<_> = span.tiles.iter().map(|tile| &self.plan.tiles[*tile].key).collect();
+            let start = |new: &[usize]| self.start(span, new, &mut charge, runtime);
+            let handles = self.tiles().in_flight.handles(&keys, &self.tiles().cache, start);
+            tiles.extend(span.tiles.iter().zip(handles).filter_map(|(tile, handle)| Some((*tile, handle?))));
         }
-        let mut spans_of = vec![0; files.len()];
-        spans.iter().for_each(|span| spans_of[span.file] += 1);
-        let open = files.iter().zip(spans_of);
-        let open = open.map(|(file, spans)| file.stamp.map(|stamp| OpenFile::new(stamp, spans))).collect();
-        let state = State {
-            ready: (0..blocks.len()).filter(|block| missing[*block] == 0).collect(),
-            tiles: tiles.into_iter().map(Tile::from).collect(),
-            remote: remote.into(),
-            local: local.into(),
-            reads: VecDeque::new(),
-            admitted: vec![false; spans.len()],
-            missing,
-            under_way: 0,
-            left: blocks.len(),
-            admitting: false,
-            closed: false,
-        };
-        Arc::new_cyclic(|me| Self {
-            account: session.tiles().budget.account(),
-            session,
-            keep,
-            runtime,
-            requests,
-            blocks,
-            files,
-            open,
-            spans,
-            state: Mutex::new(state),
-            wake: Condvar::new(),
-            alive: watch::Sender::new(()),
-            me: me.clone(),
-        })
-    }
-
-    /// Finds something to do, or waits for it.
-    fn step(&self) -> Step {
-        let query = self.session.query();
         let mut state = self.lock();
-        loop {
-            if state.left == 0 || state.closed {
-                return Step::Done;
-            }
-            if query.is_interrupted() {
-                // The first thread that notices tells it as the error of a block, the others are done.
-                state.closed = true;
-                self.wake.notify_all();
-                return Step::Failed(0, Error::Interrupted);
-            }
-            // Requests are kept going whatever else there is to do.
-            self.admit_remote(&mut state);
-            if let Some(block) = state.ready.pop_front() {
-                return self.taken(&mut state, Step::Make(block));
-            }
-            if let Some((file, flight)) = state.reads.pop_front() {
-                return Step::Read(file, flight);
-            }
-            if let Some(charge) = self.room_for(&state, Queue::Local) {
-                self.admit(&mut state, Queue::Local, charge);
-                continue;
-            }
-            if state.under_way > 0 || state.admitting {
-                state = match query.can_tell() {
-                    true => self.wake.wait_timeout(state, POLL).unwrap_or_else(PoisonError::into_inner).0,
-                    false => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
-                };
-                continue;
-            }
-            let queue = if state.remote.is_empty() { Queue::Local } else { Queue::Remote };
-            match state.queue(queue).front() {
-                Some(block) => {
-                    let cost = self.cost(&state, *block);
-                    state.admitting = true;
-                    drop(state);
-                    let charge = self.account.charge_patiently(cost);
-                    state = self.lock();
-                    state.admitting = false;
-                    self.admit(&mut state, queue, charge);
-                    self.wake.notify_all();
-                }
-                // Every block is in hand or waits for a tile that is under way; an error is better than to wait for ever.
-                None => {
-                    let lost = state.missing.iter().position(|missing| *missing > 0);
-                    let Some(block) = lost else {
-                        return Step::Done;
-                    };
-                    state.missing[block] = 0;
-                    let location = self.requests[block].file.location().clone();
-                    let error = Error::Internal { location, what: "a tile was lost".to_owned() };
-                    return self.taken(&mut state, Step::Failed(block, error));
-                }
-            }
+        state.has_exceeded_limit = has_exceeded_limit;
+        state.arriving += tiles.len();
+        for (tile, handle) in &tiles {
+            state.handles[*tile] = Some(handle.clone());
         }
-    }
-
-    fn taken(&self, state: &mut State, step: Step) -> Step {
-        state.left -= 1;
-        if state.left == 0 {
-            // The others have nothing to wait for any more.
-            self.wake.notify_all();
-        }
-        step
-    }
-
-    /// Starts as many requests as there is room for.
-    fn admit_remote(&self, state: &mut State) {
-        while let Some(charge) = self.room_for(state, Queue::Remote) {
-            self.admit(state, Queue::Remote, charge);
-        }
-    }
-
-    /// The charge for the next block of a queue, where there is room for it.
-    fn room_for(&self, state: &State, queue: Queue) -> Option<Charge> {
-        if state.admitting {
-            return None;
-        }
-        let block = *state.queue(queue).front()?;
-        self.account.try_charge(self.cost(state, block))
-    }
-
-    /// Bytes of the spans that a block needs and that are not admitted.
-    fn cost(&self, state: &State, block: usize) -> u64 {
-        let mut spans = self.new_spans(state, block);
-        spans.sort_unstable();
-        spans.dedup();
-        spans.into_iter().map(|span| &self.spans[span].range).map(|range| range.end - range.start).sum()
-    }
-
-    fn new_spans(&self, state: &State, block: usize) -> Vec<usize> {
-        let spans = self.sources(block).iter().filter_map(|(_, tile)| state.tiles[(*tile)?].span);
-        spans.filter(|span| !state.admitted[*span]).collect()
-    }
-
-    fn sources(&self, block: usize) -> &[(TileSource, Option<usize>)] {
-        match &self.blocks[block] {
-            PlannedBlock::Sources(sources) => sources,
-            PlannedBlock::Failed(_) => &[],
-        }
-    }
-
-    /// Starts to fetch the spans of the first block of a queue.
-    fn admit(&self, state: &mut State, queue: Queue, mut charge: Charge) {
-        let Some(block) = state.queue_mut(queue).pop_front() else {
-            return;
-        };
-        for span in self.new_spans(state, block) {
-            // One span may hold several of the block's tiles.
-            if !std::mem::replace(&mut state.admitted[span], true) {
-                self.admit_span(state, span, &mut charge);
-            }
-        }
-    }
-
-    /// Claims those tiles of a span that nobody fetches, and waits for the others.
-    fn admit_span(&self, state: &mut State, span: usize, charge: &mut Charge) {
-        let PlannedSpan { file, tiles, .. } = &self.spans[span];
-        let mut claimed = Vec::new();
-        for &index in tiles {
-            let tile = &mut state.tiles[index];
-            let Hold::Seat(seat) = &tile.hold else {
-                continue;
-            };
-            let mut slot = seat.lock();
-            if matches!(slot.stage, Stage::Idle) {
-                slot.stage = Stage::Fetching;
-                claimed.push((seat.share(), tile.range.clone()));
-            }
-            let under_way = slot.stage.is_under_way();
-            if under_way {
-                slot.wait(self.me.clone(), index);
-            }
-            drop(slot);
-            tile.waiting = under_way;
-            state.under_way += usize::from(under_way);
-            if !under_way {
-                self.available(state, index);
-            }
-        }
-        let local = self.files[*file].stamp.is_some();
-        // Others may have fetched some since the plan was made: what lies between those is not worth reading.
-        let ranges: Vec<_> = claimed.iter().map(|(_, range)| range.clone()).collect();
-        let spans = coalesce(local, self.tiles().budget.limit()).spans(&ranges);
-        claimed.sort_unstable_by_key(|(_, range)| range.start);
-        let mut claimed = claimed.into_iter().peekable();
-        for span in spans {
-            let mut inside = Vec::new();
-            while let Some(tile) = claimed.next_if(|(_, range)| range.start < span.end) {
-                inside.push(tile);
-            }
-            let charge = charge.split(span.end - span.start);
-            let flight = Flight::new(self.files[*file].file.clone(), span, inside, charge);
-            match self.runtime {
-                Some(runtime) if !local => drop(runtime.spawn(self.fetch(flight))),
-                _ => {
-                    state.reads.push_back((*file, flight));
-                    self.wake.notify_one();
-                }
-            }
-        }
-    }
-
-    fn fetch(&self, flight: Flight) -> impl Future<Output = ()> + Send + 'static {
-        Arc::new(flight).fetch(self.session.clone(), self.alive.subscribe())
-    }
-
-    /// Called for slots that this call waits for.
-    pub(super) fn tiles_are_available(&self, tiles: &[usize]) {
-        let mut state = self.lock();
-        for &tile in tiles {
-            if std::mem::take(&mut state.tiles[tile].waiting) {
-                state.under_way -= 1;
-            }
-            self.available(&mut state, tile);
-        }
-        // Tiles of blocks that miss others wake nobody, as long as some are under way.
-        let is_news = !state.ready.is_empty() || state.under_way == 0;
         drop(state);
-        if is_news {
-            self.wake.notify_all();
-        }
+        tiles
     }
 
-    /// Counts down the blocks that wait for a tile.
-    fn available(&self, state: &mut State, tile: usize) {
-        for block in std::mem::take(&mut state.tiles[tile].parked) {
-            state.missing[block] = state.missing[block].saturating_sub(1);
+    /// Starts the requests for those tiles of a span, by their positions in it, that no other call has fetched since the plan was made.
+    fn start(
+        &self,
+        span: &PlannedSpan,
+        new: &[usize],
+        charge: &mut Option<Charge>,
+        runtime: &Runtime,
+    ) -> Vec<Option<Fetched>> {
+        let ranges: Vec<_> = new.iter().map(|at| self.plan.tiles[span.tiles[*at]].key.range()).collect();
+        let mut fetched: Vec<Option<Fetched>> = new.iter().map(|_| None).collect();
+        for (range, inside) in spans(coalesce(self.tiles().budget.limit()), &ranges) {
+            let charge = charge.as_mut().map(|charge| charge.split(range.end - range.start));
+            let (pending, receivers): (Vec<Pending>, Vec<_>) = inside
+                .iter()
+                .map(|at| {
+                    let (sender, receiver) = oneshot::channel();
+                    ((ranges[*at].clone(), sender), receiver)
+                })
+                .unzip();
+            let fetch = SpanFetch::new(self.plan.files[span.file].file.clone(), range, pending, charge);
+            let task = Arc::new(AbortOnDrop::new(runtime.spawn(fetch.run(self.session.clone()))));
+            for (at, receiver) in inside.into_iter().zip(receivers) {
+                fetched[at] = Some(Fetched::new(receiver, &task));
+            }
+        }
+        fetched
+    }
+
+    /// Marks a tile as arrived and notifies a thread for each block that is ready by that.
+    fn notify(&self, tile: usize) {
+        let mut state = self.lock();
+        state.arriving -= 1;
+        for &block in &self.plan.tiles[tile].blocks {
+            state.missing[block] -= 1;
             if state.missing[block] == 0 {
                 state.ready.push_back(block);
+                self.wake.notify_one();
             }
         }
     }
 
-    fn tiles(&self) -> &Arc<Tiles> {
+    /// Whether only other calls can release memory.
+    fn is_stalled(&self) -> bool {
+        let state = self.lock();
+        state.arriving == 0 && state.ready.is_empty()
+    }
+
+    /// Takes a ready block, with the handles of its tiles: the first that does not wait for another thread to decode a tile, if there
+    /// is one.
+    fn take(&self, state: &mut State) -> Option<(usize, Vec<Option<TileHandle>>)> {
+        let mut first = None;
+        for at in 0..state.ready.len() {
+            let block = state.ready[at];
+            let sources = self.plan.blocks[block].sources();
+            let handles: Vec<_> = sources.iter().map(|(_, tile)| self.handle(state, (*tile)?)).collect();
+            if !handles.iter().flatten().any(TileHandle::is_decoding) {
+                first = Some((at, handles));
+                break;
+            }
+            first.get_or_insert((at, handles));
+        }
+        let (at, handles) = first?;
+        let block = state.ready.remove(at)?;
+        state.failures = state.failures.saturating_sub(1);
+        state.left -= 1;
+        if state.left == 0 {
+            // The other threads have nothing left to wait for.
+            self.wake.notify_all();
+        }
+        Some((block, handles))
+    }
+
+    fn handle(&self, state: &mut State, tile: usize) -> Option<TileHandle> {
+        let planned = &self.plan.tiles[tile];
+        if state.handles[tile].is_none() && self.plan.files[planned.file].local.is_some() {
+            let handles = self.tiles().in_flight.handles(&[&planned.key], &self.tiles().cache, |_| vec![None]);
+            state.handles[tile] = handles.into_iter().next().flatten();
+        }
+        state.handles[tile].clone()
+    }
+
+    /// Releases tiles that no other block needs, and files that no other tile is read of.
+    fn release(&self, block: usize) {
+        let mut unused = Vec::new();
+        let mut state = self.lock();
+        let sources = self.plan.blocks[block].sources();
+        for (position, (_, tile)) in sources.iter().enumerate() {
+            // A tile that a block names twice counts once.
+            let Some(tile) = tile.filter(|tile| !sources[..position].iter().any(|(_, other)| *other == Some(*tile)))
+            else {
+                continue;
+            };
+            state.users[tile] = state.users[tile].saturating_sub(1);
+            if state.users[tile] > 0 {
+                continue;
+            }
+            unused.push(state.handles[tile].take());
+            let file = self.plan.tiles[tile].file;
+            state.tiles_left[file] = state.tiles_left[file].saturating_sub(1);
+            if let (0, Some(local)) = (state.tiles_left[file], &self.plan.files[file].local) {
+                local.close();
+            }
+        }
+        drop(state);
+        // Large memory is freed without the lock.
+        drop(unused);
+    }
+
+    pub(super) fn tiles(&self) -> &Arc<Tiles> {
         self.session.tiles()
     }
 
@@ -429,44 +359,32 @@ impl Shared {
     }
 }
 
-/// Blocks wait in one of two, by where their file is.
-#[derive(Clone, Copy)]
-enum Queue {
-    Remote,
-    Local,
-}
-
 impl State {
-    fn queue(&self, queue: Queue) -> &VecDeque<usize> {
-        match queue {
-            Queue::Remote => &self.remote,
-            Queue::Local => &self.local,
+    fn new(plan: &Plan) -> Self {
+        let mut missing = vec![0; plan.blocks.len()];
+        for tile in plan.spans.iter().flat_map(|span| &span.tiles) {
+            plan.tiles[*tile].blocks.iter().for_each(|block| missing[*block] += 1);
         }
-    }
-
-    fn queue_mut(&mut self, queue: Queue) -> &mut VecDeque<usize> {
-        match queue {
-            Queue::Remote => &mut self.remote,
-            Queue::Local => &mut self.local,
+        let mut tiles_left = vec![0; plan.files.len()];
+        plan.tiles.iter().filter(|tile| !tile.blocks.is_empty()).for_each(|tile| tiles_left[tile.file] += 1);
+        Self {
+            handles: plan.tiles.iter().map(|tile| tile.cached.clone().map(TileHandle::Decoded)).collect(),
+            users: plan.tiles.iter().map(|tile| tile.blocks.len()).collect(),
+            tiles_left,
+            missing,
+            ready: plan.failed.iter().chain(&plan.ready).copied().collect(),
+            failures: plan.failed.len(),
+            arriving: 0,
+            has_exceeded_limit: false,
+            left: plan.blocks.len(),
+            is_produced: plan.fetches.is_empty(),
+            closed: false,
         }
     }
 }
 
-impl From<PlannedTile> for Tile {
-    fn from(planned: PlannedTile) -> Self {
-        let PlannedTile { file, range, span, found, blocks } = planned;
-        let hold = match found {
-            Some(Found::Decoded(tile)) => Hold::Decoded(tile),
-            Some(Found::Seat(seat)) => Hold::Seat(seat),
-            None => Hold::Nothing,
-        };
-        let (users, parked) = (blocks.len(), if span.is_some() { blocks } else { Vec::new() });
-        Self { file, range, span, hold, waiting: false, parked, users }
-    }
-}
-
-impl fmt::Debug for Shared {
+impl fmt::Debug for BlockStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("blocks", &self.blocks.len()).finish_non_exhaustive()
+        f.debug_struct("BlockStream").field("blocks", &self.call.plan.blocks.len()).finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
 //! Threads that help a caller, bounded over all callers.
 //!
 //! DuckDB calls from several threads at once, or from one with the others idle (a scan that keeps order, a handful of rows):
-//! a caller takes helpers as far as the session's limit goes, counting all callers. A helper that finds the limit exceeded,
-//! because another caller has come, leaves after the item in its hands.
+//! a caller starts helpers as far as the session's limit goes, counting all callers. A helper that finds the limit exceeded,
+//! because another caller has arrived, ends after its current item.
 //!
 //! # Why scoped threads and no pool
 //!
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Options, Result, Session};
 
-/// How long a caller works alone: less work than this is done before a thread has started.
+/// How long a caller works without helpers: less work than this is done before a thread has started.
 pub(super) const ALONE: Duration = Duration::from_micros(200);
 
 /// How many threads may work, and how many do.
@@ -49,7 +49,7 @@ impl Session {
         self.query().check()
     }
 
-    /// Tells how many threads the host itself would use; `RASTERET_THREADS` goes before it.
+    /// Sets how many threads the host itself would use; `RASTERET_THREADS` takes precedence.
     pub fn set_host_threads(&self, threads: usize) {
         if !self.workers().is_set {
             self.workers().limit.store(threads.max(1), Ordering::Relaxed);
@@ -67,8 +67,8 @@ impl Workers {
         }
     }
 
-    /// Takes steps, on this thread and on helpers, until one says that there are no more. `left` tells how many there may be;
-    /// `stop` has steps that wait end soon.
+    /// Calls `step` on this thread and on helpers until it returns false. `left` returns how many steps there may be; `stop` ends
+    /// steps that wait.
     pub(super) fn share(
         &self,
         alone: Duration,
@@ -106,7 +106,7 @@ impl Workers {
                         while !self.is_crowded() && safe_step() {}
                         helpers.fetch_sub(1, Ordering::Relaxed);
                     };
-                    // Where no thread can be had the caller does it all.
+                    // Where no thread can be started the caller does all the work.
                     can_start = Builder::new().name("rasteret-work".to_owned()).spawn_scoped(scope, help).is_ok();
                 }
                 if !safe_step() {
