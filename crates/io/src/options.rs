@@ -185,6 +185,13 @@ where
     }
 }
 
+/// A number of units, in bytes.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and the cast saturates")]
+fn scaled(number: &str, factor: f64) -> Option<u64> {
+    let bytes = number.parse::<f64>().ok()? * factor;
+    (bytes.is_finite() && bytes >= 0.0).then_some(bytes as u64)
+}
+
 /// Bytes: a number of them, or one with a unit as DuckDB writes them, such as `256MB` or `1.5 GiB`.
 fn bytes(given: Option<Given>, default: u64, min: u64) -> Result<u64> {
     const UNITS: [(&str, f64); 9] = [
@@ -207,24 +214,8 @@ fn bytes(given: Option<Given>, default: u64, min: u64) -> Result<u64> {
     let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
     let unit = unit.to_ascii_lowercase();
     let (_, factor) = UNITS.iter().find(|(known, _)| *known == unit).ok_or_else(wrong)?;
-    let bytes = match number.trim().parse::<u64>() {
-        Ok(bytes) if unit.is_empty() => Some(bytes),
-        _ => number
-            .trim()
-            .parse::<f64>()
-            .ok()
-            .map(|number| number * factor)
-            .filter(|bytes| bytes.is_finite() && *bytes >= 0.0)
-            .map(|bytes| {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "positive, and the cast saturates"
-                )]
-                let bytes = bytes as u64;
-                bytes
-            }),
-    };
+    let number = number.trim();
+    let bytes = if unit.is_empty() { number.parse().ok() } else { scaled(number, *factor) };
     bytes.filter(|bytes| (min..=max).contains(bytes)).ok_or_else(wrong)
 }
 
