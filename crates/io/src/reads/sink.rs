@@ -170,7 +170,8 @@ impl Reading {
     ) -> Result<Vec<Option<Vec<P>>>> {
         let Self { session, blocks, masks, targets, takers, slots, on_error } = self;
         if let Some(masks) = masks {
-            // The targets' tiles are fetched meanwhile.
+            // The tiles of the masks first, which the targets' would leave no room in the budget.
+            masks.start();
             blocks.start();
             masks.finish()?;
         }
