@@ -134,7 +134,7 @@ pub(super) fn source(info: &BindInfo) -> Result<Vec<String>> {
 
 /// The error, and the glob of its files where the source is a local folder.
 pub(super) fn with_folder_hint(error: rasteret_io::Error, source: &[&str]) -> Error {
-    // What a lock forbids is not looked at.
+    // A path that a lock forbids is not looked at.
     let folder = source.iter().find(|name| error.denial().is_none() && Path::new(name).is_dir());
     match folder {
         Some(name) => {

@@ -105,7 +105,7 @@ impl TableFunction for RasteretEnrich {
 /// A running query.
 pub(crate) struct Execution {
     stream: EnrichStream,
-    /// What each output vector holds; None where the query asked for no column at all.
+    /// The content of each output vector; None where the query needs no column.
     projection: Vec<Option<Column>>,
 }
 

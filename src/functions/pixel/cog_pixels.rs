@@ -252,7 +252,7 @@ impl Sources {
         self.rasters().into_iter().map(|(source, _)| source.scaled).collect::<Vec<_>>().into_iter()
     }
 
-    /// What is read of each raster, still without a geometry.
+    /// The requests of all rasters, still without a geometry.
     fn asks(
         &self,
         session: &Session,

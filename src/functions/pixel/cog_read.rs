@@ -99,7 +99,7 @@ impl BandWindows {
         Ok(Some(Self(windows)))
     }
 
-    /// What is known of the window before its pixels are read.
+    /// A property of the window that is known before its pixels are read.
     fn get<T>(&self, of_window: impl FnOnce(&PlannedWindow) -> Option<T>) -> Option<T> {
         of_window(self.0.first()?)
     }

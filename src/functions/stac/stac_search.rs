@@ -22,7 +22,7 @@ static DOC: Documentation = Documentation {
         "FROM stac_search(url [, collections := NULL, ids := NULL, bbox := NULL, datetime := NULL, intersects := NULL, \
         query := NULL, filter := NULL, \"limit\" := NULL, page_size := 100, ignore_errors := false])",
     ],
-    description: "A row a STAC Item that meets all conditions, from a STAC API or from a static catalog. An API is asked by POST, else \
+    description: "One row per STAC Item that meets all conditions, from a STAC API or from a static catalog. An API is searched by POST, else \
         by GET, one page after the other; each item comes once. A static catalog, local or remote, is read along its `child` and \
         `item` links, and the conditions are applied here. The search is made when the query is planned, and its answer kept as \
         `read_stac` keeps its items. Busy servers (429, 503) are waited for as they ask, at most 10 s, three times.",

@@ -120,7 +120,7 @@ impl Session {
     }
 }
 
-/// What tells targets apart: the file, level, band, whether they are masked, and which other rasters mask and weigh them.
+/// The identity of a target: the file, level, band, whether it is masked, and the rasters that mask and weigh it.
 type TargetKey = (*const RasterFile, u32, u32, bool, (Option<*const MaskSource>, Option<*const WeightSource>));
 
 impl Ask<'_> {
