@@ -94,7 +94,7 @@ pub(super) const GEOMETRY_CRS: Parameter = Parameter {
     default: Some("'OGC:CRS84'"),
     description: "The CRS of the geometry: `EPSG:n`, `ESRI:n`, `OGC:CRS84`, WKT, a PROJ string, or \
     `native` for the raster's own coordinates; x comes first whatever the CRS says. By default, that of a `GEOMETRY('…')` \
-    type (on DuckDB 1.5.5, 1.5.6 and 2.0.0; other releases do not show it to extensions: give it here, as in \
+    type (from DuckDB 1.5.2 on; earlier releases do not show it to extensions: give it here, as in \
     `{geometry_crs: ST_CRS(geometry)}`), else what an EWKT or EWKB says, else longitudes and latitudes.",
 };
 
@@ -102,7 +102,7 @@ pub(super) const GEOMETRY_CRS: Parameter = Parameter {
 pub(super) const CONSTANT_GEOMETRY_CRS: Parameter = Parameter {
     description: "The CRS of the geometry: `EPSG:n`, `ESRI:n`, `OGC:CRS84`, WKT, a PROJ string, or \
     `native` for the raster's own coordinates; x comes first whatever the CRS says. By default, that of a `GEOMETRY('…')` \
-    type (on DuckDB 1.5.5, 1.5.6 and 2.0.0), else what an EWKT or EWKB says, else longitudes and latitudes.",
+    type (from DuckDB 1.5.2 on), else what an EWKT or EWKB says, else longitudes and latitudes.",
     ..GEOMETRY_CRS
 };
 

@@ -209,6 +209,11 @@ impl Target {
         RasterInfo { width: tiling.image_width, height: tiling.image_height, transform, ..info }
     }
 
+    /// The requests of blocks at rows and columns of the tile grid.
+    pub(super) fn requests(&self, tiles: Vec<(u32, u32)>) -> Vec<BlockRequest> {
+        tiles.into_iter().map(|(row, col)| self.block(row, col)).collect()
+    }
+
     /// The request of a block at a row and column of the tile grid.
     pub fn block(&self, row: u32, col: u32) -> BlockRequest {
         BlockRequest { file: self.file.clone(), band: self.band.clone(), row, col }

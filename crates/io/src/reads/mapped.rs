@@ -58,7 +58,7 @@ impl BesideTarget {
         }
         let values = MappedValues::new(self.map.pixels(window));
         let tiles = values.tiles(&self.target.band.tiling());
-        (tiles.into_iter().map(|(row, col)| self.target.block(row, col)).collect(), Some(values))
+        (self.target.requests(tiles), Some(values))
     }
 }
 

@@ -54,8 +54,7 @@ impl TargetMask {
 
     /// The requests of the tiles of the mask for a block of the target.
     fn requests(&self, mask: &Mask) -> Vec<BlockRequest> {
-        let tiles = mask.tiles(&self.target.band.tiling());
-        tiles.into_iter().map(|(row, col)| self.target.block(row, col)).collect()
+        self.target.requests(mask.tiles(&self.target.band.tiling()))
     }
 
     /// The block, masked. Reads tiles of the mask.
@@ -96,9 +95,9 @@ impl TargetWeights {
         Ok(Self { target, map })
     }
 
+    /// The requests of the tiles of the weights for a block of the target.
     fn requests(&self, values: &MappedValues) -> Vec<BlockRequest> {
-        let tiles = values.tiles(&self.target.band.tiling());
-        tiles.into_iter().map(|(row, col)| self.target.block(row, col)).collect()
+        self.target.requests(values.tiles(&self.target.band.tiling()))
     }
 
     /// The block with its weights. Reads tiles of the weights.
@@ -151,7 +150,7 @@ impl MasksAhead {
     ) -> Option<Self> {
         let mut room = session.memory().shares(session.options()).tiles / 2;
         let (mut known, mut requests) = (HashSet::new(), Vec::new());
-        for (target, row, col) in blocks {
+        'blocks: for (target, row, col) in blocks {
             let Some(window) = target.band.window(row, col) else { continue };
             let of_mask = target.mask.iter().flat_map(|mask| mask.requests(&Mask::new(mask.map.pixels(window))));
             let of_weights = target
@@ -162,8 +161,9 @@ impl MasksAhead {
                 if !known.insert((Arc::as_ptr(&request.band), request.row, request.col)) {
                     continue;
                 }
+                // Mapping the pixels of further blocks would be for nothing.
                 let Some(rest) = room.checked_sub(request.band.tile_bytes()) else {
-                    break;
+                    break 'blocks;
                 };
                 room = rest;
                 requests.push(request);
