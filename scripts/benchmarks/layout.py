@@ -1,8 +1,8 @@
-"""How an index of 100,000 records is best laid out as Parquet: size, and what a selective query costs.
+"""Compares Parquet layouts of an index of 100,000 records: file size, and the cost of a selective query.
 
-The records are made up: scenes of 10980 by 10980 pixels in tiles of 1024 with four overviews, 2,000 places of Europe at 50 dates
-each, tile sizes at random. The query asks for the headers of one band in a box of two degrees in one season. Bytes touched are those
-that DuckDB reads from files, by the kernel's count, on a connection of its own each time; seconds are medians.
+The records are synthetic: scenes of 10980 by 10980 pixels in tiles of 1024 with four overviews, at 2,000 locations in Europe and 50
+dates each, with random tile sizes. The query selects the headers of one band in a box of two degrees in one season. Bytes read are those
+that DuckDB reads from files, as counted by the kernel, on a new connection each time; seconds are medians.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ SELECT id, B04_metadata FROM read_parquet('{files}', hive_partitioning := true)
 WHERE bbox.xmin < 12 AND bbox.xmax > 10 AND bbox.ymin < 48 AND bbox.ymax > 46
     AND datetime >= TIMESTAMP '2024-06-01' AND datetime < TIMESTAMP '2024-09-01'
 """
-PLACE = "ORDER BY floor(bbox.ymin), bbox.xmin, datetime"
-# Name, how COPY writes it, the order of records: as catalogues give them, by date, or by place.
+BY_LOCATION = "ORDER BY floor(bbox.ymin), bbox.xmin, datetime"
+# Name, options of COPY, and order of the records: by date, as in catalogs, or by location.
 LAYOUTS = [
     ("snappy, by date", "COMPRESSION snappy", ""),
     ("zstd, by date", "COMPRESSION zstd", ""),
     ("zstd, by date, groups of 2,048", "COMPRESSION zstd, ROW_GROUP_SIZE 2048", ""),
-    ("zstd, by place", "COMPRESSION zstd", PLACE),
-    ("zstd, by place, groups of 10,240", "COMPRESSION zstd, ROW_GROUP_SIZE 10240", PLACE),
-    ("zstd, by place, groups of 2,048", "COMPRESSION zstd, ROW_GROUP_SIZE 2048", PLACE),
-    ("zstd level 9, by place, groups of 2,048", "COMPRESSION zstd, COMPRESSION_LEVEL 9, ROW_GROUP_SIZE 2048", PLACE),
-    ("zstd, folders of year and month, by place", "COMPRESSION zstd, PARTITION_BY (year, month)", PLACE),
+    ("zstd, by location", "COMPRESSION zstd", BY_LOCATION),
+    ("zstd, by location, groups of 10,240", "COMPRESSION zstd, ROW_GROUP_SIZE 10240", BY_LOCATION),
+    ("zstd, by location, groups of 2,048", "COMPRESSION zstd, ROW_GROUP_SIZE 2048", BY_LOCATION),
+    ("zstd level 9, by location, groups of 2,048", "COMPRESSION zstd, COMPRESSION_LEVEL 9, ROW_GROUP_SIZE 2048", BY_LOCATION),
+    ("zstd, folders of year and month, by location", "COMPRESSION zstd, PARTITION_BY (year, month)", BY_LOCATION),
     (
-        "zstd, folders of year and month, by place, groups of 2,048",
+        "zstd, folders of year and month, by location, groups of 2,048",
         "COMPRESSION zstd, ROW_GROUP_SIZE 2048, PARTITION_BY (year, month)",
-        PLACE,
+        BY_LOCATION,
     ),
 ]
 

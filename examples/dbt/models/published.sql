@@ -1,4 +1,4 @@
--- The index as Parquet, for every other reader: sorted by place, in small row groups (docs/recipes.md).
+-- The index as Parquet for other readers: sorted by location, in small row groups (docs/recipes.md).
 {{ config(materialized='external', location=var('published'), format='parquet',
           options={'compression': 'zstd', 'row_group_size': 2048}) }}
 
