@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the function reference and the README's table from the doc constants beside the functions' code.
+"""Makes the function reference, the README's table and the community page's list from the doc constants beside the functions' code.
 
-    docs.py             writes docs/functions.md, and the part of README.md between its two `functions` marks
+    docs.py             writes docs/functions.md, docs/function_descriptions.csv, and the part of README.md between its two `functions` marks
     docs.py --check     changes nothing; fails where they are not what would be written, and runs every example as a test
     docs.py --pages     runs the pages' SQL alone
 
@@ -14,6 +14,8 @@ The example `function_docs` prints the constants as JSON.
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import json
 import re
 import shutil
@@ -27,6 +29,8 @@ import artifacts
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "functions.md"
 README = ROOT / "README.md"
+# For the page of the extension on DuckDB's site, which joins it with duckdb_functions() by name.
+DESCRIPTIONS = ROOT / "docs" / "function_descriptions.csv"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 EXAMPLES = ROOT / "build" / "docs" / "examples"
 BEGIN, END = "<!-- functions: made by scripts/docs.py -->", "<!-- end of functions -->"
@@ -148,6 +152,20 @@ def with_overview(readme: str, documented: list[Function]) -> str:
     return f"{before}{begin}\n{overview(documented)}\n{end}{after}"
 
 
+def descriptions(documented: list[Function]) -> str:
+    """docs/function_descriptions.csv: one row per name, that of a scalar function where a table function shares it."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow(["function", "description", "comment", "example"])
+    by_name: dict[str, Function] = {}
+    for function in documented:
+        by_name.setdefault(function.name, function)
+    for name, function in by_name.items():
+        example = " ".join(function.examples[0].sql.split()) + ";" if function.examples else ""
+        writer.writerow([name, f"{function.summary}.", "", example])
+    return text.getvalue()
+
+
 def example_tests(documented: list[Function]) -> dict[str, str]:
     """A .test file a function, with its examples."""
     files = {}
@@ -210,7 +228,11 @@ def main() -> int:
         if args.pages:
             return run_tests(page_tests(PAGES), args.extension)
         documented = functions()
-        made = {REFERENCE: reference(documented), README: with_overview(README.read_text(), documented)}
+        made = {
+            REFERENCE: reference(documented),
+            README: with_overview(README.read_text(), documented),
+            DESCRIPTIONS: descriptions(documented),
+        }
         tests = {**example_tests(documented), **page_tests(PAGES)}
     except (DocsError, artifacts.BuildError, OSError) as error:
         print(f"docs: {error}", file=sys.stderr)
