@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use rasteret_cog::pixel::MaskRule;
-use rasteret_io::reads::{MaskSource, WeightSource};
+use rasteret_io::query::{MaskSource, WeightSource};
 use rasteret_io::{RasterFile, Session};
 
 use super::params;

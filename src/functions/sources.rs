@@ -11,7 +11,7 @@ use rasteret_cog::pixel::MaskRule;
 use rasteret_cog::{EncodedGeometry, crs};
 use rasteret_io::Session;
 use rasteret_io::enrich::OnError;
-use rasteret_io::reads::{Ask, Asked, LevelChoice, MaskSource, WeightSource};
+use rasteret_io::query::{Ask, Asked, LevelChoice, MaskSource, WeightSource};
 
 use super::masks::{Masks, Unresolved as UnresolvedRaster, Weights};
 use super::params;

@@ -24,7 +24,7 @@ use rasteret_io::{AccessPolicy, Session};
 pub(crate) use context::Context;
 use locks::access_policy;
 
-use rasteret_io::source::NullFolders;
+use rasteret_io::parquet::NullFolders;
 
 use crate::error::Result;
 use crate::vector::{SharedSession, host_version};

@@ -25,7 +25,7 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, Field, IntervalUnit, TimeUnit};
-use rasteret_io::source::Kind;
+use rasteret_io::parquet::Kind;
 
 use super::writer::{Interval, Native};
 use super::{LogicalType, TypeId, Writer};

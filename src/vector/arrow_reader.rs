@@ -21,7 +21,7 @@ use arrow_array::types::{
 };
 use arrow_array::{ArrayRef, BinaryArray, PrimitiveArray, StringArray, StructArray};
 use arrow_schema::{DataType, Field, TimeUnit};
-use rasteret_io::source::Kind;
+use rasteret_io::parquet::Kind;
 
 use super::{LogicalType, Reader, TypeId};
 

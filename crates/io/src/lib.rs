@@ -1,55 +1,36 @@
 #![doc = include_str!("../README.md")]
 
-mod access;
-mod batch;
-mod byte_cache;
-mod cache;
-mod coalesce;
-mod credentials;
-mod descriptors;
-mod driver;
 pub mod enrich;
-mod environment;
-mod error;
-mod failures;
-mod fault;
-mod json;
-mod listing;
-mod location;
-mod memory;
-mod object;
-mod options;
-mod per_process;
-mod query;
-pub mod reads;
-mod registry;
+mod headers;
+pub mod maintenance;
+pub mod parquet;
+pub mod query;
 mod runtime;
 mod session;
-pub mod source;
 pub mod stac;
+mod store;
 mod tiles;
-mod transport;
-pub mod upkeep;
-mod version;
+mod types;
 
-pub use access::{AccessPolicy, AllowedFiles, FileSystem};
-pub use error::{Error, Result};
-pub use fault::Fault;
-pub use location::Location;
-pub use object::Object;
-pub use options::{Given, Options};
-pub use per_process::PerProcess;
-pub use query::IsInterrupted;
-pub use session::{CogFile, DescribedFile, Session};
+pub use runtime::interrupt::IsInterrupted;
+pub use runtime::per_process::PerProcess;
+pub use session::Session;
+pub use store::access::{AccessPolicy, AllowedFiles, FileSystem};
+pub use store::object::Object;
 pub use tiles::{BlockRequest, BlockStream, Keep, RasterFile};
-pub use version::{ObjectVersion, VersionCheck, VersionMatch};
+pub use types::cog_file::{CogFile, DescribedFile};
+pub use types::error::{Error, Result};
+pub use types::location::Location;
+pub use types::options::{Given, Options};
+pub use types::store_error::Fault;
+pub use types::version::{ObjectVersion, VersionCheck, VersionMatch};
 
 /// For fuzz targets: what is not to be had otherwise.
 #[doc(hidden)]
 pub mod fuzzing {
     /// Reads the headers, one a line, and the error document of an answer.
     pub fn answer(data: &[u8]) {
-        crate::transport::fuzzing::read(data);
+        crate::store::transport::fuzzing::read(data);
     }
 }
 

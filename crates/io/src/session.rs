@@ -13,40 +13,25 @@ use rasteret_cog::crs::Transforms;
 use rasteret_cog::{CogHeader, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, InfoDecoder};
 use tokio::sync::Semaphore;
 
-use crate::access::{Access, AccessPolicy};
-use crate::batch::{self, Task, panicked};
-use crate::cache::HeaderCache;
-use crate::credentials::Credentials;
-use crate::descriptors;
-use crate::driver::Decoded;
-use crate::location::Place;
-use crate::memory::Memory;
-use crate::object::Stamp;
-use crate::query::Query;
-use crate::reads::{ZoneCache, zone_cache};
-use crate::registry::Registry;
+use crate::headers::batch::{self, Task, panicked};
+use crate::headers::cache::HeaderCache;
+use crate::headers::driver;
+use crate::headers::driver::Decoded;
+use crate::query::{ZoneCache, zone_cache};
+use crate::runtime::descriptors;
+use crate::runtime::interrupt::Query;
+use crate::runtime::memory::Memory;
 use crate::runtime::runtime;
+use crate::store::access::{Access, AccessPolicy};
+use crate::store::credentials::Credentials;
+use crate::store::object::Stamp;
+use crate::store::registry::Registry;
+use crate::store::transport::{Ask, Transport};
 use crate::tiles::{Tiles, Workers};
-use crate::transport::{Ask, Transport};
-use crate::{Error, Fault, IsInterrupted, Location, Object, ObjectVersion, Options, Result, VersionMatch, driver};
-
-/// A file's header and which version of the file it was read from.
-#[derive(Debug, Clone)]
-pub struct CogFile {
-    /// The parsed header, shared by all rows that name the file.
-    pub header: Arc<CogHeader>,
-    /// The version, as far as the store said.
-    pub version: ObjectVersion,
-}
-
-/// A file as it is described to a person.
-#[derive(Debug, Clone)]
-pub struct DescribedFile {
-    /// The header and what else the tags say, shared by all that name the file.
-    pub info: Arc<FileInfo>,
-    /// Bytes of the whole file, where the store said.
-    pub file_size: Option<u64>,
-}
+use crate::types::location::Place;
+use crate::{
+    CogFile, DescribedFile, Error, Fault, IsInterrupted, Location, Object, ObjectVersion, Options, Result, VersionMatch,
+};
 
 /// Shared state behind the SQL functions, and what a query may open. Cheap to clone, and for any number of threads at once.
 #[derive(Debug, Clone)]
@@ -144,7 +129,7 @@ impl Session {
 
     /// Serves `s3://bucket/` from a store of the caller's, in place of S3.
     pub fn serve_bucket(&self, bucket: &str, store: Arc<dyn ObjectStore>) {
-        self.0.registry.insert(crate::location::StoreKey::S3 { bucket: bucket.to_owned(), region: None }, store);
+        self.0.registry.insert(crate::types::location::StoreKey::S3 { bucket: bucket.to_owned(), region: None }, store);
     }
 
     /// Refuses what would take more memory than the host, or `RASTERET_MEMORY_LIMIT_BYTES`, allows one call.

@@ -15,7 +15,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field};
 use rasteret_io::enrich::{Column, EnrichOptions, EnrichPlan, EnrichedBatch, Normalized};
-use rasteret_io::source::{ParquetSource, Projection};
+use rasteret_io::parquet::{ParquetSource, Projection};
 use rasteret_io::{Options, Result, Session};
 use records::arrow;
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use rasteret_io::source::HiveOptions;
-use rasteret_io::upkeep::CollectionOptions;
+use rasteret_io::maintenance::CollectionOptions;
+use rasteret_io::parquet::HiveOptions;
 
 use crate::documentation::{Parameter, ValueType};
 use crate::error::{Error, Result};

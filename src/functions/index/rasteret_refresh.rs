@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use rasteret_io::Session;
-use rasteret_io::upkeep::{FileStatus, Refresh, RefreshStream};
+use rasteret_io::maintenance::{FileStatus, Refresh, RefreshStream};
 
 use super::collection;
 use crate::documentation::{Documentation, Example, Kind, Parameter};

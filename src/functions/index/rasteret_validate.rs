@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use rasteret_io::Session;
-use rasteret_io::upkeep::{Problem, Validation, ValidationStream};
+use rasteret_io::maintenance::{Problem, Validation, ValidationStream};
 
 use super::collection;
 use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rasteret_io::enrich::OnError;
-use rasteret_io::reads::{Ask, BesideTarget, LevelChoice, MaskSource, Target};
+use rasteret_io::query::{Ask, BesideTarget, LevelChoice, MaskSource, Target};
 use rasteret_io::{Location, RasterFile, Session};
 
 use super::pixel_scan::{Column, Cursor, Rasters, Scan};

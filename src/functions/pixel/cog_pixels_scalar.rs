@@ -1,7 +1,7 @@
 //! `cog_pixels(sources, geometry [, options])`: the pixels of a row of a table, as a list.
 
 use rasteret_io::Session;
-use rasteret_io::reads::PixelTable;
+use rasteret_io::query::PixelTable;
 
 use crate::documentation::{Documentation, Example, Kind};
 use crate::error::Result;
@@ -71,7 +71,7 @@ impl ScalarFunction for CogPixelsScalar {
     }
 }
 
-fn scale_and_offset(asked: &rasteret_io::reads::Asked<'_>) -> (f64, f64) {
+fn scale_and_offset(asked: &rasteret_io::query::Asked<'_>) -> (f64, f64) {
     asked.target.band.scale_and_offset()
 }
 

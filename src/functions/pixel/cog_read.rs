@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use rasteret_cog::pixel::{WindowBuffers, WindowOptions, WindowProfile};
 use rasteret_cog::tiff::DataType;
 use rasteret_io::Session;
-use rasteret_io::reads::{Ask, Asked, PlannedWindow, StartedWindows};
+use rasteret_io::query::{Ask, Asked, PlannedWindow, StartedWindows};
 
 use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};
 use crate::error::{Error, Result};

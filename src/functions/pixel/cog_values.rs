@@ -2,7 +2,7 @@
 
 use rasteret_cog::pixel::ValueOptions;
 use rasteret_io::Session;
-use rasteret_io::reads::Ask;
+use rasteret_io::query::Ask;
 
 use super::cog_value;
 use crate::documentation::{Documentation, Example, Kind};

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rasteret_cog::pixel::Block;
 use rasteret_cog::zonal::Coverage;
 use rasteret_cog::{Run, Window};
-use rasteret_io::reads::{BesidePixels, BesideTarget, Target};
+use rasteret_io::query::{BesidePixels, BesideTarget, Target};
 use rasteret_io::{BlockStream, Keep, Session};
 
 use crate::error::Result;

@@ -2,7 +2,7 @@
 
 use rasteret_cog::zonal::Statistics;
 use rasteret_io::Session;
-use rasteret_io::reads::ZoneOptions;
+use rasteret_io::query::ZoneOptions;
 
 use crate::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::Result;

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::href::is_geotiff;
 use super::{cell, scaling};
-use crate::{Error, Result, json, stac};
+use crate::types::json;
+use crate::{Error, Result, stac};
 
 /// A column that holds hrefs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,8 +25,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::assets::Asset;
 use super::layout::Layout;
 use super::scaling::Scaling;
-use crate::location::local_from_remote;
-use crate::source::Batches;
+use crate::parquet::Batches;
+use crate::types::location::local_from_remote;
 use crate::{CogFile, Error, Result};
 
 /// Fetches one header.

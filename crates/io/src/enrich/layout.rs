@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use super::normalize::Input;
 use super::plan::{Column, Inner, Normalized};
 use super::{OnError, assets};
-use crate::source::Projection;
+use crate::parquet::Projection;
 use crate::{Error, Result};
 
 /// One run's view of a plan.

@@ -26,7 +26,7 @@ use rasteret_cog::{Bands, CogHeader, DEFAULT_CRS, RasterInfo};
 use super::plan::Normalized;
 use super::record_crs::RecordCrs;
 use super::{calendar, cell, envelope, record_crs};
-use crate::source::Kind;
+use crate::parquet::Kind;
 
 /// Which columns are computed, from which of the source's.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::Error;
-use crate::source::HiveOptions;
+use crate::parquet::HiveOptions;
 
 /// The effect of a file that cannot be read: an asset's header, or the pixels of a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::href::Rewrites;
 use super::layout::Layout;
 use super::normalize::{Normalizer, bbox_fields};
 use super::{EnrichOptions, EnrichStream, OnError};
-use crate::source::{ParquetSource, Projection, SourceOptions};
+use crate::parquet::{ParquetSource, Projection, SourceOptions};
 use crate::{Error, Result, Session};
 
 /// A column of the output.

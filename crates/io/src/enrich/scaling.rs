@@ -16,7 +16,8 @@ use rasteret_cog::CogHeader;
 use serde_json::{Map, Value};
 
 use super::assets::Members;
-use crate::{CogFile, Error, Location, Result, json};
+use crate::types::json;
+use crate::{CogFile, Error, Location, Result};
 
 const LISTS: [&str; 2] = [BANDS, RASTER_BANDS];
 const BANDS: &str = "bands";

@@ -17,7 +17,7 @@ use parquet::arrow::ArrowWriter;
 use super::fetch::Fetch;
 use super::plan::{self, Inner};
 use super::*;
-use crate::source::ParquetSource;
+use crate::parquet::ParquetSource;
 use crate::{CogFile, Error, Options, Result, Session};
 
 /// What a run of fetches did.

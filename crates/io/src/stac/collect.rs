@@ -257,7 +257,7 @@ fn without_local_files(record: Map<String, Value>, base: &str) -> Result<Map<Str
         None => Ok(record),
         Some((key, href)) => Err(format!(
             "asset '{key}': expected a URL, found {}: a remote document cannot refer to a local file",
-            crate::location::redacted(href)
+            crate::types::location::redacted(href)
         )),
     }
 }

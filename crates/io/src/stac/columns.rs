@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::shape::{Shape, non_finite};
 use super::time::Time;
 use super::wkb;
-use crate::source::Kind;
+use crate::parquet::Kind;
 
 /// How an array is made of values.
 #[derive(Debug, Clone, PartialEq)]

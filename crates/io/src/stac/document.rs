@@ -12,7 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer as _, Error as _, IgnoredAny, MapA
 use serde_json::{Deserializer, Map, Value};
 
 use super::item::Kind;
-use crate::json::WithNulls;
+use crate::types::json::WithNulls;
 use crate::{Error, Result};
 
 /// Bytes of a file that are buffered for the parser.

@@ -12,8 +12,8 @@ use futures::{Stream, StreamExt, stream};
 use super::collect::{Collector, Origin};
 use super::document::{self, Place, Stop};
 use super::{StacTable, parquet};
-use crate::source::{ParquetSource, Projection};
-use crate::transport::Span;
+use crate::parquet::{ParquetSource, Projection};
+use crate::store::transport::Span;
 use crate::{Error, Fault, Object, Result, Session};
 
 /// Bytes of a file that are asked for at once. One request reads an item, and a server that ignores ranges is read no further.

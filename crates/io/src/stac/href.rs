@@ -9,7 +9,7 @@
 use url::Url;
 
 use crate::Location;
-use crate::location::split_scheme;
+use crate::types::location::split_scheme;
 
 /// The href as seen from `base`, the file or the item's own link.
 pub(super) fn resolve(base: &str, href: &str) -> String {

@@ -257,7 +257,7 @@ pub(super) fn kind(value: &Value) -> &'static str {
 
 /// A text of the file, as much of it as an error needs.
 fn short(text: &str) -> String {
-    crate::location::redacted(text).chars().take(60).collect()
+    crate::types::location::redacted(text).chars().take(60).collect()
 }
 
 #[cfg(test)]

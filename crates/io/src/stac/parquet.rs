@@ -13,8 +13,8 @@ use arrow_schema::{DataType, TimeUnit};
 use serde_json::{Map, Number, Value};
 
 use super::{item, time, wkb};
-use crate::json;
-use crate::source::Kind;
+use crate::parquet::Kind;
+use crate::types::json;
 
 /// Columns that are members of the item; the others are properties.
 const MEMBERS: [&str; 10] = [

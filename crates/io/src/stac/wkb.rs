@@ -177,7 +177,7 @@ mod tests {
                 {"type":"Polygon","coordinates":[[[1,2,0],[3,4,0],[5,6,0],[1,2,0]]]}]}"#,
         ] {
             let wkb = wkb(json).unwrap();
-            assert!(crate::source::wkb_is_canonical(&wkb), "{json}");
+            assert!(crate::parquet::wkb_is_canonical(&wkb), "{json}");
             assert_eq!(from_hex(&to_hex(&wkb)).unwrap(), wkb);
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rasteret_cog::codec::DecodedTile;
 
 use super::entry::TileKey;
-use crate::byte_cache::ByteCache;
+use crate::runtime::byte_cache::ByteCache;
 
 /// Shared by all threads of a session.
 pub(super) type TileCache = ByteCache<TileKey, Arc<DecodedTile>>;

@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 
 use super::RasterFile;
 use super::budget::Charge;
-use crate::coalesce::joined;
-use crate::object::{LocalFile, Stamp};
-use crate::transport::{Answer, Pieces, Span};
+use crate::store::coalesce::joined;
+use crate::store::object::{LocalFile, Stamp};
+use crate::store::transport::{Answer, Pieces, Span};
 use crate::{Error, Fault, Object, ObjectVersion, Result, Session, VersionCheck};
 
 /// The bytes of a tile as they are in the file.

@@ -30,7 +30,7 @@ use rasteret_cog::pixel::Band;
 use self::budget::Budget;
 use self::cache::{TileCache, tile_cache};
 use self::entry::{InFlightTiles, TileKey};
-use crate::failures::Failures;
+use crate::runtime::failures::Failures;
 use crate::{Error, Options, VersionCheck};
 
 pub use raster::RasterFile;

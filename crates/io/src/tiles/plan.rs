@@ -14,7 +14,7 @@ use super::entry::TileKey;
 use super::fetch::LocalTiles;
 use super::raster::FileKey;
 use super::{BlockRequest, RasterFile, Tiles};
-use crate::access::Access;
+use crate::store::access::Access;
 use crate::{Error, Fault, Result, VersionCheck};
 
 /// Spans that fit into the budget side by side, at least: fewer would not overlap fetching with decoding.

@@ -12,8 +12,8 @@ use std::sync::{Arc, OnceLock};
 use rasteret_cog::CogHeader;
 use tokio::sync::OnceCell;
 
-use crate::location::Place;
-use crate::object::Stamp;
+use crate::store::object::Stamp;
+use crate::types::location::Place;
 use crate::{CogFile, Error, Location, Object, ObjectVersion, Result, Session, VersionCheck, VersionMatch};
 
 /// A file that blocks are read of. Make one for each file of a call or of a query, and share it: it holds the file's store, and

@@ -26,7 +26,7 @@ use super::fetch::{Pending, SpanFetch};
 use super::plan::{Plan, PlannedSpan, coalesce, spans};
 use super::workers::ALONE;
 use super::{BlockRequest, Keep, Tiles};
-use crate::query::POLL;
+use crate::runtime::interrupt::POLL;
 use crate::runtime::runtime;
 use crate::{Error, Result, Session};
 

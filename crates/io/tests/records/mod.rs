@@ -18,7 +18,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::SchemaDescriptor;
-use rasteret_io::source::{ParquetSource, Projection};
+use rasteret_io::parquet::{ParquetSource, Projection};
 use rasteret_io::{Options, Result, Session};
 
 /// Values of one Parquet column, in its physical type.

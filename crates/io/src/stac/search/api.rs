@@ -12,8 +12,9 @@ use super::Conditions;
 use super::linked::{self, Link, Linked, target};
 use crate::stac::collect::{Collector, Origin, Seen};
 use crate::stac::document::Place;
-use crate::transport::Ask;
-use crate::{Error, Fault, Location, Result, Session, json};
+use crate::store::transport::Ask;
+use crate::types::json;
+use crate::{Error, Fault, Location, Result, Session};
 
 /// Consecutive pages without an item after which a search ends: some APIs filter a page after they have cut it, and some have a next
 /// page after the last.

@@ -7,10 +7,11 @@
 use futures::StreamExt;
 
 use super::linked::{Linked, target};
-use crate::location::local_from_remote;
 use crate::stac::collect::{Collector, Seen};
 use crate::stac::files::ahead;
-use crate::{Error, Location, Result, Session, json};
+use crate::types::json;
+use crate::types::location::local_from_remote;
+use crate::{Error, Location, Result, Session};
 
 /// Levels of a catalog. Deep layouts have some ten: provider, collection, tile, year, month, day.
 const MAX_LEVELS: usize = 64;

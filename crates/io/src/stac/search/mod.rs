@@ -86,7 +86,7 @@ impl StacTable {
                 if conditions.filter.is_some() {
                     let what = format!(
                         "filter: {} is a static catalog, for which CQL2 is not evaluated: use query, or WHERE",
-                        crate::location::redacted(url)
+                        crate::types::location::redacted(url)
                     );
                     return Err(Error::InvalidArgument { what });
                 }
@@ -116,7 +116,7 @@ impl Place {
         let text = session.block_on(Head::fetch(session, url))??.whole(session)?;
         let wrong = |what: &str| Error::Records { location: location.clone(), what: what.to_owned() };
         let expected = "expected a STAC API, its search endpoint, or a static catalog";
-        let text = crate::json::with_nulls(&text);
+        let text = crate::types::json::with_nulls(&text);
         let Ok(document) = Linked::parse(&text) else {
             return Err(wrong(&format!("{expected}, found no JSON object")));
         };
@@ -131,7 +131,8 @@ impl Place {
         }
         if !has(&["child", "item"]) && has(&["items"]) {
             let root = document.links(&["root"], link_max).next().and_then(|(_, link)| target(&link, url));
-            let root = root.map(|root| format!(", which is {}", crate::location::redacted(&root))).unwrap_or_default();
+            let root =
+                root.map(|root| format!(", which is {}", crate::types::location::redacted(&root))).unwrap_or_default();
             return Err(wrong(&format!("{expected}, found a Collection of an API: search the API{root}")));
         }
         if !has(&["child", "item"]) && !matches!(kind.as_deref(), Some("Catalog" | "Collection")) {

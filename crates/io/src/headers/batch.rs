@@ -1,0 +1,158 @@
+//! Many files at once, from a thread that waits for all of them.
+//!
+//! Owns how the work is spread: each distinct href once; files in stores by as many tasks as requests may be in flight, local
+//! files by a few threads that may block; and each task takes the next file when it is done with one, so that a million
+//! files cost no more memory than their answers.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::FutureExt;
+use futures::future::join_all;
+use tokio::task::{AbortHandle, JoinHandle};
+
+use crate::runtime::runtime;
+use crate::types::location::Place;
+use crate::{Error, Location, Result, Session};
+
+/// Local files read side by side: disks and network file systems answer several at once, more only wait in line.
+const LOCAL_READERS: usize = 8;
+
+/// Local files for each of the readers: below this, another thread costs more than it gives.
+const LOCAL_FILES_PER_READER: usize = 16;
+
+/// What is done with each file.
+pub(crate) trait Task: 'static {
+    type Answer: Clone + Send + 'static;
+
+    /// An answer that costs nothing, for a file in a store.
+    fn known(session: &Session, location: &Location) -> Option<Self::Answer>;
+
+    /// For a file in a store.
+    fn remote(session: &Session, location: &Location) -> impl Future<Output = Result<Self::Answer>> + Send;
+
+    /// For a local file. Blocks.
+    fn local(session: &Session, location: &Location) -> Result<Self::Answer>;
+}
+
+/// Does the task for each href, once for equal ones; answers in their order. Blocks the calling thread, which must not be
+/// one of the runtime's. A panic of the task is an error of its file.
+pub(crate) fn run<T: Task>(session: &Session, hrefs: &[&str]) -> Vec<Result<T::Answer>> {
+    let mut places: HashMap<&str, usize> = HashMap::with_capacity(hrefs.len());
+    let mut distinct = Vec::new();
+    let slots: Vec<usize> = hrefs
+        .iter()
+        .map(|href| {
+            *places.entry(href).or_insert_with(|| {
+                distinct.push(*href);
+                distinct.len() - 1
+            })
+        })
+        .collect();
+    let mut answers = match run_distinct::<T>(session, &distinct) {
+        Ok(answers) => answers,
+        Err(error) => return vec![Err(error); hrefs.len()],
+    };
+    // Nothing is equal to anything: the answers are in order already.
+    if distinct.len() == hrefs.len() {
+        answers.truncate(hrefs.len());
+        return answers;
+    }
+    slots.into_iter().map(|slot| answers[slot].clone()).collect()
+}
+
+fn run_distinct<T: Task>(session: &Session, hrefs: &[&str]) -> Result<Vec<Result<T::Answer>>> {
+    let mut answers: Vec<Option<Result<T::Answer>>> = vec![None; hrefs.len()];
+    let (mut local, mut remote) = (Vec::new(), Vec::new());
+    for (slot, href) in hrefs.iter().enumerate() {
+        match Location::parse(href) {
+            Err(error) => answers[slot] = Some(Err(error)),
+            Ok(location)
+                if session.access().is_restricted()
+                    && let Err(error) = session.access().check(&location) =>
+            {
+                answers[slot] = Some(Err(error));
+            }
+            Ok(location) if matches!(location.place(), Place::File(_)) => local.push((slot, location)),
+            Ok(location) => match T::known(session, &location) {
+                Some(answer) => answers[slot] = Some(Ok(answer)),
+                None => remote.push((slot, location)),
+            },
+        }
+    }
+    if !remote.is_empty() || !local.is_empty() {
+        let runtime = runtime()?;
+        let readers = local.len().div_ceil(LOCAL_FILES_PER_READER).min(LOCAL_READERS);
+        let fetchers = remote.len().min(session.options().max_concurrent);
+        let (local, remote) = (Queue::new(local), Queue::new(remote));
+        let queues = [local.clone(), remote.clone()];
+        let tasks: Vec<JoinHandle<Vec<Answered<T>>>> = (0..fetchers)
+            .map(|_| runtime.spawn(fetch::<T>(session.clone(), remote.clone())))
+            .chain((0..readers).map(|_| {
+                let (session, queue) = (session.clone(), local.clone());
+                runtime.spawn_blocking(move || read::<T>(&session, &queue))
+            }))
+            .collect();
+        // Waited for in a task: the calling thread is woken once, and not by each fetcher.
+        let ends: Vec<_> = tasks.iter().map(JoinHandle::abort_handle).collect();
+        let done = session.block_on(runtime.spawn(join_all(tasks))).inspect_err(|_| {
+            // Of an interrupted query nobody wants the answers. Files that are being read on this machine are read to their end.
+            queues.iter().for_each(|queue| queue.close());
+            ends.iter().for_each(AbortHandle::abort);
+        })?;
+        for (slot, answer) in done.into_iter().flatten().flatten().flatten() {
+            answers[slot] = Some(answer);
+        }
+    }
+    // Only a runtime that is being shut down loses a task.
+    let lost = |slot: usize| Err(Location::parse(hrefs[slot]).map_or_else(|error| error, |at| panicked(&at)));
+    Ok(answers.into_iter().enumerate().map(|(slot, answer)| answer.unwrap_or_else(|| lost(slot))).collect())
+}
+
+async fn fetch<T: Task>(session: Session, queue: Arc<Queue>) -> Vec<Answered<T>> {
+    let mut answered = Vec::new();
+    while let Some((slot, location)) = queue.next() {
+        let answer = AssertUnwindSafe(T::remote(&session, location)).catch_unwind().await;
+        answered.push((*slot, answer.unwrap_or_else(|_| Err(panicked(location)))));
+    }
+    answered
+}
+
+fn read<T: Task>(session: &Session, queue: &Queue) -> Vec<Answered<T>> {
+    let mut answered = Vec::new();
+    while let Some((slot, location)) = queue.next() {
+        let answer = std::panic::catch_unwind(AssertUnwindSafe(|| T::local(session, location)));
+        answered.push((*slot, answer.unwrap_or_else(|_| Err(panicked(location)))));
+    }
+    answered
+}
+
+type Answered<T> = (usize, Result<<T as Task>::Answer>);
+
+/// Files of which each is taken once.
+struct Queue {
+    files: Vec<(usize, Location)>,
+    next: AtomicUsize,
+}
+
+impl Queue {
+    fn new(files: Vec<(usize, Location)>) -> Arc<Self> {
+        Arc::new(Self { files, next: AtomicUsize::new(0) })
+    }
+
+    /// Gives no more files.
+    fn close(&self) {
+        self.next.fetch_max(self.files.len(), Ordering::Relaxed);
+    }
+
+    fn next(&self) -> Option<&(usize, Location)> {
+        self.files.get(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// The error for a file whose reading panicked.
+pub(crate) fn panicked(location: &Location) -> Error {
+    Error::Internal { location: location.clone(), what: "reading the header panicked".to_owned() }
+}

@@ -1,0 +1,252 @@
+//! Fetches what a decoder asks for.
+//!
+//! Owns how many requests a header costs:
+//!
+//! ```text
+//! round 0   one GET of the first 32 KiB: a normal COG is done; size, tag and date come with it
+//! round 1+  what the decoder misses, all of it at once, coalesced, each round read ahead for the IFDs that follow
+//! ```
+
+use std::ops::Range;
+use std::path::Path;
+
+use bytes::Bytes;
+use rasteret_cog::{CogHeader, DecodeResult, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, InfoDecoder, Limits};
+
+use crate::CoalesceConfig;
+use crate::store::object::{LocalFile, Object, Stamp};
+use crate::store::transport::{Answer, Body, Span};
+use crate::{Error, Fault, Location, ObjectVersion, Result};
+
+/// Bytes of the first request: the header, tables included, of a COG of some 2,000 tiles and its overviews, at a price that
+/// cannot be told from that of a smaller request.
+pub(crate) const FIRST_GET: u64 = 32 << 10;
+
+/// Bytes that a later request has at least: an IFD is asked for by its first two bytes, and its entries, their values and
+/// the next IFD follow close behind.
+const READ_AHEAD_MIN: u64 = 32 << 10;
+
+/// Bytes read ahead at most. Overviews' tables follow those of the image and are a third of their size together.
+const READ_AHEAD_MAX: u64 = 1 << 20;
+
+/// Rounds after which a file is given up: as many IFDs, each beyond the reach of the one before. Bounds what a hostile
+/// file can make a client do, along with the decoder's own limits.
+const MAX_ROUNDS: u32 = 1_000;
+
+/// Bytes of tables from which decoding is moved off the threads that wait on sockets.
+const DECODE_INLINE_MAX: usize = 1 << 20;
+
+/// Header tables lie close together or not at all: the gaps worth reading through are those between an IFD's tables.
+const HEADER_COALESCE: CoalesceConfig = CoalesceConfig { max_gap: 64 << 10, max_size: 8 << 20 };
+
+/// What turns bytes into an answer and says which it misses.
+pub(crate) trait Decoder: Send + 'static {
+    type Answer: Send + 'static;
+
+    fn new(limits: Limits, file_size: Option<u64>) -> Self;
+    fn push(&mut self, offset: u64, bytes: Bytes);
+    fn try_decode(&mut self) -> rasteret_cog::Result<DecodeResult<Self::Answer>>;
+}
+
+/// What was decoded, and which version of the file it was read from.
+#[derive(Debug)]
+pub(crate) struct Decoded<T> {
+    pub(crate) answer: T,
+    pub(crate) version: ObjectVersion,
+}
+
+/// Decodes a file in a store.
+pub(crate) async fn read<D: Decoder>(object: &Object) -> Result<Decoded<D::Answer>> {
+    let first = match object.part(Span::Range(0..FIRST_GET)).await {
+        Ok(answer) => answer,
+        // There is no first byte: an empty file, for the decoder to say so.
+        Err(Fault::BeyondEnd(size)) => {
+            let version = ObjectVersion { size: size.or(Some(0)), ..ObjectVersion::default() };
+            Answer { version, ..Answer::default() }
+        }
+        Err(fault) => return Err(object.error(None, fault)),
+    };
+    let mut decoding = Decoding::<D>::new(first.version.size, first.body);
+    let answer = loop {
+        match decoding.step(object.location())? {
+            Step::Done(answer) => break answer,
+            Step::Fetch(spans) => {
+                let fetched = object.spans_within(spans, HEADER_COALESCE).await?;
+                let bytes: usize = fetched.iter().map(|(_, bytes)| bytes.len()).sum();
+                decoding.push(fetched);
+                if bytes > DECODE_INLINE_MAX {
+                    decoding = off_thread(decoding, object.location()).await?;
+                }
+            }
+        }
+    };
+    Ok(Decoded { answer, version: first.version })
+}
+
+/// Decodes a local file, and tells by what to see whether it has changed since. Blocks.
+pub(crate) fn read_local<D: Decoder>(location: &Location, path: &Path) -> Result<(Decoded<D::Answer>, Stamp)> {
+    let at = |range, fault| Error::Store { location: location.clone(), range, fault };
+    let file = LocalFile::open(path).map_err(|fault| at(None, fault))?;
+    let stamp = file.stamp;
+    let first = file.read(&(0..FIRST_GET)).map_err(|fault| at(None, fault))?;
+    let mut decoding = Decoding::<D>::new(Some(stamp.size), first.into());
+    loop {
+        match decoding.step(location)? {
+            Step::Done(answer) => {
+                // A file that is written to while it is read gives a mixture.
+                if file.stamp_now().map_err(|fault| at(None, fault))? != stamp {
+                    let what = "the file changed while it was read".to_owned();
+                    return Err(Error::Changed { location: location.clone(), what });
+                }
+                return Ok((Decoded { answer, version: stamp.into() }, stamp));
+            }
+            Step::Fetch(spans) => {
+                let read = |span: Range<u64>| match file.read(&span) {
+                    Ok(bytes) => Ok((span, bytes)),
+                    Err(fault) => Err(at(Some(span), fault)),
+                };
+                decoding.push(spans.into_iter().map(read).collect::<Result<_>>()?);
+            }
+        }
+    }
+}
+
+/// A decoder and the rounds that it has had.
+struct Decoding<D: Decoder> {
+    decoder: D,
+    size: Option<u64>,
+    rounds: u32,
+    /// What the next step found out, where it was taken elsewhere.
+    taken: Option<rasteret_cog::Result<DecodeResult<D::Answer>>>,
+}
+
+enum Step<T> {
+    Done(T),
+    /// Sorted, disjoint and, where the file's size is known, within the file.
+    Fetch(Vec<Range<u64>>),
+}
+
+impl<D: Decoder> Decoding<D> {
+    fn new(size: Option<u64>, first: Body) -> Self {
+        let mut decoder = D::new(Limits::default(), size);
+        let mut offset = 0;
+        for part in first.into_parts() {
+            let length = part.len() as u64;
+            decoder.push(offset, part);
+            offset += length;
+        }
+        Self { decoder, size, rounds: 0, taken: None }
+    }
+
+    /// Hands over what was fetched. The decoder itself notices when that is nothing new.
+    fn push(&mut self, fetched: Vec<(Range<u64>, Bytes)>) {
+        for (span, bytes) in fetched {
+            self.decoder.push(span.start, bytes);
+        }
+        self.rounds += 1;
+    }
+
+    fn step(&mut self, location: &Location) -> Result<Step<D::Answer>> {
+        let taken = self.taken.take().unwrap_or_else(|| self.decoder.try_decode());
+        match taken.map_err(|source| Error::Header { location: location.clone(), source })? {
+            DecodeResult::Data(answer) => Ok(Step::Done(answer)),
+            DecodeResult::NeedsData(_) if self.rounds >= MAX_ROUNDS => {
+                let what = format!("the header is scattered over more than {MAX_ROUNDS} places");
+                Err(Error::Store { location: location.clone(), range: None, fault: Fault::Other(what) })
+            }
+            DecodeResult::NeedsData(missing) => Ok(Step::Fetch(wider(missing, self.size))),
+        }
+    }
+}
+
+/// What to fetch for the ranges that are missing. Where the size of the file is not known they stay as they are, for nobody
+/// can tell whether the file goes on.
+fn wider(mut missing: Vec<Range<u64>>, size: Option<u64>) -> Vec<Range<u64>> {
+    if let Some(size) = size {
+        let asked = missing.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);
+        let ahead = (asked / 2).clamp(READ_AHEAD_MIN, READ_AHEAD_MAX);
+        missing.iter_mut().for_each(|range| *range = widened(range, READ_AHEAD_MIN, size));
+        // Whatever else there is to the header stands behind what is known of it.
+        if let Some(last) = missing.iter_mut().max_by_key(|range| range.end) {
+            last.end = last.end.saturating_add(ahead - READ_AHEAD_MIN).min(size);
+        }
+    }
+    HEADER_COALESCE.spans(&missing)
+}
+
+/// The range, grown to a minimal length: forwards, and at the end of the file backwards.
+fn widened(range: &Range<u64>, length: u64, size: u64) -> Range<u64> {
+    let end = range.end.max(range.start.saturating_add(length)).min(size);
+    let start = range.start.min(end.saturating_sub(length));
+    start..end
+}
+
+/// Decodes large tables off the threads that wait on sockets.
+async fn off_thread<D: Decoder>(mut decoding: Decoding<D>, location: &Location) -> Result<Decoding<D>> {
+    let decoded = tokio::task::spawn_blocking(move || {
+        decoding.taken = Some(decoding.decoder.try_decode());
+        decoding
+    });
+    decoded.await.map_err(|_| Error::Internal { location: location.clone(), what: "decoding panicked".to_owned() })
+}
+
+impl Decoder for HeaderDecoder {
+    type Answer = CogHeader;
+
+    fn new(limits: Limits, file_size: Option<u64>) -> Self {
+        Self::new(limits, file_size)
+    }
+
+    fn push(&mut self, offset: u64, bytes: Bytes) {
+        self.push(offset, bytes);
+    }
+
+    fn try_decode(&mut self) -> rasteret_cog::Result<DecodeResult<CogHeader>> {
+        self.try_decode()
+    }
+}
+
+impl Decoder for InfoDecoder {
+    type Answer = FileInfo;
+
+    fn new(limits: Limits, file_size: Option<u64>) -> Self {
+        Self::new(limits, file_size)
+    }
+
+    fn push(&mut self, offset: u64, bytes: Bytes) {
+        self.push(offset, bytes);
+    }
+
+    fn try_decode(&mut self) -> rasteret_cog::Result<DecodeResult<FileInfo>> {
+        self.try_decode()
+    }
+}
+
+impl Decoder for IfdDecoder {
+    type Answer = Vec<IfdInfo>;
+
+    fn new(limits: Limits, file_size: Option<u64>) -> Self {
+        Self::new(limits, file_size)
+    }
+
+    fn push(&mut self, offset: u64, bytes: Bytes) {
+        self.push(offset, bytes);
+    }
+
+    fn try_decode(&mut self) -> rasteret_cog::Result<DecodeResult<Vec<IfdInfo>>> {
+        self.try_decode()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_requests_grow_within_the_file() {
+        assert_eq!(widened(&(100..102), 50, 1000), 100..150);
+        assert_eq!(widened(&(100..400), 50, 1000), 100..400);
+        assert_eq!(widened(&(990..992), 50, 1000), 950..1000);
+        assert_eq!(widened(&(0..2), 50, 10), 0..10);
+    }
+}

@@ -1,0 +1,30 @@
+//! Questions about pixels, many at once: each distinct tile is fetched and decoded once, whoever asks for it.
+//!
+//! ```text
+//! Ask (a row) ── prepare ──> Target: Band, GeometryProjector ── zone ──> Coverage ──> Sink ─┐
+//! …                                                                            ├── distinct blocks ──> parts of each Sink,
+//! Ask (a row) ── prepare ──> Target: Band, GeometryProjector ── zone ──> Coverage ──> Sink ─┘   in the order of its tiles
+//! ```
+//!
+//! Blocks come in any order and on several threads; what each gives to a question is kept apart and put together in the order
+//! of tiles, so that an answer does not depend on who was first.
+//!
+//! An error of a file fails the call, unless the question's `on_error` makes its row NULL. Blocks that it shares with other questions, and
+//! those questions, are unaffected: an error belongs to the blocks that it keeps from being made.
+
+mod consumer;
+mod mapped;
+mod mask;
+mod request;
+mod statistics;
+mod value;
+mod window;
+mod zone;
+
+pub use consumer::{Read, Sink};
+pub use mapped::{BesidePixels, BesideTarget, PixelTable};
+pub use mask::{MaskSource, WeightSource};
+pub use request::{Ask, Asked, LevelChoice, OrNull, Target};
+pub use statistics::ZoneOptions;
+pub use window::{PlannedWindow, StartedWindows};
+pub(crate) use zone::{ZoneCache, zone_cache};

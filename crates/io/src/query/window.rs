@@ -1,0 +1,123 @@
+//! Windows of pixels: what `cog_read` answers with.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rasteret_cog::CogHeader;
+use rasteret_cog::pixel::{WindowBuffers, WindowOptions, WindowPart, WindowProfile, WindowWriter};
+
+use super::consumer::{Reading, batches};
+use super::{Asked, OrNull, Target};
+use crate::enrich::OnError;
+use crate::{Keep, Result, Session};
+
+/// A window that is about to be read.
+#[derive(Debug)]
+pub struct PlannedWindow {
+    target: Arc<Target>,
+    sink: WindowWriter,
+    on_error: OnError,
+}
+
+/// Windows whose bytes are under way.
+pub struct StartedWindows<'a> {
+    session: Session,
+    windows: Vec<&'a PlannedWindow>,
+    keep: Keep,
+    /// Which tiles of which windows are read together. The bytes of the first of them are under way.
+    batches: Vec<Vec<(usize, Range<usize>)>>,
+    first: Reading,
+}
+
+impl PlannedWindow {
+    /// What is known before pixels are read.
+    pub fn profile(&self) -> &WindowProfile {
+        self.sink.profile()
+    }
+
+    /// The header of the file.
+    pub fn header(&self) -> &CogHeader {
+        self.target.file.header()
+    }
+}
+
+impl Session {
+    /// The windows of rows; None for None, where the geometry lies outside the image, and where the file cannot be read and `on_error`
+    /// allows that. Makes no request.
+    ///
+    /// # Errors
+    ///
+    /// Where a geometry or its CRS is wrong, or a window is too large to be held.
+    pub fn plan_windows(&self, asked: &[Option<(Asked<'_>, WindowOptions)>]) -> Result<Vec<Option<PlannedWindow>>> {
+        let sink = |asked: &Asked<'_>, options: &WindowOptions| {
+            let pixels = asked.pixels(self)?;
+            let sink = WindowWriter::masked(&asked.target.band, pixels.as_ref(), *options, self.memory().of_coverage());
+            sink.map_err(|source| asked.target.fault(source))
+        };
+        let planned = self.of_rows(asked, |(asked, options)| {
+            let on_error = asked.ask.on_error;
+            let sink = sink(asked, options).or_null(on_error)?.flatten();
+            Ok(sink.map(|sink| PlannedWindow { target: asked.target.clone(), sink, on_error }))
+        })?;
+        let planned: Vec<_> = planned.into_iter().map(Option::flatten).collect();
+        let bytes = planned.iter().flatten().map(|window| window.profile().total_len()).fold(0, u64::saturating_add);
+        // DuckDB copies the result of a constant call, and what functions take out of a STRUCT.
+        self.memory().check(bytes.saturating_mul(2), || {
+            format!("the windows of {} rows, which DuckDB may copy,", planned.iter().flatten().count())
+        })?;
+        Ok(planned)
+    }
+
+    /// Asks for the bytes of windows, which come while the caller makes room for the pixels.
+    pub fn start_windows<'a>(&self, windows: impl Iterator<Item = &'a PlannedWindow>) -> StartedWindows<'a> {
+        let windows: Vec<_> = windows.collect();
+        // Whole images pass through once; of what windows touch, other rows may want more.
+        let is_scan = windows.iter().all(|window| window.sink.is_whole());
+        let keep = if is_scan { Keep::Nothing } else { Keep::Tiles };
+        let batches = batches(windows.iter().map(|window| window.sink.tiles().len()));
+        let first = reading(self, &windows, batches.first().map_or(&[], Vec::as_slice), keep);
+        first.start();
+        StartedWindows { session: self.clone(), windows, keep, batches, first }
+    }
+}
+
+/// The tiles of a batch.
+fn reading(session: &Session, windows: &[&PlannedWindow], batch: &[(usize, Range<usize>)], keep: Keep) -> Reading {
+    let questions = batch.iter().map(|(at, range)| {
+        let window = windows[*at];
+        (&window.target, window.on_error, &window.sink.tiles()[range.clone()])
+    });
+    session.reading(questions, keep)
+}
+
+impl StartedWindows<'_> {
+    /// Writes the pixels of the windows, in their order, into zeroed memory. False for a window whose file cannot be read and whose
+    /// `on_error` allows that: what its buffers hold is of no use.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be read; what the buffers hold is then of no use.
+    pub fn fill<'b>(self, buffers: impl Iterator<Item = WindowBuffers<'b>>) -> Result<Vec<bool>> {
+        let Self { session, windows, keep, batches, first } = self;
+        let parts: Vec<Vec<Mutex<WindowPart<'_>>>> = windows
+            .iter()
+            .zip(buffers)
+            .map(|(window, buffers)| window.sink.parts(buffers).into_iter().map(Mutex::new).collect())
+            .collect();
+        let mut is_read = vec![true; windows.len()];
+        let mut first = Some(first);
+        for batch in batches {
+            let reading = first.take().unwrap_or_else(|| reading(&session, &windows, &batch, keep));
+            let read = reading.finish(|at, tile, block| {
+                let (window, range) = &batch[at];
+                if let Some(part) = parts.get(*window).and_then(|parts| parts.get(range.start + tile)) {
+                    windows[*window].sink.consume(block, &mut part.lock().unwrap_or_else(PoisonError::into_inner));
+                }
+            })?;
+            for ((window, _), read) in batch.into_iter().zip(read) {
+                is_read[window] &= read.is_some();
+            }
+        }
+        Ok(is_read)
+    }
+}

@@ -1,0 +1,85 @@
+//! Coverages that were computed before: a field is asked about for each band and each date, over one grid.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use rasteret_cog::pixel::Band;
+use rasteret_cog::zonal::{Coverage, Method};
+use rasteret_cog::{CogHeader, EncodedGeometry};
+
+use crate::runtime::byte_cache::ByteCache;
+
+/// What a coverage depends on besides the geometry: the level's pixels and the CRS that they are in.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Grid {
+    transform: [u64; 6],
+    width: u32,
+    height: u32,
+    crs: Option<String>,
+}
+
+impl Grid {
+    pub(super) fn of(header: &CogHeader, band: &Band) -> Self {
+        let tiling = band.tiling();
+        Self {
+            transform: band.transform().to_array().map(f64::to_bits),
+            width: tiling.image_width,
+            height: tiling.image_height,
+            crs: header.crs.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// What the bytes of a geometry are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Wkb,
+    Box,
+}
+
+/// A geometry over a grid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ZoneKey {
+    geometry: Box<[u8]>,
+    form: Form,
+    crs: [Option<Box<str>>; 2],
+    grid: Arc<Grid>,
+    method: Method,
+}
+
+impl ZoneKey {
+    pub(super) fn new(geometry: EncodedGeometry<'_>, crs: [Option<&str>; 2], grid: &Arc<Grid>, method: Method) -> Self {
+        let (geometry, form) = match geometry {
+            EncodedGeometry::Text(text) => (text.as_bytes().into(), Form::Text),
+            EncodedGeometry::Wkb(bytes) => (bytes.into(), Form::Wkb),
+            EncodedGeometry::Box(corners) => {
+                let bytes = corners.to_array().map(f64::to_le_bytes);
+                (bytes.as_flattened().into(), Form::Box)
+            }
+        };
+        Self { geometry, form, crs: crs.map(|crs| crs.map(Into::into)), grid: grid.clone(), method }
+    }
+}
+
+/// Of the grid only the affine: a CRS may be a page of WKT, and rarely tells grids apart that the affine does not.
+impl Hash for ZoneKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.geometry.hash(state);
+        self.grid.transform.hash(state);
+        self.method.hash(state);
+    }
+}
+
+/// Coverages of a session.
+pub(crate) type ZoneCache = ByteCache<ZoneKey, Arc<Coverage>>;
+
+/// A field of some thousand pixels.
+const USUAL_BYTES: u64 = 2048;
+
+/// A cache that keeps coverages of so many bytes together.
+pub(crate) fn zone_cache(bytes: u64) -> ZoneCache {
+    ByteCache::new(bytes, USUAL_BYTES, |key, coverage| {
+        (size_of::<ZoneKey>() + key.geometry.len() + coverage.byte_len()) as u64
+    })
+}

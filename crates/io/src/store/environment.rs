@@ -1,0 +1,184 @@
+//! Variables of the clouds that no request can be made with. `object_store` puts them into URLs and headers and panics where that
+//! fails; here they are errors that name the variable. Values are not shown: endpoints may hold passwords.
+
+use url::Url;
+
+use crate::store::registry::with_scheme;
+
+/// Bytes of a value that becomes part of a URL. The `http` crate takes URLs of 64 KiB, in which a byte may become three.
+const URL_PART_MAX: usize = 2 << 10;
+
+/// Bytes of a secret. SAS tokens are part of a URL; the longest ones, like bearer tokens, have some kilobytes.
+const SECRET_MAX: usize = 16 << 10;
+
+/// For each cloud, what is wrong with its variables.
+#[derive(Clone, Default)]
+pub(crate) struct Unusable {
+    pub(crate) aws: Option<String>,
+    pub(crate) google: Option<String>,
+    pub(crate) azure: Option<String>,
+}
+
+/// The form that a variable must have.
+#[derive(Clone, Copy)]
+enum Form {
+    /// `http://` or `https://`, a host, and perhaps a port and a path.
+    Endpoint,
+    /// The same, where `http://` may be left out.
+    Host,
+    /// A path on a host.
+    Path,
+    /// A part of a host's name or of a path.
+    Label,
+    /// A name in a query string.
+    Name,
+    /// The value of a header or a query string.
+    Secret,
+}
+
+use Form::{Endpoint, Host, Label, Name, Path, Secret};
+
+const AWS: &[(&str, Form)] = &[
+    ("AWS_ENDPOINT_URL_S3", Endpoint),
+    ("AWS_ENDPOINT_URL", Endpoint),
+    ("AWS_ENDPOINT_URL_STS", Endpoint),
+    ("AWS_METADATA_ENDPOINT", Endpoint),
+    ("AWS_CONTAINER_CREDENTIALS_FULL_URI", Endpoint),
+    ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", Path),
+    ("AWS_REGION", Label),
+    ("AWS_DEFAULT_REGION", Label),
+    ("AWS_ROLE_ARN", Name),
+    ("AWS_ROLE_SESSION_NAME", Name),
+    ("AWS_ACCESS_KEY_ID", Name),
+    ("AWS_SECRET_ACCESS_KEY", Secret),
+    ("AWS_SESSION_TOKEN", Secret),
+];
+
+const GOOGLE: &[(&str, Form)] = &[("STORAGE_EMULATOR_HOST", Host)];
+
+const AZURE: &[(&str, Form)] = &[
+    ("AZURE_STORAGE_ENDPOINT", Endpoint),
+    ("AZURE_ENDPOINT", Endpoint),
+    ("AZURE_STORAGE_ACCOUNT_NAME", Label),
+    ("AZURE_STORAGE_ACCOUNT", Label),
+    ("AZURE_STORAGE_CLIENT_ID", Name),
+    ("AZURE_CLIENT_ID", Name),
+    ("AZURE_STORAGE_TENANT_ID", Label),
+    ("AZURE_TENANT_ID", Label),
+    ("AZURE_STORAGE_ACCOUNT_KEY", Secret),
+    ("AZURE_STORAGE_ACCESS_KEY", Secret),
+    ("AZURE_STORAGE_KEY", Secret),
+    ("AZURE_STORAGE_SAS_TOKEN", Secret),
+    ("AZURE_STORAGE_SAS_KEY", Secret),
+    ("AZURE_STORAGE_TOKEN", Secret),
+    ("AZURE_STORAGE_CLIENT_SECRET", Secret),
+    ("AZURE_CLIENT_SECRET", Secret),
+];
+
+/// Checks the variables that `get` knows.
+pub(crate) fn check(get: impl Fn(&str) -> Option<String>) -> Unusable {
+    let first = |variables: &[(&str, Form)]| {
+        variables.iter().find_map(|(name, form)| {
+            let expected = form.mismatch(&get(name)?)?;
+            Some(format!("environment variable {name}: expected {expected}"))
+        })
+    };
+    Unusable { aws: first(AWS), google: first(GOOGLE), azure: first(AZURE) }
+}
+
+impl Form {
+    /// The form in words where a value has another one.
+    fn mismatch(self, value: &str) -> Option<&'static str> {
+        let (is_valid, form) = match self {
+            Endpoint => (is_endpoint(value), "a URL such as https://host:port"),
+            Host => (is_endpoint(&with_scheme(value)), "host:port, or a URL such as http://host:port"),
+            Path => (value.starts_with('/') && is_url_text(value), "a path such as /v2/credentials"),
+            Label => (is_label(value), "letters, digits, dots, hyphens and underscores"),
+            Name => (value.len() <= URL_PART_MAX && is_visible(value), "at most 2048 visible ASCII characters"),
+            Secret => (value.len() <= SECRET_MAX && is_visible(value), "at most 16384 visible ASCII characters"),
+        };
+        (!is_valid).then_some(form)
+    }
+}
+
+/// Whether an endpoint is a URL as it stands: what a browser would mend or `object_store` would append a path to in vain is none.
+fn is_endpoint(text: &str) -> bool {
+    let after_scheme = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    is_url_text(text)
+        && after_scheme.is_some_and(|rest| !rest.starts_with('/') && !rest.contains(['?', '#']))
+        && Url::parse(text).is_ok_and(|url| url.has_host())
+}
+
+/// Characters that stand for themselves in a URL (RFC 3986, section 2).
+fn is_url_text(text: &str) -> bool {
+    let is_url = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
+    text.len() <= URL_PART_MAX && text.bytes().all(is_url)
+}
+
+/// Whether a text can be a part of a host's name or of a path: a region, an account, a bucket, a container.
+pub(crate) fn is_label(text: &str) -> bool {
+    let is_label = |byte: u8| byte.is_ascii_alphanumeric() || b"-._$".contains(&byte);
+    !text.is_empty() && text.len() <= 255 && !text.starts_with('.') && text.bytes().all(is_label)
+}
+
+fn is_visible(text: &str) -> bool {
+    text.trim() == text && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, value: &str) -> Option<String> {
+        let unusable = check(|known| (known == name).then(|| value.to_owned()));
+        unusable.aws.or(unusable.google).or(unusable.azure)
+    }
+
+    #[test]
+    fn every_variable_is_checked_and_named() {
+        for (name, form) in [AWS, GOOGLE, AZURE].concat() {
+            let long = "x".repeat(SECRET_MAX + 1);
+            for value in ["two\nlines", "nul\0", "caf\u{e9}", "tab\t", " ", &long] {
+                let text = of(name, value).unwrap_or_default();
+                assert!(text.contains(name) && !text.contains("lines") && text.len() < 200, "{name} {value:?}: {text}");
+            }
+            let good = match form {
+                Endpoint => ["http://localhost:9000", "https://s3.example.com/path", "http://[::1]:1"],
+                Host => ["localhost:4443", "http://localhost", "https://h:1"],
+                Path => ["/v2/credentials/0-1", "/", "/get?role=a%20b"],
+                Label => ["eu-central-1", "devstoreaccount1", "x"],
+                Name => ["AKIA/+=", "arn:aws:iam::1:role/a b", "x"],
+                Secret => ["AKIA/+=", "?sv=2022&sig=a%2B", &long[1..]],
+            };
+            for value in good {
+                assert_eq!(of(name, value), None);
+            }
+        }
+    }
+
+    #[test]
+    fn endpoints_are_urls_as_they_stand() {
+        for value in [
+            "localhost:9000",
+            "minio",
+            "http://",
+            "http:///h",
+            "ftp://host",
+            "http://a b",
+            "//host",
+            "http://h:99999",
+            "http://[::1",
+            "http://h/{}",
+            "http://h\\a",
+            "http://h?x=y",
+            "http://h#f",
+        ] {
+            assert!(of("AWS_ENDPOINT_URL", value).is_some(), "{value}");
+        }
+        for value in ["http://", "//h", "/dev/null", "{}", "a b"] {
+            assert!(of("STORAGE_EMULATOR_HOST", value).is_some(), "{value}");
+        }
+        assert!(of("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "%zz").is_some());
+        assert!(of("AWS_REGION", "eu/central").is_some());
+    }
+}

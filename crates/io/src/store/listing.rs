@@ -1,0 +1,266 @@
+//! Paths and globs to hrefs.
+//!
+//! Owns what a pattern matches: `*` and `?` within a name, `[abc]` and `[!a-z]` one character of it, `**` as a whole segment
+//! any number of directories. Refuses to guess at what a web server holds: HTTP has no listing.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use glob::{MatchOptions, Pattern};
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use crate::types::location::{Address, split_scheme};
+use crate::{Error, Fault, Location, Result, Session};
+
+/// Directories of one pattern listed side by side.
+const LISTINGS_AT_ONCE: usize = 16;
+
+/// A star stops at a slash, as in every shell; a leading dot is a character like others, as in object stores.
+const MATCH: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
+
+impl Session {
+    /// The hrefs that patterns stand for, each pattern's sorted, in the order of the patterns: a path is itself, whether
+    /// there is such a file or not; a glob is what it matches, locally or in an object store. An error where a glob
+    /// matches nothing. Blocks the calling thread.
+    pub fn files(&self, patterns: &[&str]) -> Result<Vec<String>> {
+        let mut files = Vec::new();
+        for pattern in patterns {
+            files.extend(self.matches(pattern)?);
+        }
+        Ok(files)
+    }
+
+    fn matches(&self, pattern: &str) -> Result<Vec<String>> {
+        if !is_glob(pattern) {
+            // What cannot be a file fails here, before anything is read.
+            Location::parse(pattern)?;
+            return Ok(vec![pattern.to_owned()]);
+        }
+        let found = match split_scheme(pattern) {
+            None => self.local(pattern)?,
+            Some((scheme, _)) if scheme.eq_ignore_ascii_case("file") => {
+                self.local(pattern.split_at("file://".len()).1)?
+            }
+            Some((scheme, rest)) => match remote(pattern, scheme, rest)? {
+                Some((head, address)) => self.block_on(self.objects(pattern, &head, address))??,
+                None => vec![pattern.to_owned()],
+            },
+        };
+        match found.is_empty() {
+            true => Err(invalid(pattern, "no files found that match the pattern")),
+            false => Ok(found),
+        }
+    }
+
+    /// Local files that match, each of them one that the query may open.
+    fn local(&self, pattern: &str) -> Result<Vec<String>> {
+        let access = self.access();
+        access.check_local_pattern(pattern)?;
+        let found = local(pattern)?;
+        if access.is_restricted() {
+            for file in &found {
+                access.check(&Location::local(PathBuf::from(file), crate::types::location::redacted(file)))?;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn objects(&self, pattern: &str, head: &str, address: Address) -> Result<Vec<String>> {
+        let fault = |fault: Fault| match fault {
+            Fault::Denied(_) => denied(pattern, fault),
+            fault => invalid(pattern, &fault.to_string()),
+        };
+        self.access().check_remote_pattern(pattern, &address).map_err(fault)?;
+        let store = self.registry().store(&address.store).await.map_err(fault)?;
+        let mut segments = Vec::new();
+        for segment in address.key.split('/').filter(|segment| !segment.is_empty()) {
+            segments.push(Segment::parse(segment).map_err(|what| invalid(pattern, &what))?);
+        }
+        let keys = walk(store, segments).await.map_err(|error| fault(Fault::of_store(&error)))?;
+        Ok(keys.into_iter().map(|key| format!("{head}{key}")).collect())
+    }
+}
+
+/// One part of a pattern, between slashes.
+#[derive(Clone)]
+enum Segment {
+    Name(String),
+    Glob(Pattern),
+    /// `**`
+    AnyDirectories,
+}
+
+impl Segment {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "**" => Ok(Self::AnyDirectories),
+            _ if !is_glob(text) => Ok(Self::Name(text.to_owned())),
+            _ => Pattern::new(text).map(Self::Glob).map_err(|error| format!("not a glob: {}", error.msg)),
+        }
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Name(own) => own == name,
+            Self::Glob(pattern) => pattern.matches_with(name, MATCH),
+            Self::AnyDirectories => true,
+        }
+    }
+}
+
+/// Keys that match, sorted. Lists no deeper than the pattern goes, until its first `**`.
+async fn walk(store: Arc<dyn ObjectStore>, segments: Vec<Segment>) -> object_store::Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    let mut directories = vec![Path::default()];
+    for (depth, segment) in segments.iter().enumerate() {
+        let is_last = depth + 1 == segments.len();
+        match segment {
+            Segment::Name(name) if !is_last => {
+                for directory in &mut directories {
+                    *directory = literal(directory, name)?;
+                }
+            }
+            Segment::AnyDirectories => {
+                let rest = &segments[depth..];
+                for directory in &directories {
+                    let below = (!directory.as_ref().is_empty()).then_some(directory);
+                    let mut listed = store.list(below);
+                    while let Some(object) = listed.try_next().await? {
+                        let key = object.location.as_ref();
+                        let relative = key[directory.as_ref().len()..].trim_start_matches('/');
+                        if fits(rest, &relative.split('/').collect::<Vec<_>>()) {
+                            found.insert(key.to_owned());
+                        }
+                    }
+                }
+                return Ok(found);
+            }
+            _ => {
+                let listings = stream::iter(directories.drain(..))
+                    .map(|directory| {
+                        let store = store.clone();
+                        async move { store.list_with_delimiter(Some(&directory)).await }
+                    })
+                    .buffer_unordered(LISTINGS_AT_ONCE)
+                    .try_collect::<Vec<_>>()
+                    .await?;
+                let named = |path: &Path| path.filename().is_some_and(|name| segment.matches(name));
+                for listing in listings {
+                    if is_last {
+                        let objects = listing.objects.into_iter().map(|object| object.location);
+                        found.extend(objects.filter(named).map(String::from));
+                    } else {
+                        directories.extend(listing.common_prefixes.into_iter().filter(named));
+                    }
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A child by its literal name: `Path::join` would percent-encode it.
+fn literal(directory: &Path, name: &str) -> object_store::Result<Path> {
+    let path = match directory.as_ref() {
+        "" => name.to_owned(),
+        directory => format!("{directory}/{name}"),
+    };
+    Path::parse(path).map_err(|source| object_store::Error::InvalidPath { source })
+}
+
+/// Whether a key, in segments, is what the pattern's segments describe.
+fn fits(pattern: &[Segment], key: &[&str]) -> bool {
+    match pattern.split_first() {
+        None => key.is_empty(),
+        // At the end it stands for any file below; before that for any directories, none included.
+        Some((Segment::AnyDirectories, [])) => !key.is_empty(),
+        Some((Segment::AnyDirectories, rest)) => (0..key.len()).any(|skipped| fits(rest, &key[skipped..])),
+        Some((segment, rest)) => {
+            key.split_first().is_some_and(|(name, below)| segment.matches(name) && fits(rest, below))
+        }
+    }
+}
+
+fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+/// What goes before the keys that match, and where to list; None for a URL whose pattern characters are its own.
+fn remote(pattern: &str, scheme: &str, rest: &str) -> Result<Option<(String, Address)>> {
+    let scheme = scheme.to_ascii_lowercase();
+    if scheme != "http" && scheme != "https" {
+        let Some(address) = Address::parse(&scheme, rest) else {
+            Location::parse(pattern)?;
+            return Ok(None);
+        };
+        let address = address.map_err(|what| invalid(pattern, &what))?;
+        let head = pattern[..pattern.len() - address.key.len()].to_owned();
+        return match is_glob(&head) {
+            true => Err(invalid(pattern, "expected a bucket or container without wildcards")),
+            false => Ok(Some((head, address))),
+        };
+    }
+    // `?` starts the query string and brackets are literal: only a star cannot be meant for the server.
+    let path = rest.split(['?', '#']).next().unwrap_or(rest);
+    if !path.contains('*') {
+        Location::parse(pattern)?;
+        return Ok(None);
+    }
+    let url = url::Url::parse(pattern).map_err(|error| invalid(pattern, &format!("not a valid URL: {error}")))?;
+    match Address::of_url(&url).filter(|_| url.query().is_none()) {
+        Some(address) => Ok(Some((format!("{}/", address.store), address))),
+        None => {
+            Err(invalid(pattern, "http has no listing: expected a URL without *, or a bucket as s3://, gs:// or az://"))
+        }
+    }
+}
+
+/// Local files that match, sorted.
+fn local(pattern: &str) -> Result<Vec<String>> {
+    // A file that is named like the pattern is meant by it.
+    if PathBuf::from(pattern).exists() {
+        return Ok(vec![pattern.to_owned()]);
+    }
+    // At the end of a pattern `**` stands for all files below; to the glob crate it means directories there.
+    let pattern = match pattern == "**" || pattern.ends_with("/**") {
+        true => format!("{pattern}/*"),
+        false => pattern.to_owned(),
+    };
+    let pattern = pattern.as_str();
+    let paths =
+        glob::glob_with(pattern, MATCH).map_err(|error| invalid(pattern, &format!("not a glob: {}", error.msg)))?;
+    let mut files = BTreeSet::new();
+    for path in paths {
+        let path = path.map_err(|error| {
+            let location = Location::local(error.path().to_owned(), error.path().display().to_string());
+            Error::Store { location, range: None, fault: Fault::of_file(error.error()) }
+        })?;
+        if path.is_dir() {
+            continue;
+        }
+        match path.to_str() {
+            Some(text) => files.insert(text.to_owned()),
+            None => {
+                return Err(invalid(pattern, "a file that matches has a name that is not UTF-8"));
+            }
+        };
+    }
+    Ok(files.into_iter().collect())
+}
+
+/// What a lock forbids, as an error about the pattern.
+fn denied(pattern: &str, fault: Fault) -> Error {
+    Error::Store {
+        location: Location::local(PathBuf::from(pattern), crate::types::location::redacted(pattern)),
+        range: None,
+        fault,
+    }
+}
+
+fn invalid(pattern: &str, what: &str) -> Error {
+    Error::InvalidArgument { what: format!("{what}: '{}'", crate::types::location::redacted(pattern)) }
+}

@@ -1,0 +1,13 @@
+//! Objects by location: local files, URLs, S3, Google Cloud Storage and Azure.
+//!
+//! Owns clients, credentials, requests and their repetition, coalesced ranges, listings, and the check whether a query may open a
+//! location. Knows nothing of what the bytes mean.
+
+pub(crate) mod access;
+pub(crate) mod coalesce;
+pub(crate) mod credentials;
+pub(crate) mod environment;
+mod listing;
+pub(crate) mod object;
+pub(crate) mod registry;
+pub(crate) mod transport;

@@ -1,0 +1,401 @@
+//! One file, wherever it is: ranges of its bytes, each request bounded by the session's semaphore.
+//!
+//! # Why not object_store everywhere
+//!
+//! Objects of S3, GCS and Azure are read through its stores, and any [`ObjectStore`] can stand in for them. URLs are not: its
+//! HTTP store builds them from a path, so that a query string, the signature of everyday, is lost, and refuses servers that
+//! ignore ranges. Local files are not: its local store resolves links, encodes names and knows no working directory.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::UNIX_EPOCH;
+
+use bytes::Bytes;
+use futures::future::try_join_all;
+use object_store::{GetOptions, GetRange, ObjectStore};
+use reqwest::header::HeaderMap;
+use tokio::sync::Semaphore;
+use url::Url;
+
+use crate::CoalesceConfig;
+use crate::runtime::descriptors;
+use crate::store::access::Access;
+use crate::store::coalesce::{cut, joined};
+use crate::store::transport::{Answer, Ask, DOCUMENT_MAX, InPieces, Pieces, RestFrom, Span, Transport};
+use crate::{Error, Fault, Location, ObjectVersion, Result, VersionCheck, VersionMatch};
+
+/// One file of a session, for reading ranges of. Cheap to clone; making one costs no request.
+#[derive(Debug, Clone)]
+pub struct Object {
+    location: Location,
+    source: Source,
+    requests: Arc<Semaphore>,
+    access: Access,
+    check: VersionCheck,
+    /// Of the first answer that [`Self::part`] gave.
+    first: Arc<OnceLock<ObjectVersion>>,
+}
+
+/// What serves a file.
+#[derive(Clone)]
+pub(crate) enum Source {
+    File(PathBuf),
+    Url { transport: Transport, url: Url },
+    Store { store: Arc<dyn ObjectStore>, path: object_store::path::Path },
+}
+
+impl Object {
+    pub(crate) fn new(
+        location: Location,
+        source: Source,
+        requests: Arc<Semaphore>,
+        access: Access,
+        check: VersionCheck,
+    ) -> Self {
+        Self { location, source, requests, access, check, first: Arc::default() }
+    }
+
+    /// Where the file is; displays redacted.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// Bytes of the whole file: one request, or none for a local file.
+    pub async fn size(&self) -> Result<u64> {
+        let size = self.whole_size().await.map_err(|fault| self.error(None, fault))?;
+        size.ok_or_else(|| self.error(None, Fault::Other("expected the size of the file, found none".to_owned())))
+    }
+
+    /// The last `length` bytes (all, where the file is shorter) and the size of the whole file.
+    pub async fn tail(&self, length: u64) -> Result<(Bytes, u64)> {
+        let answer = self.part(Span::Tail(length.max(1))).await.map_err(|fault| self.error(None, fault))?;
+        let size = answer.version.size.unwrap_or(answer.start + answer.body.len() as u64);
+        Ok((answer.body.into_bytes(), size))
+    }
+
+    /// Exactly these bytes; an error where the file ends before.
+    pub async fn range(&self, range: Range<u64>) -> Result<Bytes> {
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        let length = range.end - range.start;
+        match self.part(Span::Range(range.clone())).await {
+            Ok(answer) if answer.body.len() as u64 == length => Ok(answer.body.into_bytes()),
+            Ok(answer) => Err(self.error(Some(range), Fault::BeyondEnd(answer.version.size))),
+            Err(fault) => Err(self.error(Some(range), fault)),
+        }
+    }
+
+    /// Exactly these bytes each, in the order asked for, with ranges close together fetched as one.
+    pub async fn ranges(&self, ranges: &[Range<u64>], coalesce: CoalesceConfig) -> Result<Vec<Bytes>> {
+        let spans = self.spans(coalesce.spans(ranges), coalesce).await?;
+        let exact = |range: &Range<u64>| {
+            cut(range, &spans).ok_or_else(|| self.error(Some(range.clone()), Fault::BeyondEnd(None)))
+        };
+        ranges.iter().map(exact).collect()
+    }
+
+    /// The bytes of disjoint spans, each fetched in requests of bounded size, all side by side.
+    async fn spans(&self, spans: Vec<Range<u64>>, coalesce: CoalesceConfig) -> Result<Vec<(Range<u64>, Bytes)>> {
+        let fetched = spans.into_iter().map(|span| async move {
+            let parts = try_join_all(coalesce.requests(&span).map(|request| self.range(request))).await?;
+            Ok((span, joined(parts)))
+        });
+        try_join_all(fetched).await
+    }
+
+    /// The same, with as much of each span as the file has: for whoever asks ahead of what is known.
+    pub(crate) async fn spans_within(
+        &self,
+        spans: Vec<Range<u64>>,
+        coalesce: CoalesceConfig,
+    ) -> Result<Vec<(Range<u64>, Bytes)>> {
+        let within = |request: Range<u64>| async {
+            match self.part(Span::Range(request.clone())).await {
+                Ok(answer) => Ok(answer.body.into_bytes()),
+                Err(Fault::BeyondEnd(_)) => Ok(Bytes::new()),
+                Err(fault) => Err(self.error(Some(request), fault)),
+            }
+        };
+        let fetched = spans.into_iter().map(|span| async {
+            let parts = try_join_all(coalesce.requests(&span).map(within)).await?;
+            Ok((span, joined(parts)))
+        });
+        try_join_all(fetched).await
+    }
+
+    /// Some bytes of the version that the first part was of: offsets that one version names are wrong in another.
+    pub(crate) async fn part(&self, span: Span) -> Result<Answer, Fault> {
+        let answer = self.get(span).await?;
+        let first = self.first.get_or_init(|| answer.version.clone());
+        match first.compare(&answer.version, self.check) {
+            VersionMatch::Different(difference) => Err(Fault::Changed(difference)),
+            VersionMatch::Same | VersionMatch::Unknown => Ok(answer),
+        }
+    }
+
+    /// Some bytes and what came with them, as one request.
+    pub(crate) async fn get(&self, span: Span) -> Result<Answer, Fault> {
+        self.get_in_pieces(span, None).await
+    }
+
+    /// The same, with the pieces handed on while the rest is coming. What comes all at once is not cut.
+    pub(crate) async fn get_in_pieces(&self, span: Span, pieces: Option<&Pieces>) -> Result<Answer, Fault> {
+        self.access.permit(&self.location)?;
+        match &self.source {
+            Source::File(path) => {
+                let path = path.clone();
+                blocking(move || LocalFile::open(&path)?.get(&span)).await
+            }
+            Source::Url { transport, url } => {
+                let _permit = self.permit().await?;
+                transport.get(url, span, pieces, &self.access).await
+            }
+            Source::Store { store, path } => {
+                let _permit = self.permit().await?;
+                let answer = of_store(store.as_ref(), path, &span, pieces, &self.access).await;
+                answer.map_err(|error| Fault::of_store(&error))
+            }
+        }
+    }
+
+    /// The version of the file now, or None where a store says that it is still the one with `etag`: one request, or none for
+    /// a local file.
+    pub(crate) async fn version(&self, etag: Option<&str>) -> Result<Option<ObjectVersion>> {
+        let version = async {
+            self.access.permit(&self.location)?;
+            match &self.source {
+                Source::File(path) => {
+                    let path = path.clone();
+                    blocking(move || Ok(Some(Stamp::of(&path)?.into()))).await
+                }
+                Source::Url { transport, url } => {
+                    let _permit = self.permit().await?;
+                    transport.version(url, etag, &self.access).await
+                }
+                Source::Store { store, path } => {
+                    let _permit = self.permit().await?;
+                    Ok(Some(
+                        head(store.as_ref(), path, &self.access).await.map_err(|error| Fault::of_store(&error))?.into(),
+                    ))
+                }
+            }
+        };
+        version.await.map_err(|fault| self.error(None, fault))
+    }
+
+    /// All of the file, in one request without a range: for servers that know none. For documents, whose size is bounded.
+    pub(crate) async fn document(&self) -> Result<Bytes, Fault> {
+        self.access.permit(&self.location)?;
+        match &self.source {
+            Source::Url { transport, url } => {
+                let _permit = self.permit().await?;
+                let ask = Ask { url: url.clone(), body: None, headers: HeaderMap::new() };
+                transport.document(&ask, DOCUMENT_MAX as u64, &self.access).await
+            }
+            Source::File(_) | Source::Store { .. } => {
+                let size = self.whole_size().await?.unwrap_or(0);
+                Ok(self.get(Span::Range(0..size)).await?.body.into_bytes())
+            }
+        }
+    }
+
+    async fn whole_size(&self) -> Result<Option<u64>, Fault> {
+        self.access.permit(&self.location)?;
+        match &self.source {
+            Source::File(path) => {
+                let path = path.clone();
+                blocking(move || Ok(Some(Stamp::of(&path)?.size))).await
+            }
+            // A URL that is signed for GET is forbidden for HEAD.
+            Source::Url { .. } => match self.get(Span::Range(0..1)).await {
+                Ok(answer) => Ok(answer.version.size),
+                Err(Fault::BeyondEnd(size)) => Ok(size),
+                Err(fault) => Err(fault),
+            },
+            Source::Store { store, path } => {
+                let _permit = self.permit().await?;
+                Ok(Some(head(store.as_ref(), path, &self.access).await.map_err(|error| Fault::of_store(&error))?.size))
+            }
+        }
+    }
+
+    async fn permit(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Fault> {
+        self.requests.acquire().await.map_err(|_| Fault::Other("the session is closed".to_owned()))
+    }
+
+    pub(crate) fn error(&self, range: Option<Range<u64>>, fault: Fault) -> Error {
+        let location = self.location.clone();
+        match fault {
+            Fault::Changed(_) => Error::Changed { location, what: fault.to_string() },
+            fault => Error::Store { location, range, fault },
+        }
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL may be signed, the store may print its settings: the location beside it says enough.
+        f.write_str(match self {
+            Self::File(_) => "File",
+            Self::Url { .. } => "Url",
+            Self::Store { .. } => "Store",
+        })
+    }
+}
+
+async fn of_store(
+    store: &dyn ObjectStore,
+    path: &object_store::path::Path,
+    span: &Span,
+    pieces: Option<&Pieces>,
+    access: &Access,
+) -> object_store::Result<Answer> {
+    let range = match span {
+        Span::Range(range) => GetRange::Bounded(range.clone()),
+        Span::Tail(length) => GetRange::Suffix(*length),
+    };
+    let mut options = options(access);
+    options.range = Some(range);
+    if let Some(pieces) = pieces {
+        options.extensions.insert(InPieces { span: span.clone(), pieces: pieces.clone() });
+    }
+    let got = match (store.get_opts(path, options).await, span) {
+        // Azure has no suffix ranges: the size first, then the bytes.
+        (Err(object_store::Error::NotSupported { .. }), Span::Tail(length)) => {
+            let size = head(store, path, access).await?.size;
+            let range = Some(GetRange::Bounded(size.saturating_sub(*length)..size));
+            store.get_opts(path, GetOptions { range, ..self::options(access) }).await?
+        }
+        (got, _) => got?,
+    };
+    let start = got.extensions.get().map_or(got.range.start, |RestFrom(start)| *start);
+    let version = got.meta.clone().into();
+    Ok(Answer { body: got.bytes().await?.into(), start, version })
+}
+
+async fn head(
+    store: &dyn ObjectStore,
+    path: &object_store::path::Path,
+    access: &Access,
+) -> object_store::Result<object_store::ObjectMeta> {
+    let options = GetOptions { head: true, ..options(access) };
+    Ok(store.get_opts(path, options).await?.meta)
+}
+
+/// Options of a request whose redirects are checked.
+fn options(access: &Access) -> GetOptions {
+    let mut options = GetOptions::default();
+    options.extensions.insert(access.clone());
+    options
+}
+
+/// Runs file I/O off the threads that wait on sockets.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(_) => Err(Fault::Other("internal error: a reading thread panicked".to_owned())),
+    }
+}
+
+/// An open local file. All of it blocks.
+#[derive(Debug)]
+pub(crate) struct LocalFile {
+    file: File,
+    pub(crate) stamp: Stamp,
+}
+
+/// Tells whether a local file is still the one that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Stamp {
+    pub(crate) size: u64,
+    /// Nanoseconds since 1970-01-01 UTC; 0 where the file system has no times.
+    modified: i128,
+}
+
+impl LocalFile {
+    pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
+        // To open a pipe waits for its writer, and devices have no end: they are refused before they are opened.
+        Stamp::of(path)?;
+        let file = descriptors::open(path).map_err(|error| Fault::of_file(&error))?;
+        let stamp = Stamp::of_metadata(&file.metadata().map_err(|error| Fault::of_file(&error))?)?;
+        Ok(Self { file, stamp })
+    }
+
+    /// Bytes at an offset, fewer where the file ends before.
+    pub(crate) fn read(&self, range: &Range<u64>) -> Result<Bytes, Fault> {
+        let end = range.end.min(self.stamp.size);
+        let length =
+            usize::try_from(end.saturating_sub(range.start)).map_err(|_| Fault::BeyondEnd(Some(self.stamp.size)))?;
+        let mut buffer = vec![0; length];
+        read_exact_at(&self.file, &mut buffer, range.start).map_err(|error| Fault::of_file(&error))?;
+        Ok(buffer.into())
+    }
+
+    /// The stamp that the open file has now.
+    pub(crate) fn stamp_now(&self) -> Result<Stamp, Fault> {
+        Stamp::of_metadata(&self.file.metadata().map_err(|error| Fault::of_file(&error))?)
+    }
+
+    fn get(&self, span: &Span) -> Result<Answer, Fault> {
+        let size = self.stamp.size;
+        let range = match span {
+            Span::Range(range) => range.clone(),
+            Span::Tail(length) => size.saturating_sub(*length)..size,
+        };
+        if range.start > size {
+            return Err(Fault::BeyondEnd(Some(size)));
+        }
+        Ok(Answer { body: self.read(&range)?.into(), start: range.start, version: self.stamp.into() })
+    }
+}
+
+impl Stamp {
+    /// The stamp of the file at a path, without opening it.
+    pub(crate) fn of(path: &Path) -> Result<Self, Fault> {
+        Self::of_metadata(&std::fs::metadata(path).map_err(|error| Fault::of_file(&error))?)
+    }
+
+    fn of_metadata(metadata: &std::fs::Metadata) -> Result<Self, Fault> {
+        if metadata.is_dir() {
+            return Err(Fault::IsDirectory);
+        }
+        if !metadata.is_file() {
+            return Err(Fault::Other("expected a regular file, found a pipe, a socket or a device".to_owned()));
+        }
+        let modified = metadata.modified().map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
+            Err(before) => i128::try_from(before.duration().as_nanos()).map_or(i128::MIN, |nanos| -nanos),
+        });
+        Ok(Self { size: metadata.len(), modified })
+    }
+
+    /// Microseconds since 1970-01-01 UTC.
+    pub(crate) fn last_modified(&self) -> Option<i64> {
+        i64::try_from(self.modified.div_euclid(1000)).ok().filter(|_| self.modified != 0)
+    }
+}
+
+#[cfg(unix)]
+pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+pub(crate) fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => {
+                offset += read as u64;
+                buffer = &mut buffer[read..];
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,542 @@
+//! The one HTTP client, under every store: connections, time-outs, retries, and what a status means.
+//!
+//! Owns the pool of connections (keep-alive, per host), the retry policy and the reading of answers. Each answer is read
+//! whole inside the time-out of its request, so that a connection lost in the middle is retried like one lost before. Who takes an
+//! answer in pieces gets them again then.
+//!
+//! # Why not the retries of object_store
+//!
+//! They repeat a request that timed out, and the error that they end in shows the URL and hides the status. Its clients
+//! run over this transport instead, with their own retries switched off.
+//!
+//! # Why HTTP/1.1 only
+//!
+//! S3 and Azure speak nothing else; where HTTP/2 is offered, hundreds of answers of 32 KiB share one connection's flow-control
+//! window, and object_store's authors found the same against GCS.
+
+mod body;
+mod dns;
+pub(crate) mod fuzzing;
+mod listing;
+mod redirect;
+mod response;
+mod tls;
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH, RANGE, RETRY_AFTER};
+use reqwest::{Method, Request, RequestBuilder, Response, StatusCode};
+use tower::util::MapResponseLayer;
+use url::Url;
+
+pub(crate) use body::{Body, Pieces};
+pub(crate) use response::{Answer, Span};
+
+use self::body::{Cutting, Incoming};
+use self::redirect::{Failure, Follow};
+use crate::runtime::descriptors;
+use crate::store::access::Access;
+use crate::{Fault, ObjectVersion, Options};
+
+/// First wait before a request is repeated; doubled each time. Less would add to the storm that a 429 answers.
+const BACKOFF_FIRST: Duration = Duration::from_millis(200);
+
+/// Longest wait before a request is repeated, also where the server's Retry-After asks for more.
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+
+/// Bytes at the start of a file that are read through and thrown away when a server ignores the range asked for. More than
+/// a header's worth would download files by accident.
+const IGNORED_RANGE_MAX: u64 = 1 << 20;
+
+/// Bytes of an answer that is no range of a file: a page of a listing, a token. S3 pages of 1,000 keys are below 1 MiB.
+pub(crate) const DOCUMENT_MAX: usize = 64 << 20;
+
+/// What a POST says it sends.
+const JSON: &str = "application/json";
+
+/// A question for a document.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    pub(crate) url: Url,
+    /// JSON to POST; None asks by GET.
+    pub(crate) body: Option<Bytes>,
+    pub(crate) headers: HeaderMap,
+}
+
+/// Shared by all stores of a session.
+#[derive(Debug, Clone)]
+pub(crate) struct Transport(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// Made with the first request, and anew where idle connections are to be closed.
+    client: Mutex<Option<Client>>,
+    /// Shared by all clients.
+    tls: OnceLock<Result<rustls::ClientConfig, Fault>>,
+    resolver: Arc<dns::CachingResolver>,
+    /// Idle connections of a host that a client keeps.
+    max_idle: usize,
+    /// Connections that a client opens before it is replaced.
+    max_opened: usize,
+    timeout: Duration,
+    connect_timeout: Duration,
+    max_retries: u32,
+    retry_time: Duration,
+}
+
+/// A client and its pool. reqwest closes idle connections of one host at a time, and all of them with the client.
+#[derive(Debug)]
+struct Client {
+    client: reqwest::Client,
+    /// Connections that it has opened.
+    opened: Arc<AtomicUsize>,
+}
+
+impl Transport {
+    pub(crate) fn new(options: &Options) -> Self {
+        Self(Arc::new(Inner {
+            client: Mutex::default(),
+            tls: OnceLock::new(),
+            resolver: Arc::default(),
+            max_idle: options.max_concurrent.min(descriptors::max_connections()),
+            max_opened: descriptors::max_opened(),
+            timeout: options.timeout,
+            connect_timeout: options.connect_timeout,
+            max_retries: options.max_retries,
+            retry_time: options.retry_time,
+        }))
+    }
+
+    /// A part of the file at a URL, as one request unless that has to be repeated. What is taken in pieces is gone from the
+    /// answer, which then starts behind it.
+    pub(crate) async fn get(
+        &self,
+        url: &Url,
+        span: Span,
+        pieces: Option<&Pieces>,
+        access: &Access,
+    ) -> Result<Answer, Fault> {
+        let range = span.header()?;
+        self.retrying(Some(access), || async {
+            let client = &self.client()?;
+            // The builder turns `user:password@` of the URL into an Authorization header.
+            let request = client.get(url.clone()).header(RANGE, range.clone());
+            let response = self.send(client, request, access).await?;
+            match response.status() {
+                StatusCode::PARTIAL_CONTENT => {
+                    let (mut answer, length) = Answer::of_partial(response.headers(), &span)?;
+                    if let Some(pieces) = pieces {
+                        return Ok(self.in_pieces(response, answer, length, pieces).await?);
+                    }
+                    answer.body = self.body(response, length, Excess::Refused).await?;
+                    if answer.body.len() < length { Err(Fault::Interrupted.into()) } else { Ok(answer) }
+                }
+                StatusCode::OK => Ok(self.whole(response, &span).await?),
+                _ => Err(refusal(response).await),
+            }
+        })
+        .await
+    }
+
+    /// The version of the file at a URL now; None where it is still the one with `etag`. One request, with a byte of the file
+    /// at most: a URL that is signed for GET is forbidden for HEAD.
+    pub(crate) async fn version(
+        &self,
+        url: &Url,
+        etag: Option<&str>,
+        access: &Access,
+    ) -> Result<Option<ObjectVersion>, Fault> {
+        let first = Span::Range(0..1);
+        let range = first.header()?;
+        let tag = etag.and_then(|etag| HeaderValue::try_from(etag).ok());
+        self.retrying(Some(access), || async {
+            let client = &self.client()?;
+            let mut request = client.get(url.clone()).header(RANGE, range.clone());
+            if let Some(tag) = &tag {
+                request = request.header(IF_NONE_MATCH, tag.clone());
+            }
+            let response = self.send(client, request, access).await?;
+            match response.status() {
+                StatusCode::NOT_MODIFIED => Ok(None),
+                StatusCode::PARTIAL_CONTENT => {
+                    let (answer, length) = Answer::of_partial(response.headers(), &first)?;
+                    // Read, so that the connection can be used again.
+                    self.body(response, length, Excess::Refused).await?;
+                    Ok(Some(answer.version))
+                }
+                // The body is not read: the connection is dropped instead of the whole file fetched.
+                StatusCode::OK => Ok(Some(Answer::of_whole(response.headers()).version)),
+                // There is no first byte.
+                StatusCode::RANGE_NOT_SATISFIABLE => {
+                    let size = response::size_of_unsatisfied(response.headers()).or(Some(0));
+                    Ok(Some(ObjectVersion { size, ..Answer::of_whole(response.headers()).version }))
+                }
+                _ => Err(refusal(response).await),
+            }
+        })
+        .await
+    }
+
+    /// The whole answer to a question for JSON. A POST is repeated too: it asks, and changes nothing.
+    pub(crate) async fn document(&self, ask: &Ask, max: u64, access: &Access) -> Result<Bytes, Fault> {
+        self.retrying(Some(access), || async {
+            let client = &self.client()?;
+            let request = match &ask.body {
+                None => client.get(ask.url.clone()),
+                Some(body) => client.post(ask.url.clone()).header(CONTENT_TYPE, JSON).body(body.clone()),
+            };
+            let request = request
+                .headers(ask.headers.clone())
+                .header(ACCEPT, "application/geo+json, application/json;q=0.9, */*;q=0.1");
+            let response = self.send(client, request, access).await?;
+            if !response.status().is_success() {
+                return Err(refusal(response).await);
+            }
+            let max = usize::try_from(max).map_or(DOCUMENT_MAX, |max| max.min(DOCUMENT_MAX));
+            let limit = response::content_length(response.headers()).unwrap_or(max);
+            if limit > max {
+                return Err(Fault::Other(format!("expected a response of at most {max} bytes, found {limit}")).into());
+            }
+            Ok(self.body(response, limit, Excess::Refused).await?.into_bytes())
+        })
+        .await
+    }
+
+    /// The region of an S3 bucket, which S3 tells also those who may not read it.
+    pub(crate) async fn bucket_region(&self, bucket: &str) -> Result<Option<String>, Fault> {
+        // The certificate of *.s3.amazonaws.com covers one label: buckets with dots are asked for in the path.
+        let url = match bucket.contains('.') {
+            true => format!("https://s3.amazonaws.com/{bucket}"),
+            false => format!("https://{bucket}.s3.amazonaws.com"),
+        };
+        let url = Url::parse(&url).map_err(|_| Fault::Other("not a name that a bucket can have".to_owned()))?;
+        self.retrying(None, || async {
+            let client = self.client()?;
+            let response = client.head(url.clone()).send().await.map_err(|error| self.fault(&error))?;
+            let region = response.headers().get("x-amz-bucket-region").and_then(|value| value.to_str().ok());
+            match region {
+                Some(region) => Ok(Some(region.to_owned())),
+                None if response.status() == StatusCode::NOT_FOUND => Err(refusal(response).await),
+                None => Ok(None),
+            }
+        })
+        .await
+    }
+
+    /// The server ignored the range and sends the whole file: read no further than to the end of what was asked for, then
+    /// drop the connection.
+    async fn whole(&self, response: Response, span: &Span) -> Result<Answer, Fault> {
+        let mut answer = Answer::of_whole(response.headers());
+        let Span::Range(range) = span else {
+            return Err(Fault::RangeIgnored);
+        };
+        // Bytes in the middle of a page to log in could pass for pixels; those at a file's start tell what they are.
+        if range.end > IGNORED_RANGE_MAX || (range.start > 0 && response::is_html(response.headers())) {
+            return Err(Fault::RangeIgnored);
+        }
+        let end = answer.version.size.map_or(range.end, |size| size.min(range.end));
+        if end <= range.start {
+            return Err(Fault::BeyondEnd(answer.version.size));
+        }
+        let end = usize::try_from(end).map_err(|_| Fault::RangeIgnored)?;
+        let start = usize::try_from(range.start).map_err(|_| Fault::RangeIgnored)?;
+        let mut body = self.body(response, end, Excess::Cut).await?;
+        let length = body.len();
+        if length <= start {
+            return Err(Fault::BeyondEnd(Some(length as u64)));
+        }
+        // Without a Content-Length the end of a short body is the only word about the size.
+        if length < end {
+            answer.version.size = Some(length as u64);
+        }
+        body.advance(start);
+        answer.body = body;
+        answer.start = range.start;
+        Ok(answer)
+    }
+
+    /// The body, of which no more than about `limit` bytes are read.
+    async fn body(&self, mut response: Response, limit: usize, excess: Excess) -> Result<Body, Fault> {
+        let mut incoming = Incoming::new(limit);
+        while incoming.len() < limit
+            && let Some(part) = response.chunk().await.map_err(|error| self.fault(&error))?
+        {
+            incoming.push(part);
+        }
+        let mut body = incoming.finish();
+        match excess {
+            Excess::Cut => body.truncate(limit),
+            Excess::Refused if body.len() > limit => return Err(too_much()),
+            Excess::Refused => {}
+        }
+        Ok(body)
+    }
+
+    /// Hands on a body of `length` bytes as far as there are cuts; the answer has the rest.
+    async fn in_pieces(
+        &self,
+        mut response: Response,
+        mut answer: Answer,
+        length: usize,
+        pieces: &Pieces,
+    ) -> Result<Answer, Fault> {
+        let end = answer.start + length as u64;
+        let mut cutting = Cutting::new(answer.start, length, &pieces.cuts);
+        while cutting.end() < end {
+            let part = response.chunk().await.map_err(|error| self.fault(&error))?.ok_or(Fault::Interrupted)?;
+            if cutting.end() + part.len() as u64 > end {
+                return Err(too_much());
+            }
+            if let Some((offset, piece)) = cutting.push(part) {
+                (pieces.take)(&answer, offset, piece);
+            }
+        }
+        (answer.start, answer.body) = cutting.rest();
+        Ok(answer)
+    }
+
+    /// Repeats what failed for a passing reason, with growing waits. One attempt lasts no longer than the time-out, and all repetitions of
+    /// a query's requests no longer than [`Options::retry_time`].
+    async fn retrying<T, F>(&self, access: Option<&Access>, attempt: impl Fn() -> F) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Refusal>>,
+    {
+        let (mut tries, mut without_descriptors) = (0, None);
+        loop {
+            let refusal = match tokio::time::timeout(self.0.timeout, attempt()).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(refusal)) => refusal,
+                Err(_) => return Err(Fault::Timeout(self.0.timeout)),
+            };
+            if refusal.fault == Fault::NoDescriptors {
+                // No server has refused anything: requests in flight end, and then there are descriptors again.
+                let since: Instant = *without_descriptors.get_or_insert_with(Instant::now);
+                if since.elapsed() < self.0.timeout {
+                    self.close_idle();
+                    tokio::time::sleep(backoff(0) / 4).await;
+                    continue;
+                }
+            }
+            if tries >= self.0.max_retries || !refusal.fault.is_transient() {
+                return Err(refusal.fault);
+            }
+            let asked = refusal.retry_after.unwrap_or_default();
+            let wait = asked.max(backoff(tries)).min(BACKOFF_MAX);
+            // A server that wants to be left alone for longer would refuse again.
+            if asked > self.0.retry_time {
+                return Err(refusal.fault);
+            }
+            if access.is_some_and(|access| !access.may_repeat(wait, self.0.retry_time)) {
+                return Err(refusal.fault);
+            }
+            tokio::time::sleep(wait).await;
+            tries += 1;
+        }
+    }
+
+    /// Sends a request that a query makes, its redirects as the query may follow them.
+    async fn send(
+        &self,
+        client: &reqwest::Client,
+        request: RequestBuilder,
+        access: &Access,
+    ) -> Result<Response, Fault> {
+        let request = request.build().map_err(|error| self.fault(&error))?;
+        self.sent(redirect::send(client, request, Follow::Allowed(access)).await)
+    }
+
+    fn sent(&self, response: Result<Response, Failure>) -> Result<Response, Fault> {
+        response.map_err(|failure| match failure {
+            Failure::Client(error) => self.fault(&error),
+            Failure::Fault(fault) => fault,
+        })
+    }
+
+    /// The client; another one once it has opened so many connections that part of them must be idle.
+    fn client(&self) -> Result<reqwest::Client, Fault> {
+        let mut current = self.0.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Client { client, opened }) = &*current
+            && opened.load(Ordering::Relaxed) < self.0.max_opened
+        {
+            return Ok(client.clone());
+        }
+        let made = self.new_client()?;
+        Ok(current.insert(made).client.clone())
+    }
+
+    /// Closes idle connections. Those in use are closed when their requests end.
+    fn close_idle(&self) {
+        let mut current = self.0.client.lock().unwrap_or_else(PoisonError::into_inner);
+        current.take_if(|client| client.opened.load(Ordering::Relaxed) > 0);
+    }
+
+    fn new_client(&self) -> Result<Client, Fault> {
+        let tls = self
+            .0
+            .tls
+            .get_or_init(|| tls::config().map_err(|_| Fault::Other("no TLS that both sides speak".to_owned())));
+        let opened = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&opened);
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.clone()?)
+            .user_agent(concat!("rasteret/", env!("CARGO_PKG_VERSION")))
+            .http1_only()
+            .pool_max_idle_per_host(self.0.max_idle)
+            .connect_timeout(self.0.connect_timeout)
+            // Redirects are followed here, each checked; see there.
+            .redirect(reqwest::redirect::Policy::none())
+            .dns_resolver(Arc::clone(&self.0.resolver))
+            .connector_layer(MapResponseLayer::new(move |connection| {
+                counter.fetch_add(1, Ordering::Relaxed);
+                connection
+            }))
+            .build()
+            .map_err(|_| Fault::Other("no HTTP client could be made".to_owned()))?;
+        Ok(Client { client, opened })
+    }
+
+    fn fault(&self, error: &reqwest::Error) -> Fault {
+        Fault::of_client(error, self.0.timeout, self.0.connect_timeout)
+    }
+}
+
+fn too_much() -> Fault {
+    Fault::Other("the answer has more bytes than asked for".to_owned())
+}
+
+/// What becomes of bytes that were not asked for.
+#[derive(Clone, Copy)]
+enum Excess {
+    Cut,
+    Refused,
+}
+
+/// A failed attempt, and how long the server asks to be left alone.
+struct Refusal {
+    fault: Fault,
+    retry_after: Option<Duration>,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self { fault, retry_after: None }
+    }
+}
+
+/// The fault behind a status that is no success. The store's own code is read from a header or from a small XML body.
+async fn refusal(mut response: Response) -> Refusal {
+    let status = response.status().as_u16();
+    if status == StatusCode::RANGE_NOT_SATISFIABLE.as_u16() {
+        return Fault::BeyondEnd(response::size_of_unsatisfied(response.headers())).into();
+    }
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let mut code = response::error_code_of_headers(response.headers());
+    // The code stands in the first hundred bytes of S3's, GCS's and Azure's error documents.
+    if code.is_none()
+        && response::is_xml(response.headers())
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        code = response::error_code_of_xml(&chunk);
+    }
+    Refusal { fault: Fault::Http { status, code }, retry_after: retry_after.map(Duration::from_secs) }
+}
+
+/// 200 ms, 400 ms ... each shortened by up to a half at random, so that hundreds of requests refused together do not
+/// return together.
+fn backoff(tries: u32) -> Duration {
+    let longest = BACKOFF_FIRST.saturating_mul(1 << tries.min(10)).min(BACKOFF_MAX);
+    // A fresh RandomState hashes differently each time: randomness enough, without a dependency.
+    let share = (RandomState::new().hash_one(tries) % 1024) as f64 / 1024.0;
+    longest.mul_f64(0.5 + share / 2.0)
+}
+
+impl HttpConnector for Transport {
+    fn connect(&self, _options: &object_store::ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl HttpService for Transport {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            // A request for a token: not repeated, its body is consumed.
+            return self.client().map_err(service_error)?.call(request).await;
+        }
+        let (parts, _) = request.into_parts();
+        let url = Url::parse(&parts.uri.to_string())
+            .map_err(|_| service_error(Fault::Other("not a URL that a request can be made for".to_owned())))?;
+        let ranged = parts.headers.contains_key(RANGE);
+        let is_listing = parts.method == Method::GET && listing::is_listing(&url);
+        let span = parts.headers.get(RANGE).and_then(Span::of_header);
+        let in_pieces = parts.extensions.get::<InPieces>();
+        let follow = Follow::of_store(&url, &parts.headers, parts.extensions.get::<Access>());
+        self.retrying(parts.extensions.get::<Access>(), || {
+            let span = &span;
+            let mut request = Request::new(parts.method.clone(), url.clone());
+            *request.headers_mut() = parts.headers.clone();
+            async move {
+                let client = self.client()?;
+                let response = self.sent(redirect::send(&client, request, follow).await)?;
+                let status = response.status();
+                if !status.is_success() {
+                    return Err(refusal(response).await);
+                }
+                if ranged && status == StatusCode::OK {
+                    return Err(Fault::RangeIgnored.into());
+                }
+                let headers = response.headers().clone();
+                if let Some(InPieces { span, pieces }) = in_pieces {
+                    let (answer, length) = Answer::of_partial(&headers, span)?;
+                    let rest = self.in_pieces(response, answer, length, pieces).await?;
+                    let mut response = rebuilt(status, headers, rest.body.into_bytes());
+                    response.extensions_mut().insert(RestFrom(rest.start));
+                    return Ok(response);
+                }
+                let partial = span.as_ref().filter(|_| status == StatusCode::PARTIAL_CONTENT);
+                let length =
+                    partial.map(|span| Answer::of_partial(&headers, span)).transpose()?.map(|(_, length)| length);
+                let limit = length.or(response::content_length(&headers)).unwrap_or(DOCUMENT_MAX);
+                let body = self.body(response, limit, Excess::Refused).await?;
+                if length.is_some_and(|length| body.len() < length) {
+                    return Err(Fault::Interrupted.into());
+                }
+                let body = body.into_bytes();
+                Ok(rebuilt(status, headers, if is_listing { listing::readable(body) } else { body }))
+            }
+        })
+        .await
+        .map_err(service_error)
+    }
+}
+
+/// Among a request's extensions: that its answer is taken in pieces. Stores hand it through to the transport.
+#[derive(Clone)]
+pub(crate) struct InPieces {
+    pub(crate) span: Span,
+    pub(crate) pieces: Pieces,
+}
+
+/// Among the extensions of its answer: where in the file the body stands that is left.
+#[derive(Clone, Copy)]
+pub(crate) struct RestFrom(pub(crate) u64);
+
+fn rebuilt(status: StatusCode, headers: HeaderMap, body: Bytes) -> HttpResponse {
+    let mut response = HttpResponse::new(body.into());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Kind Unknown is the one that object_store never repeats.
+fn service_error(fault: Fault) -> HttpError {
+    HttpError::new(HttpErrorKind::Unknown, fault)
+}

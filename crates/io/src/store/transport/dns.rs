@@ -1,0 +1,58 @@
+//! Names of hosts to addresses, asked once for hundreds of connections.
+//!
+//! A pool that opens 300 connections to one host would otherwise ask the system's resolver 300 times at once, each on a
+//! thread of its own.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::OnceCell;
+
+use crate::Fault;
+use crate::runtime::descriptors;
+
+/// How long an answer is used. S3 changes its addresses within minutes; a client that holds on to one gets slow, not wrong.
+const LIFETIME: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Default)]
+pub(super) struct CachingResolver {
+    hosts: Mutex<HashMap<String, Lookup>>,
+}
+
+#[derive(Debug, Clone)]
+struct Lookup {
+    asked: Instant,
+    addresses: Arc<OnceCell<Vec<SocketAddr>>>,
+}
+
+impl Resolve for CachingResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let lookup = {
+            let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+            // Hosts are few; the sweep keeps a long session that meets many from holding them all.
+            hosts.retain(|_, lookup| lookup.asked.elapsed() < LIFETIME);
+            hosts
+                .entry(name.as_str().to_owned())
+                .or_insert_with(|| Lookup { asked: Instant::now(), addresses: Arc::default() })
+                .clone()
+        };
+        Box::pin(async move {
+            let ask = || async {
+                // The port is the connector's business: 0 stands for the scheme's.
+                let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+                let found = found.map_err(|error| match descriptors::is_exhausted(&error) {
+                    true => Fault::NoDescriptors,
+                    false => Fault::UnknownHost,
+                })?;
+                let found: Vec<_> = found.collect();
+                if found.is_empty() { Err(Fault::UnknownHost) } else { Ok(found) }
+            };
+            // A failed lookup leaves the cell empty: the next one asks again.
+            let addresses = lookup.addresses.get_or_try_init(ask).await?.clone();
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}

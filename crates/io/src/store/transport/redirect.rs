@@ -1,0 +1,125 @@
+//! Redirects, followed one by one: each target is checked against what the query may open, and secrets stay with the server that they
+//! were meant for.
+//!
+//! | request | is followed to |
+//! |---|---|
+//! | signed, or one whose query is not known (listings, tokens) | the same scheme, host and port |
+//! | any other | every `http(s)` URL that the query may open |
+//!
+//! To another server go the range and what the answer is to be like, but no credential, no cookie and no header of a caller.
+
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, IF_NONE_MATCH, LOCATION, RANGE,
+    TRANSFER_ENCODING, USER_AGENT,
+};
+use reqwest::{Client, Method, Request, Response, StatusCode};
+use url::Url;
+
+use crate::Fault;
+use crate::store::access::Access;
+
+/// Redirects of one request, as in browsers and curl some dozens; archives use up to four (login, session, signed URL).
+const MAX_REDIRECTS: usize = 10;
+
+/// Headers that another server may see.
+const PUBLIC: [HeaderName; 5] = [ACCEPT, CONTENT_TYPE, IF_NONE_MATCH, RANGE, USER_AGENT];
+
+/// Parameters of a query string that sign a request.
+const SIGNING: [&str; 4] = ["sig", "signature", "x-amz-signature", "x-goog-signature"];
+
+/// Where a request may be redirected to.
+#[derive(Clone, Copy)]
+pub(super) enum Follow<'a> {
+    /// Whatever the query may open.
+    Allowed(&'a Access),
+    /// The same server.
+    SameOrigin(Option<&'a Access>),
+}
+
+impl<'a> Follow<'a> {
+    /// For a request of a store, whose headers and query string may be signed.
+    pub(super) fn of_store(url: &Url, headers: &HeaderMap, access: Option<&'a Access>) -> Self {
+        match access {
+            Some(access) if !is_signed(url, headers) => Self::Allowed(access),
+            access => Self::SameOrigin(access),
+        }
+    }
+}
+
+fn is_signed(url: &Url, headers: &HeaderMap) -> bool {
+    let secret = |name: &HeaderName| {
+        *name == AUTHORIZATION
+            || ["token", "secret", "key", "signature", "auth"].iter().any(|word| name.as_str().contains(word))
+    };
+    let signs = |name: &str| SIGNING.iter().any(|known| known.eq_ignore_ascii_case(name));
+    headers.keys().any(secret) || url.query_pairs().any(|(name, _)| signs(&name))
+}
+
+/// Why there is no response.
+pub(super) enum Failure {
+    Client(reqwest::Error),
+    Fault(Fault),
+}
+
+/// Sends a request and follows its redirects; a redirect that may not be followed is the response.
+pub(super) async fn send(client: &Client, mut request: Request, follow: Follow<'_>) -> Result<Response, Failure> {
+    for _ in 0..=MAX_REDIRECTS {
+        let again = request.try_clone();
+        let url = request.url().clone();
+        let response = client.execute(request).await.map_err(Failure::Client)?;
+        let redirect = is_redirect(response.status()).then(|| target(&url, response.headers())).flatten();
+        let Some((target, again)) = redirect.zip(again) else {
+            return Ok(response);
+        };
+        let is_same = target.origin() == url.origin();
+        match follow {
+            Follow::SameOrigin(_) if !is_same => return Ok(response),
+            Follow::Allowed(access) | Follow::SameOrigin(Some(access)) => {
+                access.permit_url(&target).map_err(Failure::Fault)?;
+            }
+            Follow::SameOrigin(None) => {}
+        }
+        request = redirected(again, target, response.status(), is_same);
+    }
+    Err(Failure::Fault(Fault::Other("too many redirects".to_owned())))
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Where the headers of a redirect send the client. A user and a password in it are the server's, not the caller's: they are left out.
+pub(super) fn target(url: &Url, headers: &HeaderMap) -> Option<Url> {
+    let text = headers.get(LOCATION)?.to_str().ok()?;
+    let mut target = url.join(text).ok().filter(|target| matches!(target.scheme(), "http" | "https"))?;
+    // URLs of these schemes have a host and so take both calls.
+    let _ = (target.set_username(""), target.set_password(None));
+    target.set_fragment(None);
+    Some(target)
+}
+
+/// The request to the target (RFC 9110, section 15.4).
+fn redirected(mut request: Request, target: Url, status: StatusCode, is_same: bool) -> Request {
+    let becomes_get = match status {
+        StatusCode::SEE_OTHER => *request.method() != Method::HEAD,
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => *request.method() == Method::POST,
+        _ => false,
+    };
+    if becomes_get {
+        *request.method_mut() = Method::GET;
+        *request.body_mut() = None;
+        for name in [CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING] {
+            request.headers_mut().remove(name);
+        }
+    }
+    if !is_same {
+        let headers = std::mem::take(request.headers_mut());
+        for name in PUBLIC {
+            for value in headers.get_all(&name) {
+                request.headers_mut().append(name.clone(), value.clone());
+            }
+        }
+    }
+    *request.url_mut() = target;
+    request
+}

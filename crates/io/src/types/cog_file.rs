@@ -1,0 +1,25 @@
+//! A header, and the version of the file that it is of.
+
+use std::sync::Arc;
+
+use rasteret_cog::{CogHeader, FileInfo};
+
+use super::version::ObjectVersion;
+
+/// A file's header and which version of the file it was read from.
+#[derive(Debug, Clone)]
+pub struct CogFile {
+    /// The parsed header, shared by all rows that name the file.
+    pub header: Arc<CogHeader>,
+    /// The version, as far as the store said.
+    pub version: ObjectVersion,
+}
+
+/// A file as it is described to a person.
+#[derive(Debug, Clone)]
+pub struct DescribedFile {
+    /// The header and what else the tags say, shared by all that name the file.
+    pub info: Arc<FileInfo>,
+    /// Bytes of the whole file, where the store said.
+    pub file_size: Option<u64>,
+}

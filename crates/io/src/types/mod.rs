@@ -1,0 +1,11 @@
+//! Values that the whole crate shares: locations, versions, headers of files, errors, settings.
+//!
+//! Imports nothing else of this crate.
+
+pub(crate) mod cog_file;
+pub(crate) mod error;
+pub(crate) mod json;
+pub(crate) mod location;
+pub(crate) mod options;
+pub(crate) mod store_error;
+pub(crate) mod version;

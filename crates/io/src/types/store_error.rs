@@ -1,0 +1,207 @@
+//! Why a store gave no bytes, in words.
+//!
+//! Owns the reading of other libraries' errors. The errors of reqwest and object_store print whole URLs, signatures
+//! included, and whole answers of servers: none of their text goes on. A fault is what is left of them.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::runtime::descriptors;
+
+/// Why a store gave no bytes. Displays in words: `not found (HTTP 404)`, `connection refused`, `no answer within 30 s`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// No such local file or directory.
+    NoSuchFile,
+    /// The operating system denies the local file.
+    PermissionDenied,
+    /// A lock of the host forbids it; in the host's words.
+    Denied(String),
+    /// Neither the process nor the system may open another file or connection.
+    NoDescriptors,
+    /// The local path is a directory.
+    IsDirectory,
+    /// An HTTP status that is no success, and the store's own code for it where it sent one: `AccessDenied`.
+    Http {
+        /// Status code, 300 to 599.
+        status: u16,
+        /// Letters and digits only.
+        code: Option<String>,
+    },
+    /// No complete answer within the time-out.
+    Timeout(Duration),
+    /// No connection within the connect time-out.
+    Unreachable(Duration),
+    /// Nobody listens there.
+    Refused,
+    /// The host's name has no address.
+    UnknownHost,
+    /// The TLS handshake failed.
+    Tls,
+    /// The connection ended before the answer did.
+    Interrupted,
+    /// The server answered a range request with the whole file.
+    RangeIgnored,
+    /// The range ends beyond the end of the file, whose size follows where known.
+    BeyondEnd(Option<u64>),
+    /// Parts of the file that were read one after the other are of different versions; how they differ.
+    Changed(String),
+    /// Anything else, in words that hold no URL.
+    Other(String),
+}
+
+impl Fault {
+    /// The file is not there: nothing to retry, and the answer of `rasteret_refresh` is `gone`.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::NoSuchFile | Self::Http { status: 404 | 410, .. })
+    }
+
+    /// The same request may succeed a moment later. A time-out is not among these: the wait was long enough.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Http { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
+            Self::Refused | Self::UnknownHost | Self::Interrupted => true,
+            _ => false,
+        }
+    }
+
+    /// A fault that is the status of an answer.
+    pub(crate) fn status(status: u16) -> Self {
+        Self::Http { status, code: None }
+    }
+
+    /// A fault of the operating system with a local file.
+    pub(crate) fn of_file(error: &io::Error) -> Self {
+        if descriptors::is_exhausted(error) {
+            return Self::NoDescriptors;
+        }
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NoSuchFile,
+            io::ErrorKind::PermissionDenied => Self::PermissionDenied,
+            io::ErrorKind::IsADirectory => Self::IsDirectory,
+            io::ErrorKind::UnexpectedEof => Self::BeyondEnd(None),
+            // The operating system's message alone: "file name too long (os error 36)" without the path.
+            _ => Self::Other(error.to_string().to_ascii_lowercase()),
+        }
+    }
+
+    /// A fault of the HTTP client, with the time-outs that it was given.
+    pub(crate) fn of_client(error: &reqwest::Error, timeout: Duration, connect_timeout: Duration) -> Self {
+        if error.is_timeout() {
+            return if error.is_connect() { Self::Unreachable(connect_timeout) } else { Self::Timeout(timeout) };
+        }
+        if error.is_redirect() {
+            return Self::Other("too many redirects".to_owned());
+        }
+        if let Some(fault) = chain(error).find_map(known) {
+            return fault;
+        }
+        if error.is_connect() {
+            // What remains of connection errors once the sockets' own are sorted out is the handshake.
+            let tls = error.url().is_some_and(|url| url.scheme() == "https");
+            return if tls { Self::Tls } else { Self::Other("no connection".to_owned()) };
+        }
+        if error.is_builder() {
+            return Self::Other("not a URL that a request can be made for".to_owned());
+        }
+        Self::Interrupted
+    }
+
+    /// A fault of an object store. The transport's own fault is found again inside of it.
+    pub(crate) fn of_store(error: &object_store::Error) -> Self {
+        if let Some(fault) = chain(error).find_map(known) {
+            return fault;
+        }
+        match error {
+            object_store::Error::NotFound { .. } => Self::status(404),
+            object_store::Error::PermissionDenied { .. } => Self::status(403),
+            object_store::Error::Unauthenticated { .. } => Self::status(401),
+            object_store::Error::InvalidPath { .. } => Self::Other("not a key that the store can have".to_owned()),
+            object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. } => {
+                Self::Other("not supported by the store".to_owned())
+            }
+            object_store::Error::Generic { store, .. } => Self::Other(format!("no usable answer from {store}")),
+            _ => Self::Other("no usable answer from the store".to_owned()),
+        }
+    }
+}
+
+/// The error and its sources, outermost first.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| inner(*error))
+}
+
+/// What an error wraps. An `io::Error` that wraps another error skips it in `source()`.
+fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
+fn known(error: &(dyn StdError + 'static)) -> Option<Fault> {
+    if let Some(fault) = error.downcast_ref::<Fault>() {
+        return Some(fault.clone());
+    }
+    let error = error.downcast_ref::<io::Error>()?;
+    if descriptors::is_exhausted(error) {
+        return Some(Fault::NoDescriptors);
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Some(Fault::Refused),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::NotConnected => Some(Fault::Interrupted),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Some(Fault::Other("host unreachable".to_owned()))
+        }
+        _ => None,
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchFile => f.write_str("no such file or directory"),
+            Self::PermissionDenied => f.write_str("permission denied"),
+            Self::NoDescriptors => {
+                f.write_str("too many open files: the limit of file descriptors is reached (ulimit -n)")
+            }
+            Self::IsDirectory => f.write_str("expected a file, found a directory"),
+            Self::Http { status, code } => {
+                let words = match status {
+                    300..=399 => "redirected elsewhere",
+                    401 => "unauthorized",
+                    403 => "forbidden",
+                    404 => "not found",
+                    410 => "gone",
+                    429 => "too many requests",
+                    500..=599 => "server error",
+                    _ => "request refused",
+                };
+                write!(f, "{words} (HTTP {status})")?;
+                match code {
+                    Some(code) => write!(f, ", {code}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Timeout(limit) => write!(f, "no answer within {} s", limit.as_secs_f64()),
+            Self::Unreachable(limit) => write!(f, "no connection within {} s", limit.as_secs_f64()),
+            Self::Refused => f.write_str("connection refused"),
+            Self::UnknownHost => f.write_str("unknown host"),
+            Self::Tls => f.write_str("no secure connection (TLS handshake failed)"),
+            Self::Interrupted => f.write_str("connection closed before the answer was complete"),
+            Self::RangeIgnored => f.write_str("the server does not support range requests (answered with HTTP 200)"),
+            Self::BeyondEnd(Some(size)) => write!(f, "beyond the end of the file of {size} bytes"),
+            Self::BeyondEnd(None) => f.write_str("beyond the end of the file"),
+            Self::Changed(difference) => write!(f, "the file changed while it was read: {difference}"),
+            Self::Denied(what) | Self::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+impl StdError for Fault {}
