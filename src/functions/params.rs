@@ -21,7 +21,7 @@ pub(super) const IGNORE_ERRORS: Parameter = Parameter {
     name: "ignore_errors",
     value: ValueType::Boolean,
     default: Some("false"),
-    description: "Leave out files that cannot be read, instead of failing.",
+    description: "Skips files that cannot be read instead of failing.",
 };
 
 pub(super) fn ignore_errors(options: &impl OptionValues) -> bool {
@@ -39,11 +39,7 @@ pub(super) const METADATA: Parameter = Parameter {
     name: "metadata",
     value: ValueType::Other("STRUCT"),
     default: None,
-    description: "The result of `cog_metadata`, or a metadata column of an index: with it, only pixels are requested. NULL: the header is \
-        fetched; that of a remote file is kept in memory, a failure for three seconds only. In an index, metadata is also NULL where the \
-        header could not be read. Leave those rows out (`WHERE B04_metadata IS NOT NULL`): a header that is read at last has no scale of a \
-        STAC Item, so that with `scaled: true` such a row can have raw numbers beside the reflectances of the others. A file whose etag, or \
-        size and time, are not the metadata's has changed, and is an error.",
+    description: "The result of `cog_metadata`, or a metadata column of an index.",
 };
 
 /// The metadata of a function that reads no pixels.
@@ -54,19 +50,17 @@ pub(super) const SOURCES: Parameter = Parameter {
     name: "sources",
     value: ValueType::Other("VARCHAR[] or STRUCT(href, metadata, …)[]"),
     default: None,
-    description: "Rasters: hrefs, or STRUCTs with `href` and, as they are known, `metadata`, `band_index` and `scaled`, which take the place of \
-        options. The list most often comes from `list({href: …, metadata: …} ORDER BY datetime)`. All files of all rows of a vector \
-        are read together. A NULL source has a NULL result.",
+    description: "A list of rasters: hrefs, or STRUCTs with `href` and optionally `metadata`, `band_index` and \
+        `scaled`, which override the options. The files of all rows of a vector are read concurrently. A NULL source \
+        has a NULL result. See [sources](parameters.md#sources).",
 };
 
 pub(super) const GEOMETRY: Parameter = Parameter {
     name: "geometry",
     value: GEOMETRY_VALUE,
     default: None,
-    description: "A geometry of any type but curves: GEOMETRY; WKB (ISO or EWKB), as BLOB or as hexadecimal text; WKT; EWKT; GeoJSON (a \
-        geometry, a Feature or a FeatureCollection). Z and M are ignored. Or a box: a STRUCT with fields `xmin`, `ymin`, `xmax` and `ymax` \
-        in any order, such as an index's `bbox` or the result of `cog_bounds`, or a list or array of those four numbers in that order. A box in \
-        longitudes whose `xmin` is greater than its `xmax` crosses the antimeridian; one with a NULL in it is NULL.",
+    description: "GEOMETRY, WKB, WKT, EWKB, EWKT or GeoJSON, or a box (STRUCT with `xmin`, `ymin`, `xmax` and `ymax`, \
+        or a list of these four numbers). See [geometry](parameters.md#geometry).",
 };
 
 /// The types of a geometry.
@@ -75,16 +69,14 @@ pub(super) const GEOMETRY_VALUE: ValueType = ValueType::Other("GEOMETRY, BLOB, V
 /// The geometry of a function that reads the whole image without one.
 pub(super) const OPTIONAL_GEOMETRY: Parameter = Parameter {
     default: Some("the whole image"),
-    description: "A geometry, as of `cog_tiles_for_geometry`. Left out, or a bare `NULL`: the whole image. A NULL that has a \
-    type, as from a column or a cast, never reads an image. DuckDB gives a prepared parameter that is NULL, a variable that \
-    does not exist and one that was set to `NULL` as a bare `NULL`: give them a type, as in `CAST(? AS VARCHAR)` and \
-    `CAST(getvariable('plot') AS VARCHAR)`.",
+    description: "A geometry or a box; see [geometry](parameters.md#geometry). If omitted or an untyped `NULL`, the \
+        whole image is read; a [typed NULL](parameters.md#null-geometries) has a NULL result.",
     ..GEOMETRY
 };
 
 pub(super) const POINT: Parameter = Parameter {
     name: "point",
-    description: "A point, in any form of a geometry that `cog_tiles_for_geometry` accepts.",
+    description: "A point, in any form of a [geometry](parameters.md#geometry).",
     ..GEOMETRY
 };
 
@@ -92,17 +84,16 @@ pub(super) const GEOMETRY_CRS: Parameter = Parameter {
     name: "geometry_crs",
     value: ValueType::Text,
     default: Some("'OGC:CRS84'"),
-    description: "The CRS of the geometry: `EPSG:n`, `ESRI:n`, `OGC:CRS84`, WKT, a PROJ string, or \
-    `native` for the raster's own coordinates; x comes first whatever the CRS says. By default, that of a `GEOMETRY('…')` \
-    type (from DuckDB 1.5.2 on; earlier releases do not show it to extensions: give it here, as in \
-    `{geometry_crs: ST_CRS(geometry)}`), else what an EWKT or EWKB says, else longitudes and latitudes.",
+    description: "The CRS of the geometry: `EPSG:n`, `ESRI:n`, `OGC:CRS84`, WKT, a PROJ string, or `native` for the \
+        CRS of the raster. By default the CRS of the geometry's type or value if it has one, else longitude and \
+        latitude. See [CRS of a geometry](parameters.md#crs-of-a-geometry).",
 };
 
 /// That of a table function.
 pub(super) const CONSTANT_GEOMETRY_CRS: Parameter = Parameter {
-    description: "The CRS of the geometry: `EPSG:n`, `ESRI:n`, `OGC:CRS84`, WKT, a PROJ string, or \
-    `native` for the raster's own coordinates; x comes first whatever the CRS says. By default, that of a `GEOMETRY('…')` \
-    type (from DuckDB 1.5.2 on), else what an EWKT or EWKB says, else longitudes and latitudes.",
+    description: "The CRS of the geometry: `EPSG:n`, `ESRI:n`, `OGC:CRS84`, WKT, a PROJ string, or `native` for the \
+        CRS of the raster. By default the CRS of the geometry's type or value if it has one, else longitude and \
+        latitude. See [CRS of a geometry](parameters.md#crs-of-a-geometry).",
     ..GEOMETRY_CRS
 };
 
@@ -110,13 +101,13 @@ pub(super) const BAND_INDEX: Parameter = Parameter {
     name: "band_index",
     value: ValueType::Integer,
     default: Some("0"),
-    description: "The band, counted from 0; by default the one that the metadata was narrowed to, else the first.",
+    description: "The band, counted from 0. By default the band that the metadata is restricted to, else the first.",
 };
 
 /// The band of a plan.
 pub(super) const PLANNED_BAND: Parameter = Parameter {
     default: Some("NULL"),
-    description: "A band, counted from 0. Of a planar file, only that band's tiles are given.",
+    description: "A band, counted from 0. For planar files, only the tiles of this band are returned.",
     ..BAND_INDEX
 };
 
@@ -131,7 +122,7 @@ pub(super) const BANDS: Parameter = Parameter {
     name: "bands",
     value: ValueType::Integers,
     default: None,
-    description: "The bands, counted from 0, in the order of the result; by default all bands of the file.",
+    description: "The bands, counted from 0, in the order of the result. By default all bands of the file.",
 };
 
 /// The bands of a row; None for all.
@@ -146,13 +137,17 @@ pub(super) const LEVEL: Parameter = Parameter {
     name: "level",
     value: ValueType::IntegerOrText,
     default: Some("0"),
-    description: "The level, 0 being the full resolution; or `'auto'`: the coarsest level whose pixels are at most 1 % larger than \
-        `resolution` (sizes of overviews are rounded), else the full resolution.",
+    description: "The level of resolution: 0 is the full resolution, 1 the first overview. `'auto'` selects the \
+        coarsest level whose pixels are at most 1 % larger than `resolution`, or the full resolution if there is none.",
 };
 
 /// The level of a plan, which has no resolution.
-pub(super) const PLANNED_LEVEL: Parameter =
-    Parameter { value: ValueType::Integer, description: "The level, 0 being the full resolution.", ..LEVEL };
+pub(super) const PLANNED_LEVEL: Parameter = Parameter {
+    value: ValueType::Integer,
+    description: "The level of resolution: 0 is the full resolution, 1 the \
+        first overview.",
+    ..LEVEL
+};
 
 /// The levels that there are, for errors.
 pub(super) const A_LEVEL: &str = "a level counted from 0";
@@ -161,7 +156,7 @@ pub(super) const RESOLUTION: Parameter = Parameter {
     name: "resolution",
     value: ValueType::Number,
     default: None,
-    description: "The size of a pixel that is wanted, in units of the raster's CRS; with `level: 'auto'` only.",
+    description: "The desired pixel size for `level: 'auto'`, in units of the raster's CRS.",
 };
 
 /// A level by its number, or by the word `auto`, which goes with a resolution.
@@ -198,7 +193,8 @@ pub(super) const MASKED: Parameter = Parameter {
     name: "masked",
     value: ValueType::Boolean,
     default: Some("true"),
-    description: "Whether the internal mask and the alpha band make pixels invalid, besides nodata.",
+    description: "Whether pixels are invalid where the internal mask or the alpha band marks them, in addition to \
+        nodata.",
 };
 
 pub(super) fn masked(options: &impl OptionValues) -> bool {
@@ -209,28 +205,25 @@ pub(super) const MASK: Parameter = Parameter {
     name: "mask",
     value: ValueType::Other("STRUCT(href, metadata, band_index, keep | drop | bits)"),
     default: None,
-    description: "Another raster that makes pixels invalid, such as Sentinel-2's scene classification or Landsat's QA_PIXEL: `href`; `metadata`, if it \
-        is at hand; `band_index`, 0 by default; and one of `keep` (only pixels with these values count), `drop` (pixels with these values \
-        do not count) and `bits` (pixels with any of these bits set do not count; 0 is the lowest bit), each a list of integers. The mask may have \
-        any grid, resolution and CRS: each pixel takes the pixel of the mask that contains its centre. Where the mask has no pixel, or \
-        an invalid one, pixels are invalid.",
+    description: "A second raster that excludes pixels, such as a scene classification: `href`, optionally `metadata` \
+        and `band_index`, and one of `keep`, `drop` and `bits`. See [masks](parameters.md#masks).",
 };
 
 pub(super) const WEIGHTS: Parameter = Parameter {
     name: "weights",
     value: ValueType::Other("STRUCT(href, metadata, band_index)"),
     default: None,
-    description: "Another raster that weighs pixels, such as a population or the share of a crop: `href`; `metadata`, if it is at hand; \
-        `band_index`, 0 by default. It may have any grid and CRS: each pixel takes the weight of the pixel that contains its centre.",
+    description: "A second raster of pixel weights, such as population or crop fraction: `href`, and optionally \
+        `metadata` and `band_index`. It may have any grid and CRS: the weight of a pixel is that of the pixel that \
+        contains its centre.",
 };
 
 pub(super) const SCALED: Parameter = Parameter {
     name: "scaled",
     value: ValueType::Boolean,
     default: Some("false"),
-    description: "Whether the band's scale and offset are applied: `value * scale + offset`, as the metadata has them. They are those of \
-    the file, or of the STAC Item where the index was built with `stac_scale := true`. Without either, values stay as they are: \
-    `B04_metadata.scale IS NOT NULL` says whether there is a scale.",
+    description: "Whether the scale and offset in the metadata are applied: `value * scale + offset`. Values are \
+        unchanged if the metadata has neither. See [scale and offset](parameters.md#scale-and-offset).",
 };
 
 pub(super) fn scaled(options: &impl OptionValues) -> bool {
@@ -241,9 +234,8 @@ pub(super) const ON_ERROR: Parameter = Parameter {
     name: "on_error",
     value: ValueType::Text,
     default: Some("'fail'"),
-    description: "The effect of a file that cannot be read: missing, not a TIFF, damaged, changed since it was indexed, in an encoding that is \
-        not supported, or on a server that does not respond. `'fail'`: the query fails. `'null'`: the row is NULL, and the others are \
-        unaffected. Invalid arguments, such as a geometry, a level or a band that does not exist, fail the query either way.",
+    description: "`'fail'`: a file that cannot be read fails the query. `'null'`: its rows are NULL. See \
+        [errors](parameters.md#errors).",
 };
 
 pub(super) fn on_error(options: &impl OptionValues) -> Result<Option<OnError>> {
@@ -254,8 +246,9 @@ pub(super) const METHOD: Parameter = Parameter {
     name: "method",
     value: ValueType::Text,
     default: Some("'coverage'"),
-    description: "When a pixel counts: `'coverage'`, by the fraction of it that is covered; `'center'`, wholly where its centre is \
-        covered; `'all_touched'`, wholly where it is touched: the latter two as rasterio rasterises.",
+    description: "The weight of a pixel. `'coverage'`: the fraction of it that is covered. `'center'`: 1 if its \
+        centre is covered. `'all_touched'`: 1 if any part of it is touched. The latter two select the same pixels as \
+        rasterio.",
 };
 
 pub(super) fn method(options: &impl OptionValues) -> Result<Method> {
@@ -267,9 +260,10 @@ pub(super) const RESAMPLING: Parameter = Parameter {
     name: "resampling",
     value: ValueType::Text,
     default: Some("'nearest'"),
-    description: "`'nearest'`, `'bilinear'` or `'cubic'` (Catmull-Rom), as GDAL's warper computes them. `'bilinear'` weighs the valid \
-            ones of the four pixels around the point anew. `'cubic'` needs all sixteen pixels around it to be valid and inside the \
-            image; where one is not, the value is the bilinear one. NULL where the pixel that contains the point is invalid.",
+    description: "`'nearest'`, `'bilinear'` or `'cubic'` (Catmull-Rom), computed as in GDAL's warper. `'bilinear'` \
+        uses only the valid ones of the four nearest pixels. `'cubic'` falls back to `'bilinear'` unless all sixteen \
+        pixels around the point are valid and inside the image. The result is NULL if the pixel that contains the \
+        point is invalid.",
 };
 
 pub(super) fn resampling(options: &impl OptionValues) -> Result<Resampling> {
@@ -281,8 +275,9 @@ pub(super) const MAX_DISTANCE: Parameter = Parameter {
     name: "max_distance_pixels",
     value: ValueType::Integer,
     default: Some("0"),
-    description: "How many pixels away a valid pixel is looked for where the one that holds the point is invalid: in rings \
-            around it, the nearest of the first ring that has one. At most 4,096 in rasters of more than 67 million pixels.",
+    description: "The search distance for a valid pixel if the pixel that contains the point is invalid: rings of \
+        pixels around it are searched outwards, and the nearest valid pixel of the first ring that has one is used. \
+        At most 4,096 in rasters of more than 67 million pixels.",
 };
 
 pub(super) fn max_distance(options: &impl OptionValues) -> Result<u32> {

@@ -33,62 +33,62 @@ pub(crate) const SETTINGS: [Setting; 13] = [
     Setting {
         variable: "RASTERET_TIMEOUT",
         built_in: |options| options.timeout.as_secs_f64().to_string(),
-        description: "Seconds that one request may take",
+        description: "Timeout of a request in seconds",
     },
     Setting {
         variable: "RASTERET_CONNECT_TIMEOUT",
         built_in: |options| options.connect_timeout.as_secs_f64().to_string(),
-        description: "Seconds that opening a connection may take",
+        description: "Timeout of opening a connection in seconds",
     },
     Setting {
         variable: "RASTERET_MAX_RETRIES",
         built_in: |options| options.max_retries.to_string(),
-        description: "How often a request is repeated after HTTP 429, 5xx or a lost connection",
+        description: "The maximum number of retries of a request after HTTP 429, 5xx or a lost connection",
     },
     Setting {
         variable: "RASTERET_RETRY_TIME",
         built_in: |options| options.retry_time.as_secs_f64().to_string(),
-        description: "Seconds during which the requests of one query are repeated",
+        description: "Time limit for the retries of a query in seconds",
     },
     Setting {
         variable: "RASTERET_HEADER_CACHE_BYTES",
         built_in: |options| options.header_cache_bytes.to_string(),
-        description: "Bytes of headers that are kept, such as '256MB'; 0 keeps none",
+        description: "Size of the header cache, such as '256MB'; 0 disables it",
     },
     Setting {
         variable: "RASTERET_TILE_CACHE_BYTES",
         built_in: |options| options.tile_cache_bytes.to_string(),
-        description: "Bytes of decoded tiles that are kept, such as '256MB'; 0 keeps none",
+        description: "Size of the cache of decoded tiles, such as '256MB'; 0 disables it",
     },
     Setting {
         variable: "RASTERET_ZONE_CACHE_BYTES",
         built_in: |options| options.zone_cache_bytes.to_string(),
-        description: "Bytes of coverages of geometries that are kept, such as '64MB'; 0 keeps none",
+        description: "Size of the cache of geometry coverages, such as '64MB'; 0 disables it",
     },
     Setting {
         variable: "RASTERET_READ_BUDGET_BYTES",
         built_in: |options| options.read_budget_bytes.to_string(),
-        description: "Bytes of tiles that are being fetched or decoded, such as '128MB'",
+        description: "Memory limit for tiles being fetched or decoded, such as '128MB'",
     },
     Setting {
         variable: "RASTERET_MAX_TILE_BYTES",
         built_in: |options| options.max_tile_bytes.to_string(),
-        description: "Bytes of the largest decoded tile, such as '256MB'; files with larger ones are refused",
+        description: "Maximum size of a decoded tile, such as '256MB'; larger tiles are an error",
     },
     Setting {
         variable: "RASTERET_MEMORY_LIMIT_BYTES",
         built_in: |options| options.memory_limit_bytes.map_or_else(String::new, |bytes| bytes.to_string()),
-        description: "Bytes that one call may take for its results, such as '4GB'; by default DuckDB's memory_limit",
+        description: "Memory limit of a call for its results, such as '4GB'; by default DuckDB's memory_limit",
     },
     Setting {
         variable: "RASTERET_THREADS",
         built_in: |options| options.threads.map_or_else(String::new, |threads| threads.to_string()),
-        description: "Threads that decode and compute; by default DuckDB's threads",
+        description: "Number of threads that decode and compute; by default DuckDB's threads",
     },
     Setting {
         variable: "RASTERET_CHECK_VERSION",
         built_in: |options| options.check_version.to_string(),
-        description: "The fields of a file's version that are compared with the index: 'etag', 'size' or 'none'",
+        description: "How files are compared with their version in the index: 'etag', 'size' or 'none'",
     },
 ];
 

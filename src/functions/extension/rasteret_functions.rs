@@ -15,11 +15,12 @@ static DOC: Documentation = Documentation {
     name: "rasteret_functions",
     kind: Kind::Table,
     signatures: &["FROM rasteret_functions()"],
-    description: "The functions of the extension: this reference inside of DuckDB.",
+    description: "Lists the functions of the extension with their documentation.",
     parameters: &[],
     options: &[],
-    returns: "One row per function: `name`; `kind`, `scalar` or `table`; `signature`, one line per overload; `description`; `parameters`, STRUCTs of \
-        `name`, `type`, `default` and `description`, options included; `returns`; `example`.",
+    returns: "One row per function: `name`; `kind`, `scalar` or `table`; `signature`, one line per overload; \
+        `description`; `parameters`, a list of STRUCTs of `name`, `type`, `default` and `description`, including \
+        options; `returns`; `example`.",
     examples: &[
         Example {
             sql: "SELECT name, kind, signature FROM rasteret_functions() WHERE name = 'rasteret_version'",

@@ -10,7 +10,7 @@ static DOC: Documentation = Documentation {
     name: "rasteret_version",
     kind: Kind::Scalar,
     signatures: &["rasteret_version() -> VARCHAR"],
-    description: "The version of the loaded extension.",
+    description: "Returns the version of the loaded extension.",
     parameters: &[],
     options: &[],
     returns: "A semantic version, such as `0.1.0`.",

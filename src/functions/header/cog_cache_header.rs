@@ -12,14 +12,14 @@ static DOC: Documentation = Documentation {
     name: "cog_cache_header",
     kind: Kind::Scalar,
     signatures: &["cog_cache_header(href VARCHAR, metadata STRUCT(…)) -> BOOLEAN"],
-    description: "Puts the header of a file into the header cache, as an index has it: later calls name the file by its href alone and \
-        make no request for its header. Metadata STRUCTs are wide, and joins and aggregates copy them for each pair of a plot and a \
-        scene; hrefs are not.",
+    description: "Adds the metadata of a file to the header cache, so that later calls can pass the href alone \
+        without fetching the header. Metadata STRUCTs are large, and joins and aggregates copy them for each pair of \
+        a plot and a scene; hrefs are cheap to copy. The scale and offset of the metadata apply to all later calls, \
+        including those from a STAC Item.",
     parameters: &[params::HREF, params::HEADER],
     options: &[],
-    returns: "Whether the header is in the cache: false where there is no room (`RASTERET_HEADER_CACHE_BYTES`), where the metadata is that of one \
-        band of the file, and where a local file has changed since it was indexed. NULL for NULL. Scale and offset are then those of the \
-        metadata in every call, also where they come from a STAC Item.",
+    returns: "True if the header is in the cache. False if the cache is too small (`RASTERET_HEADER_CACHE_BYTES`), \
+        the metadata is restricted to one band, or a local file has changed since it was indexed. NULL for NULL.",
     examples: &[Example {
         sql: "SELECT cog_cache_header('test/data/cog.tif', cog_metadata('test/data/cog.tif')) AS cached",
         result: "true",

@@ -19,13 +19,13 @@ static DOC: Documentation = Documentation {
     name: "cog_ifds",
     kind: Kind::Table,
     signatures: &["FROM cog_ifds(paths [, ignore_errors := false])"],
-    description: "The image file directories of TIFF files, a row each: full resolution, overviews, masks, other pages and \
-        SubIFDs, with every tag.",
+    description: "Reads the image file directories (IFDs) of TIFF files, with one row per IFD. The IFDs include the \
+        full-resolution image, overviews, masks, other pages and SubIFDs, with all tags.",
     parameters: &[params::PATHS],
     options: &[params::IGNORE_ERRORS],
-    returns: "`filename`, `ifd` (its position in file order), `parent` (the IFD whose SubIFDs tag names it), `role` (`image`, \
-        `overview`, `mask` or `page`), `ifd_offset`, the sizes, and `tags`: code, name, type, count and value as text, cut \
-        after 64 numbers, 4,096 characters or 32 bytes.",
+    returns: "`filename`, `ifd` (its position in the file), `parent` (the IFD whose SubIFDs tag refers to it), `role` \
+        (`image`, `overview`, `mask` or `page`), `ifd_offset`, the image and tile sizes, and `tags`: code, name, \
+        type, count, and the value as text, truncated after 64 numbers, 4,096 characters or 32 bytes.",
     examples: &[Example {
         sql: "SELECT ifd, role, image_width, len(tags) > 10 AS many FROM cog_ifds('test/data/cog.tif')",
         result: "0\timage\t64\ttrue\n1\toverview\t32\ttrue\n2\toverview\t16\ttrue",

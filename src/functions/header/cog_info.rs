@@ -18,18 +18,20 @@ static DOC: Documentation = Documentation {
     name: "cog_info",
     kind: Kind::Table,
     signatures: &["FROM cog_info(paths [, ignore_errors := false])"],
-    description: "One readable row per GeoTIFF file, as `gdalinfo` and `rio info` describe it. Reads headers only, with as few requests as \
-        `cog_metadata`.",
+    description: "Returns a summary of each GeoTIFF file, similar to `gdalinfo` and `rio info`. Only headers are \
+        read, with as few requests as `cog_metadata`.",
     parameters: &[params::PATHS],
     options: &[params::IGNORE_ERRORS],
-    returns: "`filename`; `width` and `height` in pixels; `bands`, their number; `dtype`, `nodata` and `crs` as in the metadata; \
-        `resolution`, the width and height of a pixel in units of the CRS (NULL without georeferencing); `bounds` in the raster's CRS; \
-        `compression`; `tile`, the width and height of a tile or strip; `overviews`, the factors by which they are smaller, as rasterio's \
-        `overviews` gives them; `size` of the file in bytes; `band_names`, GDAL's description of each band, NULL where it has none; `colormap`, \
-        a MAP from each value of a palette image to its red, green, blue and alpha from 0 to 255, as rasterio's `colormap` (NULL for other \
-        images); `is_cog`, whether the header keeps the rules of a cloud-optimized GeoTIFF that GDAL's validator checks: tiles if larger than 512 \
-        pixels, the IFD at the start, overviews and pixels in order; `cog_errors`, the rules that it breaks; `tags`, \
-        a MAP of the dataset's items of GDAL_METADATA and TIFF's descriptive tags, as rasterio's `tags()`.",
+    returns: "`filename`; `width` and `height` in pixels; `bands`, the number of bands; `dtype`, `nodata` and `crs` \
+        as in the metadata; `resolution`, the width and height of a pixel in units of the CRS (NULL without \
+        georeferencing); `bounds` in the raster's CRS; `compression`; `tile`, the width and height of a tile or \
+        strip; `overviews`, the decimation factors, like rasterio's `overviews`; `size`, the file size in bytes; \
+        `band_names`, the GDAL description of each band, or NULL; `colormap`, a MAP from each value of a palette \
+        image to its red, green, blue and alpha from 0 to 255, like rasterio's `colormap` (NULL for other images); \
+        `is_cog`, whether the file follows the rules of a cloud-optimized GeoTIFF that GDAL's validator checks in the \
+        header: tiles if larger than 512 pixels, the IFD at the start, overviews and pixels in order; `cog_errors`, \
+        the rules that it violates; `tags`, a MAP of the dataset's GDAL_METADATA items and the descriptive TIFF tags, \
+        like rasterio's `tags()`.",
     examples: &[
         Example {
             sql: "SELECT width, height, bands, dtype, crs, resolution, compression, tile, overviews, size FROM cog_info('test/data/cog.tif')",

@@ -14,8 +14,8 @@ pub(super) const ASSETS: Parameter = Parameter {
     name: "assets",
     value: ValueType::Other("VARCHAR[]"),
     default: Some("NULL"),
-    description: "The files' STAC assets as JSON (`to_json(assets.B04)`), from which `scale` and `offset` are taken as by `stac_scale` of \
-        `rasteret_enrich`. A NULL asset leaves the file's own.",
+    description: "The STAC assets of the files as JSON (`to_json(assets.B04)`), which provide `scale` and `offset` as \
+        with `stac_scale` of `rasteret_enrich`. For a NULL asset, those of the file are kept.",
 };
 
 static DOC: Documentation = Documentation {
@@ -27,27 +27,27 @@ static DOC: Documentation = Documentation {
         "cog_metadata(hrefs VARCHAR[]) -> STRUCT(…)[]",
         "cog_metadata(hrefs VARCHAR[], band_index BIGINT[] [, assets VARCHAR[]]) -> STRUCT(…)[]",
     ],
-    description: "The header of a GeoTIFF as a STRUCT: all that a later read needs, so that it never opens the file again. \
-        The distinct files of up to 2,048 rows are fetched concurrently, once each. A file that cannot be read fails the \
-        query; see `try_cog_metadata` for rows that may fail.",
+    description: "Reads the header of a GeoTIFF file. The resulting STRUCT contains everything needed to read pixels \
+        later without fetching the header again. The distinct files of up to 2,048 rows are fetched concurrently, \
+        once each. A file that cannot be read fails the query; use `try_cog_metadata` to get errors as values.",
     parameters: &[
         Parameter { name: "href", value: ValueType::Text, default: None, description: "A local path or a URL." },
         Parameter {
             name: "band_index",
             value: ValueType::Other("BIGINT"),
             default: Some("NULL"),
-            description: "A band, counted from 0. Of a planar file, only that band's tiles are kept.",
+            description: "A band, counted from 0. For planar files, only the tiles of this band are kept.",
         },
         Parameter {
             name: "hrefs",
             value: ValueType::Other("VARCHAR[]"),
             default: None,
-            description: "Several files; gives a list.",
+            description: "A list of files; the result is a list.",
         },
         ASSETS,
     ],
     options: &[],
-    returns: "The metadata STRUCT, NULL for NULL.",
+    returns: "The [metadata STRUCT](index-format.md#the-metadata-struct); NULL for NULL.",
     examples: &[Example {
         sql: "SELECT m.image_width, m.dtype, m.compression, m.crs, len(m.tile_offsets) AS tiles \
               FROM (SELECT cog_metadata('test/data/cog.tif') AS m)",

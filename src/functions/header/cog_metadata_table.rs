@@ -17,10 +17,10 @@ static DOC: Documentation = Documentation {
     name: "cog_metadata",
     kind: Kind::Table,
     signatures: &["FROM cog_metadata(paths [, ignore_errors := false])"],
-    description: "The headers of GeoTIFF files, a row a file.",
+    description: "Reads the headers of GeoTIFF files, with one row per file.",
     parameters: &[params::PATHS],
     options: &[params::IGNORE_ERRORS],
-    returns: "`filename`, every field of the metadata STRUCT as a column, and `bounds` in the raster's CRS.",
+    returns: "`filename`, each field of the metadata STRUCT as a column, and `bounds` in the raster's CRS.",
     examples: &[Example {
         sql: "SELECT filename, image_width, image_height, dtype, bounds.xmin FROM cog_metadata('test/data/cog.tif')",
         result: "test/data/cog.tif\t64\t64\tuint16\t500000.0",

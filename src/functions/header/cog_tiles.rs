@@ -19,12 +19,13 @@ static DOC: Documentation = Documentation {
     name: "cog_tiles",
     kind: Kind::Table,
     signatures: &["FROM cog_tiles(paths [, level := NULL, ignore_errors := false])"],
-    description: "The tiles of GeoTIFF files, a row a tile; strips count as tiles as wide as the image.",
+    description: "Lists the tiles of GeoTIFF files, with one row per tile. A strip is treated as a tile with the \
+        width of the image.",
     parameters: &[params::PATHS],
     options: &[LEVEL, params::IGNORE_ERRORS],
-    returns: "`filename`, `level`, `band_index` (NULL where one tile holds all bands), `tile_row`, `tile_col`, `tile_index` \
-        (within its plane), `tile_offset` (NULL for a sparse tile), `tile_byte_count`, and `bbox`: the part inside the image, \
-        in the raster's CRS.",
+    returns: "`filename`, `level`, `band_index` (NULL if a tile contains all bands), `tile_row`, `tile_col`, \
+        `tile_index` (within its plane), `tile_offset` (NULL for a sparse tile), `tile_byte_count`, and `bbox`, the \
+        part of the tile inside the image, in the raster's CRS.",
     examples: &[Example {
         sql: "SELECT level, count(*) AS tiles FROM cog_tiles('test/data/cog.tif') GROUP BY level ORDER BY level",
         result: "0\t16\n1\t4\n2\t1",
@@ -35,7 +36,8 @@ static DOC: Documentation = Documentation {
 const LEVEL: Parameter = Parameter {
     value: ValueType::Other("INTEGER"),
     default: Some("NULL"),
-    description: "One level, 0 being the full resolution; NULL: all levels. A file without it gives no rows.",
+    description: "The level of resolution: 0 is the full resolution. NULL: all levels. Files without this level have \
+        no rows.",
     ..params::PLANNED_LEVEL
 };
 

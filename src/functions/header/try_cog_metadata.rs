@@ -17,26 +17,26 @@ static DOC: Documentation = Documentation {
         "try_cog_metadata(hrefs VARCHAR[]) -> STRUCT(metadata STRUCT(…), error VARCHAR)[]",
         "try_cog_metadata(hrefs VARCHAR[], band_index BIGINT[] [, assets VARCHAR[]]) -> STRUCT(metadata STRUCT(…), error VARCHAR)[]",
     ],
-    description: "The header of a GeoTIFF, or the reason why it could not be read: never fails for a file. Otherwise as \
-        `cog_metadata`.",
+    description: "Reads the header of a GeoTIFF file, and returns an error as a value instead of failing. Otherwise \
+        like `cog_metadata`.",
     parameters: &[
         Parameter { name: "href", value: ValueType::Text, default: None, description: "A local path or a URL." },
         Parameter {
             name: "band_index",
             value: ValueType::Other("BIGINT"),
             default: Some("NULL"),
-            description: "A band, counted from 0. In a list, NULL stands for a file that is taken whole.",
+            description: "A band, counted from 0. In a list, NULL selects all bands of a file.",
         },
         Parameter {
             name: "hrefs",
             value: ValueType::Other("VARCHAR[]"),
             default: None,
-            description: "Several files; gives a list.",
+            description: "A list of files; the result is a list.",
         },
         ASSETS,
     ],
     options: &[],
-    returns: "`metadata` or `error`, one of which is NULL; NULL for NULL.",
+    returns: "`metadata` and `error`, one of which is NULL; NULL for NULL.",
     examples: &[Example {
         sql: "SELECT t.metadata IS NULL, t.error FROM (SELECT try_cog_metadata('test/data/no-such-file.tif') AS t)",
         result: "true\ttry_cog_metadata('test/data/no-such-file.tif'): no such file or directory",

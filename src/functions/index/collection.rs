@@ -16,15 +16,15 @@ pub(super) const SOURCE: Parameter = Parameter {
     name: "source",
     value: ValueType::Other("VARCHAR or VARCHAR[]"),
     default: None,
-    description: "The index: Parquet files by a path, a URL, a glob, or a list of them. Hive folders are columns, as in \
-        `rasteret_enrich`.",
+    description: "The Parquet files of the index: a path, a URL, a glob, or a list of them. Hive folders are read as \
+        columns, as in `rasteret_enrich`.",
 };
 
 pub(super) const BANDS: Parameter = Parameter {
     name: "bands",
     value: ValueType::Other("VARCHAR or VARCHAR[]"),
     default: Some("NULL"),
-    description: "Asset keys. NULL: every asset that is a GeoTIFF by media type or extension.",
+    description: "Asset keys. NULL: all assets that are GeoTIFFs by media type or extension.",
 };
 
 /// The asset keys of a call; None for NULL.
@@ -37,8 +37,8 @@ pub(super) const ASSETS_COLUMN: Parameter = Parameter {
     name: "assets_column",
     value: ValueType::Text,
     default: Some("'assets'"),
-    description: "The column of assets: a STRUCT or a MAP of STRUCTs with an `href`, or STAC's JSON. Of columns of hrefs, write \
-        `{B04: {href: red_href}, B08: {href: nir_href}} AS assets`.",
+    description: "The column of assets: a STRUCT or MAP of STRUCTs with an `href`, or the JSON of STAC. To use \
+        columns of hrefs, write `{B04: {href: red_href}, B08: {href: nir_href}} AS assets`.",
 };
 
 pub(super) fn assets_column(options: &impl OptionValues) -> String {
@@ -49,8 +49,8 @@ pub(super) const HREF_COLUMN: Parameter = Parameter {
     name: "href_column",
     value: ValueType::Text,
     default: Some("NULL"),
-    description: "A column of hrefs, instead of assets: every band is in the same file, told apart by `band_index`, \
-        which several bands must all have.",
+    description: "A column of hrefs, instead of assets: all bands are in the same file. Several bands need a \
+        `band_index` each.",
 };
 
 pub(super) fn href_column(options: &impl OptionValues) -> Option<String> {
@@ -61,7 +61,7 @@ pub(super) const BAND_INDEX: Parameter = Parameter {
     name: "band_index",
     value: ValueType::Map("MAP(VARCHAR, BIGINT)"),
     default: Some("MAP {}"),
-    description: "For a band, its position in its file, counted from 0.",
+    description: "The position of each band in its file, counted from 0.",
 };
 
 pub(super) fn band_index(options: &impl OptionValues) -> Result<Vec<(String, u32)>> {
@@ -76,7 +76,7 @@ pub(super) const URL_REWRITE: Parameter = Parameter {
     name: "url_rewrite",
     value: ValueType::Map("MAP(VARCHAR, VARCHAR)"),
     default: Some("MAP {}"),
-    description: "Prefixes of hrefs and their replacements; the longest prefix that fits is replaced.",
+    description: "Prefixes of hrefs and their replacements; the longest matching prefix is replaced.",
 };
 
 pub(super) fn url_rewrite(options: &impl OptionValues) -> Result<Vec<(String, String)>> {
@@ -87,7 +87,8 @@ pub(super) const NORMALIZE: Parameter = Parameter {
     name: "normalize",
     value: ValueType::Boolean,
     default: Some("true"),
-    description: "Add `\"proj:epsg\"`, `crs`, `bbox`, `year` and `month` where the source lacks them; see `rasteret_normalize`.",
+    description: "Adds `\"proj:epsg\"`, `crs`, `bbox`, `year` and `month` if the source lacks them; see \
+        `rasteret_normalize`.",
 };
 
 pub(super) fn normalize(options: &impl OptionValues) -> bool {
@@ -98,9 +99,9 @@ pub(super) const STAC_SCALE: Parameter = Parameter {
     name: "stac_scale",
     value: ValueType::Boolean,
     default: Some("false"),
-    description: "Take `scale` and `offset` of the metadata from the asset: `raster:scale` and `raster:offset` of its `bands` or of the \
-        asset (STAC 1.1), or `scale` and `offset` of its `raster:bands` (STAC 1.0). Where the asset has none, they are those of \
-        the file's header, as without the option.",
+    description: "Takes `scale` and `offset` of the metadata from the asset: `raster:scale` and `raster:offset` of \
+        its `bands` or of the asset (STAC 1.1), or `scale` and `offset` of its `raster:bands` (STAC 1.0). If the \
+        asset has neither, those of the file are kept.",
 };
 
 pub(super) fn stac_scale(options: &impl OptionValues) -> bool {
@@ -109,8 +110,8 @@ pub(super) fn stac_scale(options: &impl OptionValues) -> bool {
 
 pub(super) const ON_ERROR: Parameter = Parameter {
     default: Some("'null'"),
-    description: "`'null'`: a file that fails has NULL metadata, and its reason in `rasteret_error`. `'fail'`: the \
-        query fails. When every file fails, the query fails either way.",
+    description: "`'null'`: a file that fails has NULL metadata, and `rasteret_error` holds the reason. `'fail'`: the \
+        query fails. If all files fail, the query fails in both cases.",
     ..params::ON_ERROR
 };
 
@@ -118,8 +119,9 @@ pub(super) const HIVE_PARTITIONING: Parameter = Parameter {
     name: "hive_partitioning",
     value: ValueType::Boolean,
     default: Some("NULL"),
-    description: "Whether folders `key=value` are columns, as in `read_parquet`: the same names, types and values, behind the columns of \
-        the files or in place of one of that name. NULL: where all files have the same keys; `true`: an error where they do not.",
+    description: "Whether folders `key=value` are read as columns, with the names, types and values of \
+        `read_parquet`. They follow the columns of the files, and replace a column of the same name. NULL: if all \
+        files have the same keys. `true`: different keys are an error.",
 };
 
 pub(super) fn hive(info: &BindInfo) -> HiveOptions {

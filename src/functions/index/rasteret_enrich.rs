@@ -21,10 +21,11 @@ static DOC: Documentation = Documentation {
     signatures: &["FROM rasteret_enrich(source [, bands := NULL, assets_column := 'assets', href_column := NULL, \
         band_index := MAP {}, url_rewrite := MAP {}, normalize := true, on_error := 'null', max_concurrent := 300, \
         batch_size := 100, stac_scale := false, hive_partitioning := NULL])"],
-    description: "Records of Parquet files with the headers of their assets: builds an index. The files of all bands and \
-        rows are fetched concurrently, once each.",
+    description: "Adds the headers of assets to records in Parquet files. The result is an index. The files of all \
+        bands and rows are fetched concurrently, once each.",
     parameters: &[Parameter {
-        description: "Parquet files: a path, a URL, a glob, or a list of them. STAC GeoParquet, or any table with hrefs.",
+        description: "Parquet files: a path, a URL, a glob, or a list of them. STAC GeoParquet, or any table with \
+            hrefs.",
         ..collection::SOURCE
     }],
     options: &[
@@ -40,8 +41,8 @@ static DOC: Documentation = Documentation {
         collection::STAC_SCALE,
         collection::HIVE_PARTITIONING,
     ],
-    returns: "The source's columns, in order, unchanged; one `{band}_metadata` per band; the columns of `normalize`; and \
-        `rasteret_error`: NULL, or which band failed and why.",
+    returns: "The columns of the source, unchanged and in order; one column `{band}_metadata` per band; the columns \
+        of `normalize`; and `rasteret_error`, NULL or a message that names the band and the reason.",
     examples: &[Example {
         sql: "SELECT id, B04_metadata.dtype, B08_metadata.image_width, year, month, rasteret_error \
               FROM rasteret_enrich('test/data/items.parquet', bands := ['B04', 'B08']) ORDER BY id LIMIT 1",
@@ -53,7 +54,8 @@ const BATCH_SIZE: Parameter = Parameter {
     name: "batch_size",
     value: ValueType::Integer,
     default: Some("100"),
-    description: "Rows that are complete before the first of them is returned; fetching goes on across batches.",
+    description: "The number of rows per batch: rows are returned when their batch is complete, while later batches \
+        are already being fetched.",
 };
 
 /// The table function.

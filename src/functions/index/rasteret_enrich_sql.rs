@@ -30,16 +30,17 @@ static DOC: Documentation = Documentation {
         "rasteret_enrich_sql(source VARCHAR, bands VARCHAR[]) -> VARCHAR",
         "rasteret_enrich_sql(source VARCHAR, bands VARCHAR[], options STRUCT(…)) -> VARCHAR",
     ],
-    description: "What `rasteret_enrich` gives, as SQL text for `FROM query(…)`: the source may be any table, view, CTE, \
-        temporary table or subquery of the caller's own connection. Assets are STRUCTs or MAPs of STRUCTs with an `href`. Other than `rasteret_enrich`, it names its bands, never \
-        fails because all files failed, and takes a `bbox` from a geometry as `rasteret_normalize` does. A column of the \
-        source that is called as a band's metadata or `rasteret_error` keeps its name, and DuckDB adds `_1` to the new one's.",
+    description: "Returns the SQL text of a query equivalent to `rasteret_enrich`, for `FROM query(…)`. The source \
+        may be any table, view, CTE, temporary table or subquery of the connection. Assets must be STRUCTs or MAPs of \
+        STRUCTs with an `href`. Unlike `rasteret_enrich`, it requires the bands to be named, does not fail if all \
+        files fail, and derives `bbox` from a geometry like `rasteret_normalize`. If a column of the source has the \
+        name of a metadata column or `rasteret_error`, DuckDB appends `_1` to the name of the new column.",
     parameters: &[
         Parameter {
             name: "source",
             value: ValueType::Text,
             default: None,
-            description: "The name of a table or view, quoted as SQL needs it, or a query.",
+            description: "A query, or the name of a table or view, quoted as in SQL.",
         },
         Parameter { default: None, description: "Asset keys.", ..collection::BANDS },
     ],
@@ -50,12 +51,12 @@ static DOC: Documentation = Documentation {
         collection::URL_REWRITE,
         collection::NORMALIZE,
         Parameter {
-            description: "As of `rasteret_enrich`; uses `to_json` of DuckDB's json extension.",
+            description: "As in `rasteret_enrich`; requires `to_json` of DuckDB's json extension.",
             ..collection::STAC_SCALE
         },
         collection::ON_ERROR,
     ],
-    returns: "SQL text.",
+    returns: "The SQL text.",
     examples: &[Example {
         sql: "SELECT id, B04_metadata.dtype, year, month, rasteret_error \
               FROM query(rasteret_enrich_sql('FROM ''test/data/items.parquet''', ['B04'])) ORDER BY id LIMIT 1",

@@ -17,30 +17,32 @@ static DOC: Documentation = Documentation {
             DOUBLE, xmax DOUBLE, ymax DOUBLE), year INTEGER, month INTEGER)",
         "rasteret_normalize(record STRUCT(…), headers STRUCT(…)[]) -> STRUCT(…)",
     ],
-    description: "The columns that `rasteret_enrich` adds, of a record in any table. `\"proj:epsg\"` and `crs` from the first \
-        of the record's `proj:code`, `proj:epsg`, `eo:epsg`, `crs`, `proj:wkt2` and `proj:projjson` that names a CRS, else from its headers; `bbox` from its geometry, else \
-        the box around the first header's raster in longitudes and latitudes, as `cog_bounds(…, 'OGC:CRS84')` gives it (`xmin` is larger \
-        than `xmax` across the antimeridian), NULL where the CRS is unknown or local; `year` and `month` from `datetime` or `start_datetime`. CRS and time are looked \
-        for in columns, then in a STRUCT `properties`.",
+    description: "Computes the columns that `rasteret_enrich` adds to a record, for a record of any table. \
+        `\"proj:epsg\"` and `crs` are taken from the first of the record's `proj:code`, `proj:epsg`, `eo:epsg`, \
+        `crs`, `proj:wkt2` and `proj:projjson` that names a CRS, else from the headers. `bbox` is that of the \
+        geometry, else the bounding box of the first header's raster in longitude and latitude, as in `cog_bounds(…, \
+        'OGC:CRS84')` (`xmin` is larger than `xmax` across the antimeridian); NULL if the CRS is unknown or local. \
+        `year` and `month` are derived from `datetime` or `start_datetime`. CRS and time are looked up in columns, \
+        then in a STRUCT `properties`.",
     parameters: &[
         Parameter {
             name: "record",
             value: ValueType::Other("STRUCT"),
             default: None,
-            description: "A whole row: the name of its table or the alias of its query. A geometry is the column `geometry`, \
-                else the first GEOMETRY. Since a column does not tell its CRS to extensions, a `bbox` is taken from it only \
-                within longitude -180 to 180 and latitude -90 to 90.",
+            description: "A whole row: the name of a table, or the alias of a query. The geometry is the column \
+                `geometry`, else the first GEOMETRY column. Because extensions cannot see the CRS of a column, `bbox` \
+                is derived from it only within longitude -180 to 180 and latitude -90 to 90.",
         },
         Parameter {
             name: "headers",
             value: ValueType::Other("STRUCT[]"),
             default: Some("NULL"),
-            description: "Metadata of the record's files, in the order in which they are asked; of each, `crs`, `transform`, \
-                `image_width` and `image_height` are read.",
+            description: "Metadata of the record's files, in order of preference. Only `crs`, `transform`, \
+                `image_width` and `image_height` are used.",
         },
     ],
     options: &[],
-    returns: "The five values, each NULL where neither the record nor a header says it; NULL for NULL.",
+    returns: "The five values, each NULL if neither the record nor a header determines it; NULL for NULL.",
     examples: &[Example {
         sql: "SELECT n.year, n.month, n.crs FROM (SELECT rasteret_normalize(items, [cog_metadata('test/data/cog.tif')]) AS n \
               FROM (SELECT DATE '2024-02-01' AS datetime) AS items)",

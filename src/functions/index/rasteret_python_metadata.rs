@@ -12,14 +12,15 @@ static DOC: Documentation = Documentation {
     name: "rasteret_python_metadata",
     kind: Kind::Scalar,
     signatures: &["rasteret_python_metadata(metadata STRUCT(…)) -> STRUCT(…)"],
-    description: "A metadata STRUCT in the form that Python Rasteret 0.4 reads: its seventeen fields, with `compression` as \
-        the TIFF code.",
+    description: "Converts a metadata STRUCT to the form that Python Rasteret 0.4 reads. The result has its seventeen \
+        fields, with `compression` as the TIFF code.",
     parameters: &[Parameter {
-        description: "The result of `cog_metadata`, or a metadata column of an index, also of one that Python Rasteret wrote.",
+        description: "The result of `cog_metadata`, or a metadata column of an index, including indexes written by \
+            Python Rasteret.",
         ..params::HEADER
     }],
     options: &[],
-    returns: "The STRUCT for Python Rasteret, NULL for NULL.",
+    returns: "The STRUCT for Python Rasteret; NULL for NULL.",
     examples: &[Example {
         sql: "SELECT rasteret_python_metadata(cog_metadata('test/data/cog.tif')).compression",
         result: "8",

@@ -18,13 +18,14 @@ static DOC: Documentation = Documentation {
     kind: Kind::Table,
     signatures: &["FROM rasteret_refresh(source [, bands := NULL, assets_column := 'assets', href_column := NULL, \
         url_rewrite := MAP {}, max_concurrent := 300, hive_partitioning := NULL])"],
-    description: "What has become of the files of an index, a row a file. One request each, at most a byte of the file: a \
-        conditional one where the index has an entity tag, so that an unchanged file costs a 304. No header is read; a changed \
-        file's is no longer kept, so that indexing it again reads it anew.",
+    description: "Compares each file with the version in the index, with one row per file. Each file needs one \
+        request for at most one byte. If the index has an entity tag, the request is conditional, and a server \
+        responds with status 304 for an unchanged file. Headers are not read; cached headers of changed files are \
+        dropped, so that indexing them again fetches the new ones.",
     parameters: &[collection::SOURCE],
     options: &[
         Parameter {
-            description: "Only the files of these bands. NULL: of all that have a metadata column.",
+            description: "Bands whose files are checked. NULL: all bands with a metadata column.",
             ..collection::BANDS
         },
         collection::ASSETS_COLUMN,
@@ -33,13 +34,13 @@ static DOC: Documentation = Documentation {
         collection::HIVE_PARTITIONING,
         params::MAX_CONCURRENT,
     ],
-    returns: "`href` VARCHAR, as the record has it; `status` VARCHAR; `indexed_size` BIGINT, `indexed_etag` VARCHAR, \
-        `indexed_last_modified` TIMESTAMP and the same three of what was found, `found_size`, `found_etag`, \
-        `found_last_modified`; `error` VARCHAR. Status: `unchanged`; `changed` (`cog_read` refuses the \
-        file: the size or the entity tag differ, or the date where there is no tag; see `RASTERET_CHECK_VERSION`); `gone` (404, \
-        410, no such file); `unknown` (nothing but sizes to compare, or `RASTERET_CHECK_VERSION=none`); `unindexed` (the \
-        index has no header of it, no request is made); `error` (no answer, and why). In the order in which the index first \
-        names the files.",
+    returns: "`href` VARCHAR, as in the record; `status` VARCHAR; `indexed_size` BIGINT, `indexed_etag` VARCHAR and \
+        `indexed_last_modified` TIMESTAMP from the index; `found_size`, `found_etag` and `found_last_modified` of the \
+        current file; `error` VARCHAR. Status: `unchanged`; `changed` (size or entity tag differ, or the date if \
+        there is no tag, see `RASTERET_CHECK_VERSION`; `cog_read` rejects such a file); `gone` (404, 410, no such \
+        file); `unknown` (only sizes to compare, or `RASTERET_CHECK_VERSION=none`); `unindexed` (no header in the \
+        index; no request is made); `error` (the request failed, with the reason). Rows are in the order of the first \
+        occurrence of each file in the index.",
     examples: &[Example {
         sql: "SELECT status, count(*) FROM rasteret_refresh('test/data/index_broken.parquet') GROUP BY ALL ORDER BY ALL",
         result: "changed\t2\ngone\t1\nunindexed\t1\nunknown\t1",

@@ -18,13 +18,14 @@ static DOC: Documentation = Documentation {
     kind: Kind::Table,
     signatures: &["FROM rasteret_validate(source [, bands := NULL, headers := false, assets_column := 'assets', \
         href_column := NULL, url_rewrite := MAP {}, hive_partitioning := NULL])"],
-    description: "What is wrong in an index, a row a problem; no row where it is sound. The metadata is held against the index \
-        format, the tile grid and the record, and with `headers` against the files as they are now.",
+    description: "Validates an index, with one row per problem. A valid index has no rows. The metadata is checked \
+        against the index format, the tile grid and the record, and with `headers` against the current files.",
     parameters: &[collection::SOURCE],
     options: &[
         Parameter {
-            description: "Bands that every record must have. NULL: those with a metadata column; a record without a file of a band may lack \
-                its metadata, unless `rasteret_error` names it, as it does where the index was built with that band in `bands`.",
+            description: "Bands that every record must have. NULL: all bands with a metadata column; records without \
+                a file for a band may then lack its metadata, unless `rasteret_error` names the band, which means \
+                that the index was built with it in `bands`.",
             ..collection::BANDS
         },
         HEADERS,
@@ -33,14 +34,16 @@ static DOC: Documentation = Documentation {
         collection::URL_REWRITE,
         collection::HIVE_PARTITIONING,
     ],
-    returns: "`record` VARCHAR, the record's `id`, or its position from 0 where it has none, NULL where it is the index that is \
-        wrong; `band` VARCHAR, NULL where it is the whole record; `check` VARCHAR; `message` VARCHAR; `filename` VARCHAR of the \
-        Parquet file. Checks: `column` (a band asked for has no column, or there is no metadata at all), `type` (a field of the \
-        STRUCT is missing or of another type), `id` (NULL, or that of another record), `bbox` (not finite, or upside down), \
-        `missing` (no metadata where there is a file of the band, or the band was asked for), `href` (metadata, but no href), \
-        `null` (a field that reading needs), `value` (a size of 0, an unknown dtype, …), `transform` (not six numbers that can \
-        be inverted), `tables` (not an entry a tile, or a tile beyond the end of the file), `crs` (the header's EPSG code is not \
-        the record's), `header` (the file cannot be read, or its header is not the one indexed).",
+    returns: "`record` VARCHAR, the record's `id`, or its position counted from 0 if it has none, NULL for a problem \
+        of the index; `band` VARCHAR, NULL for a problem of the whole record; `check` VARCHAR; `message` VARCHAR; \
+        `filename` VARCHAR of the Parquet file. Checks: `column` (a requested band has no column, or there is no \
+        metadata at all), `type` (a field of the STRUCT is missing or has a different type), `id` (NULL or \
+        duplicate), `bbox` (not finite, or minimum and maximum swapped), `missing` (no metadata although there is a \
+        file for the band, or the band was requested), `href` (metadata without an href), `null` (a field required \
+        for reading is NULL), `value` (a size of 0, an unknown dtype, …), `transform` (not six numbers, or not \
+        invertible), `tables` (not one entry per tile, or a tile beyond the end of the file), `crs` (the EPSG code of \
+        the header differs from that of the record), `header` (the file cannot be read, or its header differs from \
+        the index).",
     examples: &[
         Example { sql: "SELECT count(*) FROM rasteret_validate('test/data/index_python.parquet')", result: "0" },
         Example {
@@ -67,8 +70,8 @@ const HEADERS: Parameter = Parameter {
     name: "headers",
     value: ValueType::Boolean,
     default: Some("false"),
-    description: "Read every file's header anew and compare. A file with other pixels under the same header is \
-        not found so: see `rasteret_refresh`. Without it no file is opened but the index.",
+    description: "Reads the header of every file again and compares it with the index. This does not detect different \
+        pixels under the same header; see `rasteret_refresh`. Without this option, only the index is read.",
 };
 
 /// The table function.

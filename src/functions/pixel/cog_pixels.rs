@@ -21,52 +21,58 @@ static DOC: Documentation = Documentation {
         "FROM cog_pixels(href VARCHAR, geometry ANY, …)",
         "FROM cog_pixels(sources STRUCT(…), geometry ANY, …)",
     ],
-    description: "One row per pixel that a geometry covers: of one band, of several bands as a list, or of several rasters as columns, so that band \
-        math is SQL. Tiles are fetched concurrently and decoded on all of DuckDB's threads, each \
-        one when its rows are needed, so that an aggregate over a large image holds a few tiles at a time. Rows come in no \
-        particular order. A query that needs no `value` reads nothing but the header. The arguments are constants, prepared \
-        parameters or `getvariable('…')`, as for every table function of DuckDB's C API: columns of another table cannot be passed.",
+    description: "Reads the pixels covered by a geometry, with one row per pixel. The values are those of one band, \
+        of several bands as a list, or of several rasters as columns, so that band math is plain SQL. Tiles are \
+        fetched concurrently and decoded on all of DuckDB's threads when their rows are needed, so that an aggregate \
+        over a large image holds only a few tiles in memory. The order of the rows is undefined. A query that does \
+        not use `value` reads only the header. Arguments must be constants, prepared parameters or \
+        `getvariable('…')`; columns of other tables cannot be passed, as for all table functions of DuckDB's C API.",
     parameters: &[
         params::HREF,
         Parameter {
             name: "sources",
             value: ValueType::Other("STRUCT(name VARCHAR, …)"),
             default: None,
-            description: "Rasters by name: hrefs, or STRUCTs of `href`, `band_index` and `scaled`. Rows are the pixels of the first one; the others \
-                have its grid, or a coarser one aligned with it, such as 20 m under 10 m.",
+            description: "Named rasters: hrefs, or STRUCTs of `href`, `band_index` and `scaled`. The rows are the \
+                pixels of the first raster. The others must have the same grid, or a coarser one aligned with it, \
+                such as 20 m with 10 m.",
         },
         Parameter {
             name: "geometry",
             value: params::GEOMETRY_VALUE,
             default: None,
-            description: "A geometry, as of `cog_tiles_for_geometry`. A bare `NULL`: the whole image (DuckDB gives extensions no way to \
-                let an argument of a table function be left out). A NULL that has a type has no pixels. \
-                DuckDB gives a prepared parameter that is NULL, a variable that does not exist and one that was set to `NULL` as a bare \
-                `NULL`: give them a type, as in `CAST(? AS VARCHAR)` and `CAST(getvariable('plot') AS VARCHAR)`.",
+            description: "A geometry or a box; see [geometry](parameters.md#geometry). An untyped `NULL` reads the \
+                whole image (DuckDB does not let extensions declare optional arguments of table functions); a [typed \
+                NULL](parameters.md#null-geometries) has no rows.",
         },
     ],
     options: &[
         params::CONSTANT_GEOMETRY_CRS,
         Parameter { description: "The band, counted from 0.", ..params::BAND_INDEX },
-        Parameter { description: "The bands of the column `values`, counted from 0.", ..params::BANDS },
+        Parameter {
+            description: "Several bands, counted from 0, instead of `band_index`; they form the column \
+            `values`.",
+            ..params::BANDS
+        },
         params::LEVEL,
         params::RESOLUTION,
         params::MASKED,
         Parameter {
-            description: "As of `cog_read`, with `href`, `band_index` and one of `keep`, `drop` and `bits`.",
+            description: "A second raster that excludes pixels: `href`, `band_index`, and one of `keep`, `drop` and \
+                `bits`. See [masks](parameters.md#masks).",
             ..params::MASK
         },
         Parameter {
-            description: "Whether the band's scale and offset are applied: `value * scale + offset`. They are those of the file: \
-                this function takes no metadata, and so none of a STAC Item (`stac_scale`).",
+            description: "Whether the scale and offset of the file are applied: `value * scale + offset`. Those of a \
+                STAC Item are not available, because this function takes no metadata.",
             ..params::SCALED
         },
         params::METHOD,
     ],
-    returns: "`level`, `band_index`, `col`, `row`, `x` and `y` (the pixel's centre in the raster's CRS), `value` (NULL where it is \
-        nodata or masked) and `coverage`, the pixel's weight: with it, SQL computes medians, histograms and weighted quantiles. With \
-        `bands`, `values` DOUBLE[] in place of `band_index` and `value`; of named sources, one column for each. No rows for a geometry that is a \
-        NULL of a type.",
+    returns: "`level`, `band_index`, `col`, `row`, `x` and `y` (the centre of the pixel in the raster's CRS), `value` \
+        (NULL if nodata or masked) and `coverage`, the weight of the pixel, from which medians, histograms and \
+        weighted quantiles can be computed in SQL. With `bands`, `values` DOUBLE[] replaces `band_index` and `value`. \
+        With named sources, there is one column per source. No rows for a typed NULL geometry.",
     examples: &[
         Example {
             sql: "SELECT col, row, x, y, value, coverage FROM cog_pixels('test/data/cog.tif', \

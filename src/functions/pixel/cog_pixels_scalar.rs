@@ -16,8 +16,9 @@ static DOC: Documentation = Documentation {
         "cog_pixels(sources ANY, geometry ANY) -> STRUCT(col INTEGER, row INTEGER, x DOUBLE, y DOUBLE, coverage DOUBLE, values DOUBLE[])[]",
         "cog_pixels(sources ANY, geometry ANY, options STRUCT(…)) -> STRUCT(…)[]",
     ],
-    description: "The pixels that a geometry covers, with the values of several rasters: the table function of the same name for each row of a \
-        table, to be read with `unnest`.",
+    description: "Returns the pixels covered by a geometry as a list, with the values of several rasters. Use it with \
+        `unnest` to read the pixels of each row of a table; for a single geometry, use the table function of the same \
+        name.",
     parameters: &[params::SOURCES, params::GEOMETRY],
     options: &[
         params::GEOMETRY_CRS,
@@ -30,9 +31,10 @@ static DOC: Documentation = Documentation {
         params::METHOD,
         params::ON_ERROR,
     ],
-    returns: "A list of STRUCTs, row by row: `col` and `row` on the grid of the first source, `x` and `y`, the centre in its CRS, `coverage`, and \
-        `values`, one for each source in order: NULL where a pixel is nodata or masked, and for a NULL source. The grids of the other sources are \
-        that of the first, or coarser ones aligned with it. Empty where the geometry covers no pixel; NULL for NULL.",
+    returns: "A list of STRUCTs in row-major order: `col` and `row` in the grid of the first source, `x` and `y`, the \
+        centre of the pixel in its CRS, `coverage`, and `values`, one per source in their order, NULL if nodata or \
+        masked, and for a NULL source. The other sources must have the grid of the first, or a coarser one aligned \
+        with it. Empty if the geometry covers no pixels; NULL for NULL.",
     examples: &[Example {
         sql: "SELECT p.col, p.row, p.coverage, p.values FROM (SELECT unnest(cog_pixels(['test/data/cog.tif', 'test/data/classes.tif'], \
                   {xmin: 500010, ymin: 4599980, xmax: 500025, ymax: 4599990}, {geometry_crs: 'native'})) AS p)",

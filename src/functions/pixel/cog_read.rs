@@ -28,14 +28,16 @@ static DOC: Documentation = Documentation {
         "cog_read(href VARCHAR, metadata STRUCT(…), geometry ANY) -> STRUCT(…)",
         "cog_read(href VARCHAR, metadata STRUCT(…), geometry ANY, options STRUCT(…)) -> STRUCT(…)",
     ],
-    description: "The pixels of the window around a geometry, as `rasterio.mask(crop=True)` has them: what lies outside the \
-        geometry is filled with nodata, or 0 where the file has none. Without a geometry: the whole image, unfilled. Rows of one query share tiles: each is fetched and decoded once.",
+    description: "Reads the pixels of the window around a geometry, like `rasterio.mask(crop=True)`. Pixels outside \
+        the geometry are filled with nodata, or with 0 if the file has no nodata value. Without a geometry, the whole \
+        image is read unchanged. Rows of a query share tiles: each tile is fetched and decoded once.",
     parameters: &[params::HREF, params::METADATA, params::OPTIONAL_GEOMETRY],
     options: &[
         params::GEOMETRY_CRS,
         params::BAND_INDEX,
         Parameter {
-            description: "The bands, counted from 0, whose pixels `data` holds one band after the other; instead of `band_index`.",
+            description: "Several bands, counted from 0, instead of `band_index`; `data` contains them one after the \
+                other.",
             ..params::BANDS
         },
         params::LEVEL,
@@ -43,16 +45,19 @@ static DOC: Documentation = Documentation {
         params::MASKED,
         params::MASK,
         Parameter {
-            description: "As of `cog_value`; `data` is then DOUBLE, and NaN where a pixel is nodata.",
+            description: "Whether the [scale and offset](parameters.md#scale-and-offset) in the metadata are applied; \
+                `data` is then DOUBLE, and NaN where a pixel is nodata.",
             ..params::SCALED
         },
         params::ON_ERROR,
         ALL_TOUCHED,
     ],
-    returns: "`width`, `height`, `col_off`, `row_off` (in pixels of the level), `transform` (of the window), `crs`, `dtype`, `nodata`, \
-        `data` (row by row, little-endian, in `dtype`: `np.frombuffer(data, dtype).reshape(height, width)`), `mask` (one byte per \
-        pixel: 255 valid, 0 not) and `bands`, their number. With the option `bands`, `data` holds the bands one after the other \
-        (`reshape(bands, height, width)`), and a pixel is valid where all of them are. NULL where the geometry lies outside the image, and for a geometry that is a NULL of a type.",
+    returns: "`width`, `height`, `col_off`, `row_off` (in pixels of the level), `transform` (of the window), `crs`, \
+        `dtype`, `nodata`, `data` (row-major, little-endian, in `dtype`: `np.frombuffer(data, dtype).reshape(height, \
+        width)`), `mask` (one byte per pixel: 255 for valid, 0 for invalid) and `bands`, the number of bands. With \
+        the option `bands`, `data` contains the bands one after the other (`reshape(bands, height, width)`), and a \
+        pixel is valid if it is valid in all of them. NULL if the geometry is outside the image, and for a typed NULL \
+        geometry.",
     examples: &[
         Example {
             sql: "SELECT r.width, r.height, r.col_off, r.row_off, r.dtype, hex(r.data) AS data, hex(r.mask) AS mask FROM (SELECT \
@@ -77,7 +82,7 @@ const ALL_TOUCHED: Parameter = Parameter {
     name: "all_touched",
     value: ValueType::Boolean,
     default: Some("false"),
-    description: "Whether pixels count that the geometry merely touches; otherwise those whose centre is inside.",
+    description: "If true, all pixels touched by the geometry are included, otherwise pixels whose centre is inside.",
 };
 
 /// The window of a row, for each of its bands.

@@ -18,8 +18,9 @@ static DOC: Documentation = Documentation {
         "cog_value(sources ANY, point ANY) -> DOUBLE[]",
         "cog_value(sources ANY, point ANY, options STRUCT(…)) -> DOUBLE[]",
     ],
-    description: "The value at a point: of the pixel that holds it, or interpolated from those around it. Nodata and masked pixels are \
-        never blended in: what remains is weighed anew. Rows of one query share tiles: each is fetched and decoded once.",
+    description: "Returns the value of a raster at a point, either of the pixel that contains it or interpolated. \
+        Nodata and masked pixels are excluded from interpolation, and the remaining weights are normalized. Rows of a \
+        query share tiles: each tile is fetched and decoded once.",
     parameters: &[params::HREF, params::METADATA, params::SOURCES, params::POINT],
     options: &[
         params::GEOMETRY_CRS,
@@ -33,9 +34,10 @@ static DOC: Documentation = Documentation {
         params::RESAMPLING,
         params::MAX_DISTANCE,
     ],
-    returns: "The value; NULL outside the image, on nodata, where masked, and for NULL. Points that the raster's CRS does not reach are outside, \
-        empty points are NULL. Of several pixels for one point, on the antimeridian or where a raster is wider than the world, it is \
-        that of the westernmost one. Of a LIST of sources, one value for each, in order.",
+    returns: "The value, or NULL if the point is outside the image, empty or NULL, or the pixel is nodata or masked. \
+        Points outside the domain of the raster's CRS are outside the image. If a point corresponds to several \
+        pixels, on the antimeridian or in a raster wider than the world, the westernmost one is used. For a list of \
+        sources, a list with one value per source.",
     examples: &[
         Example {
             sql: "SELECT cog_value('test/data/cog.tif', NULL, 'POINT(500015 4599985)', {geometry_crs: 'native'}) AS value",

@@ -20,8 +20,9 @@ static DOC: Documentation = Documentation {
         "cog_values(sources ANY, point ANY) -> DOUBLE[][]",
         "cog_values(sources ANY, point ANY, options STRUCT(…)) -> DOUBLE[][]",
     ],
-    description: "The values of several bands at a point, as `rasterio.sample` gives them: a pixel of embeddings becomes a vector. Each value is \
-        that of `cog_value` for its band. Tiles that hold all bands are fetched and decoded once.",
+    description: "Returns the values of several bands at a point, like `rasterio.sample`. Use it for rasters of \
+        embeddings, for example. Each value is that of `cog_value` for the band. Tiles that contain all bands are \
+        fetched and decoded once.",
     parameters: &[params::HREF, params::METADATA, params::SOURCES, params::POINT],
     options: &[
         params::GEOMETRY_CRS,
@@ -35,8 +36,8 @@ static DOC: Documentation = Documentation {
         params::RESAMPLING,
         params::MAX_DISTANCE,
     ],
-    returns: "One value for each band, NULL where `cog_value` is NULL: outside the image, on nodata and where masked. NULL for NULL, and where \
-        `on_error` leaves out the file. Of a LIST of sources, one list for each, in order.",
+    returns: "One value per band, NULL if the point is outside the image, or the pixel is nodata or masked. NULL for \
+        NULL, and for a file that is skipped by `on_error`. For a list of sources, a list with one list per source.",
     examples: &[
         Example {
             sql: "SELECT cog_values('test/data/rgba.tif', NULL, 'POINT(500015 4599985)', {geometry_crs: 'native'}) AS values",

@@ -18,21 +18,21 @@ static DOC: Documentation = Documentation {
         "cog_bounds(metadata STRUCT(…)) -> STRUCT(xmin DOUBLE, ymin DOUBLE, xmax DOUBLE, ymax DOUBLE)",
         "cog_bounds(metadata STRUCT(…), crs VARCHAR) -> STRUCT(xmin DOUBLE, ymin DOUBLE, xmax DOUBLE, ymax DOUBLE)",
     ],
-    description: "The box around a raster, in its own CRS or another. The raster's sides are followed to a quarter of a pixel \
-        where they are curves. In longitudes and latitudes, `xmin` is larger than `xmax` where the raster crosses the \
-        antimeridian (RFC 7946, 5.2), and a raster around a pole reaches from -180 to 180.",
+    description: "Returns the bounding box of a raster, in its own CRS or another. Sides that are curves in that CRS \
+        are followed to a quarter of a pixel. In longitude and latitude, `xmin` is larger than `xmax` if the raster \
+        crosses the antimeridian (RFC 7946, 5.2), and a raster that contains a pole extends from -180 to 180.",
     parameters: &[
         params::HEADER,
         Parameter {
             name: "crs",
             value: ValueType::Text,
             default: Some("'native'"),
-            description: "The CRS of the box, named as `geometry_crs`; by default the raster's own coordinates, which are \
-                pixels without georeferencing.",
+            description: "The CRS of the box, in any form of [`geometry_crs`](parameters.md#crs-of-a-geometry). By \
+                default the coordinates of the raster, which are pixels without georeferencing.",
         },
     ],
     options: &[],
-    returns: "The box, NULL for NULL.",
+    returns: "The box; NULL for NULL.",
     examples: &[Example {
         sql: "SELECT b.xmin, b.ymin, b.xmax, b.ymax FROM (SELECT cog_bounds(cog_metadata('test/data/cog.tif')) AS b)",
         result: "500000.0\t4599360.0\t500640.0\t4600000.0",

@@ -18,20 +18,20 @@ static DOC: Documentation = Documentation {
         "cog_byte_ranges(tiles STRUCT(…)[]) -> STRUCT(range_offset BIGINT, range_length BIGINT, tile_count INTEGER)[]",
         "cog_byte_ranges(tiles STRUCT(…)[], options STRUCT(…)) -> STRUCT(…)[]",
     ],
-    description: "The requests that reading tiles of one file would make: tiles close to one another in the file are fetched \
-        together, what is large is fetched in parts. Requests and bytes of a whole query can so be summed before anything is \
-        read.",
+    description: "Returns the byte ranges requested to fetch tiles of one file. Tiles that are close to each other \
+        are fetched in one request, and large ranges are split. Use it to compute the requests and bytes of a query \
+        in advance.",
     parameters: &[Parameter {
         name: "tiles",
         value: ValueType::Other("STRUCT(…)[]"),
         default: None,
         description: "The result of `cog_tiles_for_geometry`, or any list of STRUCTs with `tile_offset` and \
-            `tile_byte_count`: `flatten(list(tiles))` of several geometries counts a tile that they share once. Sparse \
-            tiles need no request.",
+            `tile_byte_count`. Use `flatten(list(tiles))` for several geometries: tiles that they share are counted \
+            once. Sparse tiles need no request.",
     }],
     options: &[MAX_GAP, MAX_SIZE],
-    returns: "A list of `range_offset`, `range_length` and `tile_count`, the number of distinct tiles that begin in the \
-        range, in the order of the file; NULL for NULL.",
+    returns: "A list of `range_offset`, `range_length` and `tile_count`, the number of distinct tiles that begin in \
+        the range, ordered by offset; NULL for NULL.",
     examples: &[Example {
         sql: "SELECT r.range_offset, r.range_length, r.tile_count FROM (SELECT unnest(cog_byte_ranges([{tile_offset: 1000, \
               tile_byte_count: 500}, {tile_offset: 1600, tile_byte_count: 400}])) AS r)",
@@ -43,15 +43,16 @@ const MAX_GAP: Parameter = Parameter {
     name: "max_gap",
     value: ValueType::Integer,
     default: Some("262144"),
-    description: "Bytes between two tiles up to which both are fetched in one request: a round trip to an object store takes as long as a \
-        megabyte on one connection, but bytes cost money.",
+    description: "The maximum gap between two tiles of a request in bytes. A round trip to an object store takes as \
+        long as a megabyte on one connection, but every byte costs money.",
 };
 
 const MAX_SIZE: Parameter = Parameter {
     name: "max_size",
     value: ValueType::Integer,
     default: Some("8388608"),
-    description: "The maximum size of a request in bytes: one connection does not fill the line, so that concurrent parts are faster.",
+    description: "The maximum size of a request in bytes. A single connection does not use the full bandwidth, so \
+        larger ranges are faster in parallel parts.",
 };
 
 /// A request.

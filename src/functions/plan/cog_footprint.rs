@@ -17,21 +17,22 @@ static DOC: Documentation = Documentation {
         "cog_footprint(metadata STRUCT(…)) -> GEOMETRY",
         "cog_footprint(metadata STRUCT(…), crs VARCHAR) -> GEOMETRY",
     ],
-    description: "The outline of a raster as a polygon, by default in longitudes and latitudes. Its sides are followed to a \
-        quarter of a pixel. Across the antimeridian it is a multipolygon, cut there (RFC 7946, 3.1.9). It is always valid: around a \
-        pole it reaches to the pole, around the world it is a box, and of a raster larger than its projection it is the outline of \
-        the part that has a place.",
+    description: "Returns the outline of a raster as a polygon, by default in longitude and latitude. Its sides are \
+        approximated to a quarter of a pixel. An outline that crosses the antimeridian is split there into a \
+        multipolygon (RFC 7946, 3.1.9). The result is always valid: around a pole it extends to the pole, around the \
+        world it is a box, and for a raster that extends beyond its projection it is the outline of the part inside.",
     parameters: &[
         params::HEADER,
         Parameter {
             name: "crs",
             value: ValueType::Text,
             default: Some("'OGC:CRS84'"),
-            description: "The CRS of the outline, named as `geometry_crs`; `native` for the raster's own coordinates.",
+            description: "The CRS of the outline, in any form of [`geometry_crs`](parameters.md#crs-of-a-geometry); \
+                `native` for the coordinates of the raster.",
         },
     ],
     options: &[],
-    returns: "GEOMETRY on DuckDB 1.5 and later, else a BLOB of WKB; NULL for NULL.",
+    returns: "GEOMETRY in DuckDB 1.5 and later, else WKB as BLOB; NULL for NULL.",
     examples: &[Example {
         sql: "SELECT len(cog_tiles_for_geometry(m, cog_footprint(m))) AS tiles FROM (SELECT cog_metadata('test/data/cog.tif') AS m)",
         result: "16",

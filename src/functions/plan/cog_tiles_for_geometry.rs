@@ -19,25 +19,27 @@ static DOC: Documentation = Documentation {
         "cog_tiles_for_geometry(metadata STRUCT(…), geometry ANY) -> STRUCT(…)[]",
         "cog_tiles_for_geometry(metadata STRUCT(…), geometry ANY, options STRUCT(…)) -> STRUCT(…)[]",
     ],
-    description: "The tiles that hold the pixels of a geometry, from a raster's metadata alone: nothing is read. Exactly the \
-        tiles whose part inside the image meets the geometry are given: polygons by an area, lines and points by touching. \
-        Edges are straight in the geometry's CRS and are followed to a quarter of a pixel in the raster's. In longitudes and \
-        latitudes, 190 and -170 are the same; an edge from 179 to -179 goes around the world, so that a geometry across the \
-        antimeridian goes on beyond 180 or is cut in two there. Parts that the raster's CRS does not reach lie outside. \
-        Invalid rings, and transformations that are not known to be right, are errors. Over a join, the rows of one raster share the \
-        work of reading its metadata.",
+    description: "Lists the tiles that contain the pixels of a geometry, from the metadata alone. The result contains \
+        exactly the tiles whose part inside the image intersects the geometry: polygons must overlap it by an area, \
+        lines and points must touch it. Edges are straight lines in the CRS of the geometry, and are approximated to \
+        a quarter of a pixel in the CRS of the raster. Longitudes 190 and -170 are the same; an edge from 179 to -179 \
+        goes around the world, so a geometry across the antimeridian must continue beyond 180 or be split there. \
+        Parts outside the domain of the raster's CRS are outside the raster. Invalid rings are errors, as are \
+        transformations that are not known to be correct. In a join, rows with the same raster share the work of \
+        parsing its metadata. See [planning](planning.md).",
     parameters: &[
         Parameter {
-            description: "The result of `cog_metadata`, or a metadata column of an index. An index that Python Rasteret wrote has no `crs` in it: \
-                `struct_insert(metadata, crs := 'EPSG:' || \"proj:epsg\")` adds it.",
+            description: "The result of `cog_metadata`, or a metadata column of an index. For an index written by \
+                Python Rasteret, which has no `crs`, use `struct_insert(metadata, crs := 'EPSG:' || \"proj:epsg\")`.",
             ..params::HEADER
         },
         params::GEOMETRY,
     ],
     options: &[params::GEOMETRY_CRS, params::PLANNED_LEVEL, params::PLANNED_BAND],
-    returns: "A list of `level`, `band_index` (NULL where one tile holds all bands), `tile_row`, `tile_col`, `tile_index` \
-        (within its plane), `tile_offset` (NULL for a sparse tile), `tile_byte_count` and `bbox`, the part inside the image \
-        in the raster's CRS: row by row, for planar files plane after plane. Empty where the geometry is outside; NULL for NULL.",
+    returns: "A list of `level`, `band_index` (NULL if a tile contains all bands), `tile_row`, `tile_col`, \
+        `tile_index` (within its plane), `tile_offset` (NULL for a sparse tile), `tile_byte_count` and `bbox`, the \
+        part of the tile inside the image in the raster's CRS. Tiles are in row-major order, for planar files one \
+        plane after the other. Empty if the geometry is outside the raster; NULL for NULL.",
     examples: &[
         Example {
             sql: "SELECT t.tile_row, t.tile_col, t.tile_offset, t.tile_byte_count FROM (SELECT unnest(cog_tiles_for_geometry(\

@@ -21,16 +21,16 @@ static DOC: Documentation = Documentation {
     signatures: &[
         "FROM cog_tiles_for_geometry(href, geometry [, geometry_crs := NULL, level := 0, band_index := NULL])",
     ],
-    description: "The tiles that hold the pixels of a geometry, a row a tile: the scalar function of the same name, with the \
-        header from the file.",
+    description: "Lists the tiles of a file that contain the pixels of a geometry, with one row per tile. Like the \
+        scalar function of the same name, but reads the header from the file.",
     parameters: &[params::HREF, params::GEOMETRY],
     options: &[
         Parameter { default: Some("NULL"), ..params::CONSTANT_GEOMETRY_CRS },
         Parameter { value: ValueType::Other("INTEGER"), ..params::PLANNED_LEVEL },
         params::PLANNED_BAND,
     ],
-    returns: "`level`, `band_index`, `tile_row`, `tile_col`, `tile_index`, `tile_offset`, `tile_byte_count` and `bbox`, as the \
-        scalar function gives them. No rows for a NULL geometry.",
+    returns: "`level`, `band_index`, `tile_row`, `tile_col`, `tile_index`, `tile_offset`, `tile_byte_count` and \
+        `bbox`, as in the scalar function. No rows for a NULL geometry.",
     examples: &[Example {
         sql: "SELECT tile_row, tile_col FROM cog_tiles_for_geometry('test/data/cog.tif', 'LINESTRING(500100 4599900, 500600 \
               4599900)', geometry_crs := 'EPSG:32631')",

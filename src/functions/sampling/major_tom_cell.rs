@@ -11,21 +11,35 @@ static DOC: Documentation = Documentation {
     name: "major_tom_cell",
     kind: Kind::Scalar,
     signatures: &["major_tom_cell(lat DOUBLE, lon DOUBLE, grid_km DOUBLE) -> VARCHAR"],
-    description: "The cell of Major TOM's grid that holds a place, named as the `majortom` package names it: cells of about equal \
-        size all over the Earth, for splits by space and for joining data sets. Latitude first, as in the package.",
+    description: "Returns the name of the cell of the Major TOM grid that contains a location. The cells have about \
+        equal size all over the Earth, and their names are those of the `majortom` package. Use them for spatial \
+        splits and to join data sets. The latitude comes first, as in the package.",
     parameters: &[
-        Parameter { name: "lat", value: ValueType::Number, default: None, description: "Degrees, -90 to 90." },
-        Parameter { name: "lon", value: ValueType::Number, default: None, description: "Degrees, -180 to 180." },
+        Parameter {
+            name: "lat",
+            value: ValueType::Number,
+            default: None,
+            description: "Latitude in degrees, -90 to \
+            90.",
+        },
+        Parameter {
+            name: "lon",
+            value: ValueType::Number,
+            default: None,
+            description: "Longitude in degrees, -180 to \
+            180.",
+        },
         Parameter {
             name: "grid_km",
             value: ValueType::Number,
             default: None,
-            description: "Spacing of the grid in kilometres, 0.001 or more; Major TOM's data sets have 10.",
+            description: "Spacing of the grid in kilometres, at least 0.001. The Major TOM data sets use 10.",
         },
     ],
     options: &[],
-    returns: "`{row}U` or `{row}D` (up or down from the equator), `_`, `{column}R` or `{column}L` (right or left of Greenwich); \
-        NULL for NULL. Cells hold their northern and eastern edges; what is west of a row's first column is in its last one.",
+    returns: "`{row}U` or `{row}D` (up or down from the equator), `_`, `{column}R` or `{column}L` (right or left of \
+        Greenwich); NULL for NULL. Cells include their northern and eastern edges; locations west of the first column \
+        of a row are in its last column.",
     examples: &[Example {
         sql: "SELECT major_tom_cell(48.8566, 2.3522, 10), major_tom_cell(-33.8688, 151.2093, 100)",
         result: "543U_17R\t38D_139R",

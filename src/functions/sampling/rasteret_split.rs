@@ -15,18 +15,18 @@ static DOC: Documentation = Documentation {
         "rasteret_split(key VARCHAR) -> VARCHAR",
         "rasteret_split(key VARCHAR, options STRUCT(…)) -> VARCHAR",
     ],
-    description: "Assigns a key to training, validation or testing by its checksum: the same key has the same split in every \
-        table and on every machine, however many records there are, and as Python Rasteret assigns it. The key says what stays \
-        together: a record's id, or the cell of a grid, so that neighbours are not in different splits.",
+    description: "Assigns a key to the training, validation or test split by its checksum. A key has the same split \
+        in every table and on every machine, independent of the other records, and the same as in Python Rasteret. \
+        Use the id of a record as the key, or the cell of a grid to keep neighbours in the same split.",
     parameters: &[Parameter {
         name: "key",
         value: ValueType::Text,
         default: None,
-        description: "The key of records that stay together.",
+        description: "The key; records with the same key are in the same split.",
     }],
     options: &[TRAIN, VAL, SEED],
-    returns: "`'train'` where `crc32(key) % 100` is under `train`, `'val'` where it is under `train + val`, else `'test'`; NULL \
-        for NULL.",
+    returns: "`'train'` if `crc32(key) % 100` is less than `train`, `'val'` if it is less than `train + val`, else \
+        `'test'`; NULL for NULL.",
     examples: &[
         Example {
             sql: "SELECT rasteret_split('543U_17R'), rasteret_split('1D_1L'), rasteret_split('1001U_0R', {train: 50, val: 25})",
@@ -40,21 +40,22 @@ const TRAIN: Parameter = Parameter {
     name: "train",
     value: ValueType::Integer,
     default: Some("80"),
-    description: "Percent of the keys that are `'train'`.",
+    description: "Percentage of keys in `'train'`.",
 };
 
 const VAL: Parameter = Parameter {
     name: "val",
     value: ValueType::Integer,
     default: Some("10"),
-    description: "Percent of the keys that are `'val'`; the rest is `'test'`.",
+    description: "Percentage of keys in `'val'`; the remaining keys are in `'test'`.",
 };
 
 const SEED: Parameter = Parameter {
     name: "seed",
     value: ValueType::Integer,
     default: Some("NULL"),
-    description: "Another seed is another split of the same sizes: the checksum is then that of the seed, a colon and the key.",
+    description: "A seed for a different assignment with the same proportions: the checksum is then that of the seed, \
+        a colon and the key.",
 };
 
 /// The scalar function.

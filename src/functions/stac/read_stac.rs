@@ -16,16 +16,17 @@ static DOC: Documentation = Documentation {
     name: "read_stac",
     kind: Kind::Table,
     signatures: &["FROM read_stac(paths [, ignore_errors := false])"],
-    description: "A row a STAC Item, of STAC 0.7 to 1.1: files of one Item, an ItemCollection, a list of Items, any of these a line \
-        (NDJSON), and STAC GeoParquet. Catalogs and Collections among the files have no rows. All items are read when the query \
-        is planned, to find out their columns; up to 64 MiB of them wait in memory, more in a temporary file.",
+    description: "Reads STAC Items from files, with one row per Item. Supports STAC 0.7 to 1.1, in files of one Item, \
+        an ItemCollection, a list of Items, newline-delimited JSON of any of these, and STAC GeoParquet. Catalogs and \
+        Collections among the files have no rows. All items are read when the query is planned, to determine their \
+        columns; up to 64 MiB of them are kept in memory, more in a temporary file.",
     parameters: &[Parameter {
-        description: "A path, a URL, a glob, or a list of them. The content of a file decides what it is.",
+        description: "A path, a URL, a glob, or a list of them. The format is detected from the content.",
         ..params::PATHS
     }],
     options: &[Parameter {
-        description: "Leave out items and files that cannot be read; otherwise the first is an error that names the file, the \
-            item and what is wrong with it.",
+        description: "Skips items and files that cannot be read. Otherwise the first one is an error that names the \
+            file, the item and the problem.",
         ..params::IGNORE_ERRORS
     }],
     returns: super::stac_items::COLUMNS,

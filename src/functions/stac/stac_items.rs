@@ -9,16 +9,17 @@ use crate::host::Host;
 use crate::vector::{Bind, Init, OutputChunk, arrow};
 
 /// The columns, for the documentation.
-pub(super) const COLUMNS: &str = "`id`, `collection`, `datetime` TIMESTAMP (UTC), `geometry` (GEOMETRY where DuckDB has it, else WKB \
-    as BLOB), `bbox` STRUCT(xmin, ymin, xmax, ymax), `assets`, `\"proj:epsg\"`, `\"eo:cloud_cover\"`, the other properties, \
-    `stac_version`, `stac_extensions`, `links`, then members of items that STAC does not know. `assets` is a STRUCT of the assets' \
-    keys, each a STRUCT with `href`, `type`, `title`, `roles`, what else the items say, and `bands`, whichever form of bands they \
-    have; with more than 4,096 fields in all it is a MAP. Relative hrefs are resolved by the item's `self` link if that is \
-    absolute, else by the file. `\"proj:epsg\"` is the code of the first of `proj:code`, `proj:epsg`, `eo:epsg`, `crs`, `proj:wkt2` \
-    and `proj:projjson` that names a CRS, else the one that all GeoTIFF assets agree on. Bare `NaN`, `Infinity` and `-Infinity` \
-    are NULL. A property is BOOLEAN, BIGINT, DOUBLE, TIMESTAMP, VARCHAR, LIST or STRUCT as all items' values \
-    allow; texts among numbers are VARCHAR, and where a list or an object meets anything else, JSON as VARCHAR. \
-    `proj:projjson` and `proj:geometry` are always JSON as VARCHAR.";
+pub(super) const COLUMNS: &str = "`id`, `collection`, `datetime` TIMESTAMP (UTC), `geometry` (GEOMETRY if DuckDB \
+    supports it, else WKB as BLOB), `bbox` STRUCT(xmin, ymin, xmax, ymax), `assets`, `\"proj:epsg\"`, \
+    `\"eo:cloud_cover\"`, the other properties, `stac_version`, `stac_extensions`, `links`, and members of items that \
+    are not defined by STAC. `assets` is a STRUCT with one field per asset key, each a STRUCT with `href`, `type`, \
+    `title`, `roles`, the other members, and `bands`, for all forms of bands; with more than 4,096 fields in total it \
+    is a MAP. Relative hrefs are resolved against the item's `self` link if it is absolute, else against the file. \
+    `\"proj:epsg\"` is the code of the first of `proj:code`, `proj:epsg`, `eo:epsg`, `crs`, `proj:wkt2` and \
+    `proj:projjson` that names a CRS, else the common CRS of all GeoTIFF assets. Bare `NaN`, `Infinity` and \
+    `-Infinity` are read as NULL. The type of a property is the BOOLEAN, BIGINT, DOUBLE, TIMESTAMP, VARCHAR, LIST or \
+    STRUCT that fits the values of all items: strings mixed with numbers are VARCHAR, and lists or objects mixed with \
+    other types are JSON as VARCHAR. `proj:projjson` and `proj:geometry` are always JSON as VARCHAR.";
 
 /// Items, bound.
 pub(crate) struct Items(StacTable);

@@ -22,15 +22,17 @@ static DOC: Documentation = Documentation {
         "FROM stac_search(url [, collections := NULL, ids := NULL, bbox := NULL, datetime := NULL, intersects := NULL, \
         query := NULL, filter := NULL, \"limit\" := NULL, page_size := 100, ignore_errors := false])",
     ],
-    description: "One row per STAC Item that meets all conditions, from a STAC API or from a static catalog. An API is searched by POST, else \
-        by GET, one page after the other; each item comes once. A static catalog, local or remote, is read along its `child` and \
-        `item` links, and the conditions are applied here. The search is made when the query is planned, and its answer kept as \
-        `read_stac` keeps its items. Busy servers (429, 503) are waited for as they ask, at most 10 s, three times.",
+    description: "Searches a STAC API or a static catalog, with one row per Item. An API is searched by POST, else by \
+        GET, page by page; duplicate items are removed. A static catalog, local or remote, is read by following its \
+        `child` and `item` links, and the conditions are evaluated by the extension. The search runs when the query \
+        is planned, and its result is kept like the items of `read_stac`. Requests to busy servers (429, 503) are \
+        repeated after the time that the server specifies, at most 10 s, up to three times.",
     parameters: &[Parameter {
         name: "url",
         value: ValueType::Text,
         default: None,
-        description: "An API's first page or its `/search`; or a static catalog's `catalog.json` or `collection.json`.",
+        description: "The landing page of an API or its `/search`, or the `catalog.json` or `collection.json` of a \
+            static catalog.",
     }],
     options: &[COLLECTIONS, IDS, BBOX, DATETIME, INTERSECTS, QUERY, FILTER, LIMIT, PAGE_SIZE, IGNORE_ERRORS],
     returns: "The columns of `read_stac`.",
@@ -45,70 +47,73 @@ const COLLECTIONS: Parameter = Parameter {
     name: "collections",
     value: ValueType::Other("VARCHAR or VARCHAR[]"),
     default: Some("NULL"),
-    description: "Items of these collections.",
+    description: "Collections to search.",
 };
 
 const IDS: Parameter = Parameter {
     name: "ids",
     value: ValueType::Other("VARCHAR or VARCHAR[]"),
     default: Some("NULL"),
-    description: "Items with these ids.",
+    description: "Ids of items.",
 };
 
 const BBOX: Parameter = Parameter {
     name: "bbox",
     value: ValueType::Numbers,
     default: Some("NULL"),
-    description: "Items whose geometry meets this box: xmin, ymin, xmax, ymax in degrees, or six numbers with heights; \
-                xmin > xmax across the antimeridian. In a static catalog longitudes that differ by 360 are one place.",
+    description: "A box that the geometry of an item must intersect: xmin, ymin, xmax, ymax in degrees, or six \
+        numbers including heights; xmin > xmax across the antimeridian. In a static catalog, longitudes that differ \
+        by 360 are equivalent.",
 };
 
 const DATETIME: Parameter = Parameter {
     name: "datetime",
     value: ValueType::Text,
     default: Some("NULL"),
-    description: "A time, or two with a slash between them, either of which may be `..`. A year, a month or a day is all of it: \
-                `'2024-01/2024-02'`.",
+    description: "A time, or an interval of two times separated by a slash, either of which may be `..`. A year, \
+        month or day includes all of it: `'2024-01/2024-02'`.",
 };
 
 const INTERSECTS: Parameter = Parameter {
     name: "intersects",
     value: params::GEOMETRY_VALUE,
     default: Some("NULL"),
-    description: "Items that meet this geometry, in longitude and latitude, or this box; instead of `bbox`. See \
-                `cog_tiles_for_geometry` for what is accepted.",
+    description: "A [geometry](parameters.md#geometry) in longitude and latitude, or a box, that the geometry of an \
+        item must intersect; instead of `bbox`.",
 };
 
 const QUERY: Parameter = Parameter {
     name: "query",
     value: ValueType::Text,
     default: Some("NULL"),
-    description: "JSON of the Query extension: `'{\"eo:cloud_cover\": {\"lt\": 10}}'`.",
+    description: "Conditions in the JSON of the Query extension: `'{\"eo:cloud_cover\": {\"lt\": 10}}'`.",
 };
 
 const FILTER: Parameter = Parameter {
     name: "filter",
     value: ValueType::Text,
     default: Some("NULL"),
-    description: "CQL2, as text or as JSON, handed to the API as it is. Static catalogs cannot have it.",
+    description: "Conditions in CQL2, as text or JSON, passed to the API unchanged. Not supported for static catalogs.",
 };
 
 const LIMIT: Parameter = Parameter {
     name: "limit",
     value: ValueType::Integer,
     default: Some("NULL"),
-    description: "Items in all; NULL: as many as there are. A reserved word: write it in quotes. A LIMIT of the query does not reach the search.",
+    description: "The maximum number of items; NULL: no limit. A reserved word, so it must be quoted. A LIMIT clause \
+        of the query does not limit the search.",
 };
 
 const PAGE_SIZE: Parameter = Parameter {
     name: "page_size",
     value: ValueType::Integer,
     default: Some("100"),
-    description: "Items that an API is asked for at once.",
+    description: "The number of items per page requested from an API.",
 };
 
 const IGNORE_ERRORS: Parameter = Parameter {
-    description: "Leave out items, and documents of a static catalog, that cannot be read. Pages of an API are never left out.",
+    description: "Skips items, and documents of a static catalog, that cannot be read. Pages of an API are never \
+        skipped.",
     ..params::IGNORE_ERRORS
 };
 

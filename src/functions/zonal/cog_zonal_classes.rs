@@ -19,13 +19,14 @@ static DOC: Documentation = Documentation {
         "cog_zonal_classes(sources ANY, geometry ANY) -> STRUCT(…)[][]",
         "cog_zonal_classes(sources ANY, geometry ANY, options STRUCT(…)) -> STRUCT(…)[][]",
     ],
-    description: "The values that a geometry covers, and how much of it each has: class fractions of a land cover map, or of Sentinel-2's scene \
-        classification. `count` and `fraction` are exactextract's `unique` and `frac`. Pixels count as in `cog_zonal_stats`.",
+    description: "Returns the distinct values covered by a geometry with the number of pixels and the fraction of \
+        each. Use it for land cover maps, or the scene classification of Sentinel-2. `count` and `fraction` are \
+        `unique` and `frac` in exactextract. Pixels count as in `cog_zonal_stats`.",
     parameters: &[params::HREF, params::METADATA, params::SOURCES, params::GEOMETRY],
     options: cog_zonal_stats::OPTIONS,
-    returns: "One STRUCT for each value, in ascending order: `value`, `count` (the sum of the weights of its pixels) and `fraction` (of the weights \
-        of all valid pixels). Empty where the zone has no valid pixels; NULL for NULL. A zone of more than 16,777,216 distinct values is \
-        an error. Of a LIST of sources, one list for each, in order.",
+    returns: "One STRUCT per value, in ascending order: `value`, `count` (the sum of the weights of its pixels) and \
+        `fraction` (of the weights of all valid pixels). Empty if the zone has no valid pixels; NULL for NULL. A zone \
+        with more than 16,777,216 distinct values is an error. For a list of sources, a list with one list per source.",
     examples: &[
         Example {
             sql: "SELECT unnest(cog_zonal_classes('test/data/cog.tif', NULL, {xmin: 500010, ymin: 4599980, xmax: 500025, ymax: 4599990}, \

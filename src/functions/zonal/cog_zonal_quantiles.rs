@@ -18,13 +18,14 @@ static DOC: Documentation = Documentation {
         "cog_zonal_quantiles(sources ANY, geometry ANY, quantiles DOUBLE[]) -> DOUBLE[][]",
         "cog_zonal_quantiles(sources ANY, geometry ANY, quantiles DOUBLE[], options STRUCT(…)) -> DOUBLE[][]",
     ],
-    description: "Medians and other quantiles of the pixels that a geometry covers, each pixel weighted by the fraction of it that is \
-        covered. Quantiles are defined and interpolated as in exactextract, which truncates those of integer bands to integers; here they \
-        are not truncated. Pixels count as in `cog_zonal_stats`.",
+    description: "Computes the median and other quantiles of the pixels covered by a geometry, weighted by the \
+        fraction of each pixel that is covered. Quantiles are defined and interpolated as in exactextract, but those \
+        of integer bands are not truncated to integers. Pixels count as in `cog_zonal_stats`.",
     parameters: &[params::HREF, params::METADATA, params::SOURCES, params::GEOMETRY, QUANTILES],
     options: cog_zonal_stats::OPTIONS,
-    returns: "One number for each of `quantiles`, in their order; NULL for each where the zone has no valid pixels, and for a NULL among them. A \
-        zone of more than 16,777,216 distinct values is an error. Of a LIST of sources, one list for each, in order.",
+    returns: "One number per element of `quantiles`, NULL for a NULL element, and for all if the zone has no valid \
+        pixels. A zone with more than 16,777,216 distinct values is an error. For a list of sources, a list with one \
+        list per source.",
     examples: &[
         Example {
             sql: "SELECT cog_zonal_quantiles('test/data/cog.tif', NULL, \

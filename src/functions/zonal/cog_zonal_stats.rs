@@ -20,11 +20,13 @@ static DOC: Documentation = Documentation {
         "cog_zonal_stats(sources ANY, geometry ANY) -> STRUCT(…)[]",
         "cog_zonal_stats(sources ANY, geometry ANY, options STRUCT(…)) -> STRUCT(…)[]",
     ],
-    description: "Statistics of the pixels that a geometry covers, each pixel weighted by the exact fraction of it that is covered, \
-        as exactextract has them: polygons smaller than a pixel have an answer, and zones that share a border share its pixels. \
-        Lines weigh by their length in each pixel, points by one. Where polygons of a multipolygon overlap, each of them counts, as in exactextract: \
-        merge them first (with `ST_Union_Agg` of the spatial extension) to count their area once. Rows of one query share tiles, and the coverage of a geometry \
-        is computed once for all bands and dates of a grid. NaN never counts, nor do nodata and masked pixels.",
+    description: "Computes statistics of the pixels covered by a geometry, weighted by the exact fraction of each \
+        pixel that is covered. The results agree with exactextract: polygons smaller than a pixel have a result, and \
+        zones with a common border share the pixels on it. Pixels of lines are weighted by the length of the line in \
+        the pixel, pixels of points by one. Where polygons of a multipolygon overlap, each of them counts, as in \
+        exactextract: merge them first (with `ST_Union_Agg` of the spatial extension) to count the area once. Rows of \
+        a query share tiles, and the coverage of a geometry is computed once for all bands and dates on the same \
+        grid. NaN, nodata and masked pixels do not count.",
     parameters: &[params::HREF, params::METADATA, params::SOURCES, params::GEOMETRY],
     options: &[
         params::GEOMETRY_CRS,
@@ -38,9 +40,11 @@ static DOC: Documentation = Documentation {
         params::WEIGHTS,
         params::ON_ERROR,
     ],
-    returns: "`count` (the sum of weights), `sum`, `mean`, `min`, `max`, `stddev` and `variance` (of the population). With \
-        `weights` also `weighted_sum`, `weighted_mean`, `weighted_stddev` and `weighted_variance`, else NULL, as exactextract defines them: NULL \
-        where a valid pixel has no weight, and all but the sum where weights come to 0. A zone without valid pixels has count 0 and NULL for the rest; NULL for NULL. Of a LIST of sources, one STRUCT for each, in order.",
+    returns: "`count` (the sum of the weights), `sum`, `mean`, `min`, `max`, `stddev` and `variance` (of the \
+        population). With `weights`, also `weighted_sum`, `weighted_mean`, `weighted_stddev` and `weighted_variance` \
+        as defined by exactextract, else NULL: they are NULL if a valid pixel has no weight, and all except the sum \
+        are NULL if the weights add up to 0. For a zone without valid pixels, `count` is 0 and the rest NULL. NULL \
+        for NULL. For a list of sources, a list with one STRUCT per source.",
     examples: &[
         Example {
             sql: "SELECT z.count, z.sum, z.mean, z.min, z.max FROM (SELECT cog_zonal_stats('test/data/cog.tif', NULL, \
