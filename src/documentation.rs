@@ -1,16 +1,16 @@
-//! The documentation of SQL functions: constants beside their code, from which the reference is made, and by which their options are
-//! registered and checked.
+//! The documentation of SQL functions: constants from which the reference is generated, and which also define the
+//! options to register and check.
 
-/// Everything that a user needs to know to call a function.
+/// The documentation of a function.
 #[derive(Debug)]
 pub struct Documentation {
     /// The name in SQL.
     pub name: &'static str,
-    /// Where it may stand in a query.
+    /// Whether it is a scalar or a table function.
     pub kind: Kind,
-    /// Each way to call it, as SQL writes it.
+    /// The overloads, in SQL syntax.
     pub signatures: &'static [&'static str],
-    /// A description in Markdown; the first sentence stands in the README's table.
+    /// A description in Markdown; the first sentence is the summary in the README.
     pub description: &'static str,
     /// Its positional parameters.
     pub parameters: &'static [Parameter],
@@ -22,12 +22,12 @@ pub struct Documentation {
     pub examples: &'static [Example],
 }
 
-/// Where a function may stand in a query.
+/// The kind of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// In an expression.
+    /// Used in expressions.
     Scalar,
-    /// In a FROM clause.
+    /// Used in FROM clauses.
     Table,
 }
 
@@ -43,7 +43,7 @@ impl Kind {
 }
 
 impl Documentation {
-    /// Parameters, then options, each with its type as the reference writes it.
+    /// Parameters, then options, each with its type as shown in the reference.
     pub fn all_parameters(&self) -> impl Iterator<Item = (&'static Parameter, String)> {
         let kind = self.kind;
         let positional = self.parameters.iter().map(|parameter| (parameter, parameter.value.sql().to_owned()));
@@ -68,9 +68,9 @@ pub struct Parameter {
     pub name: &'static str,
     /// Its type.
     pub value: ValueType,
-    /// The value when it is not given, as SQL writes it; None for a required one.
+    /// The default value in SQL syntax; None for a required parameter.
     pub default: Option<&'static str>,
-    /// Its meaning, in Markdown.
+    /// A description in Markdown.
     pub description: &'static str,
 }
 
@@ -85,7 +85,7 @@ pub enum ValueType {
     Integer,
     /// A number of any type.
     Number,
-    /// An integer of any width, or a word.
+    /// An integer of any width, or a keyword.
     IntegerOrText,
     /// A list of integers of any width.
     Integers,
@@ -93,12 +93,12 @@ pub enum ValueType {
     Numbers,
     /// A MAP of this type, or a STRUCT whose fields are the keys.
     Map(&'static str),
-    /// Another type, which the function checks itself.
+    /// Another type, checked by the function itself.
     Other(&'static str),
 }
 
 impl ValueType {
-    /// The type as SQL writes it.
+    /// The type in SQL syntax.
     #[must_use]
     pub fn sql(self) -> &'static str {
         match self {
@@ -119,6 +119,6 @@ impl ValueType {
 pub struct Example {
     /// The query.
     pub sql: &'static str,
-    /// The rows, one per line, values separated by tabs, as the DuckDB CLI prints them in its list mode.
+    /// The rows, one per line, with values separated by tabs, as printed by the DuckDB CLI in list mode.
     pub result: &'static str,
 }

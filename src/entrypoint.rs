@@ -1,4 +1,5 @@
-//! What `LOAD rasteret` calls: takes DuckDB's API, registers every function, keeps nothing of the caller's database.
+//! The entrypoint of `LOAD rasteret`: stores DuckDB's API and registers all functions, without keeping anything of the
+//! caller's database.
 
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
@@ -14,21 +15,21 @@ use crate::host::{Host, memory, replacement, settings};
 use crate::vector::SharedSession;
 use crate::vector::exception::{call, take_postponed};
 
-/// The C API version that the extension asks for, as its footer says.
+/// The C API version that the extension requires, as in its footer.
 const API_VERSION: &str = "v1.2.0";
 
-/// DuckDB's API struct, cut to the slots that the host has in their places: the rest stays null, so that using a slot which this host may keep
-/// elsewhere is a Rust panic, contained at the border, and not a jump to nowhere.
+/// DuckDB's API struct, truncated to the slots with known positions in the host. The others are null, so that using a
+/// slot with an unknown position is a Rust panic, which is caught, instead of undefined behaviour.
 struct StableApi(ffi::duckdb_ext_api_v1);
 
-// SAFETY: function pointers; written once, before any thread can see them.
+// SAFETY: function pointers, written once before any other thread accesses them.
 unsafe impl Send for StableApi {}
-// SAFETY: as above: read-only once written.
+// SAFETY: as above; read-only once written.
 unsafe impl Sync for StableApi {}
 
 static API: OnceLock<StableApi> = OnceLock::new();
 
-/// The host's C API, None before `LOAD`.
+/// The C API of the host; None before `LOAD`.
 pub(crate) fn api() -> Option<&'static ffi::duckdb_ext_api_v1> {
     API.get().map(|api| &api.0)
 }
@@ -37,13 +38,13 @@ pub(crate) fn api() -> Option<&'static ffi::duckdb_ext_api_v1> {
 ///
 /// # Safety
 ///
-/// Called by DuckDB, which gives a live `info` and `access` for the time of the call.
+/// Called by DuckDB with `info` and `access` that are live during the call.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn rasteret_init_c_api(
     info: ffi::duckdb_extension_info,
     access: *const ffi::duckdb_extension_access,
 ) -> bool {
-    // SAFETY: the caller's contract; `access` lives for the call.
+    // SAFETY: the caller's contract; `access` is live during the call.
     let outcome = catch_unwind(|| unsafe { load(info, access) })
         .unwrap_or_else(|_| Err(Error::Internal("a panic while loading".to_owned())));
     let Err(error) = outcome else { return true };
@@ -60,8 +61,8 @@ pub(crate) unsafe extern "C" fn rasteret_init_c_api(
 /// # Safety
 /// As for the entrypoint.
 unsafe fn load(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_extension_access) -> Result<()> {
-    // SAFETY: `access` is live; its functions take the `info` they came with. The API struct outlives the host. The
-    // connection is closed before returning: kept, it would break the caller's database.
+    // SAFETY: `access` is live; its functions take the `info` of this call. The API struct outlives the host. The
+    // connection is closed before returning, because keeping it open would break the caller's database.
     unsafe {
         let slots = take_api(info, access)?;
         API.get_or_init(|| slots);
@@ -98,13 +99,13 @@ unsafe fn load(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_exte
     }
 }
 
-/// DuckDB's `threads` setting, None where it does not say. Decoding goes by it: a query of few rows runs on one of DuckDB's threads,
-/// however many there are.
+/// DuckDB's `threads` setting; None if unknown. It also limits decoding threads, because DuckDB runs a query of few
+/// rows on a single thread.
 ///
 /// # Safety
 /// `connection` must be live.
 unsafe fn threads(connection: ffi::duckdb_connection) -> Result<Option<usize>> {
-    // SAFETY: the result is destroyed here, a chunk too; a BIGINT vector of one row holds one i64.
+    // SAFETY: the result and its chunk are destroyed here; a BIGINT vector of one row contains one i64.
     unsafe {
         let mut result = MaybeUninit::<ffi::duckdb_result>::zeroed().assume_init();
         let question = c"SELECT current_setting('threads')::BIGINT";
@@ -124,12 +125,13 @@ unsafe fn threads(connection: ffi::duckdb_connection) -> Result<Option<usize>> {
     }
 }
 
-/// DuckDB's `memory_limit` when the extension is loaded: all that 1.4 tells of it.
+/// DuckDB's `memory_limit` when the extension is loaded, which is all that DuckDB 1.4 provides.
 ///
 /// # Safety
 /// `connection` must be live.
 unsafe fn memory_limit(connection: ffi::duckdb_connection) -> Result<Option<u64>> {
-    // SAFETY: the result is destroyed here, a chunk too; a VARCHAR vector of one row holds one string, whose bytes live with the chunk.
+    // SAFETY: the result and its chunk are destroyed here; a VARCHAR vector of one row contains one string, whose bytes
+    // live as long as the chunk.
     unsafe {
         let mut result = MaybeUninit::<ffi::duckdb_result>::zeroed().assume_init();
         let question = c"SELECT current_setting('memory_limit')::VARCHAR";
@@ -151,21 +153,22 @@ unsafe fn memory_limit(connection: ffi::duckdb_connection) -> Result<Option<u64>
     }
 }
 
-/// Copies the slots of the host's API that may be used.
+/// Copies the usable slots of the host's API.
 ///
 /// # Safety
 /// As for the entrypoint.
 unsafe fn take_api(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_extension_access) -> Result<StableApi> {
     let version = CString::new(API_VERSION).unwrap_or_default();
-    // SAFETY: `access` is live. The host's struct has at least the stable slots, each a nullable function pointer, and a
-    // struct of nullable function pointers may be all null. Later slots are copied where `Host::slots` says that they are there.
+    // SAFETY: `access` is live. The host's struct has at least the stable slots, which are nullable function pointers,
+    // and a struct of nullable function pointers may be all null. Later slots are copied if `Host::slots` includes
+    // them.
     unsafe {
         let get_api = (*access).get_api.ok_or_else(|| Error::Internal("no API".to_owned()))?;
         let host = get_api(info, version.as_ptr());
         if host.is_null() {
             return Err(Error::Internal(format!("this DuckDB does not offer the C API {API_VERSION}")));
         }
-        // The version is told by one of the stable slots.
+        // The version is read through a stable slot.
         let version = (&raw const (*host.cast::<ffi::duckdb_ext_api_v1>()).duckdb_library_version).read();
         let version = version.map(|version| CStr::from_ptr(version()).to_string_lossy());
         let slots = Host::parse(version.as_deref().unwrap_or_default()).slots();
@@ -176,7 +179,7 @@ unsafe fn take_api(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_
     }
 }
 
-/// Stands in for the host's `get_api`: answers the copied slots.
+/// Replaces the host's `get_api`: returns the copied slots.
 ///
 /// # Safety
 /// Safe to call from anywhere; the signature is DuckDB's.

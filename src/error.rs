@@ -1,23 +1,23 @@
-//! Errors as SQL users read them: `function('location'): place: what was expected, what was found`.
+//! Errors as shown to SQL users: `function('location'): place: expected …, found …`.
 
 use std::fmt;
 
 use crate::vector::exception::Exception;
 
-/// What a function can fail with; [`Error::named`] puts the function's name before it.
+/// An error of a function; [`Error::named`] adds the name of the function.
 #[derive(Debug)]
 pub(crate) enum Error {
-    /// A file, its store or its bytes.
+    /// An error of a file, its store or its contents.
     Io(rasteret_io::Error),
-    /// An argument: what was expected and what was given.
+    /// An invalid argument: the expected and the actual value.
     Argument(String),
-    /// A fault of this extension.
+    /// A bug in this extension.
     Internal(String),
-    /// What DuckDB threw.
+    /// An exception thrown by DuckDB.
     DuckDb(Exception),
 }
 
-/// Shorthand for results at the border.
+/// The result type of this crate.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl From<rasteret_io::Error> for Error {
@@ -26,7 +26,7 @@ impl From<rasteret_io::Error> for Error {
     }
 }
 
-/// What is wrong with a call, where no file is to be named.
+/// The errors of calls that do not refer to a file.
 impl From<rasteret_cog::Error> for Error {
     fn from(error: rasteret_cog::Error) -> Self {
         Self::Argument(error.to_string())
@@ -39,7 +39,7 @@ impl Error {
         Self::Argument(what.into())
     }
 
-    /// DuckDB's own class of error where it has one for this: what a lock forbids, memory, interrupts.
+    /// The error class of DuckDB, for locks, memory and interrupts.
     pub(crate) fn host_class(&self) -> Option<(&'static str, String)> {
         match self {
             Self::Io(error) => error.host_class(),
@@ -47,7 +47,7 @@ impl Error {
         }
     }
 
-    /// The text that DuckDB shows.
+    /// The message shown by DuckDB.
     pub(crate) fn named(&self, function: &str) -> String {
         match self {
             Self::Io(error) => {
@@ -68,7 +68,7 @@ impl Error {
     }
 }
 
-/// What to do about an error of a file, where its cause alone does not say it.
+/// A hint for an error of a file, if its cause alone does not suggest a solution.
 fn hint(error: &rasteret_io::Error, location: &str) -> &'static str {
     match error {
         rasteret_io::Error::Changed { what, .. } if what.contains("since it was indexed") => {

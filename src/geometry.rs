@@ -1,19 +1,19 @@
-//! Geometry arguments: one ANY parameter, told apart by the vector's type.
+//! Geometry arguments: a parameter of type ANY, interpreted by the type of the vector.
 //!
 //! | type | read as |
 //! |---|---|
-//! | `GEOMETRY` of the core (DuckDB 1.5 and later) | its payload, little-endian WKB |
+//! | `GEOMETRY` of DuckDB 1.5 and later | its payload, little-endian WKB |
 //! | `BLOB`, `WKB_BLOB` | WKB: ISO or EWKB |
 //! | `VARCHAR`, `JSON` | WKT, EWKT, GeoJSON, or WKB as hexadecimal digits |
 //! | `STRUCT` with fields `xmin`, `ymin`, `xmax`, `ymax` in any order | a box |
 //! | `LIST` or `ARRAY` of four numbers | a box, in that order |
-//! | `"NULL"` | an untyped NULL: the literal, see [`GeometryReader::is_untyped`] |
+//! | `"NULL"` | an untyped NULL, see [`GeometryReader::is_untyped`] |
 //!
-//! Numbers of a box are of any numeric type. A box with a NULL in it is NULL, as for `ST_MakeEnvelope`.
+//! The numbers of a box may have any numeric type. A box that contains a NULL is NULL, as in `ST_MakeEnvelope`.
 //!
-//! The spatial extension's `GEOMETRY` before DuckDB 1.5 is a BLOB by type and not WKB by content: it is refused, by its name.
-//! The CRS of a `GEOMETRY('…')` type counts on the hosts that let an extension see it, see [`LogicalType::geometry_crs`].
-//! Constants of table functions come as values, whose GEOMETRY is read as WKT.
+//! `GEOMETRY` of the spatial extension before DuckDB 1.5 is a BLOB that does not contain WKB; it is rejected by its
+//! name. The CRS of a `GEOMETRY('…')` type is used on hosts that expose it, see [`LogicalType::geometry_crs`].
+//! Constants of table functions are passed as values, whose GEOMETRY is read as WKT.
 
 pub(crate) use rasteret_cog::DEFAULT_CRS;
 use rasteret_cog::{Corners, EncodedGeometry, ParsedGeometry};
@@ -24,7 +24,7 @@ use crate::vector::{LogicalType, Reader, TypeId, Value};
 /// The fields of a box, in the order of a list.
 const SIDES: [&str; 4] = ["xmin", "ymin", "xmax", "ymax"];
 
-/// How a type's values are read.
+/// How values of a type are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Text,
@@ -63,7 +63,7 @@ impl Form {
     }
 }
 
-/// Where a STRUCT has the sides of a box; None where it lacks one, or one is not what `accepts` wants.
+/// The positions of the sides of a box in a STRUCT; None if one is missing or `accepts` rejects its type.
 fn side_indexes(kind: &LogicalType, accepts: impl Fn(&LogicalType) -> bool) -> Option<[usize; 4]> {
     let fields = kind.fields();
     let index = |side: &str| fields.iter().position(|(name, kind)| name.eq_ignore_ascii_case(side) && accepts(kind));
@@ -93,18 +93,18 @@ pub(crate) struct GeometryReader<'a> {
 }
 
 impl<'a> GeometryReader<'a> {
-    /// Checks the vector's type.
+    /// Checks the type of the vector.
     pub(crate) fn new(reader: &'a Reader<'a>) -> Result<Self> {
         Ok(Self { reader, form: Form::of(reader.kind())?, crs: reader.kind().geometry_crs() })
     }
 
-    /// Whether the vector has no type but `"NULL"`. DuckDB gives that type to a bare NULL, and binds a prepared parameter that is
-    /// NULL as one; columns of it exist only where nothing but bare NULLs went in.
+    /// Whether the vector has the type `"NULL"`. DuckDB gives this type to a bare NULL and to a prepared parameter that
+    /// is NULL; a column only has it if it was created from bare NULLs.
     pub(crate) fn is_untyped(&self) -> bool {
         self.form == Form::Null
     }
 
-    /// The geometry of a row as it came, None for NULL.
+    /// The encoded geometry of a row; None for NULL.
     pub(crate) fn encoded(&self, row: usize) -> Result<Option<EncodedGeometry<'a>>> {
         Ok(match self.form {
             Form::Text => self.reader.text(row).map(EncodedGeometry::Text),
@@ -126,12 +126,12 @@ impl<'a> GeometryReader<'a> {
     }
 }
 
-/// Four numbers, where all are there.
+/// Four numbers, if none is missing.
 fn four([xmin, ymin, xmax, ymax]: [Option<f64>; 4]) -> Option<[f64; 4]> {
     Some([xmin?, ymin?, xmax?, ymax?])
 }
 
-/// The geometry of a constant argument as it came, and the CRS of its type.
+/// The encoded geometry of a constant argument, and the CRS of its type.
 pub(crate) struct ConstantGeometry {
     encoded: Constant,
     type_crs: Option<String>,
@@ -144,18 +144,18 @@ enum Constant {
     Box([f64; 4]),
 }
 
-/// A geometry that a table function was called with.
+/// The geometry argument of a table function.
 pub(crate) enum GeometryArgument {
     /// An untyped NULL.
     Absent,
-    /// A NULL of a geometry's type.
+    /// A NULL with a type.
     Null,
     /// A geometry.
     Given(ConstantGeometry),
 }
 
 impl GeometryArgument {
-    /// Takes it out of a value.
+    /// Converts a value.
     pub(crate) fn of(value: Option<&Value>) -> Result<Self> {
         match value.filter(|value| !is_untyped_null(value)) {
             None => Ok(Self::Absent),
@@ -164,13 +164,13 @@ impl GeometryArgument {
     }
 }
 
-/// Whether a constant is a bare NULL. Before 2.0, DuckDB gives it the type INTEGER on its way to a table function, in most statements.
+/// Whether a constant is a bare NULL. Before 2.0, DuckDB usually passes it to a table function with the type INTEGER.
 fn is_untyped_null(value: &Value) -> bool {
     value.is_null() && matches!(value.id(), TypeId::SqlNull | TypeId::Integer)
 }
 
 impl ConstantGeometry {
-    /// Takes it out of a value, None for NULL.
+    /// Converts a value; None for NULL.
     pub(crate) fn of(value: &Value) -> Result<Option<Self>> {
         if is_untyped_null(value) {
             return Ok(None);
@@ -196,7 +196,7 @@ impl ConstantGeometry {
         Ok(encoded.map(|encoded| Self { encoded, type_crs }))
     }
 
-    /// The geometry as it came.
+    /// The encoded geometry.
     pub(crate) fn encoded(&self) -> EncodedGeometry<'_> {
         match &self.encoded {
             Constant::Text(text) => EncodedGeometry::Text(text),
@@ -210,7 +210,7 @@ impl ConstantGeometry {
         self.type_crs.as_deref()
     }
 
-    /// The parts of a box in longitudes on both sides of the antimeridian; the geometry itself for all others.
+    /// The parts of a box on both sides of the antimeridian; the geometry itself otherwise.
     pub(crate) fn parse_within_180(&self) -> Result<ParsedGeometry> {
         let Constant::Box([xmin, ymin, xmax, ymax]) = self.encoded else {
             return self.parse();
@@ -226,7 +226,7 @@ impl ConstantGeometry {
         Ok(parsed)
     }
 
-    /// The geometry, read and checked; one that carries no CRS itself is in its type's.
+    /// The parsed and validated geometry; without a CRS of its own, it has that of its type.
     pub(crate) fn parse(&self) -> Result<ParsedGeometry> {
         let mut parsed = self.encoded().parse()?;
         parsed.crs = parsed.crs.or_else(|| self.type_crs.clone());

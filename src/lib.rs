@@ -1,4 +1,4 @@
-//! DuckDB extension that makes cloud rasters a table: the border between DuckDB and the crates behind it.
+//! A DuckDB extension to query cloud rasters as tables: the interface between DuckDB and the crates that implement it.
 //!
 //! ```text
 //! DuckDB ── vector/ (the C API made safe) ── functions/ (one file per SQL function) ── schema (headers as STRUCTs)
@@ -6,7 +6,8 @@
 //!                                   rasteret-io (network) ── rasteret-cog (bytes, grids; pure)
 //! ```
 //!
-//! Arguments in, vectors out; no domain logic. The library exports one symbol, the entrypoint that `LOAD` calls.
+//! This crate converts arguments and results, without domain logic. The library exports one symbol, the entrypoint
+//! called by `LOAD`.
 
 mod documentation;
 mod entrypoint;
@@ -21,7 +22,8 @@ mod vector;
 pub use documentation::{Documentation, Example, Kind, Parameter, ValueType};
 pub use functions::documentation;
 
-/// What Rust allocates here; the host's own memory is not touched by it. Nothing that one of the two allocates is freed by the other.
+/// The allocator of the Rust code. It does not affect the memory of the host: neither frees memory allocated by the
+/// other.
 #[cfg(target_os = "linux")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

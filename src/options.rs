@@ -1,6 +1,7 @@
-//! Options of calls: the trailing STRUCT of a scalar function, checked once per vector, and the named parameters of a table function.
+//! Options of calls: the trailing STRUCT of a scalar function, checked once per vector, and the named parameters of a
+//! table function.
 //!
-//! Both are read through [`OptionValues`], so that an option is parsed in one place whatever function has it.
+//! Both are read through [`OptionValues`], so that each option has a single parser for all functions.
 
 use std::borrow::Cow;
 
@@ -8,7 +9,7 @@ use crate::documentation::{Parameter, ValueType};
 use crate::error::{Error, Result};
 use crate::vector::{BindInfo, LogicalType, Reader, TypeId, Value};
 
-/// The options of one call. An option that is absent or NULL has its default.
+/// The options of a call. An option that is missing or NULL has its default value.
 pub(crate) trait OptionValues {
     /// A text.
     fn text(&self, option: &Parameter) -> Option<Cow<'_, str>>;
@@ -19,10 +20,10 @@ pub(crate) trait OptionValues {
     /// A number.
     fn number(&self, option: &Parameter) -> Option<f64>;
 
-    /// An integer, or another value as it is shown.
+    /// An integer, or the text of another value.
     fn whole(&self, option: &Parameter) -> Option<Result<i128, String>>;
 
-    /// The elements of a list of integers; None for a NULL among them.
+    /// The elements of a list of integers, with None for NULL.
     fn wholes(&self, option: &Parameter) -> Option<Vec<Option<i128>>>;
 
     /// The entries of a MAP of texts.
@@ -60,7 +61,7 @@ pub(crate) trait OptionValues {
         values.into_iter().map(integer).collect::<Result<_>>().map(Some)
     }
 
-    /// One of several words, in any case.
+    /// One of several keywords, case-insensitive.
     fn choice<T: Copy>(&self, option: &Parameter, choices: &[(&str, T)]) -> Result<Option<T>> {
         let Some(found) = self.text(option) else {
             return Ok(None);
@@ -85,7 +86,8 @@ pub(crate) struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// Checks that the argument is a STRUCT of known options with values of their types; None where the overload has none.
+    /// Checks that the argument is a STRUCT of known options with values of their types; None if the overload has no
+    /// options.
     pub(crate) fn new(reader: Option<&'a Reader<'a>>, known: &'static [Parameter]) -> Result<Self> {
         let Some(reader) = reader.filter(|reader| reader.kind().id() != TypeId::SqlNull) else {
             return Ok(Self { reader: None, known });
@@ -117,7 +119,7 @@ impl<'a> Options<'a> {
         self.reader?.field(option.name)
     }
 
-    /// Fails where options stand in the place of another argument.
+    /// Fails if options are passed in place of another argument.
     pub(crate) fn check_not_options(&self, argument: &str, kind: &LogicalType) -> Result<()> {
         match Self::are_options(kind, self.known) {
             true => Err(Error::argument(format!(
@@ -128,7 +130,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// Whether a type is a STRUCT whose fields all are names of options.
+    /// Whether a type is a STRUCT with only option names as fields.
     pub(crate) fn are_options(kind: &LogicalType, known: &[Parameter]) -> bool {
         let fields = kind.fields();
         let is_option = |name: &str| known.iter().any(|option| option.name.eq_ignore_ascii_case(name));
@@ -144,12 +146,12 @@ pub(crate) struct RowOptions<'a> {
 }
 
 impl<'a> RowOptions<'a> {
-    /// A text that lives as long as the vector.
+    /// A text with the lifetime of the vector.
     pub(crate) fn borrowed_text(&self, option: &Parameter) -> Option<&'a str> {
         self.field(option)?.text(self.row)
     }
 
-    /// An option that is there and not NULL.
+    /// An option that is given and not NULL.
     fn field(&self, option: &Parameter) -> Option<&'a Reader<'a>> {
         self.reader?.field(option.name).filter(|field| !field.is_null(self.row))
     }
@@ -214,12 +216,12 @@ impl OptionValues for RowOptions<'_> {
     }
 }
 
-/// A named argument that is there and not NULL.
+/// A named argument that is given and not NULL.
 fn given<'a>(info: &'a BindInfo, option: &Parameter) -> Option<&'a Value> {
     info.named(option.name).filter(|value| !value.is_null())
 }
 
-/// The entries of a MAP that is a named argument.
+/// The entries of a named argument of type MAP.
 fn named_pairs<T>(info: &BindInfo, option: &Parameter, read: impl Fn(&Value) -> Option<T>) -> Result<Vec<(String, T)>> {
     let Some(value) = given(info, option) else {
         return Ok(Vec::new());
@@ -243,7 +245,7 @@ impl OptionValues for BindInfo {
         given(self, option)?.number()
     }
 
-    /// Also of a text with an integer: DuckDB's own cast of an argument would not name it.
+    /// Also accepts an integer as text, because an error of DuckDB's own cast would not name the argument.
     fn whole(&self, option: &Parameter) -> Option<Result<i128, String>> {
         let value = given(self, option)?;
         let text = value.text();
@@ -266,8 +268,8 @@ impl OptionValues for BindInfo {
 }
 
 impl ValueType {
-    /// The type that a named parameter is registered with. ANY where several types are accepted, and where an empty list or MAP leaves
-    /// its type open.
+    /// The type for registering a named parameter. ANY if several types are accepted, or if an empty list or MAP has no
+    /// specific type.
     pub(crate) fn logical_type(self) -> LogicalType {
         let of = LogicalType::of;
         match self {
@@ -281,7 +283,7 @@ impl ValueType {
         }
     }
 
-    /// Whether a field of options of this type may have values of another type.
+    /// Whether an option of this type accepts values of another type.
     pub(crate) fn accepts(self, kind: &LogicalType) -> bool {
         let id = kind.id();
         let list_of = |accepts: fn(TypeId) -> bool| {

@@ -1,15 +1,16 @@
-//! Headers as DuckDB STRUCTs: the only place that maps a `CogFile` to SQL and back.
+//! Conversion of headers to and from DuckDB STRUCTs: the only place that maps a `CogFile` to SQL and back.
 //!
-//! Tables of [`Field`]s give each field its name, its type and where its value comes from: the metadata STRUCT, the columns
-//! of `FROM cog_metadata(…)` and the documentation all come from [`METADATA`]. Writing goes column by column, so that a
-//! list of tile offsets is one copy. Reading goes by name and accepts what Python Rasteret writes.
+//! Tables of [`Field`]s define the name, type and value of each field: the metadata STRUCT, the columns of `FROM
+//! cog_metadata(…)` and the documentation are all derived from [`METADATA`]. Vectors are written column by column, so
+//! that a list of tile offsets is a single copy. Fields are read by name, and metadata written by Python Rasteret is
+//! accepted.
 //!
 //! | module | owns |
 //! |---|---|
 //! | `fields` | the tables |
-//! | `cell` | a field's SQL type, and how its values become a vector |
-//! | `read` | STRUCT values back to headers |
-//! | `raster` | STRUCT values as plans need them, their tile tables left where they are |
+//! | `cell` | the SQL type of a field, and how its values are written to a vector |
+//! | `read` | conversion of STRUCT values to headers |
+//! | `raster` | STRUCT values for planning, with tile tables that are read on demand |
 
 mod cell;
 mod fields;

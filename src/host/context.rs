@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::vector::Value;
 use crate::vector::exception::call;
 
-/// A client context. DuckDB aborts the process where one is used after its connection was closed: a query keeps it no longer than
-/// itself, and a plan uses it only while it is executed.
+/// A client context. DuckDB aborts the process if a context is used after its connection was closed, so a query does
+/// not keep it beyond its end, and a plan only uses it during its execution.
 pub(crate) struct Context(ffi::duckdb_client_context);
 
 // SAFETY: a reference to DuckDB's `ClientContext`, whose settings and file system are read under its own locks.
@@ -19,10 +19,10 @@ unsafe impl Send for Context {}
 unsafe impl Sync for Context {}
 
 impl Context {
-    /// Takes over a context that DuckDB made for the caller.
+    /// Takes ownership of a context created by DuckDB.
     ///
     /// # Safety
-    /// `raw` must be null or a context that the caller has to destroy.
+    /// `raw` must be null or a context that the caller owns.
     pub(crate) unsafe fn from_raw(raw: ffi::duckdb_client_context) -> Result<Self> {
         match raw.is_null() {
             false => Ok(Self(raw)),
@@ -30,11 +30,12 @@ impl Context {
         }
     }
 
-    /// DuckDB's object that the handle refers to: a `ClientContext`, which begins with a pointer to itself (it is an
-    /// `enable_shared_from_this`). None where that is not so, as in a release that lays things out differently.
+    /// The DuckDB object that the handle refers to: a `ClientContext`, which begins with a pointer to itself (it is an
+    /// `enable_shared_from_this`). None if this is not the case, in a release with a different layout.
     pub(super) fn object(&self) -> Option<*const c_void> {
         let handle = self.0.cast::<*const *const c_void>();
-        // SAFETY: since 1.5.2 the handle is a struct of one reference, to an object that lives as long as its connection.
+        // SAFETY: since 1.5.2 the handle is a struct of one reference, to an object that lives as long as its
+        // connection.
         unsafe {
             let object = handle.read();
             let is_itself = !object.is_null() && object.is_aligned() && object.read() == object.cast();
@@ -42,26 +43,26 @@ impl Context {
         }
     }
 
-    /// The value of a setting; None where the host has none of that name.
+    /// The value of a setting; None if the host has no setting of this name.
     ///
     /// # Safety
     /// A query of the context's connection must be running.
     pub(super) unsafe fn setting(&self, name: &CStr) -> Result<Option<Value>> {
-        // SAFETY: the context is live as long as a query runs; the value is to be destroyed by its owner, and null where there is none.
+        // SAFETY: the context is live while a query runs; the value is owned, or null if there is none.
         unsafe {
             let arguments = (self.0, name.as_ptr(), null_mut());
             Ok(Value::from_raw(call(|api| api.duckdb_client_context_get_config_option, arguments)?))
         }
     }
 
-    /// What DuckDB says when it is to open a file; None where it opens it.
+    /// The error of DuckDB when it opens a file; None if it succeeds.
     ///
     /// # Safety
     /// A query of the context's connection must be running.
     pub(super) unsafe fn error_of_opening(&self, path: &str) -> Result<Option<String>> {
         let path = CString::new(path).map_err(|_| Error::Internal("a path with a NUL".to_owned()))?;
-        // SAFETY: the context is live as long as a query runs. All handles are made and destroyed here, and DuckDB's destructors
-        // take null; the message lives as long as its error.
+        // SAFETY: the context is live while a query runs. All handles are created and destroyed here, and DuckDB's
+        // destructors accept null; the message lives as long as its error.
         unsafe {
             let mut system = call(|api| api.duckdb_client_context_get_file_system, (self.0,))?;
             let mut options = call(|api| api.duckdb_create_file_open_options, ())?;
@@ -90,7 +91,7 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: the context is owned and destroyed once; only a reference to DuckDB's own goes.
+        // SAFETY: the context is owned and destroyed once; this only drops a reference to DuckDB's object.
         unsafe { ffi::duckdb_destroy_client_context(&raw mut self.0) };
     }
 }

@@ -1,8 +1,8 @@
-//! Whether a query was interrupted: by Ctrl-C, `interrupt()` of a client, or another thread's error.
+//! Detects whether a query was interrupted, by Ctrl-C, a client's `interrupt()`, or an error of another thread.
 //!
-//! The C API has no function for it. DuckDB's own `ClientContext::IsInterrupted` is exported by the libraries and the Python modules of
-//! DuckDB for Linux and macOS since 1.5, as all of its classes are; it takes the context that the C API's handle refers to. Where the
-//! symbol is not there (the command line, Windows, 1.4) a query goes on until its time-outs end it.
+//! The C API has no function for this. `ClientContext::IsInterrupted` is exported by the libraries and Python modules
+//! of DuckDB for Linux and macOS since 1.5, like all of its classes; it takes the context that the handle of the C API
+//! refers to. If the symbol is missing (in the command line, on Windows, in 1.4), a query continues until its timeouts.
 
 use std::ffi::c_void;
 use std::sync::{Arc, OnceLock};
@@ -14,15 +14,16 @@ use super::Context;
 /// `bool duckdb::ClientContext::IsInterrupted() const`.
 type Function = unsafe extern "C" fn(*const c_void) -> bool;
 
-/// The question for the connection of a context; None where the host does not answer it. It is to be asked while a query of the
-/// connection runs, and never after.
+/// A check for the connection of a context; None if the host does not export the function. It must only be called while
+/// a query of the connection is running.
 pub(crate) fn interrupts(context: &Arc<Context>) -> Option<IsInterrupted> {
     static FUNCTION: OnceLock<Option<Function>> = OnceLock::new();
     let function = (*FUNCTION.get_or_init(symbol::find))?;
     let context = Arc::clone(context);
     context.object()?;
     Some(Arc::new(move || {
-        // SAFETY: the object is DuckDB's `ClientContext`, which lives as long as its connection and reads an atomic.
+        // SAFETY: the object is DuckDB's `ClientContext`, which lives as long as its connection; the function reads an
+        // atomic.
         context.object().is_some_and(|object| unsafe { function(object) })
     }))
 }
@@ -44,7 +45,7 @@ mod symbol {
     }
 
     const LAZY: c_int = 1;
-    /// Only what is loaded already.
+    /// Only finds loaded libraries.
     const NO_LOAD: c_int = if cfg!(target_os = "macos") { 0x10 } else { 4 };
 
     unsafe extern "C" {
@@ -53,13 +54,13 @@ mod symbol {
         fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
     }
 
-    /// The function in the library that the C API comes from.
+    /// Finds the function in the library that provides the C API.
     pub(super) fn find() -> Option<Function> {
         let known = crate::entrypoint::api()?.duckdb_library_version?;
         let mut info = MaybeUninit::<Info>::zeroed();
-        // SAFETY: `dladdr` fills the struct where the answer is not 0; names are C strings that outlive the call. The library is loaded,
-        // and the handle is never closed, so that the function stays. Its type is that of the C++ declaration: the object is the
-        // first argument in the ABIs of Linux and macOS.
+        // SAFETY: `dladdr` fills the struct if the result is not 0; names are C strings that outlive the call. The
+        // library is loaded, and the handle is never closed, so the function remains valid. Its type is that of the C++
+        // declaration: the object is the first argument in the ABIs of Linux and macOS.
         unsafe {
             if dladdr(known as *const c_void, info.as_mut_ptr()) == 0 || (*info.as_ptr()).file.is_null() {
                 return None;

@@ -1,10 +1,10 @@
-//! DuckDB's locks on files, read for each query: what `rasteret_io` then obeys.
+//! DuckDB's locks on files, read for each query and enforced by `rasteret_io`.
 //!
-//! `enable_external_access`, `allowed_directories` and `allowed_paths` are read as settings. `disabled_filesystems` reads as an empty
-//! text in every release, so DuckDB is made to open a file that does not exist: its error says whether the file system is disabled.
-//! For a file system of an extension that is only possible once the extension is loaded. As long as it is not, DuckDB reads nothing
-//! through it either where local files are disabled, because the extension itself is one; elsewhere it would be loaded on demand, and
-//! is taken for enabled.
+//! `enable_external_access`, `allowed_directories` and `allowed_paths` are read as settings. `disabled_filesystems`
+//! reads as an empty string in every release, so DuckDB is made to open a nonexistent file, and its error shows whether
+//! the file system is disabled. For the file system of an extension, this is only possible once the extension is
+//! loaded. Before that, it is considered enabled, because DuckDB loads it on demand, unless local files are disabled:
+//! then the extension, itself a file, cannot be loaded.
 
 use std::ffi::CStr;
 
@@ -17,8 +17,8 @@ use crate::vector::Value;
 /// A file that does not exist.
 const MISSING: &str = "rasteret-no-such-file";
 
-/// File systems of extensions: a setting with a default that is there once the extension is loaded, and a URL that it refuses without a
-/// request.
+/// File systems of extensions: a setting with a default that exists once the extension is loaded, and a URL that the
+/// file system rejects without a request.
 const OF_EXTENSIONS: [(FileSystem, &CStr, &str); 4] = [
     (FileSystem::Http, c"s3_use_ssl", "http://"),
     (FileSystem::S3, c"s3_use_ssl", "s3://"),
@@ -26,7 +26,7 @@ const OF_EXTENSIONS: [(FileSystem, &CStr, &str); 4] = [
     (FileSystem::AzureDfs, c"azure_transport_option_type", "abfss://"),
 ];
 
-/// What the query may open.
+/// The files that the query may open.
 ///
 /// # Safety
 /// A query of the context's connection must be running.
@@ -40,7 +40,7 @@ pub(crate) unsafe fn access_policy(context: &Context) -> Result<AccessPolicy> {
     let external = unsafe { context.setting(c"enable_external_access")? }.and_then(|value| value.boolean());
     let allowed = match external {
         Some(true) => None,
-        // A setting that cannot be read counts as a lock.
+        // A setting that cannot be read is treated as a lock.
         Some(false) | None => {
             Some(AllowedFiles { directories: texts(c"allowed_directories")?, paths: texts(c"allowed_paths")? })
         }
@@ -69,7 +69,7 @@ unsafe fn disabled(context: &Context, allowed: Option<&AllowedFiles>) -> Result<
         // SAFETY: the caller's contract.
         let is_loaded = unsafe { context.setting(setting)? }.is_some();
         let is_out = match is_loaded {
-            // Where nothing remote is allowed, the lock says so without this.
+            // If remote files are not allowed at all, this check is redundant.
             true => allowed.is_none() && is_disabled(system, url)?,
             false => is_local_disabled,
         };

@@ -1,9 +1,9 @@
-//! DuckDB's `memory_limit`, which what this extension allocates is compared with.
+//! DuckDB's `memory_limit`, which also limits the allocations of this extension.
 
 use super::Context;
 use crate::error::Result;
 
-/// The limit in bytes; None where it cannot be read.
+/// The limit in bytes; None if it cannot be read.
 ///
 /// # Safety
 /// A query of the context's connection must be running.
@@ -13,7 +13,7 @@ pub(crate) unsafe fn memory_limit(context: &Context) -> Result<Option<u64>> {
     Ok(setting.and_then(|value| value.text()).and_then(|text| bytes(&text)))
 }
 
-/// Bytes as DuckDB writes them: `953.6 MiB`.
+/// Parses a size as DuckDB formats it: `953.6 MiB`.
 pub(crate) fn bytes(text: &str) -> Option<u64> {
     const UNITS: [&str; 6] = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let text = text.trim();

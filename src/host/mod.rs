@@ -1,12 +1,12 @@
-//! What the DuckDB that loaded the extension offers: by its version, and for each query.
+//! The capabilities of the DuckDB release that loaded the extension, and its state for each query.
 //!
 //! | module | owns |
 //! |---|---|
-//! | this | which release has what, and which slots of the C API struct may be used |
+//! | this | features of each release, and the slots of the C API struct that may be used |
 //! | [`context`] | settings and the file system of a query |
-//! | [`locks`] | what a query may open |
-//! | [`memory`] | how much memory there is |
-//! | [`interrupt`] | whether a query was interrupted |
+//! | [`locks`] | files that a query may open |
+//! | [`memory`] | the memory limit |
+//! | [`interrupt`] | interrupts of a query |
 //! | [`settings`] | the settings of a query |
 //! | [`replacement`] | `FROM 'scene.tif'` |
 
@@ -35,13 +35,14 @@ const STABLE_SLOTS: usize = 357;
 /// Slots that are the same since 1.5.2.
 const LATE_SLOTS: usize = 546;
 
-/// The session of a query: with its settings, under DuckDB's locks and within its memory at this time, and ended by its interrupts.
+/// The session of a query, with its settings, the current locks and memory limit of DuckDB, and its interrupts.
 ///
 /// # Safety
-/// A query of the context's connection must be running, and the session be used for nothing but that connection's queries.
+/// A query of the context's connection must be running, and the session must only be used for queries of that
+/// connection.
 pub(crate) unsafe fn session_of_query(shared: &SharedSession, context: Option<&Arc<Context>>) -> Result<Session> {
     let Some(context) = context else {
-        // Requests are repeated anew.
+        // A new session, so that the time for retries starts again.
         return Ok(shared.here().for_query(&AccessPolicy::default()));
     };
     // SAFETY: the caller's contract.
@@ -55,8 +56,8 @@ pub(crate) unsafe fn session_of_query(shared: &SharedSession, context: Option<&A
     }
 }
 
-/// Brings the session of a plan, which is shared by what bind has made, up to the locks and the memory of another execution. False where
-/// that has other settings, and so another session.
+/// Updates the session of a plan, which is shared by the state of bind, to the locks and the memory limit of another
+/// execution. Returns false if that has other settings, and needs another session.
 ///
 /// # Safety
 /// As for [`session_of_query`].
@@ -82,7 +83,7 @@ pub(crate) unsafe fn update_session(
     }
 }
 
-/// A DuckDB release, or a development version on the way to it.
+/// A DuckDB release, or a development version of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Host {
     version: [u32; 3],
@@ -95,7 +96,7 @@ impl Host {
         Self::parse(&host_version())
     }
 
-    /// `v1.5.6`, or a development version such as `v1.6.0-dev12`; an unreadable one counts as the oldest.
+    /// Parses `v1.5.6`, or a development version such as `v1.6.0-dev12`; an invalid version counts as the oldest.
     pub(crate) fn parse(text: &str) -> Self {
         let (numbers, is_released) = match text.trim_start_matches('v').split_once('-') {
             Some((numbers, _)) => (numbers, false),
@@ -105,28 +106,28 @@ impl Host {
         Self { version: std::array::from_fn(|_| numbers.next().unwrap_or(0)), is_released }
     }
 
-    /// GEOMETRY is a type of the core since 1.5.0.
+    /// GEOMETRY is a core type since 1.5.0.
     pub(crate) fn has_geometry(self) -> bool {
         self.version >= [1, 5, 0]
     }
 
-    /// Since 1.5.2 the slots behind the stable ones keep their positions, also in 2.0. A development version on the way to one of
-    /// the first may have had others.
+    /// Since 1.5.2, including 2.0, the slots after the stable ones have fixed positions. Development versions of the
+    /// first of these releases may differ.
     pub(crate) fn has_late_slots(self) -> bool {
         self.version > [2, 0, 0] || (self.is_released && self.version >= [1, 5, 2])
     }
 
-    /// Slots of the API struct that may be used.
+    /// The number of slots of the API struct that may be used.
     pub(crate) fn slots(self) -> usize {
         if self.has_late_slots() { LATE_SLOTS } else { STABLE_SLOTS }
     }
 
-    /// The CRS of a GEOMETRY type is told by a late slot.
+    /// The CRS of a GEOMETRY type is read through a late slot.
     pub(crate) fn has_geometry_crs(self) -> bool {
         self.has_late_slots()
     }
 
-    /// Which Hive folders `read_parquet` takes for NULL.
+    /// The Hive folder names that `read_parquet` reads as NULL.
     pub(crate) fn null_folders(self) -> NullFolders {
         match self.version {
             version if version >= [2, 0, 0] => NullFolders::DefaultAndTypedWord,
@@ -135,12 +136,12 @@ impl Host {
         }
     }
 
-    /// TIME_NS is what `read_parquet` gives since 1.5.6.
+    /// `read_parquet` returns TIME_NS since 1.5.6.
     pub(crate) fn has_time_ns(self) -> bool {
         self.version >= [1, 5, 6]
     }
 
-    /// Since 2.0, `read_parquet` gives TIMESTAMPTZ_NS, and columns of the type `"NULL"`.
+    /// `read_parquet` returns TIMESTAMPTZ_NS, and columns of the type `"NULL"`, since 2.0.
     pub(crate) fn is_two(self) -> bool {
         self.version >= [2, 0, 0]
     }

@@ -1,4 +1,5 @@
-//! `FROM 'scene.tif'`: a name that ends as GeoTIFFs do, and is no table, is a call of `cog_info`.
+//! `FROM 'scene.tif'`: table names with the extension of a GeoTIFF that do not refer to a table are read with
+//! `cog_info`.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null_mut;
@@ -12,10 +13,10 @@ use crate::vector::{contain, throwing};
 /// The function that reads such files.
 const FUNCTION: &CStr = c"cog_info";
 
-/// Endings of GeoTIFFs, in any case.
+/// Extensions of GeoTIFFs, case-insensitive.
 const ENDINGS: [&str; 3] = [".tif", ".tiff", ".gtiff"];
 
-/// Registers the scan with a database.
+/// Registers the replacement scan in a database.
 ///
 /// # Safety
 /// `database` must be live.
@@ -31,7 +32,8 @@ pub(crate) unsafe fn register(database: ffi::duckdb_database) -> Result<()> {
 /// Called by DuckDB with a live info and the name of a table that does not exist.
 unsafe extern "C-unwind" fn replace(info: ffi::duckdb_replacement_scan_info, name: *const c_char, _data: *mut c_void) {
     let outcome = contain("cog_info", || {
-        // SAFETY: the name is a C string that lives for the call; DuckDB copies the value, which is destroyed here.
+        // SAFETY: the name is a C string that is live during the call; DuckDB copies the value, which is destroyed
+        // here.
         unsafe {
             if !is_geotiff(&CStr::from_ptr(name).to_string_lossy()) {
                 return Ok(());
@@ -44,12 +46,12 @@ unsafe extern "C-unwind" fn replace(info: ffi::duckdb_replacement_scan_info, nam
         }
     });
     if let Err(failure) = outcome {
-        // SAFETY: `info` is live, and this frame is the last one before DuckDB's.
+        // SAFETY: `info` is live, and DuckDB is the direct caller of this frame.
         unsafe { failure.report(info, |api| api.duckdb_replacement_scan_set_error) };
     }
 }
 
-/// Whether a name is that of a GeoTIFF: a path, a glob, or a URL, whose query does not count.
+/// Whether a name is that of a GeoTIFF: a path, a glob, or a URL, without its query.
 fn is_geotiff(name: &str) -> bool {
     let path = match name.contains("://") {
         true => name.split(['?', '#']).next().unwrap_or(name),

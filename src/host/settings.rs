@@ -1,7 +1,8 @@
-//! Settings of DuckDB: every `RASTERET_*` variable but the lock, which SQL must not lift. Hosts from 1.5.2 on.
+//! DuckDB settings for all `RASTERET_*` variables except the lock, which SQL must not be able to lift. For hosts from
+//! 1.5.2 on.
 //!
-//! The variable, or the built-in value, is the default. Settings are read for each query, where they are also checked: DuckDB has no
-//! callback for that.
+//! The default is the value of the variable, else the built-in value. Settings are read and validated for each query,
+//! because DuckDB has no callback for changes.
 
 use std::ffi::{CStr, CString};
 
@@ -15,11 +16,11 @@ use crate::vector::exception::call;
 
 /// A setting.
 pub(crate) struct Setting {
-    /// The environment variable with its default.
+    /// The environment variable that sets the default.
     pub(crate) variable: &'static str,
-    /// The built-in value, as text; empty where there is none.
+    /// The built-in value as text; empty if there is none.
     built_in: fn(&Options) -> String,
-    /// Its meaning.
+    /// The description in `duckdb_settings()`.
     pub(crate) description: &'static str,
 }
 
@@ -102,7 +103,7 @@ impl Setting {
 /// Registers all settings, with the options of the environment as defaults.
 ///
 /// # Safety
-/// `connection` must be live, and the host have late slots.
+/// `connection` must be live, and the host must have late slots.
 pub(crate) unsafe fn register(connection: ffi::duckdb_connection, options: &Options) -> Result<()> {
     SETTINGS.iter().try_for_each(|setting| {
         // SAFETY: the caller's contract.
@@ -117,7 +118,7 @@ unsafe fn register_one(connection: ffi::duckdb_connection, setting: &Setting, op
     let name = text(setting.name())?;
     let (value, description) = (text((setting.built_in)(options))?, text(setting.description.to_owned())?);
     let kind = LogicalType::varchar();
-    // SAFETY: the caller's contract. All handles are made and destroyed here; DuckDB copies what they hold.
+    // SAFETY: the caller's contract. All handles are created and destroyed here; DuckDB copies their contents.
     unsafe {
         let mut option = call(|api| api.duckdb_create_config_option, ())?;
         let mut value = call(|api| api.duckdb_create_varchar, (value.as_ptr(),))?;
@@ -137,7 +138,7 @@ unsafe fn register_one(connection: ffi::duckdb_connection, setting: &Setting, op
     }
 }
 
-/// The options of a query: its settings, and for the rest those of the environment.
+/// The options of a query: its settings, else the environment.
 ///
 /// # Safety
 /// A query of the context's connection must be running.

@@ -1,4 +1,4 @@
-//! A field of a STRUCT: its SQL type, and how its values become a vector.
+//! The SQL type of a STRUCT field, and how its values are written to a vector.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use rasteret_cog::Level;
 use crate::error::Result;
 use crate::vector::{LogicalType, OutputChunk, TypeId, Writer};
 
-/// One field of a STRUCT that describes an `R`, or a column of its own.
+/// A field of a STRUCT that describes an `R`, or a column.
 pub(crate) struct Field<R: 'static> {
     /// Its name in SQL.
     pub(crate) name: &'static str,
@@ -15,37 +15,39 @@ pub(crate) struct Field<R: 'static> {
     pub(crate) cell: Cell<R>,
 }
 
-/// Where a field's value comes from, by SQL type; None is NULL.
+/// The value of a field, by SQL type; None is NULL.
 pub(crate) enum Cell<R: 'static> {
-    /// A type of plain values; see [`plain`].
+    /// A fixed-size type; see [`plain`].
     Plain(TypeId, Write<R>),
     /// VARCHAR.
     Text(fn(&R) -> Option<Cow<'_, str>>),
     /// BLOB.
     Blob(fn(&R) -> Option<&[u8]>),
-    /// BLOB, which the function fills itself: see [`Blobs`](crate::vector::blobs::Blobs).
+    /// BLOB, written by the function itself; see [`Blobs`](crate::vector::blobs::Blobs).
     InPlace,
     /// INTEGER[] of small unsigned numbers.
     Shorts(for<'a> fn(&'a R) -> Option<Cow<'a, [u16]>>),
-    /// INTEGER[], of numbers that are at most `i32::MAX`.
+    /// INTEGER[] of numbers up to `i32::MAX`.
     Integers(fn(&R) -> Option<&[u32]>),
-    /// BIGINT[], of numbers that are at most `i64::MAX`.
+    /// BIGINT[] of numbers up to `i64::MAX`.
     BigInts(fn(&R) -> Option<&[u64]>),
     /// DOUBLE[].
     Doubles(fn(&R) -> Option<Cow<'_, [f64]>>),
-    /// A STRUCT, or a list of them: its type and how all rows are written; see [`structs`] and [`struct_lists`].
+    /// A STRUCT, or a list of STRUCTs: its type and a function that writes all rows; see [`structs`] and
+    /// [`struct_lists`].
     Nested(fn() -> LogicalType, Write<R>),
-    /// What the field says of one image of the file.
+    /// A field of one image of the file.
     OfLevel(fn(&R) -> &Level, &'static Cell<Level>),
 }
 
-/// Writes a column of every row; None is NULL.
+/// Writes a column for all rows; None is NULL.
 pub(crate) type Write<R> = fn(&mut Writer<'_>, &[Option<&R>]) -> Result<()>;
 
-/// The [`Cell`] of a type of plain values and the closure from an `&R` to an optional value of its Rust type: INTEGER (`i32`),
+/// The [`Cell`] of a fixed-size type, with a closure from `&R` to an optional value of the Rust type: INTEGER (`i32`),
 /// BIGINT (`i64`), DOUBLE (`f64`), BOOLEAN (`bool`), TIMESTAMP (`i64`, microseconds since 1970-01-01 UTC).
 ///
-/// A macro, so that the closure becomes part of the loop over the rows: a call a value costs more than the value.
+/// A macro, so that the closure is inlined into the loop over the rows: a call per value would cost more than the
+/// value.
 macro_rules! plain {
     (Integer, $get:expr) => {
         plain!(Integer as i32, $get)
@@ -86,7 +88,7 @@ impl<R> Cell<R> {
         }
     }
 
-    /// Writes the field of every row.
+    /// Writes the field for all rows.
     pub(crate) fn write(&self, writer: &mut Writer<'_>, rows: &[Option<&R>]) -> Result<()> {
         match self {
             Self::Plain(_, write) => write(writer, rows),
@@ -116,7 +118,7 @@ impl<R> Field<R> {
         LogicalType::structure(fields.iter().map(|field| (field.name, field.cell.kind())))
     }
 
-    /// Writes a STRUCT of these fields a row; None is NULL.
+    /// Writes a STRUCT of these fields per row; None is NULL.
     pub(crate) fn write_struct(fields: &[Self], writer: &mut Writer<'_>, rows: &[Option<&R>]) -> Result<()> {
         writer.set_struct_nulls(rows.iter().map(Option::is_none))?;
         for (index, field) in fields.iter().enumerate() {
@@ -127,7 +129,7 @@ impl<R> Field<R> {
 }
 
 impl OutputChunk<'_> {
-    /// Writes a chunk of `rows` whose columns are `fields`, as far as the query needs them.
+    /// Writes a chunk of `rows` with the columns `fields` that the query uses.
     pub(crate) fn write_fields<R>(&mut self, fields: &[Field<R>], rows: &[Option<&R>]) -> Result<()> {
         for (index, column) in self.columns().iter().copied().enumerate() {
             if let Some(field) = fields.get(column) {
@@ -138,7 +140,7 @@ impl OutputChunk<'_> {
     }
 }
 
-/// Writes a STRUCT of `fields` a row.
+/// Writes one STRUCT of `fields` per row.
 pub(crate) fn structs<R, S>(
     writer: &mut Writer<'_>,
     rows: &[Option<&R>],
@@ -149,7 +151,7 @@ pub(crate) fn structs<R, S>(
     Field::write_struct(fields, writer, &values.iter().map(Option::as_ref).collect::<Vec<_>>())
 }
 
-/// Writes a list of STRUCTs of `fields` a row.
+/// Writes one list of STRUCTs of `fields` per row.
 pub(crate) fn struct_lists<R, S>(
     writer: &mut Writer<'_>,
     rows: &[Option<&R>],
@@ -170,7 +172,7 @@ pub(crate) fn each<'r, R, T>(
     rows.iter().map(move |row| row.and_then(&get))
 }
 
-/// Text as bytes, whether borrowed or made.
+/// The bytes of borrowed or owned text.
 struct Text<'a>(Cow<'a, str>);
 
 impl AsRef<[u8]> for Text<'_> {

@@ -1,4 +1,4 @@
-//! The fields of the metadata STRUCT, and of the STRUCTs inside it.
+//! The fields of the metadata STRUCT and its nested STRUCTs.
 
 use std::borrow::Cow;
 
@@ -9,8 +9,8 @@ use rasteret_io::CogFile;
 use super::cell::{Cell, Field, Write, plain, struct_lists, structs};
 use crate::vector::LogicalType;
 
-/// The metadata STRUCT. The first seventeen fields, their order and their types are fixed by the index format; readers find
-/// the later ones by name, and must live without them.
+/// The metadata STRUCT. The names, order and types of the first seventeen fields are fixed by the index format; all
+/// later ones are optional for readers.
 pub(crate) const METADATA: &[Field<CogFile>] = &[
     image(&IMAGE_WIDTH),
     image(&IMAGE_HEIGHT),
@@ -51,7 +51,7 @@ pub(crate) const METADATA: &[Field<CogFile>] = &[
     field("nodata_values", Cell::Doubles(|file| file.header.nodata_values.as_deref().map(Cow::Borrowed))),
 ];
 
-/// The STRUCT as Python Rasteret 0.4 wants it: its seventeen fields, `compression` as the TIFF code.
+/// The STRUCT as expected by Python Rasteret 0.4: its seventeen fields, with `compression` as the TIFF code.
 pub(crate) const PYTHON_METADATA: &[Field<CogFile>] = &[
     image(&IMAGE_WIDTH),
     image(&IMAGE_HEIGHT),
@@ -186,7 +186,7 @@ const fn image(field: &'static Field<Level>) -> Field<CogFile> {
     Field { name: field.name, cell: Cell::OfLevel(|file| &file.header.image, &field.cell) }
 }
 
-/// Numbers that the decoder has bounded by `i32::MAX`.
+/// Numbers that the decoder has limited to `i32::MAX`.
 fn integer(value: u32) -> Option<i32> {
     i32::try_from(value).ok()
 }

@@ -1,7 +1,7 @@
-//! A metadata STRUCT as a plan needs it: sizes are read, tile tables stay in DuckDB's memory.
+//! A metadata STRUCT for planning: sizes are read, tile tables stay in DuckDB's memory.
 //!
-//! A small geometry needs a tile or two of a raster that may have a million: copying the tables would cost more than the plan.
-//! So their lengths are checked against the grid, and an entry is read, and checked, where it is asked for.
+//! A small geometry needs one or two tiles of a raster that may have a million: copying the tables would cost more than
+//! the plan. Their lengths are checked against the grid, and an entry is read and checked on demand.
 
 use std::ops::Range;
 
@@ -11,25 +11,25 @@ use super::read::Fields;
 use crate::error::{Error, Result};
 use crate::vector::{Integers, Reader};
 
-/// One row's raster.
+/// The raster of a row.
 pub(crate) struct IndexedRaster<'a> {
     fields: Fields<'a>,
     info: RasterInfo,
 }
 
-/// Where the tiles of one level are in the file, by their position in the level's tables.
+/// The byte ranges of the tiles of a level, by position in its tile tables.
 pub(crate) struct TileTables<'a> {
     offsets: Table<'a>,
     byte_counts: Table<'a>,
 }
 
-/// A list of integers, none of which is read before it is asked for.
+/// A list of integers that is read on demand.
 struct Table<'a> {
-    /// The STRUCT and the field that it was found in.
+    /// The names of the STRUCT and the field, for errors.
     place: (&'static str, &'static str),
     rows: Range<usize>,
     elements: &'a Reader<'a>,
-    /// The elements as they lie in memory, where they are of the usual types.
+    /// The elements as a slice, if they have the usual types.
     integers: Option<Integers<'a>>,
 }
 
@@ -38,7 +38,7 @@ impl<'a> IndexedRaster<'a> {
         Self { fields, info }
     }
 
-    /// Where the raster lies.
+    /// The georeference of the raster.
     pub(crate) fn raster_info(&self) -> &RasterInfo {
         &self.info
     }
@@ -65,7 +65,7 @@ impl<'a> IndexedRaster<'a> {
         Ok((TileLayout::new(&self.info, level, shape)?, TileTables { offsets, byte_counts }))
     }
 
-    /// The fields of an overview, the first being level 1.
+    /// The fields of an overview; the first one is level 1.
     fn overview(&self, level: u32, overview: u32) -> Result<Fields<'a>> {
         let list = self.fields.field("overviews").and_then(|field| field.list(self.fields.row));
         let count = list.as_ref().map_or(0, |(rows, _)| rows.len());
@@ -76,7 +76,7 @@ impl<'a> IndexedRaster<'a> {
 }
 
 impl TileTables<'_> {
-    /// Offset and byte count of the tile at a position.
+    /// The offset and byte count of the tile at a position.
     pub(crate) fn entry(&self, position: u64) -> Result<(u64, u32)> {
         Ok((self.offsets.number(position)?, self.byte_counts.number(position)?))
     }

@@ -1,9 +1,9 @@
-//! Metadata STRUCTs of an index back to headers.
+//! Conversion of metadata STRUCTs of an index to headers.
 //!
-//! Fields are found by name, in any order and of any integer width. Only those of the first seventeen that a tile table
-//! needs must be there; for the others, and for all later ones, an index without them reads as TIFF's defaults. Python
-//! Rasteret's own form is read too: `compression` as the TIFF code, and `transform` as its four numbers (scale x, translate
-//! x, scale y, translate y).
+//! Fields are found by name, in any order and with any integer type. Only those of the first seventeen that define the
+//! tile table are required; all others, if missing, have the defaults of TIFF. The form of Python Rasteret is accepted
+//! too: `compression` as the TIFF code, and `transform` as its four numbers (scale x, translate x, scale y, translate
+//! y).
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -21,7 +21,7 @@ use super::raster::IndexedRaster;
 use crate::error::{Error, Result};
 use crate::vector::{Integers, Reader, TypeId};
 
-/// Reads metadata STRUCTs of one vector.
+/// Reads the metadata STRUCTs of a vector.
 pub(crate) struct MetadataReader<'a> {
     reader: &'a Reader<'a>,
 }
@@ -38,17 +38,17 @@ impl<'a> MetadataReader<'a> {
         }
     }
 
-    /// Of each row, whether it holds the metadata of the row before.
+    /// For each row, whether its metadata is that of the previous row.
     pub(crate) fn repeats(&self) -> Vec<bool> {
         self.reader.repeats()
     }
 
-    /// Whether two rows hold the same metadata.
+    /// Whether two rows have the same metadata.
     pub(crate) fn is_same(&self, a: usize, b: usize) -> bool {
         self.reader.is_same(a, b)
     }
 
-    /// A number that is equal for equal rows, and rarely for rows of different files.
+    /// A hash that is equal for equal rows, and rarely for rows of different files.
     pub(crate) fn fingerprint(&self, row: usize) -> u64 {
         let fields = ["tile_offsets", "tile_byte_counts", "transform"].map(|name| self.reader.field(name));
         fields.into_iter().flatten().fold(0, |sum, field| sum.rotate_left(21) ^ field.fingerprint(row))
@@ -59,7 +59,7 @@ impl<'a> MetadataReader<'a> {
         self.reader.is_null(row)
     }
 
-    /// The header of a row, None for NULL.
+    /// The header of a row; None for NULL.
     pub(crate) fn read(&self, row: usize) -> Result<Option<CogFile>> {
         if self.reader.is_null(row) {
             return Ok(None);
@@ -93,12 +93,12 @@ impl<'a> MetadataReader<'a> {
         }))
     }
 
-    /// A row's raster, of which the tile tables are read where they are asked for; None for NULL.
+    /// The raster of a row, whose tile tables are read on demand; None for NULL.
     pub(crate) fn raster(&self, row: usize) -> Result<Option<IndexedRaster<'a>>> {
         self.raster_info(row)?.map(|info| Ok(IndexedRaster::new(self.fields(row), info))).transpose()
     }
 
-    /// Where a row's raster lies; None for NULL.
+    /// The georeference of the raster of a row; None for NULL.
     pub(crate) fn raster_info(&self, row: usize) -> Result<Option<RasterInfo>> {
         if self.reader.is_null(row) {
             return Ok(None);
@@ -116,7 +116,7 @@ impl<'a> MetadataReader<'a> {
         }))
     }
 
-    /// Where a row's image lies, all that is read of a STRUCT which may hold nothing else; None for NULL.
+    /// The georeference of the image of a row, from a STRUCT that may have no other fields; None for NULL.
     pub(crate) fn georeference(&self, row: usize) -> Result<Option<Georeference<'static>>> {
         if self.reader.is_null(row) {
             return Ok(None);
@@ -132,7 +132,7 @@ impl<'a> MetadataReader<'a> {
     }
 }
 
-/// One image; the file's own fields are its full-resolution image's.
+/// Reads one image; the top-level fields are those of the full-resolution image.
 fn level(fields: &Fields<'_>) -> Result<Level> {
     let samples_per_pixel = fields.integer("samples_per_pixel")?.unwrap_or(1);
     let dtype: DataType = fields.required("dtype", fields.parsed("dtype")?)?;
@@ -179,7 +179,7 @@ fn level(fields: &Fields<'_>) -> Result<Level> {
         image_height: fields.required("image_height", fields.integer("image_height")?)?,
         tile_width,
         tile_height: fields.required("tile_height", fields.integer("tile_height")?)?,
-        // Python Rasteret indexes tiled files only, and does not say so.
+        // Python Rasteret only indexes tiled files, and has no such field.
         is_tiled: fields.boolean("is_tiled")?.unwrap_or(true),
         tile_offsets: offsets,
         tile_byte_counts: byte_counts,
@@ -200,7 +200,7 @@ fn levels(fields: &Fields<'_>, name: &'static str) -> Result<Vec<Level>> {
     range.map(|row| level(&Fields { reader: elements, row, context: name })).collect()
 }
 
-/// GDAL's name, or the TIFF code that Python Rasteret writes.
+/// GDAL's name, or the TIFF code written by Python Rasteret.
 fn compression(fields: &Fields<'_>) -> Result<Compression> {
     let code = fields.field("compression").and_then(|field| field.integer(fields.row));
     match code {
@@ -232,7 +232,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// A field that is there and not NULL in this row.
+    /// A field that exists and is not NULL in this row.
     pub(super) fn field(&self, name: &str) -> Option<&'a Reader<'a>> {
         self.reader.field(name).filter(|field| !field.is_null(self.row))
     }
@@ -246,7 +246,7 @@ impl<'a> Fields<'a> {
         Error::argument(format!("{}, field {name}: expected {expected}, found another value of {found}", self.context))
     }
 
-    /// A value through one of the reader's typed views.
+    /// A value, through a typed accessor of the reader.
     fn typed<T>(
         &self,
         name: &str,
@@ -286,7 +286,8 @@ impl<'a> Fields<'a> {
     fn integers<T: TryFrom<i128>>(&self, name: &str) -> Result<Option<Vec<T>>> {
         self.typed(name, "a list of integers in range", |field, row| {
             let (range, elements) = field.list(row)?;
-            // Tile tables are long, and most often of these types: a value costs a nanosecond instead of ten.
+            // Fast path for tile tables, which are long and usually have these types: a nanosecond per value instead of
+            // ten.
             match elements.integers(&range) {
                 Some(Integers::Four(values)) => values.iter().map(|value| T::try_from((*value).into()).ok()).collect(),
                 Some(Integers::Eight(values)) => values.iter().map(|value| T::try_from((*value).into()).ok()).collect(),

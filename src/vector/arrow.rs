@@ -1,18 +1,18 @@
-//! Arrow arrays to result vectors.
+//! Conversion of Arrow arrays to result vectors.
 //!
-//! Owns the types that `rasteret_io`'s Parquet source gives, each as the DuckDB type that `read_parquet` has for it. Refuses
-//! other Arrow types by an error at bind time, before any row.
+//! Supports the types returned by the Parquet source of `rasteret_io`, each as the DuckDB type that `read_parquet`
+//! uses. Other Arrow types are an error at bind time.
 //!
 //! | Arrow | DuckDB |
 //! |---|---|
 //! | Boolean, Int8..UInt64, Float32, Float64 | BOOLEAN, TINYINT .. UBIGINT, FLOAT, DOUBLE |
 //! | Decimal128(p, s) | DECIMAL(p, s), stored in 2, 4, 8 or 16 bytes by p |
 //! | Utf8; with the kind Json | VARCHAR; JSON |
-//! | Binary; with the kind Wkb | BLOB; GEOMETRY where the host has it |
+//! | Binary; with the kind Wkb | BLOB; GEOMETRY if the host has it |
 //! | FixedSizeBinary(16), kind Uuid | UUID: a 128-bit integer with its sign bit flipped |
 //! | Date32, Timestamp(µs or ns) | DATE, TIMESTAMP, TIMESTAMP_NS |
-//! | Timestamp in UTC | TIMESTAMP WITH TIME ZONE; of nanoseconds TIMESTAMPTZ_NS where the host has it |
-//! | Time64(µs), with the kind TimeTz, Time64(ns) | TIME, TIME WITH TIME ZONE, TIME_NS where the host has it |
+//! | Timestamp in UTC | TIMESTAMP WITH TIME ZONE; for nanoseconds TIMESTAMPTZ_NS if the host has it |
+//! | Time64(µs), with the kind TimeTz, Time64(ns) | TIME, TIME WITH TIME ZONE, TIME_NS if the host has it |
 //! | Interval(MonthDayNano) | INTERVAL, in microseconds |
 //! | List, Map, Struct | LIST, MAP, STRUCT |
 //! | Null | `"NULL"` since DuckDB 2.0, INTEGER before |
@@ -86,7 +86,7 @@ fn unsupported(field: &Field) -> Error {
     Error::argument(format!("column \"{}\": the type {} is not supported", field.name(), field.data_type()))
 }
 
-/// Writes an array, whose column has the type that [`logical_type`] gave.
+/// Writes an array to a vector of the type returned by [`logical_type`].
 pub(crate) fn write(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<()> {
     match array.data_type() {
         DataType::Null => (0..array.len()).try_for_each(|row| writer.set_null(row)),
@@ -142,7 +142,7 @@ pub(crate) fn write(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<()> {
     }
 }
 
-/// Values whose memory is the same in Arrow and DuckDB.
+/// Values with the same memory layout in Arrow and DuckDB.
 fn same<T: ArrowPrimitiveType<Native: Native>>(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<()> {
     writer.values(array.as_primitive::<T>())
 }
@@ -155,7 +155,7 @@ fn mapped<T: ArrowPrimitiveType, N: Native>(
     writer.values(array.as_primitive::<T>().iter().map(|value| value.map(&map)))
 }
 
-/// DECIMALs are as wide as their precision needs; Arrow has checked that values fit it.
+/// The storage of a DECIMAL depends on its precision; Arrow has checked that values fit.
 fn decimal(writer: &mut Writer<'_>, array: &ArrayRef, precision: u8) -> Result<()> {
     fn narrowed<N: Native + TryFrom<i128>>(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<()> {
         let values = array.as_primitive::<Decimal128Type>();
@@ -172,7 +172,7 @@ fn decimal(writer: &mut Writer<'_>, array: &ArrayRef, precision: u8) -> Result<(
     }
 }
 
-/// Lists and maps: the elements of valid rows, one row's after another's.
+/// Lists and maps: the consecutive elements of valid rows.
 fn nested(writer: &mut Writer<'_>, array: &ArrayRef, offsets: &[i32], values: &ArrayRef) -> Result<()> {
     let lengths: Vec<Option<usize>> = offsets
         .windows(2)
@@ -182,7 +182,7 @@ fn nested(writer: &mut Writer<'_>, array: &ArrayRef, offsets: &[i32], values: &A
     let (first, last) = (offsets.first().copied().unwrap_or(0), offsets.last().copied().unwrap_or(0));
     let spans = usize::try_from(last - first).unwrap_or(0);
     if lengths.iter().flatten().sum::<usize>() != spans {
-        // A NULL row may span elements that are nobody's: they are left out, so that DuckDB's lists stay without gaps.
+        // A NULL row may span unused elements. They are skipped, because DuckDB's lists must not have gaps.
         let keep = (0..array.len()).filter(|row| array.is_valid(*row)).flat_map(|row| offsets[row]..offsets[row + 1]);
         let keep = arrow_array::Int32Array::from_iter_values(keep);
         let kept = arrow_select::take::take(values, &keep, None).map_err(|error| Error::Internal(error.to_string()))?;
@@ -197,14 +197,14 @@ fn structure(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<()> {
     for (index, field) in structs.columns().iter().enumerate() {
         write(&mut writer.field(index)?, field)?;
     }
-    // Fields of a NULL struct are NULL too, whatever Arrow keeps there.
+    // The fields of a NULL struct must be NULL, whatever their values in Arrow.
     for row in (0..structs.len()).filter(|row| structs.is_null(*row)) {
         writer.set_null(row)?;
     }
     Ok(())
 }
 
-/// A UUID's bytes as DuckDB's integer, whose order is that of the text: the sign bit is flipped.
+/// The bytes of a UUID as DuckDB's integer, which sorts like the text: the sign bit is flipped.
 fn uuid(bytes: &[u8]) -> i128 {
     let mut big_endian = [0; 16];
     let length = bytes.len().min(16);
@@ -212,7 +212,8 @@ fn uuid(bytes: &[u8]) -> i128 {
     i128::from_be_bytes(big_endian) ^ i128::MIN
 }
 
-/// DuckDB's TIME WITH TIME ZONE at UTC: microseconds in the upper 40 bits, the offset, counted down from 15:59:59, below.
+/// DuckDB's TIME WITH TIME ZONE in UTC: microseconds in the upper 40 bits, and the offset, counted down from 15:59:59,
+/// in the lower bits.
 fn time_tz(micros: i64) -> u64 {
     const OFFSET_BITS: u32 = 24;
     const OFFSET_OF_UTC: u64 = 16 * 60 * 60 - 1;

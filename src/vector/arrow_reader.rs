@@ -1,7 +1,8 @@
-//! Vectors of arguments to Arrow arrays, so that code of `rasteret_io` reads records of SQL as it reads those of Parquet.
+//! Conversion of argument vectors to Arrow arrays, so that `rasteret_io` reads records from SQL in the same way as from
+//! Parquet.
 //!
-//! Owns the types in which catalogues say where and when a record is. Others have no array: a caller that can do without such
-//! a column leaves it out.
+//! Supports the types that catalogs use for location and time. Columns of other types have no array, and callers skip
+//! them.
 //!
 //! | DuckDB | Arrow |
 //! |---|---|
@@ -10,9 +11,9 @@
 //! | FLOAT, DOUBLE, DECIMAL | Float64 |
 //! | DATE; TIMESTAMP of any precision, with a time zone or without | Date32; Timestamp(µs). Infinity is NULL |
 //! | BLOB; GEOMETRY, which is little-endian WKB | Binary; with the kind Wkb, of unknown CRS |
-//! | STRUCT | Struct, of the fields that have an array |
+//! | STRUCT | Struct, with the supported fields |
 //!
-//! The spatial extension's GEOMETRY before DuckDB 1.5 is a BLOB under an alias, in a format of its own: it has no array.
+//! GEOMETRY of the spatial extension before DuckDB 1.5 is a BLOB with an alias, in a private format: it has no array.
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ use rasteret_io::parquet::Kind;
 
 use super::{LogicalType, Reader, TypeId};
 
-/// The Arrow field of a column; None where its type has no array.
+/// The Arrow field of a column; None for unsupported types.
 pub(crate) fn field(name: &str, kind: &LogicalType) -> Option<Field> {
     let data_type = match kind.id() {
         TypeId::Varchar => DataType::Utf8,
@@ -58,7 +59,7 @@ pub(crate) fn field(name: &str, kind: &LogicalType) -> Option<Field> {
     })
 }
 
-/// The first `rows` values of a vector, as an array of the type that [`field`] gives.
+/// The first `rows` values of a vector, as an array of the type returned by [`field`].
 pub(crate) fn array(vector: &Reader<'_>, rows: usize) -> Option<ArrayRef> {
     fn primitive<T: ArrowPrimitiveType>(rows: usize, value: impl Fn(usize) -> Option<T::Native>) -> ArrayRef {
         Arc::new((0..rows).map(value).collect::<PrimitiveArray<T>>())

@@ -1,27 +1,28 @@
-//! Calls of DuckDB's C API that may throw.
+//! Calls of C API functions that may throw.
 //!
-//! DuckDB throws C++ exceptions through its C API: where memory is allocated, an `OutOfMemoryException` once `memory_limit` is
-//! reached. Rust cannot catch those, and one that arrives in a function of the ABI "C" ends the process. Such calls go through
-//! [`call`], which catches everything in a few lines of C++ (`exception.cpp`) and gives the exception as a value. It travels as
-//! [`Error::DuckDb`] to the callback that DuckDB entered by, and is thrown again there: the error that a user sees has DuckDB's
-//! own class and wording. What was written to a vector before an exception is never read, since DuckDB drops the chunk of a
-//! call that failed.
+//! DuckDB throws C++ exceptions through its C API, in particular an `OutOfMemoryException` where memory is allocated
+//! and `memory_limit` is reached. Rust cannot catch them, and an exception that reaches a function with the ABI "C"
+//! aborts the process. Such functions are called through [`call`], which catches all exceptions in a few lines of C++
+//! (`exception.cpp`) and returns them as values. An exception is passed as [`Error::DuckDb`] to the callback entered by
+//! DuckDB, and rethrown there, so that users see the error class and message of DuckDB. DuckDB drops the chunk of a
+//! failed call, so a partly written vector is never read.
 //!
-//! | calls | may throw | go through |
+//! | functions | may throw | called through |
 //! |---|---|---|
 //! | `vector_assign_string_element_len`, `list_vector_reserve`, `list_vector_set_size` | at the memory limit: vectors allocate from the buffer manager | [`call`] |
-//! | `vector_get_data`, `vector_ensure_validity_writable`, `vector_get_validity`, `list_vector_get_child` and other children, `data_chunk_set_size` | an internal error, where a vector is not flat or a chunk too small; the mask is allocated | [`call`] |
-//! | `vector_get_column_type`, `bind_add_result_column`, `bind_set_cardinality`, and all that registers functions | `std::bad_alloc` | [`call`] |
+//! | `vector_get_data`, `vector_ensure_validity_writable`, `vector_get_validity`, `list_vector_get_child` and other children, `data_chunk_set_size` | an internal error, if a vector is not flat or a chunk too small; the mask is allocated | [`call`] |
+//! | `vector_get_column_type`, `bind_add_result_column`, `bind_set_cardinality`, and all registration functions | `std::bad_alloc` | [`call`] |
 //! | `create_*_type`, child types, names, aliases and the CRS of types | `std::bad_alloc` | [`call_or_postpone`] |
 //! | `bind_get_parameter`, `get_varchar`, `get_blob` and other parts of values | a failed cast, `std::bad_alloc` | [`call_or_postpone`] |
-//! | `client_context_get_*`, `*_get_client_context`, `scalar_function_set_init`, `file_system_open`, file options, `error_data_message` | `std::bad_alloc` | [`call`], in `crate::host` too |
+//! | `client_context_get_*`, `*_get_client_context`, `scalar_function_set_init`, `file_system_open`, file options, `error_data_message` | `std::bad_alloc` | [`call`], also in `crate::host` |
 //! | `add_replacement_scan`, `replacement_scan_set_function_name`, `replacement_scan_add_parameter`, `create_varchar` | `std::bad_alloc` | [`call`], in `crate::host` |
-//! | `*_set_error` | `std::bad_alloc` | [`Failure::report`]: straight into DuckDB |
-//! | `connect`, `query`, `fetch_chunk` of the entrypoint | errors that DuckDB fails to turn into states | [`call`] |
+//! | `*_set_error` | `std::bad_alloc` | [`Failure::report`], which lets it pass into DuckDB |
+//! | `connect`, `query`, `fetch_chunk` in the entrypoint | errors that DuckDB does not convert to states | [`call`] |
 //! | `destroy_*`, `free`, `disconnect` | no: destructors | `ffi` |
 //! | `get_type_id`, `get_value_type`, `decimal_*`, `struct_type_child_count`, `array_type_array_size`, `string_*`, `vector_size`, `library_version`, `*_get_*_data`, `*_get_extra_info`, `data_chunk_get_*`, `init_get_column_*`, `init_set_max_threads`, `*_set_bind_data`, `*_set_init_data` | no: they read or set a field | `ffi` |
 //!
-//! A call that is new here belongs in this table. Whatever allocates, casts or checks on DuckDB's side goes through [`call`].
+//! Add each newly used function to this table. Functions that allocate, cast or check in DuckDB must be called through
+//! [`call`].
 
 use std::cell::RefCell;
 use std::ffi::{CString, c_char, c_void};
@@ -40,7 +41,7 @@ pub(crate) struct Exception {
     room: [MaybeUninit<*mut c_void>; 2],
 }
 
-// SAFETY: a `std::exception_ptr` counts its references atomically, and the exception is only read.
+// SAFETY: a `std::exception_ptr` has an atomic reference count, and the exception is only read.
 unsafe impl Send for Exception {}
 // SAFETY: as above.
 unsafe impl Sync for Exception {}
@@ -61,8 +62,8 @@ unsafe extern "C-unwind" {
 }
 
 impl Exception {
-    /// An exception of one of DuckDB's classes, such as `Permission`: thrown into DuckDB, it is an error of that class. None where
-    /// there is no memory for it.
+    /// Creates an exception of a DuckDB class, such as `Permission`, which DuckDB reports as an error of that class
+    /// when it is thrown. None if there is no memory for it.
     fn of_class(class: &str, message: &str) -> Option<Self> {
         let escaped: String = message.chars().filter(|character| !character.is_control()).fold(
             String::new(),
@@ -76,32 +77,34 @@ impl Exception {
         );
         let what = c_string(&format!("{{\"exception_type\":\"{class}\",\"exception_message\":\"{escaped}\"}}"));
         let mut exception = MaybeUninit::uninit();
-        // SAFETY: the text is a C string that is copied; the room is written where the answer is true.
+        // SAFETY: the text is a C string that is copied; the exception is initialized if the result is true.
         unsafe {
             let is_made = rasteret_exception_make(what.as_ptr(), exception.as_mut_ptr());
             is_made.then(|| exception.assume_init())
         }
     }
 
-    /// Throws the exception into the C++ that called Rust.
+    /// Throws the exception into the calling C++ code.
     ///
     /// # Safety
-    /// All Rust frames up to those of C++ must be of the ABI "C-unwind" or inlined into such, and none may catch panics.
+    /// All Rust frames up to the C++ caller must have the ABI "C-unwind" or be inlined into such frames, and must not
+    /// catch panics.
     unsafe fn throw(self) -> ! {
         let mut exception = ManuallyDrop::new(self);
         // SAFETY: the exception is owned, and forgotten here; the rest is the caller's contract.
         unsafe { rasteret_exception_throw(&raw mut *exception) }
     }
 
-    /// Whether throwing it again would make DuckDB close the database. It is an answer to one call here, no damage.
+    /// Whether DuckDB would close the database if this exception were rethrown. Here it is the result of a single call,
+    /// and the database is intact.
     fn invalidates_database(&self) -> bool {
         ["INTERNAL", "FATAL"].iter().any(|class| self.text().starts_with(class))
     }
 
-    /// The error as DuckDB words it.
+    /// The error message of DuckDB.
     pub(crate) fn text(&self) -> String {
         let mut text = [0u8; 2048];
-        // SAFETY: the exception is live; at most the capacity is written.
+        // SAFETY: the exception is live; at most `capacity` bytes are written.
         let length = unsafe { rasteret_exception_text(self, text.as_mut_ptr().cast(), text.len()) };
         worded(&String::from_utf8_lossy(text.get(..length).unwrap_or_default()))
     }
@@ -120,7 +123,8 @@ impl fmt::Debug for Exception {
     }
 }
 
-/// The text of DuckDB's exceptions is JSON: `{"exception_type":"Out of Memory","exception_message":"…"}`.
+/// The class and message of an exception, whose text is JSON: `{"exception_type":"Out of
+/// Memory","exception_message":"…"}`.
 fn worded(what: &str) -> String {
     match (json_text(what, "exception_type"), json_text(what, "exception_message")) {
         (Some(class), Some(message)) => format!("{class} Error: {message}"),
@@ -129,7 +133,7 @@ fn worded(what: &str) -> String {
     }
 }
 
-/// A text of a flat JSON object. What does not end, as in an object that was cut off, goes to the end.
+/// A string member of a flat JSON object. An unterminated string, in a truncated object, extends to the end.
 fn json_text(object: &str, key: &str) -> Option<String> {
     let (_, value) = object.split_once(&format!("\"{key}\":\""))?;
     let mut text = String::new();
@@ -155,15 +159,15 @@ fn json_text(object: &str, key: &str) -> Option<String> {
     Some(text)
 }
 
-/// A function of the C API with its arguments as a tuple.
+/// A function of the C API that takes a tuple of arguments.
 pub(crate) trait Callable<A> {
-    /// What it returns.
+    /// The return type.
     type Answer;
 
     /// Calls the function, which may unwind.
     ///
     /// # Safety
-    /// As the function demands of its arguments.
+    /// Those of the called function.
     unsafe fn call_unwinding(self, arguments: A) -> Self::Answer;
 }
 
@@ -174,7 +178,7 @@ macro_rules! callable {
 
             #[inline]
             unsafe fn call_unwinding(self, ($($argument,)*): ($($kind,)*)) -> R {
-                // SAFETY: "C" and "C-unwind" differ in what may unwind, and the function is C++ that may.
+                // SAFETY: "C" and "C-unwind" differ only in whether they may unwind, and this function is C++ that may.
                 let function: unsafe extern "C-unwind" fn($($kind),*) -> R = unsafe { std::mem::transmute(self) };
                 // SAFETY: the caller's contract.
                 unsafe { function($($argument),*) }
@@ -189,18 +193,18 @@ callable!(a: A, b: B);
 callable!(a: A, b: B, c: C);
 callable!(a: A, b: B, c: C, d: D);
 
-/// A call on its way through C++: what is called, and where the answer goes.
+/// A call through C++: the function, its arguments, and the location of the result.
 struct Call<F, A, R> {
     function: F,
     arguments: A,
     answer: MaybeUninit<R>,
 }
 
-/// Calls a function of the C API, given by its slot: `call(|api| api.duckdb_list_vector_reserve, (vector, capacity))`. An exception
-/// is an error.
+/// Calls a function of the C API, selected by its slot: `call(|api| api.duckdb_list_vector_reserve, (vector,
+/// capacity))`. An exception is returned as an error.
 ///
 /// # Safety
-/// As the function demands of its arguments.
+/// Those of the called function.
 #[inline]
 pub(crate) unsafe fn call<F, A>(
     slot: impl FnOnce(&ffi::duckdb_ext_api_v1) -> Option<F>,
@@ -219,19 +223,20 @@ where
 /// Calls a function that may throw.
 ///
 /// # Safety
-/// As the function demands of its arguments.
+/// Those of the called function.
 #[inline]
 unsafe fn attempt<F: Callable<A> + Copy, A: Copy>(function: F, arguments: A) -> Result<F::Answer, Exception> {
     let mut call = Call { function, arguments, answer: MaybeUninit::uninit() };
     let mut exception = MaybeUninit::uninit();
-    // SAFETY: `run` gets the call that it is made for; it has nothing to drop when an exception passes through, and cannot panic.
+    // SAFETY: `run` receives the matching `Call`; it has nothing to drop if an exception passes through, and cannot
+    // panic.
     let is_done = unsafe { rasteret_exception_catch(run::<F, A>, (&raw mut call).cast(), exception.as_mut_ptr()) };
-    // SAFETY: of the two, the answer is there after a call that returned, the exception after one that threw.
+    // SAFETY: the result is initialized if the call returned, the exception if it threw.
     unsafe { if is_done { Ok(call.answer.assume_init()) } else { Err(exception.assume_init()) } }
 }
 
 /// # Safety
-/// `data` must be a `Call<F, A, F::Answer>`, for a call that is allowed.
+/// `data` must be a `Call<F, A, F::Answer>` whose call is valid.
 unsafe extern "C-unwind" fn run<F: Callable<A> + Copy, A: Copy>(data: *mut c_void) {
     // SAFETY: the caller's contract.
     unsafe {
@@ -241,15 +246,15 @@ unsafe extern "C-unwind" fn run<F: Callable<A> + Copy, A: Copy>(data: *mut c_voi
 }
 
 thread_local! {
-    /// The first error of this callback that had no `Result` to travel in.
+    /// The first error of this callback that could not be returned as a `Result`.
     static POSTPONED: RefCell<Option<Error>> = const { RefCell::new(None) };
 }
 
-/// Like [`call`], where there is no `Result` to give: after an exception the answer is `otherwise`, and the callback fails in
-/// the end, whatever becomes of it until then.
+/// Like [`call`], for functions that do not return a `Result`: after an exception the result is `otherwise`, and the
+/// callback fails when it returns.
 ///
 /// # Safety
-/// As the function demands of its arguments.
+/// Those of the called function.
 pub(super) unsafe fn call_or_postpone<F, A>(
     slot: impl FnOnce(&ffi::duckdb_ext_api_v1) -> Option<F>,
     arguments: A,
@@ -268,25 +273,25 @@ where
     })
 }
 
-/// The error that was postponed on this thread since the last time.
+/// Takes the postponed error of this thread.
 pub(crate) fn take_postponed() -> Result<()> {
     POSTPONED.take().map_or(Ok(()), Err)
 }
 
-/// Why a callback failed, as DuckDB is to get it.
+/// The reason for the failure of a callback.
 pub(crate) enum Failure {
-    /// A message of ours.
+    /// A message of this extension.
     Message(CString),
-    /// An exception of its own.
+    /// An exception thrown by DuckDB.
     Exception(Exception),
 }
 
 impl Failure {
-    /// The failure of a function, by name.
+    /// The failure of a function with the given name.
     pub(super) fn of(error: Error, function: &str) -> Self {
         match error {
             Error::DuckDb(exception) if !exception.invalidates_database() => Self::Exception(exception),
-            // What a lock of DuckDB forbids, and what exceeds its memory, is reported as DuckDB reports it.
+            // Errors due to DuckDB's locks and memory limit have DuckDB's error classes.
             error => match error.host_class().and_then(|(class, what)| Exception::of_class(class, &what)) {
                 Some(exception) => Self::Exception(exception),
                 None => Self::Message(c_string(&error.named(function))),
@@ -294,10 +299,10 @@ impl Failure {
         }
     }
 
-    /// Ends a callback: gives the message to DuckDB, or throws the exception.
+    /// Reports the failure to DuckDB, by setting the message or throwing the exception.
     ///
     /// # Safety
-    /// `set_error` must take `info`. Called where nothing but frames of "C-unwind" lie between here and DuckDB.
+    /// `set_error` must accept `info`. There must only be frames with the ABI "C-unwind" between the caller and DuckDB.
     pub(crate) unsafe fn report<I>(
         self,
         info: I,
@@ -306,7 +311,8 @@ impl Failure {
         match self {
             Self::Message(message) => {
                 if let Some(set_error) = entrypoint::api().and_then(set_error) {
-                    // SAFETY: DuckDB copies the message; should that throw, the exception goes where ours would.
+                    // SAFETY: DuckDB copies the message; if that throws, the exception passes to DuckDB like the ones
+                    // thrown here.
                     unsafe { set_error.call_unwinding((info, message.as_ptr())) };
                 }
             }
@@ -320,16 +326,16 @@ impl Failure {
 mod tests {
     use super::*;
 
-    /// Throws what an empty `std::exception_ptr` throws: a `std::bad_exception`.
+    /// Throws the exception of an empty `std::exception_ptr`, a `std::bad_exception`.
     unsafe extern "C-unwind" fn throws(number: u32) -> u32 {
         let nothing = Exception { room: [MaybeUninit::new(std::ptr::null_mut()); 2] };
-        // SAFETY: an empty `std::exception_ptr` is null, and the frames from here to `attempt` are of "C-unwind".
+        // SAFETY: an empty `std::exception_ptr` is null, and all frames up to `attempt` have the ABI "C-unwind".
         if number > 1 { unsafe { nothing.throw() } } else { number }
     }
 
     #[test]
     fn exceptions_are_values() {
-        // SAFETY: the ABI apart, the types are the same; `attempt` takes functions that throw.
+        // SAFETY: the types are the same except for the ABI; `attempt` accepts functions that throw.
         let (ok, caught) = unsafe {
             let function = std::mem::transmute::<
                 unsafe extern "C-unwind" fn(u32) -> u32,

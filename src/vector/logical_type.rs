@@ -1,4 +1,4 @@
-//! DuckDB logical types: made for signatures, looked at in arguments.
+//! DuckDB logical types, created for signatures and inspected in arguments.
 
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -11,22 +11,23 @@ use super::exception::{call, call_or_postpone};
 use crate::error::Result;
 use crate::host::Host;
 
-/// A function that gives a part of a type.
+/// A function that returns a component of a type.
 type Slot =
     fn(&ffi::duckdb_ext_api_v1) -> Option<unsafe extern "C" fn(ffi::duckdb_logical_type) -> ffi::duckdb_logical_type>;
 
-/// An owned DuckDB logical type; null where DuckDB refused to make it.
+/// An owned DuckDB logical type; null if DuckDB failed to create it.
 pub(crate) struct LogicalType(ffi::duckdb_logical_type);
 
 // SAFETY: a logical type is a heap object without thread affinity; it is only read after construction.
 unsafe impl Send for LogicalType {}
-// SAFETY: as above: all methods read.
+// SAFETY: as above; all methods only read.
 unsafe impl Sync for LogicalType {}
 
 impl LogicalType {
     /// A type without parameters, such as INTEGER or VARCHAR.
     pub(crate) fn of(id: TypeId) -> Self {
-        // SAFETY: any id is accepted; one that needs parameters gives an INVALID type, which registration refuses.
+        // SAFETY: all ids are accepted; an id that needs parameters results in an INVALID type, which registration
+        // rejects.
         Self(unsafe { call_or_postpone(|api| api.duckdb_create_logical_type, (id.raw(),), null_mut()) })
     }
 
@@ -49,7 +50,7 @@ impl LogicalType {
 
     /// `DECIMAL(width, scale)`.
     pub(crate) fn decimal(width: u8, scale: u8) -> Self {
-        // SAFETY: an impossible width gives an INVALID type.
+        // SAFETY: an invalid width results in an INVALID type.
         Self(unsafe { call_or_postpone(|api| api.duckdb_create_decimal_type, (width, scale), null_mut()) })
     }
 
@@ -66,10 +67,10 @@ impl LogicalType {
         })
     }
 
-    /// Takes over a type that DuckDB made for the caller.
+    /// Takes ownership of a type created by DuckDB.
     ///
     /// # Safety
-    /// `raw` must be null or a logical type that the caller has to destroy.
+    /// `raw` must be null or a logical type that the caller owns.
     pub(super) unsafe fn from_raw(raw: ffi::duckdb_logical_type) -> Self {
         Self(raw)
     }
@@ -79,7 +80,7 @@ impl LogicalType {
     /// # Safety
     /// `vector` must be live.
     pub(super) unsafe fn of_vector(vector: ffi::duckdb_vector) -> Result<Self> {
-        // SAFETY: the vector is live; the type is to be destroyed.
+        // SAFETY: the vector is live; the type is owned.
         unsafe { call(|api| api.duckdb_vector_get_column_type, (vector,)) }.map(Self)
     }
 
@@ -88,7 +89,7 @@ impl LogicalType {
         self.0
     }
 
-    /// Which kind of type this is.
+    /// The id of the type.
     pub(crate) fn id(&self) -> TypeId {
         if self.0.is_null() {
             return TypeId::Unknown;
@@ -99,24 +100,24 @@ impl LogicalType {
 
     /// The alias of a user-defined type, such as `GEOMETRY` of the spatial extension before DuckDB 1.5, or `JSON`.
     pub(crate) fn alias(&self) -> Option<String> {
-        // SAFETY: the handle is live; the answer is null or a string to be freed with duckdb_free.
+        // SAFETY: the handle is live; the result is null or a string to be freed with duckdb_free.
         unsafe { take_string(call_or_postpone(|api| api.duckdb_logical_type_get_alias, (self.0,), null_mut())) }
     }
 
-    /// Gives the type an alias: how DuckDB tells JSON from VARCHAR.
+    /// Sets the alias of the type, which is how DuckDB distinguishes JSON from VARCHAR.
     pub(crate) fn with_alias(self, alias: &str) -> Self {
         let alias = c_string(alias);
-        // SAFETY: the handle is live and the name a C string that DuckDB copies.
+        // SAFETY: the handle is live; DuckDB copies the name.
         unsafe { call_or_postpone(|api| api.duckdb_logical_type_set_alias, (self.0, alias.as_ptr()), ()) };
         self
     }
 
-    /// The CRS of a `GEOMETRY('…')`; None without one, and on hosts that cannot say.
+    /// The CRS of a `GEOMETRY('…')`; None without a CRS, and on hosts that do not expose it.
     pub(crate) fn geometry_crs(&self) -> Option<String> {
         if self.id() != TypeId::Geometry || !Host::current().has_geometry_crs() {
             return None;
         }
-        // SAFETY: the handle is a live GEOMETRY, and the slot is the host's; the answer is null or a string to be freed.
+        // SAFETY: the handle is a live GEOMETRY, and the host has the slot; the result is null or a string to be freed.
         unsafe { take_string(call_or_postpone(|api| api.duckdb_geometry_type_get_crs, (self.0,), null_mut())) }
     }
 
@@ -127,7 +128,7 @@ impl LogicalType {
             .then(|| unsafe { (ffi::duckdb_decimal_width(self.0), ffi::duckdb_decimal_scale(self.0)) })
     }
 
-    /// How many fields a STRUCT has; none for other types.
+    /// The number of fields of a STRUCT; 0 for other types.
     pub(crate) fn field_count(&self) -> usize {
         if self.id() != TypeId::Struct {
             return 0;
@@ -136,12 +137,13 @@ impl LogicalType {
         usize::try_from(unsafe { ffi::duckdb_struct_type_child_count(self.0) }).unwrap_or(0)
     }
 
-    /// Names and types of a STRUCT's fields; none for other types.
+    /// The names and types of the fields of a STRUCT; empty for other types.
     pub(crate) fn fields(&self) -> Vec<(String, LogicalType)> {
         if self.id() != TypeId::Struct {
             return Vec::new();
         }
-        // SAFETY: the handle is a live STRUCT, indexes stay below its child count; names are to be freed, types destroyed.
+        // SAFETY: the handle is a live STRUCT, and indexes are below its child count; names must be freed, types are
+        // owned.
         unsafe {
             (0..ffi::duckdb_struct_type_child_count(self.0))
                 .map(|i| {
@@ -153,9 +155,9 @@ impl LogicalType {
         }
     }
 
-    /// The element type of a LIST or ARRAY; of a MAP, its STRUCT of `key` and `value`.
+    /// The element type of a LIST or ARRAY; for a MAP, its STRUCT of `key` and `value`.
     pub(crate) fn element(&self) -> Option<LogicalType> {
-        // SAFETY: the handle is live and of the kind that each call asks for; the answers are to be destroyed.
+        // SAFETY: the handle is live and of the kind that each function requires; the results are owned.
         let part = |slot: Slot| Self(unsafe { call_or_postpone(slot, (self.0,), null_mut()) });
         match self.id() {
             TypeId::List => Some(part(|api| api.duckdb_list_type_child_type)),
@@ -185,7 +187,7 @@ impl Drop for LogicalType {
     }
 }
 
-/// The type as SQL writes it, for error messages.
+/// Formats the type as in SQL, for error messages.
 impl fmt::Display for LogicalType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(alias) = self.alias() {
@@ -215,21 +217,21 @@ impl fmt::Debug for LogicalType {
     }
 }
 
-/// A C string; NULs, which it cannot hold, are dropped.
+/// Converts text to a C string without NULs.
 pub(super) fn c_string(text: &str) -> CString {
     let bytes: Vec<u8> = text.bytes().filter(|&byte| byte != 0).collect();
     CString::new(bytes).unwrap_or_default()
 }
 
-/// Copies a string that DuckDB allocated, and frees it.
+/// Copies and frees a string allocated by DuckDB.
 ///
 /// # Safety
-/// `raw` must be null or a C string allocated by duckdb_malloc that nobody else frees.
+/// `raw` must be null or a C string allocated by duckdb_malloc that is not freed elsewhere.
 pub(super) unsafe fn take_string(raw: *mut std::ffi::c_char) -> Option<String> {
     if raw.is_null() {
         return None;
     }
-    // SAFETY: the caller hands over a live C string.
+    // SAFETY: the caller passes ownership of a live C string.
     unsafe {
         let text = CStr::from_ptr(raw).to_string_lossy().into_owned();
         ffi::duckdb_free(raw.cast());

@@ -1,24 +1,25 @@
-//! DuckDB's C API made safe: the only `unsafe` code of the extension, besides its entrypoint.
+//! A safe interface to DuckDB's C API: the only `unsafe` code of the extension, besides `crate::host` and the
+//! entrypoint.
 //!
 //! | module | direction |
 //! |---|---|
-//! | [`logical_type`], [`type_id`] | types, both ways |
+//! | [`logical_type`], [`type_id`] | types, in both directions |
 //! | [`reader`] | vectors of arguments -> Rust |
 //! | [`value`] | constant arguments of table functions -> Rust |
 //! | [`writer`] | Rust -> vectors of results |
-//! | [`blobs`] | the same, in place |
+//! | [`blobs`] | BLOBs of results, written in place |
 //! | [`arrow`] | Arrow arrays -> vectors of results |
 //! | [`arrow_reader`] | vectors of arguments -> Arrow arrays |
-//! | [`scalar_function`], [`table_function`] | registration, and callbacks that neither panic nor unwind into DuckDB |
-//! | [`shared_session`] | the session of all functions, and of each process |
-//! | [`callback`] | what both kinds of callbacks share |
-//! | [`exception`] | calls that may throw, and which those are |
+//! | [`scalar_function`], [`table_function`] | registration, and callbacks that do not panic or unwind into DuckDB |
+//! | [`shared_session`] | the sessions shared by all functions of a process |
+//! | [`callback`] | code shared by all callbacks |
+//! | [`exception`] | calls that may throw |
 //!
-//! Everything that leaves this folder is safe to call: types are checked before memory is interpreted, rows are checked
+//! The interface of this folder is safe to call: types are checked before memory is interpreted, rows are checked
 //! against the capacity of a vector, and no borrow outlives the callback that received it.
 //!
-//! Only slots of the C API struct that `crate::host` knows are called: the first 357 are the same in every host, later ones since 1.5.2. The
-//! entrypoint hides the others.
+//! Only slots of the C API struct that `crate::host` knows are called: the first 357 are the same in every host, later
+//! ones since 1.5.2. The entrypoint hides all others.
 
 pub(crate) mod arrow;
 pub(crate) mod arrow_reader;

@@ -1,7 +1,7 @@
-//! Argument vectors as typed, checked views.
+//! Typed, checked views of argument vectors.
 //!
-//! A [`Reader`] is a tree like its type: a STRUCT's fields, a LIST's elements. It lives as long as the callback that DuckDB
-//! handed the vector to, and interprets no memory but as the vector's own type says.
+//! A [`Reader`] is a tree that mirrors its type: the fields of a STRUCT, the elements of a LIST. It is valid during the
+//! callback that received the vector, and only interprets memory as the type of the vector specifies.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -13,10 +13,10 @@ use super::exception::call;
 use super::{LogicalType, TypeId};
 use crate::error::Result;
 
-/// Bytes of a string up to which `duckdb_string_t` holds them itself.
+/// The maximum length of a string that `duckdb_string_t` stores inline.
 const INLINED: usize = 12;
 
-/// One vector, or one nested part of it, for reading.
+/// Reads a vector or a nested vector.
 pub(crate) struct Reader<'a> {
     kind: LogicalType,
     id: TypeId,
@@ -29,13 +29,13 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Looks at `len` rows of a vector.
+    /// Creates a view of `len` rows of a vector.
     ///
     /// # Safety
-    /// `vector` must be a live, flat vector of at least `len` rows, unchanged for `'a`. DuckDB hands C API functions such
-    /// vectors: arguments arrive flattened.
+    /// `vector` must be a live, flat vector of at least `len` rows, unchanged for `'a`. Arguments of C API functions
+    /// are flattened.
     pub(super) unsafe fn new(vector: ffi::duckdb_vector, len: usize) -> Result<Self> {
-        // SAFETY: the vector is live; the type is to be destroyed, data and validity are borrowed.
+        // SAFETY: the vector is live; the type is owned, data and validity are borrowed.
         unsafe {
             let kind = LogicalType::of_vector(vector)?;
             let id = kind.id();
@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
         &self.kind
     }
 
-    /// Whether the row is NULL; rows beyond the end are.
+    /// Whether the row is NULL; true for rows beyond the end.
     pub(crate) fn is_null(&self, row: usize) -> bool {
         if row >= self.len || self.id == TypeId::SqlNull {
             return true;
@@ -83,16 +83,16 @@ impl<'a> Reader<'a> {
         if self.validity.is_null() {
             return false;
         }
-        // SAFETY: a validity mask that is there has a bit for each row of the vector, and `row` is below its length.
+        // SAFETY: a non-null validity mask has a bit for each row of the vector, and `row` is below its length.
         unsafe { *self.validity.add(row / 64) & (1 << (row % 64)) == 0 }
     }
 
-    /// A value of plain memory at `row`, unless NULL.
+    /// A fixed-size value at `row`, unless NULL.
     fn plain<T: Copy>(&self, row: usize) -> Option<T> {
         if self.is_null(row) {
             return None;
         }
-        // SAFETY: callers name the `T` that vectors of `self.id` hold, and `row` is below the length.
+        // SAFETY: callers pass the type `T` that vectors of `self.id` contain, and `row` is below the length.
         Some(unsafe { self.data.cast::<T>().add(row).read() })
     }
 
@@ -102,11 +102,11 @@ impl<'a> Reader<'a> {
         if !textual || self.is_null(row) {
             return None;
         }
-        // SAFETY: vectors of these types hold `duckdb_string_t`; `row` is below the length. The pointer is into the vector
-        // (inlined) or its heap, both of which live for 'a.
+        // SAFETY: vectors of these types contain `duckdb_string_t`; `row` is below the length. The pointer is into the
+        // vector (inlined) or its heap, both of which live for 'a.
         unsafe {
             let string = &*self.data.cast::<ffi::duckdb_string_t>().add(row);
-            // As `duckdb_string_is_inlined` and `duckdb_string_t_data` say, but without three calls a value.
+            // Same as `duckdb_string_is_inlined` and `duckdb_string_t_data`, without three calls per value.
             let len = string.value.inlined.length as usize;
             let bytes = match len {
                 0..=INLINED => (&raw const string.value.inlined.inlined).cast::<u8>(),
@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Text of a VARCHAR value. DuckDB keeps VARCHAR valid UTF-8.
+    /// The text of a VARCHAR value. DuckDB guarantees valid UTF-8.
     pub(crate) fn text(&self, row: usize) -> Option<&'a str> {
         std::str::from_utf8(self.bytes(row)?).ok()
     }
@@ -162,14 +162,14 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Days since 1970-01-01 of a DATE; None for infinity, which is the largest number or its negative.
+    /// Days since 1970-01-01 of a DATE; None for infinity, which is stored as the largest number or its negative.
     pub(crate) fn date_days(&self, row: usize) -> Option<i32> {
         let days = (self.id == TypeId::Date).then(|| self.plain::<i32>(row)).flatten();
         days.filter(|days| days.unsigned_abs() != i32::MAX.unsigned_abs())
     }
 
-    /// Microseconds since 1970-01-01 of a TIMESTAMP or TIMESTAMP WITH TIME ZONE (which counts in UTC) of any precision; None
-    /// for infinity, which is the largest number or its negative.
+    /// Microseconds since 1970-01-01 of a TIMESTAMP or TIMESTAMP WITH TIME ZONE (stored in UTC) of any precision; None
+    /// for infinity, which is stored as the largest number or its negative.
     pub(crate) fn timestamp_micros(&self, row: usize) -> Option<i64> {
         let ticks = |id| {
             let ticks = (self.id == id).then(|| self.plain::<i64>(row)).flatten();
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
             .or_else(|| ticks(TypeId::TimestampTzNs).map(|ns| ns.div_euclid(1_000)))
     }
 
-    /// The elements of a LIST, MAP or ARRAY value: their place in, and the reader of, the child vector.
+    /// The elements of a LIST, MAP or ARRAY value: their range in the child vector, and its reader.
     pub(crate) fn list(&self, row: usize) -> Option<(Range<usize>, &Reader<'a>)> {
         let (_, child) = self.children.first()?;
         let range = match self.id {
@@ -201,7 +201,7 @@ impl<'a> Reader<'a> {
         (range.end <= child.len).then_some((range, child))
     }
 
-    /// Whether two rows hold the same value. Types that no index holds count as different, rather than being compared.
+    /// Whether two rows have the same value. Types that do not occur in an index always count as different.
     pub(crate) fn is_same(&self, a: usize, b: usize) -> bool {
         if self.is_null(a) || self.is_null(b) {
             return self.is_null(a) && self.is_null(b);
@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Of each row, whether it holds the same value as the row before; false where that takes long to say.
+    /// For each row, whether its value is that of the previous row; false where comparing would be slow.
     pub(crate) fn repeats(&self) -> Vec<bool> {
         let mut repeats = vec![true; self.len];
         if let Some(first) = repeats.first_mut() {
@@ -230,8 +230,9 @@ impl<'a> Reader<'a> {
         repeats
     }
 
-    /// Clears `repeats` where a row differs from the row before. Where DuckDB has repeated a value, its memory is the same, texts'
-    /// and lists' pointers included: most often one comparison of a vector with itself answers for all rows.
+    /// Clears `repeats` where a row differs from the previous one. Values repeated by DuckDB have the same memory,
+    /// including the pointers of texts and lists, so a single comparison of the vector with itself shifted by a row
+    /// usually decides for all rows.
     fn clear_changes(&self, repeats: &mut [bool]) {
         if self.id == TypeId::Struct {
             for (_, field) in &self.children {
@@ -251,7 +252,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether all rows have the same memory.
+    /// Whether the memory of all rows is the same.
     fn repeats_memory(&self) -> bool {
         let width = match self.id {
             TypeId::Varchar | TypeId::Blob | TypeId::Geometry => size_of::<ffi::duckdb_string_t>(),
@@ -261,12 +262,12 @@ impl<'a> Reader<'a> {
                 None => return false,
             },
         };
-        // SAFETY: vectors of these types hold `width` bytes a row.
+        // SAFETY: vectors of these types store `width` bytes per row.
         let bytes = unsafe { slice::from_raw_parts(self.data, self.len * width) };
         bytes.get(width..).is_none_or(|rest| rest == &bytes[..rest.len()])
     }
 
-    /// A number that is equal for equal rows, and most often not for others: a little of each value is looked at.
+    /// A hash of a part of the value: equal for equal rows, and usually different for others.
     pub(crate) fn fingerprint(&self, row: usize) -> u64 {
         const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
         let of_bytes = |bytes: &[u8]| {
@@ -286,7 +287,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether two ranges of rows hold the same values: at once where their memory is the same.
+    /// Whether two ranges of rows have the same values; fast if they share their memory.
     fn are_same(&self, a: Range<usize>, b: Range<usize>) -> bool {
         if a == b {
             return true;
@@ -303,14 +304,14 @@ impl<'a> Reader<'a> {
         a.zip(b).all(|(a, b)| self.is_same(a, b))
     }
 
-    /// Whether no row of a range is NULL; the range must not go beyond the end.
+    /// Whether no row of a range is NULL; the range must not exceed the length.
     fn are_valid(&self, rows: &Range<usize>) -> bool {
         if self.validity.is_null() {
             return true;
         }
         let mut row = rows.start;
         while row < rows.end {
-            // SAFETY: as in `is_null`: rows are below the length.
+            // SAFETY: as in `is_null`; rows are below the length.
             let word = if row.is_multiple_of(64) { unsafe { *self.validity.add(row / 64) } } else { 0 };
             if word == u64::MAX {
                 row += 64;
@@ -323,12 +324,12 @@ impl<'a> Reader<'a> {
         true
     }
 
-    /// The values of rows as they lie in memory, where they are integers of 4 or 8 bytes and none is NULL.
+    /// The values of rows as a slice, if they are non-NULL integers of 4 or 8 bytes.
     pub(crate) fn integers(&self, rows: &Range<usize>) -> Option<Integers<'a>> {
         if rows.end > self.len || !self.are_valid(rows) {
             return None;
         }
-        // SAFETY: vectors of these types hold such values, aligned, and the rows are below the length.
+        // SAFETY: vectors of these types contain such values, aligned, and the rows are below the length.
         unsafe {
             match self.id {
                 TypeId::Integer => {
@@ -342,7 +343,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Bytes of a value, for types whose values are nothing but their memory.
+    /// The size of a value of a fixed-size type.
     fn width(&self) -> Option<usize> {
         Some(match self.id {
             TypeId::Boolean | TypeId::Tinyint | TypeId::Utinyint => 1,
@@ -360,24 +361,24 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The memory of rows, for types whose values are nothing but their memory.
+    /// The memory of rows of a fixed-size type.
     fn plain_bytes(&self, rows: &Range<usize>) -> Option<&'a [u8]> {
         let width = self.width()?;
         if rows.end > self.len {
             return None;
         }
-        // SAFETY: vectors of these types hold `width` bytes a row, and the rows are below the length.
+        // SAFETY: vectors of these types store `width` bytes per row, and the rows are below the length.
         Some(unsafe { slice::from_raw_parts(self.data.add(rows.start * width), rows.len() * width) })
     }
 
-    /// A STRUCT's field; names are compared as SQL does, without regard to case.
+    /// A field of a STRUCT; names are case-insensitive, as in SQL.
     pub(crate) fn field(&self, name: &str) -> Option<&Reader<'a>> {
         let is_struct = self.id == TypeId::Struct;
         self.children.iter().find(|(key, _)| is_struct && key.eq_ignore_ascii_case(name)).map(|(_, field)| field)
     }
 }
 
-/// Integers as they lie in memory.
+/// A slice of integers in a vector.
 pub(crate) enum Integers<'a> {
     /// INTEGER.
     Four(&'a [i32]),
@@ -385,7 +386,7 @@ pub(crate) enum Integers<'a> {
     Eight(&'a [i64]),
 }
 
-/// DuckDB's 128-bit integer, as it lies in memory.
+/// The memory layout of DuckDB's 128-bit integer.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Hugeint {
@@ -399,7 +400,7 @@ impl From<Hugeint> for i128 {
     }
 }
 
-/// DuckDB's unsigned 128-bit integer, as it lies in memory.
+/// The memory layout of DuckDB's unsigned 128-bit integer.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Uhugeint {

@@ -17,32 +17,32 @@ use crate::host::{Context, Host, session_of_query};
 pub(crate) trait ScalarFunction: 'static {
     /// Its name, options and documentation.
     const DOC: &'static Documentation;
-    /// Whether equal calls may differ, so that DuckDB must neither fold nor merge them.
+    /// Whether calls with the same arguments may have different results, so that DuckDB must not fold or merge them.
     const VOLATILE: bool = false;
 
     /// The overloads.
     fn signatures() -> Vec<Signature>;
 
-    /// Answers all rows of a chunk: writes rows `0..arguments.rows()` of `output`. NULL arguments arrive as they are.
+    /// Computes the rows `0..arguments.rows()` of `output`. NULL arguments are passed unchanged.
     fn invoke(session: &Session, arguments: &Arguments<'_>, output: Writer<'_>) -> Result<()>;
 }
 
-/// One overload: what it takes and gives.
+/// The signature of an overload.
 pub(crate) struct Signature {
     /// Parameter types, in order.
     pub(crate) parameters: Vec<LogicalType>,
-    /// The result's type.
+    /// The result type.
     pub(crate) returns: LogicalType,
 }
 
-/// The arguments of one call: a column each.
+/// The arguments of a call, one vector each.
 pub(crate) struct Arguments<'a> {
     columns: Vec<Reader<'a>>,
     rows: usize,
 }
 
 impl<'a> Arguments<'a> {
-    /// Rows of the chunk.
+    /// The number of rows of the chunk.
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }
@@ -52,7 +52,7 @@ impl<'a> Arguments<'a> {
         self.columns.len()
     }
 
-    /// An argument by position, None where the overload has fewer.
+    /// An argument by position; None if the overload has fewer.
     pub(crate) fn optional(&self, index: usize) -> Option<&Reader<'a>> {
         self.columns.get(index)
     }
@@ -72,8 +72,8 @@ pub(crate) unsafe fn register<F: ScalarFunction>(
     session: &SharedSession,
 ) -> Result<()> {
     let name = c_string(F::DOC.name);
-    // SAFETY: all handles are made here and destroyed here; DuckDB copies functions into the set and the set into its
-    // catalog. The extra info is freed by DuckDB with the function.
+    // SAFETY: all handles are created and destroyed here; DuckDB copies functions into the set and the set into its
+    // catalog. DuckDB frees the extra info with the function.
     unsafe {
         let mut set = call(|api| api.duckdb_create_scalar_function_set, (name.as_ptr(),))?;
         for signature in F::signatures() {
@@ -109,8 +109,8 @@ pub(crate) unsafe fn register<F: ScalarFunction>(
 /// The state of a thread's execution: the session of the query.
 type State = PerProcess<Session>;
 
-/// Called once a thread and execution: makes the session of the query, under the locks of DuckDB at that time. Bind would have those
-/// of the time when a statement was prepared.
+/// Called once per thread and execution: creates the session of the query with the current locks of DuckDB. Bind would
+/// use those at the time when a statement was prepared.
 ///
 /// # Safety
 /// Called by DuckDB with a live init info.
@@ -134,7 +134,7 @@ unsafe extern "C-unwind" fn init<F: ScalarFunction>(info: ffi::duckdb_init_info)
     }
 }
 
-/// The session of a call: the query's where the host has such, else one of the call.
+/// The session of a call: that of the query if the host supports it, else a new one.
 ///
 /// # Safety
 /// `info` must be live.

@@ -1,21 +1,21 @@
-//! The sessions of a loaded extension: one for each set of options that its connections use.
+//! The sessions of a loaded extension: one per set of options used by its connections.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rasteret_io::{Options, PerProcess, Session};
 
-/// Sessions with other options than those of the environment that are kept. Each has caches of its own; the one that was used longest ago
-/// goes first.
+/// The maximum number of sessions with options that differ from the environment. Each has its own caches; the least
+/// recently used one is dropped first.
 const MAX_OTHERS: usize = 4;
 
-/// The sessions that all functions share. A forked child starts with new ones, with the same settings.
+/// The sessions shared by all functions. A forked child process creates new ones with the same options.
 #[derive(Clone)]
 pub(crate) struct SharedSession(Arc<PerProcess<Sessions>>);
 
 struct Sessions {
-    /// With the options of the environment.
+    /// Has the options of the environment.
     base: Session,
-    /// With the options of settings, those last used at the end.
+    /// Have the options of DuckDB settings; the most recently used session is last.
     others: Mutex<Vec<Session>>,
 }
 
@@ -35,7 +35,7 @@ impl SharedSession {
         &self.sessions().base
     }
 
-    /// The session of this process with these options.
+    /// The session of this process with the given options.
     pub(crate) fn with_options(&self, options: Options) -> Session {
         let Sessions { base, others } = self.sessions();
         if *base.options() == options {

@@ -1,9 +1,9 @@
 //! Table functions: registration, bind, init and the call per chunk.
 //!
-//! Projection pushdown is always on: [`OutputChunk::columns`] says which of the bound columns a query needs.
+//! Projection pushdown is always enabled: [`OutputChunk::columns`] lists the bound columns that the query uses.
 //!
-//! A prepared statement may be executed in a process that was forked since. It is bound again there, with the same arguments: files
-//! and connections of the first plan are the parent's.
+//! A prepared statement may be executed in a forked child process. It is then bound again with the same arguments,
+//! because the files and connections of the original plan belong to the parent.
 
 use std::ptr::null_mut;
 use std::sync::Arc;
@@ -25,26 +25,26 @@ use crate::host::{Context, Host, session_of_query, update_session};
 /// bind (plan time) -> Bind -> init (once a query) -> Global -> local (once a thread) -> Local -> next, until a chunk is empty
 /// ```
 pub(crate) trait TableFunction: Sized + 'static {
-    /// What bind found out; shared by all threads of all executions of a plan.
+    /// The result of bind; shared by all threads of all executions of a plan.
     type Bind: Send + Sync;
     /// The state of one execution; shared by its threads.
     type Global: Send + Sync;
-    /// The state of one thread of one execution; begins as its default.
+    /// The state of one thread of one execution; initialized with its default.
     type Local: Default + Send;
 
     /// Its name, options and documentation.
     const DOC: &'static Documentation;
 
-    /// Types of the positional parameters.
+    /// The types of the positional parameters.
     fn parameters() -> Vec<LogicalType>;
 
     /// Reads the arguments and declares the columns.
     fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Self::Bind>>;
 
-    /// Starts an execution that needs `columns` (positions in the order of bind).
+    /// Starts an execution that uses `columns` (positions in the order of bind).
     fn init(bind: &Self::Bind, columns: &[usize]) -> Result<Init<Self::Global>>;
 
-    /// Fills the next chunk; one without rows ends the thread.
+    /// Fills the next chunk; an empty chunk ends the thread.
     fn next(
         bind: &Self::Bind,
         global: &Self::Global,
@@ -53,21 +53,21 @@ pub(crate) trait TableFunction: Sized + 'static {
     ) -> Result<()>;
 }
 
-/// The outcome of bind.
+/// The result of bind.
 pub(crate) struct Bind<B> {
-    /// State for the executions.
+    /// The state for executions.
     pub(crate) state: B,
     /// Names and types of the columns.
     pub(crate) columns: Vec<(String, LogicalType)>,
-    /// The number of rows, where known.
+    /// The number of rows, if known.
     pub(crate) rows: Option<u64>,
 }
 
-/// The outcome of init.
+/// The result of init.
 pub(crate) struct Init<G> {
-    /// State for the threads.
+    /// The state for threads.
     pub(crate) state: G,
-    /// How many threads may call `next` at once.
+    /// The maximum number of threads that call `next` concurrently.
     pub(crate) max_threads: usize,
 }
 
@@ -78,12 +78,12 @@ pub(crate) struct BindInfo {
 }
 
 impl BindInfo {
-    /// Takes all arguments of a call.
+    /// Reads all arguments of a call.
     ///
     /// # Safety
     /// `info` must be live.
     unsafe fn of<F: TableFunction>(info: ffi::duckdb_bind_info) -> Self {
-        // SAFETY: the info is live; an index beyond the count and a name that was not given give null. Values are ours to destroy.
+        // SAFETY: the info is live; an index beyond the count and a missing name give null. Values are owned.
         unsafe {
             let positional = (0..F::parameters().len() as ffi::idx_t).map(|index| {
                 Value::from_raw(call_or_postpone(|api| api.duckdb_bind_get_parameter, (info, index), null_mut()))
@@ -103,7 +103,7 @@ impl BindInfo {
         self.positional.get(index)?.as_ref()
     }
 
-    /// A named argument, None when it was not given.
+    /// A named argument; None if it was not given.
     pub(crate) fn named(&self, name: &str) -> Option<&Value> {
         self.named.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
@@ -117,13 +117,13 @@ pub(crate) struct OutputChunk<'a> {
 }
 
 impl<'a> OutputChunk<'a> {
-    /// For each vector of the chunk, the position of its column in the order of bind. A query that needs no column
-    /// (`count(*)`) may ask for a position beyond the last: its vector stays as it is.
+    /// For each vector of the chunk, the position of its column in the order of bind. A query that uses no column
+    /// (`count(*)`) may request a position beyond the last one, whose vector is not written.
     pub(crate) fn columns(&self) -> &'a [usize] {
         self.columns
     }
 
-    /// The most rows that fit.
+    /// The maximum number of rows.
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
@@ -133,11 +133,11 @@ impl<'a> OutputChunk<'a> {
         if index >= self.columns.len() {
             return Err(Error::Internal(format!("no output vector {index}")));
         }
-        // SAFETY: the chunk is live and has a vector for each projected column, of DuckDB's standard capacity.
+        // SAFETY: the chunk is live and has a vector for each projected column, with DuckDB's standard capacity.
         unsafe { Writer::new(ffi::duckdb_data_chunk_get_vector(self.chunk, index as ffi::idx_t), self.capacity) }
     }
 
-    /// Says how many rows were written.
+    /// Sets the number of rows that were written.
     pub(crate) fn set_rows(&mut self, rows: usize) -> Result<()> {
         if rows > self.capacity {
             return Err(Error::Internal(format!("{rows} rows in a chunk of {}", self.capacity)));
@@ -147,25 +147,25 @@ impl<'a> OutputChunk<'a> {
     }
 }
 
-/// What DuckDB keeps for a bound call, which may be a prepared statement.
+/// The bind data of a call, which may be a prepared statement.
 struct Plan<F: TableFunction> {
     shared: SharedSession,
-    /// Of the connection, for executions of the plan; None where the host has none.
+    /// The context of the connection, for executions of the plan; None if the host does not provide one.
     context: Option<Arc<Context>>,
     arguments: BindInfo,
     columns: Vec<(String, String)>,
     bound: PerProcess<Bound<F::Bind>>,
 }
 
-/// A call as this process bound it.
+/// A call bound by this process.
 struct Bound<B> {
     state: B,
-    /// That of the call, which `state` shares.
+    /// The session of the call, shared with `state`.
     session: Session,
 }
 
 impl<F: TableFunction> Plan<F> {
-    /// Binds the arguments under the present locks.
+    /// Binds the arguments with the current locks.
     ///
     /// # Safety
     /// A query of the context's connection must be running.
@@ -180,7 +180,7 @@ impl<F: TableFunction> Plan<F> {
         Ok((session, bound))
     }
 
-    /// The call as this process bound it; a forked child binds it anew.
+    /// The call bound by this process; a forked child binds it again.
     ///
     /// # Safety
     /// A query of the context's connection must be running.
@@ -193,7 +193,7 @@ impl<F: TableFunction> Plan<F> {
         Ok(self.bound.get_or_make(|_| bound))
     }
 
-    /// The call bound anew, with the same columns.
+    /// Binds the call again, and checks that the columns are the same.
     ///
     /// # Safety
     /// A query of the context's connection must be running.
@@ -207,14 +207,14 @@ impl<F: TableFunction> Plan<F> {
     }
 }
 
-/// Names and types of columns, to compare.
+/// The names and types of columns, for comparison.
 fn described(columns: &[(String, LogicalType)]) -> Vec<(String, String)> {
     columns.iter().map(|(name, kind)| (name.clone(), kind.to_string())).collect()
 }
 
-/// Execution state: the function's own, and the columns that the query needs.
+/// The state of an execution: that of the function, and the columns that the query uses.
 struct Execution<F: TableFunction> {
-    /// The call as it was bound for this execution, where that has other settings than the plan.
+    /// The call bound for this execution, if its settings differ from those of the plan.
     bound: Option<PerProcess<Bound<F::Bind>>>,
     state: PerProcess<F::Global>,
     columns: Vec<usize>,
@@ -229,8 +229,8 @@ pub(crate) unsafe fn register<F: TableFunction>(
     session: &SharedSession,
 ) -> Result<()> {
     let name = c_string(F::DOC.name);
-    // SAFETY: the handle is made and destroyed here; DuckDB copies the function into its catalog and frees the extra info
-    // with it.
+    // SAFETY: the handle is created and destroyed here; DuckDB copies the function into its catalog and frees the extra
+    // info with it.
     unsafe {
         let mut function = call(|api| api.duckdb_create_table_function, ())?;
         call(|api| api.duckdb_table_function_set_name, (function, name.as_ptr()))?;
@@ -261,10 +261,10 @@ pub(crate) unsafe fn register<F: TableFunction>(
 /// The client context of a call's connection.
 ///
 /// # Safety
-/// `info` must be live, and the host have the slot.
+/// `info` must be live, and the host must have the slot.
 unsafe fn context(info: ffi::duckdb_bind_info) -> Result<Context> {
     let mut context = null_mut();
-    // SAFETY: the caller's contract; the context is to be destroyed by its owner.
+    // SAFETY: the caller's contract; the context is owned.
     unsafe {
         call(|api| api.duckdb_table_function_get_client_context, (info, &raw mut context))?;
         Context::from_raw(context)
@@ -295,7 +295,7 @@ unsafe extern "C-unwind" fn bind<F: TableFunction>(info: ffi::duckdb_bind_info) 
         }
     });
     if let Err(failure) = outcome {
-        // SAFETY: `info` is live, and this frame is the last one before DuckDB's.
+        // SAFETY: `info` is live, and DuckDB is the direct caller of this frame.
         unsafe { failure.report(info, |api| api.duckdb_bind_set_error) };
     }
 }
@@ -308,7 +308,7 @@ unsafe extern "C-unwind" fn init<F: TableFunction>(info: ffi::duckdb_init_info) 
         unsafe {
             let plan = &*ffi::duckdb_init_get_bind_data(info).cast::<Plan<F>>();
             let of_plan = plan.here()?;
-            // A statement may have been prepared under other locks and settings.
+            // The statement may have been prepared with different locks and settings.
             let is_same = update_session(&plan.shared, &of_plan.session, plan.context.as_ref())?;
             let own = if is_same { None } else { Some(plan.anew()?) };
             let bound = own.as_ref().unwrap_or(of_plan);
@@ -327,13 +327,13 @@ unsafe extern "C-unwind" fn init<F: TableFunction>(info: ffi::duckdb_init_info) 
         }
     });
     if let Err(failure) = outcome {
-        // SAFETY: `info` is live, and this frame is the last one before DuckDB's.
+        // SAFETY: `info` is live, and DuckDB is the direct caller of this frame.
         unsafe { failure.report(info, |api| api.duckdb_init_set_error) };
     }
 }
 
 /// # Safety
-/// Called by DuckDB with a live init info, once a thread.
+/// Called by DuckDB with a live init info, once per thread.
 unsafe extern "C-unwind" fn local_init<F: TableFunction>(info: ffi::duckdb_init_info) {
     let outcome = contain(F::DOC.name, || {
         let data = Box::into_raw(Box::new(PerProcess::from(F::Local::default())));
@@ -342,7 +342,7 @@ unsafe extern "C-unwind" fn local_init<F: TableFunction>(info: ffi::duckdb_init_
         Ok(())
     });
     if let Err(failure) = outcome {
-        // SAFETY: `info` is live, and this frame is the last one before DuckDB's.
+        // SAFETY: `info` is live, and DuckDB is the direct caller of this frame.
         unsafe { failure.report(info, |api| api.duckdb_init_set_error) };
     }
 }
@@ -351,7 +351,8 @@ unsafe extern "C-unwind" fn local_init<F: TableFunction>(info: ffi::duckdb_init_
 /// Called by DuckDB with a live info and an empty output chunk, by one thread at a time for each local state.
 unsafe extern "C-unwind" fn next<F: TableFunction>(info: ffi::duckdb_function_info, output: ffi::duckdb_data_chunk) {
     let outcome = contain(F::DOC.name, || {
-        // SAFETY: the three states are the boxes of `bind`, `init` and `local_init`; the local one is this thread's own.
+        // SAFETY: the three states are the boxes of `bind`, `init` and `local_init`; the local one belongs to this
+        // thread.
         unsafe {
             let plan = &*ffi::duckdb_function_get_bind_data(info).cast::<Plan<F>>();
             let global = &*ffi::duckdb_function_get_init_data(info).cast::<Execution<F>>();
@@ -364,13 +365,13 @@ unsafe extern "C-unwind" fn next<F: TableFunction>(info: ffi::duckdb_function_in
         }
     });
     if let Err(failure) = outcome {
-        // SAFETY: `info` is live, and this frame is the last one before DuckDB's.
+        // SAFETY: `info` is live, and DuckDB is the direct caller of this frame.
         unsafe { failure.report(info, |api| api.duckdb_function_set_error) };
     }
 }
 
 /// The library version of the host, such as `v1.5.6`.
 pub(crate) fn host_version() -> String {
-    // SAFETY: DuckDB answers with a static C string.
+    // SAFETY: DuckDB returns a static C string.
     unsafe { std::ffi::CStr::from_ptr(ffi::duckdb_library_version()) }.to_string_lossy().into_owned()
 }

@@ -1,11 +1,11 @@
-//! Which DuckDB types there are. Own names for the ids of the C API, since the binding's own list ends before its header's.
+//! The ids of DuckDB types. They are declared here because the list of the binding is older than its header.
 
 use duckdb::ffi;
 
-/// The kind of a logical type. Displays as SQL writes it.
+/// The id of a logical type. Displays as in SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TypeId {
-    /// No type, or one that this extension does not know.
+    /// No type, or an unknown one.
     Unknown,
     Boolean,
     Tinyint,
@@ -45,7 +45,7 @@ pub(crate) enum TypeId {
     TimestampTzNs,
 }
 
-/// Ids, and the names that SQL has for them.
+/// Ids and SQL names.
 const IDS: [(TypeId, ffi::duckdb_type, &str); 36] = [
     (TypeId::Boolean, ffi::DUCKDB_TYPE_DUCKDB_TYPE_BOOLEAN, "BOOLEAN"),
     (TypeId::Tinyint, ffi::DUCKDB_TYPE_DUCKDB_TYPE_TINYINT, "TINYINT"),
@@ -86,17 +86,17 @@ const IDS: [(TypeId, ffi::duckdb_type, &str); 36] = [
 ];
 
 impl TypeId {
-    /// The type of an id of the C API.
+    /// Converts an id of the C API.
     pub(super) fn from_raw(raw: ffi::duckdb_type) -> Self {
         IDS.iter().find(|(_, id, _)| *id == raw).map_or(Self::Unknown, |(kind, ..)| *kind)
     }
 
-    /// The id of the C API; that of INVALID for a type that is not known.
+    /// The id of the C API; that of INVALID for unknown types.
     pub(super) fn raw(self) -> ffi::duckdb_type {
         self.entry().map_or(ffi::DUCKDB_TYPE_DUCKDB_TYPE_INVALID, |(_, id, _)| *id)
     }
 
-    /// Whether values are integers of a fixed size; UHUGEINT's may be beyond what this extension takes as one.
+    /// Whether values are integers of a fixed size. Those of UHUGEINT may be too large to be read.
     pub(crate) fn is_integer(self) -> bool {
         matches!(
             self,

@@ -19,23 +19,23 @@ unsafe impl Send for Value {}
 unsafe impl Sync for Value {}
 
 impl Value {
-    /// Takes over a value that DuckDB made for the caller; None for null pointers (an argument that was not given).
+    /// Takes ownership of a value created by DuckDB; None for a null pointer (an argument that was not given).
     ///
     /// # Safety
-    /// `raw` must be null or a value that the caller has to destroy.
+    /// `raw` must be null or a value that the caller owns.
     pub(crate) unsafe fn from_raw(raw: ffi::duckdb_value) -> Option<Self> {
         (!raw.is_null()).then_some(Self(raw))
     }
 
-    /// Which kind of type the value has.
+    /// The id of the value's type.
     pub(crate) fn id(&self) -> TypeId {
-        // SAFETY: the value is live; its type is borrowed from it, not to be destroyed.
+        // SAFETY: the value is live; its type is borrowed and must not be destroyed.
         TypeId::from_raw(unsafe { ffi::duckdb_get_type_id(ffi::duckdb_get_value_type(self.0)) })
     }
 
-    /// Looks at the value's type.
+    /// Calls a function with the value's type.
     pub(crate) fn with_kind<T>(&self, look: impl FnOnce(&LogicalType) -> T) -> T {
-        // SAFETY: the value is live; its type is borrowed from it for the call, and forgotten before it could be destroyed.
+        // SAFETY: the value is live; its type is borrowed for the call, and forgotten instead of destroyed.
         let kind = unsafe { ManuallyDrop::new(LogicalType::from_raw(ffi::duckdb_get_value_type(self.0))) };
         look(&kind)
     }
@@ -56,16 +56,17 @@ impl Value {
         if self.is_null() || self.id() != TypeId::Varchar {
             return None;
         }
-        // SAFETY: the value is live; the answer is null or a string to be freed with duckdb_free.
+        // SAFETY: the value is live; the result is null or a string to be freed with duckdb_free.
         unsafe { take_string(call_or_postpone(|api| api.duckdb_get_varchar, (self.0,), null_mut())) }
     }
 
-    /// The WKT of a GEOMETRY. Not its payload: 1.5 throws when asked for bytes, and no Rust catches a C++ exception.
+    /// The WKT of a GEOMETRY. Its payload cannot be read: DuckDB 1.5 throws a C++ exception for `duckdb_get_blob`.
     pub(crate) fn geometry_text(&self) -> Option<String> {
         if self.is_null() || self.id() != TypeId::Geometry {
             return None;
         }
-        // SAFETY: the value is live, and GEOMETRY has a cast to VARCHAR; the answer is null or to be freed with duckdb_free.
+        // SAFETY: the value is live, and GEOMETRY has a cast to VARCHAR; the result is null or to be freed with
+        // duckdb_free.
         unsafe { take_string(call_or_postpone(|api| api.duckdb_get_varchar, (self.0,), null_mut())) }
     }
 
@@ -74,7 +75,8 @@ impl Value {
         if self.is_null() || self.id() != TypeId::Blob {
             return None;
         }
-        // SAFETY: the value is live; the answer's data is null or to be freed with duckdb_free, and `size` bytes long.
+        // SAFETY: the value is live; the data of the result is null or to be freed with duckdb_free, and `size` bytes
+        // long.
         unsafe {
             let none = ffi::duckdb_blob { data: null_mut(), size: 0 };
             let blob = call_or_postpone(|api| api.duckdb_get_blob, (self.0,), none);
@@ -99,7 +101,7 @@ impl Value {
         if self.is_null() || !self.id().is_integer() {
             return None;
         }
-        // SAFETY: the value is a live integer. As text, since reading a value as another type than its own may throw.
+        // SAFETY: the value is a live integer. It is read as text, because reading a value as another type may throw.
         unsafe { take_string(call_or_postpone(|api| api.duckdb_get_varchar, (self.0,), null_mut())) }?.parse().ok()
     }
 
@@ -112,24 +114,24 @@ impl Value {
             // SAFETY: the value is a live DOUBLE.
             return Some(unsafe { call_or_postpone(|api| api.duckdb_get_double, (self.0,), 0.0) });
         }
-        // SAFETY: the value is a live number. As text, since reading a value as another type than its own may throw.
+        // SAFETY: the value is a live number. It is read as text, because reading a value as another type may throw.
         let text = unsafe { take_string(call_or_postpone(|api| api.duckdb_get_varchar, (self.0,), null_mut())) }?;
         number(&text, self.id())
     }
 
-    /// A field of a STRUCT, by its position.
+    /// A field of a STRUCT, by position.
     pub(crate) fn field(&self, index: usize) -> Option<Value> {
         if self.is_null() || index >= self.with_kind(LogicalType::field_count) {
             return None;
         }
-        // SAFETY: the value is a live STRUCT with more fields than `index`; the child is to be destroyed by us.
+        // SAFETY: the value is a live STRUCT with more than `index` fields; the caller owns the child.
         unsafe {
             let index = index as ffi::idx_t;
             Value::from_raw(call_or_postpone(|api| api.duckdb_get_struct_child, (self.0, index), null_mut()))
         }
     }
 
-    /// The numbers of a LIST or ARRAY, None for each that is NULL; None for NULL and for other types.
+    /// The numbers of a LIST or ARRAY, with None for NULL elements; None for NULL and for other types.
     pub(crate) fn numbers(&self) -> Option<Vec<Option<f64>>> {
         if let Some(elements) = self.list() {
             return Some(elements.iter().map(Value::number).collect());
@@ -139,8 +141,8 @@ impl Value {
         if self.is_null() {
             return None;
         }
-        // The C API has no way to an ARRAY's elements but its text: `[1.5, NULL, 2.0]`.
-        // SAFETY: the value is live, and ARRAY has a cast to VARCHAR; the answer is null or to be freed with duckdb_free.
+        // The C API has no accessor for the elements of an ARRAY; its text is parsed instead: `[1.5, NULL, 2.0]`.
+        // SAFETY: the value is live, and ARRAY has a cast to VARCHAR; the result is null or to be freed with duckdb_free.
         let text = unsafe { take_string(call_or_postpone(|api| api.duckdb_get_varchar, (self.0,), null_mut())) }?;
         let elements = text.trim_start_matches('[').trim_end_matches(']').split(',');
         Some(elements.map(|text| number(text.trim(), element)).collect())
@@ -151,7 +153,7 @@ impl Value {
         if self.is_null() || self.id() != TypeId::List {
             return None;
         }
-        // SAFETY: the value is a live LIST, indexes stay below its size; each child is to be destroyed by us.
+        // SAFETY: the value is a live LIST, and indexes are below its size; the caller owns each child.
         unsafe {
             (0..call_or_postpone(|api| api.duckdb_get_list_size, (self.0,), 0))
                 .map(|i| Value::from_raw(call_or_postpone(|api| api.duckdb_get_list_child, (self.0, i), null_mut())))
@@ -159,12 +161,12 @@ impl Value {
         }
     }
 
-    /// Keys and values of a MAP.
+    /// The keys and values of a MAP.
     pub(crate) fn map(&self) -> Option<Vec<(Value, Value)>> {
         if self.is_null() || self.id() != TypeId::Map {
             return None;
         }
-        // SAFETY: the value is a live MAP, indexes stay below its size; each part is to be destroyed by us.
+        // SAFETY: the value is a live MAP, and indexes are below its size; the caller owns each key and value.
         unsafe {
             (0..call_or_postpone(|api| api.duckdb_get_map_size, (self.0,), 0))
                 .map(|i| {
@@ -184,7 +186,7 @@ impl Drop for Value {
     }
 }
 
-/// The number that DuckDB writes so for a type: the shortest text that reads as the same number of that type.
+/// Parses a number as DuckDB formats it: the shortest text that parses to the same number of its type.
 fn number(text: &str, kind: TypeId) -> Option<f64> {
     match kind {
         TypeId::Float => text.parse::<f32>().ok().map(f64::from),

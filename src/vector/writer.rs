@@ -1,8 +1,8 @@
 //! Result vectors, written column by column.
 //!
-//! A [`Writer`] knows its vector's type and capacity: a value of another type is an error, a row beyond the capacity too.
-//! Nested vectors are written level by level: a struct's fields each as a column, a list's elements as one column of all
-//! rows' elements. So one `reserve` a column, and one copy a list.
+//! A [`Writer`] knows the type and capacity of its vector: a value of another type or a row beyond the capacity is an
+//! error. Nested vectors are written level by level: each field of a STRUCT as a vector, and the elements of all lists
+//! as one vector. This needs one `reserve` per vector and one copy per list.
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -13,12 +13,12 @@ use super::exception::call;
 use super::{LogicalType, TypeId};
 use crate::error::{Error, Result};
 
-/// One vector, or one nested part of it, for writing.
+/// Writes a vector or a nested vector.
 pub(crate) struct Writer<'a> {
     vector: ffi::duckdb_vector,
     kind: LogicalType,
     capacity: usize,
-    /// The mask, once there is one: a bit a row.
+    /// The validity mask, with one bit per row; null until it is allocated.
     validity: Option<NonNull<u64>>,
     lifetime: PhantomData<&'a mut ()>,
 }
@@ -26,10 +26,10 @@ pub(crate) struct Writer<'a> {
 /// Rust types with the memory layout of a DuckDB type.
 ///
 /// # Safety
-/// `IDS` may hold only types whose vectors store `Self` a row. Unsigned integers may also go to the signed type of their size:
-/// that is sound for memory, and callers promise that the values fit.
+/// `IDS` may only contain types whose vectors store one `Self` per row. Unsigned integers may also be written to the
+/// signed type of their size: this is sound, and callers ensure that the values fit.
 pub(crate) unsafe trait Native: Copy {
-    /// The DuckDB types that are stored like this.
+    /// The DuckDB types with this storage.
     const IDS: &'static [TypeId];
 }
 
@@ -58,7 +58,7 @@ native! {
     Interval => Interval;
 }
 
-/// DuckDB's INTERVAL, as it lies in memory.
+/// The memory layout of DuckDB's INTERVAL.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Interval {
@@ -71,10 +71,10 @@ pub(crate) struct Interval {
 }
 
 impl<'a> Writer<'a> {
-    /// Writes to a vector of a result chunk.
+    /// Creates a writer for a vector of a result chunk.
     ///
     /// # Safety
-    /// `vector` must be a live, writable, flat vector of `capacity` rows, used through nothing else for `'a`.
+    /// `vector` must be a live, writable, flat vector of `capacity` rows that is not accessed otherwise for `'a`.
     pub(super) unsafe fn new(vector: ffi::duckdb_vector, capacity: usize) -> Result<Self> {
         // SAFETY: the vector is live.
         let kind = unsafe { LogicalType::of_vector(vector) }?;
@@ -91,14 +91,14 @@ impl<'a> Writer<'a> {
         self.vector
     }
 
-    /// One plain value a row.
+    /// Writes one fixed-size value per row.
     pub(crate) fn values<T: Native>(&mut self, rows: impl IntoIterator<Item = Option<T>>) -> Result<()> {
         let data = self.data::<T>()?;
         for (row, value) in rows.into_iter().enumerate() {
             self.check(row)?;
             match value {
-                // SAFETY: `data` holds `capacity` values of T, checked by `data` and `check`. Unaligned, since DuckDB
-                // promises no 16-byte alignment for 128-bit values.
+                // SAFETY: `data` contains `capacity` values of T, checked by `data` and `check`. The write is
+                // unaligned, because DuckDB does not guarantee 16-byte alignment of 128-bit values.
                 Some(value) => unsafe { data.add(row).write_unaligned(value) },
                 None => self.set_invalid(row)?,
             }
@@ -106,7 +106,8 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// One VARCHAR, BLOB or GEOMETRY value a row. Text must be UTF-8: callers pass `&str` bytes or write to BLOBs.
+    /// Writes one VARCHAR, BLOB or GEOMETRY value per row. Text must be UTF-8: callers pass the bytes of a `&str`, or
+    /// write to BLOBs.
     pub(crate) fn texts<B: AsRef<[u8]>>(&mut self, rows: impl IntoIterator<Item = Option<B>>) -> Result<()> {
         if !matches!(self.kind.id(), TypeId::Varchar | TypeId::Blob | TypeId::Geometry) {
             return Err(self.mismatch("text or bytes"));
@@ -118,7 +119,7 @@ impl<'a> Writer<'a> {
                 continue;
             };
             let bytes = value.as_ref();
-            // SAFETY: the vector stores strings, `row` is below its capacity; DuckDB copies the bytes.
+            // SAFETY: the vector stores strings, and `row` is below its capacity; DuckDB copies the bytes.
             unsafe {
                 let (text, length) = (bytes.as_ptr().cast(), bytes.len() as ffi::idx_t);
                 let arguments = (self.vector, row as ffi::idx_t, text, length);
@@ -128,28 +129,28 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// One LIST of plain values a row, each list copied at once.
+    /// Writes one LIST of fixed-size values per row; each list is copied at once.
     pub(crate) fn value_lists<T: Native>(&mut self, rows: &[Option<&[T]>]) -> Result<()> {
         let lengths: Vec<_> = rows.iter().map(|row| row.map(<[T]>::len)).collect();
         let mut elements = self.lists(&lengths)?;
         let data = elements.data::<T>()?;
         let mut at = 0;
         for values in rows.iter().flatten() {
-            // SAFETY: `lists` made room for the elements of all rows, one after another, of type T (checked by `data`).
+            // SAFETY: `lists` reserved space for the consecutive elements of all rows, of type T (checked by `data`).
             unsafe { data.add(at).copy_from_nonoverlapping(values.as_ptr(), values.len()) };
             at += values.len();
         }
         Ok(())
     }
 
-    /// Sets the entries of LIST (or MAP) rows, None being NULL, and gives the writer of the elements of all rows, one
-    /// row's after another's.
+    /// Sets the lengths of LIST (or MAP) rows, None for NULL, and returns the writer of the consecutive elements of all
+    /// rows.
     pub(crate) fn lists(&mut self, lengths: &[Option<usize>]) -> Result<Writer<'_>> {
         if !matches!(self.kind.id(), TypeId::List | TypeId::Map) {
             return Err(self.mismatch("a list"));
         }
         let total: usize = lengths.iter().flatten().sum();
-        // SAFETY: the vector is a list. Reserving and sizing the child come before the child's data pointer is taken.
+        // SAFETY: the vector is a list. The child is resized before its data pointer is taken.
         let (child, entries) = unsafe {
             let size = (self.vector, total as ffi::idx_t);
             if call(|api| api.duckdb_list_vector_reserve, size)? != ffi::DuckDBSuccess
@@ -170,54 +171,57 @@ impl<'a> Writer<'a> {
                 }
             };
             let entry = ffi::duckdb_list_entry { offset: offset as u64, length: length as u64 };
-            // SAFETY: list vectors store an entry a row, and `row` is below the capacity.
+            // SAFETY: list vectors store one entry per row, and `row` is below the capacity.
             unsafe { entries.add(row).write(entry) };
             offset += length;
         }
-        // SAFETY: the child vector has room for `total` elements and is reached through this borrow only.
+        // SAFETY: the child vector has space for `total` elements and is only accessed through this borrow.
         unsafe { Writer::new(child, total) }
     }
 
-    /// The elements of a fixed-size ARRAY vector, `array_size` a row; NULL rows are marked by the caller.
+    /// The writer of the elements of an ARRAY vector, `array_size` per row; the caller marks NULL rows.
     pub(crate) fn array_elements(&mut self) -> Result<Writer<'_>> {
         let size = self.kind.array_size();
         if size == 0 {
             return Err(self.mismatch("an array"));
         }
-        // SAFETY: the vector is an ARRAY; its child has `size` elements a row and is reached through this borrow only.
+        // SAFETY: the vector is an ARRAY; its child has `size` elements per row and is only accessed through this
+        // borrow.
         unsafe {
             let child = call(|api| api.duckdb_array_vector_get_child, (self.vector,))?;
             Writer::new(child, self.capacity * size)
         }
     }
 
-    /// The field of a STRUCT by position.
+    /// The writer of a field of a STRUCT, by position.
     pub(crate) fn field(&mut self, index: usize) -> Result<Writer<'_>> {
         if index >= self.kind.field_count() {
             return Err(self.mismatch(&format!("a STRUCT with more than {index} fields")));
         }
-        // SAFETY: the vector is a STRUCT with more than `index` fields, and the field is reached through this borrow only.
+        // SAFETY: the vector is a STRUCT with more than `index` fields, and the field is only accessed through this
+        // borrow.
         unsafe { self.child(index) }
     }
 
     /// # Safety
-    /// The vector must be a STRUCT with more than `index` fields, each reached through one writer at a time.
+    /// The vector must be a STRUCT with more than `index` fields, and each field must be accessed through one writer at
+    /// a time.
     unsafe fn child<'b>(&self, index: usize) -> Result<Writer<'b>> {
-        // SAFETY: the caller's contract; a field has its parent's rows.
+        // SAFETY: the caller's contract; a field has the rows of its parent.
         unsafe {
             let child = call(|api| api.duckdb_struct_vector_get_child, (self.vector, index as ffi::idx_t))?;
             Writer::new(child, self.capacity)
         }
     }
 
-    /// The fields of a STRUCT, each for itself.
+    /// Independent writers of all fields of a STRUCT.
     pub(crate) fn fields(&mut self) -> Result<Vec<Writer<'_>>> {
-        // SAFETY: the vector is a STRUCT with so many fields, and each is reached through its own writer only, as long as this borrow
-        // lasts.
+        // SAFETY: the vector is a STRUCT with this number of fields, and each is only accessed through its own writer
+        // for the lifetime of this borrow.
         (0..self.kind.field_count()).map(|index| unsafe { self.child(index) }).collect()
     }
 
-    /// Makes a row NULL; of a STRUCT, its fields as well, as DuckDB does; of a LIST, with an empty entry.
+    /// Sets a row to NULL; for a STRUCT also its fields, as DuckDB does, and for a LIST with an empty entry.
     pub(crate) fn set_null(&mut self, row: usize) -> Result<()> {
         self.check(row)?;
         match self.kind.id() {
@@ -228,7 +232,7 @@ impl<'a> Writer<'a> {
             }
             TypeId::List | TypeId::Map => {
                 let entry = ffi::duckdb_list_entry { offset: 0, length: 0 };
-                // SAFETY: list vectors store an entry a row, and `row` is below the capacity.
+                // SAFETY: list vectors store one entry per row, and `row` is below the capacity.
                 unsafe { self.entries()?.add(row).write(entry) };
             }
             TypeId::Array => {
@@ -243,7 +247,8 @@ impl<'a> Writer<'a> {
         self.set_invalid(row)
     }
 
-    /// Marks rows of a STRUCT as NULL where `is_null` says so; fields are written as NULL by their own columns.
+    /// Marks rows of a STRUCT as NULL where `is_null` returns true; the writers of the fields set them to NULL
+    /// themselves.
     pub(crate) fn set_struct_nulls(&mut self, is_null: impl IntoIterator<Item = bool>) -> Result<()> {
         for (row, is_null) in is_null.into_iter().enumerate() {
             self.check(row)?;
@@ -254,7 +259,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Clears the validity bit of a row that `check` has passed.
+    /// Clears the validity bit of a row that has passed `check`.
     fn set_invalid(&mut self, row: usize) -> Result<()> {
         let words = match self.validity {
             Some(words) => words,
@@ -265,7 +270,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Makes the vector's mask, in which all rows are valid at first.
+    /// Allocates the validity mask, in which all rows are initially valid.
     fn make_validity(&mut self) -> Result<NonNull<u64>> {
         // SAFETY: the vector is writable; the mask is allocated before its address is taken.
         let words = unsafe {
@@ -278,13 +283,13 @@ impl<'a> Writer<'a> {
         Ok(words)
     }
 
-    /// The entries of a LIST or MAP: one a row.
+    /// The entries of a LIST or MAP, one per row.
     fn entries(&self) -> Result<*mut ffi::duckdb_list_entry> {
         // SAFETY: the vector is live.
         Ok(unsafe { call(|api| api.duckdb_vector_get_data, (self.vector,)) }?.cast())
     }
 
-    /// The vector's memory as values of T, once its type is known to be stored so.
+    /// The memory of the vector as values of T, after checking its type.
     fn data<T: Native>(&mut self) -> Result<*mut T> {
         let id = self.kind.id();
         let fits = match self.kind.decimal_parts() {
@@ -310,7 +315,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Bytes that a DECIMAL of this width takes: see "Decimal" in DuckDB's C API.
+/// The size of a DECIMAL of this width in bytes: see "Decimal" in DuckDB's C API.
 fn decimal_bytes(width: u8) -> usize {
     match width {
         ..=4 => 2,
