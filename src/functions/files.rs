@@ -1,4 +1,4 @@
-//! Arguments that name files: hrefs of a vector, and the `paths` of table functions.
+//! Arguments that identify files: hrefs of a vector, and the `paths` of table functions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use rasteret_io::{CogFile, Location, Session};
 use crate::error::{Error, Result};
 use crate::vector::{BindInfo, LogicalType, Reader, TypeId, Value};
 
-/// A file that a row asks for, and the band to narrow its header to.
+/// The file of a row, and the band to restrict its header to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Request<'a> {
-    /// Where the file is.
+    /// The location of the file.
     pub(crate) href: &'a str,
     /// The band, counted from 0.
     pub(crate) band: Option<i64>,
 }
 
-/// Headers for requests, in their order; each distinct href is fetched once, all concurrently, and each distinct request
-/// narrowed once. None stays None.
+/// The headers of requests, in their order. Each distinct href is fetched once, all concurrently, and each distinct
+/// request is restricted to its band once. None stays None.
 pub(crate) fn headers(
     session: &Session,
     requests: &[Option<Request<'_>>],
@@ -55,7 +55,7 @@ fn narrow(href: &str, file: Result<CogFile, rasteret_io::Error>, band: i64) -> R
     }
 }
 
-/// What is wrong with the header of the file at `href`.
+/// An error in the header of the file at `href`.
 pub(crate) fn header_error(href: &str, source: rasteret_cog::Error) -> rasteret_io::Error {
     match Location::parse(href) {
         Ok(location) => rasteret_io::Error::Header { location, source },
@@ -63,7 +63,7 @@ pub(crate) fn header_error(href: &str, source: rasteret_cog::Error) -> rasteret_
     }
 }
 
-/// The request of a row of `href` and, where the overload has it, `band_index`; None where either is NULL.
+/// The request of a row of `href` and, if the overload has it, `band_index`; None if either is NULL.
 pub(crate) fn request<'a>(hrefs: &Reader<'a>, bands: Option<&Reader<'_>>, row: usize) -> Option<Request<'a>> {
     let href = hrefs.text(row)?;
     let band = match bands {
@@ -73,12 +73,13 @@ pub(crate) fn request<'a>(hrefs: &Reader<'a>, bands: Option<&Reader<'_>>, row: u
     Some(Request { href, band })
 }
 
-/// The type of a table function's `paths`: VARCHAR or VARCHAR[]. One ANY, since C API table functions have no overloads.
+/// The type of `paths` of a table function: VARCHAR or VARCHAR[], declared as ANY, because table functions of the C API
+/// have no overloads.
 pub(crate) fn paths_type() -> LogicalType {
     LogicalType::of(TypeId::Any)
 }
 
-/// The hrefs that the `paths` argument stands for: a path, a glob, or a list of both.
+/// The hrefs of the `paths` argument: a path, a glob, or a list of both.
 pub(crate) fn paths(session: &Session, info: &BindInfo) -> Result<Vec<String>> {
     let value = info.argument(0).ok_or_else(|| Error::argument("expected paths, found no argument"))?;
     let patterns = texts("paths", value)?;

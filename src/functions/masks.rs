@@ -1,4 +1,5 @@
-//! Rasters beside those of a call: the option `mask`, and the field of sources, with a rule; the option `weights`.
+//! Additional rasters of a call: the option `mask`, also a field of sources, which has a rule, and the option
+//! `weights`.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -18,10 +19,10 @@ const KEEP: Parameter = rule("keep");
 const DROP: Parameter = rule("drop");
 const BITS: Parameter = rule("bits");
 
-/// The fields of which a mask has one.
+/// The rules, of which a mask has exactly one.
 const RULES: [&Parameter; 3] = [&KEEP, &DROP, &BITS];
 
-/// The fields of a constant.
+/// The fields of a constant mask.
 const CONSTANT_FIELDS: [&Parameter; 5] = [&params::HREF, &params::BAND_INDEX, &KEEP, &DROP, &BITS];
 
 /// The fields of a mask.
@@ -34,7 +35,7 @@ const fn rule(name: &'static str) -> Parameter {
 /// The fields of weights.
 const WEIGHT_FIELDS: [&Parameter; 3] = [&params::HREF, &params::METADATA, &params::BAND_INDEX];
 
-/// Masks or weights of a vector (`S`), each made once, with their rules (`R`).
+/// The masks or weights of a vector (`S`) with their rules (`R`), without duplicates.
 pub(super) struct BesideRasters<'a, R, S> {
     name: &'static str,
     /// The STRUCTs.
@@ -50,7 +51,7 @@ pub(super) type Masks<'a> = BesideRasters<'a, MaskRule, MaskSource>;
 /// The weights of a vector.
 pub(super) type Weights<'a> = BesideRasters<'a, (), WeightSource>;
 
-/// A raster whose file is not known yet.
+/// A raster whose file is not resolved yet.
 pub(super) struct Unresolved<R> {
     /// The row of the STRUCT.
     place: usize,
@@ -59,7 +60,7 @@ pub(super) struct Unresolved<R> {
 }
 
 impl<'a> Masks<'a> {
-    /// Checks the type of a vector of masks; None where all of them are NULL.
+    /// Checks the type of a vector of masks; None if all of them are NULL.
     pub(super) fn masks(reader: &'a Reader<'a>) -> Result<Option<Self>> {
         let make = |file, band_index, rule| MaskSource { file, band_index, rule };
         Self::new(&params::MASK, &FIELDS, reader, rule_of_row, make)
@@ -67,7 +68,7 @@ impl<'a> Masks<'a> {
 }
 
 impl<'a> Weights<'a> {
-    /// Checks the type of a vector of weights; None where all of them are NULL.
+    /// Checks the type of a vector of weights; None if all of them are NULL.
     pub(super) fn weights(reader: &'a Reader<'a>) -> Result<Option<Self>> {
         let make = |file, band_index, ()| WeightSource { file, band_index };
         Self::new(&params::WEIGHTS, &WEIGHT_FIELDS, reader, |_, _| Ok(()), make)
@@ -102,7 +103,7 @@ impl<'a, R: Clone + Eq + Hash, S> BesideRasters<'a, R, S> {
         }
     }
 
-    /// The raster of a row, whose file is still to be found; None for NULL.
+    /// The unresolved raster of a row; None for NULL.
     pub(super) fn of_row(&self, place: usize) -> Result<Option<Unresolved<R>>> {
         if self.reader.is_null(place) {
             return Ok(None);
@@ -116,7 +117,7 @@ impl<'a, R: Clone + Eq + Hash, S> BesideRasters<'a, R, S> {
         Ok(Some(Unresolved { place, band_index, rule: (self.rule)(self.reader, place)? }))
     }
 
-    /// The rasters with their files, or why a file cannot be read.
+    /// Resolves the files of the rasters; an error if a file cannot be read.
     pub(super) fn resolve(
         &mut self,
         session: &Session,
@@ -145,7 +146,7 @@ fn rule_of_row(reader: &Reader<'_>, place: usize) -> Result<MaskRule> {
     the_rule(RULES.map(|rule| (rule.name, integers(rule))))
 }
 
-/// The mask that is a constant, as an argument of a table function; None for NULL.
+/// The mask of a table function, which is a constant; None for NULL.
 pub(super) fn constant(session: &Session, value: Option<&Value>) -> Result<Option<Arc<MaskSource>>> {
     let Some(value) = value.filter(|value| !value.is_null()) else {
         return Ok(None);
@@ -191,7 +192,7 @@ fn band(name: &str, band: Option<i128>) -> Result<Option<u32>> {
     band.map(number).transpose()
 }
 
-/// The rule of which there has to be one.
+/// The only given rule; an error if there are none or several.
 fn the_rule(found: [(&str, Option<Vec<Option<i128>>>); 3]) -> Result<MaskRule> {
     let found: Vec<_> = found.into_iter().filter_map(|(name, values)| Some((name, values?))).collect();
     let [(name, values)] = found.as_slice() else {

@@ -1,5 +1,5 @@
-//! The parameters that several functions have: each with its name, type, default, documentation and, where a value needs more than
-//! its type, its parser.
+//! Parameters shared by several functions, with their names, types, defaults, documentation and, if a value needs more
+//! than a type check, parsers.
 
 use rasteret_cog::pixel::Resampling;
 use rasteret_cog::zonal::Method;
@@ -42,7 +42,7 @@ pub(super) const METADATA: Parameter = Parameter {
     description: "The result of `cog_metadata`, or a metadata column of an index.",
 };
 
-/// The metadata of a function that reads no pixels.
+/// The metadata of a function that does not read pixels.
 pub(super) const HEADER: Parameter =
     Parameter { description: "The result of `cog_metadata`, or a metadata column of an index.", ..METADATA };
 
@@ -63,10 +63,10 @@ pub(super) const GEOMETRY: Parameter = Parameter {
         or a list of these four numbers). See [geometry](parameters.md#geometry).",
 };
 
-/// The types of a geometry.
+/// The types of a geometry argument.
 pub(super) const GEOMETRY_VALUE: ValueType = ValueType::Other("GEOMETRY, BLOB, VARCHAR, STRUCT or DOUBLE[4]");
 
-/// The geometry of a function that reads the whole image without one.
+/// The geometry of a function that reads the whole image without it.
 pub(super) const OPTIONAL_GEOMETRY: Parameter = Parameter {
     default: Some("the whole image"),
     description: "A geometry or a box; see [geometry](parameters.md#geometry). If omitted or an untyped `NULL`, the \
@@ -89,7 +89,7 @@ pub(super) const GEOMETRY_CRS: Parameter = Parameter {
         latitude. See [CRS of a geometry](parameters.md#crs-of-a-geometry).",
 };
 
-/// That of a table function.
+/// The CRS of the geometry of a table function.
 pub(super) const CONSTANT_GEOMETRY_CRS: Parameter = Parameter {
     description: "The CRS of the geometry: `EPSG:n`, `ESRI:n`, `OGC:CRS84`, WKT, a PROJ string, or `native` for the \
         CRS of the raster. By default the CRS of the geometry's type or value if it has one, else longitude and \
@@ -115,7 +115,7 @@ pub(super) fn band_index(options: &impl OptionValues) -> Result<Option<u32>> {
     options.integer(&BAND_INDEX, A_BAND)
 }
 
-/// The bands that there are, for errors.
+/// The expected values of a band, for errors.
 pub(super) const A_BAND: &str = "a band counted from 0";
 
 pub(super) const BANDS: Parameter = Parameter {
@@ -141,7 +141,7 @@ pub(super) const LEVEL: Parameter = Parameter {
         coarsest level whose pixels are at most 1 % larger than `resolution`, or the full resolution if there is none.",
 };
 
-/// The level of a plan, which has no resolution.
+/// The level of a plan, which does not accept a resolution.
 pub(super) const PLANNED_LEVEL: Parameter = Parameter {
     value: ValueType::Integer,
     description: "The level of resolution: 0 is the full resolution, 1 the \
@@ -149,7 +149,7 @@ pub(super) const PLANNED_LEVEL: Parameter = Parameter {
     ..LEVEL
 };
 
-/// The levels that there are, for errors.
+/// The expected values of a level, for errors.
 pub(super) const A_LEVEL: &str = "a level counted from 0";
 
 pub(super) const RESOLUTION: Parameter = Parameter {
@@ -159,11 +159,11 @@ pub(super) const RESOLUTION: Parameter = Parameter {
     description: "The desired pixel size for `level: 'auto'`, in units of the raster's CRS.",
 };
 
-/// A level by its number, or by the word `auto`, which goes with a resolution.
+/// Reads a level: a number, or `auto` with a resolution.
 pub(super) fn level(options: &impl OptionValues) -> Result<LevelChoice> {
     let word = options.text(&LEVEL).map(|word| word.trim().to_owned());
     let number = match &word {
-        // A named parameter that takes a word or a number is a text.
+        // A named parameter that accepts a keyword or a number is passed as text.
         Some(word) => word.parse().ok(),
         None => options.integer::<u32>(&LEVEL, "a level counted from 0, or 'auto'")?,
     };

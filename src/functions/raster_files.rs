@@ -1,4 +1,4 @@
-//! The files of rows: made from their metadata, or from their headers.
+//! The files of rows, from their metadata or from fetched headers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use crate::error::Result;
 use crate::schema::MetadataReader;
 use crate::vector::Reader;
 
-/// The files of rows, or why they cannot be read.
+/// The files of rows, or errors.
 pub(super) type Files = Vec<Result<Arc<RasterFile>, rasteret_io::Error>>;
 
-/// The file of each of `rows`: from its metadata, or its header, which is fetched where the metadata is NULL.
+/// The file of each of `rows`, from its metadata, or from its header, which is fetched if the metadata is NULL.
 pub(super) fn files(
     session: &Session,
     hrefs: &Reader<'_>,
@@ -47,7 +47,7 @@ pub(super) fn files(
     Ok(files.into_iter().filter_map(|file| file.or_else(|| fetched.next())).collect())
 }
 
-/// The files at hrefs whose headers are not given; rows of one href share one.
+/// The files of hrefs without metadata; rows with the same href share one.
 pub(super) fn fetched(session: &Session, hrefs: &[&str]) -> Files {
     let mut known: HashMap<&str, Arc<RasterFile>> = HashMap::new();
     let files = hrefs.iter().zip(session.headers(hrefs)).map(|(href, cog)| {

@@ -1,8 +1,8 @@
-//! What is read of a vector of metadata STRUCTs: rows that hold the same metadata share it, read once.
+//! Values read from a vector of metadata STRUCTs, once for all rows with the same metadata.
 //!
-//! A join of rasters and plots repeats a raster's metadata in every row, and reading it costs more than most questions about
-//! it. Rows of one raster most often stand together; others are found by a fingerprint and compared as a whole, which is at
-//! once where DuckDB shares their lists' memory.
+//! A join of rasters and plots repeats the metadata of a raster in many rows, and reading it usually costs more than
+//! using it. Rows of the same raster are mostly adjacent. Others are found by a fingerprint and compared completely,
+//! which is fast if DuckDB shares the memory of their lists.
 
 use std::collections::HashMap;
 
@@ -10,22 +10,22 @@ use crate::error::Result;
 use crate::schema::MetadataReader;
 use crate::vector::Reader;
 
-/// What is read of each metadata in a vector (`M`), with what a function keeps beside it (`T`).
+/// The values read from each distinct metadata in a vector (`M`), with additional data of the function (`T`).
 pub(super) struct SharedMetadata<'a, M, T> {
     metadata: MetadataReader<'a>,
     read: Read<'a, M>,
-    /// Of each row, whether it holds the metadata of the row before.
+    /// For each row, whether its metadata is that of the previous row.
     repeats: Vec<bool>,
     entries: Vec<Entry<M, T>>,
     by_fingerprint: HashMap<u64, Vec<usize>>,
-    /// The row that was asked for last, and its entry.
+    /// The row of the last lookup, and its entry.
     last: Option<(usize, usize)>,
 }
 
-/// One of the readings of [`MetadataReader`], None being NULL.
+/// A read method of [`MetadataReader`]; None for NULL.
 pub(super) type Read<'a, M> = fn(&MetadataReader<'a>, usize) -> Result<Option<M>>;
 
-/// What was read, and the first row that holds it.
+/// The value read from the metadata, and the first row that has it.
 struct Entry<M, T> {
     row: usize,
     read: M,
@@ -33,14 +33,14 @@ struct Entry<M, T> {
 }
 
 impl<'a, M, T: Default> SharedMetadata<'a, M, T> {
-    /// What `read` says of the rows of a vector of metadata STRUCTs.
+    /// Reads the rows of a vector of metadata STRUCTs with `read`.
     pub(super) fn new(reader: &'a Reader<'a>, read: Read<'a, M>) -> Result<Self> {
         let metadata = MetadataReader::new(reader)?;
         let repeats = metadata.repeats();
         Ok(Self { metadata, read, repeats, entries: Vec::new(), by_fingerprint: HashMap::new(), last: None })
     }
 
-    /// What was read of a row, and what is kept beside it; None for NULL.
+    /// The value and the additional data of a row; None for NULL.
     pub(super) fn get(&mut self, row: usize) -> Result<Option<(&M, &mut T)>> {
         if self.metadata.is_null(row) {
             return Ok(None);
@@ -57,7 +57,7 @@ impl<'a, M, T: Default> SharedMetadata<'a, M, T> {
         Ok(self.entries.get_mut(at).map(|entry| (&entry.read, &mut entry.kept)))
     }
 
-    /// The entry of a row, made if there is none yet.
+    /// The entry of a row, which is created if necessary.
     fn find(&mut self, row: usize) -> Result<Option<usize>> {
         let fingerprint = self.metadata.fingerprint(row);
         let alike = self.by_fingerprint.entry(fingerprint).or_default();

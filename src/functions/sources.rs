@@ -1,9 +1,9 @@
-//! The rasters that a call names, with their geometries and options: by `href, metadata`, or by a LIST of sources.
+//! The rasters of a call with their geometries and options, given by `href, metadata` or by a LIST of sources.
 //!
-//! Rows that hold the same metadata share one header, and those of one href share one file. Headers are fetched where the metadata is
-//! NULL, those of all rows at once.
+//! Rows with the same metadata share one header, and rows with the same href share one file. If metadata is NULL,
+//! headers are fetched, concurrently for all rows.
 //!
-//! Arguments are checked for all rows before any file is opened: `on_error` is about files, and never hides an invalid call.
+//! The arguments of all rows are checked before any file is opened, because `on_error` must not hide invalid calls.
 
 use std::sync::Arc;
 
@@ -22,14 +22,15 @@ use crate::geometry::GeometryReader;
 use crate::options::{Options, RowOptions};
 use crate::vector::{Arguments, LogicalType, Reader, Signature, TypeId, Writer};
 
-/// The overloads of a function of `href, metadata, geometry` and options.
+/// The overloads of a function with `href, metadata, geometry` and options.
 pub(super) fn row_signatures(returns: fn() -> LogicalType) -> Vec<Signature> {
     let any = || LogicalType::of(TypeId::Any);
     with_options(|| vec![LogicalType::varchar(), any(), any()], returns)
 }
 
-/// The overloads of a function of `href, metadata, geometry` or `sources, geometry`, whose result is then a LIST, with so many further
-/// arguments, and options. Further arguments are ANY: with a type, DuckDB would prefer the form of lists for a NULL.
+/// The overloads of a function with `href, metadata, geometry` or `sources, geometry`, whose result is then a LIST,
+/// followed by a number of further arguments and options. Further arguments have the type ANY: with a specific type,
+/// DuckDB would prefer the overload of lists for a NULL.
 pub(super) fn signatures(further: usize, returns: fn() -> LogicalType) -> Vec<Signature> {
     let anys = |count: usize| (0..count).map(|_| LogicalType::of(TypeId::Any));
     let of_row = || std::iter::once(LogicalType::varchar()).chain(anys(2 + further)).collect();
@@ -39,7 +40,7 @@ pub(super) fn signatures(further: usize, returns: fn() -> LogicalType) -> Vec<Si
     signatures
 }
 
-/// The overloads without and with options.
+/// The overloads with and without options.
 fn with_options(parameters: impl Fn() -> Vec<LogicalType>, returns: impl Fn() -> LogicalType) -> Vec<Signature> {
     let overload = |options: Option<LogicalType>| Signature {
         parameters: parameters().into_iter().chain(options).collect(),
@@ -48,9 +49,9 @@ fn with_options(parameters: impl Fn() -> Vec<LogicalType>, returns: impl Fn() ->
     vec![overload(None), overload(Some(LogicalType::of(TypeId::Any)))]
 }
 
-/// The geometries of a vector's rows.
+/// The geometries of the rows of a vector.
 pub(super) enum Geometries<'a> {
-    /// Each row's own; a NULL makes the result NULL.
+    /// One per row; a NULL makes the result NULL.
     Each(GeometryReader<'a>),
     /// All rows read the whole image.
     Whole,
@@ -73,17 +74,17 @@ impl<'a> Geometries<'a> {
     }
 }
 
-/// The rasters that a vector's rows name: one each, or a LIST of sources.
+/// The rasters of the rows of a vector: one per row, or a LIST of sources.
 struct Sources<'a> {
     hrefs: &'a Reader<'a>,
     metadata: Option<&'a Reader<'a>>,
-    /// The sources as STRUCTs, where they are.
+    /// The sources, if they are STRUCTs.
     structs: Option<&'a Reader<'a>>,
-    /// For each source, its row and its place among `hrefs`.
+    /// For each source, its row and its position in `hrefs`.
     places: Vec<(usize, usize)>,
 }
 
-/// The lengths of a vector's lists of sources; None for NULL.
+/// The lengths of the lists of sources of a vector; None for NULL.
 type Lengths = Vec<Option<usize>>;
 
 impl<'a> Sources<'a> {
@@ -136,21 +137,21 @@ impl<'a> Sources<'a> {
         Ok((sources, lengths))
     }
 
-    /// The href of a source; None for a source that is NULL.
+    /// The href of a source; None for a NULL source.
     fn href(&self, place: usize) -> Option<&'a str> {
         self.structs.is_none_or(|structs| !structs.is_null(place)).then(|| self.hrefs.text(place)).flatten()
     }
 
-    /// A field of a source that is there and not NULL.
+    /// A field of a source that exists and is not NULL.
     fn field(&self, name: &str, place: usize) -> Option<&Reader<'a>> {
         self.structs?.field(name).filter(|field| !field.is_null(place))
     }
 }
 
-/// The fields that a source may have, some in place of options of the same names. `name` is for pixel tables.
+/// The fields of a source, which override the options of the same names. `name` is used by pixel tables.
 const SOURCE_FIELDS: [&Parameter; 6] = [
     &params::HREF,
-    // Its fields are checked where it is read.
+    // Its fields are checked by its reader.
     &params::METADATA,
     &params::BAND_INDEX,
     &params::SCALED,
@@ -175,17 +176,17 @@ fn check_fields(kind: &LogicalType) -> Result<()> {
 pub(super) struct SourceArguments<'a> {
     arguments: &'a Arguments<'a>,
     sources: Sources<'a>,
-    /// Of the lists of sources; None where each row names one.
+    /// The lengths of the lists of sources; None if there is one source per row.
     lengths: Option<Lengths>,
     geometries: Geometries<'a>,
     options: Options<'a>,
-    /// Arguments before the further ones.
+    /// The position of the first further argument.
     first: usize,
 }
 
 impl<'a> SourceArguments<'a> {
-    /// Of a function of `href, metadata, geometry` or of `sources, geometry`, with so many further arguments before the options. None for
-    /// bare NULLs as sources, which DuckDB takes for the first argument of either form.
+    /// The arguments of a function with `href, metadata, geometry` or `sources, geometry`, followed by a number of
+    /// further arguments and options. None if the first argument is a bare NULL, which fits both overloads.
     pub(super) fn new(
         arguments: &'a Arguments<'a>,
         further: usize,
@@ -199,7 +200,7 @@ impl<'a> SourceArguments<'a> {
         let at = if is_list { 1 } else { 2 };
         let (expected, found) = (at + 1 + further, arguments.count());
         if found < expected {
-            // A call with too few arguments fits the other form.
+            // DuckDB matches a call with too few arguments to the other overload.
             return Err(Error::argument(format!(
                 "expected href, metadata and a geometry, or a LIST of sources and a geometry: {expected} arguments at least, found {found}"
             )));
@@ -214,7 +215,7 @@ impl<'a> SourceArguments<'a> {
         Ok(Some(Self { arguments, sources, lengths: Some(lengths), geometries, options, first }))
     }
 
-    /// Of a function of `sources, geometry` and options only.
+    /// The arguments of a function with `sources, geometry` and options only.
     pub(super) fn of_lists(arguments: &'a Arguments<'a>, known: &'static [Parameter]) -> Result<Self> {
         let geometries = Geometries::Each(GeometryReader::new(arguments.required(1)?)?);
         let options = Options::new(arguments.optional(2), known)?;
@@ -222,7 +223,7 @@ impl<'a> SourceArguments<'a> {
         Ok(Self { arguments, sources, lengths: Some(lengths), geometries, options, first: 2 })
     }
 
-    /// Of a function of `href, metadata` with these geometries and options.
+    /// The arguments of a function with `href, metadata`, and the given geometries and options.
     pub(super) fn of_rows(
         arguments: &'a Arguments<'a>,
         first: usize,
@@ -241,7 +242,7 @@ impl<'a> SourceArguments<'a> {
         self.arguments.required(self.first + index)
     }
 
-    /// Resolves the sources, each with the result of `of_source`; None where the result is NULL.
+    /// Resolves the sources, each with the result of `of_source`; None if the result is NULL.
     pub(super) fn resolve<T>(
         &'a self,
         session: &Session,
@@ -280,7 +281,7 @@ impl<'a> SourceArguments<'a> {
             let files = file.and_then(|file| Ok((file, mask.transpose()?, weights.transpose()?)));
             let (file, mask, weights) = match files {
                 Ok(files) => files,
-                // An href that names no file is a file that cannot be read; a lock of DuckDB is no fault of a file.
+                // An invalid href counts as an unreadable file; a file excluded by a lock of DuckDB does not.
                 Err(error) if on_error == OnError::Null && error.denial().is_none() => {
                     check(geometry, geometry_crs)?;
                     continue;
@@ -306,7 +307,7 @@ impl<'a> SourceArguments<'a> {
         Ok(asked.map(|(asked, of_source)| Some((asked?, of_source?))).collect())
     }
 
-    /// The weights of rows, by the option of their call.
+    /// The weights of rows, from the option `weights`.
     fn weights<T>(&self, session: &Session, rows: &[Unresolved<'_, T>]) -> Result<Vec<BesideSource<WeightSource>>> {
         let none = || rows.iter().map(|_| None).collect();
         let Some(mut weights) = self.options.column(&params::WEIGHTS).map(Weights::weights).transpose()?.flatten()
@@ -319,12 +320,12 @@ impl<'a> SourceArguments<'a> {
         Ok(has_weights.into_iter().map(|has| has.then(|| resolved.next()).flatten()).collect())
     }
 
-    /// The number of sources of each row of a function of lists; None for NULL.
+    /// The number of sources of each row, for lists; None for NULL.
     pub(super) fn lengths(&self) -> &[Option<usize>] {
         self.lengths.as_deref().unwrap_or_default()
     }
 
-    /// Writes a result for each source: to the rows, or to the elements of their lists.
+    /// Writes a result for each source, to the rows or to the elements of their lists.
     pub(super) fn write(
         &self,
         output: &mut Writer<'_>,
@@ -337,17 +338,17 @@ impl<'a> SourceArguments<'a> {
     }
 }
 
-/// The masks of a call: fields of its sources, else options of its rows.
+/// The masks of a call, from fields of the sources or else from the option.
 struct SourceMasks<'a> {
     of_sources: Option<Masks<'a>>,
     of_options: Option<Masks<'a>>,
-    /// For each source, whether it has a mask, and whether that is its own.
+    /// For each source with a mask, whether it is a field of the source.
     is_own: Vec<Option<bool>>,
     own: Vec<UnresolvedRaster<MaskRule>>,
     others: Vec<UnresolvedRaster<MaskRule>>,
 }
 
-/// A raster beside a source, if it has one, or why its file cannot be read.
+/// The mask or weights of a source, if it has any, or the error of the file.
 type BesideSource<S> = Option<Result<Arc<S>, rasteret_io::Error>>;
 
 impl<'a> SourceMasks<'a> {
@@ -392,14 +393,14 @@ impl<'a> SourceMasks<'a> {
     }
 }
 
-/// NULL for every row of a call whose sources are a bare NULL.
+/// Writes NULL for all rows of a call whose sources are a bare NULL.
 pub(super) fn write_nulls(output: &mut Writer<'_>, rows: usize) -> Result<()> {
     output.lists(&vec![None; rows]).map(|_| ())
 }
 
 /// One source of a row.
 pub(super) struct Source<'a> {
-    /// The row that names it.
+    /// The row of the source.
     pub(super) row: usize,
     /// The options of the row.
     pub(super) options: RowOptions<'a>,
@@ -408,7 +409,7 @@ pub(super) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Its own band, else that of the options.
+    /// The band of the source, else that of the options.
     fn band_index(&self) -> Result<Option<u32>> {
         let own = self.fields.field(params::BAND_INDEX.name, self.place).and_then(|field| field.integer(self.place));
         let Some(band) = own else {
@@ -418,14 +419,14 @@ impl Source<'_> {
         u32::try_from(band).map(Some).map_err(wrong)
     }
 
-    /// Whether its values are scaled: as the source says, else as the options say.
+    /// Whether values are scaled, according to the source, else the options.
     pub(super) fn scaled(&self) -> bool {
         let own = self.fields.field(params::SCALED.name, self.place).and_then(|field| field.boolean(self.place));
         own.unwrap_or_else(|| params::scaled(&self.options))
     }
 }
 
-/// The request of one source before its file is known.
+/// A source whose file is not resolved yet.
 struct Unresolved<'a, T> {
     at: usize,
     row: usize,

@@ -1,4 +1,4 @@
-//! The functions about the extension itself.
+//! Functions about the extension itself.
 
 mod rasteret_functions;
 mod rasteret_version;

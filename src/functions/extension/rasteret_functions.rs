@@ -1,4 +1,5 @@
-//! `FROM rasteret_functions()`: the function reference. DuckDB's C API cannot describe functions in `duckdb_functions()`.
+//! `FROM rasteret_functions()`: the function reference. DuckDB's C API cannot set descriptions for
+//! `duckdb_functions()`.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -90,7 +91,7 @@ pub(crate) struct RasteretFunctions;
 
 impl TableFunction for RasteretFunctions {
     type Bind = ();
-    /// Functions that were written.
+    /// The number of functions returned so far.
     type Global = AtomicUsize;
     type Local = ();
 

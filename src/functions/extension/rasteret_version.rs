@@ -1,4 +1,4 @@
-//! `rasteret_version()`: which build is loaded.
+//! `rasteret_version()`: the version of the extension.
 
 use rasteret_io::Session;
 

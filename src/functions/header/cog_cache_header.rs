@@ -1,4 +1,4 @@
-//! `cog_cache_header(href, metadata)`: the header of an index row for later calls that name the file by its href alone.
+//! `cog_cache_header(href, metadata)`: caches the header of an index row, so that later calls can pass the href alone.
 
 use rasteret_io::{Location, Session};
 

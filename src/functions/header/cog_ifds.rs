@@ -1,4 +1,4 @@
-//! `FROM cog_ifds(paths)`: a row an IFD, with its tags.
+//! `FROM cog_ifds(paths)`: one row per IFD, with its tags.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -72,7 +72,7 @@ const TAG: &[Field<TagInfo>] = &[
 /// The table function.
 pub(crate) struct CogIfds;
 
-/// Where the scan stands.
+/// The state of a scan.
 pub(crate) struct IfdScan {
     files: FileScan<Vec<IfdInfo>>,
     pending: VecDeque<IfdRow>,
@@ -97,7 +97,7 @@ impl TableFunction for CogIfds {
 
     fn init(files: &FileList, _columns: &[usize]) -> Result<Init<Mutex<IfdScan>>> {
         let scan = IfdScan { files: files.scan(Session::ifds), pending: VecDeque::new() };
-        // One thread keeps the order of files and IFDs; fetching is concurrent all the same.
+        // A single thread preserves the order of files and IFDs; fetching is still concurrent.
         Ok(Init { state: Mutex::new(scan), max_threads: 1 })
     }
 

@@ -1,4 +1,4 @@
-//! `FROM cog_info(paths)`: one row per file, for a person to read.
+//! `FROM cog_info(paths)`: a readable summary of each file.
 
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
@@ -49,7 +49,7 @@ static DOC: Documentation = Documentation {
     ],
 };
 
-/// A row.
+/// A row of the result.
 type Row = Scanned<DescribedFile>;
 
 /// An INTEGER[].
@@ -173,7 +173,7 @@ impl TableFunction for CogInfo {
     }
 
     fn init(files: &FileList, _columns: &[usize]) -> Result<Init<Mutex<FileScan<DescribedFile>>>> {
-        // One thread keeps the files' order; fetching is concurrent all the same.
+        // A single thread preserves the order of the files; fetching is still concurrent.
         Ok(Init { state: Mutex::new(files.scan(Session::descriptions)), max_threads: 1 })
     }
 

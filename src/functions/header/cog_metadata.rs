@@ -9,7 +9,7 @@ use crate::functions::files::{self, Request};
 use crate::schema::{Field, METADATA};
 use crate::vector::{Arguments, LogicalType, Reader, ScalarFunction, Signature, TypeId, Writer};
 
-/// The last parameter of lists.
+/// The last parameter of the overloads with lists.
 pub(super) const ASSETS: Parameter = Parameter {
     name: "assets",
     value: ValueType::Other("VARCHAR[]"),
@@ -73,7 +73,7 @@ impl ScalarFunction for CogMetadata {
     }
 }
 
-/// What a request gave; None for a NULL argument.
+/// The result of a request; None for a NULL argument.
 pub(super) type Answer = Option<Result<CogFile, rasteret_io::Error>>;
 
 /// The overloads of `cog_metadata` and `try_cog_metadata`.
@@ -101,7 +101,7 @@ pub(super) fn signatures(returns: fn() -> LogicalType) -> Vec<Signature> {
     ]
 }
 
-/// Fetches what all rows ask for and hands it to `write`: a value a row, or all rows' list elements.
+/// Fetches the headers of all rows and passes them to `write`: one value per row, or the list elements of all rows.
 pub(super) fn answer(
     session: &Session,
     arguments: &Arguments<'_>,
@@ -125,7 +125,7 @@ pub(super) fn answer(
     write(&mut output.lists(&lengths)?, answers)
 }
 
-/// Gives the files the scale of their STAC assets, which are JSON; a NULL asset says nothing.
+/// Sets the scale of files to that of their STAC assets, which are JSON; a NULL asset has no effect.
 fn scale(
     answers: &mut [Answer],
     requests: &[Option<Request<'_>>],
@@ -155,7 +155,7 @@ fn scale(
     Ok(())
 }
 
-/// Adds the requests of a row of lists; gives their number, None where a list is NULL.
+/// Appends the requests of a row of lists, and returns their number; None if a list is NULL.
 fn list_requests<'a>(
     hrefs: &Reader<'a>,
     bands: Option<&Reader<'_>>,
@@ -179,7 +179,7 @@ fn list_requests<'a>(
             "band_index: expected as many bands as hrefs, found {found} for {length}"
         )));
     }
-    // In a list of bands, NULL stands for a file that is taken whole.
+    // In a list of bands, NULL selects all bands of a file.
     requests.extend(range.zip(band_range).map(|(element, band)| {
         let band = band_elements.integer(band).map(|band| i64::try_from(band).unwrap_or(-1));
         Some(Request { href: elements.text(element)?, band })

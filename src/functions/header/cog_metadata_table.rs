@@ -1,4 +1,4 @@
-//! `FROM cog_metadata(paths)`: a row a file, the header's fields as columns.
+//! `FROM cog_metadata(paths)`: one row per file, with the fields of the header as columns.
 
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
@@ -27,7 +27,7 @@ static DOC: Documentation = Documentation {
     }],
 };
 
-/// The columns before and after the header's fields.
+/// The columns before and after the fields of the header.
 const FILENAME: Field<Scanned<CogFile>> =
     Field { name: "filename", cell: Cell::Text(|scanned| Some(Cow::Borrowed(&scanned.href))) };
 const BOX: Field<Scanned<CogFile>> = Field {
@@ -61,7 +61,7 @@ impl TableFunction for CogMetadataTable {
     }
 
     fn init(files: &FileList, _columns: &[usize]) -> Result<Init<Mutex<FileScan<CogFile>>>> {
-        // One thread keeps the files' order, as read_parquet does; fetching is concurrent all the same.
+        // A single thread preserves the order of the files, like read_parquet; fetching is still concurrent.
         Ok(Init { state: Mutex::new(files.scan(Session::headers)), max_threads: 1 })
     }
 

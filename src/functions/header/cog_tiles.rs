@@ -1,4 +1,4 @@
-//! `FROM cog_tiles(paths [, level := …])`: a row a tile.
+//! `FROM cog_tiles(paths [, level := …])`: one row per tile.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,13 +50,13 @@ struct TileRow {
 /// The table function.
 pub(crate) struct CogTiles;
 
-/// What the call asks for.
+/// The arguments of a call.
 pub(crate) struct Call {
     files: FileList,
     level: Option<u32>,
 }
 
-/// Where the scan stands: in which file, level and tile.
+/// The state of a scan: the file, level and tile.
 pub(crate) struct TileScan {
     files: FileScan<CogFile>,
     batch: VecDeque<Scanned<CogFile>>,
@@ -89,7 +89,7 @@ impl TableFunction for CogTiles {
             level: call.level.unwrap_or(0),
             position: 0,
         };
-        // One thread keeps the order of files and tiles; fetching is concurrent all the same.
+        // A single thread preserves the order of files and tiles; fetching is still concurrent.
         Ok(Init { state: Mutex::new(scan), max_threads: 1 })
     }
 
@@ -107,7 +107,7 @@ impl TableFunction for CogTiles {
         }
         let rows: Vec<_> = tiles.iter().map(|row| Some(&row.tile)).collect();
         for (index, column) in output.columns().iter().copied().enumerate() {
-            // The columns are the filename, then the tile's.
+            // The first column is the filename, followed by those of the tile.
             let mut writer = output.writer(index)?;
             match column.checked_sub(1).map(|at| TILE.get(at)) {
                 None => writer.texts(tiles.iter().map(|row| Some(row.filename.as_bytes())))?,
@@ -120,7 +120,7 @@ impl TableFunction for CogTiles {
 }
 
 impl TileScan {
-    /// Takes tiles of the current file and level, up to `capacity`; goes on to the next where it ends.
+    /// Takes up to `capacity` tiles of the current file and level, and moves to the next one at its end.
     fn take_tiles(&mut self, call: &Call, capacity: usize, tiles: &mut Vec<TileRow>) -> Result<()> {
         let Some(Scanned { href, content: file }) = self.batch.front() else {
             return Ok(());

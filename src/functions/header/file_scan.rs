@@ -1,4 +1,5 @@
-//! What the table functions over files share: their arguments, and the files' headers in order, a batch at a time.
+//! Code shared by the table functions that read files: their arguments, and the headers of the files in order, batch by
+//! batch.
 
 use rasteret_io::Session;
 
@@ -7,7 +8,7 @@ use crate::functions::files;
 use crate::functions::params;
 use crate::vector::BindInfo;
 
-/// Files fetched at once: enough to keep all connections busy, few enough to hold their headers in memory.
+/// The number of files per batch: enough to use all connections, few enough to keep their headers in memory.
 const FILES_PER_BATCH: usize = 512;
 
 /// The files of a call.
@@ -18,17 +19,17 @@ pub(crate) struct FileList {
     ignore_errors: bool,
 }
 
-/// A position in the files of a call, and how a batch of them is read.
+/// A position in the files of a call, and the function that reads a batch.
 pub(crate) struct FileScan<T> {
     files: FileList,
     read: Read<T>,
     next: usize,
 }
 
-/// Reads many files at once, answering in their order.
+/// Reads several files concurrently, and returns the results in their order.
 type Read<T> = fn(&Session, &[&str]) -> Vec<Result<T, rasteret_io::Error>>;
 
-/// A file and what was read of it.
+/// A file and its content.
 pub(crate) struct Scanned<T> {
     pub(super) href: String,
     pub(super) content: T,
@@ -42,7 +43,7 @@ impl FileList {
         Ok(Self { session: session.clone(), hrefs, ignore_errors })
     }
 
-    /// How many files give their rows, where that is certain.
+    /// The number of files that return rows, if it is known.
     pub(super) fn exact_len(&self) -> Option<u64> {
         (!self.ignore_errors).then_some(self.hrefs.len() as u64)
     }
@@ -54,7 +55,7 @@ impl FileList {
 }
 
 impl<T> FileScan<T> {
-    /// The next files, in order; empty at the end. A file that fails is left out, or fails the call.
+    /// The next files, in order; empty at the end. A file that fails is skipped, or fails the call.
     pub(super) fn next_batch(&mut self) -> Result<Vec<Scanned<T>>> {
         let FileList { session, hrefs, ignore_errors } = &self.files;
         while self.next < hrefs.len() {
@@ -65,7 +66,7 @@ impl<T> FileScan<T> {
             for (href, content) in batch.iter().zip(contents) {
                 match content {
                     Ok(content) => scanned.push(Scanned { href: href.clone(), content }),
-                    // What a lock of DuckDB forbids is no fault of a file.
+                    // Files excluded by a lock of DuckDB are not skipped.
                     Err(error) if *ignore_errors && error.denial().is_none() => {}
                     Err(error) => return Err(error.into()),
                 }

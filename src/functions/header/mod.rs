@@ -1,4 +1,4 @@
-//! The functions that read headers, and the metadata that later calls need.
+//! Functions that read headers, and the metadata that later calls need.
 
 mod cog_cache_header;
 mod cog_ifds;

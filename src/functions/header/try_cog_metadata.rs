@@ -1,4 +1,4 @@
-//! `try_cog_metadata(href [, band_index])`: a header, or the reason why there is none.
+//! `try_cog_metadata(href [, band_index])`: the header of a file, or an error as a value.
 
 use rasteret_io::Session;
 

@@ -1,4 +1,4 @@
-//! Arguments of the functions over collections of records: the source, and the columns of it that they read.
+//! Arguments of functions that read collections of records: the source, and its relevant columns.
 
 use std::path::Path;
 
@@ -128,15 +128,15 @@ pub(super) fn hive(info: &BindInfo) -> HiveOptions {
     HiveOptions { partitioning: info.boolean(&HIVE_PARTITIONING), nulls: Host::current().null_folders() }
 }
 
-/// The source's patterns.
+/// The patterns of the source.
 pub(super) fn source(info: &BindInfo) -> Result<Vec<String>> {
     let source = info.argument(0).ok_or_else(|| Error::argument("expected a source, found no argument"))?;
     files::texts("source", source)
 }
 
-/// The error, and the glob of its files where the source is a local folder.
+/// Adds the glob of its files to an error if the source is a local folder.
 pub(super) fn with_folder_hint(error: rasteret_io::Error, source: &[&str]) -> Error {
-    // A path that a lock forbids is not looked at.
+    // Paths excluded by a lock are not accessed.
     let folder = source.iter().find(|name| error.denial().is_none() && Path::new(name).is_dir());
     match folder {
         Some(name) => {
@@ -147,7 +147,7 @@ pub(super) fn with_folder_hint(error: rasteret_io::Error, source: &[&str]) -> Er
     }
 }
 
-/// The options of a function over an index.
+/// The options of a function that reads an index.
 pub(super) fn options(info: &BindInfo) -> Result<CollectionOptions> {
     Ok(CollectionOptions {
         bands: bands(info)?,

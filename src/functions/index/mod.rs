@@ -1,4 +1,4 @@
-//! The functions that build and maintain an index.
+//! Functions that build and maintain an index.
 
 mod collection;
 mod rasteret_enrich;

@@ -91,7 +91,7 @@ impl TableFunction for RasteretEnrich {
         let projection: Vec<Option<Column>> =
             columns.iter().map(|&at| all.get(at).map(|(_, column)| *column)).collect();
         let stream = plan.start(&projection.iter().flatten().copied().collect::<Vec<_>>())?;
-        // One thread keeps the records' order; fetching is concurrent all the same.
+        // A single thread preserves the order of the records; fetching is still concurrent.
         Ok(Init { state: Mutex::new(Execution { stream, projection }), max_threads: 1 })
     }
 
@@ -107,12 +107,12 @@ impl TableFunction for RasteretEnrich {
 /// A running query.
 pub(crate) struct Execution {
     stream: EnrichStream,
-    /// The content of each output vector; None where the query needs no column.
+    /// The content of each output vector; None if the query uses no column.
     projection: Vec<Option<Column>>,
 }
 
 impl Execution {
-    /// Writes a batch, whose parts hold the projection's columns of their kind in the projection's order.
+    /// Writes a batch, whose parts contain the projected columns of their kind in the order of the projection.
     fn write(&self, batch: EnrichedBatch, output: &mut OutputChunk<'_>) -> Result<()> {
         let rows = batch.source.num_rows();
         let mut source = batch.source.columns().iter();
@@ -136,7 +136,7 @@ impl Execution {
     }
 }
 
-/// The error, and how to enrich a table where a name of one was taken for a path.
+/// Adds a hint to enrich a table if its name was used as a path.
 fn with_hint(error: rasteret_io::Error, source: &[&str]) -> Error {
     let is_file = |name: &str| {
         let name = name.to_ascii_lowercase();

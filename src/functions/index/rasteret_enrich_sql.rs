@@ -1,15 +1,17 @@
-//! `rasteret_enrich_sql(source, bands [, options])`: what `rasteret_enrich` does, as SQL text for `FROM query(…)`.
+//! `rasteret_enrich_sql(source, bands [, options])`: the equivalent of `rasteret_enrich` as SQL text for `FROM
+//! query(…)`.
 //!
 //! # Columns that only some sources lack
 //!
-//! The text cannot look at the source, so it lets DuckDB find out which of the computed columns there are already:
+//! The text is generated without knowing the columns of the source, so DuckDB has to determine which of the computed
+//! columns already exist:
 //!
 //! 1. Each column of the source is renamed from `X` to `X of source`, by `COLUMNS(…) AS …`.
-//! 2. After them come the columns that are new for certain, as `X of rasteret`, and those that may not be, as `X of source`.
-//!    Where the source has X, in whatever case, a second `X of source` is a duplicate, which DuckDB renames in the outer
-//!    query: `X of source_1`.
-//! 3. The outermost SELECT takes the columns whose names end in ` of source` or ` of rasteret`, without that ending. The
-//!    duplicates do not end so; all of the source's own do, even if one was called `X_1`.
+//! 2. They are followed by the columns that are always new, as `X of rasteret`, and those that may exist, as `X of
+//!    source`. If the source has X, in any case, the second `X of source` is a duplicate, which DuckDB renames to `X of
+//!    source_1` in the outer query.
+//! 3. The outermost SELECT keeps the columns whose names end in ` of source` or ` of rasteret`, without these suffixes.
+//!    The duplicates do not match; all columns of the source do, even one named `X_1`.
 
 use std::collections::HashSet;
 
@@ -71,7 +73,7 @@ impl ScalarFunction for RasteretEnrichSql {
     const DOC: &'static Documentation = &DOC;
 
     fn signatures() -> Vec<Signature> {
-        // ANY: a band may stand alone. An overload for it would make a bare NULL ambiguous.
+        // ANY, to accept a single band: an overload for it would make a bare NULL ambiguous.
         let parameters = || vec![LogicalType::varchar(), LogicalType::of(TypeId::Any)];
         let with_options = parameters().into_iter().chain([LogicalType::of(TypeId::Any)]).collect();
         vec![
@@ -155,7 +157,7 @@ impl Enrichment<'_> {
         Ok(if self.options.normalize { self.normalized() } else { self.bare() })
     }
 
-    /// The source's columns and the new ones.
+    /// Returns the columns of the source and the new ones.
     fn bare(&self) -> String {
         let columns = Columns::new(self, "");
         let headers = self.headers(|column| format!("\"rasteret record\".{}", identifier(column)));
@@ -163,10 +165,10 @@ impl Enrichment<'_> {
         format!("SELECT * EXCLUDE (\"rasteret headers\"), {}, {} FROM ({fetched})", columns.metadata, columns.error)
     }
 
-    /// The same, and those that the source lacks.
+    /// Returns the same, and the columns of `rasteret_normalize` that the source lacks.
     ///
-    /// What the record alone says is asked without headers: they are not fetched where nothing else is wanted, nor for rows
-    /// that a condition on `year` leaves out, since DuckDB moves it below the call that fetches.
+    /// Columns that depend on the record alone are computed without headers. If only these are used, headers are not
+    /// fetched; a condition on `year` also excludes rows before fetching, because DuckDB pushes it below the call.
     fn normalized(&self) -> String {
         let columns = Columns::new(self, " of rasteret");
         let headers = self.headers(|column| identifier(&format!("{column} of source")));
@@ -204,13 +206,13 @@ impl Enrichment<'_> {
         format!("SELECT COLUMNS('(?s)^(.*) of (?:source|rasteret)$') AS '\\1' FROM ({all})")
     }
 
-    /// The source under a name that gives a row as a STRUCT, and that no column is likely to have.
+    /// The source with an alias that refers to a row as a STRUCT, and is unlikely to be the name of a column.
     fn relation(&self) -> String {
         format!("{} AS \"rasteret record\"", relation(self.source))
     }
 
-    /// One function call a row for all bands, so that their files are fetched together.
-    /// `column` gives the expression of a source's column.
+    /// One function call per row for all bands, so that their files are fetched concurrently. `column` returns the
+    /// expression of a column of the source.
     fn headers(&self, column: impl Fn(&str) -> String) -> String {
         let hrefs: Vec<_> = self.bands.iter().map(|band| self.href(band, &column)).collect();
         let indexes: Vec<_> = self.bands.iter().map(|band| self.band_index(band)).collect();
@@ -225,7 +227,7 @@ impl Enrichment<'_> {
         format!("{function}([{}], [{}]::BIGINT[]{assets})", hrefs.join(", "), indexes.join(", "))
     }
 
-    /// The expression of a band's href.
+    /// The expression of the href of a band.
     fn href(&self, band: &str, column: impl Fn(&str) -> String) -> String {
         let href = match &self.options.href_column {
             Some(name) => column(name),
@@ -243,7 +245,7 @@ impl Enrichment<'_> {
         format!("CASE{cases} ELSE {href} END")
     }
 
-    /// The expression of a band's asset. Brackets read STRUCTs and MAPs alike.
+    /// The expression of the asset of a band. Brackets work for STRUCTs and MAPs.
     fn asset(&self, band: &str, column: impl Fn(&str) -> String) -> String {
         format!("{}[{}]", column(&self.options.assets_column), literal(band))
     }
@@ -254,14 +256,14 @@ impl Enrichment<'_> {
     }
 }
 
-/// The columns that every source gets, for a SELECT.
+/// The columns that are always new, for a SELECT.
 struct Columns {
     metadata: String,
     error: String,
 }
 
 impl Columns {
-    /// Under their names with this ending.
+    /// The columns with this suffix of their names.
     fn new(enrichment: &Enrichment<'_>, ending: &str) -> Self {
         let mut metadata = Vec::new();
         let mut errors = Vec::new();
@@ -283,13 +285,14 @@ impl Columns {
     }
 }
 
-/// An error of `try_cog_metadata` as that of `rasteret_enrich` has it: the file, without the name of a function.
+/// Converts an error of `try_cog_metadata` to the form of `rasteret_enrich`: with the file, without the name of the
+/// function.
 fn of_file(error: &str) -> String {
     let unnamed = format!("regexp_replace({error}, '^try_cog_metadata: ', '')");
     format!(r"regexp_replace({unnamed}, '(?s)^try_cog_metadata\(''(.*?)''\): ', '\1: ')")
 }
 
-/// A query in parentheses, or a name as it stands.
+/// A query in parentheses, or an unchanged name.
 fn relation(source: &str) -> String {
     let source = source.trim().trim_end_matches(';');
     let first = source.split(|c: char| !c.is_alphanumeric()).next().unwrap_or("");
@@ -305,7 +308,7 @@ fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// The bands of a row: a list of texts, of which NULL elements are left out, or one text; None for NULL.
+/// The bands of a row: a list of texts without its NULL elements, or a single text; None for NULL.
 fn bands_of(reader: &Reader<'_>, row: usize) -> Result<Option<Vec<String>>> {
     let is_text = |kind: TypeId| matches!(kind, TypeId::Varchar | TypeId::StringLiteral | TypeId::SqlNull);
     match reader.kind().id() {

@@ -82,7 +82,7 @@ impl ScalarFunction for RasteretNormalize {
         let array = |input: &Input| {
             let column = record.field(schema.fields().get(input.column)?.name())?;
             match &input.field {
-                // DuckDB keeps the fields of a NULL STRUCT NULL.
+                // DuckDB requires the fields of a NULL STRUCT to be NULL.
                 Some(field) => arrow_reader::array(column.field(field)?, rows),
                 None => arrow_reader::array(column, rows),
             }
@@ -96,7 +96,7 @@ impl ScalarFunction for RasteretNormalize {
     }
 }
 
-/// The SQL type of a column that is computed.
+/// The SQL type of a computed column.
 pub(super) fn logical_type(column: Normalized) -> LogicalType {
     match column {
         Normalized::Epsg | Normalized::Year | Normalized::Month => LogicalType::of(TypeId::Integer),
@@ -105,7 +105,7 @@ pub(super) fn logical_type(column: Normalized) -> LogicalType {
     }
 }
 
-/// What the headers of each row say, NULL ones left out.
+/// The georeferences of the headers of each row, without NULLs.
 fn georeferences(headers: &Reader<'_>, rows: usize) -> Result<Vec<Vec<Georeference<'static>>>> {
     if !matches!(headers.kind().id(), TypeId::List | TypeId::SqlNull) {
         return Err(Error::argument(format!("headers: expected a list of metadata, found {}", headers.kind())));

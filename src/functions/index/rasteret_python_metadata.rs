@@ -1,4 +1,4 @@
-//! `rasteret_python_metadata(metadata)`: the STRUCT as Python Rasteret reads it.
+//! `rasteret_python_metadata(metadata)`: the STRUCT in the form read by Python Rasteret.
 
 use rasteret_io::Session;
 

@@ -1,4 +1,4 @@
-//! `FROM rasteret_refresh(source, …)`: which files of an index have changed.
+//! `FROM rasteret_refresh(source, …)`: compares the files of an index with their indexed versions.
 
 use std::borrow::Cow;
 
@@ -76,7 +76,7 @@ impl TableFunction for RasteretRefresh {
     fn bind(session: &Session, info: &BindInfo) -> Result<Bind<Refresh>> {
         let source = collection::source(info)?;
         let source: Vec<&str> = source.iter().map(String::as_str).collect();
-        // As rasteret_enrich: near where one server's throughput stops growing.
+        // Same as rasteret_enrich: the throughput of a single server does not grow much beyond it.
         let max_concurrent = params::count(info, &params::MAX_CONCURRENT)?.unwrap_or(300);
         let refresh = Refresh::new(session, &source, collection::options(info)?, max_concurrent)
             .map_err(|error| collection::with_folder_hint(error, &source))?;
@@ -85,7 +85,7 @@ impl TableFunction for RasteretRefresh {
     }
 
     fn init(refresh: &Refresh, _columns: &[usize]) -> Result<Init<RefreshStream>> {
-        // One thread keeps the index's order; requests are concurrent all the same.
+        // A single thread preserves the order of the index; requests are still concurrent.
         Ok(Init { state: refresh.start()?, max_threads: 1 })
     }
 

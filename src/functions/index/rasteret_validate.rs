@@ -1,4 +1,4 @@
-//! `FROM rasteret_validate(source, …)`: what is wrong in an index.
+//! `FROM rasteret_validate(source, …)`: the problems of an index.
 
 use std::borrow::Cow;
 

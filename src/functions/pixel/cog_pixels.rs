@@ -101,7 +101,7 @@ static DOC: Documentation = Documentation {
 pub(crate) struct CogPixels;
 
 impl TableFunction for CogPixels {
-    /// None: a geometry that is NULL, which has no pixels.
+    /// None for a NULL geometry, which has no pixels.
     type Bind = Option<Rasters>;
     type Global = Scan;
     type Local = Cursor;
@@ -109,7 +109,7 @@ impl TableFunction for CogPixels {
     const DOC: &'static Documentation = &DOC;
 
     fn parameters() -> Vec<LogicalType> {
-        // ANY: an href, or a STRUCT of them.
+        // ANY: an href, or a STRUCT of hrefs.
         vec![LogicalType::of(TypeId::Any), geometry_type()]
     }
 
@@ -169,7 +169,7 @@ impl TableFunction for CogPixels {
     }
 }
 
-/// The rasters that a call names.
+/// The rasters of a call.
 enum Sources {
     /// One band of a file.
     Band(Source),
@@ -258,7 +258,7 @@ impl Sources {
         self.rasters().into_iter().map(|(source, _)| source.scaled).collect::<Vec<_>>().into_iter()
     }
 
-    /// The requests of all rasters, still without a geometry.
+    /// The requests of all rasters, without a geometry.
     fn asks(
         &self,
         session: &Session,

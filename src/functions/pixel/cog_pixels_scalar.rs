@@ -1,4 +1,4 @@
-//! `cog_pixels(sources, geometry [, options])`: the pixels of a row of a table, as a list.
+//! `cog_pixels(sources, geometry [, options])`: the pixels covered by the geometry of a row, as a list.
 
 use rasteret_io::Session;
 use rasteret_io::query::PixelTable;
@@ -89,7 +89,7 @@ fn returned() -> LogicalType {
     ]))
 }
 
-/// Writes the tables of the rows that have one, in order.
+/// Writes the pixel tables of rows, in order; None is NULL.
 fn write(
     lengths: &[Option<usize>],
     tables: &[PixelTable],

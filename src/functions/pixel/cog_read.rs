@@ -1,6 +1,7 @@
 //! `cog_read(href [, metadata [, geometry] [, options]])`: the pixels of a window.
 //!
-//! An argument after the metadata is the options where it is a STRUCT of nothing but option keys: no geometry is.
+//! An argument after the metadata is interpreted as the options if it is a STRUCT with only option names as fields,
+//! which no geometry is.
 
 use std::borrow::Cow;
 
@@ -85,11 +86,11 @@ const ALL_TOUCHED: Parameter = Parameter {
     description: "If true, all pixels touched by the geometry are included, otherwise pixels whose centre is inside.",
 };
 
-/// The window of a row, for each of its bands.
+/// The windows of a row, one per band.
 struct BandWindows(Vec<PlannedWindow>);
 
 impl BandWindows {
-    /// None where there is no window.
+    /// None if there is no window.
     fn new(windows: Vec<Option<PlannedWindow>>) -> Result<Option<Self>> {
         let Some(windows) = windows.into_iter().collect::<Option<Vec<_>>>().filter(|windows| !windows.is_empty())
         else {
@@ -186,7 +187,7 @@ impl ScalarFunction for CogRead {
     }
 }
 
-/// The windows of rows, for each band that a row names.
+/// Plans the windows of rows, one per band.
 fn plan(session: &Session, resolved: Vec<Option<Resolved<'_>>>) -> Result<Vec<Option<BandWindows>>> {
     let mut counts = Vec::with_capacity(resolved.len());
     let mut asks = Vec::new();
@@ -212,10 +213,10 @@ fn plan(session: &Session, resolved: Vec<Option<Resolved<'_>>>) -> Result<Vec<Op
     counts.into_iter().map(|count| BandWindows::new(windows.by_ref().take(count).collect())).collect()
 }
 
-/// A row whose file is known, its options and its bands.
+/// A row with a resolved file, its options and its bands.
 type Resolved<'a> = (Asked<'a>, (WindowOptions, Option<Vec<u32>>));
 
-/// Reads the pixels of windows into `data` and `mask`. False for each row with a window whose file cannot be read.
+/// Reads the pixels of windows into `data` and `mask`. Returns false for each row with a file that cannot be read.
 fn read(started: StartedWindows<'_>, rows: &[Option<BandWindows>], output: &mut Writer<'_>) -> Result<Vec<bool>> {
     let lengths = |length: fn(&BandWindows) -> usize| rows.iter().map(|row| row.as_ref().map(length)).collect();
     let mut fields = output.fields()?;
@@ -224,7 +225,7 @@ fn read(started: StartedWindows<'_>, rows: &[Option<BandWindows>], output: &mut 
     };
     let mut data = data.blobs(lengths(BandWindows::data_len))?;
     let mut mask = mask.blobs(lengths(BandWindows::mask_len))?;
-    // The first band of a row writes its mask in place; those of the others are held against it.
+    // The mask of the first band of a row is written in place, and combined with those of the other bands.
     let of_others = rows.iter().map(|row| {
         let row = row.as_ref();
         let bands = row.map_or(0, |row| row.0.len().saturating_sub(1));

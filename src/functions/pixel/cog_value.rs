@@ -85,7 +85,7 @@ impl ScalarFunction for CogValue {
     }
 }
 
-/// How the value of a source is found.
+/// The sampling options of a source.
 pub(super) fn value_options(source: &Source<'_>) -> Result<ValueOptions> {
     Ok(ValueOptions {
         resampling: params::resampling(&source.options)?,

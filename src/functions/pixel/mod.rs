@@ -1,4 +1,4 @@
-//! The functions that return pixels: windows, rows, and values at points.
+//! Functions that return pixels: windows, rows, and values at points.
 
 mod cog_pixels;
 mod cog_pixels_scalar;

@@ -1,4 +1,4 @@
-//! The rows of `FROM cog_pixels`: tiles by tile, on all of DuckDB's threads.
+//! The rows of `FROM cog_pixels`: one tile after the other, on all of DuckDB's threads.
 //!
 //! ```text
 //! Scan (shared): blocks of the first raster, as they arrive ── Cursor (per thread): one block, the same pixels of the rasters
@@ -18,17 +18,17 @@ use rasteret_io::{BlockStream, Keep, Session};
 use crate::error::Result;
 use crate::vector::{LogicalType, OutputChunk, TypeId};
 
-/// What is read: found out when a query is planned, without a request for pixels.
+/// The rasters of a query, resolved when it is planned, without requests for pixels.
 pub(crate) struct Rasters {
     pub(super) session: Session,
     /// The raster whose pixels are the rows.
     pub(super) first: Arc<Target>,
-    /// The others, on its grid.
+    /// The other rasters, on its grid.
     pub(super) beside: Vec<BesideTarget>,
-    /// Scale and offset of the values of each.
+    /// The scale and offset of each raster.
     pub(super) scaling: Vec<(f64, f64)>,
     pub(super) coverage: Arc<Coverage>,
-    /// Tiles that hold covered pixels, as rows and columns of the tile grid.
+    /// The tiles that contain covered pixels, as rows and columns of the tile grid.
     pub(super) tiles: Vec<(u32, u32)>,
     pub(super) columns: Vec<Column>,
 }
@@ -44,7 +44,7 @@ pub(super) enum Column {
     Y,
     /// The value of a raster.
     Value(usize),
-    /// The values of so many rasters, as a list.
+    /// The values of a number of rasters, as a list.
     Values(usize),
     Coverage,
 }
@@ -59,7 +59,7 @@ impl Column {
         }
     }
 
-    /// Whether the value of a raster is in it.
+    /// Whether the column contains the value of a raster.
     fn has(self, raster: usize) -> bool {
         match self {
             Self::Value(own) => own == raster,
@@ -69,18 +69,18 @@ impl Column {
     }
 }
 
-/// The tiles that no thread has taken yet.
+/// The tiles that have not been assigned to a thread yet.
 #[derive(Default)]
 pub(crate) struct Scan {
     tiles: Tiles,
-    /// Whether the values of each raster beside the first are needed.
+    /// For each of the other rasters, whether its values are used.
     needs_beside: Vec<bool>,
 }
 
 enum Tiles {
-    /// With the values of the first raster, as they arrive.
+    /// With the blocks of the first raster, as they arrive.
     Blocks(Mutex<Pending>),
-    /// Without: the values of the first raster are not needed.
+    /// Without blocks: the values of the first raster are not used.
     Windows(AtomicUsize),
 }
 
@@ -90,23 +90,23 @@ impl Default for Tiles {
     }
 }
 
-/// The tiles whose blocks are under way. Not all at once: a raster may have tens of millions of them.
+/// The tiles whose blocks are being read: not all at once, because a raster may have tens of millions of tiles.
 struct Pending {
     blocks: Arc<BlockStream>,
-    /// The first of the tiles that are under way.
+    /// The first of the tiles being read.
     start: usize,
-    /// Tiles that are under way or done.
+    /// The end of the tiles that are being read or done.
     end: usize,
 }
 
-/// Tiles that are planned together.
+/// The number of tiles planned at once.
 const TILES_AT_ONCE: usize = 1 << 16;
 
-/// Rows of a tile whose runs are looked up together.
+/// The number of rows of a tile whose runs are looked up at once.
 const ROWS_AT_ONCE: u32 = 1 << 10;
 
 impl Scan {
-    /// For a query of these columns, by their positions.
+    /// A scan for a query of these columns, given by position.
     pub(super) fn new(rasters: &Rasters, columns: &[usize]) -> Self {
         let columns: Vec<Column> = columns.iter().filter_map(|column| rasters.columns.get(*column).copied()).collect();
         let needs = |raster: usize| columns.iter().any(|column| column.has(raster));
@@ -114,7 +114,7 @@ impl Scan {
         Self { tiles, needs_beside: (1..=rasters.beside.len()).map(needs).collect() }
     }
 
-    /// The next tile that no thread has taken, with its window, and the block of the first raster where it is needed.
+    /// The next unassigned tile with its window, and the block of the first raster if it is used.
     fn next(&self, rasters: &Rasters) -> Result<Option<Taken>> {
         let pending = match &self.tiles {
             Tiles::Blocks(pending) => pending,
@@ -148,7 +148,7 @@ impl Scan {
 }
 
 impl Rasters {
-    /// The blocks of the tiles from a position on.
+    /// Starts reading the blocks of the tiles from a position on.
     fn blocks(&self, start: usize) -> Pending {
         let end = self.tiles.len().min(start.saturating_add(TILES_AT_ONCE));
         let tiles = self.tiles.get(start..end).unwrap_or_default();
@@ -157,17 +157,17 @@ impl Rasters {
     }
 }
 
-/// A tile that a thread has taken.
+/// A tile assigned to a thread.
 struct Taken {
     tile: (u32, u32),
     window: Window,
     block: Option<Block>,
 }
 
-/// The tile whose rows a thread writes, and what of it is left.
+/// The current tile of a thread, and its remaining pixels.
 #[derive(Default)]
 pub(crate) struct Cursor {
-    /// The pixels of each raster; None where they are not needed.
+    /// The pixels of each raster; None if they are not used.
     pixels: Vec<Option<BesidePixels>>,
     runs: VecDeque<Run>,
     /// The part of the tile below those runs.
@@ -177,7 +177,7 @@ pub(crate) struct Cursor {
 /// Columns of a chunk.
 struct Rows {
     pixels: Vec<(u32, u32)>,
-    /// Of each raster.
+    /// The values of each raster.
     values: Vec<Vec<Option<f64>>>,
     weights: Vec<f64>,
 }
@@ -196,7 +196,7 @@ impl Cursor {
         rows.write(rasters, output)
     }
 
-    /// Goes on to the next tile; false at the end.
+    /// Opens the next tile; false at the end.
     fn open(&mut self, rasters: &Rasters, scan: &Scan) -> Result<bool> {
         let Some(Taken { tile, window, block }) = scan.next(rasters)? else {
             return Ok(false);
@@ -210,7 +210,7 @@ impl Cursor {
         Ok(true)
     }
 
-    /// Looks up the runs of the next rows, where there are none at hand.
+    /// Looks up the runs of the next rows, if there are none left.
     fn fill(&mut self, rasters: &Rasters) {
         while self.runs.is_empty() {
             let Some(rest) = self.rest.take().and_then(|rest| rest.intersection(&rasters.coverage.window()?)) else {
@@ -223,7 +223,7 @@ impl Cursor {
         }
     }
 
-    /// Takes a run, or as much of it as there is room for; false where none is left.
+    /// Appends a run, or the part of it that fits; false if there is none left.
     fn take(&mut self, room: usize, rasters: &Rasters, rows: &mut Rows) -> bool {
         self.fill(rasters);
         let Some(run) = self.runs.front_mut() else {

@@ -1,4 +1,4 @@
-//! `cog_bounds(metadata [, crs])`: the box around a raster.
+//! `cog_bounds(metadata [, crs])`: the bounding box of a raster.
 
 use rasteret_cog::NATIVE;
 use rasteret_cog::geo::BBox;
@@ -56,7 +56,7 @@ impl ScalarFunction for CogBounds {
     }
 }
 
-/// The overloads of a function of metadata and a CRS.
+/// The overloads of a function with metadata and a CRS.
 pub(super) fn in_crs_signatures(returns: fn() -> LogicalType) -> Vec<Signature> {
     let metadata = || LogicalType::of(TypeId::Any);
     vec![
@@ -65,7 +65,8 @@ pub(super) fn in_crs_signatures(returns: fn() -> LogicalType) -> Vec<Signature> 
     ]
 }
 
-/// What `answer` says of each row's footprint in the CRS that the second argument names; the same raster is asked once.
+/// The result of `answer` for the footprint of each row in the CRS of the second argument; computed once per raster and
+/// CRS.
 pub(super) fn in_crs<T: Clone>(
     session: &Session,
     arguments: &Arguments<'_>,

@@ -1,4 +1,4 @@
-//! `cog_byte_ranges(tiles [, options])`: the requests that reading tiles would make.
+//! `cog_byte_ranges(tiles [, options])`: the byte ranges requested to fetch tiles.
 
 use std::ops::Range;
 
@@ -116,7 +116,7 @@ impl ScalarFunction for CogByteRanges {
     }
 }
 
-/// Refuses what is no list of tiles.
+/// Checks that the argument is a list of tiles.
 fn check(tiles: &Reader<'_>) -> Result<()> {
     let kind = tiles.kind();
     let element = kind.element().filter(|_| kind.id() == TypeId::List);
@@ -136,7 +136,7 @@ fn check(tiles: &Reader<'_>) -> Result<()> {
     )))
 }
 
-/// Where the tiles of a row are in the file; None for NULL.
+/// The byte ranges of the tiles of a row; None for NULL.
 fn ranges(tiles: &Reader<'_>, row: usize) -> Result<Option<Vec<Range<u64>>>> {
     let Some((range, elements)) = tiles.list(row) else {
         return Ok(None);

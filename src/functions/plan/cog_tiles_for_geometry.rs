@@ -1,4 +1,4 @@
-//! `cog_tiles_for_geometry(metadata, geometry [, options])`: the tiles that hold the pixels of a geometry.
+//! `cog_tiles_for_geometry(metadata, geometry [, options])`: the tiles that contain the pixels of a geometry.
 
 use rasteret_cog::{Geometry, ParsedGeometry, Tile, TilePlan};
 use rasteret_io::Session;
@@ -59,7 +59,7 @@ static DOC: Documentation = Documentation {
 /// The scalar function.
 pub(crate) struct CogTilesForGeometry;
 
-/// Which tiles of a raster: the CRS of geometries, the level and the band.
+/// The arguments of a plan: the CRS of geometries, the level and the band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Question<'a> {
     crs: &'a str,
@@ -67,7 +67,7 @@ struct Question<'a> {
     band_index: Option<u32>,
 }
 
-/// What answers one question about one raster.
+/// A plan for a raster and its arguments.
 struct Answer<'a> {
     crs: String,
     level: u32,
@@ -89,12 +89,12 @@ impl<'a> Answer<'a> {
         Question { crs: &self.crs, level: self.level, band_index: self.band_index }
     }
 
-    /// Appends the tiles that a geometry meets.
+    /// Appends the tiles that intersect a geometry.
     fn tiles(&mut self, session: &Session, geometry: &Geometry, tiles: &mut Vec<Tile>) -> Result<()> {
         let layout = self.plan.layout();
         let addresses = self.plan.tiles(geometry)?;
         let count = tiles.len() + addresses.len();
-        // Here and, row by row, in DuckDB's vector.
+        // Counts the list and its copy in DuckDB's vector.
         session.check_memory(2 * (count * size_of::<Tile>()) as u64, || format!("{count} tiles"))?;
         for address in addresses {
             let (offset, byte_count) = self.tables.entry(layout.position(*address))?;

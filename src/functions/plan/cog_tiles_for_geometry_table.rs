@@ -1,4 +1,5 @@
-//! `FROM cog_tiles_for_geometry(href, geometry, …)`: the tiles that hold the pixels of a geometry, a row a tile, from the file.
+//! `FROM cog_tiles_for_geometry(href, geometry, …)`: the tiles of a file that contain the pixels of a geometry, one row
+//! per tile.
 
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
@@ -41,18 +42,18 @@ static DOC: Documentation = Documentation {
 /// The table function.
 pub(crate) struct CogTilesForGeometryTable;
 
-/// What the call asks for.
+/// The arguments of a call.
 pub(crate) struct Call {
     session: Session,
     href: String,
-    /// None: a NULL, which has no tiles.
+    /// None for NULL, which has no tiles.
     geometry: Option<Geometry>,
     crs: String,
     level: u32,
     band_index: Option<u32>,
 }
 
-/// The tiles that are not given yet.
+/// The tiles that have not been returned yet.
 pub(crate) struct Pending(std::vec::IntoIter<Tile>);
 
 impl TableFunction for CogTilesForGeometryTable {

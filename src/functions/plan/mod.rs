@@ -1,4 +1,4 @@
-//! The functions that answer from metadata alone: no request is made.
+//! Functions that are computed from metadata alone, without requests.
 
 mod cog_bounds;
 mod cog_byte_ranges;

@@ -1,4 +1,4 @@
-//! `major_tom_cell(lat, lon, grid_km)`: the cell of Major TOM's grid that holds a place.
+//! `major_tom_cell(lat, lon, grid_km)`: the cell of the Major TOM grid that contains a location.
 
 use rasteret_cog::MajorTomCell;
 use rasteret_io::Session;

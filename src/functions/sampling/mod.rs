@@ -1,4 +1,4 @@
-//! The functions that divide records: grid cells and splits.
+//! Functions that partition records: grid cells and splits.
 
 mod major_tom_cell;
 mod rasteret_split;

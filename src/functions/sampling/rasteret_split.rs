@@ -1,4 +1,4 @@
-//! `rasteret_split(key [, options])`: which of three splits a key belongs to.
+//! `rasteret_split(key [, options])`: assigns a key to one of three splits.
 
 use rasteret_cog::Shares;
 use rasteret_io::Session;

@@ -1,4 +1,4 @@
-//! The functions over STAC.
+//! STAC functions.
 
 mod read_stac;
 mod stac_items;

@@ -1,4 +1,4 @@
-//! `FROM read_stac(paths)`: STAC Items of files as a table.
+//! `FROM read_stac(paths)`: STAC Items in files as a table.
 
 use std::sync::Mutex;
 

@@ -1,4 +1,4 @@
-//! What the functions over STAC items share: a table that was read at bind, and its batches.
+//! Code shared by the STAC functions: a table that was read at bind, and its batches.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -27,7 +27,8 @@ pub(crate) struct Items(StacTable);
 /// A running query.
 pub(crate) struct Execution {
     reader: StacReader,
-    /// For each output vector, whether it is one of the items' columns: a query that needs none may name another.
+    /// For each output vector, whether it belongs to a column of the items; a query that uses no column may request
+    /// another position.
     vectors: Vec<bool>,
 }
 
@@ -47,7 +48,7 @@ impl Items {
         let vectors: Vec<bool> = columns.iter().map(|column| *column < count).collect();
         let columns: Vec<usize> = columns.iter().copied().filter(|column| *column < count).collect();
         let reader = self.0.read(&columns)?;
-        // One thread keeps the items' order.
+        // A single thread preserves the order of the items.
         Ok(Init { state: Mutex::new(Execution { reader, vectors }), max_threads: 1 })
     }
 }

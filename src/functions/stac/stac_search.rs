@@ -1,4 +1,4 @@
-//! `FROM stac_search(url, …)`: STAC Items of an API or a static catalogue as a table.
+//! `FROM stac_search(url, …)`: STAC Items of an API or a static catalog as a table.
 
 use std::borrow::Cow;
 use std::sync::Mutex;

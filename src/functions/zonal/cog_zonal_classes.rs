@@ -1,4 +1,5 @@
-//! `cog_zonal_classes(href, metadata, geometry [, options])`: the values that a geometry covers, and how much of it each has.
+//! `cog_zonal_classes(href, metadata, geometry [, options])`: the distinct values covered by a geometry, with their
+//! pixel counts and fractions.
 
 use rasteret_io::Session;
 

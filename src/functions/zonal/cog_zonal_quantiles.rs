@@ -1,4 +1,5 @@
-//! `cog_zonal_quantiles(href, metadata, geometry, quantiles [, options])`: medians and other quantiles of the pixels that a geometry covers.
+//! `cog_zonal_quantiles(href, metadata, geometry, quantiles [, options])`: the median and other quantiles of the pixels
+//! covered by a geometry.
 
 use rasteret_io::Session;
 
@@ -74,7 +75,7 @@ impl ScalarFunction for CogZonalQuantiles {
         let mut zones = Vec::with_capacity(resolved.len());
         let mut wanted = Vec::with_capacity(resolved.len());
         for source in resolved {
-            // A NULL instead of quantiles has no zone.
+            // A row whose quantiles are NULL has no zone.
             let source = source.and_then(|(asked, (options, shares))| Some(((asked, options), shares?)));
             let (zone, shares) = source.unzip();
             zones.push(zone);
@@ -95,7 +96,7 @@ impl ScalarFunction for CogZonalQuantiles {
     }
 }
 
-/// The quantiles that a row names; None for NULL.
+/// The quantiles of a row; None for NULL.
 fn shares(quantiles: &Reader<'_>, row: usize) -> Result<Option<Vec<Option<f64>>>> {
     if !QUANTILES.value.accepts(quantiles.kind()) {
         return Err(Error::argument(format!("quantiles: expected DOUBLE[], found {}", quantiles.kind())));

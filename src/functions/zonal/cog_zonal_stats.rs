@@ -1,4 +1,4 @@
-//! `cog_zonal_stats(href, metadata, geometry [, options])`: statistics of the pixels that a geometry covers.
+//! `cog_zonal_stats(href, metadata, geometry [, options])`: statistics of the pixels covered by a geometry.
 
 use rasteret_cog::zonal::Statistics;
 use rasteret_io::Session;
@@ -72,7 +72,7 @@ static DOC: Documentation = Documentation {
     ],
 };
 
-/// The options of the functions of zones without weights.
+/// The options of zonal functions without weights.
 pub(super) const OPTIONS: &[Parameter] = &[
     params::GEOMETRY_CRS,
     params::BAND_INDEX,
@@ -121,7 +121,7 @@ impl ScalarFunction for CogZonalStats {
     }
 }
 
-/// How the pixels of a source count.
+/// The zonal options of a source.
 pub(super) fn zone_options(source: &Source<'_>) -> Result<ZoneOptions> {
     Ok(ZoneOptions { method: params::method(&source.options)?, scaled: source.scaled() })
 }

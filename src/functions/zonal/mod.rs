@@ -1,4 +1,4 @@
-//! The functions over zones: statistics of the pixels that a geometry covers.
+//! Zonal functions: statistics of the pixels covered by a geometry.
 
 mod cog_zonal_classes;
 mod cog_zonal_quantiles;
