@@ -1,8 +1,8 @@
-"""Runs examples/dbt against the range server, in the environment `dbt`: `python dbt_test.py --extension FILE`.
+"""Runs examples/dbt with the range server, in the environment `dbt`: `python dbt_test.py --extension FILE`.
 
-A first run indexes six records, a second one after two more were added, a third one after a file was replaced and with
-`refresh: true`. The server counts the requests: a header and the planned pixels each for what is new or changed, and one conditional
-request a file for the refresh. dbt's own tests must pass each time.
+The first run indexes six records, the second run two more, and the third run, with `refresh: true`, a file that was replaced.
+The server counts the requests: one for the header and those for the planned pixels of each new or changed file, and one conditional
+request per file for the refresh. dbt's own tests must pass each time.
 """
 
 from __future__ import annotations

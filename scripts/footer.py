@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The 534 bytes that turn a shared library into a DuckDB extension.
+"""Appends the 534 bytes that turn a shared library into a DuckDB extension.
 
     footer.py FILE --version v0.1.0        append the footer to FILE
-    footer.py FILE --check                 read it back: prints its fields, fails when they are not ours
+    footer.py FILE --check                 print the fields of the footer, and fail if they are not as expected
 
 Layout (DuckDB's scripts/append_metadata.cmake and ParsedExtensionMetaData):
 
@@ -20,7 +20,7 @@ Layout (DuckDB's scripts/append_metadata.cmake and ParsedExtensionMetaData):
        246     32  magic                "4"
        278    256  signature, zeros when unsigned
 
-Fields are ASCII, padded with NUL to 32 bytes. This module refuses to append a second footer.
+Fields are ASCII, padded with NUL to 32 bytes. Appending a second footer is an error.
 """
 
 from __future__ import annotations
@@ -113,8 +113,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--version", help="append a footer that names this extension version")
-    action.add_argument("--check", action="store_true", help="print the footer, fail unless it is one of this project")
+    action.add_argument("--version", help="append a footer with this extension version")
+    action.add_argument(
+        "--check", action="store_true", help="print the footer; fail if it is not that of this extension"
+    )
     args = parser.parse_args()
     try:
         if args.check:

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Checks the direction of imports, cycles between files, and the length of files and functions.
+"""Checks import directions, cycles between files, and the length of files and functions.
 
     scripts/layers.py                all checks
-    scripts/layers.py --graph        also prints which layer imports which, with one import of each
+    scripts/layers.py --graph        also prints the imports between layers, with an example of each
 
-`LAYERS` is the table of allowed directions; ARCHITECTURE.md describes the layers. An import counts for the module that defines
-the name: `crate::Tile` is an import of `grid` where lib.rs re-exports it from there. Paths inside code count as `use` does. A
-re-export whose name the file itself does not use is no import. Code under `#[cfg(test)]` may import anything. Method calls name
-no module and are not seen.
+`LAYERS` defines the allowed directions; ARCHITECTURE.md describes the layers. An import is attributed to the module that defines the
+name: `crate::Tile` is an import of `grid` if lib.rs re-exports it from there. Paths in code count like `use`. A re-export is only an
+import if the file itself uses the name. Code under `#[cfg(test)]` may import anything. Method calls do not name a module and are not
+detected.
 """
 
 from __future__ import annotations

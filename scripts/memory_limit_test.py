@@ -1,10 +1,10 @@
-"""Every function under DuckDB's `memory_limit`, from one too low for anything up to one that is enough: the answer is right, or the error
-is DuckDB's "Out of Memory Error", and the host lives.
+"""Runs every function with increasing values of DuckDB's `memory_limit`, until it is sufficient: the result must be correct, or the error must be
+DuckDB's "Out of Memory Error", and the host must survive.
 
     python memory_limit_test.py [--extension build/release/rasteret.duckdb_extension] [--cli DUCKDB] [--only FUNCTION...]
 
-Runs in an environment with DuckDB, or on a CLI. DuckDB throws exceptions where it allocates, calls of its C API included: one that arrives
-in Rust ends the process. So each function runs in a process of its own, and a function that has no query here is a failure.
+Runs in an environment with DuckDB, or on a CLI. DuckDB throws exceptions where it allocates, including functions of its C API, and an exception
+that unwinds into Rust aborts the process. Each function therefore runs in its own process. A function without a query here is a failure.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ def run(args: argparse.Namespace, function: str) -> str | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--extension", type=Path, default=EXTENSION)
-    parser.add_argument("--cli", help="the DuckDB CLI to run on, instead of this interpreter's duckdb module")
+    parser.add_argument("--cli", help="run on this DuckDB CLI instead of the duckdb module")
     parser.add_argument("--only", nargs="+", default=sorted(QUERIES), choices=sorted(QUERIES), metavar="FUNCTION")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args()

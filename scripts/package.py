@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Files for people who do not build: archives of a release, and what DuckDB's community repository needs.
+"""Packages releases, and the files for DuckDB's community repository.
 
-    package.py version                  the version, from Cargo.toml
-    package.py notes                    the part of CHANGELOG.md for that version, or its unreleased part
-    package.py check                    compares description.yml and its companions with the community repository's rules (needs PyYAML)
-    package.py dist [--extension FILE]  build/dist: the archive for this platform, checksums, notes, description.yml; without a file it
-                                        builds the release first
+    package.py version                  prints the version in Cargo.toml
+    package.py notes                    prints the section of CHANGELOG.md for that version, or the unreleased section
+    package.py check                    checks description.yml and related files against the rules of the community repository (needs PyYAML)
+    package.py dist [--extension FILE]  writes build/dist: the archive for this platform, checksums, notes, description.yml; builds the
+                                        release first if no file is given
     package.py sums FOLDER              writes FOLDER/SHA256SUMS for the archives in it
 
-The archive has the extension under the one name that DuckDB loads it by, with the licences of all that is linked into it.
+The archive contains the extension, under the name that DuckDB requires, and the licences of all linked components.
 """
 
 from __future__ import annotations

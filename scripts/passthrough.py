@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Holds rasteret_enrich against read_parquet: every column of the source comes out with its name, place, type and values.
+"""Compares rasteret_enrich with read_parquet: all columns of the source must keep their name, position, type and values.
 
     passthrough.py --extension FILE PARQUET...
 
-The assets of the files are on the web; here every origin is rewritten to a local server that answers with one COG for whatever
-it is asked, so that all headers can be had without leaving the machine. A GEOMETRY is compared as WKB with what the file stores:
-a type of the C API cannot name a CRS, and read_parquet refuses some GeoParquet metadata. The first of several
-TIFFs is answered with 404, so that there is an error too.
+The assets of the files are on the web; here all origins are rewritten to a local server that returns the same COG for every
+request, so that no network access is needed. A GEOMETRY is compared as WKB with the contents of the file, because
+a type of the C API cannot have a CRS, and read_parquet rejects some GeoParquet metadata. The server responds with 404 to the first of
+several TIFFs, to include an error.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Cases of peers' own test suites, run as data: `scripts/peer_cases.py --extension E --corpus DIR`.
+"""Runs cases from the test suites of other libraries: `scripts/peer_cases.py --extension E --corpus DIR`.
 
-DIR/peer_cases.jsonl has an operation, a file, arguments, and what the peer expects. Each operation is a query here, or stands in
-`does_not_apply` with the reason. The last line is `N passed, N failed, N do not apply`.
+DIR/peer_cases.jsonl contains operations with a file, arguments, and expected results. Each operation is mapped to a query here, or listed
+in `does_not_apply` with the reason. The last line is `N passed, N failed, N do not apply`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""An index that is built in pieces, killed half way and resumed: no record is lost, none is there twice.
+"""Builds an index in pieces, kills the build half-way and resumes it: no records may be lost or duplicated.
 
     python resume_test.py [--records 2000] [--piece 200] [--extension build/release/rasteret.duckdb_extension]
 
-Runs in an environment with DuckDB. The builder is a process of its own, killed (SIGKILL) when the range server has answered half of the
-requests; a second one goes on. No header is fetched again but those of the piece that was under way.
+Runs in an environment with DuckDB. The build runs in its own process, which is killed (SIGKILL) after half of the requests; a second process
+continues. Only headers of the interrupted piece may be fetched again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import servers
 ROOT = Path(__file__).resolve().parent.parent
 TIME_LIMIT_S = 1800
 
-# What docs/recipes.md shows: each INSERT is a transaction, and the anti-join finds where to go on.
+# As in docs/recipes.md: each INSERT is a transaction, and the anti-join continues after the last one.
 STEP = """
 INSERT INTO collection BY NAME
 FROM query(rasteret_enrich_sql(

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Loads an extension into the DuckDB of this interpreter and compares a few results: `smoke.py FILE`.
 
-For machines that have DuckDB and nothing else of this project: release builds on every platform, DuckDB's extension CI, an archive that was
-unpacked. FILE may be an archive of `package.py dist`. The files that are read lie in test/data.
+For environments with DuckDB only: release builds on every platform, DuckDB's extension CI, unpacked archives. FILE may also be an archive of
+`package.py dist`. The test files are in test/data.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
 
     sqltest.py [FILE or DIRECTORY...] [--host NAME...] [--extension build/release/rasteret.duckdb_extension]
 
-Every file runs on every host in a process of its own, so that a crash is that file's failure; the working directory is the
-repository. ${HTTP} is the range server over test/data (see test/server.py), ${STAC} the STAC API of test/stac_api.py. Run through scripts/s3-server, the extension finds
-that server as its S3, with test/data as the bucket `fixtures`. Variables such as DUCKDB_SINCE_1_5_2 are 1 on hosts of that release
-and later, 0 before: what a file needs of its host it says with `require-env`. The last line is `N passed, N failed`.
+Each file runs on each host in its own process, so that a crash only fails that file; the working directory is the root of the
+repository. ${HTTP} is the range server for test/data (see test/server.py), ${STAC} the STAC API of test/stac_api.py. When run by
+scripts/s3-server, the extension uses that server as S3, with test/data as the bucket `fixtures`. Variables such as DUCKDB_SINCE_1_5_2 are
+1 on hosts of that release or later, else 0; files use them with `require-env`. The last line is `N passed, N failed`.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def main() -> int:
     parser.add_argument("--host", action="append", choices=[host.name for host in venvs.hosts()])
     parser.add_argument("--extension", type=Path, default=EXTENSION)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--time-limit", type=float, default=TIME_LIMIT_S, metavar="SECONDS", help="for each file")
+    parser.add_argument("--time-limit", type=float, default=TIME_LIMIT_S, metavar="SECONDS", help="time limit per file")
     args = parser.parse_args()
     files = find_files(args.paths)
     if missing := [str(path) for path in [*files, args.extension] if not path.is_file()]:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Holds read_stac against the corpus' STAC oracle: items, assets, bands, dates and boxes of every file.
+"""Compares read_stac with the STAC oracle of the corpus: items, assets, bands, dates and boxes of every file.
 
     stac_oracle.py --extension FILE STAC_DIRECTORY
 
-STAC_DIRECTORY has files/ and oracle.jsonl, made with json and pyarrow alone. What the oracle does not say is worked out here from
-the files: where a relative href leads. All files are read once more in one call, in which their schemas unify.
+STAC_DIRECTORY contains files/ and oracle.jsonl, created with json and pyarrow only. Targets of relative hrefs, which are not part of
+the oracle, are computed here from the files. All files are also read in a single call, which unifies their schemas.
 """
 
 from __future__ import annotations

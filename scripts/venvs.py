@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Python environments with pinned versions, made once under build/venvs and kept.
+"""Creates Python environments with pinned versions in build/venvs.
 
-    venvs.py                 makes every DuckDB host
-    venvs.py NAME...         makes these and prints the path of each one's interpreter
+    venvs.py                 creates all DuckDB hosts
+    venvs.py NAME...         creates these environments and prints the paths of their interpreters
 
-The table is environments.ini. Several are made at once, since pip mostly waits. An environment stands when its `ready` file
-holds the digest of what was asked for, so an interrupted or outdated one is made again and a finished one costs nothing.
+They are defined in environments.ini, and created concurrently. The file `ready` of a complete environment contains the digest of its
+definition, so that incomplete or outdated environments are created again, and complete ones are reused.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Headers of N distinct URLs, at several latencies, by every contender.
+"""Reads the headers of N distinct URLs with each contender, at several latencies.
 
-The contenders take turns, so that a machine that slows down slows all of them; medians are compared. Client and server share
-the machine's cores: ratios matter, not the figures.
+The contenders take turns, so that changes of the machine's speed affect all of them; medians are compared. Client and server share
+the cores of the machine, so only ratios are meaningful.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def main() -> None:
     benchmark.add_argument("--repeat", type=int, default=3)
     benchmark.add_argument("--file", nargs="+", choices=rasters.SHAPES, default=list(rasters.SHAPES))
     benchmark.add_argument("--contender", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
-    benchmark.add_argument("--json", type=Path, help="also write every run there")
+    benchmark.add_argument("--json", type=Path, help="also write all runs to this file")
     args = parser.parse_args()
     compare = {
         "plan": plan.compare,

@@ -37,7 +37,11 @@ LAYOUTS = [
     ("zstd, by location", "COMPRESSION zstd", BY_LOCATION),
     ("zstd, by location, groups of 10,240", "COMPRESSION zstd, ROW_GROUP_SIZE 10240", BY_LOCATION),
     ("zstd, by location, groups of 2,048", "COMPRESSION zstd, ROW_GROUP_SIZE 2048", BY_LOCATION),
-    ("zstd level 9, by location, groups of 2,048", "COMPRESSION zstd, COMPRESSION_LEVEL 9, ROW_GROUP_SIZE 2048", BY_LOCATION),
+    (
+        "zstd level 9, by location, groups of 2,048",
+        "COMPRESSION zstd, COMPRESSION_LEVEL 9, ROW_GROUP_SIZE 2048",
+        BY_LOCATION,
+    ),
     ("zstd, folders of year and month, by location", "COMPRESSION zstd, PARTITION_BY (year, month)", BY_LOCATION),
     (
         "zstd, folders of year and month, by location, groups of 2,048",
@@ -146,7 +150,7 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
     print(
         f"DuckDB {duckdb.__version__}, {args.records:,} records, {len(LEVELS)} levels of {SIDE} pixels in tiles of {TILE}\n"
     )
-    print("| layout | MB | written in s | query, ms | MB touched |")
+    print("| layout | size, MB | write, s | query, ms | MB read |")
     print("|---|---|---|---|---|")
     for number, (name, options, order) in enumerate(LAYOUTS):
         target = work / f"layout{number}"
@@ -184,4 +188,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The benchmark's own arguments."""
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="also write every figure there")
+    parser.add_argument("--json", type=Path, help="also write all figures to this file")

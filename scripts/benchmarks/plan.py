@@ -1,10 +1,10 @@
-"""Which tiles hold the pixels of each of N hexagons: this extension, numpy + pyproj + shapely, and duckdb's spatial.
+"""Finds the tiles that contain the pixels of N hexagons: this extension, numpy + pyproj + shapely, and DuckDB's spatial extension.
 
-A hexagon each in longitudes and latitudes, 60 pixels across, anywhere over a Sentinel-2 grid in UTM (10980 pixels, tiles of 512).
-Each contender runs on one thread in a process of its own and starts from WKB in its own kind of table; what is timed ends
-with a count of tiles, and the tiles themselves are then compared, hexagon by hexagon. Time is that of the processor, so that other
-work on the machine does not count. Ours is also timed on grids of more tiles, beside the same query without geometries: what
-DuckDB's own join of the hexagons and the raster costs, which copies the raster's metadata for every vector.
+The hexagons are in longitude and latitude, 60 pixels across, at random locations of a Sentinel-2 grid in UTM (10980 pixels, tiles of 512).
+Each contender runs on one thread in its own process, starting from WKB in its own kind of table. The timed part ends with the number of
+tiles; the tiles are then compared for each hexagon. CPU time is measured, so that other load does not count. This extension is
+also timed on grids with more tiles, together with the same query without geometries, which is the cost of DuckDB's join of the
+hexagons and the raster: it copies the metadata of the raster for every vector.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--contender", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
-    parser.add_argument("--json", type=Path, help="also write every run there")
+    parser.add_argument("--json", type=Path, help="also write all runs to this file")
 
 
 def compare(args: argparse.Namespace) -> list[dict[str, object]]:

@@ -1,10 +1,10 @@
-"""Pixels of whole images, windows and points, by every reader, on one thread and on two, from disk and over HTTP at 20 ms.
+"""Reads the pixels of whole images, windows and points with each reader, on one thread and on two, from disk and over HTTP at 20 ms.
 
-Each reader runs in a process of its own and reads everything for the first time; what it read is then compared. Only what a codec
-costs (`image-...`) is read five times, the file opened anew for each, and the median counts: a first read of 4096 x 4096 pixels
-spends a third of its time on memory that the process has not touched yet. This extension has its index, as it is meant to be
-used: what others need to open a file is theirs to pay. `limit` is how long this extension takes for the distinct tiles alone:
-the box of the 16 tiles, or the whole image. Peak memory is that of the process when the pixels are read, in the reader's own memory.
+Each reader runs in its own process and reads everything for the first time; the results are then compared. Only codecs (`image-...`)
+are measured by the median of five reads, each of which opens the file again: the first read of 4096 x 4096 pixels spends a third of its
+time on memory that the process has not used yet. This extension uses its index, as intended; the time of other readers includes opening
+the files. `limit` is the time of this extension for the distinct tiles alone: the box of the 16 tiles, or the whole image. Peak memory
+is that of the process after reading, with the pixels in the memory of the reader.
 """
 
 from __future__ import annotations
@@ -307,7 +307,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--contender", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
-    parser.add_argument("--json", type=Path, help="also write every run there")
+    parser.add_argument("--json", type=Path, help="also write all runs to this file")
 
 
 def compare(args: argparse.Namespace) -> list[dict[str, object]]:

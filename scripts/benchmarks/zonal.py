@@ -1,14 +1,14 @@
-"""Statistics of polygons, by every reader, on one thread and on two.
+"""Computes statistics of polygons with each reader, on one thread and on two.
 
 fields    10,000 hexagons 60 pixels across over one Sentinel-2 band, from disk
 countries 50 outlines of 5,000 vertices, some 2,000 pixels across, over the same band
 dense     200 hexagons inside 16 tiles
-series    500 hexagons inside 16 tiles of each of 12 dates and 2 bands, over HTTP at 20 ms; in this extension as docs/planning.md
-          says under "Many files at once"
+series    500 hexagons inside 16 tiles of each of 12 dates and 2 bands, over HTTP at 20 ms; this extension uses the query of
+          docs/planning.md, "Many files at once"
 
-Each reader runs in a process of its own and reads everything for the first time. Those that weigh by coverage are compared with
-this extension's default, those that go by pixel centres with `method: 'center'`. `limit` is how long this extension takes for
-the tiles alone, as `scripts/bench read` has it; the goal for `series` is that and one round trip.
+Each reader runs in its own process and reads everything for the first time. Readers that use coverage fractions are compared with the
+default of this extension, those that use pixel centres with `method: 'center'`. `limit` is the time of this extension for the tiles
+alone, as in `scripts/bench read`; the goal for `series` is this time and one round trip.
 """
 
 from __future__ import annotations
@@ -268,7 +268,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--contender", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
-    parser.add_argument("--json", type=Path, help="also write every run there")
+    parser.add_argument("--json", type=Path, help="also write all runs to this file")
 
 
 def compare(args: argparse.Namespace) -> list[dict[str, object]]:

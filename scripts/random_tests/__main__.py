@@ -1,11 +1,11 @@
-"""Random tests, seeded: the same seed makes the same cases on every machine.
+"""Runs random tests with a seed: the same seed generates the same cases on every machine.
 
     scripts/random-tests                          about a minute, as in scripts/check
     scripts/random-tests --seed 7 --cases 20000 --seconds 7200
-    scripts/random-tests --only geometry --seed 7 --number 41      one case alone, as a difference names it
+    scripts/random-tests --only geometry --seed 7 --number 41      a single case, as shown with a difference
 
-Each difference is printed with what makes its file and query again. The last line counts cases, comparisons and differences. Ends
-with status 1 on any difference, and where fewer cases ran than --minimum: a test that did not run has not passed.
+Each difference is printed with the arguments that reproduce its file and query. The last line has the numbers of cases, comparisons and
+differences. The exit status is 1 if there are differences, or if fewer cases ran than --minimum.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def main() -> int:
         prog="scripts/random-tests", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--cases", type=int, default=1_000_000, help="at most so many")
-    parser.add_argument("--seconds", type=float, default=60, help="at most so long")
-    parser.add_argument("--minimum", type=int, default=1, help="fail where fewer cases ran")
+    parser.add_argument("--cases", type=int, default=1_000_000, help="maximum number of cases")
+    parser.add_argument("--seconds", type=float, default=60, help="time limit in seconds")
+    parser.add_argument("--minimum", type=int, default=1, help="fail if fewer cases ran")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--number", type=int, help="this random file alone")
-    parser.add_argument("--keep", type=Path, help="copy layouts with a difference to this folder")
+    parser.add_argument("--number", type=int, help="run only this random file")
+    parser.add_argument("--keep", type=Path, help="copy files with differences to this folder")
     parser.add_argument("--extension", type=Path, default=ROOT / "build" / "release" / "rasteret.duckdb_extension")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
