@@ -24,9 +24,9 @@ const ON_EDGE: f64 = 1e-6;
 /// Maps the pixels of a grid to those of another raster.
 #[derive(Debug)]
 pub struct PixelMap {
-    /// Affine of the grid.
+    /// Affine transform of the grid.
     transform: GeoTransform,
-    /// Inverse affine of the other raster.
+    /// Inverse affine transform of the other raster.
     inverse: GeoTransform,
     /// Width and height of the other raster.
     size: (u32, u32),
@@ -37,12 +37,13 @@ pub struct PixelMap {
 }
 
 impl PixelMap {
-    /// From the pixels of a level of a raster, whose transform is `transform`, to those of another raster's full resolution.
+    /// Maps the pixels of a level of a raster, with the transform `transform`, to those of the full resolution of
+    /// another raster.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] where one of the rasters has no CRS or georeferencing that the other has, or no transformation is known
-    /// to be right.
+    /// [`Error::InvalidArgument`] if only one of the rasters has a CRS or georeferencing, or if no transformation is
+    /// known to be correct.
     pub fn new(
         raster: &RasterInfo,
         transform: GeoTransform,
@@ -66,12 +67,13 @@ impl PixelMap {
         Ok(Self { transform, inverse, size: (other.width, other.height), crs, is_in_degrees })
     }
 
-    /// Whether each pixel of the grid lies inside one pixel of the other raster: both have one CRS, no rotation, and edges on edges.
+    /// Whether each pixel of the grid is inside one pixel of the other raster: both have the same CRS, no rotation, and
+    /// aligned edges.
     #[must_use]
     pub fn is_aligned(&self) -> bool {
         let (grid, inverse) = (&self.transform, &self.inverse);
         let is_apart = |transform: &GeoTransform| transform.b == 0.0 && transform.d == 0.0;
-        // Of the grid's pixels in the other's: the size, as a part of one, and the first edge.
+        // The size of a pixel of the grid, as a fraction of one of the other raster, and its first edge.
         let fits = |size: f64, edge: f64| {
             let times = 1.0 / size.abs();
             let whole = |number: f64| (number - number.round()).abs() <= ON_EDGE * times.max(1.0);
@@ -85,7 +87,7 @@ impl PixelMap {
             && fits(grid.e * inverse.e, row)
     }
 
-    /// Whether both have the same pixels, as far as the other raster reaches.
+    /// Whether both have the same pixels, within the extent of the other raster.
     #[must_use]
     pub fn is_same_grid(&self, size: (u32, u32)) -> bool {
         let is = |found: f64, expected: f64| (found - expected).abs() <= ON_EDGE;
@@ -227,7 +229,7 @@ mod tests {
     #[test]
     fn rotated_and_projected_ones_are_mapped_pixel_by_pixel() {
         let grid = info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 4, 4);
-        // A quarter turn: columns of the one are rows of the other.
+        // A quarter turn: columns of one raster are rows of the other.
         let turned = info(32631, [0.0, -10.0, 500_040.0, -10.0, 0.0, 4_600_000.0], 4, 4);
         assert_eq!(found(&map(&grid, &turned), window(0, 0, 2, 1)), [Some((0, 3)), Some((0, 2))]);
         let degrees = info(4326, [0.01, 0.0, 2.995, 0.0, -0.01, 41.555], 1, 1);
