@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""A year of NDVI per field, as a table and as a plot.
+"""Computes a year of NDVI per field, as a table and as a plot.
 
     python ndvi.py [--extension build/release/rasteret.duckdb_extension] [--plot ndvi.png]
 
-Needs `pip install duckdb rasterio matplotlib`. Makes twelve scenes of two bands with a season in them and a table of six fields,
-indexes the scenes with `rasteret_enrich`, joins fields and scenes by their boxes, computes one `cog_zonal_stats` per band, and
-draws the series. As Sentinel-2 scenes since 2022, the files store reflectance with a scale and an offset that only the STAC Items
-state (`stac_scale`); one scene is cloudy and is left out. The season is known, so the result is checked: each field's peak must be
-in the month it was given, and each value as drawn.
+Needs `pip install duckdb rasterio matplotlib`. Generates twelve scenes of two bands with a seasonal cycle and a table of six fields,
+indexes the scenes with `rasteret_enrich`, joins fields and scenes on their bounding boxes, computes one `cog_zonal_stats` per band, and
+plots the series. Like Sentinel-2 scenes since 2022, the files store reflectance with a scale and an offset that are only in the STAC
+Items (`stac_scale`). One scene is cloudy and excluded. The result is verified: the peak of each field must be in the month that was
+used to generate it, and all values must match.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Indexes that go both ways: one made by this extension, and one made by Python Rasteret and extended by this extension. Python
-Rasteret reads from both the pixels that rasterio reads.
+"""Exchanges indexes with Python Rasteret: one is created by this extension, the other by Python Rasteret and extended by this extension.
+Python Rasteret must read the same pixels as rasterio with both.
 
     python python_rasteret.py [--extension build/release/rasteret.duckdb_extension]
 
-Needs Python 3.12 and `pip install duckdb rasteret==0.4.1 rasterio`. Makes four COGs and an items table in a temporary folder,
-indexes them with `rasteret_enrich`, writes the index as Parquet partitioned by year and month, opens that with
-`rasteret.load`, and compares windows value for value. `rasteret_python_metadata` gives `compression` as the code that
-Python Rasteret reads. The other way, `rasteret.build_from_table` indexes one scene, and SQL adds the other.
+Needs Python 3.12 and `pip install duckdb rasteret==0.4.1 rasterio`. Generates four COGs and an items table in a temporary folder,
+indexes them with `rasteret_enrich`, writes the index as Parquet partitioned by year and month, opens it with
+`rasteret.load`, and compares the values of windows. `rasteret_python_metadata` converts `compression` to the code that
+Python Rasteret expects. In the other direction, `rasteret.build_from_table` indexes one scene, and SQL adds the other.
 """
 
 from __future__ import annotations
