@@ -1,5 +1,5 @@
--- The index. A run after the first fetches the headers of new records alone, of those whose headers could not be read the last time,
--- and, with `--vars 'refresh: true'`, of those of which a file has changed.
+-- The index. Incremental runs only fetch the headers of new records, of records whose headers could not be read last time, and, with
+-- `--vars 'refresh: true'`, of records with a changed file.
 {{ config(materialized='incremental', unique_key='id', incremental_strategy='delete+insert') }}
 
 {%- set records -%}

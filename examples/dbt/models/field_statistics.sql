@@ -1,5 +1,5 @@
--- The mean of each field in each file, pixels weighted by exact coverage. A run after the first reads the pixels of new records and of
--- changed files alone. Local files and some servers have no entity tag, so size and date are compared too.
+-- The mean of each field in each file, weighted by exact coverage. Incremental runs only read the pixels of new records and of changed
+-- files. Size and date are compared too, because local files and some servers have no entity tags.
 {{ config(materialized='incremental', unique_key=['id', 'field'], incremental_strategy='delete+insert') }}
 
 select id, field, etag, file_size, last_modified, statistics.count as pixels, statistics.mean as mean

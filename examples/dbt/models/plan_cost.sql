@@ -1,4 +1,4 @@
--- What reading the plan would cost, a row a file: a tile that several fields share is counted once.
+-- The cost of reading the plan, one row per file: tiles shared by several fields are counted once.
 select
     id,
     href,

@@ -1,4 +1,4 @@
--- The catalogue's records, one each: catalogues repeat records whose pages shift while they are read.
+-- The records of the catalog without duplicates: catalogs repeat records if their pages shift while they are read.
 {{ config(materialized='view') }}
 
 select * from read_parquet('{{ var("items") }}')

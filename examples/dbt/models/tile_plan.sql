@@ -1,4 +1,4 @@
--- Which bytes of which files hold the pixels of which field. Nothing is read for it.
+-- The byte ranges of each file that contain the pixels of each field, computed without reading any file.
 select i.id, f.field, i.assets.B04.href as href, cog_tiles_for_geometry(i.B04_metadata, f.geometry) as tiles
 from {{ ref('collection') }} i
 join {{ ref('fields') }} f on i.rasteret_error is null
