@@ -69,7 +69,8 @@ LAYERS = {
         "enrich": Layer("enrich", "headers parquet"),
         # An index is checked by the rules that it was made by.
         "maintenance": Layer("maintenance", "enrich"),
-        "stac": Layer("stac", "headers parquet"),
+        # Items become columns by the rules that enrichment reads them by.
+        "stac": Layer("stac", "enrich"),
         "session": Layer("session", "query maintenance stac"),
     },
     "src": {

@@ -1,38 +1,18 @@
 //! The entrypoint of `LOAD rasteret`: stores DuckDB's API and registers all functions, without keeping anything of the
 //! caller's database.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::mem::MaybeUninit;
 use std::panic::catch_unwind;
-use std::sync::OnceLock;
 
 use duckdb::ffi;
 use rasteret_io::Session;
 
 use crate::error::{Error, Result};
 use crate::functions;
-use crate::host::{Host, memory, replacement, settings};
+use crate::host::{Host, api, memory, replacement, settings};
 use crate::vector::SharedSession;
 use crate::vector::exception::{call, take_postponed};
-
-/// The C API version that the extension requires, as in its footer.
-const API_VERSION: &str = "v1.2.0";
-
-/// DuckDB's API struct, truncated to the slots with known positions in the host. The others are null, so that using a
-/// slot with an unknown position is a Rust panic, which is caught, instead of undefined behaviour.
-struct StableApi(ffi::duckdb_ext_api_v1);
-
-// SAFETY: function pointers, written once before any other thread accesses them.
-unsafe impl Send for StableApi {}
-// SAFETY: as above; read-only once written.
-unsafe impl Sync for StableApi {}
-
-static API: OnceLock<StableApi> = OnceLock::new();
-
-/// The C API of the host; None before `LOAD`.
-pub(crate) fn api() -> Option<&'static ffi::duckdb_ext_api_v1> {
-    API.get().map(|api| &api.0)
-}
 
 /// The entrypoint, named after the file `rasteret.duckdb_extension`.
 ///
@@ -64,10 +44,8 @@ unsafe fn load(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_exte
     // SAFETY: `access` is live; its functions take the `info` of this call. The API struct outlives the host. The
     // connection is closed before returning, because keeping it open would break the caller's database.
     unsafe {
-        let slots = take_api(info, access)?;
-        API.get_or_init(|| slots);
-        let padded = ffi::duckdb_extension_access { get_api: Some(stable_api), ..*access };
-        let initialised = ffi::duckdb_rs_extension_api_init(info, &raw const padded, API_VERSION);
+        let padded = api::take(info, access)?;
+        let initialised = ffi::duckdb_rs_extension_api_init(info, &raw const padded, api::VERSION);
         if !initialised.map_err(|what| Error::Internal(what.to_owned()))? {
             return Err(Error::Internal("DuckDB gave no API".to_owned()));
         }
@@ -151,41 +129,4 @@ unsafe fn memory_limit(connection: ffi::duckdb_connection) -> Result<Option<u64>
         ffi::duckdb_destroy_result(&raw mut result);
         Ok(limit)
     }
-}
-
-/// Copies the usable slots of the host's API.
-///
-/// # Safety
-/// As for the entrypoint.
-unsafe fn take_api(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_extension_access) -> Result<StableApi> {
-    let version = CString::new(API_VERSION).unwrap_or_default();
-    // SAFETY: `access` is live. The host's struct has at least the stable slots, which are nullable function pointers,
-    // and a struct of nullable function pointers may be all null. Later slots are copied if `Host::slots` includes
-    // them.
-    unsafe {
-        let get_api = (*access).get_api.ok_or_else(|| Error::Internal("no API".to_owned()))?;
-        let host = get_api(info, version.as_ptr());
-        if host.is_null() {
-            return Err(Error::Internal(format!("this DuckDB does not offer the C API {API_VERSION}")));
-        }
-        // The version is read through a stable slot.
-        let version = (&raw const (*host.cast::<ffi::duckdb_ext_api_v1>()).duckdb_library_version).read();
-        let version = version.map(|version| CStr::from_ptr(version()).to_string_lossy());
-        let slots = Host::parse(version.as_deref().unwrap_or_default()).slots();
-        let bytes = (slots * size_of::<Option<unsafe extern "C" fn()>>()).min(size_of::<ffi::duckdb_ext_api_v1>());
-        let mut api = MaybeUninit::<ffi::duckdb_ext_api_v1>::zeroed();
-        api.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(host.cast::<u8>(), bytes);
-        Ok(StableApi(api.assume_init()))
-    }
-}
-
-/// Replaces the host's `get_api`: returns the copied slots.
-///
-/// # Safety
-/// Safe to call from anywhere; the signature is DuckDB's.
-unsafe extern "C" fn stable_api(
-    _info: ffi::duckdb_extension_info,
-    _version: *const std::ffi::c_char,
-) -> *const std::ffi::c_void {
-    API.get().map_or(std::ptr::null(), |api| std::ptr::from_ref(&api.0).cast())
 }

@@ -3,7 +3,7 @@
 
 use rasteret_cog::pixel::Resampling;
 use rasteret_cog::zonal::Method;
-use rasteret_io::enrich::OnError;
+use rasteret_io::OnError;
 use rasteret_io::query::LevelChoice;
 
 use crate::documentation::{Parameter, ValueType};

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use rasteret_cog::pixel::MaskRule;
 use rasteret_cog::{EncodedGeometry, crs};
+use rasteret_io::OnError;
 use rasteret_io::Session;
-use rasteret_io::enrich::OnError;
 use rasteret_io::query::{Ask, Asked, LevelChoice, MaskSource, WeightSource};
 
 use super::masks::{Masks, Unresolved as UnresolvedRaster, Weights};
@@ -257,18 +257,7 @@ impl<'a> SourceArguments<'a> {
             };
             let source = Source { row, options: self.options.row(row), fields: sources, place };
             masks.push(&source)?;
-            rows.push(Unresolved {
-                at,
-                row,
-                place,
-                geometry,
-                geometry_crs: source.options.borrowed_text(&params::GEOMETRY_CRS),
-                level: params::level(&source.options)?,
-                band_index: source.band_index()?,
-                masked: params::masked(&source.options),
-                on_error: params::on_error(&source.options)?.unwrap_or(OnError::Fail),
-                of_source: of_source(&source)?,
-            });
+            rows.push(unresolved(at, &source, geometry, &of_source)?);
         }
         let of_places: Vec<usize> = rows.iter().map(|row| row.place).collect();
         let files = files(session, sources.hrefs, sources.metadata, &of_places)?;
@@ -438,6 +427,27 @@ struct Unresolved<'a, T> {
     masked: bool,
     on_error: OnError,
     of_source: T,
+}
+
+/// The request of a source, by its row's options.
+fn unresolved<'a, T>(
+    at: usize,
+    source: &Source<'a>,
+    geometry: Option<EncodedGeometry<'a>>,
+    of_source: impl Fn(&Source<'a>) -> Result<T>,
+) -> Result<Unresolved<'a, T>> {
+    Ok(Unresolved {
+        at,
+        row: source.row,
+        place: source.place,
+        geometry,
+        geometry_crs: source.options.borrowed_text(&params::GEOMETRY_CRS),
+        level: params::level(&source.options)?,
+        band_index: source.band_index()?,
+        masked: params::masked(&source.options),
+        on_error: params::on_error(&source.options)?.unwrap_or(OnError::Fail),
+        of_source: of_source(source)?,
+    })
 }
 
 /// Checks the geometry of a row whose file cannot be read.

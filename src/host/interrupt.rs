@@ -56,7 +56,7 @@ mod symbol {
 
     /// Finds the function in the library that provides the C API.
     pub(super) fn find() -> Option<Function> {
-        let known = crate::entrypoint::api()?.duckdb_library_version?;
+        let known = crate::host::api::api()?.duckdb_library_version?;
         let mut info = MaybeUninit::<Info>::zeroed();
         // SAFETY: `dladdr` fills the struct if the result is not 0; names are C strings that outlive the call. The
         // library is loaded, and the handle is never closed, so the function remains valid. Its type is that of the C++

@@ -3,6 +3,7 @@
 //! | module | owns |
 //! |---|---|
 //! | this | features of each release, and the slots of the C API struct that may be used |
+//! | [`api`] | the copied slots of the C API |
 //! | [`context`] | settings and the file system of a query |
 //! | [`locks`] | files that a query may open |
 //! | [`memory`] | the memory limit |
@@ -10,6 +11,7 @@
 //! | [`settings`] | the settings of a query |
 //! | [`replacement`] | `FROM 'scene.tif'` |
 
+pub(crate) mod api;
 mod context;
 mod interrupt;
 mod locks;

@@ -32,8 +32,8 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use duckdb::ffi;
 
 use super::logical_type::c_string;
-use crate::entrypoint;
 use crate::error::{Error, Result};
+use crate::host::api::api;
 
 /// A caught C++ exception: a `std::exception_ptr`, which is one pointer, or two with MSVC.
 #[repr(C)]
@@ -215,7 +215,7 @@ where
     A: Copy,
 {
     let missing = || Error::Internal("a function of DuckDB's C API is missing".to_owned());
-    let function = entrypoint::api().and_then(slot).ok_or_else(missing)?;
+    let function = api().and_then(slot).ok_or_else(missing)?;
     // SAFETY: the caller's contract.
     unsafe { attempt(function, arguments) }.map_err(Error::DuckDb)
 }
@@ -310,7 +310,7 @@ impl Failure {
     ) {
         match self {
             Self::Message(message) => {
-                if let Some(set_error) = entrypoint::api().and_then(set_error) {
+                if let Some(set_error) = api().and_then(set_error) {
                     // SAFETY: DuckDB copies the message; if that throws, the exception passes to DuckDB like the ones
                     // thrown here.
                     unsafe { set_error.call_unwinding((info, message.as_ptr())) };

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rasteret_cog::EncodedGeometry;
 use rasteret_cog::pixel::{ValueOptions, WindowOptions};
 use rasteret_cog::zonal::{Method, Statistics};
-use rasteret_io::enrich::OnError;
+use rasteret_io::OnError;
 use rasteret_io::query::{Ask, Asked, LevelChoice, ZoneOptions};
 use rasteret_io::{Error, Location, RasterFile, Result, Session};
 use support::{Scratch, session};

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rasteret_io::{Keep, Session};
+use rasteret_io::{Keep, Session, Usage};
 use support::raster::Raster;
 use support::server::{Reply, Server};
 use support::session;
@@ -24,27 +24,19 @@ const ROUNDS: usize = 16;
 const HEADER_BYTES: u64 = 30_000;
 const TILE_BYTES: u64 = 20_000;
 
-/// A number after a name in the debug text of a session: `bytes: 17`.
-fn number(session: &Session, owner: &str, name: &str) -> u64 {
-    let text = format!("{session:?}");
-    let (_, rest) = text.split_once(&format!("{owner} {{")).unwrap();
-    let (_, rest) = rest.split_once(&format!("{name}: ")).unwrap();
-    rest.split(|digit: char| !digit.is_ascii_digit()).next().unwrap().parse().unwrap()
-}
-
 /// Numbers that differ between threads and rounds, and not between runs.
 fn pick(thread: usize, round: usize, number: usize) -> usize {
     (thread * 7919 + round * 104_729 + number * number * 31 + number * 7) % 97
 }
 
 /// Watches a number while something runs; the largest that was seen.
-fn peak(session: &Session, owner: &str, name: &str, run: impl FnOnce()) -> u64 {
+fn peak(session: &Session, number: fn(Usage) -> u64, run: impl FnOnce()) -> u64 {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let watching = scope.spawn(|| {
             let mut peak = 0;
             while !over.load(Ordering::SeqCst) {
-                peak = peak.max(number(session, owner, name));
+                peak = peak.max(number(session.usage()));
                 thread::sleep(Duration::from_millis(2));
             }
             peak
@@ -58,7 +50,7 @@ fn peak(session: &Session, owner: &str, name: &str, run: impl FnOnce()) -> u64 {
 fn until(what: impl Fn() -> bool, session: &Session) {
     let start = Instant::now();
     while !what() {
-        assert!(start.elapsed() < Duration::from_secs(10), "{session:?}");
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", session.usage());
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -102,12 +94,16 @@ fn headers() {
             }
         }
     };
-    let peak = peak(&session, "HeaderCache", "bytes", || {
-        thread::scope(|scope| (0..THREADS).for_each(|thread| drop(scope.spawn(move || one_thread(thread)))));
-    });
+    let peak = peak(
+        &session,
+        |usage| usage.header_cache_bytes,
+        || {
+            thread::scope(|scope| (0..THREADS).for_each(|thread| drop(scope.spawn(move || one_thread(thread)))));
+        },
+    );
     assert!(peak > HEADER_BYTES / 2 && peak <= HEADER_BYTES, "{peak} bytes");
     assert!(given_up.into_inner() > 10, "calls are given up");
-    until(|| number(&session, "HeaderCache", "under_way") == 0, &session);
+    until(|| session.usage().headers_in_flight == 0, &session);
     // Evicted and read anew, and not: one read a file would be 97.
     assert!((98..THREADS * ROUNDS * 20).contains(&server.log().len()), "{}", server.log().len());
 }
@@ -162,11 +158,14 @@ fn tiles() {
             session.blocks(requests.collect(), keep).for_each(work).unwrap();
         }
     };
-    let peak = peak(&session, "Tiles", "bytes_kept", || {
-        thread::scope(|scope| (0..THREADS).for_each(|thread| drop(scope.spawn(move || one_thread(thread)))));
-    });
+    let peak = peak(
+        &session,
+        |usage| usage.tile_cache_bytes,
+        || {
+            thread::scope(|scope| (0..THREADS).for_each(|thread| drop(scope.spawn(move || one_thread(thread)))));
+        },
+    );
     assert!(peak > TILE_BYTES / 2 && peak <= TILE_BYTES, "{peak} bytes");
     assert!(right.into_inner() > THREADS * ROUNDS * 10 && failed.into_inner() > 0, "both happen");
-    let is_idle = || number(&session, "Tiles", "under_way") == 0 && number(&session, "Tiles", "bytes_charged") == 0;
-    until(is_idle, &session);
+    until(|| session.usage().tiles_in_flight == 0 && session.usage().tile_bytes_in_flight == 0, &session);
 }

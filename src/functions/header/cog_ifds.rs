@@ -96,7 +96,7 @@ impl TableFunction for CogIfds {
     }
 
     fn init(files: &FileList, _columns: &[usize]) -> Result<Init<Mutex<IfdScan>>> {
-        let scan = IfdScan { files: files.scan(Session::ifds), pending: VecDeque::new() };
+        let scan = IfdScan { files: files.scan(|session, hrefs| session.ifds(hrefs)), pending: VecDeque::new() };
         // A single thread preserves the order of files and IFDs; fetching is still concurrent.
         Ok(Init { state: Mutex::new(scan), max_threads: 1 })
     }

@@ -174,7 +174,7 @@ impl TableFunction for CogInfo {
 
     fn init(files: &FileList, _columns: &[usize]) -> Result<Init<Mutex<FileScan<DescribedFile>>>> {
         // A single thread preserves the order of the files; fetching is still concurrent.
-        Ok(Init { state: Mutex::new(files.scan(Session::descriptions)), max_threads: 1 })
+        Ok(Init { state: Mutex::new(files.scan(|session, hrefs| session.descriptions(hrefs))), max_threads: 1 })
     }
 
     fn next(

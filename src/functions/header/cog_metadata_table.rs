@@ -62,7 +62,7 @@ impl TableFunction for CogMetadataTable {
 
     fn init(files: &FileList, _columns: &[usize]) -> Result<Init<Mutex<FileScan<CogFile>>>> {
         // A single thread preserves the order of the files, like read_parquet; fetching is still concurrent.
-        Ok(Init { state: Mutex::new(files.scan(Session::headers)), max_threads: 1 })
+        Ok(Init { state: Mutex::new(files.scan(|session, hrefs| session.headers(hrefs))), max_threads: 1 })
     }
 
     fn next(

@@ -84,7 +84,7 @@ impl TableFunction for CogTiles {
 
     fn init(call: &Call, _columns: &[usize]) -> Result<Init<Mutex<TileScan>>> {
         let scan = TileScan {
-            files: call.files.scan(Session::headers),
+            files: call.files.scan(|session, hrefs| session.headers(hrefs)),
             batch: VecDeque::new(),
             level: call.level.unwrap_or(0),
             position: 0,

@@ -15,8 +15,9 @@
 
 use std::collections::HashSet;
 
+use rasteret_io::OnError;
 use rasteret_io::Session;
-use rasteret_io::enrich::{Normalized, OnError, positions_of_all};
+use rasteret_io::enrich::{Normalized, positions_of_all};
 
 use super::collection;
 use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};

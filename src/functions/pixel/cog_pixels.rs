@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rasteret_io::enrich::OnError;
+use rasteret_io::OnError;
 use rasteret_io::query::{Ask, BesideTarget, LevelChoice, MaskSource, Target};
 use rasteret_io::{Location, RasterFile, Session};
 

@@ -6,9 +6,10 @@ use arrow_schema::{DataType, Field, Fields, Schema};
 use serde_json::Value;
 
 use super::href::is_geotiff;
+use super::members::Members;
 use super::{cell, scaling};
 use crate::types::json;
-use crate::{Error, Result, stac};
+use crate::{Error, Result};
 
 /// A column that holds hrefs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,25 +47,6 @@ pub(crate) struct Asset<'a> {
     pub(crate) band_index: Option<i64>,
     /// What else it has.
     pub(crate) members: Members<'a>,
-}
-
-/// The members of an asset, wherever the record has them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Members<'a> {
-    None,
-    Row(&'a StructArray, usize),
-    Json(&'a Value),
-}
-
-impl Members<'_> {
-    /// A member as JSON.
-    pub(crate) fn get(self, name: &str) -> Option<Value> {
-        match self {
-            Self::None => None,
-            Self::Row(asset, row) => stac::value(asset.column_by_name(name)?, row).ok()?,
-            Self::Json(asset) => asset.get(name).cloned(),
-        }
-    }
 }
 
 /// The asset, or why there is none.

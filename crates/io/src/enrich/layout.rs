@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
 
+use super::assets;
+use super::columns::{Column, Normalized};
 use super::normalize::Input;
-use super::plan::{Column, Inner, Normalized};
-use super::{OnError, assets};
+use super::resolve::ResolvedPlan;
 use crate::parquet::Projection;
-use crate::{Error, Result};
+use crate::{Error, OnError, Result};
 
 /// One run's view of a plan.
 #[derive(Debug)]
 pub(super) struct Layout {
-    pub(super) inner: Arc<Inner>,
+    pub(super) inner: Arc<ResolvedPlan>,
     /// Names of the bands that are fetched, in the plan's order.
     pub(super) bands: Vec<String>,
     /// The same, as indices of the plan's bands.
@@ -36,7 +37,7 @@ struct Wanted {
 
 impl Layout {
     /// The view, and what it needs to be read.
-    pub(super) fn new(inner: Arc<Inner>, projection: &[Column]) -> Result<(Self, Projection)> {
+    pub(super) fn new(inner: Arc<ResolvedPlan>, projection: &[Column]) -> Result<(Self, Projection)> {
         let mut source = Vec::new();
         let mut metadata = Vec::new();
         let mut normalized = Vec::new();

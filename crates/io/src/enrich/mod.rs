@@ -42,21 +42,26 @@
 pub(crate) mod assets;
 mod calendar;
 pub(crate) mod cell;
+mod columns;
 pub(crate) mod envelope;
 mod fetch;
 pub(crate) mod href;
 mod layout;
+mod members;
 mod normalize;
 mod options;
 mod plan;
 pub(crate) mod record_crs;
-pub(crate) mod scaling;
+pub(crate) mod resolve;
+mod scaling;
 mod stream;
 
+pub use columns::{Column, Normalized};
 pub(crate) use href::is_geotiff;
 pub use normalize::{Georeference, Input, Normalizer};
-pub use options::{EnrichOptions, OnError};
-pub use plan::{Column, EnrichPlan, Normalized, positions_of_all};
+pub use options::EnrichOptions;
+pub use plan::EnrichPlan;
+pub use resolve::positions_of_all;
 pub use scaling::stac_scaled;
 pub use stream::{EnrichStream, EnrichedBatch};
 

@@ -18,12 +18,12 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type};
 use arrow_array::{Array, ArrayRef, PrimitiveArray, StringArray, StructArray};
 use arrow_buffer::NullBuffer;
-use arrow_schema::{DataType, Field, Fields, Schema};
+use arrow_schema::{DataType, Field, Schema};
 use rasteret_cog::crs::Transforms;
 use rasteret_cog::geo::{Crs, GeoTransform};
 use rasteret_cog::{Bands, CogHeader, DEFAULT_CRS, RasterInfo};
 
-use super::plan::Normalized;
+use super::columns::{Normalized, bbox_fields};
 use super::record_crs::RecordCrs;
 use super::{calendar, cell, envelope, record_crs};
 use crate::parquet::Kind;
@@ -277,11 +277,6 @@ fn header_bbox(
     let transform = raster.transform_from(DEFAULT_CRS, transforms).ok()?;
     let bounds = raster.footprint(transform.as_ref()).ok()?.bbox();
     Some([bounds.xmin, bounds.ymin, bounds.xmax, bounds.ymax])
-}
-
-/// The fields of `bbox`.
-pub(super) fn bbox_fields() -> Fields {
-    ["xmin", "ymin", "xmax", "ymax"].into_iter().map(|name| Field::new(name, DataType::Float64, true)).collect()
 }
 
 fn boxes(boxes: impl Iterator<Item = Option<envelope::Envelope>>) -> ArrayRef {

@@ -1,33 +1,7 @@
 //! The arguments of `rasteret_enrich`, as the caller wrote them.
 
-use std::str::FromStr;
-
-use crate::Error;
+use crate::OnError;
 use crate::parquet::HiveOptions;
-
-/// The effect of a file that cannot be read: an asset's header, or the pixels of a row.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnError {
-    /// What would come from it is NULL; of an asset, `rasteret_error` says why.
-    #[default]
-    Null,
-    /// The query fails.
-    Fail,
-}
-
-impl FromStr for OnError {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        match text {
-            "null" => Ok(Self::Null),
-            "fail" => Ok(Self::Fail),
-            other => {
-                Err(Error::InvalidArgument { what: format!("on_error: expected 'null' or 'fail', found '{other}'") })
-            }
-        }
-    }
-}
 
 /// The arguments of `rasteret_enrich`. [`Default`] is the defaults of SQL.
 #[derive(Debug, Clone)]

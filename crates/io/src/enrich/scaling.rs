@@ -15,7 +15,7 @@ use std::sync::Arc;
 use rasteret_cog::CogHeader;
 use serde_json::{Map, Value};
 
-use super::assets::Members;
+use super::members::Members;
 use crate::types::json;
 use crate::{CogFile, Error, Location, Result};
 

@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow_array::{ArrayRef, RecordBatch};
 use tokio::sync::mpsc;
 
-use super::OnError;
 use super::fetch::{Cell, Fetching, Message, Pending};
 use super::layout::Layout;
 use super::scaling::Scaling;
-use crate::{CogFile, Error, Location, Result, Session};
+use crate::headers::Headers;
+use crate::{CogFile, Error, Location, OnError, Result};
 
 /// A running enrichment. Dropping it ends its fetches.
 #[derive(Debug)]
 pub struct EnrichStream {
-    session: Session,
+    headers: Headers,
     layout: Arc<Layout>,
     pending: tokio::sync::Mutex<mpsc::UnboundedReceiver<Message>>,
     tally: Mutex<Tally>,
@@ -62,16 +62,16 @@ struct Tally {
 const CAUSES: usize = 3;
 
 impl EnrichStream {
-    pub(super) fn new(session: Session, layout: Arc<Layout>, fetching: Fetching) -> Self {
+    pub(super) fn new(headers: Headers, layout: Arc<Layout>, fetching: Fetching) -> Self {
         let Fetching { pending, window, task } = fetching;
         let tally = Tally { seen: vec![false; layout.bands.len()], ..Tally::default() };
-        Self { session, layout, pending: tokio::sync::Mutex::new(pending), tally: Mutex::new(tally), task, window }
+        Self { headers, layout, pending: tokio::sync::Mutex::new(pending), tally: Mutex::new(tally), task, window }
     }
 
     /// The next batch, at most 2,048 rows; None after the last. May be called from several threads at once: each batch is
     /// given to one of them, [`EnrichedBatch::index`] tells the order. Blocks the calling thread.
     pub fn next(&self) -> Result<Option<EnrichedBatch>> {
-        self.session.block_on(self.next_batch())?
+        self.headers.block_on(self.next_batch())?
     }
 
     /// As [`Self::next`], for callers in the runtime.
@@ -150,7 +150,7 @@ impl EnrichStream {
             rows,
             |input| layout.input(&pending.batch, input),
             |row| files.iter().filter_map(move |files| Some(files.get(row)?.as_ref()?.header.as_ref().into())),
-            self.session.transforms(),
+            self.headers.transforms(),
         );
         let errors = if layout.errors { self.errors(rows, failures) } else { Vec::new() };
         let metadata = layout.metadata.iter().map(|band| files.get(*band).cloned().unwrap_or_default()).collect();

@@ -15,10 +15,11 @@ use object_store::{ObjectStoreExt, PutPayload};
 use parquet::arrow::ArrowWriter;
 
 use super::fetch::Fetch;
-use super::plan::{self, Inner};
+use super::plan;
+use super::resolve::{self, ResolvedPlan};
 use super::*;
 use crate::parquet::ParquetSource;
-use crate::{CogFile, Error, Options, Result, Session};
+use crate::{CogFile, Error, OnError, Options, Result, Session};
 
 /// What a run of fetches did.
 #[derive(Default)]
@@ -61,7 +62,7 @@ fn fetch(file: CogFile, delay: Duration) -> (Fetch, Arc<Fetches>) {
 
 struct Setup {
     session: Session,
-    inner: Arc<Inner>,
+    inner: Arc<ResolvedPlan>,
     file: CogFile,
 }
 
@@ -82,7 +83,7 @@ fn setup(hrefs: &[Option<String>], options: EnrichOptions) -> Result<Setup> {
         session.serve_bucket("b", store);
         let source = ParquetSource::open(&session, vec!["s3://b/a.parquet".to_owned()]).await.unwrap();
         let file = session.header(fixture.to_str().unwrap()).await.unwrap();
-        (plan::resolve(source, options).await, file)
+        (resolve::resolve(source, options).await, file)
     })?;
     Ok(Setup { session, inner: Arc::new(inner?), file })
 }

@@ -13,9 +13,10 @@ use futures::FutureExt;
 use futures::future::join_all;
 use tokio::task::{AbortHandle, JoinHandle};
 
+use super::Headers;
 use crate::runtime::runtime;
 use crate::types::location::Place;
-use crate::{Error, Location, Result, Session};
+use crate::{Error, Location, Result};
 
 /// Local files read side by side: disks and network file systems answer several at once, more only wait in line.
 const LOCAL_READERS: usize = 8;
@@ -28,18 +29,18 @@ pub(crate) trait Task: 'static {
     type Answer: Clone + Send + 'static;
 
     /// An answer that costs nothing, for a file in a store.
-    fn known(session: &Session, location: &Location) -> Option<Self::Answer>;
+    fn known(headers: &Headers, location: &Location) -> Option<Self::Answer>;
 
     /// For a file in a store.
-    fn remote(session: &Session, location: &Location) -> impl Future<Output = Result<Self::Answer>> + Send;
+    fn remote(headers: &Headers, location: &Location) -> impl Future<Output = Result<Self::Answer>> + Send;
 
     /// For a local file. Blocks.
-    fn local(session: &Session, location: &Location) -> Result<Self::Answer>;
+    fn local(headers: &Headers, location: &Location) -> Result<Self::Answer>;
 }
 
 /// Does the task for each href, once for equal ones; answers in their order. Blocks the calling thread, which must not be
 /// one of the runtime's. A panic of the task is an error of its file.
-pub(crate) fn run<T: Task>(session: &Session, hrefs: &[&str]) -> Vec<Result<T::Answer>> {
+pub(crate) fn run<T: Task>(headers: &Headers, hrefs: &[&str]) -> Vec<Result<T::Answer>> {
     let mut places: HashMap<&str, usize> = HashMap::with_capacity(hrefs.len());
     let mut distinct = Vec::new();
     let slots: Vec<usize> = hrefs
@@ -51,7 +52,7 @@ pub(crate) fn run<T: Task>(session: &Session, hrefs: &[&str]) -> Vec<Result<T::A
             })
         })
         .collect();
-    let mut answers = match run_distinct::<T>(session, &distinct) {
+    let mut answers = match run_distinct::<T>(headers, &distinct) {
         Ok(answers) => answers,
         Err(error) => return vec![Err(error); hrefs.len()],
     };
@@ -63,20 +64,20 @@ pub(crate) fn run<T: Task>(session: &Session, hrefs: &[&str]) -> Vec<Result<T::A
     slots.into_iter().map(|slot| answers[slot].clone()).collect()
 }
 
-fn run_distinct<T: Task>(session: &Session, hrefs: &[&str]) -> Result<Vec<Result<T::Answer>>> {
+fn run_distinct<T: Task>(headers: &Headers, hrefs: &[&str]) -> Result<Vec<Result<T::Answer>>> {
     let mut answers: Vec<Option<Result<T::Answer>>> = vec![None; hrefs.len()];
     let (mut local, mut remote) = (Vec::new(), Vec::new());
     for (slot, href) in hrefs.iter().enumerate() {
         match Location::parse(href) {
             Err(error) => answers[slot] = Some(Err(error)),
             Ok(location)
-                if session.access().is_restricted()
-                    && let Err(error) = session.access().check(&location) =>
+                if headers.access().is_restricted()
+                    && let Err(error) = headers.access().check(&location) =>
             {
                 answers[slot] = Some(Err(error));
             }
             Ok(location) if matches!(location.place(), Place::File(_)) => local.push((slot, location)),
-            Ok(location) => match T::known(session, &location) {
+            Ok(location) => match T::known(headers, &location) {
                 Some(answer) => answers[slot] = Some(Ok(answer)),
                 None => remote.push((slot, location)),
             },
@@ -85,19 +86,19 @@ fn run_distinct<T: Task>(session: &Session, hrefs: &[&str]) -> Result<Vec<Result
     if !remote.is_empty() || !local.is_empty() {
         let runtime = runtime()?;
         let readers = local.len().div_ceil(LOCAL_FILES_PER_READER).min(LOCAL_READERS);
-        let fetchers = remote.len().min(session.options().max_concurrent);
+        let fetchers = remote.len().min(headers.options().max_concurrent);
         let (local, remote) = (Queue::new(local), Queue::new(remote));
         let queues = [local.clone(), remote.clone()];
         let tasks: Vec<JoinHandle<Vec<Answered<T>>>> = (0..fetchers)
-            .map(|_| runtime.spawn(fetch::<T>(session.clone(), remote.clone())))
+            .map(|_| runtime.spawn(fetch::<T>(headers.clone(), remote.clone())))
             .chain((0..readers).map(|_| {
-                let (session, queue) = (session.clone(), local.clone());
-                runtime.spawn_blocking(move || read::<T>(&session, &queue))
+                let (headers, queue) = (headers.clone(), local.clone());
+                runtime.spawn_blocking(move || read::<T>(&headers, &queue))
             }))
             .collect();
         // Waited for in a task: the calling thread is woken once, and not by each fetcher.
         let ends: Vec<_> = tasks.iter().map(JoinHandle::abort_handle).collect();
-        let done = session.block_on(runtime.spawn(join_all(tasks))).inspect_err(|_| {
+        let done = headers.block_on(runtime.spawn(join_all(tasks))).inspect_err(|_| {
             // Of an interrupted query nobody wants the answers. Files that are being read on this machine are read to their end.
             queues.iter().for_each(|queue| queue.close());
             ends.iter().for_each(AbortHandle::abort);
@@ -111,19 +112,19 @@ fn run_distinct<T: Task>(session: &Session, hrefs: &[&str]) -> Result<Vec<Result
     Ok(answers.into_iter().enumerate().map(|(slot, answer)| answer.unwrap_or_else(|| lost(slot))).collect())
 }
 
-async fn fetch<T: Task>(session: Session, queue: Arc<Queue>) -> Vec<Answered<T>> {
+async fn fetch<T: Task>(headers: Headers, queue: Arc<Queue>) -> Vec<Answered<T>> {
     let mut answered = Vec::new();
     while let Some((slot, location)) = queue.next() {
-        let answer = AssertUnwindSafe(T::remote(&session, location)).catch_unwind().await;
+        let answer = AssertUnwindSafe(T::remote(&headers, location)).catch_unwind().await;
         answered.push((*slot, answer.unwrap_or_else(|_| Err(panicked(location)))));
     }
     answered
 }
 
-fn read<T: Task>(session: &Session, queue: &Queue) -> Vec<Answered<T>> {
+fn read<T: Task>(headers: &Headers, queue: &Queue) -> Vec<Answered<T>> {
     let mut answered = Vec::new();
     while let Some((slot, location)) = queue.next() {
-        let answer = std::panic::catch_unwind(AssertUnwindSafe(|| T::local(session, location)));
+        let answer = std::panic::catch_unwind(AssertUnwindSafe(|| T::local(headers, location)));
         answered.push((*slot, answer.unwrap_or_else(|_| Err(panicked(location)))));
     }
     answered

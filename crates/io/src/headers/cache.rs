@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 
 use crate::runtime::byte_cache::ByteCache;
 use crate::runtime::failures::Failures;
-use crate::store::object::Stamp;
+use crate::types::stamp::Stamp;
 use crate::{CogFile, Result};
 
 /// A header of an ordinary COG.
@@ -70,6 +70,16 @@ impl HeaderCache {
     /// Keeps headers of so many bytes from now on.
     pub(crate) fn set_bytes(&self, bytes: u64) {
         self.kept.set_bytes(bytes);
+    }
+
+    /// Bytes of the cached headers.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.kept.bytes()
+    }
+
+    /// Headers that are being read.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Keeps this header no longer.
@@ -150,12 +160,10 @@ impl Drop for Boarding<'_> {
 impl std::fmt::Debug for HeaderCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Keys may hold query strings.
-        let under_way = self.flights.lock().unwrap_or_else(PoisonError::into_inner).len();
-        let (bytes, failures) = (self.kept.bytes(), &self.failures);
         f.debug_struct("HeaderCache")
-            .field("under_way", &under_way)
-            .field("bytes", &bytes)
-            .field("failures", failures)
+            .field("in_flight", &self.in_flight())
+            .field("bytes", &self.bytes())
+            .field("failures", &self.failures)
             .finish()
     }
 }

@@ -14,8 +14,9 @@ use bytes::Bytes;
 use rasteret_cog::{CogHeader, DecodeResult, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, InfoDecoder, Limits};
 
 use crate::CoalesceConfig;
-use crate::store::object::{LocalFile, Object, Stamp};
+use crate::store::object::{LocalFile, Object};
 use crate::store::transport::{Answer, Body, Span};
+use crate::types::stamp::Stamp;
 use crate::{Error, Fault, Location, ObjectVersion, Result};
 
 /// Bytes of the first request: the header, tables included, of a COG of some 2,000 tiles and its overviews, at a price that

@@ -1,5 +1,58 @@
 //! Headers of files: fetched in as few requests as they take, many files at once, and cached.
 
-pub(crate) mod batch;
-pub(crate) mod cache;
-pub(crate) mod driver;
+mod batch;
+mod cache;
+mod driver;
+mod files;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use rasteret_cog::crs::Transforms;
+
+use self::cache::HeaderCache;
+use crate::store::Stores;
+
+/// Headers of files in [`Stores`], which it derefs to. Cheap to clone; clones share the cache.
+#[derive(Debug, Clone)]
+pub struct Headers {
+    stores: Stores,
+    cache: Arc<HeaderCache>,
+    transforms: Arc<Transforms>,
+}
+
+impl Deref for Headers {
+    type Target = Stores;
+
+    fn deref(&self) -> &Stores {
+        &self.stores
+    }
+}
+
+impl Headers {
+    pub(crate) fn new(stores: Stores) -> Self {
+        let options = stores.options();
+        let cache = Arc::new(HeaderCache::new(options.header_cache_bytes, options.failure_lifetime));
+        Self { stores, cache, transforms: Arc::default() }
+    }
+
+    /// The same cache, over the stores of another query.
+    pub(crate) fn with_stores(&self, stores: Stores) -> Self {
+        Self { stores, cache: Arc::clone(&self.cache), transforms: Arc::clone(&self.transforms) }
+    }
+
+    /// Transformations between the CRSs of headers and others, made once for all functions.
+    pub fn transforms(&self) -> &Transforms {
+        &self.transforms
+    }
+
+    /// Bytes of cached headers, and the number of headers in flight.
+    pub(crate) fn cache_usage(&self) -> (u64, usize) {
+        (self.cache.bytes(), self.cache.in_flight())
+    }
+
+    /// Sets the bytes of headers that are cached.
+    pub(crate) fn set_bytes(&self, bytes: u64) {
+        self.cache.set_bytes(bytes);
+    }
+}

@@ -8,8 +8,9 @@ use arrow_schema::DataType;
 use crate::enrich::assets::{Assets, listed};
 use crate::enrich::href::Rewrites;
 use crate::parquet::{HiveOptions, ParquetSource, Projection, SourceOptions};
+use crate::store::Stores;
 use crate::types::location::local_from_remote;
-use crate::{Error, Result, Session};
+use crate::{Error, Result};
 
 /// What the name of a metadata column ends with.
 const METADATA: &str = "_metadata";
@@ -68,10 +69,10 @@ pub(super) struct Band {
 
 impl Collection {
     /// Reads the first file's footer. Blocks the calling thread.
-    pub(super) fn open(session: &Session, source: &[&str], options: CollectionOptions) -> Result<Self> {
-        let files = session.files(source)?;
+    pub(super) fn open(stores: &Stores, source: &[&str], options: CollectionOptions) -> Result<Self> {
+        let files = stores.files(source)?;
         let how = SourceOptions { canonical_geometry: false, hive: options.hive };
-        let source = session.block_on(ParquetSource::open_with(session, files, how))??;
+        let source = stores.block_on(ParquetSource::open_with(stores, files, how))??;
         let schema = source.schema();
         let columns = schema.fields().iter().enumerate();
         let found: Vec<Band> = columns

@@ -20,9 +20,10 @@ use super::CollectionOptions;
 use super::collection::{Collection, column};
 use crate::enrich::assets::Assets;
 use crate::enrich::cell;
+use crate::headers::Headers;
 use crate::parquet::{Batches, Projection};
 use crate::types::location::local_from_remote;
-use crate::{Error, ObjectVersion, Result, Session, VersionMatch};
+use crate::{Error, ObjectVersion, Result, VersionMatch};
 
 /// Rows of a batch: the length of DuckDB's vectors.
 const ROWS: usize = 2_048;
@@ -79,7 +80,7 @@ pub struct FileStatus {
 /// A look at an index's files whose arguments were checked.
 #[derive(Debug, Clone)]
 pub struct Refresh {
-    session: Session,
+    headers: Headers,
     collection: Arc<Collection>,
     assets: Assets,
     max_concurrent: usize,
@@ -87,13 +88,13 @@ pub struct Refresh {
 
 impl Refresh {
     /// Checks the arguments: reads the first Parquet file's footer. Blocks the calling thread. `source` are paths, globs or
-    /// URLs of Parquet files; see [`Session::files`]. `max_concurrent` bounds requests in flight beside the session's own limit.
-    pub fn new(session: &Session, source: &[&str], options: CollectionOptions, max_concurrent: usize) -> Result<Self> {
-        let collection = Collection::open(session, source, options)?;
+    /// URLs of Parquet files; see [`Stores::files`](crate::Stores::files). `max_concurrent` bounds requests in flight beside the session's own limit.
+    pub fn new(headers: &Headers, source: &[&str], options: CollectionOptions, max_concurrent: usize) -> Result<Self> {
+        let collection = Collection::open(headers, source, options)?;
         collection.require_bands()?;
         let assets = collection.assets.clone()?;
         Ok(Self {
-            session: session.clone(),
+            headers: headers.clone(),
             collection: Arc::new(collection),
             assets,
             max_concurrent: max_concurrent.max(1),
@@ -111,7 +112,7 @@ impl Refresh {
         let projection = self.collection.and_assets(projection, &self.assets);
         let (send, files) = mpsc::channel(BATCHES_AHEAD);
         let this = self.clone();
-        let task = self.session.block_on(async move {
+        let task = self.headers.block_on(async move {
             let batches = this.collection.source.read(&projection, ROWS)?;
             Ok::<_, Error>(tokio::spawn(async move {
                 if let Err(error) = this.ask(batches, &send).await {
@@ -120,8 +121,8 @@ impl Refresh {
                 }
             }))
         })??;
-        let (session, collection) = (self.session.clone(), Arc::clone(&self.collection));
-        Ok(RefreshStream { session, collection, files: Mutex::new(files), task: Mutex::new(Some(task)) })
+        let (headers, collection) = (self.headers.clone(), Arc::clone(&self.collection));
+        Ok(RefreshStream { headers, collection, files: Mutex::new(files), task: Mutex::new(Some(task)) })
     }
 
     /// Asks for every file and sends the answers; returns early when nobody receives them.
@@ -179,7 +180,7 @@ impl Refresh {
             let (indexed, found) = (ObjectVersion::default(), ObjectVersion::default());
             return FileStatus { href: file.written, status: Status::Unindexed, indexed, found, error: None };
         };
-        let (status, found, error) = match self.session.current_version(&file.opened, &indexed).await {
+        let (status, found, error) = match self.headers.current_version(&file.opened, &indexed).await {
             Ok((found, VersionMatch::Same)) => (Status::Unchanged, found, None),
             Ok((found, VersionMatch::Different(_))) => (Status::Changed, found, None),
             Ok((found, VersionMatch::Unknown)) => (Status::Unknown, found, None),
@@ -217,7 +218,7 @@ fn versions(metadata: &ArrayRef) -> Vec<Option<ObjectVersion>> {
 /// A running look. Dropping it ends its requests.
 #[derive(Debug)]
 pub struct RefreshStream {
-    session: Session,
+    headers: Headers,
     collection: Arc<Collection>,
     files: Mutex<mpsc::Receiver<Result<Vec<FileStatus>>>>,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -226,7 +227,7 @@ pub struct RefreshStream {
 impl RefreshStream {
     /// The next files, at most 2,048; None after the last. Blocks the calling thread.
     pub fn next(&self) -> Result<Option<Vec<FileStatus>>> {
-        self.session.block_on(async {
+        self.headers.block_on(async {
             if let Some(files) = self.files.lock().await.recv().await {
                 return files.map(Some);
             }

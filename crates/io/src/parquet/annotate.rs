@@ -110,21 +110,42 @@ fn leaf(field: &TypePtr, leaves: &mut Vec<Leaf>) -> Result<TypePtr> {
         return Ok(Arc::clone(field));
     };
     let info = field.get_basic_info();
-    let fixed = *physical_type == Physical::FIXED_LEN_BYTE_ARRAY;
-    let bytes = fixed || *physical_type == Physical::BYTE_ARRAY;
     let annotation = match info.logical_type_ref() {
         // A type that this library is too old for: DuckDB goes by the converted type then.
         Some(LogicalType::_Unknown { .. }) | None => None,
         known => known,
     };
-    let (kind, read_as) = match (annotation, info.converted_type()) {
+    let (kind, read_as) = kind_of_leaf(field, annotation, *type_length);
+    leaves.push(kind);
+    let unknown_annotation = annotation.is_none() && info.logical_type_ref().is_some();
+    if read_as == ReadAs::Annotated && !unknown_annotation {
+        return Ok(Arc::clone(field));
+    }
+    let builder = Type::primitive_type_builder(field.name(), *physical_type)
+        .with_repetition(repetition(field))
+        .with_length(*type_length);
+    let builder = match read_as {
+        ReadAs::Raw => builder,
+        ReadAs::Text => builder.with_logical_type(Some(LogicalType::String)),
+        ReadAs::Annotated => {
+            builder.with_converted_type(info.converted_type()).with_precision(*precision).with_scale(*scale)
+        }
+    };
+    Ok(Arc::new(builder.build()?))
+}
+
+/// How a column is converted, and the annotation that it is read with.
+fn kind_of_leaf(field: &Type, annotation: Option<&LogicalType>, length: i32) -> (Leaf, ReadAs) {
+    let fixed = field.get_physical_type() == Physical::FIXED_LEN_BYTE_ARRAY;
+    let bytes = fixed || field.get_physical_type() == Physical::BYTE_ARRAY;
+    match (annotation, field.get_basic_info().converted_type()) {
         (Some(LogicalType::Unknown), _) => (Leaf::Same, ReadAs::Annotated),
-        _ if *physical_type == Physical::INT96 => (Leaf::Int96, ReadAs::Annotated),
+        _ if field.get_physical_type() == Physical::INT96 => (Leaf::Int96, ReadAs::Annotated),
         (Some(LogicalType::Decimal(decimal)), _) if bytes => decimal_leaf(decimal.precision, decimal.scale),
-        (None, ConvertedType::DECIMAL) if bytes => decimal_leaf(*precision, *scale),
-        (None, ConvertedType::INTERVAL) if fixed && *type_length == 12 => (Leaf::Interval, ReadAs::Raw),
-        (Some(LogicalType::Float16), _) if fixed && *type_length == 2 => (Leaf::Half, ReadAs::Annotated),
-        (Some(LogicalType::Uuid), _) if fixed && *type_length == 16 => (Leaf::Named(Kind::Uuid), ReadAs::Annotated),
+        (None, ConvertedType::DECIMAL) if bytes => decimal_leaf(field.get_precision(), field.get_scale()),
+        (None, ConvertedType::INTERVAL) if fixed && length == 12 => (Leaf::Interval, ReadAs::Raw),
+        (Some(LogicalType::Float16), _) if fixed && length == 2 => (Leaf::Half, ReadAs::Annotated),
+        (Some(LogicalType::Uuid), _) if fixed && length == 16 => (Leaf::Named(Kind::Uuid), ReadAs::Annotated),
         (Some(LogicalType::Enum), _) | (None, ConvertedType::ENUM) => (Leaf::Same, ReadAs::Text),
         (Some(LogicalType::Json), _) | (None, ConvertedType::JSON) => (Leaf::Named(Kind::Json), ReadAs::Annotated),
         (Some(LogicalType::Geometry(geometry)), _) => {
@@ -149,23 +170,7 @@ fn leaf(field: &TypePtr, leaves: &mut Vec<Leaf>) -> Result<TypePtr> {
         }
         _ if fixed => (Leaf::Bytes, ReadAs::Raw),
         _ => (Leaf::Same, ReadAs::Annotated),
-    };
-    leaves.push(kind);
-    let unknown_annotation = annotation.is_none() && info.logical_type_ref().is_some();
-    if read_as == ReadAs::Annotated && !unknown_annotation {
-        return Ok(Arc::clone(field));
     }
-    let builder = Type::primitive_type_builder(field.name(), *physical_type)
-        .with_repetition(repetition(field))
-        .with_length(*type_length);
-    let builder = match read_as {
-        ReadAs::Raw => builder,
-        ReadAs::Text => builder.with_logical_type(Some(LogicalType::String)),
-        ReadAs::Annotated => {
-            builder.with_converted_type(info.converted_type()).with_precision(*precision).with_scale(*scale)
-        }
-    };
-    Ok(Arc::new(builder.build()?))
 }
 
 #[derive(Clone, Copy, PartialEq)]

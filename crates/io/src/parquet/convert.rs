@@ -105,49 +105,47 @@ fn convert_leaf(array: &ArrayRef, target: &DataType, leaf: &Leaf) -> Result<Arra
             let values = values(array)?.map(|value| value.map(|bytes| Ok(double(bytes) / divisor)));
             Ok(Arc::new(primitive::<Float64Type>(values)?))
         }
-        Leaf::Time { utc } => {
-            let micros = match array.data_type() {
-                DataType::Time32(TimeUnit::Millisecond) => {
-                    array
-                        .as_primitive::<Time32MillisecondType>()
-                        .unary::<_, Time64MicrosecondType>(|millis| i64::from(millis) * 1000)
-                }
-                DataType::Time64(TimeUnit::Microsecond) => array.as_primitive::<Time64MicrosecondType>().clone(),
-                DataType::Time64(TimeUnit::Nanosecond) => {
-                    array.as_primitive::<Time64NanosecondType>().unary::<_, Time64MicrosecondType>(|nanos| nanos / 1000)
-                }
-                _ => return Err(mismatch(array, target)),
-            };
-            if *utc {
-                return Ok(Arc::new(micros.unary::<_, Time64MicrosecondType>(|time| time.rem_euclid(MICROS_PER_DAY))));
-            }
-            // 24:00:00 is a TIME of DuckDB's.
-            match micros.iter().flatten().find(|time| !(0..=MICROS_PER_DAY).contains(time)) {
-                Some(time) => Err(ArrowError::ParseError(format!("expected a time within a day, found {time} µs"))),
-                None => Ok(Arc::new(micros)),
-            }
-        }
-        Leaf::Timestamp { utc } => {
-            let micros = match array.data_type() {
-                DataType::Timestamp(TimeUnit::Microsecond, _) => {
-                    array.as_primitive::<TimestampMicrosecondType>().clone()
-                }
-                DataType::Timestamp(TimeUnit::Millisecond, _) => {
-                    array.as_primitive::<TimestampMillisecondType>().try_unary::<_, TimestampMicrosecondType, _>(
-                        |millis| {
-                            millis.checked_mul(1000).ok_or_else(|| {
-                                ArrowError::ParseError(format!(
-                                    "timestamp of {millis} ms does not fit 64 bits of microseconds"
-                                ))
-                            })
-                        },
-                    )?
-                }
-                _ => return Err(mismatch(array, target)),
-            };
-            Ok(Arc::new(micros.with_timezone_opt(utc.then_some("UTC"))))
-        }
+        Leaf::Time { utc } => time(array, target, *utc),
+        Leaf::Timestamp { utc } => timestamp(array, target, *utc),
     }
+}
+
+/// Microseconds of the day.
+fn time(array: &ArrayRef, target: &DataType, utc: bool) -> Result<ArrayRef> {
+    let micros = match array.data_type() {
+        DataType::Time32(TimeUnit::Millisecond) => array
+            .as_primitive::<Time32MillisecondType>()
+            .unary::<_, Time64MicrosecondType>(|millis| i64::from(millis) * 1000),
+        DataType::Time64(TimeUnit::Microsecond) => array.as_primitive::<Time64MicrosecondType>().clone(),
+        DataType::Time64(TimeUnit::Nanosecond) => {
+            array.as_primitive::<Time64NanosecondType>().unary::<_, Time64MicrosecondType>(|nanos| nanos / 1000)
+        }
+        _ => return Err(mismatch(array, target)),
+    };
+    if utc {
+        return Ok(Arc::new(micros.unary::<_, Time64MicrosecondType>(|time| time.rem_euclid(MICROS_PER_DAY))));
+    }
+    // 24:00:00 is a TIME of DuckDB's.
+    match micros.iter().flatten().find(|time| !(0..=MICROS_PER_DAY).contains(time)) {
+        Some(time) => Err(ArrowError::ParseError(format!("expected a time within a day, found {time} µs"))),
+        None => Ok(Arc::new(micros)),
+    }
+}
+
+/// Microseconds since 1970-01-01.
+fn timestamp(array: &ArrayRef, target: &DataType, utc: bool) -> Result<ArrayRef> {
+    let micros = match array.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, _) => array.as_primitive::<TimestampMicrosecondType>().clone(),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => {
+            array.as_primitive::<TimestampMillisecondType>().try_unary::<_, TimestampMicrosecondType, _>(|millis| {
+                millis.checked_mul(1000).ok_or_else(|| {
+                    ArrowError::ParseError(format!("timestamp of {millis} ms does not fit 64 bits of microseconds"))
+                })
+            })?
+        }
+        _ => return Err(mismatch(array, target)),
+    };
+    Ok(Arc::new(micros.with_timezone_opt(utc.then_some("UTC"))))
 }
 
 fn primitive<T: arrow_array::ArrowPrimitiveType>(

@@ -41,12 +41,14 @@
 
 mod annotate;
 mod convert;
+mod footer;
 mod geo;
 mod hive;
 mod hive_cast;
 mod kind;
 mod open;
 mod read;
+mod to_json;
 mod types;
 mod wkb;
 
@@ -54,6 +56,7 @@ pub use hive::{HiveOptions, NullFolders};
 pub use kind::Kind;
 pub use open::{ParquetSource, Projection, SourceOptions};
 pub use read::{Batches, Records};
+pub(crate) use to_json::to_json;
 
 /// Whether bytes are WKB as [`Kind::Wkb`] promises them.
 #[cfg(test)]

@@ -13,14 +13,15 @@ use super::annotate::{self, Leaf};
 use super::convert::{adapt, convert};
 use super::hive::{Constant, HiveOptions, Partition, Partitions};
 use super::types::{self, Convert};
-use super::{Batches, Kind, geo, read};
-use crate::{Error, Location, Object, Result, Session};
+use super::{Kind, footer, geo};
+use crate::store::Stores;
+use crate::{Error, Location, Object, Result};
 
 /// Parquet files as one table. The first file's schema is the table's; the others are matched to it by name when their turn
 /// comes, as `read_parquet` does. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ParquetSource {
-    session: Session,
+    stores: Stores,
     files: Arc<[String]>,
     first: Arc<File>,
     schema: SchemaRef,
@@ -101,26 +102,26 @@ impl Projection {
 }
 
 impl ParquetSource {
-    /// Opens the first of the files and reads its footer. `files` are single files: see [`Session::files`] for patterns.
+    /// Opens the first of the files and reads its footer. `files` are single files: see [`Stores::files`](crate::Stores::files) for patterns.
     ///
     /// Geometries come out as DuckDB's GEOMETRY holds them, whatever dialect of WKB the file has; what DuckDB would not read
     /// is an error.
-    pub async fn open(session: &Session, files: Vec<String>) -> Result<Self> {
-        Self::open_with(session, files, SourceOptions::default()).await
+    pub async fn open(stores: &Stores, files: Vec<String>) -> Result<Self> {
+        Self::open_with(stores, files, SourceOptions::default()).await
     }
 
     /// As [`Self::open`], with options.
-    pub async fn open_with(session: &Session, files: Vec<String>, options: SourceOptions) -> Result<Self> {
+    pub async fn open_with(stores: &Stores, files: Vec<String>, options: SourceOptions) -> Result<Self> {
         let wkb = if options.canonical_geometry { Wkb::Canonical } else { Wkb::AsStored };
         let Some(first) = files.first() else {
             return Err(Error::InvalidArgument { what: "expected at least one Parquet file, found none".to_owned() });
         };
         let partitions = Partitions::of(&files, options.hive)?;
-        let first = Arc::new(File::open(session, first, wkb).await?);
+        let first = Arc::new(File::open(stores, first, wkb).await?);
         let mut fields: Vec<FieldRef> = first.roots.iter().map(|root| root.field(files.len() > 1)).collect();
         let partitions = partitions.place(&mut fields).into();
         let schema = Arc::new(Schema::new(fields));
-        Ok(Self { session: session.clone(), files: files.into(), first, schema, partitions, wkb })
+        Ok(Self { stores: stores.clone(), files: files.into(), first, schema, partitions, wkb })
     }
 
     /// All columns, with the types of the table in [`crate::parquet`].
@@ -144,17 +145,8 @@ impl ParquetSource {
         self.first.object.location()
     }
 
-    /// The records in order, in batches of at most `rows`. Reading starts at once, in the runtime that this is called in,
-    /// and ends when the answer is dropped.
-    pub fn read(&self, projection: &Projection, rows: usize) -> Result<Batches> {
-        // Also where no column is read, for which the footer is enough.
-        self.session.access().check(self.location())?;
-        let first = self.plan(0, &self.first, projection)?;
-        Ok(read::start(self.clone(), projection.clone(), first, rows))
-    }
-
-    pub(super) fn session(&self) -> &Session {
-        &self.session
+    pub(super) fn stores(&self) -> &Stores {
+        &self.stores
     }
 
     pub(super) fn wkb(&self) -> Wkb {
@@ -310,10 +302,10 @@ struct Selected {
 }
 
 impl File {
-    pub(super) async fn open(session: &Session, href: &str, wkb: Wkb) -> Result<Self> {
-        let object = session.open(href).await?;
-        let metadata = read::footer(&object).await?;
-        Self::new(object.clone(), metadata, wkb).map_err(|error| read::fault(object.location(), error))
+    pub(super) async fn open(stores: &Stores, href: &str, wkb: Wkb) -> Result<Self> {
+        let object = stores.open(href).await?;
+        let metadata = footer::read(&object).await?;
+        Self::new(object.clone(), metadata, wkb).map_err(|error| footer::fault(object.location(), error))
     }
 
     fn new(object: Object, metadata: ParquetMetaData, wkb: Wkb) -> Result<Self, ParquetError> {

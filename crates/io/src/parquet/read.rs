@@ -18,19 +18,16 @@ use futures::{FutureExt, StreamExt, stream};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::ParquetMetaData;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::open::{File, Plan};
-use super::{ParquetSource, Projection};
+use super::{ParquetSource, Projection, footer};
 use crate::runtime::descriptors;
 use crate::store::object::blocking;
 use crate::types::location::Place;
 use crate::{CoalesceConfig, Error, Fault, Location, Object, Result};
-
-/// Footers of most files fit, so that one request opens a file.
-const FOOTER_GUESS: u64 = 64 * 1024;
 
 /// Files whose footers are read before their turn: hides the latency of many small files.
 const FILES_AHEAD: usize = 4;
@@ -58,6 +55,17 @@ pub struct Records {
     pub file: usize,
     /// The projected columns.
     pub batch: RecordBatch,
+}
+
+impl ParquetSource {
+    /// The records in order, in batches of at most `rows`. Reading starts at once, in the runtime that this is called in,
+    /// and ends when the answer is dropped.
+    pub fn read(&self, projection: &Projection, rows: usize) -> Result<Batches> {
+        // Also where no column is read, for which the footer is enough.
+        self.stores().access().check(self.location())?;
+        let first = self.plan(0, self.first(), projection)?;
+        Ok(start(self.clone(), projection.clone(), first, rows))
+    }
 }
 
 impl Batches {
@@ -96,7 +104,7 @@ struct Piece {
     reader: ParquetRecordBatchReader,
 }
 
-pub(super) fn start(source: ParquetSource, projection: Projection, first: Plan, rows: usize) -> Batches {
+fn start(source: ParquetSource, projection: Projection, first: Plan, rows: usize) -> Batches {
     let (send_batch, batches) = mpsc::channel(BATCHES_AHEAD);
     let (send_piece, pieces) = mpsc::channel(1);
     let schema = Arc::clone(&first.schema);
@@ -121,7 +129,7 @@ async fn fetch(
 ) -> Result<()> {
     let first_file = (Arc::clone(source.first()), Arc::new(first));
     let rest = source.files().iter().enumerate().skip(1).map(|(number, href)| async move {
-        let file = File::open(source.session(), href, source.wkb()).await?;
+        let file = File::open(source.stores(), href, source.wkb()).await?;
         let plan = source.plan(number, &file, projection)?;
         Ok((Arc::new(file), Arc::new(plan)))
     });
@@ -146,7 +154,7 @@ async fn fetch_file(
     pieces: &mpsc::Sender<Result<Piece>>,
 ) -> Result<bool> {
     let location = file.object.location();
-    let at = |error| fault(location, error);
+    let at = |error| footer::fault(location, error);
     let piece = |reader| Piece { file: index, location: location.clone(), plan: Arc::clone(plan), reader };
     if let Place::File(path) = location.place() {
         let Ok(permit) = pieces.reserve().await else { return Ok(false) };
@@ -189,7 +197,7 @@ fn decode(mut pieces: mpsc::Receiver<Result<Piece>>, batches: &mpsc::Sender<Resu
         };
         let Piece { file, location, plan, reader } = piece;
         for batch in reader {
-            let batch = batch.map_err(|error| fault(&location, error.into())).and_then(|batch| {
+            let batch = batch.map_err(|error| footer::fault(&location, error.into())).and_then(|batch| {
                 plan.apply(&batch).map_err(|what| Error::Records { location: location.clone(), what })
             });
             let failed = batch.is_err();
@@ -229,46 +237,4 @@ impl AsyncFileReader for Remote {
 
 async fn external<T>(answer: impl Future<Output = Result<T>> + Send) -> Result<T, ParquetError> {
     answer.await.map_err(|error| ParquetError::External(Box::new(error)))
-}
-
-/// Reads the file's footer: one request, or two for one that is larger than most.
-pub(super) async fn footer(object: &Object) -> Result<ParquetMetaData> {
-    let location = object.location();
-    let wrong = |what: String| Error::Records { location: location.clone(), what };
-    let (tail, size) = object.tail(FOOTER_GUESS).await?;
-    let Some((before, [a, b, c, d, magic @ ..])) = tail.split_last_chunk::<8>() else {
-        return Err(wrong(format!("expected a Parquet file, found {size} bytes")));
-    };
-    match magic {
-        b"PAR1" => {}
-        b"PARE" => return Err(wrong("encrypted Parquet files cannot be read".to_owned())),
-        _ => return Err(wrong("expected a Parquet file (PAR1 at its end), found another format".to_owned())),
-    }
-    let length = u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
-    let held = before.len() as u64;
-    let end = size.saturating_sub(8);
-    if length > end {
-        return Err(wrong(format!("its footer claims {length} bytes of a file of {size} bytes")));
-    }
-    let metadata = if length <= held {
-        let start = usize::try_from(held - length).unwrap_or(0);
-        ParquetMetaDataReader::decode_metadata(before.get(start..).unwrap_or_default())
-    } else {
-        ParquetMetaDataReader::decode_metadata(&object.range(end - length..end).await?)
-    };
-    metadata.map_err(|error| fault(location, error))
-}
-
-/// The error of a file: its own if it comes from a store, else what arrow-rs says in words.
-pub(super) fn fault(location: &Location, error: ParquetError) -> Error {
-    let what = match error {
-        ParquetError::External(inner) => match inner.downcast::<Error>() {
-            Ok(own) => return *own,
-            Err(other) => other.to_string(),
-        },
-        ParquetError::General(what) | ParquetError::ArrowError(what) => what,
-        ParquetError::NYI(what) => format!("not supported: {what}"),
-        other => other.to_string(),
-    };
-    Error::Records { location: location.clone(), what }
 }

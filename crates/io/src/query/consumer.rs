@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rasteret_cog::pixel::Block;
 
+use super::Reader;
 use super::Target;
-use super::mask::MasksAhead;
-use crate::enrich::OnError;
+use super::masks_ahead::MasksAhead;
+use crate::OnError;
 use crate::tiles::{BlockStream, Keep};
-use crate::{Error, Result, Session};
+use crate::{Error, Result};
 
 /// What a question does with the blocks of its tiles.
 pub trait Sink: Sync {
@@ -75,7 +76,7 @@ type BlockKey = (*const Target, u32, u32);
 
 /// Blocks that questions need, and who takes each.
 pub(super) struct Reading {
-    session: Session,
+    reader: Reader,
     blocks: BlockStream,
     masks: Option<MasksAhead>,
     /// The target of each block.
@@ -88,7 +89,7 @@ pub(super) struct Reading {
     on_error: Vec<OnError>,
 }
 
-impl Session {
+impl Reader {
     /// Reads what questions need: the total of each, its parts added in the order of its [`Sink::tiles`]; None where its file cannot be
     /// read and its `on_error` allows that.
     ///
@@ -149,7 +150,7 @@ impl Session {
         let of_masks = targets.iter().zip(&requests).map(|(target, request)| (target, request.row, request.col));
         let masks = MasksAhead::new(self, of_masks);
         let blocks = self.blocks(requests, keep);
-        Reading { session: self.clone(), blocks, masks, targets, takers, slots, on_error: rules }
+        Reading { reader: self.clone(), blocks, masks, targets, takers, slots, on_error: rules }
     }
 }
 
@@ -168,7 +169,7 @@ impl Reading {
         self,
         part: impl Fn(usize, usize, &Block) -> P + Sync,
     ) -> Result<Vec<Option<Vec<P>>>> {
-        let Self { session, blocks, masks, targets, takers, slots, on_error } = self;
+        let Self { reader, blocks, masks, targets, takers, slots, on_error } = self;
         if let Some(masks) = masks {
             // The tiles of the masks first, which the targets' would leave no room in the budget.
             masks.start();
@@ -179,7 +180,7 @@ impl Reading {
         let unread: Vec<AtomicBool> = on_error.iter().map(|_| AtomicBool::new(false)).collect();
         let fault: Mutex<Option<(usize, Error)>> = Mutex::default();
         let fails = |error: &Error, question: usize| on_error[question] == OnError::Fail || !error.is_of_file();
-        let masked = |request: usize, block: Block| targets[request].masked(&session, block);
+        let masked = |request: usize, block: Block| targets[request].masked(&reader, block);
         blocks.for_each(|request, block| match block.and_then(|block| masked(request, block)) {
             Ok(block) => {
                 for &(question, slot) in &takers[request] {
@@ -213,7 +214,7 @@ impl Reading {
     }
 }
 
-impl Session {
+impl Reader {
     /// What `make` makes of each row, several at a time; None stays None.
     ///
     /// # Errors

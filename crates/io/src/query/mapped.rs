@@ -7,9 +7,10 @@ use rasteret_cog::pixel::{Block, MappedValues};
 use rasteret_cog::zonal::Method;
 use rasteret_cog::{PixelMap, Run, Window};
 
+use super::Reader;
 use super::{Asked, Read, Sink, Target};
 use crate::tiles::{BlockRequest, Keep};
-use crate::{Error, Result, Session};
+use crate::{Error, Result};
 
 /// A raster beside another, on whose grid its values are wanted.
 #[derive(Debug)]
@@ -35,10 +36,10 @@ impl BesideTarget {
     /// # Errors
     ///
     /// Where its grid is not that of `first` and no coarser one aligned with it, or its values are no numbers.
-    pub fn new(session: &Session, first: &Target, target: Arc<Target>) -> Result<Self> {
+    pub fn new(reader: &Reader, first: &Target, target: Arc<Target>) -> Result<Self> {
         target.band.check_real().map_err(|source| target.fault(source))?;
         let (raster, other) = (first.file.header().raster_info(), target.raster_info());
-        let map = PixelMap::new(&raster, first.band.transform(), &other, session.transforms());
+        let map = PixelMap::new(&raster, first.band.transform(), &other, reader.transforms());
         let map = map.map_err(|source| target.fault(source))?;
         if !map.is_aligned() {
             let what =
@@ -58,11 +59,11 @@ impl BesideTarget {
         }
         let values = MappedValues::new(self.map.pixels(window));
         let tiles = values.tiles(&self.target.band.tiling());
-        (self.target.requests(tiles), Some(values))
+        (self.target.raster_band().requests(tiles), Some(values))
     }
 }
 
-impl Session {
+impl Reader {
     /// The pixels of rasters beside another, for the block of the other at (row, col) of its tile grid. Reads all of them together.
     ///
     /// # Errors
@@ -145,7 +146,7 @@ impl Sink for Gather {
     fn add((): &mut (), (): ()) {}
 }
 
-impl Session {
+impl Reader {
     /// For each row the pixels of its first raster that its geometry covers, with the values of all its rasters. All files of all rows are
     /// read together.
     ///

@@ -15,6 +15,9 @@
 mod consumer;
 mod mapped;
 mod mask;
+mod masks_ahead;
+mod raster_band;
+mod reader;
 mod request;
 mod statistics;
 mod value;
@@ -24,7 +27,7 @@ mod zone;
 pub use consumer::{Read, Sink};
 pub use mapped::{BesidePixels, BesideTarget, PixelTable};
 pub use mask::{MaskSource, WeightSource};
+pub use reader::Reader;
 pub use request::{Ask, Asked, LevelChoice, OrNull, Target};
 pub use statistics::ZoneOptions;
 pub use window::{PlannedWindow, StartedWindows};
-pub(crate) use zone::{ZoneCache, zone_cache};

@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rasteret_cog::pixel::Band;
+use rasteret_cog::pixel::{Band, Block};
 use rasteret_cog::zonal::{Coverage, Method};
 use rasteret_cog::{CogHeader, DEFAULT_CRS, EncodedGeometry, Geometry, GeometryProjector, ParsedGeometry, RasterInfo};
 
+use super::Reader;
 use super::mask::{MaskSource, TargetMask, TargetWeights, WeightSource};
+use super::raster_band::{RasterBand, fault};
 use super::zone::{Grid, ZoneKey};
-use crate::enrich::OnError;
+use crate::OnError;
 use crate::tiles::{BlockRequest, RasterFile};
-use crate::{Error, Result, Session};
+use crate::{Error, Result};
 
 /// Which pixels of which raster a row asks for.
 #[derive(Debug, Clone)]
@@ -75,7 +77,7 @@ pub struct Asked<'a> {
     pub ask: Ask<'a>,
 }
 
-impl Session {
+impl Reader {
     /// Finds what rows share: files, bands, ways into pixels. None stays None, and so becomes a row whose `on_error` allows it where
     /// the file's tables contradict its sizes.
     ///
@@ -108,11 +110,11 @@ impl Session {
         target.check_tiles(self.options().max_tile_bytes)?;
         if let Some(source) = &ask.mask {
             let mask = self.target(targets, &Ask::of_raster(&source.file, source.band_index))?;
-            target.mask = Some(TargetMask::new(self, source, mask, &target)?);
+            target.mask = Some(TargetMask::new(self, source, mask.raster_band(), &target.raster_band())?);
         }
         if let Some(source) = &ask.weights {
             let weights = self.target(targets, &Ask::of_raster(&source.file, source.band_index))?;
-            target.weights = Some(TargetWeights::new(self, weights, &target)?);
+            target.weights = Some(TargetWeights::new(self, weights.raster_band(), &target.raster_band())?);
         }
         let target = Arc::new(target);
         targets.insert(key, target.clone());
@@ -201,6 +203,22 @@ impl Target {
         fault(&self.file, source)
     }
 
+    /// A block of the target as its mask, if it has one, leaves it, and with its weights.
+    ///
+    /// # Errors
+    ///
+    /// Where the mask or the weights cannot be read.
+    pub fn masked(&self, reader: &Reader, block: Block) -> Result<Block> {
+        let block = match &self.mask {
+            Some(mask) => mask.apply(reader, block)?,
+            None => block,
+        };
+        match &self.weights {
+            Some(weights) => weights.apply(reader, block),
+            None => Ok(block),
+        }
+    }
+
     /// The size and place of the level.
     pub(super) fn raster_info(&self) -> RasterInfo {
         let (header, tiling) = (self.file.header(), self.band.tiling());
@@ -209,26 +227,25 @@ impl Target {
         RasterInfo { width: tiling.image_width, height: tiling.image_height, transform, ..info }
     }
 
-    /// The requests of blocks at rows and columns of the tile grid.
-    pub(super) fn requests(&self, tiles: Vec<(u32, u32)>) -> Vec<BlockRequest> {
-        tiles.into_iter().map(|(row, col)| self.block(row, col)).collect()
-    }
-
     /// The request of a block at a row and column of the tile grid.
     pub fn block(&self, row: u32, col: u32) -> BlockRequest {
-        BlockRequest { file: self.file.clone(), band: self.band.clone(), row, col }
+        self.raster_band().block(row, col)
+    }
+
+    pub(super) fn raster_band(&self) -> RasterBand {
+        RasterBand { file: self.file.clone(), band: self.band.clone() }
     }
 
     /// The way from a CRS to the level's pixels.
-    fn view(&self, session: &Session, crs: &str) -> Result<Arc<GeometryProjector>> {
+    fn view(&self, reader: &Reader, crs: &str) -> Result<Arc<GeometryProjector>> {
         let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(view) = views.get(crs) {
             return Ok(view.clone());
         }
         let made = || {
-            let transform = self.file.header().transform_from(crs, session.transforms())?;
+            let transform = self.file.header().transform_from(crs, reader.transforms())?;
             let tiling = self.band.tiling();
-            session.views().get((tiling.image_width, tiling.image_height), self.band.transform(), transform)
+            reader.views().get((tiling.image_width, tiling.image_height), self.band.transform(), transform)
         };
         let view = made().map_err(|source| self.fault(source))?;
         views.insert(crs.to_owned(), view.clone());
@@ -242,11 +259,11 @@ impl Asked<'_> {
     /// # Errors
     ///
     /// Where the geometry, or its CRS, is wrong.
-    pub fn pixels(&self, session: &Session) -> Result<Option<Geometry>> {
+    pub fn pixels(&self, reader: &Reader) -> Result<Option<Geometry>> {
         let Some(encoded) = self.ask.geometry else {
             return Ok(None);
         };
-        self.project(session, &encoded.parse().map_err(argument)?).map(Some)
+        self.project(reader, &encoded.parse().map_err(argument)?).map(Some)
     }
 
     /// The point in the pixels of the level; None where there is none, it is empty, or it lies outside of the raster.
@@ -254,7 +271,7 @@ impl Asked<'_> {
     /// # Errors
     ///
     /// Where the geometry is no single point, or it or its CRS is wrong.
-    pub(super) fn point(&self, session: &Session) -> Result<Option<(f64, f64)>> {
+    pub(super) fn point(&self, reader: &Reader) -> Result<Option<(f64, f64)>> {
         let Some(encoded) = self.ask.geometry else {
             return Ok(None);
         };
@@ -264,15 +281,15 @@ impl Asked<'_> {
             let what = "point: expected a single point, found another geometry".to_owned();
             return Err(Error::InvalidArgument { what });
         }
-        let pixels = self.project(session, &parsed)?;
+        let pixels = self.project(reader, &parsed)?;
         Ok(pixels.points.first().map(|point| (point.x, point.y)))
     }
 
     /// A geometry in the pixels of the level.
-    fn project(&self, session: &Session, parsed: &ParsedGeometry) -> Result<Geometry> {
+    fn project(&self, reader: &Reader, parsed: &ParsedGeometry) -> Result<Geometry> {
         let crs = self.ask.geometry_crs.or(parsed.crs.as_deref()).or(self.ask.type_crs).unwrap_or(DEFAULT_CRS);
         parsed.check_crs(crs).map_err(argument)?;
-        self.target.view(session, crs)?.pixels(&parsed.geometry).map_err(argument)
+        self.target.view(reader, crs)?.pixels(&parsed.geometry).map_err(argument)
     }
 
     /// Which pixels the row asks for, and how much of each: those of its geometry, or all.
@@ -282,18 +299,18 @@ impl Asked<'_> {
     /// # Errors
     ///
     /// Where the geometry, or its CRS, is wrong.
-    pub fn coverage(&self, session: &Session, method: Method) -> Result<Arc<Coverage>> {
+    pub fn coverage(&self, reader: &Reader, method: Method) -> Result<Arc<Coverage>> {
         let tiling = self.target.band.tiling();
         let Some(geometry) = self.ask.geometry else {
             return Ok(Arc::new(Coverage::whole(tiling.image_width, tiling.image_height)));
         };
         let crs = [self.ask.geometry_crs, self.ask.type_crs];
         let key = ZoneKey::new(geometry, crs, &self.target.grid, method);
-        if let Some(known) = session.zones().get(&key) {
+        if let Some(known) = reader.zones().get(&key) {
             return Ok(known);
         }
-        let pixels = self.pixels(session)?.unwrap_or_default();
-        Coverage::check_size(&pixels, tiling.image_width, tiling.image_height, session.memory().of_coverage())
+        let pixels = self.pixels(reader)?.unwrap_or_default();
+        Coverage::check_size(&pixels, tiling.image_width, tiling.image_height, reader.memory().of_coverage())
             .map_err(argument)?;
         let coverage = Arc::new(Coverage::on_ground(
             &pixels,
@@ -302,16 +319,11 @@ impl Asked<'_> {
             method,
             &self.target.band.transform(),
         ));
-        session.zones().put(key, coverage.clone());
+        reader.zones().put(key, coverage.clone());
         Ok(coverage)
     }
 }
 
 fn argument(error: rasteret_cog::Error) -> Error {
     Error::InvalidArgument { what: error.to_string() }
-}
-
-/// What is wrong with a file's header, or with what is asked of it.
-fn fault(file: &RasterFile, source: rasteret_cog::Error) -> Error {
-    Error::Header { location: file.location().clone(), source }
 }

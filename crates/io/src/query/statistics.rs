@@ -6,8 +6,9 @@ use std::sync::Arc;
 use rasteret_cog::pixel::Block;
 use rasteret_cog::zonal::{Coverage, Histogram, Method, Statistics, ZonalStats};
 
+use super::Reader;
 use super::{Asked, OrNull, Read, Sink};
-use crate::{Keep, Result, Session};
+use crate::{Keep, Result};
 
 /// How the pixels of a zone become numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,7 +55,7 @@ struct Zone<A> {
     result: std::marker::PhantomData<fn() -> A>,
 }
 
-impl Session {
+impl Reader {
     /// The statistics of rows' zones; None for None, and where the file cannot be read and `on_error` allows that.
     ///
     /// # Errors

@@ -5,10 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use rasteret_cog::pixel::{Block, PointSampler, ValueOptions};
 
+use super::Reader;
 use super::{Asked, OrNull, Read, Sink};
-use crate::{Keep, Result, Session};
+use crate::{Keep, Result};
 
-impl Session {
+impl Reader {
     /// The values at rows' points; None for None, where there is none, and where the file cannot be read and `on_error` allows that.
     ///
     /// Points near the edge of a tile, and those that look for a valid pixel around them, may need tiles that only show to be

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rasteret_cog::CogHeader;
 use rasteret_cog::pixel::{WindowBuffers, WindowOptions, WindowPart, WindowProfile, WindowWriter};
 
+use super::Reader;
 use super::consumer::{Reading, batches};
 use super::{Asked, OrNull, Target};
-use crate::enrich::OnError;
-use crate::{Keep, Result, Session};
+use crate::OnError;
+use crate::{Keep, Result};
 
 /// A window that is about to be read.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub struct PlannedWindow {
 
 /// Windows whose bytes are under way.
 pub struct StartedWindows<'a> {
-    session: Session,
+    reader: Reader,
     windows: Vec<&'a PlannedWindow>,
     keep: Keep,
     /// Which tiles of which windows are read together. The bytes of the first of them are under way.
@@ -41,7 +42,7 @@ impl PlannedWindow {
     }
 }
 
-impl Session {
+impl Reader {
     /// The windows of rows; None for None, where the geometry lies outside the image, and where the file cannot be read and `on_error`
     /// allows that. Makes no request.
     ///
@@ -77,17 +78,17 @@ impl Session {
         let batches = batches(windows.iter().map(|window| window.sink.tiles().len()));
         let first = reading(self, &windows, batches.first().map_or(&[], Vec::as_slice), keep);
         first.start();
-        StartedWindows { session: self.clone(), windows, keep, batches, first }
+        StartedWindows { reader: self.clone(), windows, keep, batches, first }
     }
 }
 
 /// The tiles of a batch.
-fn reading(session: &Session, windows: &[&PlannedWindow], batch: &[(usize, Range<usize>)], keep: Keep) -> Reading {
+fn reading(reader: &Reader, windows: &[&PlannedWindow], batch: &[(usize, Range<usize>)], keep: Keep) -> Reading {
     let questions = batch.iter().map(|(at, range)| {
         let window = windows[*at];
         (&window.target, window.on_error, &window.sink.tiles()[range.clone()])
     });
-    session.reading(questions, keep)
+    reader.reading(questions, keep)
 }
 
 impl StartedWindows<'_> {
@@ -98,7 +99,7 @@ impl StartedWindows<'_> {
     ///
     /// Where a file cannot be read; what the buffers hold is then of no use.
     pub fn fill<'b>(self, buffers: impl Iterator<Item = WindowBuffers<'b>>) -> Result<Vec<bool>> {
-        let Self { session, windows, keep, batches, first } = self;
+        let Self { reader, windows, keep, batches, first } = self;
         let parts: Vec<Vec<Mutex<WindowPart<'_>>>> = windows
             .iter()
             .zip(buffers)
@@ -107,7 +108,7 @@ impl StartedWindows<'_> {
         let mut is_read = vec![true; windows.len()];
         let mut first = Some(first);
         for batch in batches {
-            let reading = first.take().unwrap_or_else(|| reading(&session, &windows, &batch, keep));
+            let reading = first.take().unwrap_or_else(|| reading(&reader, &windows, &batch, keep));
             let read = reading.finish(|at, tile, block| {
                 let (window, range) = &batch[at];
                 if let Some(part) = parts.get(*window).and_then(|parts| parts.get(range.start + tile)) {

@@ -12,6 +12,8 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::types::store_error;
+
 /// Descriptors for others, where the limit allows: DuckDB's files and temporary files, Parquet files, local rasters.
 const RESERVE: usize = 96;
 
@@ -50,19 +52,12 @@ fn limit() -> Option<usize> {
     None
 }
 
-/// Whether the process or the system has no more descriptors.
-pub(crate) fn is_exhausted(error: &io::Error) -> bool {
-    // EMFILE and ENFILE; on Windows WSAEMFILE and ERROR_TOO_MANY_OPEN_FILES.
-    let codes = if cfg!(windows) { [10024, 4] } else { [24, 23] };
-    error.raw_os_error().is_some_and(|code| codes.contains(&code))
-}
-
 /// Opens a local file for reading, and waits for a descriptor. Blocks.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     let start = Instant::now();
     loop {
         match File::open(path) {
-            Err(error) if is_exhausted(&error) && start.elapsed() < FILE_WAIT => thread::sleep(FILE_PAUSE),
+            Err(error) if store_error::is_exhausted(&error) && start.elapsed() < FILE_WAIT => thread::sleep(FILE_PAUSE),
             outcome => return outcome,
         }
     }
@@ -81,8 +76,8 @@ mod tests {
     #[test]
     fn only_a_lack_of_descriptors_is_one() {
         let codes = if cfg!(windows) { [10024, 4] } else { [24, 23] };
-        assert!(codes.into_iter().all(|code| is_exhausted(&io::Error::from_raw_os_error(code))));
-        assert!(!is_exhausted(&io::Error::from_raw_os_error(2)));
-        assert!(!is_exhausted(&io::Error::other("24")));
+        assert!(codes.into_iter().all(|code| store_error::is_exhausted(&io::Error::from_raw_os_error(code))));
+        assert!(!store_error::is_exhausted(&io::Error::from_raw_os_error(2)));
+        assert!(!store_error::is_exhausted(&io::Error::other("24")));
     }
 }

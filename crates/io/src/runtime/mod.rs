@@ -9,6 +9,7 @@ pub(crate) mod failures;
 pub(crate) mod interrupt;
 pub(crate) mod memory;
 pub(crate) mod per_process;
+pub(crate) mod workers;
 
 use std::io;
 

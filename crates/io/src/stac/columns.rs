@@ -14,9 +14,9 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::shape::{Shape, non_finite};
-use super::time::Time;
-use super::wkb;
 use crate::parquet::Kind;
+use crate::types::hex;
+use crate::types::time::Time;
 
 /// How an array is made of values.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,49 +147,55 @@ impl Column {
             }
             Self::Geometry => {
                 let mut geometries = BinaryBuilder::new();
-                texts().for_each(|text| geometries.append_option(text.and_then(wkb::from_hex)));
+                texts().for_each(|text| geometries.append_option(text.and_then(hex::decode)));
                 Arc::new(geometries.finish())
             }
-            Self::List(element) => {
-                let lists = || values.iter().map(|value| value.and_then(Value::as_array));
-                let inner: Vec<Option<&Value>> = lists().flatten().flatten().map(Some).collect();
-                let offsets = OffsetBuffer::from_lengths(lists().map(|list| list.map_or(0, Vec::len)));
-                let nulls = NullBuffer::from_iter(lists().map(|list| list.is_some()));
-                Arc::new(ListArray::try_new(element.item(), offsets, element.array(&inner)?, Some(nulls))?)
-            }
-            Self::Struct(members) => {
-                let objects: Vec<_> = values.iter().map(|value| value.and_then(Value::as_object)).collect();
-                // The four numbers of a bbox are a list in JSON.
-                let lists: Vec<_> = values.iter().map(|value| value.and_then(Value::as_array)).collect();
-                let columns = members.iter().enumerate().map(|(index, member)| {
-                    let of_row = |row: usize| match objects[row] {
-                        Some(object) => object.get(&member.key),
-                        None => lists[row].and_then(|list| list.get(index)),
-                    };
-                    member.column.array(&(0..values.len()).map(of_row).collect::<Vec<_>>())
-                });
-                let columns = columns.collect::<Result<Vec<_>, _>>()?;
-                let nulls = objects.iter().zip(&lists).map(|(object, list)| object.is_some() || list.is_some());
-                let nulls = NullBuffer::from_iter(nulls);
-                Arc::new(StructArray::try_new_with_length(fields(members), columns, Some(nulls), values.len())?)
-            }
-            Self::Map(value) => {
-                let objects = || values.iter().map(|value| value.and_then(Value::as_object));
-                let keys: StringArray = objects().flatten().flatten().map(|(key, _)| Some(key)).collect();
-                let inner: Vec<Option<&Value>> = objects().flatten().flatten().map(|(_, value)| Some(value)).collect();
-                let offsets =
-                    OffsetBuffer::from_lengths(objects().map(|object| object.map_or(0, |object| object.len())));
-                let nulls = NullBuffer::from_iter(objects().map(|object| object.is_some()));
-                let field = entries(value);
-                let DataType::Struct(fields) = field.data_type() else {
-                    return Err(ArrowError::SchemaError("entries of a map are no struct".to_owned()));
-                };
-                let columns: Vec<ArrayRef> = vec![Arc::new(keys), value.array(&inner)?];
-                let structs = StructArray::try_new(fields.clone(), columns, None)?;
-                Arc::new(MapArray::try_new(field, offsets, structs, Some(nulls), false)?)
-            }
+            Self::List(element) => list(element, values)?,
+            Self::Struct(members) => object(members, values)?,
+            Self::Map(value) => map(value, values)?,
         })
     }
+}
+
+fn list(element: &Column, values: &[Option<&Value>]) -> Result<ArrayRef, ArrowError> {
+    let lists = || values.iter().map(|value| value.and_then(Value::as_array));
+    let inner: Vec<Option<&Value>> = lists().flatten().flatten().map(Some).collect();
+    let offsets = OffsetBuffer::from_lengths(lists().map(|list| list.map_or(0, Vec::len)));
+    let nulls = NullBuffer::from_iter(lists().map(|list| list.is_some()));
+    Ok(Arc::new(ListArray::try_new(element.item(), offsets, element.array(&inner)?, Some(nulls))?))
+}
+
+/// Objects as a STRUCT; the four numbers of a bbox are a list in JSON.
+fn object(members: &[Member], values: &[Option<&Value>]) -> Result<ArrayRef, ArrowError> {
+    let objects: Vec<_> = values.iter().map(|value| value.and_then(Value::as_object)).collect();
+    let lists: Vec<_> = values.iter().map(|value| value.and_then(Value::as_array)).collect();
+    let columns = members.iter().enumerate().map(|(index, member)| {
+        let of_row = |row: usize| match objects[row] {
+            Some(object) => object.get(&member.key),
+            None => lists[row].and_then(|list| list.get(index)),
+        };
+        member.column.array(&(0..values.len()).map(of_row).collect::<Vec<_>>())
+    });
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let nulls = objects.iter().zip(&lists).map(|(object, list)| object.is_some() || list.is_some());
+    let nulls = NullBuffer::from_iter(nulls);
+    Ok(Arc::new(StructArray::try_new_with_length(fields(members), columns, Some(nulls), values.len())?))
+}
+
+/// Objects as a MAP.
+fn map(value: &Column, values: &[Option<&Value>]) -> Result<ArrayRef, ArrowError> {
+    let objects = || values.iter().map(|value| value.and_then(Value::as_object));
+    let keys: StringArray = objects().flatten().flatten().map(|(key, _)| Some(key)).collect();
+    let inner: Vec<Option<&Value>> = objects().flatten().flatten().map(|(_, value)| Some(value)).collect();
+    let offsets = OffsetBuffer::from_lengths(objects().map(|object| object.map_or(0, |object| object.len())));
+    let nulls = NullBuffer::from_iter(objects().map(|object| object.is_some()));
+    let field = entries(value);
+    let DataType::Struct(fields) = field.data_type() else {
+        return Err(ArrowError::SchemaError("entries of a map are no struct".to_owned()));
+    };
+    let columns: Vec<ArrayRef> = vec![Arc::new(keys), value.array(&inner)?];
+    let structs = StructArray::try_new(fields.clone(), columns, None)?;
+    Ok(Arc::new(MapArray::try_new(field, offsets, structs, Some(nulls), false)?))
 }
 
 fn double(value: &Value) -> Option<f64> {

@@ -13,8 +13,9 @@ use super::collect::{Collector, Origin};
 use super::document::{self, Place, Stop};
 use super::{StacTable, parquet};
 use crate::parquet::{ParquetSource, Projection};
+use crate::store::Stores;
 use crate::store::transport::Span;
-use crate::{Error, Fault, Object, Result, Session};
+use crate::{Error, Fault, Object, Result};
 
 /// Bytes of a file that are asked for at once. One request reads an item, and a server that ignores ranges is read no further.
 const HEAD: u64 = 1 << 20;
@@ -36,15 +37,15 @@ pub struct ReadOptions {
 }
 
 impl StacTable {
-    /// Reads items of these files (see [`Session::files`] for patterns), all of them, to find out their columns. Blocks the
+    /// Reads items of these files (see [`Stores::files`](crate::Stores::files) for patterns), all of them, to find out their columns. Blocks the
     /// calling thread, which must not be one of the runtime's.
-    pub fn open(session: &Session, files: &[String], options: ReadOptions) -> Result<Self> {
+    pub fn open(stores: &Stores, files: &[String], options: ReadOptions) -> Result<Self> {
         let mut collector = Collector::new(options.ignore_errors);
-        let mut heads = ahead(session, files);
+        let mut heads = ahead(stores, files);
         for href in files {
-            let Some(head) = session.block_on(heads.next())? else { break };
+            let Some(head) = stores.block_on(heads.next())? else { break };
             match head {
-                Ok(head) => head.read(session, href, &mut collector)?,
+                Ok(head) => head.read(stores, href, &mut collector)?,
                 Err(error) => collector.refuse(error)?,
             }
         }
@@ -54,14 +55,14 @@ impl StacTable {
 }
 
 /// The beginnings of files, in their order, fetched ahead of the one that takes them. To be polled in the runtime.
-pub(super) fn ahead(session: &Session, hrefs: &[String]) -> impl Stream<Item = Result<Head>> + Unpin + use<> {
+pub(super) fn ahead(stores: &Stores, hrefs: &[String]) -> impl Stream<Item = Result<Head>> + Unpin + use<> {
     let hrefs: Vec<String> = hrefs.to_vec();
-    let session = session.clone();
+    let stores = stores.clone();
     let heads = hrefs.into_iter().map(move |href| {
-        let session = session.clone();
+        let stores = stores.clone();
         async move {
             // A task of its own: it goes on while the taker parses.
-            let task = tokio::spawn(async move { Head::fetch(&session, &href).await });
+            let task = tokio::spawn(async move { Head::fetch(&stores, &href).await });
             let panicked = || Error::InvalidArgument { what: "internal error: reading a file panicked".to_owned() };
             task.await.unwrap_or_else(|_| Err(panicked()))
         }
@@ -78,8 +79,8 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub(super) async fn fetch(session: &Session, href: &str) -> Result<Self> {
-        let object = session.open(href).await?;
+    pub(super) async fn fetch(stores: &Stores, href: &str) -> Result<Self> {
+        let object = stores.open(href).await?;
         let (bytes, size) = match object.part(Span::Range(0..HEAD)).await {
             Ok(answer) => (answer.body.into_bytes(), answer.version.size),
             Err(Fault::BeyondEnd(_)) => (Bytes::new(), Some(0)),
@@ -93,11 +94,11 @@ impl Head {
     /// # Errors
     ///
     /// Also for one that is longer than the share of the memory limit.
-    pub(super) fn whole(self, session: &Session) -> Result<Vec<u8>> {
+    pub(super) fn whole(self, stores: &Stores) -> Result<Vec<u8>> {
         let object = self.object.clone();
-        let max = session.memory().of_document();
+        let max = stores.memory().of_document();
         let mut bytes = Vec::new();
-        let windows = Windows { session, object: &self.object, size: self.size, at: 0, current: self.bytes };
+        let windows = Windows { stores, object: &self.object, size: self.size, at: 0, current: self.bytes };
         windows.take(max + 1).read_to_end(&mut bytes).map_err(|error| match error.downcast::<Error>() {
             Ok(error) => error,
             Err(error) => object.error(None, Fault::of_file(&error)),
@@ -110,9 +111,9 @@ impl Head {
     }
 
     /// Gives the items of the file, which is at `href`.
-    pub(super) fn read(self, session: &Session, href: &str, collector: &mut Collector) -> Result<()> {
+    pub(super) fn read(self, stores: &Stores, href: &str, collector: &mut Collector) -> Result<()> {
         if self.bytes.starts_with(b"PAR1") {
-            let outcome = rows(session, href, &self.object, collector);
+            let outcome = rows(stores, href, &self.object, collector);
             return outcome.or_else(|error| collector.refuse(error));
         }
         let location = self.object.location().clone();
@@ -123,8 +124,8 @@ impl Head {
             collector.borrow().refuse(Error::Records { location: location.clone(), what })
         };
         let outcome = document::read(
-            Windows { session, object: &self.object, size: self.size, at: 0, current: self.bytes },
-            session.memory().of_item(),
+            Windows { stores, object: &self.object, size: self.size, at: 0, current: self.bytes },
+            stores.memory().of_item(),
             &mut |place, item| collector.borrow_mut().add(origin, place, item).map(drop),
             &mut |place, what| spoiled(Some(place), what),
         );
@@ -138,17 +139,17 @@ impl Head {
 }
 
 /// Rows of a Parquet file as items.
-fn rows(session: &Session, href: &str, object: &Object, collector: &mut Collector) -> Result<()> {
+fn rows(stores: &Stores, href: &str, object: &Object, collector: &mut Collector) -> Result<()> {
     let location = object.location();
     let origin = Origin { location, base: href };
     let files = vec![href.to_owned()];
-    let mut batches = session.block_on(async {
-        let source = ParquetSource::open(session, files).await?;
+    let mut batches = stores.block_on(async {
+        let source = ParquetSource::open(stores, files).await?;
         let all = Projection::columns(0..source.schema().fields().len());
         source.read(&all, PARQUET_ROWS)
     })??;
     let mut number = 0;
-    while let Some(records) = session.block_on(batches.next())? {
+    while let Some(records) = stores.block_on(batches.next())? {
         let batch = records?.batch;
         for row in 0..batch.num_rows() {
             match parquet::item(&batch, row) {
@@ -168,7 +169,7 @@ fn rows(session: &Session, href: &str, object: &Object, collector: &mut Collecto
 
 /// A file's bytes one after the other; blocks.
 struct Windows<'a> {
-    session: &'a Session,
+    stores: &'a Stores,
     object: &'a Object,
     size: Option<u64>,
     /// Bytes that were given.
@@ -186,12 +187,12 @@ impl Windows<'_> {
         if end <= at {
             return Ok(Bytes::new());
         }
-        match self.session.block_on(object.part(Span::Range(at..end)))? {
+        match self.stores.block_on(object.part(Span::Range(at..end)))? {
             Ok(answer) => Ok(answer.body.into_bytes()),
             Err(Fault::BeyondEnd(_)) if size.is_none() => Ok(Bytes::new()),
             // The server sends all it has or nothing: this time all of it is read.
             Err(Fault::RangeIgnored) => {
-                let whole = self.session.block_on(object.document())?;
+                let whole = self.stores.block_on(object.document())?;
                 let whole = whole.map_err(|fault| object.error(None, fault))?;
                 self.size = Some(whole.len() as u64);
                 Ok(usize::try_from(at)

@@ -18,10 +18,11 @@
 use serde_json::{Map, Value};
 
 use super::href::{is_absolute, resolve};
-use super::time::{self, Time};
 use super::{bands, wkb};
 use crate::enrich::record_crs::{self, RecordCrs};
 use crate::enrich::{envelope, is_geotiff};
+use crate::types::hex;
+use crate::types::time::{self, Time};
 
 /// The record's members, which are also the first columns.
 pub(super) const ID: &str = "id";
@@ -99,7 +100,7 @@ pub(super) fn normalize(item: Value, base: &str) -> Result<Map<String, Value>, S
     record.insert(DATETIME.to_owned(), datetime(properties.shift_remove(DATETIME))?);
     let geometry = geometry(item.shift_remove(GEOMETRY))?;
     record.insert(BBOX.to_owned(), bbox(item.shift_remove(BBOX), geometry.as_deref())?);
-    record.insert(GEOMETRY.to_owned(), geometry.map(|wkb| wkb::to_hex(&wkb).into()).unwrap_or_default());
+    record.insert(GEOMETRY.to_owned(), geometry.map(|wkb| hex::encode(&wkb).into()).unwrap_or_default());
 
     let mut links = item.shift_remove(LINKS).unwrap_or_default();
     let own = own_link(&links);
@@ -166,7 +167,7 @@ fn geometry(value: Option<Value>) -> Result<Option<Vec<u8>>, String> {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(geometry)) => {
             let wkb = match geometry.get(WKB).and_then(Value::as_str) {
-                Some(digits) => wkb::from_hex(digits).ok_or_else(|| "no WKB".to_owned()),
+                Some(digits) => hex::decode(digits).ok_or_else(|| "no WKB".to_owned()),
                 None => wkb::of_geojson(&geometry),
             };
             wkb.map(Some).map_err(|what| format!("geometry: {what}"))

@@ -25,10 +25,8 @@ mod search;
 mod shape;
 mod spool;
 mod table;
-mod time;
 mod wkb;
 
 pub use files::ReadOptions;
-pub(crate) use parquet::value;
 pub use search::SearchOptions;
 pub use table::{StacReader, StacTable};

@@ -18,7 +18,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Number, Value};
 
-use super::time::Time;
+use crate::types::time::Time;
 
 /// Members of an object beyond which its names are data and not a schema: such an object is JSON text.
 const MAX_MEMBERS: usize = 1_000;

@@ -120,27 +120,10 @@ fn count(wkb: &mut Vec<u8>, list: &[Value]) -> Result<(), String> {
     Ok(())
 }
 
-/// Bytes as text for JSON.
-pub(super) fn to_hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
-}
-
-/// And back; None of what is no such text.
-pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let pairs = text.as_bytes().chunks(2);
-    pairs
-        .map(|pair| match pair {
-            [high, low] => Some((digit(*high)? << 4) | digit(*low)?),
-            _ => None,
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::hex;
 
     fn wkb(json: &str) -> Result<Vec<u8>, String> {
         of_geojson(serde_json::from_str::<Value>(json).unwrap().as_object().unwrap())
@@ -178,7 +161,7 @@ mod tests {
         ] {
             let wkb = wkb(json).unwrap();
             assert!(crate::parquet::wkb_is_canonical(&wkb), "{json}");
-            assert_eq!(from_hex(&to_hex(&wkb)).unwrap(), wkb);
+            assert_eq!(hex::decode(&hex::encode(&wkb)).unwrap(), wkb);
         }
     }
 

@@ -3,8 +3,6 @@
 
 use url::Url;
 
-use crate::store::registry::with_scheme;
-
 /// Bytes of a value that becomes part of a URL. The `http` crate takes URLs of 64 KiB, in which a byte may become three.
 const URL_PART_MAX: usize = 2 << 10;
 
@@ -123,6 +121,14 @@ pub(crate) fn is_label(text: &str) -> bool {
 
 fn is_visible(text: &str) -> bool {
     text.trim() == text && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+/// The convention of Google's emulators leaves the scheme out.
+pub(crate) fn with_scheme(endpoint: &str) -> String {
+    match endpoint.contains("://") {
+        true => endpoint.to_owned(),
+        false => format!("http://{endpoint}"),
+    }
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use glob::{MatchOptions, Pattern};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
+use super::Stores;
 use crate::types::location::{Address, split_scheme};
-use crate::{Error, Fault, Location, Result, Session};
+use crate::{Error, Fault, Location, Result};
 
 /// Directories of one pattern listed side by side.
 const LISTINGS_AT_ONCE: usize = 16;
@@ -22,7 +23,7 @@ const LISTINGS_AT_ONCE: usize = 16;
 const MATCH: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
 
-impl Session {
+impl Stores {
     /// The hrefs that patterns stand for, each pattern's sorted, in the order of the patterns: a path is itself, whether
     /// there is such a file or not; a glob is what it matches, locally or in an object store. An error where a glob
     /// matches nothing. Blocks the calling thread.

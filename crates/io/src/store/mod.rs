@@ -10,4 +10,7 @@ pub(crate) mod environment;
 mod listing;
 pub(crate) mod object;
 pub(crate) mod registry;
+mod stores;
 pub(crate) mod transport;
+
+pub use stores::Stores;

@@ -11,7 +11,6 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use futures::future::try_join_all;
@@ -25,6 +24,7 @@ use crate::runtime::descriptors;
 use crate::store::access::Access;
 use crate::store::coalesce::{cut, joined};
 use crate::store::transport::{Answer, Ask, DOCUMENT_MAX, InPieces, Pieces, RestFrom, Span, Transport};
+use crate::types::stamp::Stamp;
 use crate::{Error, Fault, Location, ObjectVersion, Result, VersionCheck, VersionMatch};
 
 /// One file of a session, for reading ranges of. Cheap to clone; making one costs no request.
@@ -310,14 +310,6 @@ pub(crate) struct LocalFile {
     pub(crate) stamp: Stamp,
 }
 
-/// Tells whether a local file is still the one that was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Stamp {
-    pub(crate) size: u64,
-    /// Nanoseconds since 1970-01-01 UTC; 0 where the file system has no times.
-    modified: i128,
-}
-
 impl LocalFile {
     pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
         // To open a pipe waits for its writer, and devices have no end: they are refused before they are opened.
@@ -352,32 +344,6 @@ impl LocalFile {
             return Err(Fault::BeyondEnd(Some(size)));
         }
         Ok(Answer { body: self.read(&range)?.into(), start: range.start, version: self.stamp.into() })
-    }
-}
-
-impl Stamp {
-    /// The stamp of the file at a path, without opening it.
-    pub(crate) fn of(path: &Path) -> Result<Self, Fault> {
-        Self::of_metadata(&std::fs::metadata(path).map_err(|error| Fault::of_file(&error))?)
-    }
-
-    fn of_metadata(metadata: &std::fs::Metadata) -> Result<Self, Fault> {
-        if metadata.is_dir() {
-            return Err(Fault::IsDirectory);
-        }
-        if !metadata.is_file() {
-            return Err(Fault::Other("expected a regular file, found a pipe, a socket or a device".to_owned()));
-        }
-        let modified = metadata.modified().map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
-            Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
-            Err(before) => i128::try_from(before.duration().as_nanos()).map_or(i128::MIN, |nanos| -nanos),
-        });
-        Ok(Self { size: metadata.len(), modified })
-    }
-
-    /// Microseconds since 1970-01-01 UTC.
-    pub(crate) fn last_modified(&self) -> Option<i64> {
-        i64::try_from(self.modified.div_euclid(1000)).ok().filter(|_| self.modified != 0)
     }
 }
 

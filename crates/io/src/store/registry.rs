@@ -15,7 +15,7 @@ use object_store::gcp::GoogleCloudStorageBuilder;
 use tokio::sync::OnceCell;
 
 use crate::store::credentials::{Aws, Credentials};
-use crate::store::environment::is_label;
+use crate::store::environment::{is_label, with_scheme};
 use crate::store::object::Source;
 use crate::store::transport::Transport;
 use crate::types::location::{Place, StoreKey};
@@ -185,14 +185,6 @@ fn check_names(key: &StoreKey) -> Result<(), Fault> {
     match names.into_iter().flatten().all(|name| is_label(name)) {
         true => Ok(()),
         false => Err(Fault::Other(format!("not a name that {what} can have"))),
-    }
-}
-
-/// The convention of Google's emulators leaves the scheme out.
-pub(crate) fn with_scheme(endpoint: &str) -> String {
-    match endpoint.contains("://") {
-        true => endpoint.to_owned(),
-        false => format!("http://{endpoint}"),
     }
 }
 

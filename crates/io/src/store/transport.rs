@@ -18,6 +18,7 @@ mod body;
 mod dns;
 pub(crate) mod fuzzing;
 mod listing;
+mod pieces;
 mod redirect;
 mod response;
 mod tls;
@@ -37,10 +38,12 @@ use reqwest::{Method, Request, RequestBuilder, Response, StatusCode};
 use tower::util::MapResponseLayer;
 use url::Url;
 
-pub(crate) use body::{Body, Pieces};
+pub(crate) use body::{Body, DOCUMENT_MAX};
+pub(crate) use pieces::Pieces;
 pub(crate) use response::{Answer, Span};
 
-use self::body::{Cutting, Incoming};
+use self::body::Incoming;
+use self::pieces::Cutting;
 use self::redirect::{Failure, Follow};
 use crate::runtime::descriptors;
 use crate::store::access::Access;
@@ -55,9 +58,6 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// Bytes at the start of a file that are read through and thrown away when a server ignores the range asked for. More than
 /// a header's worth would download files by accident.
 const IGNORED_RANGE_MAX: u64 = 1 << 20;
-
-/// Bytes of an answer that is no range of a file: a page of a listing, a token. S3 pages of 1,000 keys are below 1 MiB.
-pub(crate) const DOCUMENT_MAX: usize = 64 << 20;
 
 /// What a POST says it sends.
 const JSON: &str = "application/json";

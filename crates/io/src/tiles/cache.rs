@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rasteret_cog::codec::DecodedTile;
 
-use super::entry::TileKey;
+use super::key::TileKey;
 use crate::runtime::byte_cache::ByteCache;
 
 /// Shared by all threads of a session.

@@ -9,33 +9,20 @@
 //! fetches it running, so a fetch ends early once no call holds any of its tiles.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use futures::FutureExt;
 use futures::future::Shared;
 use rasteret_cog::codec::DecodedTile;
-use rasteret_cog::pixel::Image;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::budget::Charge;
 use super::cache::TileCache;
 use super::fetch::EncodedTile;
-use super::raster::FileKey;
+use super::key::TileKey;
 use crate::{Error, Result};
-
-/// One encoded tile of one version of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct TileKey {
-    pub(super) file: FileKey,
-    pub(super) image: Image,
-    pub(super) position: u64,
-    /// The byte range is part of the key: an index with another range names another tile.
-    pub(super) start: u64,
-    pub(super) end: u64,
-}
 
 /// The tiles that calls are fetching or decoding.
 #[derive(Debug, Default)]
@@ -70,17 +57,6 @@ pub(super) enum TileHandle {
     /// From the cache.
     Decoded(Arc<DecodedTile>),
     InFlight(Arc<TileEntry>),
-}
-
-impl TileKey {
-    pub(super) fn range(&self) -> Range<u64> {
-        self.start..self.end
-    }
-
-    /// The key that a failure of this tile is remembered by; None for a tile of a local file.
-    pub(super) fn of_failure(&self) -> Option<Self> {
-        Some(Self { file: self.file.of_failure()?, ..self.clone() })
-    }
 }
 
 impl InFlightTiles {

@@ -11,10 +11,12 @@ use tokio::sync::oneshot;
 
 use super::RasterFile;
 use super::budget::Charge;
+use crate::store::Stores;
 use crate::store::coalesce::joined;
-use crate::store::object::{LocalFile, Stamp};
+use crate::store::object::LocalFile;
 use crate::store::transport::{Answer, Pieces, Span};
-use crate::{Error, Fault, Object, ObjectVersion, Result, Session, VersionCheck};
+use crate::types::stamp::Stamp;
+use crate::{Error, Fault, Object, ObjectVersion, Result, VersionCheck};
 
 /// The bytes of a tile as they are in the file.
 #[derive(Debug, Clone)]
@@ -49,8 +51,8 @@ impl SpanFetch {
     }
 
     /// Fetches the span and completes each tile as soon as its bytes have arrived.
-    pub(super) async fn run(self: Arc<Self>, session: Session) {
-        match self.fetch(&session).await {
+    pub(super) async fn run(self: Arc<Self>, stores: Stores) {
+        match self.fetch(&stores).await {
             Ok(rest) => {
                 self.complete(self.span.end.saturating_sub(rest.len() as u64), &rest);
                 let outside = self.internal();
@@ -61,10 +63,10 @@ impl SpanFetch {
     }
 
     /// Returns the bytes that have not been taken piece by piece: the last ones of the span.
-    async fn fetch(self: &Arc<Self>, session: &Session) -> Result<Bytes> {
-        let object = self.file.object(session).await?;
+    async fn fetch(self: &Arc<Self>, stores: &Stores) -> Result<Bytes> {
+        let object = self.file.object(stores).await?;
         let requests: Vec<_> = CoalesceConfig::default().requests(&self.span).collect();
-        let check = session.options().check_version;
+        let check = stores.options().check_version;
         // A tile that is larger than a request is fetched in parts, and completed when all of them are there.
         let pieces = (requests.len() == 1).then(|| self.pieces(check));
         let parts = requests.into_iter().map(|request| self.part(object, request, pieces.as_ref(), check));

@@ -16,11 +16,12 @@ mod budget;
 mod cache;
 mod entry;
 mod fetch;
+mod key;
 mod make;
 mod plan;
 mod raster;
+mod reader;
 mod stream;
-mod workers;
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,13 +30,14 @@ use rasteret_cog::pixel::Band;
 
 use self::budget::Budget;
 use self::cache::{TileCache, tile_cache};
-use self::entry::{InFlightTiles, TileKey};
+use self::entry::InFlightTiles;
+use self::key::TileKey;
 use crate::runtime::failures::Failures;
 use crate::{Error, Options, VersionCheck};
 
 pub use raster::RasterFile;
+pub use reader::TileReader;
 pub use stream::BlockStream;
-pub(crate) use workers::Workers;
 
 /// Tiles of a session, shared by all its calls.
 pub(crate) struct Tiles {
@@ -65,6 +67,18 @@ impl Tiles {
         self.budget.set_limit(in_flight);
     }
 
+    pub(crate) fn cached_bytes(&self) -> u64 {
+        self.cache.bytes()
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    pub(crate) fn charged_bytes(&self) -> usize {
+        self.budget.charged()
+    }
+
     /// The error with which a tile failed a moment ago.
     fn failure(&self, key: &TileKey) -> Option<Error> {
         if self.failures.is_empty() {
@@ -84,9 +98,9 @@ impl Tiles {
 impl fmt::Debug for Tiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tiles")
-            .field("under_way", &self.in_flight.len())
-            .field("bytes_charged", &self.budget.charged())
-            .field("bytes_kept", &self.cache.bytes())
+            .field("in_flight", &self.in_flight())
+            .field("charged_bytes", &self.charged_bytes())
+            .field("cached_bytes", &self.cached_bytes())
             .finish_non_exhaustive()
     }
 }

@@ -10,9 +10,8 @@ use rasteret_cog::OPEN_END;
 use rasteret_cog::codec::DecodedTile;
 use rasteret_cog::pixel::{Image, TileSource};
 
-use super::entry::TileKey;
 use super::fetch::LocalTiles;
-use super::raster::FileKey;
+use super::key::{FileKey, TileKey};
 use super::{BlockRequest, RasterFile, Tiles};
 use crate::store::access::Access;
 use crate::{Error, Fault, Result, VersionCheck};

@@ -4,7 +4,6 @@
 //!
 //! Versions are compared by [`ObjectVersion::compare`]. Where the index has no version, later responses are compared with the first.
 
-use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -12,9 +11,11 @@ use std::sync::{Arc, OnceLock};
 use rasteret_cog::CogHeader;
 use tokio::sync::OnceCell;
 
-use crate::store::object::Stamp;
+use super::key::{FileKey, Which};
+use crate::store::Stores;
 use crate::types::location::Place;
-use crate::{CogFile, Error, Location, Object, ObjectVersion, Result, Session, VersionCheck, VersionMatch};
+use crate::types::stamp::Stamp;
+use crate::{CogFile, Error, Location, Object, ObjectVersion, Result, VersionCheck, VersionMatch};
 
 /// A file that blocks are read of. Make one for each file of a call or of a query, and share it: it holds the file's store, and
 /// where the index has no version of the file, the version of the first response.
@@ -27,27 +28,6 @@ pub struct RasterFile {
     first: OnceLock<ObjectVersion>,
     key: FileKey,
     object: OnceCell<Object>,
-}
-
-/// The identity of a file's decoded tiles: its location, its version, and how its metadata encodes them. Cheap to clone.
-#[derive(Clone)]
-pub(super) struct FileKey(Arc<Identity>);
-
-#[derive(PartialEq, Eq)]
-struct Identity {
-    hash: u64,
-    location: String,
-    encodings: u64,
-    which: Which,
-}
-
-enum Which {
-    /// In a store: the version that the index names.
-    Indexed(ObjectVersion),
-    /// A local file: its size and date when it was found.
-    Found(Stamp),
-    /// Not known: tiles are kept as long as one [`RasterFile`] lives.
-    Unknown(Arc<()>),
 }
 
 impl RasterFile {
@@ -95,12 +75,12 @@ impl RasterFile {
         let stamp =
             Stamp::of(path).map_err(|fault| Error::Store { location: self.location.clone(), range: None, fault })?;
         self.check(&stamp.into(), check)?;
-        Ok((FileKey::new(self.key.0.location.clone(), self.key.0.encodings, Which::Found(stamp)), Some(stamp)))
+        Ok((self.key.found(stamp), Some(stamp)))
     }
 
     /// The object that serves a file in a store.
-    pub(super) async fn object(&self, session: &Session) -> Result<&Object> {
-        self.object.get_or_try_init(|| session.open_at(&self.location)).await
+    pub(super) async fn object(&self, stores: &Stores) -> Result<&Object> {
+        self.object.get_or_try_init(|| stores.open_at(&self.location)).await
     }
 
     /// Fails where a version that was found is not the one that was indexed.
@@ -131,63 +111,3 @@ fn encodings(header: &CogHeader) -> u64 {
     }
     hasher.finish()
 }
-
-impl FileKey {
-    fn new(location: String, encodings: u64, which: Which) -> Self {
-        let mut hasher = DefaultHasher::new();
-        (&location, encodings).hash(&mut hasher);
-        match &which {
-            Which::Indexed(version) => version.hash(&mut hasher),
-            Which::Found(stamp) => stamp.hash(&mut hasher),
-            Which::Unknown(token) => Arc::as_ptr(token).hash(&mut hasher),
-        }
-        Self(Arc::new(Identity { hash: hasher.finish(), location, encodings, which }))
-    }
-
-    /// The key that failures of this file are remembered by, without the token of one call. None for a local file, which costs no
-    /// requests.
-    pub(super) fn of_failure(&self) -> Option<Self> {
-        match &self.0.which {
-            Which::Indexed(_) => Some(self.clone()),
-            Which::Unknown(_) => {
-                let version = Which::Indexed(ObjectVersion::default());
-                Some(Self::new(self.0.location.clone(), self.0.encodings, version))
-            }
-            Which::Found(_) => None,
-        }
-    }
-}
-
-impl Hash for FileKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0.hash);
-    }
-}
-
-impl PartialEq for FileKey {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
-    }
-}
-
-impl Eq for FileKey {}
-
-impl fmt::Debug for FileKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The location's key may hold a query string.
-        write!(f, "FileKey({:016x})", self.0.hash)
-    }
-}
-
-impl PartialEq for Which {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Indexed(one), Self::Indexed(other)) => one == other,
-            (Self::Found(one), Self::Found(other)) => one == other,
-            (Self::Unknown(one), Self::Unknown(other)) => Arc::ptr_eq(one, other),
-            _ => false,
-        }
-    }
-}
-
-impl Eq for Which {}

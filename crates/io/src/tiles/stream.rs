@@ -24,11 +24,12 @@ use super::budget::{Charge, PATIENCE, PATIENCE_AGAIN};
 use super::entry::{AbortOnDrop, Fetched, TileHandle};
 use super::fetch::{Pending, SpanFetch};
 use super::plan::{Plan, PlannedSpan, coalesce, spans};
-use super::workers::ALONE;
-use super::{BlockRequest, Keep, Tiles};
+use super::{BlockRequest, Keep, TileReader, Tiles};
 use crate::runtime::interrupt::POLL;
 use crate::runtime::runtime;
-use crate::{Error, Result, Session};
+use crate::runtime::workers::ALONE;
+use crate::store::Stores;
+use crate::{Error, Result};
 
 /// The blocks of one call, returned as their bytes arrive. Dropping it ends its requests, except those for tiles that other calls
 /// wait for.
@@ -41,7 +42,7 @@ pub struct BlockStream {
 
 /// State that the threads and the producer of a call share.
 pub(super) struct Call {
-    pub(super) session: Session,
+    pub(super) reader: TileReader,
     pub(super) keep: Keep,
     pub(super) requests: Vec<BlockRequest>,
     pub(super) plan: Plan,
@@ -74,7 +75,7 @@ struct State {
     closed: bool,
 }
 
-impl Session {
+impl TileReader {
     /// Returns the blocks of `requests`. Each encoded tile behind them is fetched once and decoded once, also when other calls need it
     /// at the same time. Makes no request before [`BlockStream::start`] or the first [`BlockStream::next`].
     pub fn blocks(&self, requests: Vec<BlockRequest>, keep: Keep) -> BlockStream {
@@ -88,7 +89,7 @@ impl Session {
         };
         let call = Arc::new(Call {
             state: Mutex::new(State::new(&plan)),
-            session: self.clone(),
+            reader: self.clone(),
             keep,
             requests,
             plan,
@@ -124,14 +125,14 @@ impl BlockStream {
         };
         // Decoding one tile takes longer than starting a thread.
         let alone = if self.call.plan.tiles.iter().all(|tile| tile.cached.is_some()) { ALONE } else { Duration::ZERO };
-        self.call.session.workers().share(alone, step, left, || self.close())
+        self.call.reader.workers().share(alone, step, left, || self.close())
     }
 
     /// The next block that is ready, with the position of its request; None at the end. Waits for bytes to arrive; decodes on the
     /// calling thread, which must not be one of the runtime's. For any number of threads at once. The error of one file does not
     /// affect the blocks of another.
     pub fn next(&self) -> Option<(usize, Result<Block>)> {
-        let (call, query) = (&self.call, self.call.session.query());
+        let (call, query) = (&self.call, self.call.reader.query());
         let mut state = call.lock();
         loop {
             if state.left == 0 || state.closed {
@@ -262,7 +263,7 @@ impl Call {
                 })
                 .unzip();
             let fetch = SpanFetch::new(self.plan.files[span.file].file.clone(), range, pending, charge);
-            let task = Arc::new(AbortOnDrop::new(runtime.spawn(fetch.run(self.session.clone()))));
+            let task = Arc::new(AbortOnDrop::new(runtime.spawn(fetch.run(Stores::clone(&self.reader)))));
             for (at, receiver) in inside.into_iter().zip(receivers) {
                 fetched[at] = Some(Fetched::new(receiver, &task));
             }
@@ -351,7 +352,7 @@ impl Call {
     }
 
     pub(super) fn tiles(&self) -> &Arc<Tiles> {
-        self.session.tiles()
+        self.reader.tiles()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

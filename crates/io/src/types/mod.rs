@@ -4,8 +4,12 @@
 
 pub(crate) mod cog_file;
 pub(crate) mod error;
+pub(crate) mod hex;
 pub(crate) mod json;
 pub(crate) mod location;
+pub(crate) mod on_error;
 pub(crate) mod options;
+pub(crate) mod stamp;
 pub(crate) mod store_error;
+pub(crate) mod time;
 pub(crate) mod version;

@@ -3,8 +3,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::store::access;
+use super::location::name;
 use crate::{Error, Result, VersionCheck};
+
+/// The variable that names the prefixes of files that may be opened.
+pub(crate) const ALLOWED_PREFIXES: &str = "RASTERET_ALLOWED_PREFIXES";
 
 /// Limits and time-outs of a session.
 ///
@@ -137,7 +140,7 @@ impl Options {
             threads: Some(number(given("RASTERET_THREADS"), 0, 1, 1024)?).filter(|threads| *threads > 0),
             check_version: word(given("RASTERET_CHECK_VERSION"), default.check_version)?,
             failure_lifetime: default.failure_lifetime,
-            allowed_prefixes: prefixes(given(access::PREFIXES))?,
+            allowed_prefixes: prefixes(given(ALLOWED_PREFIXES))?,
         })
     }
 }
@@ -163,7 +166,7 @@ fn prefixes(given: Option<Given>) -> Result<Option<Vec<String>>> {
     };
     let entries = given.text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty());
     let entries: Vec<String> = entries.map(str::to_owned).collect();
-    match entries.iter().find(|entry| !access::is_entry(entry)) {
+    match entries.iter().find(|entry| name::of_entry(entry).is_none()) {
         None => Ok(Some(entries)),
         Some(entry) => {
             let entry = crate::types::location::redacted(entry).to_string();

@@ -8,8 +8,6 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use crate::runtime::descriptors;
-
 /// Why a store gave no bytes. Displays in words: `not found (HTTP 404)`, `connection refused`, `no answer within 30 s`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -75,7 +73,7 @@ impl Fault {
 
     /// A fault of the operating system with a local file.
     pub(crate) fn of_file(error: &io::Error) -> Self {
-        if descriptors::is_exhausted(error) {
+        if is_exhausted(error) {
             return Self::NoDescriptors;
         }
         match error.kind() {
@@ -147,7 +145,7 @@ fn known(error: &(dyn StdError + 'static)) -> Option<Fault> {
         return Some(fault.clone());
     }
     let error = error.downcast_ref::<io::Error>()?;
-    if descriptors::is_exhausted(error) {
+    if is_exhausted(error) {
         return Some(Fault::NoDescriptors);
     }
     match error.kind() {
@@ -205,3 +203,10 @@ impl fmt::Display for Fault {
 }
 
 impl StdError for Fault {}
+
+/// Whether the process or the system has no more descriptors.
+pub(crate) fn is_exhausted(error: &io::Error) -> bool {
+    // EMFILE and ENFILE; on Windows WSAEMFILE and ERROR_TOO_MANY_OPEN_FILES.
+    let codes = if cfg!(windows) { [10024, 4] } else { [24, 23] };
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}

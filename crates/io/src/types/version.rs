@@ -17,7 +17,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::store::object::Stamp;
+use crate::types::stamp::Stamp;
 use crate::{Error, Result};
 
 /// What a store says about a file besides its bytes. Any field may be unknown: plain servers send no tag, local files have none.

@@ -4,12 +4,13 @@ use rasteret_cog::{CogHeader, Level};
 
 use super::super::collection::Href;
 use super::metadata::Stored;
+use crate::headers::Headers;
 use crate::types::location::local_from_remote;
-use crate::{CogFile, Location, Result, Session};
+use crate::{CogFile, Location, Result};
 
 /// Reads the headers of the rows that are sound and says which are not those of the index. Each distinct file is read once.
 pub(super) fn check(
-    session: &Session,
+    headers: &Headers,
     stored: &Stored<'_>,
     hrefs: &[Option<Href>],
     sound: &[bool],
@@ -22,7 +23,7 @@ pub(super) fn check(
         say(row, local_from_remote(&href.opened).map(|error| error.to_string()).unwrap_or_default());
     }
     let asked: Vec<(usize, &str)> = asked.into_iter().map(|(row, href)| (row, &*href.opened)).collect();
-    let files = session.current_headers(&asked.iter().map(|(_, href)| *href).collect::<Vec<_>>());
+    let files = headers.current_headers(&asked.iter().map(|(_, href)| *href).collect::<Vec<_>>());
     for ((row, href), file) in asked.into_iter().zip(files) {
         match file.and_then(|file| narrowed(&file, href, stored.integer("band_index", row))) {
             Err(error) => say(row, error.to_string()),

@@ -8,7 +8,7 @@ use arrow_array::{Array, ArrayRef, StructArray};
 use arrow_schema::DataType;
 use rasteret_cog::tiff::{Compression, DataType as SampleType};
 
-use super::Check;
+use super::problem::Check;
 use crate::enrich::cell;
 use crate::enrich::record_crs::RecordCrs;
 

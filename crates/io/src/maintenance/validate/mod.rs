@@ -17,6 +17,7 @@
 
 mod header;
 mod metadata;
+mod problem;
 mod record;
 mod types;
 
@@ -25,97 +26,37 @@ use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
 use tokio::sync::Mutex;
 
+pub use self::problem::{Check, Problem};
+
 use self::metadata::Stored;
+use self::problem::Found;
 use self::record::Columns;
 use super::CollectionOptions;
 use super::collection::{Collection, Href, column};
+use crate::headers::Headers;
 use crate::parquet::{Batches, Projection, Records};
-use crate::{Location, Result, Session};
+use crate::{Location, Result};
 
 /// Records of a batch: the length of DuckDB's vectors.
 const ROWS: usize = 2_048;
 
-/// What is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Check {
-    /// A column of the index.
-    Column,
-    /// A field of the metadata's type.
-    Type,
-    /// A record's id.
-    Id,
-    /// A record's box.
-    Bbox,
-    /// Metadata that should be there.
-    Missing,
-    /// Where a band's file is.
-    Href,
-    /// A field that reading needs.
-    Null,
-    /// A value by itself.
-    Value,
-    /// Where the image lies.
-    Transform,
-    /// Tile tables against the grid and the file's size.
-    Tables,
-    /// The header's CRS against the record's.
-    Crs,
-    /// The index against the file as it is now.
-    Header,
-}
-
-impl Check {
-    /// The word in SQL.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Column => "column",
-            Self::Type => "type",
-            Self::Id => "id",
-            Self::Bbox => "bbox",
-            Self::Missing => "missing",
-            Self::Href => "href",
-            Self::Null => "null",
-            Self::Value => "value",
-            Self::Transform => "transform",
-            Self::Tables => "tables",
-            Self::Crs => "crs",
-            Self::Header => "header",
-        }
-    }
-}
-
-/// Something that is wrong.
-#[derive(Debug, Clone)]
-pub struct Problem {
-    /// The record's id, or its position from 0 where it has none; None where it is the index that is wrong.
-    pub record: Option<String>,
-    /// The band; None where it is the whole record.
-    pub band: Option<String>,
-    /// What was looked at.
-    pub check: Check,
-    /// What was expected and what was found.
-    pub message: String,
-    /// The Parquet file; displays redacted.
-    pub file: Option<Arc<Location>>,
-}
-
 /// A validation whose arguments were checked.
 #[derive(Debug, Clone)]
 pub struct Validation {
-    session: Session,
+    headers: Headers,
     collection: Arc<Collection>,
-    headers: bool,
+    with_headers: bool,
 }
 
 impl Validation {
     /// Checks the arguments: reads the first Parquet file's footer. Blocks the calling thread. `source` are paths, globs or
-    /// URLs of Parquet files; see [`Session::files`]. With `headers`, every file is read as it is now.
-    pub fn new(session: &Session, source: &[&str], options: CollectionOptions, headers: bool) -> Result<Self> {
-        let collection = Collection::open(session, source, options)?;
-        if headers {
+    /// URLs of Parquet files; see [`Stores::files`](crate::Stores::files). With `with_headers`, every file is read as it is now.
+    pub fn new(headers: &Headers, source: &[&str], options: CollectionOptions, with_headers: bool) -> Result<Self> {
+        let collection = Collection::open(headers, source, options)?;
+        if with_headers {
             collection.assets.as_ref().map_err(Clone::clone)?;
         }
-        Ok(Self { session: session.clone(), collection: Arc::new(collection), headers })
+        Ok(Self { headers: headers.clone(), collection: Arc::new(collection), with_headers })
     }
 
     /// Starts reading.
@@ -125,7 +66,7 @@ impl Validation {
         let (problems, bands) = types::check(collection);
         let metadata = Projection::columns(collection.bands.iter().map(|band| band.column));
         let (projection, columns) = Columns::of(collection, metadata);
-        let batches = self.session.block_on(async { collection.source.read(&projection, ROWS) })??;
+        let batches = self.headers.block_on(async { collection.source.read(&projection, ROWS) })??;
         Ok(ValidationStream {
             validation: self.clone(),
             batches: Mutex::new(batches),
@@ -169,7 +110,7 @@ impl ValidationStream {
     pub fn next(&self) -> Result<Option<Vec<Problem>>> {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         while reading.problems.len() < ROWS {
-            let records = self.validation.session.block_on(async { self.batches.lock().await.next().await })?;
+            let records = self.validation.headers.block_on(async { self.batches.lock().await.next().await })?;
             let Some(records) = records else { break };
             self.validation.look(&mut reading, &records?)?;
         }
@@ -218,29 +159,13 @@ impl Validation {
                     found.problems.len() == before && bands.get(at) == Some(&true)
                 })
                 .collect();
-            if let (true, Some(hrefs)) = (self.headers, hrefs) {
-                header::check(&self.session, &stored, hrefs, &sound, |row, message| {
+            if let (true, Some(hrefs)) = (self.with_headers, hrefs) {
+                header::check(&self.headers, &stored, hrefs, &sound, |row, message| {
                     found.say(Some(row), Some(&band.name), Check::Header, message);
                 });
             }
         }
         *rows += batch.num_rows() as u64;
         Ok(())
-    }
-}
-
-/// Takes down what is wrong in a batch.
-struct Found<'a> {
-    problems: &'a mut VecDeque<Problem>,
-    /// Of each row, the record.
-    names: &'a [String],
-    file: Option<Arc<Location>>,
-}
-
-impl Found<'_> {
-    fn say(&mut self, row: Option<usize>, band: Option<&str>, check: Check, message: String) {
-        let record = row.and_then(|row| self.names.get(row).cloned());
-        let band = band.map(str::to_owned);
-        self.problems.push_back(Problem { record, band, check, message, file: self.file.clone() });
     }
 }

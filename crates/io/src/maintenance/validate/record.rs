@@ -6,7 +6,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 
 use super::super::collection::{Collection, Href, column};
-use super::{Check, Found};
+use super::problem::{Check, Found};
 use crate::Result;
 use crate::enrich::Input;
 use crate::enrich::cell;

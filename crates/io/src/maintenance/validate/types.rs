@@ -3,7 +3,7 @@
 use arrow_schema::{DataType, Field};
 
 use super::super::collection::Collection;
-use super::{Check, Problem};
+use super::problem::{Check, Problem};
 
 /// What a field holds, whatever the width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

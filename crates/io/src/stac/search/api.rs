@@ -8,13 +8,14 @@ use reqwest::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::Conditions;
+use super::conditions::Conditions;
 use super::linked::{self, Link, Linked, target};
 use crate::stac::collect::{Collector, Origin, Seen};
 use crate::stac::document::Place;
+use crate::store::Stores;
 use crate::store::transport::Ask;
 use crate::types::json;
-use crate::{Error, Fault, Location, Result, Session};
+use crate::{Error, Fault, Location, Result};
 
 /// Consecutive pages without an item after which a search ends: some APIs filter a page after they have cut it, and some have a next
 /// page after the last.
@@ -78,7 +79,7 @@ struct Request {
 
 /// Fetches all pages.
 pub(super) fn search(
-    session: &Session,
+    stores: &Stores,
     endpoint: Endpoint,
     conditions: &Conditions,
     collector: &mut Collector,
@@ -88,10 +89,10 @@ pub(super) fn search(
         true => Request { url: endpoint.url.clone(), body: Some(body.clone()), headers: HeaderMap::new() },
         false => Request::get(&endpoint.url, &body),
     };
-    let mut answer = request.send(session);
+    let mut answer = request.send(stores);
     if endpoint.post && answer.as_ref().is_err_and(is_without_post) {
         request = Request::get(&endpoint.url, &body);
-        answer = request.send(session);
+        answer = request.send(stores);
     }
     let mut requested = Seen::default();
     let (mut empty, mut repeated, mut found) = (0, 0, 0);
@@ -101,7 +102,7 @@ pub(super) fn search(
         let text = answer?;
         let location = request.location()?;
         let wrong = |what: String| Error::Records { location: location.clone(), what };
-        let page = Page::take(session, &request, &text, collector)?;
+        let page = Page::take(stores, &request, &text, collector)?;
         if collector.is_full() {
             return Ok(());
         }
@@ -124,7 +125,7 @@ pub(super) fn search(
         if !requested.first(&request.name()) {
             return Ok(());
         }
-        answer = request.send(session);
+        answer = request.send(stores);
     }
     let what = "a larger page_size needs fewer, as do several searches for parts of datetime or bbox";
     let what = format!("expected at most {MAX_PAGES} pages, found more: {what}");
@@ -141,10 +142,10 @@ struct Page {
 
 impl Page {
     /// Takes the items of the page that a request returned, until there are enough.
-    fn take(session: &Session, request: &Request, text: &[u8], collector: &mut Collector) -> Result<Self> {
+    fn take(stores: &Stores, request: &Request, text: &[u8], collector: &mut Collector) -> Result<Self> {
         let location = request.location()?;
         let wrong = |what: String| Error::Records { location: location.clone(), what };
-        let max = session.memory().of_item();
+        let max = stores.memory().of_item();
         let text = json::with_nulls(text);
         let document =
             Linked::parse(&text).map_err(|error| wrong(format!("expected a page of items as JSON: {error}")))?;
@@ -244,12 +245,12 @@ impl Request {
         Location::parse(self.url.as_str())
     }
 
-    fn send(&self, session: &Session) -> Result<Bytes> {
+    fn send(&self, stores: &Stores) -> Result<Bytes> {
         let location = self.location()?;
         let body = self.body.as_ref().map(serde_json::to_vec).transpose();
         let body = body.map_err(|error| Error::InvalidArgument { what: error.to_string() })?;
         let ask = Ask { url: self.url.clone(), body: body.map(Into::into), headers: self.headers.clone() };
-        session.block_on(session.document(&location, &ask))?
+        stores.block_on(stores.document(&location, &ask))?
     }
 }
 

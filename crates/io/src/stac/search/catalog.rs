@@ -9,9 +9,10 @@ use futures::StreamExt;
 use super::linked::{Linked, target};
 use crate::stac::collect::{Collector, Seen};
 use crate::stac::files::ahead;
+use crate::store::Stores;
 use crate::types::json;
 use crate::types::location::local_from_remote;
-use crate::{Error, Location, Result, Session};
+use crate::{Error, Location, Result};
 
 /// Levels of a catalog. Deep layouts have some ten: provider, collection, tile, year, month, day.
 const MAX_LEVELS: usize = 64;
@@ -32,7 +33,7 @@ pub(super) struct Folder {
 }
 
 /// Reads the items of all documents below `root`.
-pub(super) fn crawl(session: &Session, root: Folder, collections: &[String], collector: &mut Collector) -> Result<()> {
+pub(super) fn crawl(stores: &Stores, root: Folder, collections: &[String], collector: &mut Collector) -> Result<()> {
     let mut seen = Seen::default();
     seen.first(&key(&root.href));
     let href = root.href.clone();
@@ -56,7 +57,7 @@ pub(super) fn crawl(session: &Session, root: Folder, collections: &[String], col
             if wanted {
                 let items = new_of(&folder.href, folder.items, &mut seen, collector)?;
                 found += items.len();
-                read_items(session, &items, collector)?;
+                read_items(stores, &items, collector)?;
             }
             if collector.is_full() {
                 return Ok(());
@@ -64,7 +65,7 @@ pub(super) fn crawl(session: &Session, root: Folder, collections: &[String], col
             let hrefs = new_of(&folder.href, folder.children, &mut seen, collector)?;
             children.extend(hrefs.into_iter().map(|href| (href, folder.collection.clone())));
         }
-        level = read_folders(session, children, collector)?;
+        level = read_folders(stores, children, collector)?;
     }
     Err(wrong(&href, &format!("expected at most {MAX_LEVELS} levels of Catalogs, found more: search a part")))
 }
@@ -107,12 +108,12 @@ fn key(href: &str) -> String {
     Location::parse(href).map_or_else(|_| href.to_owned(), |location| location.resource().to_owned())
 }
 
-fn read_items(session: &Session, hrefs: &[String], collector: &mut Collector) -> Result<()> {
-    let mut heads = ahead(session, hrefs);
+fn read_items(stores: &Stores, hrefs: &[String], collector: &mut Collector) -> Result<()> {
+    let mut heads = ahead(stores, hrefs);
     for href in hrefs {
-        let Some(head) = session.block_on(heads.next())? else { break };
+        let Some(head) = stores.block_on(heads.next())? else { break };
         match head {
-            Ok(head) => head.read(session, href, collector)?,
+            Ok(head) => head.read(stores, href, collector)?,
             Err(error) => collector.refuse(error)?,
         }
         if collector.is_full() {
@@ -123,27 +124,27 @@ fn read_items(session: &Session, hrefs: &[String], collector: &mut Collector) ->
 }
 
 fn read_folders(
-    session: &Session,
+    stores: &Stores,
     children: Vec<(String, Option<String>)>,
     collector: &Collector,
 ) -> Result<Vec<Folder>> {
     let hrefs: Vec<String> = children.iter().map(|(href, _)| href.clone()).collect();
-    let mut heads = ahead(session, &hrefs);
+    let mut heads = ahead(stores, &hrefs);
     let mut folders = Vec::new();
     let mut bytes = 0;
     for (href, parent) in children {
-        let Some(head) = session.block_on(heads.next())? else { break };
-        let folder = head.and_then(|head| head.whole(session)).and_then(|text| {
+        let Some(head) = stores.block_on(heads.next())? else { break };
+        let folder = head.and_then(|head| head.whole(stores)).and_then(|text| {
             let text = json::with_nulls(&text);
             let document = Linked::parse(&text);
             let document =
                 document.map_err(|error| wrong(&href, &format!("expected a Catalog or a Collection: {error}")))?;
-            Ok(Folder::new(href, &document, parent, session.memory().of_item()))
+            Ok(Folder::new(href, &document, parent, stores.memory().of_item()))
         });
         match folder {
             Ok(folder) => {
                 bytes += folder.size();
-                session.memory().check(bytes, || "the links of one level of a catalog".to_owned())?;
+                stores.memory().check(bytes, || "the links of one level of a catalog".to_owned())?;
                 folders.push(folder);
             }
             Err(error) => collector.refuse(error)?,

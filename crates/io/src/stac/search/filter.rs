@@ -5,11 +5,12 @@
 use rasteret_cog::ParsedGeometry;
 use serde_json::{Map, Value};
 
-use super::Conditions;
+use super::conditions::Conditions;
 use super::interval::Interval;
 use super::meets::{Parts, Sides};
-use crate::stac::time::Time;
-use crate::stac::{item, wkb};
+use crate::stac::item;
+use crate::types::hex;
+use crate::types::time::Time;
 use crate::{Error, Result};
 
 /// Conditions, ready to be applied.
@@ -127,7 +128,7 @@ fn span(record: &Map<String, Value>) -> Option<(i64, i64)> {
 /// few.
 fn footprint(record: &Map<String, Value>) -> Option<Parts> {
     let bbox = || Some(Parts::of_box(sides(record)?));
-    let Some(wkb) = record.get(item::GEOMETRY).and_then(Value::as_str).and_then(wkb::from_hex) else { return bbox() };
+    let Some(wkb) = record.get(item::GEOMETRY).and_then(Value::as_str).and_then(hex::decode) else { return bbox() };
     let Ok(parsed) = ParsedGeometry::from_wkb(&wkb) else { return bbox() };
     let parts = Parts::of(&parsed.geometry);
     // The box crosses the antimeridian and the geometry goes around the rest of the world instead: it was not cut in two as

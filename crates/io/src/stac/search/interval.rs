@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::stac::time::{Time, rfc3339};
+use crate::types::time::{Time, rfc3339};
 use crate::{Error, Result};
 
 /// From and to, in microseconds since 1970 UTC; None is open.

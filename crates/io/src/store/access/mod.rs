@@ -12,7 +12,6 @@
 //! Locations are compared by [`name`], their canonical form. A file that is renamed or replaced by a link between the check and the
 //! opening is not noticed, as in DuckDB.
 
-mod name;
 #[cfg(test)]
 mod tests;
 
@@ -24,11 +23,9 @@ use std::time::Duration;
 use url::Url;
 
 use crate::runtime::interrupt::Patience;
-use crate::types::location::{Address, Place};
+use crate::types::location::{Address, Place, name};
+use crate::types::options::ALLOWED_PREFIXES;
 use crate::{Error, Fault, Location, Result};
-
-/// The variable with the prefixes that may be opened.
-pub(crate) const PREFIXES: &str = "RASTERET_ALLOWED_PREFIXES";
 
 /// The locations that the host lets a query open; by default all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -191,7 +188,7 @@ impl Access {
             return Err(Fault::Denied(what));
         }
         if self.0.prefixes.as_deref().is_some_and(|rules| !is_allowed(rules)) {
-            let what = format!("Cannot access file \"{}\" - no prefix in {PREFIXES} allows it", shown());
+            let what = format!("Cannot access file \"{}\" - no prefix in {ALLOWED_PREFIXES} allows it", shown());
             return Err(Fault::Denied(what));
         }
         Ok(())
@@ -215,11 +212,6 @@ fn of_scheme(href: &str) -> FileSystem {
         "abfs" | "abfss" => FileSystem::AzureDfs,
         _ => FileSystem::S3,
     }
-}
-
-/// Whether an entry of a list is one that can allow a file.
-pub(crate) fn is_entry(text: &str) -> bool {
-    name::of_entry(text).is_some()
 }
 
 /// Canonical names of what may be opened.

@@ -12,7 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::OnceCell;
 
 use crate::Fault;
-use crate::runtime::descriptors;
+use crate::types::store_error::is_exhausted;
 
 /// How long an answer is used. S3 changes its addresses within minutes; a client that holds on to one gets slow, not wrong.
 const LIFETIME: Duration = Duration::from_secs(30);
@@ -43,7 +43,7 @@ impl Resolve for CachingResolver {
             let ask = || async {
                 // The port is the connector's business: 0 stands for the scheme's.
                 let found = tokio::net::lookup_host((name.as_str(), 0)).await;
-                let found = found.map_err(|error| match descriptors::is_exhausted(&error) {
+                let found = found.map_err(|error| match is_exhausted(&error) {
                     true => Fault::NoDescriptors,
                     false => Fault::UnknownHost,
                 })?;

@@ -16,7 +16,8 @@ use std::path::{Component, Path, PathBuf};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::types::location::{Address, Place, StoreKey, split_scheme};
+use super::cloud::{Address, StoreKey};
+use super::{Place, split_scheme};
 
 /// How often a path is decoded to look for hidden segments: proxies and servers decode once each.
 const DECODINGS: usize = 3;
@@ -27,7 +28,7 @@ const SCHEMES: &[&str] =
     &["http", "https", "s3", "s3a", "s3n", "gs", "gcs", "az", "azure", "adl", "abfs", "abfss", "r2", "hf"];
 
 /// The name of a place.
-pub(super) fn of_place(place: &Place) -> Option<Cow<'_, str>> {
+pub(crate) fn of_place(place: &Place) -> Option<Cow<'_, str>> {
     match place {
         Place::File(path) => Some(of_path(path).into()),
         Place::Url { url, .. } => of_url(url).map(Cow::Owned),
@@ -36,7 +37,7 @@ pub(super) fn of_place(place: &Place) -> Option<Cow<'_, str>> {
 }
 
 /// The name of objects behind an address, a pattern included.
-pub(super) fn of_address(address: &Address) -> Option<String> {
+pub(crate) fn of_address(address: &Address) -> Option<String> {
     of_object(&address.store, &address.key)
 }
 
@@ -45,7 +46,7 @@ fn of_object(store: &StoreKey, key: &str) -> Option<String> {
 }
 
 /// The name of a URL.
-pub(super) fn of_url(url: &Url) -> Option<String> {
+pub(crate) fn of_url(url: &Url) -> Option<String> {
     let mut decoded = url.path().to_owned();
     for _ in 0..DECODINGS {
         if has_parent(&decoded) {
@@ -78,7 +79,7 @@ fn joined_slashes(path: &str) -> String {
 }
 
 /// The name of an entry of a setting; None where it can be no file's.
-pub(super) fn of_entry(entry: &str) -> Option<String> {
+pub(crate) fn of_entry(entry: &str) -> Option<String> {
     let entry = entry.trim();
     if entry.is_empty() {
         return None;
@@ -111,7 +112,7 @@ fn remote_entry(entry: &str) -> Option<String> {
 
 /// The absolute path with forward slashes, links resolved as far as there are files. What is behind a part that does not exist cannot
 /// be opened, so `..` in it is resolved by the text.
-pub(super) fn of_path(path: &Path) -> String {
+pub(crate) fn of_path(path: &Path) -> String {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut existing: Vec<Component<'_>> = absolute.components().collect();
     let mut missing: Vec<OsString> = Vec::new();

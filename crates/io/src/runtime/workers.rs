@@ -15,10 +15,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
-use crate::{Error, Options, Result, Session};
+use crate::{Error, Options, Result};
 
 /// How long a caller works without helpers: less work than this is done before a thread has started.
-pub(super) const ALONE: Duration = Duration::from_micros(200);
+pub(crate) const ALONE: Duration = Duration::from_micros(200);
 
 /// How many threads may work, and how many do.
 #[derive(Debug)]
@@ -30,32 +30,6 @@ pub(crate) struct Workers {
 
 /// A thread at work, for as long as this lives.
 struct Active<'a>(&'a Workers);
-
-impl Session {
-    /// Does `work` with each number below `count`, in any order, on the calling thread and on helpers, under the same limit.
-    /// Fails only where `work` panics. An item should take microseconds at least.
-    pub fn for_each(&self, count: usize, work: impl Fn(usize) + Sync) -> Result<()> {
-        let next = AtomicUsize::new(0);
-        let step = || {
-            let item = next.fetch_add(1, Ordering::Relaxed);
-            if item < count && !self.query().is_interrupted() {
-                work(item);
-                return true;
-            }
-            next.store(count, Ordering::Relaxed);
-            false
-        };
-        self.workers().share(ALONE, step, || count.saturating_sub(next.load(Ordering::Relaxed)), || ())?;
-        self.query().check()
-    }
-
-    /// Sets how many threads the host itself would use; `RASTERET_THREADS` takes precedence.
-    pub fn set_host_threads(&self, threads: usize) {
-        if !self.workers().is_set {
-            self.workers().limit.store(threads.max(1), Ordering::Relaxed);
-        }
-    }
-}
 
 impl Workers {
     pub(crate) fn new(options: &Options) -> Self {
@@ -69,7 +43,7 @@ impl Workers {
 
     /// Calls `step` on this thread and on helpers until it returns false. `left` returns how many steps there may be; `stop` ends
     /// steps that wait.
-    pub(super) fn share(
+    pub(crate) fn share(
         &self,
         alone: Duration,
         step: impl Fn() -> bool + Sync,
@@ -117,6 +91,13 @@ impl Workers {
         match panicked.load(Ordering::Relaxed) {
             true => Err(Error::Panicked { what: "work on pixels panicked".to_owned() }),
             false => Ok(()),
+        }
+    }
+
+    /// Sets how many threads the host itself would use; `RASTERET_THREADS` takes precedence.
+    pub(crate) fn set_host_threads(&self, threads: usize) {
+        if !self.is_set {
+            self.limit.store(threads.max(1), Ordering::Relaxed);
         }
     }
 

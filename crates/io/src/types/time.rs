@@ -9,18 +9,18 @@ const MICROS_PER_MINUTE: i64 = 60_000_000;
 
 /// A time, and how it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Time {
+pub(crate) struct Time {
     /// Microseconds since 1970-01-01 UTC.
-    pub(super) micros: i64,
+    pub(crate) micros: i64,
     /// Whether the text was an RFC 3339 date-time that microseconds hold whole.
-    pub(super) strict: bool,
+    pub(crate) strict: bool,
     /// How much the text leaves open.
-    pub(super) precision: Precision,
+    pub(crate) precision: Precision,
 }
 
 /// The smallest unit that a text names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Precision {
+pub(crate) enum Precision {
     Year,
     Month,
     Day,
@@ -29,7 +29,7 @@ pub(super) enum Precision {
 
 impl Time {
     /// Reads a year, a month, a date or a date-time.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let bytes = text.as_bytes();
         let at = |index: usize, expected: &[u8]| bytes.get(index).is_some_and(|byte| expected.contains(byte));
@@ -81,7 +81,7 @@ impl Time {
     }
 
     /// The last microsecond of the year, month or day that the text names; the time itself where it names one.
-    pub(super) fn end(self) -> Option<i64> {
+    pub(crate) fn end(self) -> Option<i64> {
         let start = DateTime::from_timestamp_micros(self.micros)?;
         let next = match self.precision {
             Precision::Instant => return Some(self.micros),
@@ -94,7 +94,7 @@ impl Time {
 }
 
 /// `2024-01-31T23:59:59Z`, with as many decimals as it takes.
-pub(super) fn rfc3339(micros: i64) -> Option<String> {
+pub(crate) fn rfc3339(micros: i64) -> Option<String> {
     use chrono::Timelike;
     let time = DateTime::from_timestamp_micros(micros)?.naive_utc();
     let nanos = time.nanosecond();

@@ -1,0 +1,228 @@
+//! Headers by href: one file or many, cached or as they are now.
+
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use rasteret_cog::{CogHeader, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, InfoDecoder};
+
+use super::Headers;
+use super::batch::{self, Task, panicked};
+use super::driver::{self, Decoded};
+use crate::types::location::Place;
+use crate::types::stamp::Stamp;
+use crate::{CogFile, DescribedFile, Error, Location, ObjectVersion, Result, VersionMatch};
+
+impl Headers {
+    /// Puts the header of a file into the cache, as an index has it. False where there is no room for it, and where a local file is not the one
+    /// that was indexed.
+    ///
+    /// # Errors
+    ///
+    /// Where a lock of the host forbids the file.
+    pub fn cache_header(&self, location: &Location, file: &CogFile) -> Result<bool> {
+        let cache = &self.cache;
+        self.access().permit(location).map_err(|fault| Error::Store {
+            location: location.clone(),
+            range: None,
+            fault,
+        })?;
+        let Place::File(path) = location.place() else {
+            cache.put_remote(location.key(), file);
+            return Ok(cache.get(location.key()).is_some());
+        };
+        let Ok(stamp) = Stamp::of(path) else {
+            return Ok(false);
+        };
+        let found = ObjectVersion { etag: None, size: Some(stamp.size), last_modified: stamp.last_modified() };
+        if !matches!(file.version.compare(&found, self.options().check_version), VersionMatch::Same) {
+            return Ok(false);
+        }
+        cache.put_local(location.key(), file, stamp);
+        Ok(cache.get_local(location.key(), stamp).is_some())
+    }
+
+    /// The header of one file, from the cache or by as few requests as it takes.
+    pub async fn header(&self, href: &str) -> Result<CogFile> {
+        self.header_at(&Location::parse(href)?).await
+    }
+
+    /// The header of one file, from the cache or by as few requests as it takes.
+    pub async fn header_at(&self, location: &Location) -> Result<CogFile> {
+        self.access().check(location)?;
+        let read = async {
+            match location.place() {
+                Place::File(_) => {
+                    let (headers, here) = (self.clone(), location.clone());
+                    let read = tokio::task::spawn_blocking(move || headers.local_header(&here));
+                    read.await.unwrap_or_else(|_| Err(panicked(location)))
+                }
+                _ => self.cache.get_or_load(location.key(), || self.load(location)).await,
+            }
+        };
+        AssertUnwindSafe(read).catch_unwind().await.unwrap_or_else(|_| Err(panicked(location)))
+    }
+
+    /// The headers of many files, fetched concurrently, each distinct href once; blocks the calling thread, which must not
+    /// be one of the runtime's. Answers in the order of `hrefs`.
+    pub fn headers(&self, hrefs: &[&str]) -> Vec<Result<CogFile>> {
+        batch::run::<CachedHeaders>(self, hrefs)
+    }
+
+    /// Every IFD of many files with its tags; otherwise as [`headers`](Self::headers), but nothing is kept.
+    pub fn ifds(&self, hrefs: &[&str]) -> Vec<Result<Vec<IfdInfo>>> {
+        batch::run::<Ifds>(self, hrefs)
+    }
+
+    /// Descriptions of many files; otherwise as [`headers`](Self::headers), but nothing is kept.
+    pub fn descriptions(&self, hrefs: &[&str]) -> Vec<Result<DescribedFile>> {
+        batch::run::<Descriptions>(self, hrefs)
+    }
+
+    /// The version of a file now, and how it compares with the `indexed` one. One request: a conditional one where that has
+    /// an entity tag. The header of a file leaves the cache unless the file is for certain the indexed one.
+    pub async fn current_version(&self, href: &str, indexed: &ObjectVersion) -> Result<(ObjectVersion, VersionMatch)> {
+        let location = Location::parse(href)?;
+        let check = self.options().check_version;
+        let current = self.open_at(&location).await?.version(indexed.conditional_tag(check)).await;
+        let compared = current.map(|current| match current {
+            None => (indexed.clone(), VersionMatch::Same),
+            Some(current) => {
+                let outcome = indexed.compare(&current, check);
+                (current, outcome)
+            }
+        });
+        if !matches!(&compared, Ok((_, VersionMatch::Same))) {
+            self.cache.forget(location.key());
+        }
+        compared
+    }
+
+    /// The headers of many files as they are now, whatever was read before; otherwise as [`headers`](Self::headers).
+    pub(crate) fn current_headers(&self, hrefs: &[&str]) -> Vec<Result<CogFile>> {
+        batch::run::<CurrentHeaders>(self, hrefs)
+    }
+
+    async fn load(&self, location: &Location) -> Result<CogFile> {
+        Ok(driver::read::<HeaderDecoder>(&self.open_at(location).await?).await?.into())
+    }
+
+    /// Blocks.
+    fn local_header(&self, location: &Location) -> Result<CogFile> {
+        let path = local_path(location)?;
+        if let Some(file) = self.unchanged(location, path) {
+            return Ok(file);
+        }
+        let (decoded, stamp) = driver::read_local::<HeaderDecoder>(location, path)?;
+        let file = decoded.into();
+        self.cache.put_local(location.key(), &file, stamp);
+        Ok(file)
+    }
+
+    fn unchanged(&self, location: &Location, path: &Path) -> Option<CogFile> {
+        self.cache.get_local(location.key(), Stamp::of(path).ok()?)
+    }
+}
+
+/// Headers, from the cache where they are in it.
+struct CachedHeaders;
+
+impl Task for CachedHeaders {
+    type Answer = CogFile;
+
+    fn known(headers: &Headers, location: &Location) -> Option<CogFile> {
+        headers.cache.get(location.key())
+    }
+
+    async fn remote(headers: &Headers, location: &Location) -> Result<CogFile> {
+        headers.header_at(location).await
+    }
+
+    fn local(headers: &Headers, location: &Location) -> Result<CogFile> {
+        headers.local_header(location)
+    }
+}
+
+/// Headers, read anew: what is looked for is whether they have changed.
+struct CurrentHeaders;
+
+impl Task for CurrentHeaders {
+    type Answer = CogFile;
+
+    fn known(_: &Headers, _: &Location) -> Option<CogFile> {
+        None
+    }
+
+    async fn remote(headers: &Headers, location: &Location) -> Result<CogFile> {
+        headers.load(location).await
+    }
+
+    fn local(headers: &Headers, location: &Location) -> Result<CogFile> {
+        headers.local_header(location)
+    }
+}
+
+/// Dumps of IFDs: looked at once, so not kept.
+struct Ifds;
+
+impl Task for Ifds {
+    type Answer = Vec<IfdInfo>;
+
+    fn known(_: &Headers, _: &Location) -> Option<Vec<IfdInfo>> {
+        None
+    }
+
+    async fn remote(headers: &Headers, location: &Location) -> Result<Vec<IfdInfo>> {
+        Ok(driver::read::<IfdDecoder>(&headers.open_at(location).await?).await?.answer)
+    }
+
+    fn local(_: &Headers, location: &Location) -> Result<Vec<IfdInfo>> {
+        Ok(driver::read_local::<IfdDecoder>(location, local_path(location)?)?.0.answer)
+    }
+}
+
+/// Descriptions of files: looked at once, so not kept.
+struct Descriptions;
+
+impl Task for Descriptions {
+    type Answer = DescribedFile;
+
+    fn known(_: &Headers, _: &Location) -> Option<DescribedFile> {
+        None
+    }
+
+    async fn remote(headers: &Headers, location: &Location) -> Result<DescribedFile> {
+        Ok(driver::read::<InfoDecoder>(&headers.open_at(location).await?).await?.into())
+    }
+
+    fn local(_: &Headers, location: &Location) -> Result<DescribedFile> {
+        Ok(driver::read_local::<InfoDecoder>(location, local_path(location)?)?.0.into())
+    }
+}
+
+impl From<Decoded<FileInfo>> for DescribedFile {
+    fn from(decoded: Decoded<FileInfo>) -> Self {
+        Self { info: Arc::new(decoded.answer), file_size: decoded.version.size }
+    }
+}
+
+impl From<Decoded<CogHeader>> for CogFile {
+    fn from(decoded: Decoded<CogHeader>) -> Self {
+        let Decoded { answer: mut header, version } = decoded;
+        let levels = std::iter::once(&mut header.image).chain(&mut header.overviews).chain(&mut header.masks);
+        for tables in levels.filter_map(|level| level.encoding.jpeg_tables.as_mut()) {
+            // A slice of the fetched bytes would keep all 32 KiB of them, for as long as the header is cached.
+            *tables = Bytes::copy_from_slice(tables);
+        }
+        Self { header: Arc::new(header), version }
+    }
+}
+
+fn local_path(location: &Location) -> Result<&Path> {
+    match location.place() {
+        Place::File(path) => Ok(path),
+        _ => Err(Error::Internal { location: location.clone(), what: "not a local file".to_owned() }),
+    }
+}

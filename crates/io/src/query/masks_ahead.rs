@@ -1,0 +1,49 @@
+//! Prefetches tiles of masks.
+//!
+//! The tiles of the masks of a call are fetched beside those of its targets, as many as the cache of decoded tiles has room for, so that
+//! they are cached when the blocks arrive. A block whose mask tiles were evicted reads them again.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{Reader, Target};
+use crate::Result;
+use crate::tiles::{BlockStream, Keep};
+
+/// Tiles of masks that are read ahead.
+pub(super) struct MasksAhead(BlockStream);
+
+impl MasksAhead {
+    /// The tiles of the masks of blocks, each once, as many as half of the cache of decoded tiles has room for; None where there are none.
+    pub(super) fn new<'a>(reader: &Reader, blocks: impl Iterator<Item = (&'a Arc<Target>, u32, u32)>) -> Option<Self> {
+        let mut room = reader.memory().shares(reader.options()).tiles / 2;
+        let (mut known, mut requests) = (HashSet::new(), Vec::new());
+        'blocks: for (target, row, col) in blocks {
+            let Some(window) = target.band.window(row, col) else { continue };
+            let of_mask = target.mask.iter().flat_map(|mask| mask.requests(window));
+            let of_weights = target.weights.iter().flat_map(|weights| weights.requests(window));
+            for request in of_mask.chain(of_weights) {
+                if !known.insert((Arc::as_ptr(&request.band), request.row, request.col)) {
+                    continue;
+                }
+                // Mapping the pixels of further blocks would be for nothing.
+                let Some(rest) = room.checked_sub(request.band.tile_bytes()) else {
+                    break 'blocks;
+                };
+                room = rest;
+                requests.push(request);
+            }
+        }
+        (!requests.is_empty()).then(|| Self(reader.blocks(requests, Keep::Tiles)))
+    }
+
+    /// Starts fetching.
+    pub(super) fn start(&self) {
+        self.0.start();
+    }
+
+    /// Decodes the tiles into the cache. A tile that cannot be read fails where it is needed.
+    pub(super) fn finish(self) -> Result<()> {
+        self.0.for_each(|_, _| std::ops::ControlFlow::Continue(()))
+    }
+}

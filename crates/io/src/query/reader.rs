@@ -1,0 +1,73 @@
+//! Headers, tiles and coverages of a session, as one query reads them.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use rasteret_cog::ProjectorCache;
+
+use super::zone::{ZoneCache, zone_cache};
+use crate::Result;
+use crate::headers::Headers;
+use crate::store::Stores;
+use crate::tiles::{BlockRequest, BlockStream, Keep, TileReader};
+
+/// Answers the rows of a query from [`Headers`], which it derefs to, and from tiles. Cheap to clone; clones share all caches.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    headers: Headers,
+    tiles: TileReader,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    views: ProjectorCache,
+    zones: ZoneCache,
+}
+
+impl Deref for Reader {
+    type Target = Headers;
+
+    fn deref(&self) -> &Headers {
+        &self.headers
+    }
+}
+
+impl Reader {
+    pub(crate) fn new(stores: Stores) -> Self {
+        let shared = Shared { views: ProjectorCache::default(), zones: zone_cache(stores.options().zone_cache_bytes) };
+        Self { headers: Headers::new(stores.clone()), tiles: TileReader::new(stores), shared: Arc::new(shared) }
+    }
+
+    /// The same caches, over the stores of another query.
+    pub(crate) fn with_stores(&self, stores: Stores) -> Self {
+        Self {
+            headers: self.headers.with_stores(stores.clone()),
+            tiles: self.tiles.with_stores(stores),
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Returns the blocks of `requests`, see [`TileReader::blocks`].
+    pub fn blocks(&self, requests: Vec<BlockRequest>, keep: Keep) -> BlockStream {
+        self.tiles.blocks(requests, keep)
+    }
+
+    /// Calls `work` with each number below `count`, see [`TileReader::for_each`].
+    pub fn for_each(&self, count: usize, work: impl Fn(usize) + Sync) -> Result<()> {
+        self.tiles.for_each(count, work)
+    }
+
+    /// Projectors from geometries to the pixels of rasters, made once for all functions.
+    pub fn views(&self) -> &ProjectorCache {
+        &self.shared.views
+    }
+
+    pub(crate) fn tiles(&self) -> &TileReader {
+        &self.tiles
+    }
+
+    pub(crate) fn zones(&self) -> &ZoneCache {
+        &self.shared.zones
+    }
+}

@@ -1,0 +1,138 @@
+//! The stores of a session, as one query may use them.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use super::access::{Access, AccessPolicy};
+use super::credentials::Credentials;
+use super::object::Object;
+use super::registry::Registry;
+use super::transport::{Ask, Transport};
+use crate::runtime::descriptors;
+use crate::runtime::interrupt::{IsInterrupted, Query};
+use crate::runtime::memory::Memory;
+use crate::runtime::runtime;
+use crate::{Error, Fault, Location, Options, Result};
+
+/// Clients, request permits and limits of a session, with the locks of one query. Cheap to clone; clones share all of it.
+#[derive(Debug, Clone)]
+pub struct Stores {
+    shared: Arc<Shared>,
+    access: Access,
+    query: Query,
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: Options,
+    registry: Registry,
+    /// One permit per request in flight.
+    requests: Arc<Semaphore>,
+    memory: Memory,
+}
+
+impl Stores {
+    pub(crate) fn new(options: Options, credentials: Credentials) -> Self {
+        let access = Access::new(options.allowed_prefixes.as_deref());
+        let shared = Shared {
+            registry: Registry::new(Transport::new(&options), credentials),
+            requests: Arc::new(Semaphore::new(options.max_concurrent.min(descriptors::max_connections()))),
+            memory: Memory::new(&options),
+            options,
+        };
+        Self { shared: Arc::new(shared), access, query: Query::default() }
+    }
+
+    /// The same stores for another query, under the locks of its host.
+    pub(crate) fn for_query(&self, policy: &AccessPolicy) -> Self {
+        Self { shared: Arc::clone(&self.shared), access: self.access.with_policy(policy), query: Query::default() }
+    }
+
+    pub(crate) fn interruptible(self, is_interrupted: Option<IsInterrupted>) -> Self {
+        Self { query: Query::new(is_interrupted), ..self }
+    }
+
+    /// Replaces the locks of a query that is executed again.
+    pub fn set_policy(&self, policy: &AccessPolicy) {
+        self.access.set_policy(policy);
+    }
+
+    /// The limits of the session.
+    pub fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
+    /// Refuses what would take more memory than the host, or `RASTERET_MEMORY_LIMIT_BYTES`, allows one call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
+    pub fn check_memory(&self, bytes: u64, what: impl FnOnce() -> String) -> Result<()> {
+        self.shared.memory.check(bytes, what)
+    }
+
+    /// A file whose ranges can be read. Makes no request, except the one that finds the region of a public S3 bucket when the bucket
+    /// is first used.
+    pub async fn open(&self, href: &str) -> Result<Object> {
+        self.open_at(&Location::parse(href)?).await
+    }
+
+    /// As [`open`](Self::open), by location.
+    pub async fn open_at(&self, location: &Location) -> Result<Object> {
+        self.access.check(location)?;
+        let source = self.shared.registry.source(location).await?;
+        let (requests, access) = (self.shared.requests.clone(), self.access.clone());
+        Ok(Object::new(location.clone(), source, requests, access, self.options().check_version))
+    }
+
+    /// Runs a future on the extension's runtime; blocks the calling thread, which must not be one of the runtime's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`] once the query was interrupted: the future is dropped then.
+    pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output> {
+        let runtime = runtime()?;
+        if !self.query.can_tell() {
+            return Ok(runtime.block_on(future));
+        }
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                output = future => Ok(output),
+                () = self.query.interrupted() => Err(Error::Interrupted),
+            }
+        })
+    }
+
+    /// The body of the response to a request for a document.
+    pub(crate) async fn document(&self, location: &Location, ask: &Ask) -> Result<Bytes> {
+        let closed = || Fault::Other("the session is closed".to_owned());
+        let body = async {
+            self.access.permit(location)?;
+            let _permit = self.shared.requests.acquire().await.map_err(|_| closed())?;
+            self.shared.registry.transport().document(ask, self.memory().of_document(), &self.access).await
+        };
+        body.await.map_err(|fault| Error::Store { location: location.clone(), range: None, fault })
+    }
+
+    /// The locations that the query may open.
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Whether the query was interrupted.
+    pub(crate) fn query(&self) -> &Query {
+        &self.query
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.shared.memory
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.shared.registry
+    }
+}

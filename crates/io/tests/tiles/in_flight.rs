@@ -1,0 +1,165 @@
+//! Tiles in flight: the memory limit, shared fetches, fetches that are given up.
+
+use crate::support::raster::Raster;
+use crate::support::server::Reply;
+use crate::support::server::Server;
+use crate::support::session;
+use crate::{FAR, NEAR, all, assert_idle, read, store};
+use rasteret_io::Keep;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+use tokio::sync::Notify;
+
+#[test]
+fn bytes_under_way_are_bounded() {
+    let raster = Raster { across: 10, down: 10, side: 64, gap: 300 << 10, seed: 3 };
+    let (session, store) = store(&[("RASTERET_READ_BUDGET_BYTES", "40000")], &[("a.tif", raster)]);
+    let requests = raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster));
+    // One thread that uses nothing: what is decoded is charged as well.
+    let stream = session.blocks(requests, Keep::Nothing);
+    let mut used = 0;
+    while let Some((request, block)) = stream.next() {
+        raster.assert_block(request as u32, &block.unwrap());
+        used += 1;
+        let asked = store.log().len();
+        assert!((asked - used) * raster.tile_bytes() <= 40_000, "{asked} asked for, {used} used");
+    }
+    assert_eq!((used, store.log().len()), (100, 100));
+    assert!(store.peak_bytes() <= 40_000, "{}", store.peak_bytes());
+    assert!(store.peak() > 1, "requests overlap");
+}
+
+#[test]
+fn bytes_are_under_way_before_the_first_block_is_taken() {
+    let raster = Raster { side: 64, ..FAR };
+    let (session, store) = store(&[("RASTERET_READ_BUDGET_BYTES", "40000")], &[("a.tif", raster)]);
+    let stream = session.blocks(raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster)), Keep::Nothing);
+    assert_eq!(store.log().len(), 0);
+    stream.start();
+    let start = Instant::now();
+    // As many as there is room for, and no more.
+    let room = 40_000 / raster.tile_bytes();
+    while store.log().len() < room {
+        assert!(start.elapsed() < Duration::from_secs(5), "{} of {room}", store.log().len());
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(store.log().len(), room);
+    assert_eq!(std::iter::from_fn(|| stream.next()).filter(|(_, block)| block.is_ok()).count(), 16);
+    // What was started and is given up is let go.
+    let given_up = session.blocks(raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster)), Keep::Nothing);
+    given_up.start();
+    drop((stream, given_up));
+    assert_idle(&session);
+}
+
+#[test]
+fn tiles_are_there_before_the_rest_of_their_request() {
+    let raster = Raster { side: 64, ..NEAR };
+    let go_on = Arc::new(Notify::new());
+    let (file, told) = (raster.bytes(), go_on.clone());
+    // Three tiles and a half are held back.
+    let last = 3 * raster.tile_bytes() + raster.tile_bytes() / 2;
+    let server = Server::start(move |_, _| Reply::Halting(file.clone(), last, told.clone()));
+    let session = session(&[("AWS_ENDPOINT_URL", &server.url(""))]);
+    for href in [&server.url("a.tif"), "s3://b/a.tif"] {
+        let asked = server.log().len();
+        let stream = session.blocks(raster.requests(href, &raster.unversioned(), all(raster)), Keep::Nothing);
+        let next = |_| {
+            let (request, block) = stream.next().unwrap();
+            raster.assert_block(request as u32, &block.unwrap());
+            request
+        };
+        let first: BTreeSet<usize> = (0..12).map(next).collect();
+        assert!(first.into_iter().eq(0..12), "{href}");
+        go_on.notify_one();
+        let rest: BTreeSet<usize> = (12..16).map(next).collect();
+        assert!(rest.into_iter().eq(12..16), "{href}");
+        assert_eq!(server.log().len() - asked, 1);
+    }
+    assert_idle(&session);
+}
+
+#[test]
+fn tiles_of_an_answer_that_was_cut_off_are_asked_for_again() {
+    let raster = Raster { side: 64, ..NEAR };
+    let file = raster.bytes();
+    let server = Server::start(move |_, before| match before {
+        0 => Reply::Cut(file.clone()),
+        _ => Reply::File(file.clone()),
+    });
+    let session = session(&[]);
+    read(&session, raster, raster.requests(&server.url("a.tif"), &raster.unversioned(), all(raster)), &all(raster));
+    assert_eq!(server.log().len(), 2);
+    assert_idle(&session);
+}
+
+#[test]
+fn a_tile_larger_than_the_budget_passes_alone() {
+    let raster = Raster { side: 256, gap: 300 << 10, ..FAR };
+    let (session, store) = store(&[("RASTERET_READ_BUDGET_BYTES", "1000")], &[("a.tif", raster)]);
+    let requests = raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster));
+    read(&session, raster, requests, &all(raster));
+    assert_eq!(store.log().len(), 16);
+    assert!(store.peak_bytes() <= 2 * raster.tile_bytes() as u64, "{}", store.peak_bytes());
+}
+
+#[test]
+fn a_call_that_stands_still_holds_up_no_other() {
+    let raster = Raster { side: 64, ..FAR };
+    let (session, _) = store(&[("RASTERET_READ_BUDGET_BYTES", "20000")], &[("a.tif", raster), ("b.tif", raster)]);
+    let file = raster.unversioned();
+    let paused = session.blocks(raster.requests("s3://b/a.tif", &file, all(raster)), Keep::Nothing);
+    paused.next().unwrap().1.unwrap();
+    read(&session, raster, raster.requests("s3://b/b.tif", &file, all(raster)), &all(raster));
+    let mut rest = 0;
+    while let Some((_, block)) = paused.next() {
+        block.unwrap();
+        rest += 1;
+    }
+    assert_eq!(rest, 15);
+}
+
+#[test]
+fn a_call_that_stands_still_shares_its_tiles() {
+    let raster = Raster { side: 64, ..FAR };
+    let (session, store) = store(&[("RASTERET_TILE_CACHE_BYTES", "0")], &[("a.tif", raster)]);
+    let requests = raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster));
+    let paused = session.blocks(requests.clone(), Keep::Nothing);
+    paused.next().unwrap().1.unwrap();
+    read(&session, raster, requests, &all(raster));
+    // The tile of the block that was given out may be gone by then.
+    assert!(store.log().len() <= 17, "{}", store.log().len());
+    assert_eq!(std::iter::from_fn(|| paused.next()).count(), 15);
+}
+
+#[test]
+fn what_nobody_waits_for_any_more_is_not_fetched() {
+    let raster = Raster { across: 10, down: 10, side: 64, gap: 300 << 10, seed: 0 };
+    let variables = [("RASTERET_MAX_CONCURRENT", "2"), ("RASTERET_READ_BUDGET_BYTES", "10000000")];
+    let (session, store) = store(&variables, &[("a.tif", raster)]);
+    let requests = raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster));
+    let stream = session.blocks(requests.clone(), Keep::Nothing);
+    stream.next().unwrap().1.unwrap();
+    drop(stream);
+    thread::sleep(Duration::from_millis(100));
+    let asked = store.log().len();
+    assert!(asked < 50, "{asked}");
+    assert_idle(&session);
+    // What was given up is fetched anew by who needs it.
+    read(&session, raster, requests, &all(raster));
+}
+
+#[test]
+fn a_call_takes_over_what_another_gives_up() {
+    let raster = Raster { across: 10, down: 10, side: 64, gap: 300 << 10, seed: 0 };
+    let (session, _) = store(&[("RASTERET_MAX_CONCURRENT", "2")], &[("a.tif", raster)]);
+    let requests = raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster));
+    let (first, second) = (session.blocks(requests.clone(), Keep::Nothing), session.blocks(requests, Keep::Nothing));
+    first.next().unwrap().1.unwrap();
+    second.next().unwrap().1.unwrap();
+    drop(first);
+    assert_eq!(std::iter::from_fn(|| second.next()).filter(|(_, block)| block.is_ok()).count(), 99);
+}

@@ -1,0 +1,90 @@
+//! Blocks of pixels: which requests they cost, that a changed file is an error, and that no call waits for another.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
+
+mod failures;
+mod in_flight;
+mod requests;
+#[path = "../support/mod.rs"]
+mod support;
+mod threads;
+mod versions;
+
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::throttle::ThrottleConfig;
+use object_store::throttle::ThrottledStore;
+use object_store::{ObjectStoreExt, PutPayload};
+use rasteret_cog::pixel::Block;
+use rasteret_io::BlockRequest;
+use rasteret_io::Keep;
+use rasteret_io::Session;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+use support::raster::Raster;
+use support::session;
+use support::store::Counting;
+
+/// Further apart than what is read along.
+pub(crate) const FAR: Raster = Raster { across: 4, down: 4, side: 16, gap: 300 << 10, seed: 0 };
+pub(crate) const NEAR: Raster = Raster { gap: 0, ..FAR };
+
+/// Does work with every block.
+pub(crate) fn for_all(
+    session: &Session,
+    requests: Vec<BlockRequest>,
+    keep: Keep,
+    work: impl Fn(usize, rasteret_io::Result<Block>) + Sync,
+) -> rasteret_io::Result<()> {
+    session.blocks(requests, keep).for_each(|request, block| {
+        work(request, block);
+        ControlFlow::Continue(())
+    })
+}
+
+/// Reads blocks and compares their pixels; `tiles` are those that were asked for.
+pub(crate) fn read(session: &Session, raster: Raster, requests: Vec<BlockRequest>, tiles: &[u32]) {
+    let answers: Vec<AtomicUsize> = tiles.iter().map(|_| AtomicUsize::new(0)).collect();
+    let work = |request: usize, block: rasteret_io::Result<_>| {
+        raster.assert_block(tiles[request], &block.unwrap());
+        answers[request].fetch_add(1, Ordering::Relaxed);
+    };
+    for_all(session, requests, Keep::Tiles, work).unwrap();
+    assert!(answers.iter().all(|answers| answers.load(Ordering::Relaxed) == 1), "each block once");
+}
+
+/// Whether nothing is left of calls that are over; fetches that were given up may take a moment to notice.
+pub(crate) fn assert_idle(session: &Session) {
+    let is_idle = || {
+        let usage = session.usage();
+        (usage.tiles_in_flight, usage.tile_bytes_in_flight) == (0, 0)
+    };
+    let start = Instant::now();
+    while !is_idle() {
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", session.usage());
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub(crate) fn all(raster: Raster) -> Vec<u32> {
+    (0..raster.tiles()).collect()
+}
+
+/// A store that counts, with files of this raster, each get of which takes a while.
+pub(crate) fn store(
+    variables: &[(&str, &str)],
+    files: &[(&str, Raster)],
+) -> (Session, Arc<Counting<ThrottledStore<InMemory>>>) {
+    let wait = ThrottleConfig { wait_get_per_call: Duration::from_millis(5), ..Default::default() };
+    let (session, store) = (session(variables), Counting::new(ThrottledStore::new(InMemory::new(), wait)));
+    for (name, raster) in files {
+        let path = Path::from(*name);
+        session.block_on(store.put(&path, PutPayload::from(raster.bytes()))).unwrap().unwrap();
+    }
+    session.serve_bucket("b", store.clone());
+    (session, store)
+}
