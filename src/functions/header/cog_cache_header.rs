@@ -14,8 +14,8 @@ static DOC: Documentation = Documentation {
     signatures: &["cog_cache_header(href VARCHAR, metadata STRUCT(…)) -> BOOLEAN"],
     description: "Adds the metadata of a file to the header cache, so that later calls can pass the href alone \
         without fetching the header. Metadata STRUCTs are large, and joins and aggregates copy them for each pair of \
-        a plot and a scene; hrefs are cheap to copy. The scale and offset of the metadata apply to all later calls, \
-        including those from a STAC Item.",
+        a plot and a scene; hrefs are cheap to copy. Later calls also use the scale and offset of the metadata, even \
+        if they come from a STAC Item.",
     parameters: &[params::HREF, params::HEADER],
     options: &[],
     returns: "True if the header is in the cache. False if the cache is too small (`RASTERET_HEADER_CACHE_BYTES`), \
