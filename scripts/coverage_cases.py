@@ -1,6 +1,6 @@
 """Geometries over small images, and the pixels that GDAL and exactextract find: `scripts/make-coverage-cases`.
 
-Writes crates/cog/tests/coverage_cases.tsv, a line a case, tab-separated:
+Writes crates/cog/tests/coverage_cases.tsv, one case per line, tab-separated:
 
     center | all_touched | fraction    by rasterio.features.rasterize, the same with all_touched, and exactextract
     up | down                          where y goes in the world: opposite to rows, as in most rasters, or with them
@@ -111,7 +111,7 @@ def in_world(shape: BaseGeometry, world: str) -> BaseGeometry:
 
 
 def burnt(shape: BaseGeometry, width: int, height: int, world: str, all_touched: bool) -> str:
-    """What GDAL burns, as runs."""
+    """The pixels burnt by GDAL, as runs."""
     image = rasterio.features.rasterize(
         [(mapping(in_world(shape, world)), 1)],
         (height, width),
@@ -137,7 +137,7 @@ def is_weighable(shape: BaseGeometry, width: int, height: int) -> bool:
 
 
 def weighed(shape: BaseGeometry, width: int, height: int) -> str:
-    """What exactextract weighs, which it keeps as float32."""
+    """The weights of exactextract, which are float32."""
     raster = NumPyRasterSource(np.zeros((height, width)), xmin=0, ymin=-height, xmax=width, ymax=0)
     feature = {"type": "Feature", "properties": {}, "geometry": mapping(in_world(shape, "up"))}
     found = exact_extract(raster, feature, ["cell_id", "coverage"])[0]["properties"]

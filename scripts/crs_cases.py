@@ -1,6 +1,6 @@
 """GeoKeys in every combination, and the CRS that GDAL reads from them: `scripts/make-crs-cases`.
 
-Writes crates/cog/tests/crs_cases.tsv, a line a case, tab-separated:
+Writes crates/cog/tests/crs_cases.tsv, one case per line, tab-separated:
 
     keys    `key=value`, separated by blanks: a SHORT, a DOUBLE (with a point), several (with commas), or an ASCII text in JSON
     CRS     `EPSG:n` where GDAL has all of the code's definition; `CRS n m` where it has another, with the code that it has all the same
@@ -140,7 +140,7 @@ def is_registered(crs: pyproj.CRS, code: str) -> bool:
 
 
 def base_of(crs: pyproj.CRS) -> tuple[pyproj.CRS, float, float]:
-    """What a projected CRS projects, with degrees of its prime meridian and of its unit."""
+    """The projection of a projected CRS, with its prime meridian and unit in degrees."""
     base, meridian = crs.geodetic_crs, crs.geodetic_crs.prime_meridian
     longitude = math.degrees(meridian.longitude * meridian.unit_conversion_factor)
     return base, longitude, math.degrees(base.axis_info[0].unit_conversion_factor)

@@ -52,7 +52,7 @@ class FooterError(Exception):
 
 @dataclass(frozen=True)
 class Footer:
-    """What DuckDB reads of an extension before it loads it."""
+    """The metadata that DuckDB reads before it loads an extension."""
 
     abi: str
     extension_version: str

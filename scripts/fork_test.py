@@ -1,4 +1,4 @@
-"""A process that has used the extension forks: its children answer as it does, and so does it afterwards.
+"""Forks a process that has used the extension: the children, and afterwards the parent, must return the same results.
 
     python fork_test.py [--rounds 5] [--extension build/release/rasteret.duckdb_extension]
 

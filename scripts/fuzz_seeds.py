@@ -98,7 +98,7 @@ def first_tile(tiff: bytes) -> bytes:
 def prefix(
     bits: int, kind: int, samples: int, predictor: int = 1, photometric: int = 1, flags: int = 0, second: int = 0
 ) -> bytes:
-    """What stands before the bytes of a tile: see crates/fuzz-targets/src/codecs.rs."""
+    """The prefix of the bytes of a tile; see crates/fuzz-targets/src/codecs.rs."""
     return bytes([bits, kind, samples - 1, predictor + 5 * photometric, flags, SIDE, SIDE, second])
 
 

@@ -154,7 +154,7 @@ def functions(args: argparse.Namespace) -> set[str]:
 
 
 def check(args: argparse.Namespace, query: str) -> str:
-    """One query under every limit; gives what to report. Ends the process where an answer or an error is not as it should be."""
+    """Runs a query with every limit, and returns a report. Exits if a result or an error is not as expected."""
     session = opened(args)
     session.execute(TABLES)
     expected = session.query(query)

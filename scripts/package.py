@@ -79,7 +79,7 @@ def notes(of: str) -> str:
 
 
 def description_faults(text: str) -> list[str]:
-    """What the community repository would refuse in a description, or build otherwise than a release."""
+    """The parts of a description that the community repository would reject, or build differently from a release."""
     import yaml
 
     try:
@@ -147,7 +147,7 @@ def _docs_faults(docs: dict) -> list[str]:
 
 
 def csv_faults(text: str) -> list[str]:
-    """What would go wrong where the functions' page is joined with this file by name."""
+    """The problems of joining this file with the page of functions by name."""
     lines = list(csv.reader(text.splitlines(keepends=True)))
     if not lines or lines[0] != CSV_COLUMNS:
         return [f"expected the columns {', '.join(CSV_COLUMNS)}, found {lines[:1]}"]

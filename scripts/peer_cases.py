@@ -181,7 +181,7 @@ def is_close(found: object, expected: object, tolerance: float) -> bool:
 
 
 def run(connection: duckdb.DuckDBPyConnection, corpus: Path, case: Case) -> list[str]:
-    """What is wrong."""
+    """The difference from the expected result."""
     check = next((check for start, check in OPERATIONS.items() if str(case["op"]).startswith(start)), None)
     if check is None:
         return [f"no query for {case['op']!r}"]

@@ -1,6 +1,6 @@
 """Values at points and windows of geometries, as GDAL's warper and rasterio have them: `scripts/make-pixel-cases`.
 
-Writes crates/cog/src/pixel/tests/cases.tsv, a line a case, tab-separated. Pixel (col, row) of every raster holds
+Writes crates/cog/src/pixel/tests/cases.tsv, one case per line, tab-separated. Pixel (col, row) of every raster holds
 `(37 * col + 101 * row + 13 * col * row) % 97 + 1`, or 0, which is nodata there, if it is listed as invalid.
 
     value     bilinear | cubic, width, height, invalid pixels as `col:row`, x and y in pixels, the value or `none`

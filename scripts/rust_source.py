@@ -72,7 +72,7 @@ def _literal_end(text: str, match: re.Match[str]) -> int:
 
 
 def without_tests(code: str) -> str:
-    """Masked code without what is compiled for tests only."""
+    """Masked code without the parts compiled only for tests."""
     while match := _TEST_ONLY.search(code):
         position = match.end()
         while attribute := _ATTRIBUTE.match(code, position):
@@ -213,7 +213,7 @@ class Function:
 
 
 def functions(code: str) -> Iterator[Function]:
-    """The functions of masked code, those inside others too."""
+    """The functions of masked code, including nested ones."""
     for match in _FUNCTION.finditer(code):
         opening = _body(code, match.end())
         if opening is None:

@@ -39,7 +39,7 @@ RELEASES = ("1.5.0", "1.5.2", "1.5.5")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one file did on one host."""
+    """The result of one file on one host."""
 
     file: Path
     host: str
@@ -108,7 +108,7 @@ def run_one(file: Path, host: venvs.Environment, extension: Path, environment: d
 
 
 def s3_environment() -> dict[str, str]:
-    """What makes scripts/s3-server the S3 of the extension, when this runs under it."""
+    """The variables that make the extension use scripts/s3-server as S3, if this runs under it."""
     if "RASTERET_TEST_S3_ENDPOINT" not in os.environ:
         return {}
     shutil.copytree(DATA, Path(os.environ["RASTERET_TEST_S3_ROOT"]) / "fixtures", dirs_exist_ok=True)

@@ -83,7 +83,7 @@ def served(certificate: trustme.LeafCert, version: ssl.TLSVersion) -> Iterator[i
 
 
 def ask(extension: Path, href: str, trusted: Path | None) -> str:
-    """What the extension says of a file in a process of its own, with these certificates as the system's."""
+    """The result of the extension for a file, in its own process, with these certificates as those of the system."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SSL_CERT_")}
     if trusted is not None:
         environment["SSL_CERT_FILE"] = str(trusted)

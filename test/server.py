@@ -62,7 +62,7 @@ PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 @dataclass
 class Counters:
-    """What happened since the last reset."""
+    """The requests since the last reset."""
 
     requests: int = 0
     bytes: int = 0
@@ -129,7 +129,7 @@ class Request:
 
 
 class Server:
-    """What all connections share."""
+    """The state shared by all connections."""
 
     def __init__(self, root: Path, latency: float) -> None:
         self.root = root.resolve()
@@ -171,7 +171,7 @@ def response(status: int, body: bytes | memoryview = b"", headers: str = "", len
 
 
 def parse_range(text: str, size: int) -> tuple[int, int] | None:
-    """The [start, end) that a Range header asks of a body of that size; None when nothing of it is there."""
+    """The range [start, end) of a Range header in a body of this size; None if it is empty."""
     first, _, last = text.removeprefix("bytes=").partition("-")
     if first == "":
         start, end = max(0, size - int(last)), size
@@ -231,7 +231,7 @@ class Connection(asyncio.Protocol):
             self._next()
 
     def _respond(self, request: Request, asked: int) -> bytes:
-        """The answer to the `asked`th request of this URL."""
+        """The response to the request number `asked` of this URL."""
         modifiers = request.modifiers
         if "status" in modifiers:
             return response(int(modifiers["status"][0]))

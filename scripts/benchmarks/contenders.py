@@ -117,7 +117,7 @@ def obstore_get(server: str, hrefs: list[str]) -> Work:
 
 
 def rasterio_open(server: str, hrefs: list[str]) -> Work:
-    """rasterio.open through /vsicurl in 32 threads, with the settings that its users are told to use."""
+    """rasterio.open through /vsicurl in 32 threads, with the recommended settings."""
     import rasterio
 
     settings = {

@@ -37,7 +37,7 @@ OURS = "rasteret-duckdb"
 
 @dataclass(frozen=True)
 class Answer:
-    """What one contender found, and the processor's seconds that it took."""
+    """The result of a contender, and its CPU seconds."""
 
     found: int
     seconds: float

@@ -54,7 +54,7 @@ TIMES = 5
 
 @dataclass(frozen=True)
 class Watch:
-    """What reading took: seconds, and the process' peak memory until then."""
+    """The cost of reading: seconds, and the peak memory of the process so far."""
 
     seconds: float
     peak_mb: float
@@ -143,7 +143,7 @@ def limit(workload: str, hrefs: list[str], threads: int) -> Answer:
 
 
 def rasterio_reads(workload: str, hrefs: list[str], threads: int) -> Answer:
-    """rasterio as its users are told to use it: GDAL's own threads for images, a dataset a thread for the rest."""
+    """rasterio as recommended to users: GDAL's own threads for images, one dataset per thread for the rest."""
     import numpy as np
     import rasterio
     import shapely

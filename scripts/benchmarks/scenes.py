@@ -1,4 +1,4 @@
-"""What pixels are read of: rasters that compress as satellite images do, and the plots and points asked for.
+"""The inputs of pixel benchmarks: rasters that compress like satellite images, and the requested plots and points.
 
 Each scene is Sentinel-2's 10 m grid (10980 pixels in tiles of 512) or a quarter of it, deterministic, made once.
 """

@@ -101,7 +101,7 @@ def check_unreached(session: Session, path: Path, oracle: Oracle) -> None:
 
 
 def question(path: Path, oracle: Oracle, polygon: BaseGeometry, is_fine: bool) -> Question:
-    """What is known of a polygon; `is_fine` where its edges are straight in pixels."""
+    """The properties of a polygon; `is_fine` if its edges are straight in pixels."""
     inside, edges = oracle.cells(polygon)
     tolerance = 0.01 if is_fine else CURVE_TOLERANCE
     bounds = oracle.bounds(inside, edges, tolerance)

@@ -128,7 +128,7 @@ class Oracle:
             return self.grid.pixel(x, y)
 
     def _pieces(self, cols: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Into how many pieces each step of a trace is to be cut: those that may meet the image and are longer than the spacing."""
+        """The number of pieces for each step of a trace: steps that may intersect the image and exceed the spacing are divided."""
         with np.errstate(invalid="ignore"):
             length = np.hypot(np.diff(cols), np.diff(rows))
 

@@ -32,7 +32,7 @@ LARGEST_SQUARED = 1e150
 
 @dataclass(frozen=True)
 class Expected:
-    """What rasterio reads of a level: arrays of (band, row, column)."""
+    """The pixels of a level read by rasterio: arrays of (band, row, column)."""
 
     data: np.ndarray
     not_nodata: np.ndarray

@@ -45,7 +45,7 @@ class Session:
         return same
 
     def fail(self, check: str, error: Exception, reproduction: str) -> None:
-        """Counts a query that ended with an error where an answer is expected."""
+        """Counts a query that failed although a result is expected."""
         first_line = str(error).splitlines()[0]
         self.compare(check, False, lambda: f"{reproduction}\n  expected an answer, found {first_line}")
 

@@ -20,7 +20,7 @@ ODD_NUMBERS = [*SPELLED.split(), " 5", "5 ", "\t5", "5\n", *NOT_NUMBERS]
 
 
 def nodata_text(rng: random.Random, dtype: str) -> bytes:
-    """What GDAL_NODATA may say for bands of some type."""
+    """Values of GDAL_NODATA for bands of a type."""
     if rng.random() < 0.35:
         return rng.choice(ODD_NUMBERS).encode()
     if dtype.startswith("float"):

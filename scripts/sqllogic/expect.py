@@ -19,7 +19,7 @@ RELATIVE_TOLERANCE = 1e-13
 
 
 class Mismatch(Exception):
-    """What was found is not what the file expects."""
+    """The result differs from the expectation of the file."""
 
 
 def matches_pattern(expected: str, found: str) -> bool | None:

@@ -5,7 +5,7 @@ part is a `TestFileError` naming it: so is all that DuckDB's runner refuses, and
 
     # comment                                   between records only: within SQL it would end the statement
     statement ok | error | maybe                SQL until a blank line or `----`; after it the expected error, in part
-    query <one letter a column> [sort]          SQL, `----`, the expected rows
+    query <one letter per column> [sort]        SQL, `----`, the expected rows
     foreach NAME value... / loop NAME a b       until `endloop`; SQL of the body sees ${NAME}, expectations do not
     require NAME, require-env NAME [VALUE]      without it the rest of the file is skipped; SQL after it sees ${NAME}
     load [PATH], restart, mode skip|unskip, halt

@@ -21,7 +21,7 @@ SETTINGS = {"autoinstall_known_extensions": "false", "autoload_known_extensions"
 
 
 class SqlError(Exception):
-    """What DuckDB answered instead of a result."""
+    """An error of DuckDB."""
 
 
 class HostCrash(Exception):
@@ -29,7 +29,7 @@ class HostCrash(Exception):
 
 
 class Session(Protocol):
-    """What the worker needs of a host."""
+    """The interface of a host for the worker."""
 
     def execute(self, sql: str) -> list[Row]:
         """Runs one or more statements; gives the rows of the last."""
@@ -151,7 +151,7 @@ class CliSession:
             raise HostCrash(self._death()) from None
 
     def _wait(self) -> str:
-        """What the CLI wrote to standard error until the end of the statement."""
+        """The standard error of the CLI until the end of the statement."""
         assert self._process and self._process.stderr
         self._write(f'.shell "echo {self.MARK} >&2"\n')
         lines: list[str] = []

@@ -39,7 +39,7 @@ class Failure(Exception):
 
 
 class Halt(Exception):
-    """The file asked to stop here."""
+    """The file stops at this point."""
 
 
 class Run:

@@ -11,7 +11,7 @@
 //! | `null` | a field that reading needs is NULL | a record's band |
 //! | `value` | a field's value means nothing: a size of 0, an unknown dtype, a band that the file does not have | a record's band |
 //! | `transform` | not six finite numbers (or Python Rasteret's four) that can be inverted | a record's band |
-//! | `tables` | tile tables do not have an entry a tile, or point outside the file | a record's band |
+//! | `tables` | tile tables do not have one entry per tile, or point outside the file | a record's band |
 //! | `crs` | the header's EPSG code is not the record's | a record's band |
 //! | `header` | the file is not readable, or its header is not the one indexed; only with headers | a record's band |
 
