@@ -1,9 +1,9 @@
 //! Conversion of headers to and from DuckDB STRUCTs: the only place that maps a `CogFile` to SQL and back.
 //!
-//! Tables of [`Field`]s define the name, type and value of each field: the metadata STRUCT, the columns of `FROM
-//! cog_metadata(…)` and the documentation are all derived from [`METADATA`]. Vectors are written column by column, so
-//! that a list of tile offsets is a single copy. Fields are read by name, and metadata written by Python Rasteret is
-//! accepted.
+//! Tables of [`Field`]s define the name, type and value of each field: the metadata STRUCT, the columns of
+//! `FROM cog_metadata(…)` and the documentation are all derived from [`METADATA`]. Vectors are written column by
+//! column, so that a list of tile offsets is a single copy. Fields are read by name, and metadata written by Python
+//! Rasteret is accepted.
 //!
 //! | module | owns |
 //! |---|---|

@@ -123,8 +123,8 @@ impl fmt::Debug for Exception {
     }
 }
 
-/// The class and message of an exception, whose text is JSON: `{"exception_type":"Out of
-/// Memory","exception_message":"…"}`.
+/// The class and message of an exception, whose text is JSON:
+/// `{"exception_type":"Out of Memory","exception_message":"…"}`.
 fn worded(what: &str) -> String {
     match (json_text(what, "exception_type"), json_text(what, "exception_message")) {
         (Some(class), Some(message)) => format!("{class} Error: {message}"),
@@ -200,8 +200,8 @@ struct Call<F, A, R> {
     answer: MaybeUninit<R>,
 }
 
-/// Calls a function of the C API, selected by its slot: `call(|api| api.duckdb_list_vector_reserve, (vector,
-/// capacity))`. An exception is returned as an error.
+/// Calls a function of the C API, selected by its slot:
+/// `call(|api| api.duckdb_list_vector_reserve, (vector, capacity))`. An exception is returned as an error.
 ///
 /// # Safety
 /// Those of the called function.

@@ -1,5 +1,5 @@
-//! `rasteret_enrich_sql(source, bands [, options])`: the equivalent of `rasteret_enrich` as SQL text for `FROM
-//! query(…)`.
+//! `rasteret_enrich_sql(source, bands [, options])`: the equivalent of `rasteret_enrich` as SQL text for
+//! `FROM query(…)`.
 //!
 //! # Columns that only some sources lack
 //!
@@ -7,9 +7,9 @@
 //! columns already exist:
 //!
 //! 1. Each column of the source is renamed from `X` to `X of source`, by `COLUMNS(…) AS …`.
-//! 2. They are followed by the columns that are always new, as `X of rasteret`, and those that may exist, as `X of
-//!    source`. If the source has X, in any case, the second `X of source` is a duplicate, which DuckDB renames to `X of
-//!    source_1` in the outer query.
+//! 2. They are followed by the columns that are always new, as `X of rasteret`, and those that may exist, as
+//!    `X of source`. If the source has X, in any case, the second `X of source` is a duplicate, which DuckDB renames to
+//!    `X of source_1` in the outer query.
 //! 3. The outermost SELECT keeps the columns whose names end in ` of source` or ` of rasteret`, without these suffixes.
 //!    The duplicates do not match; all columns of the source do, even one named `X_1`.
 
