@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""Worker k of n: indexes its share of the records, or computes statistics of fields in its share of an index.
+
+    worker.py index --items items.parquet --bands B04 B08 --output index            --worker 0 --workers 4
+    worker.py zones --index index --band B04 --fields fields.parquet --output zones --worker 0 --workers 4
+
+Records are divided into pieces by a hash of their id, and piece p belongs to worker p modulo n. Each piece is one Parquet file that appears
+whole or not at all. A worker leaves out pieces that are already there for the same records, so that it can be killed and started again, with
+another number of workers as well. In a SLURM or AWS Batch array job, k and n come from the environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+
+# For all workers of a machine together: what the extension uses in one process.
+CONCURRENT_REQUESTS = 300
+# Files of other workers that were killed while writing; one that is still being written is younger.
+STALE_SECONDS = 24 * 3600
+NAME = re.compile(r"piece-\d{5}\.parquet")
+
+
+def array_job() -> tuple[int, int] | None:
+    """Index and size of the array job that this process is a part of."""
+    for index, size, first, step in (
+        ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP"),
+        ("AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ARRAY_SIZE", "", ""),
+    ):
+        if index in os.environ and size in os.environ:
+            offset = int(os.environ[index]) - int(os.environ.get(first, 0))
+            return offset // int(os.environ.get(step, 1)), int(os.environ[size])
+    return None
+
+
+def connect(extension: str, share: int) -> duckdb.DuckDBPyConnection:
+    """A DuckDB with the extension, and this worker's share of the machine."""
+    os.environ.setdefault("RASTERET_MAX_CONCURRENT", str(max(1, CONCURRENT_REQUESTS // share)))
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    connection.execute(f"SET threads = {max(1, (os.cpu_count() or 1) // share)}")
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute(f"LOAD '{extension}'")
+    return connection
+
+
+class Pieces:
+    """A folder of pieces, each with a digest of what it was made from."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        self._connection = connection
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob(".piece-*.tmp"):
+            if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
+                leftover.unlink(missing_ok=True)
+
+    def path(self, piece: int) -> Path:
+        return self._folder / f"piece-{piece:05}.parquet"
+
+    def digest(self, piece: int) -> str | None:
+        """What the piece was made from, or None where it is not there."""
+        if not self.path(piece).is_file():
+            return None
+        sql = "SELECT decode(value) FROM parquet_kv_metadata($1) WHERE decode(key) = 'digest'"
+        found = self._connection.execute(sql, [str(self.path(piece))]).fetchone()
+        return found[0] if found else None
+
+    def all(self) -> list[int]:
+        """The pieces that are there."""
+        return sorted(int(path.name[6:11]) for path in self._folder.iterdir() if NAME.fullmatch(path.name))
+
+    def keep(self, wanted: set[int], args: argparse.Namespace) -> None:
+        """Removes pieces of this worker whose records are all gone."""
+        for piece in self.all():
+            if piece % args.workers == args.worker and piece not in wanted:
+                self.path(piece).unlink()
+                print(f"piece {piece}: removed", flush=True)
+
+    def write(self, piece: int, digest: str, sql: str) -> None:
+        """Writes a piece beside its place, and moves it there."""
+        partial = self._folder / f".{self.path(piece).name}.{os.uname().nodename}-{os.getpid()}.tmp"
+        options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 2048, KV_METADATA {{digest: '{digest}'}}"
+        self._connection.execute(f"COPY ({sql}) TO '{partial}' ({options})")
+        # On disk before it has its name, which a power failure must not leave to an empty file.
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(self.path(piece))
+
+
+def index(args: argparse.Namespace, connection: duckdb.DuckDBPyConnection) -> int:
+    """Indexes the records of this worker's pieces."""
+    pieces = Pieces(connection, args.output)
+    piece_of = f"(md5_number_lower(id::VARCHAR) % {args.pieces})"
+    # A digest changes with the records of a piece and with the bands; the number of pieces is a part of it.
+    digests = connection.execute(
+        f"""
+        SELECT {piece_of}::INTEGER, count(*) || '-' || sum(md5_number_lower(to_json({{id: id, assets: assets}})::VARCHAR))
+        FROM read_parquet('{args.items}') GROUP BY ALL ORDER BY ALL
+        """
+    ).fetchall()
+    bands = ", ".join(f"'{band}'" for band in args.bands)
+    if (largest := max(pieces.all(), default=0)) >= args.pieces:
+        sys.exit(f"{args.output} has a piece {largest}: it was made with more than {args.pieces} pieces")
+    pieces.keep({piece for piece, _ in digests}, args)
+    done = 0
+    for piece, content in digests:
+        digest = f"{content}-{args.pieces}-{'-'.join(args.bands)}"
+        if piece % args.workers != args.worker:
+            continue
+        if pieces.digest(piece) == digest and not (args.retry_errors and errors(connection, pieces.path(piece))):
+            continue
+        source = f"FROM read_parquet('{args.items}') WHERE {piece_of} = {piece}".replace("'", "''")
+        pieces.write(piece, digest, f"FROM query(rasteret_enrich_sql('{source}', [{bands}])) ORDER BY id")
+        failed = errors(connection, pieces.path(piece))
+        print(f"piece {piece}: {content.split('-')[0]} records, {failed} with an error", flush=True)
+        done += 1
+    return done
+
+
+def errors(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """The records of a piece with a file that could not be read."""
+    return connection.execute("SELECT count(rasteret_error) FROM read_parquet($1)", [str(path)]).fetchone()[0]
+
+
+def zones(args: argparse.Namespace, connection: duckdb.DuckDBPyConnection) -> int:
+    """Statistics of every field in every scene of this worker's pieces of the index."""
+    pieces = Pieces(connection, args.output)
+    connection.execute(
+        f"""
+        CREATE TABLE fields AS
+        SELECT field, geometry, rasteret_normalize({{geometry: geometry}}).bbox AS box FROM read_parquet('{args.fields}')
+        """
+    )
+    (fields,) = connection.execute(
+        "SELECT count(*) || '-' || sum(md5_number_lower(field || '|' || geometry::VARCHAR)) FROM fields"
+    ).fetchone()
+    indexed = Pieces(connection, args.index)
+    pieces.keep(set(indexed.all()), args)
+    done = 0
+    for piece in indexed.all():
+        if piece % args.workers != args.worker:
+            continue
+        path = indexed.path(piece)
+        href, metadata = f"assets.{args.band}.href", f"{args.band}_metadata"
+        (content,) = connection.execute(
+            f"""
+            SELECT coalesce(sum(md5_number_lower(concat_ws('|', id, {href}, {metadata}.etag, {metadata}.file_size))), 0)
+            FROM read_parquet('{path}')
+            """
+        ).fetchone()
+        digest = f"{content}-{fields}-{args.band}"
+        if pieces.digest(piece) == digest:
+            continue
+        # Scene after scene, so that the tiles of one scene are fetched and decoded once.
+        pieces.write(
+            piece,
+            digest,
+            f"""
+            SELECT id, datetime, field, statistics.count AS pixels, statistics.mean AS mean
+            FROM (
+                SELECT id, datetime, field, cog_zonal_stats({href}, {metadata}, fields.geometry) AS statistics
+                FROM read_parquet('{path}') AS scene JOIN fields
+                    ON box.xmax >= scene.bbox.xmin AND box.xmin <= scene.bbox.xmax
+                    AND box.ymax >= scene.bbox.ymin AND box.ymin <= scene.bbox.ymax
+                WHERE {metadata} IS NOT NULL
+            )
+            WHERE statistics.count > 0
+            ORDER BY id, field
+            """,
+        )
+        print(f"piece {piece}: done", flush=True)
+        done += 1
+    return done
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    indexing = commands.add_parser("index", help="add headers to records")
+    indexing.add_argument("--items", required=True, help="Parquet of records: a path, a glob or a URL")
+    indexing.add_argument("--bands", nargs="+", required=True)
+    indexing.add_argument("--pieces", type=int, default=256, help="several for each worker; the same in every run")
+    indexing.add_argument("--retry-errors", action="store_true", help="redo pieces with files that could not be read")
+    statistics = commands.add_parser("zones", help="statistics of fields in an index")
+    statistics.add_argument("--index", type=Path, required=True, help="the folder that `index` wrote")
+    statistics.add_argument("--fields", required=True, help="Parquet with columns field and geometry")
+    statistics.add_argument("--band", required=True)
+    for command in (indexing, statistics):
+        command.add_argument("--output", type=Path, required=True, help="a folder that all workers share")
+        command.add_argument("--worker", type=int, help="this worker, from 0")
+        command.add_argument("--workers", type=int)
+        command.add_argument("--per-machine", type=int, default=1, help="workers that share a machine")
+        command.add_argument("--extension", default=os.environ.get("RASTERET_EXTENSION", "rasteret"))
+    args = parser.parse_args()
+    if args.worker is None or args.workers is None:
+        job = array_job()
+        if job is None:
+            parser.error("expected --worker and --workers, or an array job of SLURM or AWS Batch")
+        args.worker, args.workers = job
+    if not 0 <= args.worker < args.workers:
+        parser.error(f"expected --worker from 0 to {args.workers - 1}, found {args.worker}")
+    return args
+
+
+def main() -> int:
+    args = arguments()
+    connection = connect(args.extension, args.per_machine)
+    done = {"index": index, "zones": zones}[args.command](args, connection)
+    print(f"worker {args.worker} of {args.workers}: {done} pieces written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
