@@ -3,11 +3,14 @@
 The first run indexes six records, the second run two more, and the third run, with `refresh: true`, a file that was replaced.
 The server counts the requests: one for the header and those for the planned pixels of each new or changed file, and one conditional
 request per file for the refresh. dbt's own tests must pass each time.
+
+The target `remote` reads the published index over HTTP, if DuckDB's httpfs is installed. A build whose fields intersect no scene must fail.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -54,13 +57,17 @@ class Run:
                 {"hrefs": hrefs},
             )
 
-    def build(self, *words: str) -> None:
-        """`dbt build`; its output is shown when it fails."""
+    def dbt(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """`dbt build` with more words."""
         dbt = Path(sys.executable).parent / "dbt"
         command = [str(dbt), "build", "--profiles-dir", ".", *words]
-        done = subprocess.run(
+        return subprocess.run(
             command, cwd=self.project, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
+
+    def build(self, *words: str) -> None:
+        """`dbt build`; its output is shown when it fails."""
+        done = self.dbt(*words)
         if done.returncode != 0:
             sys.exit(f"dbt_test: {' '.join(words) or 'dbt build'} failed\n{done.stdout}")
         print(next(line for line in reversed(done.stdout.splitlines()) if "PASS=" in line))
@@ -76,6 +83,43 @@ def expect(what: str, expected: object, found: object) -> None:
     if expected != found:
         sys.exit(f"dbt_test: {what}: expected {expected}, found {found}")
     print(f"{what}: {found}")
+
+
+def fields_elsewhere(run: Run) -> None:
+    """Fields that meet no scene fail the build, and by the one test that is about them."""
+    seed = run.project / "seeds" / "fields.csv"
+    kept = seed.read_text()
+    seed.write_text('field,geometry\nfar,"POLYGON ((9 41, 9.1 41, 9.1 41.1, 9 41))"\n')
+    done = run.dbt("--full-refresh")
+    failed = [
+        line.split("Failure in test ")[1].split()[0] for line in done.stdout.splitlines() if "Failure in test " in line
+    ]
+    expect("failed tests where no field meets a scene", (1, ["fields_meet_scenes"]), (done.returncode, failed))
+    seed.write_text(kept)
+
+
+def remote_index(run: Run, http: str) -> None:
+    """The published index, read over HTTP by a project that has none of its own."""
+    found = importlib.util.find_spec("duckdb_extension_httpfs")
+    if found is None or found.origin is None:
+        print("no httpfs on this machine: the target `remote` is left out")
+        return
+    (httpfs,) = Path(found.origin).parent.glob(f"extensions/v{duckdb.__version__}/httpfs.duckdb_extension")
+    database = run.work / "remote.duckdb"
+    run.environment |= {
+        "RASTERET_HTTPFS": str(httpfs),
+        "RASTERET_INDEX": f"{http}/published.parquet",
+        "RASTERET_DATABASE": str(database),
+        "RASTERET_ITEMS": "there-are-none.parquet",
+    }
+    servers.reset(http)
+    run.build("--target", "remote")
+    # Each query of the view reads the index; the files themselves are read for pixels alone.
+    pixels = [entry for entry in servers.log(http) if entry[1].startswith("/at/")]
+    expect("requests for headers", 0, len([entry for entry in pixels if entry[2] == 0]))
+    expect("requests for pixels", True, len(pixels) > 0)
+    count = "SELECT count(*), count(DISTINCT (id, field)) FROM field_statistics"
+    expect("statistics from a remote index", [(16, 16)], run.query(count))
 
 
 def main() -> None:
@@ -112,6 +156,10 @@ def main() -> None:
             expect("records", [(8, 8)], run.query("SELECT count(*), count(DISTINCT id) FROM collection"))
             changed = run.query("SELECT count(DISTINCT B04_metadata.etag), min(B04_metadata.file_size) FROM collection")
             expect("versions, size", [(1, (DATA / "bigtiff.tif").stat().st_size)], changed)
+            fields_elsewhere(run)
+            run.build("--full-refresh")
+            shutil.copy(run.environment["RASTERET_PUBLISHED"], files / "published.parquet")
+            remote_index(run, http)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,12 @@ def stats(url: str) -> dict[str, int]:
         return json.load(answer)
 
 
+def log(url: str) -> list[list]:
+    """The range server's requests since the last reset, as [method, path, first byte, length]."""
+    with urllib.request.urlopen(f"{url}/__log", timeout=10) as answer:
+        return json.load(answer)
+
+
 def reset(url: str) -> None:
     """Zeroes the range server's counters."""
     urllib.request.urlopen(f"{url}/__reset", timeout=10).close()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ import workers_test
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples" / "spark" / "index_and_zones.py"
 LATENCY_MS = 50
-TIME_LIMIT_S = 600
+TIME_LIMIT_S = 1800
 
 
 class Cluster:
@@ -71,6 +72,8 @@ class Cluster:
 
     def finish(self, driver: subprocess.Popen) -> str:
         output, _ = driver.communicate(timeout=TIME_LIMIT_S)
+        # Workers of a local cluster leave their folders beside Spark.
+        shutil.rmtree(Path(pyspark.__file__).parent / "work", ignore_errors=True)
         if driver.returncode != 0:
             log = (self.work / "log").read_text()[-4000:]
             sys.exit(f"spark_test: the driver ended with {driver.returncode}\n{output}\n{log}")

@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
     *ROOT.glob("*.md"),
     *ROOT.glob("docs/*.md"),
+    *ROOT.glob("examples/*/README.md"),
     *ROOT.glob("crates/*/README.md"),
     *ROOT.glob("fuzz/*.md"),
     *ROOT.glob(".github/**/*.md"),
@@ -36,6 +37,12 @@ class Paths(unittest.TestCase):
             for link in LINK.findall(page.read_text()):
                 with self.subTest(page=page.name, link=link):
                     self.assertTrue((page.parent / link).exists(), f"{page.relative_to(ROOT)} links to {link}")
+
+    def test_dbt_example_has_the_versions_that_are_tested(self) -> None:
+        (line,) = re.findall(r"^pip install (.+)$", (ROOT / "examples" / "dbt" / "README.md").read_text(), re.MULTILINE)
+        section = (ROOT / "scripts" / "environments.ini").read_text().partition("\n[dbt]\n")[2].partition("\n\n")[0]
+        tested = [pin.strip() for pin in section.splitlines()[1:] if "extension" not in pin]
+        self.assertEqual(line.split(), tested)
 
 
 if __name__ == "__main__":
