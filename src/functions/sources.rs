@@ -11,7 +11,7 @@ use rasteret_cog::pixel::MaskRule;
 use rasteret_cog::{EncodedGeometry, crs};
 use rasteret_io::OnError;
 use rasteret_io::Session;
-use rasteret_io::query::{Ask, Asked, LevelChoice, MaskSource, WeightSource};
+use rasteret_io::query::{LevelChoice, MaskSource, ReadRequest, ResolvedRead, WeightSource};
 
 use super::masks::{Masks, Unresolved as UnresolvedRaster, Weights};
 use super::params;
@@ -247,7 +247,7 @@ impl<'a> SourceArguments<'a> {
         &'a self,
         session: &Session,
         of_source: impl Fn(&Source<'a>) -> Result<T>,
-    ) -> Result<Vec<Option<(Asked<'a>, T)>>> {
+    ) -> Result<Vec<Option<(ResolvedRead<'a>, T)>>> {
         let sources = &self.sources;
         let mut masks = SourceMasks::new(self)?;
         let mut rows = Vec::with_capacity(sources.places.len());
@@ -263,7 +263,7 @@ impl<'a> SourceArguments<'a> {
         let files = files(session, sources.hrefs, sources.metadata, &of_places)?;
         let masks = masks.resolve(session)?;
         let weights = self.weights(session, &rows)?;
-        let mut asks: Vec<Option<Ask<'a>>> = sources.places.iter().map(|_| None).collect();
+        let mut requests: Vec<Option<ReadRequest<'a>>> = sources.places.iter().map(|_| None).collect();
         let mut beside: Vec<Option<T>> = sources.places.iter().map(|_| None).collect();
         for (((row, file), mask), weights) in rows.into_iter().zip(files).zip(masks).zip(weights) {
             let Unresolved { at, geometry, geometry_crs, level, band_index, masked, on_error, of_source, .. } = row;
@@ -278,7 +278,7 @@ impl<'a> SourceArguments<'a> {
                 Err(error) => return Err(error.into()),
             };
             let type_crs = self.geometries.type_crs();
-            asks[at] = Some(Ask {
+            requests[at] = Some(ReadRequest {
                 file,
                 level,
                 band_index,
@@ -292,8 +292,8 @@ impl<'a> SourceArguments<'a> {
             });
             beside[at] = Some(of_source);
         }
-        let asked = session.prepare(asks)?.into_iter().zip(beside);
-        Ok(asked.map(|(asked, of_source)| Some((asked?, of_source?))).collect())
+        let resolved = session.prepare(requests)?.into_iter().zip(beside);
+        Ok(resolved.map(|(resolved, of_source)| Some((resolved?, of_source?))).collect())
     }
 
     /// The weights of rows, from the option `weights`.

@@ -26,7 +26,7 @@ pub use types::error::{Error, Result};
 pub use types::location::Location;
 pub use types::on_error::OnError;
 pub use types::options::{Given, Options};
-pub use types::store_error::Fault;
+pub use types::store_error::StoreError;
 pub use types::version::{ObjectVersion, VersionCheck, VersionMatch};
 
 /// For fuzz targets: what is not to be had otherwise.

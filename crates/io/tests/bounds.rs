@@ -14,7 +14,7 @@ use rasteret_cog::EncodedGeometry;
 use rasteret_cog::pixel::{ValueOptions, WindowOptions};
 use rasteret_cog::zonal::{Method, Statistics};
 use rasteret_io::OnError;
-use rasteret_io::query::{Ask, Asked, LevelChoice, ZoneOptions};
+use rasteret_io::query::{LevelChoice, ReadRequest, ResolvedRead, ZoneOptions};
 use rasteret_io::{Error, Location, RasterFile, Result, Session};
 use support::{Scratch, session};
 
@@ -75,9 +75,9 @@ fn strip(width: u32, height: u32, offset: u32, bytes: u32) -> Vec<u8> {
 const MOST: u32 = i32::MAX as u32;
 
 /// A question of a whole file, or of a geometry in its pixels.
-fn asked<'a>(session: &Session, path: &str, geometry: Option<&'a str>) -> Result<Asked<'a>> {
+fn resolved<'a>(session: &Session, path: &str, geometry: Option<&'a str>) -> Result<ResolvedRead<'a>> {
     let cog = session.headers(&[path]).remove(0)?;
-    let ask = Ask {
+    let request = ReadRequest {
         file: Arc::new(RasterFile::new(Location::parse(path)?, &cog)),
         level: LevelChoice::Index(0),
         band_index: None,
@@ -89,19 +89,19 @@ fn asked<'a>(session: &Session, path: &str, geometry: Option<&'a str>) -> Result
         type_crs: None,
         on_error: OnError::Fail,
     };
-    Ok(session.prepare(vec![Some(ask)])?.remove(0).unwrap())
+    Ok(session.prepare(vec![Some(request)])?.remove(0).unwrap())
 }
 
 fn statistics(session: &Session, path: &str, geometry: Option<&str>, method: Method) -> Result<Statistics> {
-    let asked = asked(session, path, geometry)?;
+    let resolved = resolved(session, path, geometry)?;
     let options = ZoneOptions { method, scaled: false };
-    Ok(session.zonal_statistics(&[Some((asked, options))])?.remove(0).unwrap())
+    Ok(session.zonal_statistics(&[Some((resolved, options))])?.remove(0).unwrap())
 }
 
 fn value(session: &Session, path: &str, point: &str, max_distance_pixels: u32) -> Result<Option<f64>> {
-    let asked = asked(session, path, Some(point))?;
+    let resolved = resolved(session, path, Some(point))?;
     let options = ValueOptions { max_distance_pixels, ..ValueOptions::default() };
-    Ok(session.values(&[Some((asked, options))])?.remove(0))
+    Ok(session.values(&[Some((resolved, options))])?.remove(0))
 }
 
 /// Ends within a time in which nothing of size has been looked at.
@@ -187,8 +187,8 @@ fn windows_are_bounded_together() {
     let (scratch, session) = (Scratch::new("windows"), session(&[("RASTERET_MEMORY_LIMIT_BYTES", "200000")]));
     let path = scratch.file("a.tif", &sparse(256, 128, (64, 64)));
     let plan = |rows: usize| {
-        let asked = asked(&session, &path, None).unwrap();
-        let rows: Vec<_> = (0..rows).map(|_| Some((asked.clone(), WindowOptions::default()))).collect();
+        let resolved = resolved(&session, &path, None).unwrap();
+        let rows: Vec<_> = (0..rows).map(|_| Some((resolved.clone(), WindowOptions::default()))).collect();
         session.plan_windows(&rows).map(|planned| planned.len())
     };
     assert_eq!(plan(1).unwrap(), 1);
@@ -203,8 +203,8 @@ fn windows_are_bounded_together() {
 fn a_window_has_so_many_pieces() {
     let (scratch, session) = (Scratch::new("pieces"), session(&[("RASTERET_MAX_TILE_BYTES", "9000000000000000000")]));
     let path = scratch.file("thin.tif", &strip(1, 1 << 30, 0, 0));
-    let asked = asked(&session, &path, None).unwrap();
-    let error = session.plan_windows(&[Some((asked, WindowOptions::default()))]).unwrap_err();
+    let resolved = resolved(&session, &path, None).unwrap();
+    let error = session.plan_windows(&[Some((resolved, WindowOptions::default()))]).unwrap_err();
     assert!(error.to_string().contains("row segments"), "{error}");
 }
 

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use rasteret_io::{Error, Fault, Options, Session};
+use rasteret_io::{Error, Options, Session, StoreError};
 use support::server::{Reply, Server};
 use support::session;
 use support::tiff::Tiff;
@@ -247,7 +247,7 @@ fn errors_are_not_remembered_for_ever() {
         match answer.unwrap_err() {
             Error::Store { fault, .. } => {
                 assert!(fault.is_not_found());
-                assert_eq!(fault, Fault::Http { status: 404, code: None });
+                assert_eq!(fault, StoreError::Http { status: 404, code: None });
             }
             other => panic!("{other}"),
         }

@@ -4,7 +4,7 @@
 
 mod support;
 
-use rasteret_io::{Fault, Session};
+use rasteret_io::{Session, StoreError};
 use support::tiff::Tiff;
 use support::{Scratch, session};
 
@@ -86,7 +86,7 @@ fn what_is_no_file() {
     assert!(error(&session, &format!("{path}/b.tif")).ends_with(": no such file or directory"));
     assert!(error(&session, &path).starts_with(&path));
     assert!(!error(&session, "none.tif?sv=1&sig=SECRET").contains("SECRET"));
-    assert!(Fault::NoSuchFile.is_not_found());
+    assert!(StoreError::NoSuchFile.is_not_found());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rasteret_io::OnError;
-use rasteret_io::query::{Ask, BesideTarget, LevelChoice, MaskSource, Target};
+use rasteret_io::query::{BesideTarget, LevelChoice, MaskSource, ReadRequest, Target};
 use rasteret_io::{Location, RasterFile, Session};
 
 use super::pixel_scan::{Column, Cursor, Rasters, Scan};
@@ -126,18 +126,18 @@ impl TableFunction for CogPixels {
             GeometryArgument::Absent => None,
             GeometryArgument::Given(geometry) => Some(geometry),
         };
-        let asks = sources.asks(session, level, params::masked(info), mask.as_ref())?;
-        let asks = asks.into_iter().map(|ask| {
-            Some(Ask {
+        let requests = sources.requests(session, level, params::masked(info), mask.as_ref())?;
+        let requests = requests.into_iter().map(|request| {
+            Some(ReadRequest {
                 geometry: geometry.as_ref().map(ConstantGeometry::encoded),
                 geometry_crs: crs.as_deref(),
                 type_crs: geometry.as_ref().and_then(ConstantGeometry::type_crs),
-                ..ask
+                ..request
             })
         });
-        let asked = session.prepare(asks.collect())?.into_iter().flatten();
-        let asked: Vec<_> = asked.collect();
-        let first = asked.first().ok_or_else(|| Error::Internal("no raster".to_owned()))?;
+        let resolved = session.prepare(requests.collect())?.into_iter().flatten();
+        let resolved: Vec<_> = resolved.collect();
+        let first = resolved.first().ok_or_else(|| Error::Internal("no raster".to_owned()))?;
         first.target.band.check_real()?;
         let coverage = first.coverage(session, method)?;
         let beside = |target: &Arc<Target>| BesideTarget::new(session, &first.target, Arc::clone(target));
@@ -146,8 +146,12 @@ impl TableFunction for CogPixels {
             session: session.clone(),
             tiles: coverage.tiles(&first.target.band.tiling()),
             coverage,
-            beside: asked.iter().skip(1).map(|asked| beside(&asked.target)).collect::<Result<_, _>>()?,
-            scaling: asked.iter().zip(sources.scaled()).map(|(asked, is)| scaling(&asked.target, is)).collect(),
+            beside: resolved.iter().skip(1).map(|resolved| beside(&resolved.target)).collect::<Result<_, _>>()?,
+            scaling: resolved
+                .iter()
+                .zip(sources.scaled())
+                .map(|(resolved, is)| scaling(&resolved.target, is))
+                .collect(),
             columns: columns.into_iter().map(|(_, column)| column).collect(),
             first: Arc::clone(&first.target),
         };
@@ -259,17 +263,17 @@ impl Sources {
     }
 
     /// The requests of all rasters, without a geometry.
-    fn asks(
+    fn requests(
         &self,
         session: &Session,
         level: LevelChoice,
         masked: bool,
         mask: Option<&Arc<MaskSource>>,
-    ) -> Result<Vec<Ask<'static>>> {
+    ) -> Result<Vec<ReadRequest<'static>>> {
         let rasters = self.rasters();
         let hrefs: Vec<&str> = rasters.iter().map(|(source, _)| source.href.as_str()).collect();
         let mut files: Vec<(&str, Arc<RasterFile>)> = Vec::new();
-        let asks = hrefs.iter().zip(session.headers(&hrefs)).zip(&rasters).map(|((href, cog), (_, band_index))| {
+        let requests = hrefs.iter().zip(session.headers(&hrefs)).zip(&rasters).map(|((href, cog), (_, band_index))| {
             let file = match files.iter().find(|(known, _)| known == href) {
                 Some((_, file)) => Arc::clone(file),
                 None => {
@@ -278,7 +282,7 @@ impl Sources {
                     file
                 }
             };
-            Ok(Ask {
+            Ok(ReadRequest {
                 file,
                 level,
                 band_index: *band_index,
@@ -291,7 +295,7 @@ impl Sources {
                 on_error: OnError::Fail,
             })
         });
-        asks.collect()
+        requests.collect()
     }
 }
 

@@ -62,19 +62,21 @@ impl ScalarFunction for CogPixelsScalar {
         for length in call.lengths().iter().flatten() {
             let sources: Vec<_> = resolved.by_ref().take(*length).collect();
             let of_source = |source: &Option<_>| match source {
-                Some((asked, (_, true))) => scale_and_offset(asked),
+                Some((resolved, (_, true))) => scale_and_offset(resolved),
                 _ => (1.0, 0.0),
             };
             scaling.push(sources.iter().map(of_source).collect());
-            rows.push(sources.into_iter().map(|source| source.map(|(asked, (method, _))| (asked, method))).collect());
+            rows.push(
+                sources.into_iter().map(|source| source.map(|(resolved, (method, _))| (resolved, method))).collect(),
+            );
         }
         let tables = session.pixel_tables(&rows)?;
         write(call.lengths(), &tables, &scaling, &mut output)
     }
 }
 
-fn scale_and_offset(asked: &rasteret_io::query::Asked<'_>) -> (f64, f64) {
-    asked.target.band.scale_and_offset()
+fn scale_and_offset(resolved: &rasteret_io::query::ResolvedRead<'_>) -> (f64, f64) {
+    resolved.target.band.scale_and_offset()
 }
 
 fn returned() -> LogicalType {

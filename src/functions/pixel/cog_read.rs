@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use rasteret_cog::pixel::{WindowBuffers, WindowOptions, WindowProfile};
 use rasteret_cog::tiff::DataType;
 use rasteret_io::Session;
-use rasteret_io::query::{Ask, Asked, PlannedWindow, StartedWindows};
+use rasteret_io::query::{PlannedWindow, ReadRequest, ResolvedRead, StartedWindows};
 
 use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};
 use crate::error::{Error, Result};
@@ -190,31 +190,31 @@ impl ScalarFunction for CogRead {
 /// Plans the windows of rows, one per band.
 fn plan(session: &Session, resolved: Vec<Option<Resolved<'_>>>) -> Result<Vec<Option<BandWindows>>> {
     let mut counts = Vec::with_capacity(resolved.len());
-    let mut asks = Vec::new();
+    let mut requests = Vec::new();
     let mut beside = Vec::new();
     for row in resolved {
-        let Some((asked, (options, bands))) = row else {
+        let Some((resolved, (options, bands))) = row else {
             counts.push(0);
             continue;
         };
         let bands: Vec<Option<u32>> = match bands {
             Some(bands) => bands.into_iter().map(Some).collect(),
-            None => vec![asked.ask.band_index],
+            None => vec![resolved.request.band_index],
         };
         counts.push(bands.len());
         for band_index in bands {
-            asks.push(Some(Ask { band_index, ..asked.ask.clone() }));
+            requests.push(Some(ReadRequest { band_index, ..resolved.request.clone() }));
             beside.push(options);
         }
     }
-    let asked = session.prepare(asks)?.into_iter().zip(beside);
-    let asked: Vec<_> = asked.map(|(asked, options)| Some((asked?, options))).collect();
-    let mut windows = session.plan_windows(&asked)?.into_iter();
+    let resolved = session.prepare(requests)?.into_iter().zip(beside);
+    let resolved: Vec<_> = resolved.map(|(resolved, options)| Some((resolved?, options))).collect();
+    let mut windows = session.plan_windows(&resolved)?.into_iter();
     counts.into_iter().map(|count| BandWindows::new(windows.by_ref().take(count).collect())).collect()
 }
 
 /// A row with a resolved file, its options and its bands.
-type Resolved<'a> = (Asked<'a>, (WindowOptions, Option<Vec<u32>>));
+type Resolved<'a> = (ResolvedRead<'a>, (WindowOptions, Option<Vec<u32>>));
 
 /// Reads the pixels of windows into `data` and `mask`. Returns false for each row with a file that cannot be read.
 fn read(started: StartedWindows<'_>, rows: &[Option<BandWindows>], output: &mut Writer<'_>) -> Result<Vec<bool>> {

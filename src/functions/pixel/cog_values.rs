@@ -2,7 +2,7 @@
 
 use rasteret_cog::pixel::ValueOptions;
 use rasteret_io::Session;
-use rasteret_io::query::Ask;
+use rasteret_io::query::ReadRequest;
 
 use super::cog_value;
 use crate::documentation::{Documentation, Example, Kind};
@@ -68,23 +68,23 @@ impl ScalarFunction for CogValues {
         let of_sources =
             call.resolve(session, |source| Ok((cog_value::value_options(source)?, params::bands(&source.options)?)))?;
         let mut lengths = Vec::with_capacity(of_sources.len());
-        let mut asks: Vec<Option<Ask<'_>>> = Vec::new();
+        let mut requests: Vec<Option<ReadRequest<'_>>> = Vec::new();
         let mut beside: Vec<ValueOptions> = Vec::new();
         for of_source in of_sources {
-            let Some((asked, (options, bands))) = of_source else {
+            let Some((resolved, (options, bands))) = of_source else {
                 lengths.push(None);
                 continue;
             };
-            let bands = bands.unwrap_or_else(|| (0..asked.ask.file.header().bands().count.into()).collect());
+            let bands = bands.unwrap_or_else(|| (0..resolved.request.file.header().bands().count.into()).collect());
             lengths.push(Some(bands.len()));
             for band in bands {
-                asks.push(Some(Ask { band_index: Some(band), ..asked.ask.clone() }));
+                requests.push(Some(ReadRequest { band_index: Some(band), ..resolved.request.clone() }));
                 beside.push(options);
             }
         }
-        let asked = session.prepare(asks)?.into_iter().zip(beside);
-        let asked: Vec<_> = asked.map(|(asked, options)| Some((asked?, options))).collect();
-        let values = session.values(&asked)?;
+        let resolved = session.prepare(requests)?.into_iter().zip(beside);
+        let resolved: Vec<_> = resolved.map(|(resolved, options)| Some((resolved?, options))).collect();
+        let values = session.values(&resolved)?;
         call.write(&mut output, |writer| writer.lists(&lengths)?.values(values))
     }
 }

@@ -76,7 +76,7 @@ impl ScalarFunction for CogZonalQuantiles {
         let mut wanted = Vec::with_capacity(resolved.len());
         for source in resolved {
             // A row whose quantiles are NULL has no zone.
-            let source = source.and_then(|(asked, (options, shares))| Some(((asked, options), shares?)));
+            let source = source.and_then(|(resolved, (options, shares))| Some(((resolved, options), shares?)));
             let (zone, shares) = source.unzip();
             zones.push(zone);
             wanted.push(shares);

@@ -40,11 +40,11 @@ pub struct Normalizer {
 
 /// Boxes of headers that are known: files of one grid, as scenes of many dates, share the work of following their sides.
 #[derive(Debug, Default)]
-struct Boxes(Mutex<HashMap<Place, Option<envelope::Envelope>>>);
+struct Boxes(Mutex<HashMap<GridKey, Option<envelope::Envelope>>>);
 
 /// The parts of a header that its box depends on.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Place {
+struct GridKey {
     crs: Crs,
     /// The transform's numbers, bit by bit.
     transform: [u64; 6],
@@ -252,16 +252,16 @@ impl Boxes {
     fn get(&self, header: &Georeference<'_>, transforms: &Transforms) -> Option<envelope::Envelope> {
         let crs = header.crs.as_deref()?.clone();
         let (transform, size) = (header.transform?, header.size?);
-        let place = Place { crs, transform: transform.to_array().map(f64::to_bits), size };
-        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&place) {
+        let key = GridKey { crs, transform: transform.to_array().map(f64::to_bits), size };
+        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return *known;
         }
-        let found = header_bbox(transform, size, place.crs.clone(), transforms);
+        let found = header_bbox(transform, size, key.crs.clone(), transforms);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_BOXES {
             known.clear();
         }
-        known.insert(place, found);
+        known.insert(key, found);
         found
     }
 }

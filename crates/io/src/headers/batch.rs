@@ -15,7 +15,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use super::Headers;
 use crate::runtime::runtime;
-use crate::types::location::Place;
+use crate::types::location::LocationKind;
 use crate::{Error, Location, Result};
 
 /// Local files read side by side: disks and network file systems answer several at once, more only wait in line.
@@ -26,21 +26,21 @@ const LOCAL_FILES_PER_READER: usize = 16;
 
 /// What is done with each file.
 pub(crate) trait Task: 'static {
-    type Answer: Clone + Send + 'static;
+    type Output: Clone + Send + 'static;
 
     /// An answer that costs nothing, for a file in a store.
-    fn known(headers: &Headers, location: &Location) -> Option<Self::Answer>;
+    fn known(headers: &Headers, location: &Location) -> Option<Self::Output>;
 
     /// For a file in a store.
-    fn remote(headers: &Headers, location: &Location) -> impl Future<Output = Result<Self::Answer>> + Send;
+    fn remote(headers: &Headers, location: &Location) -> impl Future<Output = Result<Self::Output>> + Send;
 
     /// For a local file. Blocks.
-    fn local(headers: &Headers, location: &Location) -> Result<Self::Answer>;
+    fn local(headers: &Headers, location: &Location) -> Result<Self::Output>;
 }
 
 /// Does the task for each href, once for equal ones; answers in their order. Blocks the calling thread, which must not be
 /// one of the runtime's. A panic of the task is an error of its file.
-pub(crate) fn run<T: Task>(headers: &Headers, hrefs: &[&str]) -> Vec<Result<T::Answer>> {
+pub(crate) fn run<T: Task>(headers: &Headers, hrefs: &[&str]) -> Vec<Result<T::Output>> {
     let mut places: HashMap<&str, usize> = HashMap::with_capacity(hrefs.len());
     let mut distinct = Vec::new();
     let slots: Vec<usize> = hrefs
@@ -64,8 +64,8 @@ pub(crate) fn run<T: Task>(headers: &Headers, hrefs: &[&str]) -> Vec<Result<T::A
     slots.into_iter().map(|slot| answers[slot].clone()).collect()
 }
 
-fn run_distinct<T: Task>(headers: &Headers, hrefs: &[&str]) -> Result<Vec<Result<T::Answer>>> {
-    let mut answers: Vec<Option<Result<T::Answer>>> = vec![None; hrefs.len()];
+fn run_distinct<T: Task>(headers: &Headers, hrefs: &[&str]) -> Result<Vec<Result<T::Output>>> {
+    let mut answers: Vec<Option<Result<T::Output>>> = vec![None; hrefs.len()];
     let (mut local, mut remote) = (Vec::new(), Vec::new());
     for (slot, href) in hrefs.iter().enumerate() {
         match Location::parse(href) {
@@ -76,7 +76,7 @@ fn run_distinct<T: Task>(headers: &Headers, hrefs: &[&str]) -> Result<Vec<Result
             {
                 answers[slot] = Some(Err(error));
             }
-            Ok(location) if matches!(location.place(), Place::File(_)) => local.push((slot, location)),
+            Ok(location) if matches!(location.kind(), LocationKind::File(_)) => local.push((slot, location)),
             Ok(location) => match T::known(headers, &location) {
                 Some(answer) => answers[slot] = Some(Ok(answer)),
                 None => remote.push((slot, location)),
@@ -130,7 +130,7 @@ fn read<T: Task>(headers: &Headers, queue: &Queue) -> Vec<Answered<T>> {
     answered
 }
 
-type Answered<T> = (usize, Result<<T as Task>::Answer>);
+type Answered<T> = (usize, Result<<T as Task>::Output>);
 
 /// Files of which each is taken once.
 struct Queue {

@@ -15,9 +15,9 @@ use rasteret_cog::{CogHeader, DecodeResult, FileInfo, HeaderDecoder, IfdDecoder,
 
 use crate::CoalesceConfig;
 use crate::store::object::{LocalFile, Object};
-use crate::store::transport::{Answer, Body, Span};
+use crate::store::transport::{Body, RangeResponse, Span};
 use crate::types::stamp::Stamp;
-use crate::{Error, Fault, Location, ObjectVersion, Result};
+use crate::{Error, Location, ObjectVersion, Result, StoreError};
 
 /// Bytes of the first request: the header, tables included, of a COG of some 2,000 tiles and its overviews, at a price that
 /// cannot be told from that of a smaller request.
@@ -42,11 +42,11 @@ const HEADER_COALESCE: CoalesceConfig = CoalesceConfig { max_gap: 64 << 10, max_
 
 /// What turns bytes into an answer and says which it misses.
 pub(crate) trait Decoder: Send + 'static {
-    type Answer: Send + 'static;
+    type Output: Send + 'static;
 
     fn new(limits: Limits, file_size: Option<u64>) -> Self;
     fn push(&mut self, offset: u64, bytes: Bytes);
-    fn try_decode(&mut self) -> rasteret_cog::Result<DecodeResult<Self::Answer>>;
+    fn try_decode(&mut self) -> rasteret_cog::Result<DecodeResult<Self::Output>>;
 }
 
 /// What was decoded, and which version of the file it was read from.
@@ -57,13 +57,13 @@ pub(crate) struct Decoded<T> {
 }
 
 /// Decodes a file in a store.
-pub(crate) async fn read<D: Decoder>(object: &Object) -> Result<Decoded<D::Answer>> {
+pub(crate) async fn read<D: Decoder>(object: &Object) -> Result<Decoded<D::Output>> {
     let first = match object.part(Span::Range(0..FIRST_GET)).await {
         Ok(answer) => answer,
         // There is no first byte: an empty file, for the decoder to say so.
-        Err(Fault::BeyondEnd(size)) => {
+        Err(StoreError::BeyondEnd(size)) => {
             let version = ObjectVersion { size: size.or(Some(0)), ..ObjectVersion::default() };
-            Answer { version, ..Answer::default() }
+            RangeResponse { version, ..RangeResponse::default() }
         }
         Err(fault) => return Err(object.error(None, fault)),
     };
@@ -85,7 +85,7 @@ pub(crate) async fn read<D: Decoder>(object: &Object) -> Result<Decoded<D::Answe
 }
 
 /// Decodes a local file, and tells by what to see whether it has changed since. Blocks.
-pub(crate) fn read_local<D: Decoder>(location: &Location, path: &Path) -> Result<(Decoded<D::Answer>, Stamp)> {
+pub(crate) fn read_local<D: Decoder>(location: &Location, path: &Path) -> Result<(Decoded<D::Output>, Stamp)> {
     let at = |range, fault| Error::Store { location: location.clone(), range, fault };
     let file = LocalFile::open(path).map_err(|fault| at(None, fault))?;
     let stamp = file.stamp;
@@ -118,7 +118,7 @@ struct Decoding<D: Decoder> {
     size: Option<u64>,
     rounds: u32,
     /// What the next step found out, where it was taken elsewhere.
-    taken: Option<rasteret_cog::Result<DecodeResult<D::Answer>>>,
+    taken: Option<rasteret_cog::Result<DecodeResult<D::Output>>>,
 }
 
 enum Step<T> {
@@ -147,13 +147,13 @@ impl<D: Decoder> Decoding<D> {
         self.rounds += 1;
     }
 
-    fn step(&mut self, location: &Location) -> Result<Step<D::Answer>> {
+    fn step(&mut self, location: &Location) -> Result<Step<D::Output>> {
         let taken = self.taken.take().unwrap_or_else(|| self.decoder.try_decode());
         match taken.map_err(|source| Error::Header { location: location.clone(), source })? {
             DecodeResult::Data(answer) => Ok(Step::Done(answer)),
             DecodeResult::NeedsData(_) if self.rounds >= MAX_ROUNDS => {
                 let what = format!("the header is scattered over more than {MAX_ROUNDS} places");
-                Err(Error::Store { location: location.clone(), range: None, fault: Fault::Other(what) })
+                Err(Error::Store { location: location.clone(), range: None, fault: StoreError::Other(what) })
             }
             DecodeResult::NeedsData(missing) => Ok(Step::Fetch(wider(missing, self.size))),
         }
@@ -192,7 +192,7 @@ async fn off_thread<D: Decoder>(mut decoding: Decoding<D>, location: &Location) 
 }
 
 impl Decoder for HeaderDecoder {
-    type Answer = CogHeader;
+    type Output = CogHeader;
 
     fn new(limits: Limits, file_size: Option<u64>) -> Self {
         Self::new(limits, file_size)
@@ -208,7 +208,7 @@ impl Decoder for HeaderDecoder {
 }
 
 impl Decoder for InfoDecoder {
-    type Answer = FileInfo;
+    type Output = FileInfo;
 
     fn new(limits: Limits, file_size: Option<u64>) -> Self {
         Self::new(limits, file_size)
@@ -224,7 +224,7 @@ impl Decoder for InfoDecoder {
 }
 
 impl Decoder for IfdDecoder {
-    type Answer = Vec<IfdInfo>;
+    type Output = Vec<IfdInfo>;
 
     fn new(limits: Limits, file_size: Option<u64>) -> Self {
         Self::new(limits, file_size)

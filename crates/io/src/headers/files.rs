@@ -11,7 +11,7 @@ use rasteret_cog::{CogHeader, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, Info
 use super::Headers;
 use super::batch::{self, Task, panicked};
 use super::driver::{self, Decoded};
-use crate::types::location::Place;
+use crate::types::location::LocationKind;
 use crate::types::stamp::Stamp;
 use crate::{CogFile, DescribedFile, Error, Location, ObjectVersion, Result, VersionMatch};
 
@@ -29,7 +29,7 @@ impl Headers {
             range: None,
             fault,
         })?;
-        let Place::File(path) = location.place() else {
+        let LocationKind::File(path) = location.kind() else {
             cache.put_remote(location.key(), file);
             return Ok(cache.get(location.key()).is_some());
         };
@@ -53,8 +53,8 @@ impl Headers {
     pub async fn header_at(&self, location: &Location) -> Result<CogFile> {
         self.access().check(location)?;
         let read = async {
-            match location.place() {
-                Place::File(_) => {
+            match location.kind() {
+                LocationKind::File(_) => {
                     let (headers, here) = (self.clone(), location.clone());
                     let read = tokio::task::spawn_blocking(move || headers.local_header(&here));
                     read.await.unwrap_or_else(|_| Err(panicked(location)))
@@ -130,7 +130,7 @@ impl Headers {
 struct CachedHeaders;
 
 impl Task for CachedHeaders {
-    type Answer = CogFile;
+    type Output = CogFile;
 
     fn known(headers: &Headers, location: &Location) -> Option<CogFile> {
         headers.cache.get(location.key())
@@ -149,7 +149,7 @@ impl Task for CachedHeaders {
 struct CurrentHeaders;
 
 impl Task for CurrentHeaders {
-    type Answer = CogFile;
+    type Output = CogFile;
 
     fn known(_: &Headers, _: &Location) -> Option<CogFile> {
         None
@@ -168,7 +168,7 @@ impl Task for CurrentHeaders {
 struct Ifds;
 
 impl Task for Ifds {
-    type Answer = Vec<IfdInfo>;
+    type Output = Vec<IfdInfo>;
 
     fn known(_: &Headers, _: &Location) -> Option<Vec<IfdInfo>> {
         None
@@ -187,7 +187,7 @@ impl Task for Ifds {
 struct Descriptions;
 
 impl Task for Descriptions {
-    type Answer = DescribedFile;
+    type Output = DescribedFile;
 
     fn known(_: &Headers, _: &Location) -> Option<DescribedFile> {
         None
@@ -221,8 +221,8 @@ impl From<Decoded<CogHeader>> for CogFile {
 }
 
 fn local_path(location: &Location) -> Result<&Path> {
-    match location.place() {
-        Place::File(path) => Ok(path),
+    match location.kind() {
+        LocationKind::File(path) => Ok(path),
         _ => Err(Error::Internal { location: location.clone(), what: "not a local file".to_owned() }),
     }
 }

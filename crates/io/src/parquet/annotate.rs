@@ -47,37 +47,42 @@ pub(super) enum Leaf {
 pub(super) fn rewrite(schema: &SchemaDescriptor) -> Result<(SchemaDescriptor, Vec<Leaf>)> {
     let mut leaves = Vec::with_capacity(schema.num_columns());
     let root = schema.root_schema();
-    let fields =
-        root.get_fields().iter().map(|field| node(field, Place::Field, &mut leaves)).collect::<Result<Vec<_>>>()?;
+    let fields = root
+        .get_fields()
+        .iter()
+        .map(|field| node(field, GroupContext::Field, &mut leaves))
+        .collect::<Result<Vec<_>>>()?;
     let root = Type::group_type_builder(root.name()).with_fields(fields).build()?;
     Ok((SchemaDescriptor::new(Arc::new(root)), leaves))
 }
 
 /// Whether a repeated group stands where its parent's annotation explains it.
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+enum GroupContext {
     Field,
     InsideList,
     InsideMap,
 }
 
-fn node(field: &TypePtr, place: Place, leaves: &mut Vec<Leaf>) -> Result<TypePtr> {
+fn node(field: &TypePtr, context: GroupContext, leaves: &mut Vec<Leaf>) -> Result<TypePtr> {
     if field.is_primitive() {
         return leaf(field, leaves);
     }
     let inside = match field.get_basic_info().converted_type() {
-        ConvertedType::LIST => Place::InsideList,
-        ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE if place != Place::InsideMap => Place::InsideMap,
-        _ => Place::Field,
+        ConvertedType::LIST => GroupContext::InsideList,
+        ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE if context != GroupContext::InsideMap => {
+            GroupContext::InsideMap
+        }
+        _ => GroupContext::Field,
     };
     let children = field.get_fields().iter().map(|child| node(child, inside, leaves)).collect::<Result<Vec<_>>>()?;
     let repeated = repetition(field) == Repetition::REPEATED;
-    let wraps_one = repeated && children.len() == 1 && place != Place::InsideMap;
+    let wraps_one = repeated && children.len() == 1 && context != GroupContext::InsideMap;
     let plain = field.get_basic_info().converted_type() == ConvertedType::NONE;
-    match place {
+    match context {
         // The names that make arrow-rs take the group for the element (backward-compatibility rules of LIST).
-        Place::InsideList if wraps_one => group(field, "list", children),
-        Place::Field if wraps_one && plain => {
+        GroupContext::InsideList if wraps_one => group(field, "list", children),
+        GroupContext::Field if wraps_one && plain => {
             let list = Type::group_type_builder("list").with_repetition(Repetition::REPEATED).with_fields(children);
             let list = Arc::new(list.build()?);
             let outer = Type::group_type_builder(field.name())

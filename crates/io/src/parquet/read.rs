@@ -26,8 +26,8 @@ use super::open::{File, Plan};
 use super::{ParquetSource, Projection, footer};
 use crate::runtime::descriptors;
 use crate::store::object::blocking;
-use crate::types::location::Place;
-use crate::{CoalesceConfig, Error, Fault, Location, Object, Result};
+use crate::types::location::LocationKind;
+use crate::{CoalesceConfig, Error, Location, Object, Result, StoreError};
 
 /// Files whose footers are read before their turn: hides the latency of many small files.
 const FILES_AHEAD: usize = 4;
@@ -156,10 +156,10 @@ async fn fetch_file(
     let location = file.object.location();
     let at = |error| footer::fault(location, error);
     let piece = |reader| Piece { file: index, location: location.clone(), plan: Arc::clone(plan), reader };
-    if let Place::File(path) = location.place() {
+    if let LocationKind::File(path) = location.kind() {
         let Ok(permit) = pieces.reserve().await else { return Ok(false) };
         let path = path.clone();
-        let opened = blocking(move || descriptors::open(&path).map_err(|error| Fault::of_file(&error))).await;
+        let opened = blocking(move || descriptors::open(&path).map_err(|error| StoreError::of_file(&error))).await;
         let opened = opened.map_err(|fault| file.object.error(None, fault))?;
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, file.reader.clone())
             .with_projection(plan.mask.clone())

@@ -16,7 +16,7 @@ use crate::tiles::{BlockStream, Keep};
 use crate::{Error, Result};
 
 /// What a question does with the blocks of its tiles.
-pub trait Sink: Sync {
+pub trait BlockConsumer: Sync {
     /// What one block gives.
     type Part: Send + Sync;
 
@@ -66,7 +66,7 @@ pub struct Read<S> {
     /// The band of a file.
     pub target: Arc<Target>,
     /// What takes its blocks.
-    pub sink: S,
+    pub consumer: S,
     /// Whether a file that cannot be read leaves the question without an answer.
     pub on_error: OnError,
 }
@@ -90,7 +90,7 @@ pub(super) struct Reading {
 }
 
 impl Reader {
-    /// Reads what questions need: the total of each, its parts added in the order of its [`Sink::tiles`]; None where its file cannot be
+    /// Reads what questions need: the total of each, its parts added in the order of its [`BlockConsumer::tiles`]; None where its file cannot be
     /// read and its `on_error` allows that.
     ///
     /// Blocks the calling thread, which decodes along with as many others as the session's limit allows.
@@ -98,8 +98,8 @@ impl Reader {
     /// # Errors
     ///
     /// The first file's that fails, in the order of the questions' blocks among those that were tried.
-    pub fn read<S: Sink>(&self, reads: &[Read<S>], keep: Keep) -> Result<Vec<Option<S::Total>>> {
-        let tiles: Vec<_> = reads.iter().map(|read| read.sink.tiles()).collect();
+    pub fn read<S: BlockConsumer>(&self, reads: &[Read<S>], keep: Keep) -> Result<Vec<Option<S::Total>>> {
+        let tiles: Vec<_> = reads.iter().map(|read| read.consumer.tiles()).collect();
         let mut totals: Vec<Option<S::Total>> = reads.iter().map(|_| Some(S::Total::default())).collect();
         for batch in batches(tiles.iter().map(|tiles| tiles.len())) {
             let questions = batch
@@ -107,7 +107,7 @@ impl Reader {
                 .map(|(read, range)| (&reads[*read].target, reads[*read].on_error, &tiles[*read][range.clone()]));
             let parts = self.reading(questions, keep).finish(|question, tile, block| {
                 let (read, range) = &batch[question];
-                reads[*read].sink.part(range.start + tile, block)
+                reads[*read].consumer.part(range.start + tile, block)
             })?;
             for ((read, _), parts) in batch.into_iter().zip(parts) {
                 match (&mut totals[read], parts) {

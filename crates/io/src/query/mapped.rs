@@ -8,7 +8,7 @@ use rasteret_cog::zonal::Method;
 use rasteret_cog::{PixelMap, Run, Window};
 
 use super::Reader;
-use super::{Asked, Read, Sink, Target};
+use super::{BlockConsumer, Read, ResolvedRead, Target};
 use crate::tiles::{BlockRequest, Keep};
 use crate::{Error, Result};
 
@@ -131,7 +131,7 @@ struct Gather {
     values: Mutex<MappedValues>,
 }
 
-impl Sink for Gather {
+impl BlockConsumer for Gather {
     type Part = ();
     type Total = ();
 
@@ -154,7 +154,7 @@ impl Reader {
     ///
     /// Where a geometry or its CRS is wrong, grids are not aligned, the pixels take more memory than there may be, or a file cannot be
     /// read.
-    pub fn pixel_tables(&self, rows: &[Vec<Option<(Asked<'_>, Method)>>]) -> Result<Vec<PixelTable>> {
+    pub fn pixel_tables(&self, rows: &[Vec<Option<(ResolvedRead<'_>, Method)>>]) -> Result<Vec<PixelTable>> {
         let mut tables = Vec::with_capacity(rows.len());
         let mut reads = Vec::new();
         let mut bytes = 0_u64;
@@ -167,15 +167,19 @@ impl Reader {
             let window = coverage.window();
             let pixels = window.map_or(0, |window| window.pixels());
             bytes = bytes.saturating_add(pixels.saturating_mul(BYTES_OF_A_PIXEL));
-            for (asked, _) in rasters.iter().flatten() {
+            for (resolved, _) in rasters.iter().flatten() {
                 bytes = bytes.saturating_add(window.map_or(0, MappedValues::byte_len));
                 self.check_memory(bytes.saturating_mul(2), || "the pixels of the rows of a call".to_owned())?;
-                let beside = BesideTarget::new(self, &first.target, Arc::clone(&asked.target))?;
+                let beside = BesideTarget::new(self, &first.target, Arc::clone(&resolved.target))?;
                 let none = Window { col_off: 0, row_off: 0, width: 0, height: 0 };
                 let values = MappedValues::new(beside.map.pixels(window.unwrap_or(none)));
-                let tiles = values.tiles(&asked.target.band.tiling());
-                let sink = Gather { tiles, values: Mutex::new(values) };
-                reads.push(Read { target: Arc::clone(&asked.target), sink, on_error: asked.ask.on_error });
+                let tiles = values.tiles(&resolved.target.band.tiling());
+                let consumer = Gather { tiles, values: Mutex::new(values) };
+                reads.push(Read {
+                    target: Arc::clone(&resolved.target),
+                    consumer,
+                    on_error: resolved.request.on_error,
+                });
             }
             let runs = window.map(|window| coverage.within(window).collect()).unwrap_or_default();
             tables.push(PixelTable { grid: Some(Arc::clone(&first.target)), runs, values: Vec::new() });
@@ -186,7 +190,7 @@ impl Reader {
             for raster in rasters {
                 let read = raster.as_ref().and_then(|_| gathered.next()).filter(|(_, is_read)| *is_read);
                 table.values.push(read.map(|(read, _)| {
-                    let values = read.sink.values.into_inner().unwrap_or_else(PoisonError::into_inner);
+                    let values = read.consumer.values.into_inner().unwrap_or_else(PoisonError::into_inner);
                     let runs = table.runs.iter().flat_map(|run| values.run(run.row, run.start, run.end));
                     runs.copied().collect()
                 }));

@@ -1,9 +1,9 @@
 //! Questions about pixels, many at once: each distinct tile is fetched and decoded once, whoever asks for it.
 //!
 //! ```text
-//! Ask (a row) ── prepare ──> Target: Band, GeometryProjector ── zone ──> Coverage ──> Sink ─┐
-//! …                                                                            ├── distinct blocks ──> parts of each Sink,
-//! Ask (a row) ── prepare ──> Target: Band, GeometryProjector ── zone ──> Coverage ──> Sink ─┘   in the order of its tiles
+//! ReadRequest (a row) ── prepare ──> Target: Band, GeometryProjector ── zone ──> Coverage ──> BlockConsumer ─┐
+//! …                                                                            ├── distinct blocks ──> parts of each BlockConsumer,
+//! ReadRequest (a row) ── prepare ──> Target: Band, GeometryProjector ── zone ──> Coverage ──> BlockConsumer ─┘   in the order of its tiles
 //! ```
 //!
 //! Blocks come in any order and on several threads; what each gives to a question is kept apart and put together in the order
@@ -24,10 +24,10 @@ mod value;
 mod window;
 mod zone;
 
-pub use consumer::{Read, Sink};
+pub use consumer::{BlockConsumer, Read};
 pub use mapped::{BesidePixels, BesideTarget, PixelTable};
 pub use mask::{MaskSource, WeightSource};
 pub use reader::Reader;
-pub use request::{Ask, Asked, LevelChoice, OrNull, Target};
+pub use request::{LevelChoice, OrNull, ReadRequest, ResolvedRead, Target};
 pub use statistics::ZoneOptions;
 pub use window::{PlannedWindow, StartedWindows};

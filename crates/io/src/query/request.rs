@@ -17,7 +17,7 @@ use crate::{Error, Result};
 
 /// Which pixels of which raster a row asks for.
 #[derive(Debug, Clone)]
-pub struct Ask<'a> {
+pub struct ReadRequest<'a> {
     /// The file.
     pub file: Arc<RasterFile>,
     /// The level.
@@ -70,11 +70,11 @@ pub struct Target {
 
 /// A row's question with what it shares with others.
 #[derive(Debug, Clone)]
-pub struct Asked<'a> {
+pub struct ResolvedRead<'a> {
     /// What it reads.
     pub target: Arc<Target>,
     /// What it asks.
-    pub ask: Ask<'a>,
+    pub request: ReadRequest<'a>,
 }
 
 impl Reader {
@@ -84,36 +84,36 @@ impl Reader {
     /// # Errors
     ///
     /// Where a file has no such band or level, or its tables contradict its sizes.
-    pub fn prepare<'a>(&self, asks: Vec<Option<Ask<'a>>>) -> Result<Vec<Option<Asked<'a>>>> {
+    pub fn prepare<'a>(&self, requests: Vec<Option<ReadRequest<'a>>>) -> Result<Vec<Option<ResolvedRead<'a>>>> {
         let mut targets: HashMap<TargetKey, Arc<Target>> = HashMap::new();
-        let asked = asks.into_iter().map(|ask| {
-            let Some(ask) = ask else {
+        let resolved = requests.into_iter().map(|request| {
+            let Some(request) = request else {
                 return Ok(None);
             };
-            let target = self.target(&mut targets, &ask).or_null(ask.on_error)?;
-            Ok(target.map(|target| Asked { target, ask }))
+            let target = self.target(&mut targets, &request).or_null(request.on_error)?;
+            Ok(target.map(|target| ResolvedRead { target, request }))
         });
-        asked.collect()
+        resolved.collect()
     }
 
     /// The target of a row, shared by all rows with the same one.
-    fn target(&self, targets: &mut HashMap<TargetKey, Arc<Target>>, ask: &Ask<'_>) -> Result<Arc<Target>> {
-        let header = ask.file.header();
-        let level = ask.level.of(header).map_err(|source| fault(&ask.file, source))?;
-        let band = ask.band_index.or(header.band_index).unwrap_or(0);
-        let beside = (ask.mask.as_ref().map(Arc::as_ptr), ask.weights.as_ref().map(Arc::as_ptr));
-        let key = (Arc::as_ptr(&ask.file), level, band, ask.masked, beside);
+    fn target(&self, targets: &mut HashMap<TargetKey, Arc<Target>>, request: &ReadRequest<'_>) -> Result<Arc<Target>> {
+        let header = request.file.header();
+        let level = request.level.of(header).map_err(|source| fault(&request.file, source))?;
+        let band = request.band_index.or(header.band_index).unwrap_or(0);
+        let beside = (request.mask.as_ref().map(Arc::as_ptr), request.weights.as_ref().map(Arc::as_ptr));
+        let key = (Arc::as_ptr(&request.file), level, band, request.masked, beside);
         if let Some(known) = targets.get(&key) {
             return Ok(known.clone());
         }
-        let mut target = Target::new(&ask.file, level, band, ask.masked)?;
+        let mut target = Target::new(&request.file, level, band, request.masked)?;
         target.check_tiles(self.options().max_tile_bytes)?;
-        if let Some(source) = &ask.mask {
-            let mask = self.target(targets, &Ask::of_raster(&source.file, source.band_index))?;
+        if let Some(source) = &request.mask {
+            let mask = self.target(targets, &ReadRequest::of_raster(&source.file, source.band_index))?;
             target.mask = Some(TargetMask::new(self, source, mask.raster_band(), &target.raster_band())?);
         }
-        if let Some(source) = &ask.weights {
-            let weights = self.target(targets, &Ask::of_raster(&source.file, source.band_index))?;
+        if let Some(source) = &request.weights {
+            let weights = self.target(targets, &ReadRequest::of_raster(&source.file, source.band_index))?;
             target.weights = Some(TargetWeights::new(self, weights.raster_band(), &target.raster_band())?);
         }
         let target = Arc::new(target);
@@ -125,7 +125,7 @@ impl Reader {
 /// The identity of a target: the file, level, band, whether it is masked, and the rasters that mask and weigh it.
 type TargetKey = (*const RasterFile, u32, u32, bool, (Option<*const MaskSource>, Option<*const WeightSource>));
 
-impl Ask<'_> {
+impl ReadRequest<'_> {
     /// The full resolution of a band, of which nothing else is wanted.
     fn of_raster(file: &Arc<RasterFile>, band_index: Option<u32>) -> Self {
         Self {
@@ -189,13 +189,13 @@ impl Target {
 
     /// Refuses files whose tiles are too large to be decoded, before anything is planned or fetched.
     fn check_tiles(&self, max: u64) -> Result<()> {
-        let asked = self.band.tile_bytes();
-        if asked <= max {
+        let bytes = self.band.tile_bytes();
+        if bytes <= max {
             return Ok(());
         }
         let at = rasteret_cog::FilePosition { ifd: None, tag: None, byte: None };
         let limit = "size of a decoded tile in bytes (setting RASTERET_MAX_TILE_BYTES)";
-        Err(self.fault(rasteret_cog::Error::LimitExceeded { at, limit, asked, max }))
+        Err(self.fault(rasteret_cog::Error::LimitExceeded { at, limit, asked: bytes, max }))
     }
 
     /// What is wrong with the file, or with what is asked of it.
@@ -253,14 +253,14 @@ impl Target {
     }
 }
 
-impl Asked<'_> {
+impl ResolvedRead<'_> {
     /// The geometry in the pixels of the level; None where there is none.
     ///
     /// # Errors
     ///
     /// Where the geometry, or its CRS, is wrong.
     pub fn pixels(&self, reader: &Reader) -> Result<Option<Geometry>> {
-        let Some(encoded) = self.ask.geometry else {
+        let Some(encoded) = self.request.geometry else {
             return Ok(None);
         };
         self.project(reader, &encoded.parse().map_err(argument)?).map(Some)
@@ -272,7 +272,7 @@ impl Asked<'_> {
     ///
     /// Where the geometry is no single point, or it or its CRS is wrong.
     pub(super) fn point(&self, reader: &Reader) -> Result<Option<(f64, f64)>> {
-        let Some(encoded) = self.ask.geometry else {
+        let Some(encoded) = self.request.geometry else {
             return Ok(None);
         };
         let parsed = encoded.parse().map_err(argument)?;
@@ -287,7 +287,7 @@ impl Asked<'_> {
 
     /// A geometry in the pixels of the level.
     fn project(&self, reader: &Reader, parsed: &ParsedGeometry) -> Result<Geometry> {
-        let crs = self.ask.geometry_crs.or(parsed.crs.as_deref()).or(self.ask.type_crs).unwrap_or(DEFAULT_CRS);
+        let crs = self.request.geometry_crs.or(parsed.crs.as_deref()).or(self.request.type_crs).unwrap_or(DEFAULT_CRS);
         parsed.check_crs(crs).map_err(argument)?;
         self.target.view(reader, crs)?.pixels(&parsed.geometry).map_err(argument)
     }
@@ -301,10 +301,10 @@ impl Asked<'_> {
     /// Where the geometry, or its CRS, is wrong.
     pub fn coverage(&self, reader: &Reader, method: Method) -> Result<Arc<Coverage>> {
         let tiling = self.target.band.tiling();
-        let Some(geometry) = self.ask.geometry else {
+        let Some(geometry) = self.request.geometry else {
             return Ok(Arc::new(Coverage::whole(tiling.image_width, tiling.image_height)));
         };
-        let crs = [self.ask.geometry_crs, self.ask.type_crs];
+        let crs = [self.request.geometry_crs, self.request.type_crs];
         let key = ZoneKey::new(geometry, crs, &self.target.grid, method);
         if let Some(known) = reader.zones().get(&key) {
             return Ok(known);

@@ -7,7 +7,7 @@ use rasteret_cog::pixel::Block;
 use rasteret_cog::zonal::{Coverage, Histogram, Method, Statistics, ZonalStats};
 
 use super::Reader;
-use super::{Asked, OrNull, Read, Sink};
+use super::{BlockConsumer, OrNull, Read, ResolvedRead};
 use crate::{Keep, Result};
 
 /// How the pixels of a zone become numbers.
@@ -61,8 +61,11 @@ impl Reader {
     /// # Errors
     ///
     /// Where a geometry or its CRS is wrong, values are complex, or a file cannot be read.
-    pub fn zonal_statistics(&self, asked: &[Option<(Asked<'_>, ZoneOptions)>]) -> Result<Vec<Option<Statistics>>> {
-        self.accumulate(asked, |total: ZonalStats, scale, _| Ok(total.finish(scale)))
+    pub fn zonal_statistics(
+        &self,
+        resolved: &[Option<(ResolvedRead<'_>, ZoneOptions)>],
+    ) -> Result<Vec<Option<Statistics>>> {
+        self.accumulate(resolved, |total: ZonalStats, scale, _| Ok(total.finish(scale)))
     }
 
     /// The histograms of rows' zones; None for None, and where the file cannot be read and `on_error` allows that.
@@ -71,44 +74,48 @@ impl Reader {
     ///
     /// As [`zonal_statistics`](Self::zonal_statistics), and where a zone has more than
     /// [`MAX_VALUES`](rasteret_cog::zonal::MAX_VALUES) distinct values.
-    pub fn zonal_histograms(&self, asked: &[Option<(Asked<'_>, ZoneOptions)>]) -> Result<Vec<Option<Histogram>>> {
-        self.accumulate(asked, |total: Histogram, scale, asked| {
-            total.finish(scale).map_err(|source| asked.target.fault(source))
+    pub fn zonal_histograms(
+        &self,
+        resolved: &[Option<(ResolvedRead<'_>, ZoneOptions)>],
+    ) -> Result<Vec<Option<Histogram>>> {
+        self.accumulate(resolved, |total: Histogram, scale, resolved| {
+            total.finish(scale).map_err(|source| resolved.target.fault(source))
         })
     }
 
     /// The results of rows' zones, which `finish` makes of the pixels' sum and the scale and offset that apply.
     fn accumulate<A: Accumulator, T>(
         &self,
-        asked: &[Option<(Asked<'_>, ZoneOptions)>],
-        finish: impl Fn(A, Option<(f64, f64)>, &Asked<'_>) -> Result<T>,
+        resolved: &[Option<(ResolvedRead<'_>, ZoneOptions)>],
+        finish: impl Fn(A, Option<(f64, f64)>, &ResolvedRead<'_>) -> Result<T>,
     ) -> Result<Vec<Option<T>>> {
-        let zone = |asked: &Asked<'_>, options: &ZoneOptions| {
-            let band = &asked.target.band;
-            band.check_real().map_err(|source| asked.target.fault(source))?;
-            let coverage = asked.coverage(self, options.method)?;
+        let zone = |resolved: &ResolvedRead<'_>, options: &ZoneOptions| {
+            let band = &resolved.target.band;
+            band.check_real().map_err(|source| resolved.target.fault(source))?;
+            let coverage = resolved.coverage(self, options.method)?;
             let tiles = coverage.tiles(&band.tiling());
-            let (target, on_error) = (asked.target.clone(), asked.ask.on_error);
-            Ok(Read { target, sink: Zone { coverage, tiles, result: std::marker::PhantomData }, on_error })
+            let (target, on_error) = (resolved.target.clone(), resolved.request.on_error);
+            Ok(Read { target, consumer: Zone { coverage, tiles, result: std::marker::PhantomData }, on_error })
         };
-        let zones = self.of_rows(asked, |(asked, options)| zone(asked, options).or_null(asked.ask.on_error))?;
+        let zones =
+            self.of_rows(resolved, |(resolved, options)| zone(resolved, options).or_null(resolved.request.on_error))?;
         let is_zone: Vec<bool> = zones.iter().map(|zone| matches!(zone, Some(Some(_)))).collect();
         let reads: Vec<Read<Zone<A>>> = zones.into_iter().flatten().flatten().collect();
         let mut totals = self.read(&reads, Keep::Tiles)?.into_iter();
-        let results = asked.iter().zip(is_zone).map(|(row, is_zone)| {
-            let Some((asked, options)) = row.as_ref().filter(|_| is_zone) else {
+        let results = resolved.iter().zip(is_zone).map(|(row, is_zone)| {
+            let Some((resolved, options)) = row.as_ref().filter(|_| is_zone) else {
                 return Ok(None);
             };
             let Some(total) = totals.next().flatten() else {
                 return Ok(None);
             };
-            finish(total, options.scaled.then(|| asked.target.band.scale_and_offset()), asked).map(Some)
+            finish(total, options.scaled.then(|| resolved.target.band.scale_and_offset()), resolved).map(Some)
         });
         results.collect()
     }
 }
 
-impl<A: Accumulator> Sink for Zone<A> {
+impl<A: Accumulator> BlockConsumer for Zone<A> {
     type Part = A;
     type Total = A;
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use rasteret_cog::pixel::{Block, PointSampler, ValueOptions};
 
 use super::Reader;
-use super::{Asked, OrNull, Read, Sink};
+use super::{BlockConsumer, OrNull, Read, ResolvedRead};
 use crate::{Keep, Result};
 
 impl Reader {
@@ -18,21 +18,21 @@ impl Reader {
     /// # Errors
     ///
     /// Where a geometry is no single point, its CRS is wrong, or a file cannot be read.
-    pub fn values(&self, asked: &[Option<(Asked<'_>, ValueOptions)>]) -> Result<Vec<Option<f64>>> {
-        let search = |asked: &Asked<'_>, options: &ValueOptions| {
-            let fault = |source| asked.target.fault(source);
-            asked.target.band.check_real().map_err(fault)?;
-            let Some(point) = asked.point(self)? else {
+    pub fn values(&self, resolved: &[Option<(ResolvedRead<'_>, ValueOptions)>]) -> Result<Vec<Option<f64>>> {
+        let search = |resolved: &ResolvedRead<'_>, options: &ValueOptions| {
+            let fault = |source| resolved.target.fault(source);
+            resolved.target.band.check_real().map_err(fault)?;
+            let Some(point) = resolved.point(self)? else {
                 return Ok(None);
             };
-            PointSampler::new(&asked.target.band, point, *options).map_err(fault)
+            PointSampler::new(&resolved.target.band, point, *options).map_err(fault)
         };
-        let searches = self.of_rows(asked, |(asked, options)| {
-            let on_error = asked.ask.on_error;
-            let search = search(asked, options).or_null(on_error)?.flatten();
-            Ok(search.map(|search| Read { target: asked.target.clone(), sink: Mutex::new(search), on_error }))
+        let searches = self.of_rows(resolved, |(resolved, options)| {
+            let on_error = resolved.request.on_error;
+            let search = search(resolved, options).or_null(on_error)?.flatten();
+            Ok(search.map(|search| Read { target: resolved.target.clone(), consumer: Mutex::new(search), on_error }))
         })?;
-        let mut values: Vec<Option<f64>> = asked.iter().map(|_| None).collect();
+        let mut values: Vec<Option<f64>> = resolved.iter().map(|_| None).collect();
         let mut under_way: Vec<_> =
             searches.into_iter().enumerate().filter_map(|(row, read)| Some((row, read.flatten()?))).collect();
         while !under_way.is_empty() {
@@ -41,7 +41,7 @@ impl Reader {
             under_way = Vec::new();
             let read = rows.into_iter().zip(reads).zip(parts);
             for ((row, mut read), _) in read.filter(|(_, parts)| parts.is_some()) {
-                let search = read.sink.get_mut().unwrap_or_else(PoisonError::into_inner);
+                let search = read.consumer.get_mut().unwrap_or_else(PoisonError::into_inner);
                 if search.wanted().is_empty() {
                     values[row] = search.value();
                 } else {
@@ -53,7 +53,7 @@ impl Reader {
     }
 }
 
-impl Sink for Mutex<PointSampler> {
+impl BlockConsumer for Mutex<PointSampler> {
     type Part = ();
     type Total = ();
 

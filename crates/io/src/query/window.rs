@@ -8,7 +8,7 @@ use rasteret_cog::pixel::{WindowBuffers, WindowOptions, WindowPart, WindowProfil
 
 use super::Reader;
 use super::consumer::{Reading, batches};
-use super::{Asked, OrNull, Target};
+use super::{OrNull, ResolvedRead, Target};
 use crate::OnError;
 use crate::{Keep, Result};
 
@@ -16,7 +16,7 @@ use crate::{Keep, Result};
 #[derive(Debug)]
 pub struct PlannedWindow {
     target: Arc<Target>,
-    sink: WindowWriter,
+    consumer: WindowWriter,
     on_error: OnError,
 }
 
@@ -33,7 +33,7 @@ pub struct StartedWindows<'a> {
 impl PlannedWindow {
     /// What is known before pixels are read.
     pub fn profile(&self) -> &WindowProfile {
-        self.sink.profile()
+        self.consumer.profile()
     }
 
     /// The header of the file.
@@ -49,16 +49,20 @@ impl Reader {
     /// # Errors
     ///
     /// Where a geometry or its CRS is wrong, or a window is too large to be held.
-    pub fn plan_windows(&self, asked: &[Option<(Asked<'_>, WindowOptions)>]) -> Result<Vec<Option<PlannedWindow>>> {
-        let sink = |asked: &Asked<'_>, options: &WindowOptions| {
-            let pixels = asked.pixels(self)?;
-            let sink = WindowWriter::masked(&asked.target.band, pixels.as_ref(), *options, self.memory().of_coverage());
-            sink.map_err(|source| asked.target.fault(source))
+    pub fn plan_windows(
+        &self,
+        resolved: &[Option<(ResolvedRead<'_>, WindowOptions)>],
+    ) -> Result<Vec<Option<PlannedWindow>>> {
+        let consumer = |resolved: &ResolvedRead<'_>, options: &WindowOptions| {
+            let pixels = resolved.pixels(self)?;
+            let consumer =
+                WindowWriter::masked(&resolved.target.band, pixels.as_ref(), *options, self.memory().of_coverage());
+            consumer.map_err(|source| resolved.target.fault(source))
         };
-        let planned = self.of_rows(asked, |(asked, options)| {
-            let on_error = asked.ask.on_error;
-            let sink = sink(asked, options).or_null(on_error)?.flatten();
-            Ok(sink.map(|sink| PlannedWindow { target: asked.target.clone(), sink, on_error }))
+        let planned = self.of_rows(resolved, |(resolved, options)| {
+            let on_error = resolved.request.on_error;
+            let consumer = consumer(resolved, options).or_null(on_error)?.flatten();
+            Ok(consumer.map(|consumer| PlannedWindow { target: resolved.target.clone(), consumer, on_error }))
         })?;
         let planned: Vec<_> = planned.into_iter().map(Option::flatten).collect();
         let bytes = planned.iter().flatten().map(|window| window.profile().total_len()).fold(0, u64::saturating_add);
@@ -73,9 +77,9 @@ impl Reader {
     pub fn start_windows<'a>(&self, windows: impl Iterator<Item = &'a PlannedWindow>) -> StartedWindows<'a> {
         let windows: Vec<_> = windows.collect();
         // Whole images pass through once; of what windows touch, other rows may want more.
-        let is_scan = windows.iter().all(|window| window.sink.is_whole());
+        let is_scan = windows.iter().all(|window| window.consumer.is_whole());
         let keep = if is_scan { Keep::Nothing } else { Keep::Tiles };
-        let batches = batches(windows.iter().map(|window| window.sink.tiles().len()));
+        let batches = batches(windows.iter().map(|window| window.consumer.tiles().len()));
         let first = reading(self, &windows, batches.first().map_or(&[], Vec::as_slice), keep);
         first.start();
         StartedWindows { reader: self.clone(), windows, keep, batches, first }
@@ -86,7 +90,7 @@ impl Reader {
 fn reading(reader: &Reader, windows: &[&PlannedWindow], batch: &[(usize, Range<usize>)], keep: Keep) -> Reading {
     let questions = batch.iter().map(|(at, range)| {
         let window = windows[*at];
-        (&window.target, window.on_error, &window.sink.tiles()[range.clone()])
+        (&window.target, window.on_error, &window.consumer.tiles()[range.clone()])
     });
     reader.reading(questions, keep)
 }
@@ -103,7 +107,7 @@ impl StartedWindows<'_> {
         let parts: Vec<Vec<Mutex<WindowPart<'_>>>> = windows
             .iter()
             .zip(buffers)
-            .map(|(window, buffers)| window.sink.parts(buffers).into_iter().map(Mutex::new).collect())
+            .map(|(window, buffers)| window.consumer.parts(buffers).into_iter().map(Mutex::new).collect())
             .collect();
         let mut is_read = vec![true; windows.len()];
         let mut first = Some(first);
@@ -112,7 +116,7 @@ impl StartedWindows<'_> {
             let read = reading.finish(|at, tile, block| {
                 let (window, range) = &batch[at];
                 if let Some(part) = parts.get(*window).and_then(|parts| parts.get(range.start + tile)) {
-                    windows[*window].sink.consume(block, &mut part.lock().unwrap_or_else(PoisonError::into_inner));
+                    windows[*window].consumer.consume(block, &mut part.lock().unwrap_or_else(PoisonError::into_inner));
                 }
             })?;
             for ((window, _), read) in batch.into_iter().zip(read) {

@@ -110,9 +110,9 @@ impl<K> std::fmt::Debug for Failures<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Fault, Location};
+    use crate::{Location, StoreError};
 
-    fn error(fault: Fault) -> Error {
+    fn error(fault: StoreError) -> Error {
         Error::Store { location: Location::parse("s3://b/k").unwrap(), range: None, fault }
     }
 
@@ -121,8 +121,8 @@ mod tests {
         let failures: Failures<String> = Failures::new(Duration::from_millis(400));
         assert!(failures.get("a").is_none());
         let start = Instant::now();
-        failures.remember("a".to_owned(), &error(Fault::Interrupted));
-        failures.remember("b".to_owned(), &error(Fault::Interrupted));
+        failures.remember("a".to_owned(), &error(StoreError::Interrupted));
+        failures.remember("b".to_owned(), &error(StoreError::Interrupted));
         let mut last = Duration::ZERO;
         while failures.get("a").is_some() {
             last = start.elapsed();
@@ -132,7 +132,7 @@ mod tests {
         // Longer than the lifetime, because it was asked for, and not beyond the bound.
         assert!(last > Duration::from_millis(400) && last <= Duration::from_millis(1600), "{last:?}");
         assert!(failures.get("b").is_none());
-        failures.remember("b".to_owned(), &error(Fault::Interrupted));
+        failures.remember("b".to_owned(), &error(StoreError::Interrupted));
         failures.forget("b");
         assert!(failures.get("b").is_none());
     }
@@ -141,16 +141,16 @@ mod tests {
     fn only_faults_of_files_are_remembered_and_not_too_many() {
         let failures: Failures<u64> = Failures::new(Duration::from_secs(3600));
         let changed = Error::Changed { location: Location::parse("s3://b/k").unwrap(), what: String::new() };
-        let denied = error(Fault::Denied("locked".to_owned()));
+        let denied = error(StoreError::Denied("locked".to_owned()));
         for other in [changed, denied, Error::InvalidArgument { what: String::new() }] {
             failures.remember(1, &other);
             assert!(failures.get(&1).is_none(), "{other}");
         }
-        (0..2 * KEPT_MAX as u64).for_each(|key| failures.remember(key, &error(Fault::NoSuchFile)));
+        (0..2 * KEPT_MAX as u64).for_each(|key| failures.remember(key, &error(StoreError::NoSuchFile)));
         assert_eq!(failures.lock().len(), KEPT_MAX);
         assert!(failures.get(&0).is_some() && failures.get(&(KEPT_MAX as u64)).is_none());
         let none: Failures<u64> = Failures::new(Duration::ZERO);
-        none.remember(1, &error(Fault::NoSuchFile));
+        none.remember(1, &error(StoreError::NoSuchFile));
         assert!(none.get(&1).is_none());
     }
 }

@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::columns::{Column, Names, common};
-use super::document::Place;
+use super::document::ItemPosition;
 use super::href::leads_to_local_file;
 use super::item;
 use super::shape::{Shape, observe_members};
@@ -114,13 +114,13 @@ impl Collector {
     }
 
     /// Takes an item; anything else fails the call, or is left out. Returns whether the item was there before.
-    pub(super) fn add(&mut self, origin: Origin<'_>, place: Place, value: Value) -> Result<bool> {
+    pub(super) fn add(&mut self, origin: Origin<'_>, position: ItemPosition, value: Value) -> Result<bool> {
         let name = item::named(&value);
         match item::normalize(value, origin.base).and_then(|record| without_local_files(record, origin.base)) {
             Ok(record) => self.record(record),
             Err(what) => {
                 let name = name.map(|name| format!(" '{name}'")).unwrap_or_default();
-                let what = format!("{place}{name}: {what}");
+                let what = format!("{position}{name}: {what}");
                 self.refuse(Error::Records { location: origin.location.clone(), what })?;
                 Ok(false)
             }

@@ -20,7 +20,7 @@ const BUFFER: usize = 1 << 16;
 
 /// Where in a file an item stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ItemPosition {
     /// The file is the item.
     Whole,
     /// Counted from 0.
@@ -31,7 +31,7 @@ pub(super) enum Place {
     Row(u64),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ItemPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole => f.write_str("item"),
@@ -43,13 +43,13 @@ impl fmt::Display for Place {
 }
 
 /// Takes items; an error ends the reading.
-pub(super) type Sink<'a> = dyn FnMut(Place, Value) -> Result<()> + 'a;
+pub(super) type ItemConsumer<'a> = dyn FnMut(ItemPosition, Value) -> Result<()> + 'a;
 
 /// Why a document was not read to its end.
 #[derive(Debug)]
 pub(super) enum Stop {
     /// What is wrong with the text, and whether what follows can still be read: lines do not need each other.
-    Malformed { at: Option<Place>, what: String },
+    Malformed { at: Option<ItemPosition>, what: String },
     /// The sink's error, or the store's.
     Error(Error),
 }
@@ -59,8 +59,8 @@ pub(super) enum Stop {
 pub(super) fn read(
     input: impl Read,
     item_max: u64,
-    sink: &mut Sink<'_>,
-    spoiled: &mut dyn FnMut(Place, String) -> Result<()>,
+    sink: &mut ItemConsumer<'_>,
+    spoiled: &mut dyn FnMut(ItemPosition, String) -> Result<()>,
 ) -> std::result::Result<(), Stop> {
     let mut input = io::BufReader::with_capacity(BUFFER, WithNulls::new(input));
     let mut number = 1;
@@ -88,7 +88,7 @@ pub(super) fn read(
     }
     let mut next = number + 1;
     if first_byte(&mut input, &mut next)?.is_none() {
-        return document(&mut Deserializer::from_slice(&line), Place::Whole, sink);
+        return document(&mut Deserializer::from_slice(&line), ItemPosition::Whole, sink);
     }
     lines(line, [number, next], input, item_max, sink, spoiled)
 }
@@ -99,17 +99,17 @@ fn lines(
     [mut number, mut next]: [u64; 2],
     mut input: impl BufRead,
     item_max: u64,
-    sink: &mut Sink<'_>,
-    spoiled: &mut dyn FnMut(Place, String) -> Result<()>,
+    sink: &mut ItemConsumer<'_>,
+    spoiled: &mut dyn FnMut(ItemPosition, String) -> Result<()>,
 ) -> std::result::Result<(), Stop> {
     loop {
-        let place = Place::Line(number);
+        let position = ItemPosition::Line(number);
         if line.iter().any(|byte| !byte.is_ascii_whitespace()) {
-            match document(&mut Deserializer::from_slice(&line), place, sink) {
+            match document(&mut Deserializer::from_slice(&line), position, sink) {
                 Err(Stop::Malformed { what, .. }) => {
                     // The parser counts lines from the one that it was given.
                     let what = what.split(" at line ").next().unwrap_or(&what).to_owned();
-                    spoiled(place, what).map_err(Stop::Error)?;
+                    spoiled(position, what).map_err(Stop::Error)?;
                 }
                 other => other?,
             }
@@ -120,22 +120,22 @@ fn lines(
             return Ok(());
         }
         if line.len() as u64 >= item_max {
-            return Err(Stop::Malformed { at: Some(Place::Line(number)), what: too_long(item_max) });
+            return Err(Stop::Malformed { at: Some(ItemPosition::Line(number)), what: too_long(item_max) });
         }
     }
 }
 
 /// One document of any length, whose items are limited.
-fn metered(input: impl Read, item_max: u64, sink: &mut Sink<'_>) -> std::result::Result<(), Stop> {
+fn metered(input: impl Read, item_max: u64, sink: &mut ItemConsumer<'_>) -> std::result::Result<(), Stop> {
     // The buffer is filled ahead of the item that ends in it.
     let allowed = item_max.saturating_add(BUFFER as u64);
     let left = Cell::new(allowed);
     let metered = io::BufReader::with_capacity(BUFFER, Metered { input, left: &left, item_max });
-    let mut renewing = |place, item| {
+    let mut renewing = |position, item| {
         left.set(allowed);
-        sink(place, item)
+        sink(position, item)
     };
-    document(&mut Deserializer::from_reader(metered), Place::Whole, &mut renewing)
+    document(&mut Deserializer::from_reader(metered), ItemPosition::Whole, &mut renewing)
 }
 
 /// Limits the bytes that are read between two items.
@@ -164,11 +164,11 @@ pub(super) fn too_long(max: u64) -> String {
 /// One JSON value that is an item or holds items.
 fn document<'de, R: serde_json::de::Read<'de>>(
     json: &mut Deserializer<R>,
-    place: Place,
-    sink: &mut Sink<'_>,
+    position: ItemPosition,
+    sink: &mut ItemConsumer<'_>,
 ) -> std::result::Result<(), Stop> {
     let mut stopped = None;
-    let parsed = json.deserialize_any(Document { place, sink, stopped: &mut stopped }).and_then(|()| json.end());
+    let parsed = json.deserialize_any(Document { position, sink, stopped: &mut stopped }).and_then(|()| json.end());
     match (parsed, stopped) {
         (_, Some(error)) => Err(Stop::Error(error)),
         (Ok(()), None) => Ok(()),
@@ -208,14 +208,14 @@ fn first_byte(input: &mut impl BufRead, line: &mut u64) -> std::result::Result<O
 
 /// An object or a list at the top.
 struct Document<'a, 'b> {
-    place: Place,
-    sink: &'a mut Sink<'b>,
+    position: ItemPosition,
+    sink: &'a mut ItemConsumer<'b>,
     stopped: &'a mut Option<Error>,
 }
 
 impl Document<'_, '_> {
-    fn give<E: serde::de::Error>(&mut self, place: Place, item: Value) -> std::result::Result<(), E> {
-        (self.sink)(place, item).map_err(|error| {
+    fn give<E: serde::de::Error>(&mut self, position: ItemPosition, item: Value) -> std::result::Result<(), E> {
+        (self.sink)(position, item).map_err(|error| {
             *self.stopped = Some(error);
             E::custom("stopped")
         })
@@ -225,7 +225,7 @@ impl Document<'_, '_> {
     fn items<'de, A: SeqAccess<'de>>(&mut self, mut items: A) -> std::result::Result<(), A::Error> {
         let mut number = 0;
         while let Some(item) = items.next_element::<Value>()? {
-            self.give(Place::Item(number), item)?;
+            self.give(ItemPosition::Item(number), item)?;
             number += 1;
         }
         Ok(())
@@ -265,8 +265,8 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
         match Kind::of(&object) {
             Kind::Catalog => Ok(()),
             Kind::Item | Kind::Other => {
-                let place = self.place;
-                self.give(place, Value::Object(object))
+                let position = self.position;
+                self.give(position, Value::Object(object))
             }
         }
     }
@@ -304,18 +304,18 @@ mod tests {
 
     const ITEM_MAX: u64 = 1 << 17;
 
-    fn items(text: &str) -> std::result::Result<Vec<(Place, String)>, String> {
+    fn items(text: &str) -> std::result::Result<Vec<(ItemPosition, String)>, String> {
         let mut items = Vec::new();
         let mut spoiled = Vec::new();
         let outcome = read(
             text.as_bytes(),
             ITEM_MAX,
-            &mut |place, item| {
-                items.push((place, super::super::item::named(&item).unwrap_or_default()));
+            &mut |position, item| {
+                items.push((position, super::super::item::named(&item).unwrap_or_default()));
                 Ok(())
             },
-            &mut |place, what| {
-                spoiled.push(format!("{place}: {what}"));
+            &mut |position, what| {
+                spoiled.push(format!("{position}: {what}"));
                 Ok(())
             },
         );
@@ -327,22 +327,25 @@ mod tests {
         }
     }
 
-    fn found(places: &[(Place, &str)]) -> std::result::Result<Vec<(Place, String)>, String> {
-        Ok(places.iter().map(|(place, id)| (*place, (*id).to_owned())).collect())
+    fn found(places: &[(ItemPosition, &str)]) -> std::result::Result<Vec<(ItemPosition, String)>, String> {
+        Ok(places.iter().map(|(position, id)| (*position, (*id).to_owned())).collect())
     }
 
     #[test]
     fn all_forms() {
         let (a, b) = (r#"{"type":"Feature","id":"a"}"#, r#"{"type":"Feature","id":"b"}"#);
-        assert_eq!(items(a), found(&[(Place::Whole, "a")]));
-        assert_eq!(items(&format!("\u{feff} \n{a}\n\n")), found(&[(Place::Whole, "a")]));
-        assert_eq!(items("{\n  \"type\": \"Feature\",\n  \"id\": \"a\"\n}\n"), found(&[(Place::Whole, "a")]));
-        let both = [(Place::Item(0), "a"), (Place::Item(1), "b")];
+        assert_eq!(items(a), found(&[(ItemPosition::Whole, "a")]));
+        assert_eq!(items(&format!("\u{feff} \n{a}\n\n")), found(&[(ItemPosition::Whole, "a")]));
+        assert_eq!(items("{\n  \"type\": \"Feature\",\n  \"id\": \"a\"\n}\n"), found(&[(ItemPosition::Whole, "a")]));
+        let both = [(ItemPosition::Item(0), "a"), (ItemPosition::Item(1), "b")];
         assert_eq!(items(&format!("[{a},\n{b}]")), found(&both));
         assert_eq!(items(&format!(r#"{{"features":[{a},{b}],"type":"FeatureCollection","links":[]}}"#)), found(&both));
         assert_eq!(items(&format!(r#"{{"type":"FeatureCollection","features":[{a},{b}]}}"#)), found(&both));
-        assert_eq!(items(&format!("{a}\n\n{b}\r\n")), found(&[(Place::Line(1), "a"), (Place::Line(3), "b")]));
-        assert_eq!(items(&format!("\n{a}\n{b}")), found(&[(Place::Line(2), "a"), (Place::Line(3), "b")]));
+        assert_eq!(
+            items(&format!("{a}\n\n{b}\r\n")),
+            found(&[(ItemPosition::Line(1), "a"), (ItemPosition::Line(3), "b")])
+        );
+        assert_eq!(items(&format!("\n{a}\n{b}")), found(&[(ItemPosition::Line(2), "a"), (ItemPosition::Line(3), "b")]));
         assert_eq!(items("[]"), found(&[]));
     }
 

@@ -10,12 +10,12 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 
 use super::collect::{Collector, Origin};
-use super::document::{self, Place, Stop};
+use super::document::{self, ItemPosition, Stop};
 use super::{StacTable, parquet};
 use crate::parquet::{ParquetSource, Projection};
 use crate::store::Stores;
 use crate::store::transport::Span;
-use crate::{Error, Fault, Object, Result};
+use crate::{Error, Object, Result, StoreError};
 
 /// Bytes of a file that are asked for at once. One request reads an item, and a server that ignores ranges is read no further.
 const HEAD: u64 = 1 << 20;
@@ -83,7 +83,7 @@ impl Head {
         let object = stores.open(href).await?;
         let (bytes, size) = match object.part(Span::Range(0..HEAD)).await {
             Ok(answer) => (answer.body.into_bytes(), answer.version.size),
-            Err(Fault::BeyondEnd(_)) => (Bytes::new(), Some(0)),
+            Err(StoreError::BeyondEnd(_)) => (Bytes::new(), Some(0)),
             Err(fault) => return Err(object.error(None, fault)),
         };
         Ok(Self { object, bytes, size })
@@ -101,7 +101,7 @@ impl Head {
         let windows = Windows { stores, object: &self.object, size: self.size, at: 0, current: self.bytes };
         windows.take(max + 1).read_to_end(&mut bytes).map_err(|error| match error.downcast::<Error>() {
             Ok(error) => error,
-            Err(error) => object.error(None, Fault::of_file(&error)),
+            Err(error) => object.error(None, StoreError::of_file(&error)),
         })?;
         if bytes.len() as u64 > max {
             let what = format!("expected a document of at most {max} bytes (a share of the memory limit), found more");
@@ -119,15 +119,15 @@ impl Head {
         let location = self.object.location().clone();
         let origin = Origin { location: &location, base: href };
         let collector = RefCell::new(collector);
-        let spoiled = |at: Option<Place>, what: String| {
+        let spoiled = |at: Option<ItemPosition>, what: String| {
             let what = at.map_or(what.clone(), |at| format!("{at}: {what}"));
             collector.borrow().refuse(Error::Records { location: location.clone(), what })
         };
         let outcome = document::read(
             Windows { stores, object: &self.object, size: self.size, at: 0, current: self.bytes },
             stores.memory().of_item(),
-            &mut |place, item| collector.borrow_mut().add(origin, place, item).map(drop),
-            &mut |place, what| spoiled(Some(place), what),
+            &mut |position, item| collector.borrow_mut().add(origin, position, item).map(drop),
+            &mut |position, what| spoiled(Some(position), what),
         );
         match outcome {
             Ok(()) => Ok(()),
@@ -154,10 +154,10 @@ fn rows(stores: &Stores, href: &str, object: &Object, collector: &mut Collector)
         for row in 0..batch.num_rows() {
             match parquet::item(&batch, row) {
                 Ok(item) => {
-                    collector.add(origin, Place::Row(number), item)?;
+                    collector.add(origin, ItemPosition::Row(number), item)?;
                 }
                 Err(what) => {
-                    let what = format!("{}: {what}", Place::Row(number));
+                    let what = format!("{}: {what}", ItemPosition::Row(number));
                     collector.refuse(Error::Records { location: location.clone(), what })?;
                 }
             }
@@ -189,9 +189,9 @@ impl Windows<'_> {
         }
         match self.stores.block_on(object.part(Span::Range(at..end)))? {
             Ok(answer) => Ok(answer.body.into_bytes()),
-            Err(Fault::BeyondEnd(_)) if size.is_none() => Ok(Bytes::new()),
+            Err(StoreError::BeyondEnd(_)) if size.is_none() => Ok(Bytes::new()),
             // The server sends all it has or nothing: this time all of it is read.
-            Err(Fault::RangeIgnored) => {
+            Err(StoreError::RangeIgnored) => {
                 let whole = self.stores.block_on(object.document())?;
                 let whole = whole.map_err(|fault| object.error(None, fault))?;
                 self.size = Some(whole.len() as u64);

@@ -15,7 +15,7 @@ use std::fmt;
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 
-use crate::Fault;
+use crate::StoreError;
 use crate::store::environment::{self, Unusable};
 use crate::types::location::StoreKey;
 
@@ -132,13 +132,13 @@ impl Credentials {
     }
 
     /// Fails where a variable of the bucket's or container's cloud cannot be used.
-    pub(crate) fn check(&self, store: &StoreKey) -> Result<(), Fault> {
+    pub(crate) fn check(&self, store: &StoreKey) -> Result<(), StoreError> {
         let unusable = match store {
             StoreKey::S3 { .. } => &self.unusable.aws,
             StoreKey::Gcs { .. } => &self.unusable.google,
             StoreKey::Azure { .. } => &self.unusable.azure,
         };
-        unusable.clone().map_or(Ok(()), |what| Err(Fault::Other(what)))
+        unusable.clone().map_or(Ok(()), |what| Err(StoreError::Other(what)))
     }
 
     /// Whether requests to this bucket or container are signed.

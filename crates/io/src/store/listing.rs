@@ -14,7 +14,7 @@ use object_store::path::Path;
 
 use super::Stores;
 use crate::types::location::{Address, split_scheme};
-use crate::{Error, Fault, Location, Result};
+use crate::{Error, Location, Result, StoreError};
 
 /// Directories of one pattern listed side by side.
 const LISTINGS_AT_ONCE: usize = 16;
@@ -71,8 +71,8 @@ impl Stores {
     }
 
     async fn objects(&self, pattern: &str, head: &str, address: Address) -> Result<Vec<String>> {
-        let fault = |fault: Fault| match fault {
-            Fault::Denied(_) => denied(pattern, fault),
+        let fault = |fault: StoreError| match fault {
+            StoreError::Denied(_) => denied(pattern, fault),
             fault => invalid(pattern, &fault.to_string()),
         };
         self.access().check_remote_pattern(pattern, &address).map_err(fault)?;
@@ -81,7 +81,7 @@ impl Stores {
         for segment in address.key.split('/').filter(|segment| !segment.is_empty()) {
             segments.push(Segment::parse(segment).map_err(|what| invalid(pattern, &what))?);
         }
-        let keys = walk(store, segments).await.map_err(|error| fault(Fault::of_store(&error)))?;
+        let keys = walk(store, segments).await.map_err(|error| fault(StoreError::of_store(&error)))?;
         Ok(keys.into_iter().map(|key| format!("{head}{key}")).collect())
     }
 }
@@ -238,7 +238,7 @@ fn local(pattern: &str) -> Result<Vec<String>> {
     for path in paths {
         let path = path.map_err(|error| {
             let location = Location::local(error.path().to_owned(), error.path().display().to_string());
-            Error::Store { location, range: None, fault: Fault::of_file(error.error()) }
+            Error::Store { location, range: None, fault: StoreError::of_file(error.error()) }
         })?;
         if path.is_dir() {
             continue;
@@ -254,7 +254,7 @@ fn local(pattern: &str) -> Result<Vec<String>> {
 }
 
 /// What a lock forbids, as an error about the pattern.
-fn denied(pattern: &str, fault: Fault) -> Error {
+fn denied(pattern: &str, fault: StoreError) -> Error {
     Error::Store {
         location: Location::local(PathBuf::from(pattern), crate::types::location::redacted(pattern)),
         range: None,

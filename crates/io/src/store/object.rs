@@ -23,9 +23,11 @@ use crate::CoalesceConfig;
 use crate::runtime::descriptors;
 use crate::store::access::Access;
 use crate::store::coalesce::{cut, joined};
-use crate::store::transport::{Answer, Ask, DOCUMENT_MAX, InPieces, Pieces, RestFrom, Span, Transport};
+use crate::store::transport::{
+    DOCUMENT_MAX, DocumentRequest, InPieces, Pieces, RangeResponse, RestFrom, Span, Transport,
+};
 use crate::types::stamp::Stamp;
-use crate::{Error, Fault, Location, ObjectVersion, Result, VersionCheck, VersionMatch};
+use crate::{Error, Location, ObjectVersion, Result, StoreError, VersionCheck, VersionMatch};
 
 /// One file of a session, for reading ranges of. Cheap to clone; making one costs no request.
 #[derive(Debug, Clone)]
@@ -66,7 +68,7 @@ impl Object {
     /// Bytes of the whole file: one request, or none for a local file.
     pub async fn size(&self) -> Result<u64> {
         let size = self.whole_size().await.map_err(|fault| self.error(None, fault))?;
-        size.ok_or_else(|| self.error(None, Fault::Other("expected the size of the file, found none".to_owned())))
+        size.ok_or_else(|| self.error(None, StoreError::Other("expected the size of the file, found none".to_owned())))
     }
 
     /// The last `length` bytes (all, where the file is shorter) and the size of the whole file.
@@ -84,7 +86,7 @@ impl Object {
         let length = range.end - range.start;
         match self.part(Span::Range(range.clone())).await {
             Ok(answer) if answer.body.len() as u64 == length => Ok(answer.body.into_bytes()),
-            Ok(answer) => Err(self.error(Some(range), Fault::BeyondEnd(answer.version.size))),
+            Ok(answer) => Err(self.error(Some(range), StoreError::BeyondEnd(answer.version.size))),
             Err(fault) => Err(self.error(Some(range), fault)),
         }
     }
@@ -93,7 +95,7 @@ impl Object {
     pub async fn ranges(&self, ranges: &[Range<u64>], coalesce: CoalesceConfig) -> Result<Vec<Bytes>> {
         let spans = self.spans(coalesce.spans(ranges), coalesce).await?;
         let exact = |range: &Range<u64>| {
-            cut(range, &spans).ok_or_else(|| self.error(Some(range.clone()), Fault::BeyondEnd(None)))
+            cut(range, &spans).ok_or_else(|| self.error(Some(range.clone()), StoreError::BeyondEnd(None)))
         };
         ranges.iter().map(exact).collect()
     }
@@ -116,7 +118,7 @@ impl Object {
         let within = |request: Range<u64>| async {
             match self.part(Span::Range(request.clone())).await {
                 Ok(answer) => Ok(answer.body.into_bytes()),
-                Err(Fault::BeyondEnd(_)) => Ok(Bytes::new()),
+                Err(StoreError::BeyondEnd(_)) => Ok(Bytes::new()),
                 Err(fault) => Err(self.error(Some(request), fault)),
             }
         };
@@ -128,22 +130,22 @@ impl Object {
     }
 
     /// Some bytes of the version that the first part was of: offsets that one version names are wrong in another.
-    pub(crate) async fn part(&self, span: Span) -> Result<Answer, Fault> {
+    pub(crate) async fn part(&self, span: Span) -> Result<RangeResponse, StoreError> {
         let answer = self.get(span).await?;
         let first = self.first.get_or_init(|| answer.version.clone());
         match first.compare(&answer.version, self.check) {
-            VersionMatch::Different(difference) => Err(Fault::Changed(difference)),
+            VersionMatch::Different(difference) => Err(StoreError::Changed(difference)),
             VersionMatch::Same | VersionMatch::Unknown => Ok(answer),
         }
     }
 
     /// Some bytes and what came with them, as one request.
-    pub(crate) async fn get(&self, span: Span) -> Result<Answer, Fault> {
+    pub(crate) async fn get(&self, span: Span) -> Result<RangeResponse, StoreError> {
         self.get_in_pieces(span, None).await
     }
 
     /// The same, with the pieces handed on while the rest is coming. What comes all at once is not cut.
-    pub(crate) async fn get_in_pieces(&self, span: Span, pieces: Option<&Pieces>) -> Result<Answer, Fault> {
+    pub(crate) async fn get_in_pieces(&self, span: Span, pieces: Option<&Pieces>) -> Result<RangeResponse, StoreError> {
         self.access.permit(&self.location)?;
         match &self.source {
             Source::File(path) => {
@@ -157,7 +159,7 @@ impl Object {
             Source::Store { store, path } => {
                 let _permit = self.permit().await?;
                 let answer = of_store(store.as_ref(), path, &span, pieces, &self.access).await;
-                answer.map_err(|error| Fault::of_store(&error))
+                answer.map_err(|error| StoreError::of_store(&error))
             }
         }
     }
@@ -179,7 +181,10 @@ impl Object {
                 Source::Store { store, path } => {
                     let _permit = self.permit().await?;
                     Ok(Some(
-                        head(store.as_ref(), path, &self.access).await.map_err(|error| Fault::of_store(&error))?.into(),
+                        head(store.as_ref(), path, &self.access)
+                            .await
+                            .map_err(|error| StoreError::of_store(&error))?
+                            .into(),
                     ))
                 }
             }
@@ -188,13 +193,13 @@ impl Object {
     }
 
     /// All of the file, in one request without a range: for servers that know none. For documents, whose size is bounded.
-    pub(crate) async fn document(&self) -> Result<Bytes, Fault> {
+    pub(crate) async fn document(&self) -> Result<Bytes, StoreError> {
         self.access.permit(&self.location)?;
         match &self.source {
             Source::Url { transport, url } => {
                 let _permit = self.permit().await?;
-                let ask = Ask { url: url.clone(), body: None, headers: HeaderMap::new() };
-                transport.document(&ask, DOCUMENT_MAX as u64, &self.access).await
+                let document = DocumentRequest { url: url.clone(), body: None, headers: HeaderMap::new() };
+                transport.document(&document, DOCUMENT_MAX as u64, &self.access).await
             }
             Source::File(_) | Source::Store { .. } => {
                 let size = self.whole_size().await?.unwrap_or(0);
@@ -203,7 +208,7 @@ impl Object {
         }
     }
 
-    async fn whole_size(&self) -> Result<Option<u64>, Fault> {
+    async fn whole_size(&self) -> Result<Option<u64>, StoreError> {
         self.access.permit(&self.location)?;
         match &self.source {
             Source::File(path) => {
@@ -213,24 +218,26 @@ impl Object {
             // A URL that is signed for GET is forbidden for HEAD.
             Source::Url { .. } => match self.get(Span::Range(0..1)).await {
                 Ok(answer) => Ok(answer.version.size),
-                Err(Fault::BeyondEnd(size)) => Ok(size),
+                Err(StoreError::BeyondEnd(size)) => Ok(size),
                 Err(fault) => Err(fault),
             },
             Source::Store { store, path } => {
                 let _permit = self.permit().await?;
-                Ok(Some(head(store.as_ref(), path, &self.access).await.map_err(|error| Fault::of_store(&error))?.size))
+                Ok(Some(
+                    head(store.as_ref(), path, &self.access).await.map_err(|error| StoreError::of_store(&error))?.size,
+                ))
             }
         }
     }
 
-    async fn permit(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Fault> {
-        self.requests.acquire().await.map_err(|_| Fault::Other("the session is closed".to_owned()))
+    async fn permit(&self) -> Result<tokio::sync::SemaphorePermit<'_>, StoreError> {
+        self.requests.acquire().await.map_err(|_| StoreError::Other("the session is closed".to_owned()))
     }
 
-    pub(crate) fn error(&self, range: Option<Range<u64>>, fault: Fault) -> Error {
+    pub(crate) fn error(&self, range: Option<Range<u64>>, fault: StoreError) -> Error {
         let location = self.location.clone();
         match fault {
-            Fault::Changed(_) => Error::Changed { location, what: fault.to_string() },
+            StoreError::Changed(_) => Error::Changed { location, what: fault.to_string() },
             fault => Error::Store { location, range, fault },
         }
     }
@@ -253,7 +260,7 @@ async fn of_store(
     span: &Span,
     pieces: Option<&Pieces>,
     access: &Access,
-) -> object_store::Result<Answer> {
+) -> object_store::Result<RangeResponse> {
     let range = match span {
         Span::Range(range) => GetRange::Bounded(range.clone()),
         Span::Tail(length) => GetRange::Suffix(*length),
@@ -274,7 +281,7 @@ async fn of_store(
     };
     let start = got.extensions.get().map_or(got.range.start, |RestFrom(start)| *start);
     let version = got.meta.clone().into();
-    Ok(Answer { body: got.bytes().await?.into(), start, version })
+    Ok(RangeResponse { body: got.bytes().await?.into(), start, version })
 }
 
 async fn head(
@@ -295,11 +302,11 @@ fn options(access: &Access) -> GetOptions {
 
 /// Runs file I/O off the threads that wait on sockets.
 pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-) -> Result<T, Fault> {
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
-        Err(_) => Err(Fault::Other("internal error: a reading thread panicked".to_owned())),
+        Err(_) => Err(StoreError::Other("internal error: a reading thread panicked".to_owned())),
     }
 }
 
@@ -311,39 +318,39 @@ pub(crate) struct LocalFile {
 }
 
 impl LocalFile {
-    pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         // To open a pipe waits for its writer, and devices have no end: they are refused before they are opened.
         Stamp::of(path)?;
-        let file = descriptors::open(path).map_err(|error| Fault::of_file(&error))?;
-        let stamp = Stamp::of_metadata(&file.metadata().map_err(|error| Fault::of_file(&error))?)?;
+        let file = descriptors::open(path).map_err(|error| StoreError::of_file(&error))?;
+        let stamp = Stamp::of_metadata(&file.metadata().map_err(|error| StoreError::of_file(&error))?)?;
         Ok(Self { file, stamp })
     }
 
     /// Bytes at an offset, fewer where the file ends before.
-    pub(crate) fn read(&self, range: &Range<u64>) -> Result<Bytes, Fault> {
+    pub(crate) fn read(&self, range: &Range<u64>) -> Result<Bytes, StoreError> {
         let end = range.end.min(self.stamp.size);
-        let length =
-            usize::try_from(end.saturating_sub(range.start)).map_err(|_| Fault::BeyondEnd(Some(self.stamp.size)))?;
+        let length = usize::try_from(end.saturating_sub(range.start))
+            .map_err(|_| StoreError::BeyondEnd(Some(self.stamp.size)))?;
         let mut buffer = vec![0; length];
-        read_exact_at(&self.file, &mut buffer, range.start).map_err(|error| Fault::of_file(&error))?;
+        read_exact_at(&self.file, &mut buffer, range.start).map_err(|error| StoreError::of_file(&error))?;
         Ok(buffer.into())
     }
 
     /// The stamp that the open file has now.
-    pub(crate) fn stamp_now(&self) -> Result<Stamp, Fault> {
-        Stamp::of_metadata(&self.file.metadata().map_err(|error| Fault::of_file(&error))?)
+    pub(crate) fn stamp_now(&self) -> Result<Stamp, StoreError> {
+        Stamp::of_metadata(&self.file.metadata().map_err(|error| StoreError::of_file(&error))?)
     }
 
-    fn get(&self, span: &Span) -> Result<Answer, Fault> {
+    fn get(&self, span: &Span) -> Result<RangeResponse, StoreError> {
         let size = self.stamp.size;
         let range = match span {
             Span::Range(range) => range.clone(),
             Span::Tail(length) => size.saturating_sub(*length)..size,
         };
         if range.start > size {
-            return Err(Fault::BeyondEnd(Some(size)));
+            return Err(StoreError::BeyondEnd(Some(size)));
         }
-        Ok(Answer { body: self.read(&range)?.into(), start: range.start, version: self.stamp.into() })
+        Ok(RangeResponse { body: self.read(&range)?.into(), start: range.start, version: self.stamp.into() })
     }
 }
 

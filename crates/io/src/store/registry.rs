@@ -18,8 +18,8 @@ use crate::store::credentials::{Aws, Credentials};
 use crate::store::environment::{is_label, with_scheme};
 use crate::store::object::Source;
 use crate::store::transport::Transport;
-use crate::types::location::{Place, StoreKey};
-use crate::{Error, Fault, Location, Result};
+use crate::types::location::{LocationKind, StoreKey};
+use crate::{Error, Location, Result, StoreError};
 
 type Slot = Arc<OnceCell<Arc<dyn ObjectStore>>>;
 
@@ -55,12 +55,12 @@ impl Registry {
 
     /// What serves the file. The first use of a public S3 bucket asks once for its region.
     pub(crate) async fn source(&self, location: &Location) -> Result<Source> {
-        let (store, path) = match location.place() {
-            Place::File(path) => return Ok(Source::File(path.clone())),
-            Place::Object { store, path } => (store, path),
+        let (store, path) = match location.kind() {
+            LocationKind::File(path) => return Ok(Source::File(path.clone())),
+            LocationKind::Object { store, path } => (store, path),
             // The URL itself is what the cloud was asked to serve; it is taken apart only where it has to be signed.
-            Place::Url { object: Some((store, path)), .. } if self.credentials.cover(store) => (store, path),
-            Place::Url { url, .. } => {
+            LocationKind::Url { object: Some((store, path)), .. } if self.credentials.cover(store) => (store, path),
+            LocationKind::Url { url, .. } => {
                 return Ok(Source::Url { transport: self.transport.clone(), url: url.clone() });
             }
         };
@@ -69,13 +69,13 @@ impl Registry {
     }
 
     /// The store that a bucket or container is read through.
-    pub(crate) async fn store(&self, key: &StoreKey) -> Result<Arc<dyn ObjectStore>, Fault> {
+    pub(crate) async fn store(&self, key: &StoreKey) -> Result<Arc<dyn ObjectStore>, StoreError> {
         let slot = self.stores.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default().clone();
         // A failure leaves the slot empty: the next file of the bucket tries again.
         slot.get_or_try_init(|| self.build(key)).await.cloned()
     }
 
-    async fn build(&self, key: &StoreKey) -> Result<Arc<dyn ObjectStore>, Fault> {
+    async fn build(&self, key: &StoreKey) -> Result<Arc<dyn ObjectStore>, StoreError> {
         self.credentials.check(key)?;
         check_names(key)?;
         match key {
@@ -85,7 +85,7 @@ impl Registry {
         }
     }
 
-    async fn s3(&self, bucket: &str, region: Option<&str>) -> Result<Arc<dyn ObjectStore>, Fault> {
+    async fn s3(&self, bucket: &str, region: Option<&str>) -> Result<Arc<dyn ObjectStore>, StoreError> {
         let credentials = &self.credentials;
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(bucket)
@@ -129,7 +129,7 @@ impl Registry {
         built(builder.build())
     }
 
-    fn gcs(&self, bucket: &str) -> Result<Arc<dyn ObjectStore>, Fault> {
+    fn gcs(&self, bucket: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
         let builder = GoogleCloudStorageBuilder::new()
             .with_bucket_name(bucket)
             .with_retry(no_retries())
@@ -145,10 +145,10 @@ impl Registry {
         built(builder.build())
     }
 
-    fn azure(&self, account: Option<&str>, container: &str) -> Result<Arc<dyn ObjectStore>, Fault> {
+    fn azure(&self, account: Option<&str>, container: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
         let credentials = &self.credentials.azure;
         let Some(account) = account.or(credentials.account.as_deref()) else {
-            return Err(Fault::Other(
+            return Err(StoreError::Other(
                 "no storage account: expected az://account.blob.core.windows.net/container/key, or AZURE_STORAGE_ACCOUNT_NAME set"
                     .to_owned(),
             ));
@@ -177,14 +177,14 @@ impl fmt::Debug for Registry {
 }
 
 /// Buckets, containers and accounts become part of a URL, which `object_store` panics on where it is none.
-fn check_names(key: &StoreKey) -> Result<(), Fault> {
+fn check_names(key: &StoreKey) -> Result<(), StoreError> {
     let (what, names) = match key {
         StoreKey::S3 { bucket, .. } | StoreKey::Gcs { bucket } => ("a bucket", [Some(bucket), None]),
         StoreKey::Azure { account, container } => ("an account or container", [Some(container), account.as_ref()]),
     };
     match names.into_iter().flatten().all(|name| is_label(name)) {
         true => Ok(()),
-        false => Err(Fault::Other(format!("not a name that {what} can have"))),
+        false => Err(StoreError::Other(format!("not a name that {what} can have"))),
     }
 }
 
@@ -194,13 +194,15 @@ fn no_retries() -> object_store::RetryConfig {
 }
 
 /// Errors of the builders print their settings, secrets among them.
-fn built<S: ObjectStore>(store: object_store::Result<S>) -> Result<Arc<dyn ObjectStore>, Fault> {
+fn built<S: ObjectStore>(store: object_store::Result<S>) -> Result<Arc<dyn ObjectStore>, StoreError> {
     match store {
         Ok(store) => Ok(Arc::new(store)),
-        Err(_) => Err(Fault::Other("the credentials or the endpoint in the environment cannot be used".to_owned())),
+        Err(_) => {
+            Err(StoreError::Other("the credentials or the endpoint in the environment cannot be used".to_owned()))
+        }
     }
 }
 
-fn at(location: &Location, fault: Fault) -> Error {
+fn at(location: &Location, fault: StoreError) -> Error {
     Error::Store { location: location.clone(), range: None, fault }
 }

@@ -10,12 +10,12 @@ use super::access::{Access, AccessPolicy};
 use super::credentials::Credentials;
 use super::object::Object;
 use super::registry::Registry;
-use super::transport::{Ask, Transport};
+use super::transport::{DocumentRequest, Transport};
 use crate::runtime::descriptors;
 use crate::runtime::interrupt::{IsInterrupted, Query};
 use crate::runtime::memory::Memory;
 use crate::runtime::runtime;
-use crate::{Error, Fault, Location, Options, Result};
+use crate::{Error, Location, Options, Result, StoreError};
 
 /// Clients, request permits and limits of a session, with the locks of one query. Cheap to clone; clones share all of it.
 #[derive(Debug, Clone)]
@@ -108,12 +108,12 @@ impl Stores {
     }
 
     /// The body of the response to a request for a document.
-    pub(crate) async fn document(&self, location: &Location, ask: &Ask) -> Result<Bytes> {
-        let closed = || Fault::Other("the session is closed".to_owned());
+    pub(crate) async fn document(&self, location: &Location, document: &DocumentRequest) -> Result<Bytes> {
+        let closed = || StoreError::Other("the session is closed".to_owned());
         let body = async {
             self.access.permit(location)?;
             let _permit = self.shared.requests.acquire().await.map_err(|_| closed())?;
-            self.shared.registry.transport().document(ask, self.memory().of_document(), &self.access).await
+            self.shared.registry.transport().document(document, self.memory().of_document(), &self.access).await
         };
         body.await.map_err(|fault| Error::Store { location: location.clone(), range: None, fault })
     }

@@ -40,14 +40,14 @@ use url::Url;
 
 pub(crate) use body::{Body, DOCUMENT_MAX};
 pub(crate) use pieces::Pieces;
-pub(crate) use response::{Answer, Span};
+pub(crate) use response::{RangeResponse, Span};
 
 use self::body::Incoming;
-use self::pieces::Cutting;
+use self::pieces::TileSplitter;
 use self::redirect::{Failure, Follow};
 use crate::runtime::descriptors;
 use crate::store::access::Access;
-use crate::{Fault, ObjectVersion, Options};
+use crate::{ObjectVersion, Options, StoreError};
 
 /// First wait before a request is repeated; doubled each time. Less would add to the storm that a 429 answers.
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
@@ -64,7 +64,7 @@ const JSON: &str = "application/json";
 
 /// A question for a document.
 #[derive(Clone)]
-pub(crate) struct Ask {
+pub(crate) struct DocumentRequest {
     pub(crate) url: Url,
     /// JSON to POST; None asks by GET.
     pub(crate) body: Option<Bytes>,
@@ -80,7 +80,7 @@ struct Inner {
     /// Made with the first request, and anew where idle connections are to be closed.
     client: Mutex<Option<Client>>,
     /// Shared by all clients.
-    tls: OnceLock<Result<rustls::ClientConfig, Fault>>,
+    tls: OnceLock<Result<rustls::ClientConfig, StoreError>>,
     resolver: Arc<dns::CachingResolver>,
     /// Idle connections of a host that a client keeps.
     max_idle: usize,
@@ -123,7 +123,7 @@ impl Transport {
         span: Span,
         pieces: Option<&Pieces>,
         access: &Access,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<RangeResponse, StoreError> {
         let range = span.header()?;
         self.retrying(Some(access), || async {
             let client = &self.client()?;
@@ -132,12 +132,12 @@ impl Transport {
             let response = self.send(client, request, access).await?;
             match response.status() {
                 StatusCode::PARTIAL_CONTENT => {
-                    let (mut answer, length) = Answer::of_partial(response.headers(), &span)?;
+                    let (mut answer, length) = RangeResponse::of_partial(response.headers(), &span)?;
                     if let Some(pieces) = pieces {
                         return Ok(self.in_pieces(response, answer, length, pieces).await?);
                     }
                     answer.body = self.body(response, length, Excess::Refused).await?;
-                    if answer.body.len() < length { Err(Fault::Interrupted.into()) } else { Ok(answer) }
+                    if answer.body.len() < length { Err(StoreError::Interrupted.into()) } else { Ok(answer) }
                 }
                 StatusCode::OK => Ok(self.whole(response, &span).await?),
                 _ => Err(refusal(response).await),
@@ -153,7 +153,7 @@ impl Transport {
         url: &Url,
         etag: Option<&str>,
         access: &Access,
-    ) -> Result<Option<ObjectVersion>, Fault> {
+    ) -> Result<Option<ObjectVersion>, StoreError> {
         let first = Span::Range(0..1);
         let range = first.header()?;
         let tag = etag.and_then(|etag| HeaderValue::try_from(etag).ok());
@@ -167,17 +167,17 @@ impl Transport {
             match response.status() {
                 StatusCode::NOT_MODIFIED => Ok(None),
                 StatusCode::PARTIAL_CONTENT => {
-                    let (answer, length) = Answer::of_partial(response.headers(), &first)?;
+                    let (answer, length) = RangeResponse::of_partial(response.headers(), &first)?;
                     // Read, so that the connection can be used again.
                     self.body(response, length, Excess::Refused).await?;
                     Ok(Some(answer.version))
                 }
                 // The body is not read: the connection is dropped instead of the whole file fetched.
-                StatusCode::OK => Ok(Some(Answer::of_whole(response.headers()).version)),
+                StatusCode::OK => Ok(Some(RangeResponse::of_whole(response.headers()).version)),
                 // There is no first byte.
                 StatusCode::RANGE_NOT_SATISFIABLE => {
                     let size = response::size_of_unsatisfied(response.headers()).or(Some(0));
-                    Ok(Some(ObjectVersion { size, ..Answer::of_whole(response.headers()).version }))
+                    Ok(Some(ObjectVersion { size, ..RangeResponse::of_whole(response.headers()).version }))
                 }
                 _ => Err(refusal(response).await),
             }
@@ -186,15 +186,20 @@ impl Transport {
     }
 
     /// The whole answer to a question for JSON. A POST is repeated too: it asks, and changes nothing.
-    pub(crate) async fn document(&self, ask: &Ask, max: u64, access: &Access) -> Result<Bytes, Fault> {
+    pub(crate) async fn document(
+        &self,
+        document: &DocumentRequest,
+        max: u64,
+        access: &Access,
+    ) -> Result<Bytes, StoreError> {
         self.retrying(Some(access), || async {
             let client = &self.client()?;
-            let request = match &ask.body {
-                None => client.get(ask.url.clone()),
-                Some(body) => client.post(ask.url.clone()).header(CONTENT_TYPE, JSON).body(body.clone()),
+            let request = match &document.body {
+                None => client.get(document.url.clone()),
+                Some(body) => client.post(document.url.clone()).header(CONTENT_TYPE, JSON).body(body.clone()),
             };
             let request = request
-                .headers(ask.headers.clone())
+                .headers(document.headers.clone())
                 .header(ACCEPT, "application/geo+json, application/json;q=0.9, */*;q=0.1");
             let response = self.send(client, request, access).await?;
             if !response.status().is_success() {
@@ -203,7 +208,9 @@ impl Transport {
             let max = usize::try_from(max).map_or(DOCUMENT_MAX, |max| max.min(DOCUMENT_MAX));
             let limit = response::content_length(response.headers()).unwrap_or(max);
             if limit > max {
-                return Err(Fault::Other(format!("expected a response of at most {max} bytes, found {limit}")).into());
+                return Err(
+                    StoreError::Other(format!("expected a response of at most {max} bytes, found {limit}")).into()
+                );
             }
             Ok(self.body(response, limit, Excess::Refused).await?.into_bytes())
         })
@@ -211,13 +218,13 @@ impl Transport {
     }
 
     /// The region of an S3 bucket, which S3 tells also those who may not read it.
-    pub(crate) async fn bucket_region(&self, bucket: &str) -> Result<Option<String>, Fault> {
+    pub(crate) async fn bucket_region(&self, bucket: &str) -> Result<Option<String>, StoreError> {
         // The certificate of *.s3.amazonaws.com covers one label: buckets with dots are asked for in the path.
         let url = match bucket.contains('.') {
             true => format!("https://s3.amazonaws.com/{bucket}"),
             false => format!("https://{bucket}.s3.amazonaws.com"),
         };
-        let url = Url::parse(&url).map_err(|_| Fault::Other("not a name that a bucket can have".to_owned()))?;
+        let url = Url::parse(&url).map_err(|_| StoreError::Other("not a name that a bucket can have".to_owned()))?;
         self.retrying(None, || async {
             let client = self.client()?;
             let response = client.head(url.clone()).send().await.map_err(|error| self.fault(&error))?;
@@ -233,25 +240,25 @@ impl Transport {
 
     /// The server ignored the range and sends the whole file: read no further than to the end of what was asked for, then
     /// drop the connection.
-    async fn whole(&self, response: Response, span: &Span) -> Result<Answer, Fault> {
-        let mut answer = Answer::of_whole(response.headers());
+    async fn whole(&self, response: Response, span: &Span) -> Result<RangeResponse, StoreError> {
+        let mut answer = RangeResponse::of_whole(response.headers());
         let Span::Range(range) = span else {
-            return Err(Fault::RangeIgnored);
+            return Err(StoreError::RangeIgnored);
         };
         // Bytes in the middle of a page to log in could pass for pixels; those at a file's start tell what they are.
         if range.end > IGNORED_RANGE_MAX || (range.start > 0 && response::is_html(response.headers())) {
-            return Err(Fault::RangeIgnored);
+            return Err(StoreError::RangeIgnored);
         }
         let end = answer.version.size.map_or(range.end, |size| size.min(range.end));
         if end <= range.start {
-            return Err(Fault::BeyondEnd(answer.version.size));
+            return Err(StoreError::BeyondEnd(answer.version.size));
         }
-        let end = usize::try_from(end).map_err(|_| Fault::RangeIgnored)?;
-        let start = usize::try_from(range.start).map_err(|_| Fault::RangeIgnored)?;
+        let end = usize::try_from(end).map_err(|_| StoreError::RangeIgnored)?;
+        let start = usize::try_from(range.start).map_err(|_| StoreError::RangeIgnored)?;
         let mut body = self.body(response, end, Excess::Cut).await?;
         let length = body.len();
         if length <= start {
-            return Err(Fault::BeyondEnd(Some(length as u64)));
+            return Err(StoreError::BeyondEnd(Some(length as u64)));
         }
         // Without a Content-Length the end of a short body is the only word about the size.
         if length < end {
@@ -264,7 +271,7 @@ impl Transport {
     }
 
     /// The body, of which no more than about `limit` bytes are read.
-    async fn body(&self, mut response: Response, limit: usize, excess: Excess) -> Result<Body, Fault> {
+    async fn body(&self, mut response: Response, limit: usize, excess: Excess) -> Result<Body, StoreError> {
         let mut incoming = Incoming::new(limit);
         while incoming.len() < limit
             && let Some(part) = response.chunk().await.map_err(|error| self.fault(&error))?
@@ -284,28 +291,28 @@ impl Transport {
     async fn in_pieces(
         &self,
         mut response: Response,
-        mut answer: Answer,
+        mut answer: RangeResponse,
         length: usize,
         pieces: &Pieces,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<RangeResponse, StoreError> {
         let end = answer.start + length as u64;
-        let mut cutting = Cutting::new(answer.start, length, &pieces.cuts);
-        while cutting.end() < end {
-            let part = response.chunk().await.map_err(|error| self.fault(&error))?.ok_or(Fault::Interrupted)?;
-            if cutting.end() + part.len() as u64 > end {
+        let mut splitter = TileSplitter::new(answer.start, length, &pieces.cuts);
+        while splitter.end() < end {
+            let part = response.chunk().await.map_err(|error| self.fault(&error))?.ok_or(StoreError::Interrupted)?;
+            if splitter.end() + part.len() as u64 > end {
                 return Err(too_much());
             }
-            if let Some((offset, piece)) = cutting.push(part) {
+            if let Some((offset, piece)) = splitter.push(part) {
                 (pieces.take)(&answer, offset, piece);
             }
         }
-        (answer.start, answer.body) = cutting.rest();
+        (answer.start, answer.body) = splitter.rest();
         Ok(answer)
     }
 
     /// Repeats what failed for a passing reason, with growing waits. One attempt lasts no longer than the time-out, and all repetitions of
     /// a query's requests no longer than [`Options::retry_time`].
-    async fn retrying<T, F>(&self, access: Option<&Access>, attempt: impl Fn() -> F) -> Result<T, Fault>
+    async fn retrying<T, F>(&self, access: Option<&Access>, attempt: impl Fn() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, Refusal>>,
     {
@@ -314,9 +321,9 @@ impl Transport {
             let refusal = match tokio::time::timeout(self.0.timeout, attempt()).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(refusal)) => refusal,
-                Err(_) => return Err(Fault::Timeout(self.0.timeout)),
+                Err(_) => return Err(StoreError::Timeout(self.0.timeout)),
             };
-            if refusal.fault == Fault::NoDescriptors {
+            if refusal.fault == StoreError::NoDescriptors {
                 // No server has refused anything: requests in flight end, and then there are descriptors again.
                 let since: Instant = *without_descriptors.get_or_insert_with(Instant::now);
                 if since.elapsed() < self.0.timeout {
@@ -348,20 +355,20 @@ impl Transport {
         client: &reqwest::Client,
         request: RequestBuilder,
         access: &Access,
-    ) -> Result<Response, Fault> {
+    ) -> Result<Response, StoreError> {
         let request = request.build().map_err(|error| self.fault(&error))?;
         self.sent(redirect::send(client, request, Follow::Allowed(access)).await)
     }
 
-    fn sent(&self, response: Result<Response, Failure>) -> Result<Response, Fault> {
+    fn sent(&self, response: Result<Response, Failure>) -> Result<Response, StoreError> {
         response.map_err(|failure| match failure {
             Failure::Client(error) => self.fault(&error),
-            Failure::Fault(fault) => fault,
+            Failure::StoreError(fault) => fault,
         })
     }
 
     /// The client; another one once it has opened so many connections that part of them must be idle.
-    fn client(&self) -> Result<reqwest::Client, Fault> {
+    fn client(&self) -> Result<reqwest::Client, StoreError> {
         let mut current = self.0.client.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Client { client, opened }) = &*current
             && opened.load(Ordering::Relaxed) < self.0.max_opened
@@ -378,11 +385,11 @@ impl Transport {
         current.take_if(|client| client.opened.load(Ordering::Relaxed) > 0);
     }
 
-    fn new_client(&self) -> Result<Client, Fault> {
+    fn new_client(&self) -> Result<Client, StoreError> {
         let tls = self
             .0
             .tls
-            .get_or_init(|| tls::config().map_err(|_| Fault::Other("no TLS that both sides speak".to_owned())));
+            .get_or_init(|| tls::config().map_err(|_| StoreError::Other("no TLS that both sides speak".to_owned())));
         let opened = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&opened);
         let client = reqwest::Client::builder()
@@ -399,17 +406,17 @@ impl Transport {
                 connection
             }))
             .build()
-            .map_err(|_| Fault::Other("no HTTP client could be made".to_owned()))?;
+            .map_err(|_| StoreError::Other("no HTTP client could be made".to_owned()))?;
         Ok(Client { client, opened })
     }
 
-    fn fault(&self, error: &reqwest::Error) -> Fault {
-        Fault::of_client(error, self.0.timeout, self.0.connect_timeout)
+    fn fault(&self, error: &reqwest::Error) -> StoreError {
+        StoreError::of_client(error, self.0.timeout, self.0.connect_timeout)
     }
 }
 
-fn too_much() -> Fault {
-    Fault::Other("the answer has more bytes than asked for".to_owned())
+fn too_much() -> StoreError {
+    StoreError::Other("the answer has more bytes than asked for".to_owned())
 }
 
 /// What becomes of bytes that were not asked for.
@@ -421,12 +428,12 @@ enum Excess {
 
 /// A failed attempt, and how long the server asks to be left alone.
 struct Refusal {
-    fault: Fault,
+    fault: StoreError,
     retry_after: Option<Duration>,
 }
 
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
+impl From<StoreError> for Refusal {
+    fn from(fault: StoreError) -> Self {
         Self { fault, retry_after: None }
     }
 }
@@ -435,7 +442,7 @@ impl From<Fault> for Refusal {
 async fn refusal(mut response: Response) -> Refusal {
     let status = response.status().as_u16();
     if status == StatusCode::RANGE_NOT_SATISFIABLE.as_u16() {
-        return Fault::BeyondEnd(response::size_of_unsatisfied(response.headers())).into();
+        return StoreError::BeyondEnd(response::size_of_unsatisfied(response.headers())).into();
     }
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let mut code = response::error_code_of_headers(response.headers());
@@ -446,7 +453,7 @@ async fn refusal(mut response: Response) -> Refusal {
     {
         code = response::error_code_of_xml(&chunk);
     }
-    Refusal { fault: Fault::Http { status, code }, retry_after: retry_after.map(Duration::from_secs) }
+    Refusal { fault: StoreError::Http { status, code }, retry_after: retry_after.map(Duration::from_secs) }
 }
 
 /// 200 ms, 400 ms ... each shortened by up to a half at random, so that hundreds of requests refused together do not
@@ -473,7 +480,7 @@ impl HttpService for Transport {
         }
         let (parts, _) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string())
-            .map_err(|_| service_error(Fault::Other("not a URL that a request can be made for".to_owned())))?;
+            .map_err(|_| service_error(StoreError::Other("not a URL that a request can be made for".to_owned())))?;
         let ranged = parts.headers.contains_key(RANGE);
         let is_listing = parts.method == Method::GET && listing::is_listing(&url);
         let span = parts.headers.get(RANGE).and_then(Span::of_header);
@@ -491,23 +498,25 @@ impl HttpService for Transport {
                     return Err(refusal(response).await);
                 }
                 if ranged && status == StatusCode::OK {
-                    return Err(Fault::RangeIgnored.into());
+                    return Err(StoreError::RangeIgnored.into());
                 }
                 let headers = response.headers().clone();
                 if let Some(InPieces { span, pieces }) = in_pieces {
-                    let (answer, length) = Answer::of_partial(&headers, span)?;
+                    let (answer, length) = RangeResponse::of_partial(&headers, span)?;
                     let rest = self.in_pieces(response, answer, length, pieces).await?;
                     let mut response = rebuilt(status, headers, rest.body.into_bytes());
                     response.extensions_mut().insert(RestFrom(rest.start));
                     return Ok(response);
                 }
                 let partial = span.as_ref().filter(|_| status == StatusCode::PARTIAL_CONTENT);
-                let length =
-                    partial.map(|span| Answer::of_partial(&headers, span)).transpose()?.map(|(_, length)| length);
+                let length = partial
+                    .map(|span| RangeResponse::of_partial(&headers, span))
+                    .transpose()?
+                    .map(|(_, length)| length);
                 let limit = length.or(response::content_length(&headers)).unwrap_or(DOCUMENT_MAX);
                 let body = self.body(response, limit, Excess::Refused).await?;
                 if length.is_some_and(|length| body.len() < length) {
-                    return Err(Fault::Interrupted.into());
+                    return Err(StoreError::Interrupted.into());
                 }
                 let body = body.into_bytes();
                 Ok(rebuilt(status, headers, if is_listing { listing::readable(body) } else { body }))
@@ -537,6 +546,6 @@ fn rebuilt(status: StatusCode, headers: HeaderMap, body: Bytes) -> HttpResponse 
 }
 
 /// Kind Unknown is the one that object_store never repeats.
-fn service_error(fault: Fault) -> HttpError {
+fn service_error(fault: StoreError) -> HttpError {
     HttpError::new(HttpErrorKind::Unknown, fault)
 }

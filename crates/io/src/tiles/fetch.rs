@@ -14,9 +14,9 @@ use super::budget::Charge;
 use crate::store::Stores;
 use crate::store::coalesce::joined;
 use crate::store::object::LocalFile;
-use crate::store::transport::{Answer, Pieces, Span};
+use crate::store::transport::{Pieces, RangeResponse, Span};
 use crate::types::stamp::Stamp;
-use crate::{Error, Fault, Object, ObjectVersion, Result, VersionCheck};
+use crate::{Error, Object, ObjectVersion, Result, StoreError, VersionCheck};
 
 /// The bytes of a tile as they are in the file.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ impl SpanFetch {
     /// Completes tiles while the rest of the response is arriving.
     fn pieces(self: &Arc<Self>, check: VersionCheck) -> Pieces {
         let fetch = self.clone();
-        let take = move |answer: &Answer, offset, piece: Bytes| {
+        let take = move |answer: &RangeResponse, offset, piece: Bytes| {
             // Another version is an error once the response is complete.
             if fetch.file.check(&answer.version, check).is_ok() {
                 fetch.complete(offset, &piece);
@@ -98,11 +98,11 @@ impl SpanFetch {
                 if answer.start + answer.body.len() as u64 == request.end {
                     return Ok(answer.body.into_bytes());
                 }
-                Fault::BeyondEnd(answer.version.size)
+                StoreError::BeyondEnd(answer.version.size)
             }
             Err(fault) => fault,
         };
-        if let Fault::BeyondEnd(Some(size)) = &fault {
+        if let StoreError::BeyondEnd(Some(size)) = &fault {
             let version = ObjectVersion { size: Some(*size), ..ObjectVersion::default() };
             self.file.check(&version, check)?;
         }
@@ -182,7 +182,7 @@ impl LocalTiles {
             return Err(Error::Changed { location: of.location().clone(), what });
         }
         if range.end > now.size {
-            return Err(at(Some(range.clone()), Fault::BeyondEnd(Some(now.size))));
+            return Err(at(Some(range.clone()), StoreError::BeyondEnd(Some(now.size))));
         }
         Ok(bytes)
     }
@@ -192,12 +192,12 @@ impl LocalTiles {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn open(&self, of: &RasterFile) -> Result<Arc<LocalFile>, Fault> {
+    fn open(&self, of: &RasterFile) -> Result<Arc<LocalFile>, StoreError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = open.as_ref() {
             return Ok(file.clone());
         }
-        let path = of.path().ok_or_else(|| Fault::Other("not a local file".to_owned()))?;
+        let path = of.path().ok_or_else(|| StoreError::Other("not a local file".to_owned()))?;
         Ok(open.insert(Arc::new(LocalFile::open(path)?)).clone())
     }
 }

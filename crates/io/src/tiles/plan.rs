@@ -14,7 +14,7 @@ use super::fetch::LocalTiles;
 use super::key::{FileKey, TileKey};
 use super::{BlockRequest, RasterFile, Tiles};
 use crate::store::access::Access;
-use crate::{Error, Fault, Result, VersionCheck};
+use crate::{Error, Result, StoreError, VersionCheck};
 
 /// Spans that fit into the budget side by side, at least: fewer would not overlap fetching with decoding.
 const SPANS_IN_BUDGET: u64 = 8;
@@ -262,7 +262,7 @@ fn sources(request: &BlockRequest, max_bytes: u64) -> Result<Vec<TileSource>> {
             })?;
             if range.start >= range.end {
                 let range = Some(range.start..range.start.saturating_add(1));
-                let fault = Fault::BeyondEnd(request.file.end());
+                let fault = StoreError::BeyondEnd(request.file.end());
                 return Err(Error::Store { location: location.clone(), range, fault });
             }
         }

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::key::{FileKey, Which};
 use crate::store::Stores;
-use crate::types::location::Place;
+use crate::types::location::LocationKind;
 use crate::types::stamp::Stamp;
 use crate::{CogFile, Error, Location, Object, ObjectVersion, Result, VersionCheck, VersionMatch};
 
@@ -61,8 +61,8 @@ impl RasterFile {
 
     /// The path of a local file.
     pub(super) fn path(&self) -> Option<&Path> {
-        match self.location.place() {
-            Place::File(path) => Some(path),
+        match self.location.kind() {
+            LocationKind::File(path) => Some(path),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::{Fault, Location};
+use crate::{Location, StoreError};
 
 /// What went wrong with one file, or with a request of the caller.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum Error {
         /// The bytes asked for, where the request was for a part that is not the file's beginning.
         range: Option<Range<u64>>,
         /// Why there is no answer.
-        fault: Fault,
+        fault: StoreError,
     },
     /// A file is another one than the index speaks of: its offsets would lead to wrong pixels.
     #[error("{location}: {what}")]
@@ -96,7 +96,7 @@ impl Error {
                 !matches!(source, rasteret_cog::Error::InvalidArgument { .. })
             }
             // What a lock of the host forbids is a matter of the query.
-            Self::Store { fault, .. } => !matches!(fault, Fault::Denied(_)),
+            Self::Store { fault, .. } => !matches!(fault, StoreError::Denied(_)),
             Self::Changed { .. } | Self::Records { .. } | Self::Internal { .. } => true,
             Self::InvalidArgument { .. } | Self::OutOfMemory { .. } | Self::Interrupted | Self::Panicked { .. } => {
                 false
@@ -107,7 +107,7 @@ impl Error {
     /// The reason where a lock of the host forbids to open a file: to be reported as the host reports it.
     pub fn denial(&self) -> Option<&str> {
         match self {
-            Self::Store { fault: Fault::Denied(what), .. } => Some(what),
+            Self::Store { fault: StoreError::Denied(what), .. } => Some(what),
             _ => None,
         }
     }
@@ -115,7 +115,7 @@ impl Error {
     /// The host's own class of error, and the text for it, where it has one for this.
     pub fn host_class(&self) -> Option<(&'static str, String)> {
         match self {
-            Self::Store { fault: Fault::Denied(what), .. } => Some(("Permission", what.clone())),
+            Self::Store { fault: StoreError::Denied(what), .. } => Some(("Permission", what.clone())),
             Self::OutOfMemory { what } => Some(("Out of Memory", what.clone())),
             Self::Interrupted => Some(("INTERRUPT", "Interrupted!".to_owned())),
             _ => None,
@@ -167,7 +167,7 @@ mod tests {
     use rasteret_cog::{Error as Cog, FilePosition};
 
     use super::Error;
-    use crate::{Fault, Location};
+    use crate::{Location, StoreError};
 
     #[test]
     fn callers_errors_are_not_the_files() {
@@ -177,7 +177,7 @@ mod tests {
         assert!(header(Cog::Malformed { at, what: String::new() }).is_of_file());
         assert!(header(Cog::Unsupported { at, what: String::new() }).is_of_file());
         assert!(!header(Cog::InvalidArgument { what: String::new() }).is_of_file());
-        assert!(Error::Store { location: location(), range: None, fault: Fault::NoSuchFile }.is_of_file());
+        assert!(Error::Store { location: location(), range: None, fault: StoreError::NoSuchFile }.is_of_file());
         assert!(Error::Changed { location: location(), what: String::new() }.is_of_file());
         assert!(!Error::InvalidArgument { what: String::new() }.is_of_file());
     }

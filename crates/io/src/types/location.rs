@@ -34,7 +34,7 @@ pub(crate) use parse::local_from_remote;
 pub struct Location(Arc<Inner>);
 
 struct Inner {
-    place: Place,
+    place: LocationKind,
     /// What may be shown.
     shown: String,
     /// What tells this file, as its caller may read it, from others: a signature, a user and a password are a part of it.
@@ -45,7 +45,7 @@ struct Inner {
 
 /// Which kind of store a file is in, and what that store calls it.
 #[derive(Clone)]
-pub(crate) enum Place {
+pub(crate) enum LocationKind {
     File(PathBuf),
     Object { store: StoreKey, path: Path },
     Url { url: Url, object: Option<(StoreKey, Path)> },
@@ -54,10 +54,10 @@ pub(crate) enum Place {
 impl Location {
     /// Whether it is a file of this machine.
     pub(crate) fn is_local(&self) -> bool {
-        matches!(self.0.place, Place::File(_))
+        matches!(self.0.place, LocationKind::File(_))
     }
 
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn kind(&self) -> &LocationKind {
         &self.0.place
     }
 

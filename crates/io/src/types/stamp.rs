@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use crate::Fault;
+use crate::StoreError;
 
 /// Tells whether a local file is still the one that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,16 +16,16 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     /// The stamp of the file at a path, without opening it.
-    pub(crate) fn of(path: &Path) -> Result<Self, Fault> {
-        Self::of_metadata(&std::fs::metadata(path).map_err(|error| Fault::of_file(&error))?)
+    pub(crate) fn of(path: &Path) -> Result<Self, StoreError> {
+        Self::of_metadata(&std::fs::metadata(path).map_err(|error| StoreError::of_file(&error))?)
     }
 
-    pub(crate) fn of_metadata(metadata: &Metadata) -> Result<Self, Fault> {
+    pub(crate) fn of_metadata(metadata: &Metadata) -> Result<Self, StoreError> {
         if metadata.is_dir() {
-            return Err(Fault::IsDirectory);
+            return Err(StoreError::IsDirectory);
         }
         if !metadata.is_file() {
-            return Err(Fault::Other("expected a regular file, found a pipe, a socket or a device".to_owned()));
+            return Err(StoreError::Other("expected a regular file, found a pipe, a socket or a device".to_owned()));
         }
         let modified = metadata.modified().map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
             Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),

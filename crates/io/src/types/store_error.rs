@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Why a store gave no bytes. Displays in words: `not found (HTTP 404)`, `connection refused`, `no answer within 30 s`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum StoreError {
     /// No such local file or directory.
     NoSuchFile,
     /// The operating system denies the local file.
@@ -51,7 +51,7 @@ pub enum Fault {
     Other(String),
 }
 
-impl Fault {
+impl StoreError {
     /// The file is not there: nothing to retry, and the answer of `rasteret_refresh` is `gone`.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NoSuchFile | Self::Http { status: 404 | 410, .. })
@@ -140,28 +140,28 @@ fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 
     }
 }
 
-fn known(error: &(dyn StdError + 'static)) -> Option<Fault> {
-    if let Some(fault) = error.downcast_ref::<Fault>() {
+fn known(error: &(dyn StdError + 'static)) -> Option<StoreError> {
+    if let Some(fault) = error.downcast_ref::<StoreError>() {
         return Some(fault.clone());
     }
     let error = error.downcast_ref::<io::Error>()?;
     if is_exhausted(error) {
-        return Some(Fault::NoDescriptors);
+        return Some(StoreError::NoDescriptors);
     }
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => Some(Fault::Refused),
+        io::ErrorKind::ConnectionRefused => Some(StoreError::Refused),
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::NotConnected => Some(Fault::Interrupted),
+        | io::ErrorKind::NotConnected => Some(StoreError::Interrupted),
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            Some(Fault::Other("host unreachable".to_owned()))
+            Some(StoreError::Other("host unreachable".to_owned()))
         }
         _ => None,
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSuchFile => f.write_str("no such file or directory"),
@@ -202,7 +202,7 @@ impl fmt::Display for Fault {
     }
 }
 
-impl StdError for Fault {}
+impl StdError for StoreError {}
 
 /// Whether the process or the system has no more descriptors.
 pub(crate) fn is_exhausted(error: &io::Error) -> bool {

@@ -11,11 +11,11 @@ use url::Url;
 use super::conditions::Conditions;
 use super::linked::{self, Link, Linked, target};
 use crate::stac::collect::{Collector, Origin, Seen};
-use crate::stac::document::Place;
+use crate::stac::document::ItemPosition;
 use crate::store::Stores;
-use crate::store::transport::Ask;
+use crate::store::transport::DocumentRequest;
 use crate::types::json;
-use crate::{Error, Fault, Location, Result};
+use crate::{Error, Location, Result, StoreError};
 
 /// Consecutive pages without an item after which a search ends: some APIs filter a page after they have cut it, and some have a next
 /// page after the last.
@@ -155,13 +155,13 @@ impl Page {
         let mut repeated = 0;
         let base = request.url.as_str();
         for (number, item) in (0..).zip(&features) {
-            let place = Place::Item(number);
+            let position = ItemPosition::Item(number);
             match linked::parse(item, max) {
                 Ok(item) => {
-                    let is_repeated = collector.add(Origin { location: &location, base }, place, item)?;
+                    let is_repeated = collector.add(Origin { location: &location, base }, position, item)?;
                     repeated += usize::from(is_repeated);
                 }
-                Err(what) => collector.refuse(wrong(format!("{place}: {what}")))?,
+                Err(what) => collector.refuse(wrong(format!("{position}: {what}")))?,
             }
             if collector.is_full() {
                 break;
@@ -174,7 +174,7 @@ impl Page {
 
 /// The endpoint is there, but not for POST.
 fn is_without_post(error: &Error) -> bool {
-    matches!(error, Error::Store { fault: Fault::Http { status: 404 | 405 | 415 | 501, .. }, .. })
+    matches!(error, Error::Store { fault: StoreError::Http { status: 404 | 405 | 415 | 501, .. }, .. })
 }
 
 impl Request {
@@ -249,8 +249,9 @@ impl Request {
         let location = self.location()?;
         let body = self.body.as_ref().map(serde_json::to_vec).transpose();
         let body = body.map_err(|error| Error::InvalidArgument { what: error.to_string() })?;
-        let ask = Ask { url: self.url.clone(), body: body.map(Into::into), headers: self.headers.clone() };
-        stores.block_on(stores.document(&location, &ask))?
+        let document =
+            DocumentRequest { url: self.url.clone(), body: body.map(Into::into), headers: self.headers.clone() };
+        stores.block_on(stores.document(&location, &document))?
     }
 }
 

@@ -35,13 +35,13 @@ impl StacTable {
         let ignore_errors = options.ignore_errors;
         let conditions = Conditions::new(options)?;
         let collector = Collector::new(ignore_errors).limited(conditions.limit);
-        match Place::find(stores, url)? {
-            Place::Api(endpoint) => {
+        match SearchTarget::find(stores, url)? {
+            SearchTarget::Api(endpoint) => {
                 let mut collector = collector.each_once();
                 api::search(stores, endpoint, &conditions, &mut collector)?;
                 collector.finish()
             }
-            Place::Catalog(root) => {
+            SearchTarget::Catalog(root) => {
                 if conditions.filter.is_some() {
                     let what = format!(
                         "filter: {} is a static catalog, for which CQL2 is not evaluated: use query, or WHERE",
@@ -59,12 +59,12 @@ impl StacTable {
 }
 
 /// Where a search is made.
-enum Place {
+enum SearchTarget {
     Api(api::Endpoint),
     Catalog(catalog::Folder),
 }
 
-impl Place {
+impl SearchTarget {
     /// Reads the document at the URL, unless the URL is that of a search.
     fn find(stores: &Stores, url: &str) -> Result<Self> {
         let location = Location::parse(url)?;

@@ -23,9 +23,9 @@ use std::time::Duration;
 use url::Url;
 
 use crate::runtime::interrupt::Patience;
-use crate::types::location::{Address, Place, name};
+use crate::types::location::{Address, LocationKind, name};
 use crate::types::options::ALLOWED_PREFIXES;
-use crate::{Error, Fault, Location, Result};
+use crate::{Error, Location, Result, StoreError};
 
 /// The locations that the host lets a query open; by default all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -138,16 +138,16 @@ impl Access {
     }
 
     /// The same, where the location stands beside the fault.
-    pub(crate) fn permit(&self, location: &Location) -> Result<(), Fault> {
+    pub(crate) fn permit(&self, location: &Location) -> Result<(), StoreError> {
         if !self.is_restricted() {
             return Ok(());
         }
-        let place = location.place();
+        let place = location.kind();
         self.decide(file_system(place, location), name::of_place(place).as_deref(), || location.to_string())
     }
 
     /// Whether a redirect to a URL may be followed.
-    pub(crate) fn permit_url(&self, url: &Url) -> Result<(), Fault> {
+    pub(crate) fn permit_url(&self, url: &Url) -> Result<(), StoreError> {
         if !self.is_restricted() {
             return Ok(());
         }
@@ -163,7 +163,7 @@ impl Access {
     }
 
     /// Whether objects that match a pattern may be listed.
-    pub(crate) fn check_remote_pattern(&self, pattern: &str, address: &Address) -> Result<(), Fault> {
+    pub(crate) fn check_remote_pattern(&self, pattern: &str, address: &Address) -> Result<(), StoreError> {
         if !self.is_restricted() {
             return Ok(());
         }
@@ -176,31 +176,34 @@ impl Access {
         self.decide(system, name.as_deref(), || crate::types::location::redacted(pattern))
     }
 
-    fn decide(&self, system: FileSystem, name: Option<&str>, shown: impl Fn() -> String) -> Result<(), Fault> {
+    fn decide(&self, system: FileSystem, name: Option<&str>, shown: impl Fn() -> String) -> Result<(), StoreError> {
         let policy = Arc::clone(&self.0.policy.read().unwrap_or_else(PoisonError::into_inner));
         if policy.disabled.contains(&system) {
-            return Err(Fault::Denied(format!("File system {} has been disabled by configuration", system.name())));
+            return Err(StoreError::Denied(format!(
+                "File system {} has been disabled by configuration",
+                system.name()
+            )));
         }
         let is_allowed = |rules: &Rules| name.is_some_and(|name| rules.allow(name));
         if policy.allowed.as_ref().is_some_and(|rules| !is_allowed(rules)) {
             let what =
                 format!("Cannot access file \"{}\" - file system operations are disabled by configuration", shown());
-            return Err(Fault::Denied(what));
+            return Err(StoreError::Denied(what));
         }
         if self.0.prefixes.as_deref().is_some_and(|rules| !is_allowed(rules)) {
             let what = format!("Cannot access file \"{}\" - no prefix in {ALLOWED_PREFIXES} allows it", shown());
-            return Err(Fault::Denied(what));
+            return Err(StoreError::Denied(what));
         }
         Ok(())
     }
 }
 
 /// The file system that DuckDB would read the file through.
-fn file_system(place: &Place, location: &Location) -> FileSystem {
+fn file_system(place: &LocationKind, location: &Location) -> FileSystem {
     match place {
-        Place::File(_) => FileSystem::Local,
-        Place::Url { .. } => FileSystem::Http,
-        Place::Object { .. } => of_scheme(&location.to_string()),
+        LocationKind::File(_) => FileSystem::Local,
+        LocationKind::Url { .. } => FileSystem::Http,
+        LocationKind::Object { .. } => of_scheme(&location.to_string()),
     }
 }
 

@@ -11,7 +11,7 @@ fn allowing(directories: &[&str], paths: &[&str]) -> Access {
 fn is_allowed(access: &Access, href: &str) -> bool {
     match access.check(&Location::parse(href).unwrap()) {
         Ok(()) => true,
-        Err(Error::Store { fault: Fault::Denied(_), .. }) => false,
+        Err(Error::Store { fault: StoreError::Denied(_), .. }) => false,
         Err(error) => panic!("{href}: {error}"),
     }
 }

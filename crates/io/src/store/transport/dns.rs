@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::OnceCell;
 
-use crate::Fault;
+use crate::StoreError;
 use crate::types::store_error::is_exhausted;
 
 /// How long an answer is used. S3 changes its addresses within minutes; a client that holds on to one gets slow, not wrong.
@@ -44,11 +44,11 @@ impl Resolve for CachingResolver {
                 // The port is the connector's business: 0 stands for the scheme's.
                 let found = tokio::net::lookup_host((name.as_str(), 0)).await;
                 let found = found.map_err(|error| match is_exhausted(&error) {
-                    true => Fault::NoDescriptors,
-                    false => Fault::UnknownHost,
+                    true => StoreError::NoDescriptors,
+                    false => StoreError::UnknownHost,
                 })?;
                 let found: Vec<_> = found.collect();
-                if found.is_empty() { Err(Fault::UnknownHost) } else { Ok(found) }
+                if found.is_empty() { Err(StoreError::UnknownHost) } else { Ok(found) }
             };
             // A failed lookup leaves the cell empty: the next one asks again.
             let addresses = lookup.addresses.get_or_try_init(ask).await?.clone();

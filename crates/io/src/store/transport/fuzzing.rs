@@ -4,7 +4,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::redirect;
-use super::response::{self, Answer, Span};
+use super::response::{self, RangeResponse, Span};
 
 /// Reads headers, one a line, and the whole as an error's document.
 ///
@@ -14,7 +14,7 @@ use super::response::{self, Answer, Span};
 pub(crate) fn read(data: &[u8]) {
     let headers: HeaderMap = data.split(|byte| *byte == b'\n').filter_map(header).collect();
     for asked in [Span::Range(0..100), Span::Range(7..8), Span::Tail(8)] {
-        if let Ok((answer, length)) = Answer::of_partial(&headers, &asked) {
+        if let Ok((answer, length)) = RangeResponse::of_partial(&headers, &asked) {
             let end = answer.start + length as u64;
             assert!(answer.version.size.is_none_or(|size| end <= size), "{answer:?}");
             assert!(match &asked {
@@ -23,7 +23,11 @@ pub(crate) fn read(data: &[u8]) {
             });
         }
     }
-    let _ = (Answer::of_whole(&headers), response::size_of_unsatisfied(&headers), response::content_length(&headers));
+    let _ = (
+        RangeResponse::of_whole(&headers),
+        response::size_of_unsatisfied(&headers),
+        response::content_length(&headers),
+    );
     let _ = (response::is_xml(&headers), response::is_html(&headers), headers.get("range").map(Span::of_header));
     for code in [response::error_code_of_headers(&headers), response::error_code_of_xml(data)].into_iter().flatten() {
         assert!(code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{code}");

@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Answer, Body, DOCUMENT_MAX};
+use super::{Body, DOCUMENT_MAX, RangeResponse};
 
 /// How the body of a range is taken while it is still coming.
 #[derive(Clone)]
 pub(crate) struct Pieces {
     /// Offsets in the file, ascending: a piece ends at one of them.
     pub(crate) cuts: Arc<[u64]>,
-    pub(crate) take: Arc<Take>,
+    pub(crate) take: Arc<PieceHandler>,
 }
 
 /// Takes a piece and its offset in the file; the answer tells the file's version, and has no body yet. When a request has to be
 /// repeated, pieces come again.
-pub(crate) type Take = dyn Fn(&Answer, u64, Bytes) + Send + Sync;
+pub(crate) type PieceHandler = dyn Fn(&RangeResponse, u64, Bytes) + Send + Sync;
 
 /// A body that is cut while it is coming in. All pieces lie in one allocation.
-pub(super) struct Cutting<'a> {
+pub(super) struct TileSplitter<'a> {
     /// Where in the file `held` stands.
     offset: u64,
     held: BytesMut,
@@ -27,7 +27,7 @@ pub(super) struct Cutting<'a> {
     cuts: &'a [u64],
 }
 
-impl<'a> Cutting<'a> {
+impl<'a> TileSplitter<'a> {
     /// For a body of `length` bytes that stands at `offset` of the file.
     pub(super) fn new(offset: u64, length: usize, cuts: &'a [u64]) -> Self {
         Self { offset, held: BytesMut::with_capacity(length.min(DOCUMENT_MAX)), cuts }
@@ -63,13 +63,13 @@ mod tests {
     fn pieces_end_at_the_last_cut_that_is_reached() {
         // Before the body, at its start, in a part, at the end of one, beyond the body.
         let cuts = [5, 10, 11, 14, 16, 40];
-        let mut cutting = Cutting::new(10, 8, &cuts);
+        let mut splitter = TileSplitter::new(10, 8, &cuts);
         let parts: [&'static [u8]; 4] = [b"ab", b"c", b"defg", b"h"];
-        let pieces: Vec<_> = parts.into_iter().map(|part| cutting.push(Bytes::from_static(part))).collect();
+        let pieces: Vec<_> = parts.into_iter().map(|part| splitter.push(Bytes::from_static(part))).collect();
         let piece = |offset, bytes: &'static [u8]| Some((offset, Bytes::from_static(bytes)));
         assert_eq!(pieces, [piece(10, b"a"), None, piece(11, b"bcdef"), None]);
-        assert_eq!(cutting.end(), 18);
-        let (offset, rest) = cutting.rest();
+        assert_eq!(splitter.end(), 18);
+        let (offset, rest) = splitter.rest();
         assert_eq!((offset, rest.into_bytes().as_ref()), (16, &b"gh"[..]));
     }
 }

@@ -15,7 +15,7 @@ use reqwest::header::{
 use reqwest::{Client, Method, Request, Response, StatusCode};
 use url::Url;
 
-use crate::Fault;
+use crate::StoreError;
 use crate::store::access::Access;
 
 /// Redirects of one request, as in browsers and curl some dozens; archives use up to four (login, session, signed URL).
@@ -58,7 +58,7 @@ fn is_signed(url: &Url, headers: &HeaderMap) -> bool {
 /// Why there is no response.
 pub(super) enum Failure {
     Client(reqwest::Error),
-    Fault(Fault),
+    StoreError(StoreError),
 }
 
 /// Sends a request and follows its redirects; a redirect that may not be followed is the response.
@@ -75,13 +75,13 @@ pub(super) async fn send(client: &Client, mut request: Request, follow: Follow<'
         match follow {
             Follow::SameOrigin(_) if !is_same => return Ok(response),
             Follow::Allowed(access) | Follow::SameOrigin(Some(access)) => {
-                access.permit_url(&target).map_err(Failure::Fault)?;
+                access.permit_url(&target).map_err(Failure::StoreError)?;
             }
             Follow::SameOrigin(None) => {}
         }
         request = redirected(again, target, response.status(), is_same);
     }
-    Err(Failure::Fault(Fault::Other("too many redirects".to_owned())))
+    Err(Failure::StoreError(StoreError::Other("too many redirects".to_owned())))
 }
 
 fn is_redirect(status: StatusCode) -> bool {

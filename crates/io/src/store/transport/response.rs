@@ -10,7 +10,7 @@ use reqwest::header::{
 };
 
 use super::Body;
-use crate::{Fault, ObjectVersion};
+use crate::{ObjectVersion, StoreError};
 
 /// Which bytes of a file to ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(crate) enum Span {
 
 /// Bytes of a file and what came with them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Answer {
+pub(crate) struct RangeResponse {
     pub(crate) body: Body,
     /// Where in the file `body` stands.
     pub(crate) start: u64,
@@ -32,12 +32,12 @@ pub(crate) struct Answer {
 }
 
 impl Span {
-    pub(super) fn header(&self) -> Result<HeaderValue, Fault> {
+    pub(super) fn header(&self) -> Result<HeaderValue, StoreError> {
         let text = match self {
             Self::Range(range) => format!("bytes={}-{}", range.start, range.end.saturating_sub(1)),
             Self::Tail(length) => format!("bytes=-{length}"),
         };
-        HeaderValue::try_from(text).map_err(|_| Fault::Other("not a range".to_owned()))
+        HeaderValue::try_from(text).map_err(|_| StoreError::Other("not a range".to_owned()))
     }
 
     /// The reverse, for what a store asks for.
@@ -51,10 +51,10 @@ impl Span {
     }
 }
 
-impl Answer {
+impl RangeResponse {
     /// The headers of a 206, checked against what was asked for, and the bytes that its body must have.
-    pub(super) fn of_partial(headers: &HeaderMap, asked: &Span) -> Result<(Self, usize), Fault> {
-        let no_range = || Fault::Other("expected a Content-Range of the bytes asked for, found none".to_owned());
+    pub(super) fn of_partial(headers: &HeaderMap, asked: &Span) -> Result<(Self, usize), StoreError> {
+        let no_range = || StoreError::Other("expected a Content-Range of the bytes asked for, found none".to_owned());
         let (range, size) = headers.get(CONTENT_RANGE).and_then(content_range).ok_or_else(no_range)?;
         let as_asked = match asked {
             // Fewer bytes than asked for are right only at the end of the file.
@@ -67,7 +67,7 @@ impl Answer {
         let length = usize::try_from(range.end - range.start).ok().filter(|_| as_asked);
         let Some(length) = length else {
             let (first, last) = (range.start, range.end - 1);
-            return Err(Fault::Other(format!(
+            return Err(StoreError::Other(format!(
                 "expected the bytes asked for, found a Content-Range of bytes {first}-{last}"
             )));
         };
@@ -175,7 +175,8 @@ mod tests {
     fn a_206_must_be_what_was_asked_for() {
         let answer = |text: &'static str, span| {
             let headers = HeaderMap::from_iter([(CONTENT_RANGE, HeaderValue::from_static(text))]);
-            Answer::of_partial(&headers, &span).map(|(answer, length)| (answer.start, length, answer.version.size))
+            RangeResponse::of_partial(&headers, &span)
+                .map(|(answer, length)| (answer.start, length, answer.version.size))
         };
         assert_eq!(answer("bytes 0-99/1000", Span::Range(0..100)), Ok((0, 100, Some(1000))));
         assert_eq!(answer("bytes 0-49/50", Span::Range(0..100)), Ok((0, 50, Some(50))));

@@ -17,7 +17,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::cloud::{Address, StoreKey};
-use super::{Place, split_scheme};
+use super::{LocationKind, split_scheme};
 
 /// How often a path is decoded to look for hidden segments: proxies and servers decode once each.
 const DECODINGS: usize = 3;
@@ -28,11 +28,11 @@ const SCHEMES: &[&str] =
     &["http", "https", "s3", "s3a", "s3n", "gs", "gcs", "az", "azure", "adl", "abfs", "abfss", "r2", "hf"];
 
 /// The name of a place.
-pub(crate) fn of_place(place: &Place) -> Option<Cow<'_, str>> {
+pub(crate) fn of_place(place: &LocationKind) -> Option<Cow<'_, str>> {
     match place {
-        Place::File(path) => Some(of_path(path).into()),
-        Place::Url { url, .. } => of_url(url).map(Cow::Owned),
-        Place::Object { store, path } => of_object(store, path.as_ref()).map(Cow::Owned),
+        LocationKind::File(path) => Some(of_path(path).into()),
+        LocationKind::Url { url, .. } => of_url(url).map(Cow::Owned),
+        LocationKind::Object { store, path } => of_object(store, path.as_ref()).map(Cow::Owned),
     }
 }
 

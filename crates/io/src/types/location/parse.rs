@@ -6,8 +6,8 @@ use std::sync::Arc;
 use url::Url;
 
 use super::cloud::{Address, path_of};
-use super::{Inner, Location, Place, redact, split_scheme};
-use crate::{Error, Fault, Result};
+use super::{Inner, Location, LocationKind, redact, split_scheme};
+use crate::{Error, Result, StoreError};
 
 impl Location {
     /// Understands an href. Fails on an empty one, on a scheme that cannot be read and on what is not a URL.
@@ -44,7 +44,7 @@ impl Location {
         // Two working directories give one relative path two meanings; where there is none the path keys itself.
         let key = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
         let key = format!("file:{}", key.display());
-        Self(Arc::new(Inner { place: Place::File(path), shown, key, resource: None }))
+        Self(Arc::new(Inner { place: LocationKind::File(path), shown, key, resource: None }))
     }
 
     fn file_url(href: &str, path: &str) -> Result<Self> {
@@ -70,7 +70,7 @@ impl Location {
         let signed = url.query().is_some();
         let object = if signed { None } else { Address::of_url(&url) };
         let object = object.and_then(|address| Some((address.store, path_of(&address.key)?)));
-        Ok(Self(Arc::new(Inner { place: Place::Url { url, object }, shown: redact::url(href), key, resource })))
+        Ok(Self(Arc::new(Inner { place: LocationKind::Url { url, object }, shown: redact::url(href), key, resource })))
     }
 
     fn object(href: &str, address: Address) -> Result<Self> {
@@ -81,7 +81,7 @@ impl Location {
             invalid(href, "expected a key without empty, '.' or '..' segments and without control characters")
         })?;
         let key = format!("{}/{path}", address.store);
-        let place = Place::Object { store: address.store, path };
+        let place = LocationKind::Object { store: address.store, path };
         Ok(Self(Arc::new(Inner { place, shown: redact::url(href), key, resource: None })))
     }
 }
@@ -129,7 +129,7 @@ fn gdal_prefix(href: &str) -> Result<Option<String>> {
 /// what is read on this machine.
 pub(crate) fn local_from_remote(href: &str) -> Option<Error> {
     let location = Location::parse(href).ok().filter(Location::is_local)?;
-    let fault = Fault::Other("a remote document cannot refer to a local file".to_owned());
+    let fault = StoreError::Other("a remote document cannot refer to a local file".to_owned());
     Some(Error::Store { location, range: None, fault })
 }
 

@@ -10,8 +10,8 @@ fn key(href: &str) -> String {
 
 fn object(href: &str) -> (StoreKey, String) {
     let location = Location::parse(href).unwrap();
-    match location.place() {
-        Place::Object { store, path } | Place::Url { object: Some((store, path)), .. } => {
+    match location.kind() {
+        LocationKind::Object { store, path } | LocationKind::Url { object: Some((store, path)), .. } => {
             (store.clone(), path.to_string())
         }
         _ => panic!("{href} is no object"),
@@ -19,15 +19,15 @@ fn object(href: &str) -> (StoreKey, String) {
 }
 
 fn file(href: &str) -> PathBuf {
-    match Location::parse(href).unwrap().place() {
-        Place::File(path) => path.clone(),
+    match Location::parse(href).unwrap().kind() {
+        LocationKind::File(path) => path.clone(),
         _ => panic!("{href} is no file"),
     }
 }
 
 fn url(href: &str) -> String {
-    match Location::parse(href).unwrap().place() {
-        Place::Url { url, .. } => url.to_string(),
+    match Location::parse(href).unwrap().kind() {
+        LocationKind::Url { url, .. } => url.to_string(),
         _ => panic!("{href} is no URL"),
     }
 }
@@ -97,7 +97,7 @@ fn urls_that_stay_urls() {
         "https://acc.blob.core.windows.net/c/k.tif?sv=1&sig=a%2Fb%3D",
     ] {
         let location = Location::parse(href).unwrap();
-        assert!(matches!(location.place(), Place::Url { object: None, .. }), "{href}");
+        assert!(matches!(location.kind(), LocationKind::Url { object: None, .. }), "{href}");
         assert_eq!(url(href), href);
     }
 }
