@@ -1,4 +1,4 @@
-//! The side that runs ahead of the reader: batches to hrefs, hrefs to headers, `max_concurrent` at a time.
+//! Runs ahead of the reader: batches to hrefs, hrefs to headers, `max_concurrent` at a time.
 //!
 //! ```text
 //! batch 7  ▓▓▓▓▓▓▓▓ complete ──> EnrichStream::next
@@ -9,6 +9,8 @@
 //!
 //! The window bounds what lies between the source and the reader, by rows and by bytes of records and headers. A batch
 //! enters it whole, so that it holds at least one batch whatever its size.
+//!
+//! Records that need the same header share it by [`SharedHeader`]. This module decides only when a header is requested.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
@@ -16,8 +18,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
-use futures::FutureExt;
-use futures::future::{BoxFuture, Shared, WeakShared};
 use rasteret_cog::{CogHeader, Level};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
@@ -25,17 +25,15 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::assets::Asset;
 use super::layout::Layout;
 use super::scaling::Scaling;
+use crate::headers::{self, SharedHeader};
 use crate::parquet::Batches;
 use crate::types::location::local_from_remote;
 use crate::{CogFile, Error, Result};
 
-/// Fetches one header.
-pub(super) type Fetch = Arc<dyn Fn(Arc<str>) -> BoxFuture<'static, Result<CogFile>> + Send + Sync>;
+/// Returns the header of an href, and whether it was not being read before.
+pub(super) type Fetch = Arc<dyn Fn(&str) -> (SharedHeader, bool) + Send + Sync>;
 
-/// A fetch that all records with its href share.
-type Flight = Shared<BoxFuture<'static, Result<CogFile>>>;
-
-/// Rows that may wait for the reader. Sixteen vectors of DuckDB's: enough for hundreds of fetches in flight when records
+/// Rows that may wait for the reader. Sixteen vectors of DuckDB's: enough for hundreds of fetches in header when records
 /// share most of their files, few enough that small records cost little.
 const WINDOW_ROWS: u64 = 16 * 2_048;
 
@@ -77,22 +75,21 @@ pub(super) struct Pending {
     /// The distinct hrefs of the batch, as they are opened.
     pub(super) hrefs: Vec<Arc<str>>,
     /// One for each of them.
-    flights: Vec<Flight>,
-    /// Those of the flights that this batch started; dropping them ends them.
-    #[expect(dead_code, reason = "dropping it is what it is for")]
+    headers: Vec<SharedHeader>,
+    /// The tasks that read the headers which this batch was the first to need.
+    #[expect(dead_code, reason = "dropping it aborts the tasks")]
     tasks: JoinSet<()>,
     /// Closed when all of them have ended.
-    landed: mpsc::Receiver<Infallible>,
-    /// What the batch holds of the window.
-    #[expect(dead_code, reason = "dropping it is what it is for")]
-    held: Held,
+    completed: mpsc::Receiver<Infallible>,
+    #[expect(dead_code, reason = "dropping it releases the batch's share of the window")]
+    permit: WindowPermit,
 }
 
 /// One asset of one record.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Cell {
-    /// The header of the batch's `flight`, narrowed to the band.
-    File { flight: usize, band: Option<u32>, scaling: Option<Result<Scaling, String>> },
+    /// The batch's `header`, narrowed to the band.
+    File { header: usize, band: Option<u32>, scaling: Option<Result<Scaling, String>> },
     /// There is no file to read.
     Missing(&'static str),
     /// The record names a band that cannot be.
@@ -100,12 +97,11 @@ pub(super) enum Cell {
 }
 
 impl Pending {
-    /// The headers of the batch's distinct hrefs. Those of another batch that fails to be waited for are still fetched.
+    /// The headers of the batch's distinct hrefs. Headers of another batch whose tasks were aborted are read here.
     pub(super) async fn headers(&mut self) -> Vec<Result<CogFile>> {
-        // Nothing is ever sent: the last task that goes closes the channel. So the thread that waits here is woken once, and
-        // not with each header.
-        self.landed.recv().await;
-        futures::future::join_all(self.flights.iter().cloned()).await
+        // Nothing is ever sent: the last task closes the channel, which wakes this thread once instead of once per header.
+        self.completed.recv().await;
+        futures::future::join_all(self.headers.iter().cloned()).await
     }
 }
 
@@ -120,9 +116,7 @@ pub(super) fn start(batches: Batches, layout: Arc<Layout>, fetch: Fetch, max_con
         window: Arc::clone(&window),
         // More permits than the semaphore can count are as good as none.
         limit: Arc::new(Semaphore::new(max_concurrent.min(Semaphore::MAX_PERMITS))),
-        flights: HashMap::new(),
         failures: Arc::default(),
-        sweep_at: SWEEP_FROM,
         remote,
     };
     let task = tokio::spawn(fetcher.run(batches, send));
@@ -133,23 +127,18 @@ struct Fetcher {
     layout: Arc<Layout>,
     fetch: Fetch,
     window: Arc<Window>,
+    /// The option `max_concurrent`. Each request also takes a permit of the session.
     limit: Arc<Semaphore>,
-    /// Fetches of batches that are in the window; the others' are in the session's cache.
-    flights: HashMap<Arc<str>, WeakShared<BoxFuture<'static, Result<CogFile>>>>,
     failures: Arc<Mutex<HashMap<Arc<str>, Error>>>,
-    sweep_at: usize,
-    /// Of each file of the source, whether it came over the network.
+    /// For each file of the source, whether it came over the network.
     remote: Vec<bool>,
 }
-
-/// Flights of fewer hrefs are not worth looking through for those that ended.
-const SWEEP_FROM: usize = 4_096;
 
 /// Hrefs that records have as they are opened: no rewriting of the caller's stands behind them.
 type Written = HashSet<Arc<str>>;
 
 impl Fetcher {
-    async fn run(mut self, mut batches: Batches, send: mpsc::UnboundedSender<Message>) {
+    async fn run(self, mut batches: Batches, send: mpsc::UnboundedSender<Message>) {
         let (mut index, mut first_row) = (0, 0);
         let message = loop {
             let (batch, is_remote) = match batches.next().await {
@@ -158,8 +147,8 @@ impl Fetcher {
                 None => break Message::End,
             };
             let rows = batch.num_rows() as u64;
-            let held = self.window.enter(rows, batch.get_array_memory_size() as u64).await;
-            let pending = self.launch(index, first_row, batch, is_remote, held).await;
+            let permit = self.window.enter(rows, batch.get_array_memory_size() as u64).await;
+            let pending = self.launch(index, first_row, batch, is_remote, permit).await;
             if send.send(Message::Batch(Box::new(pending))).is_err() {
                 return;
             }
@@ -171,24 +160,30 @@ impl Fetcher {
     }
 
     /// Starts all fetches of a batch; returns when the last has started.
-    async fn launch(&mut self, index: u64, first_row: u64, batch: RecordBatch, is_remote: bool, held: Held) -> Pending {
+    async fn launch(
+        &self,
+        index: u64,
+        first_row: u64,
+        batch: RecordBatch,
+        is_remote: bool,
+        permit: WindowPermit,
+    ) -> Pending {
         let (cells, hrefs, written) = self.cells(&batch);
-        let (landing, landed) = mpsc::channel(1);
+        let (completion, completed) = mpsc::channel(1);
         let mut tasks = JoinSet::new();
-        let mut flights = Vec::with_capacity(hrefs.len());
+        let mut headers = Vec::with_capacity(hrefs.len());
         for some in hrefs.chunks(LAUNCHED_AT_ONCE) {
             for href in some {
-                // What the caller has rewritten is the caller's word.
+                // An href that the caller's rewriting made may be local; one of a remote record may not.
                 let refused = (is_remote && written.contains(href)).then(|| local_from_remote(href)).flatten();
-                flights.push(match refused {
-                    Some(error) => std::future::ready(Err(error)).boxed().shared(),
-                    None => self.flight(Arc::clone(href), &mut tasks, &landing, &held).await,
+                headers.push(match refused {
+                    Some(error) => headers::ready(Err(error)),
+                    None => self.header(href, &mut tasks, &completion, &permit).await,
                 });
             }
             tokio::task::yield_now().await;
         }
-        self.sweep();
-        Pending { index, first_row, batch, cells, hrefs, flights, tasks, landed, held }
+        Pending { index, first_row, batch, cells, hrefs, headers, tasks, completed, permit }
     }
 
     /// The assets of a batch, its distinct hrefs, and those of them that the records have.
@@ -210,23 +205,23 @@ impl Fetcher {
             let cell = match asset {
                 Err(why) => Cell::Missing(why),
                 Ok(asset) => {
-                    let flight = written.get(asset.href).copied().unwrap_or_else(|| {
+                    let header = written.get(asset.href).copied().unwrap_or_else(|| {
                         let href = inner.rewrites.apply(asset.href);
                         if *href == *asset.href {
                             own.insert(Arc::clone(&href));
                         }
-                        let flight = *rewritten.entry(Arc::clone(&href)).or_insert_with(|| {
+                        let header = *rewritten.entry(Arc::clone(&href)).or_insert_with(|| {
                             hrefs.push(href);
                             hrefs.len() - 1
                         });
-                        written.insert(asset.href.to_owned(), flight);
-                        flight
+                        written.insert(asset.href.to_owned(), header);
+                        header
                     });
                     match (by_option.get(band).copied().flatten(), asset.band_index) {
-                        (Some(index), _) => Cell::File { flight, band: Some(index), scaling: scaling(asset) },
-                        (None, None) => Cell::File { flight, band: None, scaling: scaling(asset) },
+                        (Some(index), _) => Cell::File { header, band: Some(index), scaling: scaling(asset) },
+                        (None, None) => Cell::File { header, band: None, scaling: scaling(asset) },
                         (None, Some(index)) => match u32::try_from(index) {
-                            Ok(index) => Cell::File { flight, band: Some(index), scaling: scaling(asset) },
+                            Ok(index) => Cell::File { header, band: Some(index), scaling: scaling(asset) },
                             Err(_) => Cell::NoSuchBand(index),
                         },
                     }
@@ -239,33 +234,30 @@ impl Fetcher {
         (cells, hrefs, own)
     }
 
-    /// The fetch of an href: one that is under way, a failure that is known, or a new one as soon as there is room.
-    async fn flight(
-        &mut self,
-        href: Arc<str>,
+    /// The header of an href: one that is being read, a known failure, or a new one as soon as the limit allows.
+    async fn header(
+        &self,
+        href: &Arc<str>,
         tasks: &mut JoinSet<()>,
-        landing: &mpsc::Sender<Infallible>,
-        held: &Held,
-    ) -> Flight {
-        if let Some(flight) = self.flights.get(&href).and_then(WeakShared::upgrade) {
-            return flight;
-        }
-        let known = lock(&self.failures).get(&href).cloned();
+        completion: &mpsc::Sender<Infallible>,
+        permit: &WindowPermit,
+    ) -> SharedHeader {
+        let known = lock(&self.failures).get(href).cloned();
         if let Some(error) = known {
-            return std::future::ready(Err(error)).boxed().shared();
+            return headers::ready(Err(error));
         }
-        let permit = Arc::clone(&self.limit).acquire_owned().await;
-        let flight = (self.fetch)(Arc::clone(&href)).shared();
-        if let Some(weak) = flight.downgrade() {
-            self.flights.insert(Arc::clone(&href), weak);
+        let (header, is_new) = (self.fetch)(href);
+        if !is_new {
+            return header;
         }
-        let (own, failures, share) = (flight.clone(), Arc::clone(&self.failures), held.share());
-        let landing = landing.clone();
+        let request = Arc::clone(&self.limit).acquire_owned().await;
+        let (own, failures, share) = (header.clone(), Arc::clone(&self.failures), permit.share());
+        let (href, completion) = (Arc::clone(href), completion.clone());
         tasks.spawn(async move {
-            let _landing = landing;
-            let answer = own.await;
-            drop(permit);
-            match answer {
+            let _completion = completion;
+            let header = own.await;
+            drop(request);
+            match header {
                 Ok(file) => share.add(weight(&file.header)),
                 Err(error) => {
                     let mut failures = lock(&failures);
@@ -275,15 +267,7 @@ impl Fetcher {
                 }
             }
         });
-        flight
-    }
-
-    /// Forgets flights whose batches have left the window.
-    fn sweep(&mut self) {
-        if self.flights.len() >= self.sweep_at {
-            self.flights.retain(|_, flight| flight.upgrade().is_some());
-            self.sweep_at = SWEEP_FROM.max(2 * self.flights.len());
-        }
+        header
     }
 }
 
@@ -299,7 +283,7 @@ fn weight(header: &CogHeader) -> u64 {
     levels.map(level).sum::<usize>() as u64
 }
 
-/// What lies between the source and the reader.
+/// Bounds the batches between the source and the reader.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     inside: Mutex<Inside>,
@@ -313,23 +297,23 @@ struct Inside {
     bytes: u64,
 }
 
-/// A batch's place in the window; dropping it leaves.
+/// A batch's share of the window, released when it is dropped.
 #[derive(Debug)]
-struct Held {
+struct WindowPermit {
     window: Arc<Window>,
     rows: u64,
     bytes: Arc<AtomicU64>,
 }
 
-/// Adds to what a batch holds.
+/// Adds to a batch's share.
 struct Share {
     window: Arc<Window>,
     bytes: Arc<AtomicU64>,
 }
 
 impl Window {
-    /// Waits until there is room. There always is for a first batch.
-    async fn enter(self: &Arc<Self>, rows: u64, bytes: u64) -> Held {
+    /// Waits until the batch fits. A single batch always does.
+    async fn enter(self: &Arc<Self>, rows: u64, bytes: u64) -> WindowPermit {
         loop {
             let left = self.left.notified();
             {
@@ -339,7 +323,7 @@ impl Window {
                     inside.batches += 1;
                     inside.rows += rows;
                     inside.bytes += bytes;
-                    return Held { window: Arc::clone(self), rows, bytes: Arc::new(AtomicU64::new(bytes)) };
+                    return WindowPermit { window: Arc::clone(self), rows, bytes: Arc::new(AtomicU64::new(bytes)) };
                 }
             }
             left.await;
@@ -353,7 +337,7 @@ impl Window {
     }
 }
 
-impl Held {
+impl WindowPermit {
     fn share(&self) -> Share {
         Share { window: Arc::clone(&self.window), bytes: Arc::clone(&self.bytes) }
     }
@@ -367,7 +351,7 @@ impl Share {
     }
 }
 
-impl Drop for Held {
+impl Drop for WindowPermit {
     fn drop(&mut self) {
         let mut inside = lock(&self.window.inside);
         inside.batches = inside.batches.saturating_sub(1);

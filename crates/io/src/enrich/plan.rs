@@ -58,10 +58,7 @@ impl EnrichPlan {
     /// Starts reading and fetching for these columns, which are some of [`Self::columns`].
     pub fn start(&self, projection: &[Column]) -> Result<EnrichStream> {
         let headers = self.headers.clone();
-        let fetch: Fetch = Arc::new(move |href| {
-            let headers = headers.clone();
-            Box::pin(async move { headers.header(&href).await })
-        });
+        let fetch: Fetch = Arc::new(move |href| headers.shared_header(href));
         self.headers.block_on(async { start(&self.headers, Arc::clone(&self.inner), projection, fetch) })?
     }
 }

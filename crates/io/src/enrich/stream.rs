@@ -173,12 +173,12 @@ impl EnrichStream {
                     }
                     Cell::Missing(why) => Err(Why::Missing(why)),
                     Cell::NoSuchBand(index) => Err(Why::NoSuchBand(*index)),
-                    Cell::File { flight, band: index, scaling } => {
-                        let whole = headers.get(*flight);
+                    Cell::File { header, band: index, scaling } => {
+                        let whole = headers.get(*header);
                         let file = match (whole, index) {
                             (Some(Ok(whole)), Some(index)) => narrowed
-                                .entry((*flight, *index))
-                                .or_insert_with(|| for_band(whole, *index, pending.hrefs.get(*flight)))
+                                .entry((*header, *index))
+                                .or_insert_with(|| for_band(whole, *index, pending.hrefs.get(*header)))
                                 .clone(),
                             (Some(whole), _) => whole.clone(),
                             (None, _) => continue,
@@ -186,7 +186,7 @@ impl EnrichStream {
                         match scaling {
                             None => file.map_err(Why::Error),
                             Some(scaling) => file.map_err(Why::Error).and_then(|file| {
-                                let scaled = scaled.entry((*flight, *index)).or_default();
+                                let scaled = scaled.entry((*header, *index)).or_default();
                                 with_scale(&file, *index, scaling, scaled)
                             }),
                         }

@@ -14,28 +14,31 @@ use object_store::memory::InMemory;
 use object_store::{ObjectStoreExt, PutPayload};
 use parquet::arrow::ArrowWriter;
 
+use futures::FutureExt;
+
 use super::fetch::Fetch;
 use super::plan;
 use super::resolve::{self, ResolvedPlan};
 use super::*;
+use crate::headers::InFlightHeaders;
 use crate::parquet::ParquetSource;
 use crate::{CogFile, Error, OnError, Options, Result, Session};
 
-/// What a run of fetches did.
+/// Counts fetches.
 #[derive(Default)]
 struct Fetches {
-    asked: Mutex<HashMap<String, usize>>,
+    requested: Mutex<HashMap<String, usize>>,
     running: AtomicUsize,
     most: AtomicUsize,
 }
 
 impl Fetches {
     fn of(&self, href: &str) -> usize {
-        self.asked.lock().unwrap().get(href).copied().unwrap_or(0)
+        self.requested.lock().unwrap().get(href).copied().unwrap_or(0)
     }
 
     fn total(&self) -> usize {
-        self.asked.lock().unwrap().values().sum()
+        self.requested.lock().unwrap().values().sum()
     }
 }
 
@@ -43,10 +46,12 @@ impl Fetches {
 fn fetch(file: CogFile, delay: Duration) -> (Fetch, Arc<Fetches>) {
     let fetches = Arc::new(Fetches::default());
     let counted = Arc::clone(&fetches);
-    let fetch: Fetch = Arc::new(move |href: Arc<str>| {
-        let (fetches, file) = (Arc::clone(&counted), file.clone());
-        Box::pin(async move {
-            *fetches.asked.lock().unwrap().entry(href.to_string()).or_default() += 1;
+    let in_flight = InFlightHeaders::new();
+    let fetch: Fetch = Arc::new(move |href| {
+        let (fetches, file, href) = (Arc::clone(&counted), file.clone(), href.to_owned());
+        let key = href.clone();
+        let load = async move {
+            *fetches.requested.lock().unwrap().entry(href.clone()).or_default() += 1;
             let running = fetches.running.fetch_add(1, Ordering::SeqCst) + 1;
             fetches.most.fetch_max(running, Ordering::SeqCst);
             tokio::time::sleep(delay).await;
@@ -55,7 +60,8 @@ fn fetch(file: CogFile, delay: Duration) -> (Fetch, Arc<Fetches>) {
                 return Err(Error::InvalidArgument { what: format!("{href}: not found") });
             }
             Ok(file)
-        })
+        };
+        in_flight.get_or_start(&key, || load.boxed())
     });
     (fetch, fetches)
 }
@@ -147,14 +153,15 @@ fn one_fetch_serves_bands_rows_and_batches() {
 #[test]
 fn who_waits_for_a_batch_is_not_woken_with_every_header() {
     let setup = setup(&hrefs(50, 50), two_bands()).unwrap();
-    let (file, asked) = (setup.file.clone(), Arc::new(AtomicUsize::new(0)));
+    let (file, requested) = (setup.file.clone(), Arc::new(AtomicUsize::new(0)));
     // One header after the other, milliseconds apart.
     let fetch: Fetch = Arc::new(move |_| {
-        let (file, after) = (file.clone(), asked.fetch_add(2, Ordering::SeqCst) as u64);
-        Box::pin(async move {
+        let (file, after) = (file.clone(), requested.fetch_add(2, Ordering::SeqCst) as u64);
+        let load = async move {
             tokio::time::sleep(Duration::from_millis(after)).await;
             Ok(file)
-        })
+        };
+        (load.boxed().shared(), true)
     });
     let stream = setup.start(&ALL, &fetch);
     let mut polls = 0;

@@ -1,19 +1,16 @@
-//! Headers that were read before, and those that are being read: one request for any number of askers.
+//! Headers that were read before, in bounded memory, and recent failures.
 //!
-//! Owns the bound in bytes and the single flight. An error is given to everyone who waits for it, and to those who ask again a moment
-//! later ([`Failures`]). A header in a store is kept for the session, or until newer ones need its room; one of a local file is checked
-//! against the file each time.
-//!
-//! The flights are thirty lines over tokio's `OnceCell`, which also hands a flight on when the one who started it is cancelled.
+//! A header in a store is kept for the session, or until newer ones need its room; one of a local file is compared with the file each
+//! time. A failure is returned again for a while ([`Failures`]). Headers that are being read are shared ([`InFlightHeaders`]).
 
-use std::collections::HashMap;
-use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use rasteret_cog::{CogHeader, Level};
-use tokio::sync::OnceCell;
 
+use super::in_flight::{InFlightHeaders, SharedHeader, ready};
 use crate::runtime::byte_cache::ByteCache;
 use crate::runtime::failures::Failures;
 use crate::types::stamp::Stamp;
@@ -22,12 +19,10 @@ use crate::{CogFile, Result};
 /// A header of an ordinary COG.
 const USUAL_BYTES: u64 = 4096;
 
-type Flight = Arc<OnceCell<Result<CogFile>>>;
-
 /// Shared by all threads of a session.
 pub(crate) struct HeaderCache {
     kept: ByteCache<String, Entry>,
-    flights: Mutex<HashMap<String, Flight>>,
+    in_flight: InFlightHeaders,
     failures: Failures<String>,
 }
 
@@ -43,7 +38,7 @@ impl HeaderCache {
     pub(crate) fn new(bytes: u64, failure_lifetime: Duration) -> Self {
         let weigh = |key: &String, entry: &Entry| key.len() as u64 + bytes_of(&entry.file.header);
         let kept = ByteCache::new(bytes, USUAL_BYTES, weigh);
-        Self { kept, flights: Mutex::default(), failures: Failures::new(failure_lifetime) }
+        Self { kept, in_flight: InFlightHeaders::new(), failures: Failures::new(failure_lifetime) }
     }
 
     /// The header that was read from a store before.
@@ -79,12 +74,13 @@ impl HeaderCache {
 
     /// Headers that are being read.
     pub(crate) fn in_flight(&self) -> usize {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.in_flight.len()
     }
 
     /// Keeps this header no longer.
     pub(crate) fn forget(&self, key: &str) {
         self.kept.forget(key);
+        self.in_flight.forget(key);
         self.failures.forget(key);
     }
 
@@ -92,68 +88,35 @@ impl HeaderCache {
         self.kept.put(key.to_owned(), Entry { file: file.clone(), stamp });
     }
 
-    /// The header that was read before, is being read, or is read now by `load`.
-    pub(crate) async fn get_or_load<F>(&self, key: &str, load: impl FnOnce() -> F) -> Result<CogFile>
-    where
-        F: Future<Output = Result<CogFile>>,
-    {
-        if let Some(file) = self.get(key) {
-            return Ok(file);
+    /// The header that was read before, is being read, or is read now by `load`; and whether this call starts to read it.
+    pub(crate) fn get_or_load(
+        self: &Arc<Self>,
+        key: &str,
+        load: impl FnOnce() -> BoxFuture<'static, Result<CogFile>>,
+    ) -> (SharedHeader, bool) {
+        if let Some(known) = self.known(key) {
+            return (ready(known), false);
         }
-        if let Some(error) = self.failures.get(key) {
-            return Err(error);
-        }
-        let boarding = Boarding::new(self, key);
-        let keep = || async {
-            // A flight may have landed between the look into the cache and the boarding of a new one.
-            if let Some(file) = self.get(key) {
-                return Ok(file);
-            }
-            if let Some(error) = self.failures.get(key) {
-                return Err(error);
-            }
-            let loaded = load().await;
-            match &loaded {
-                Ok(file) => self.put(key, file, None),
-                Err(error) => self.failures.remember(key.to_owned(), error),
-            }
-            loaded
-        };
-        boarding.flight.get_or_init(keep).await.clone()
+        self.in_flight.get_or_start(key, || {
+            let (cache, key, load) = (Arc::clone(self), key.to_owned(), load());
+            let cached = async move {
+                // Another caller may have finished between the lookups in the cache and in the map.
+                if let Some(known) = cache.known(&key) {
+                    return known;
+                }
+                let loaded = load.await;
+                match &loaded {
+                    Ok(file) => cache.put(&key, file, None),
+                    Err(error) => cache.failures.remember(key, error),
+                }
+                loaded
+            };
+            cached.boxed()
+        })
     }
-}
 
-/// One asker's seat on a flight; the last one to leave takes the flight off the board, also when it is cancelled.
-struct Boarding<'a> {
-    cache: &'a HeaderCache,
-    key: &'a str,
-    flight: Flight,
-}
-
-impl<'a> Boarding<'a> {
-    fn new(cache: &'a HeaderCache, key: &'a str) -> Self {
-        let mut flights = cache.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        // A flight that has landed is a result that was forgotten, if it was an error: it is not boarded.
-        let flight = match flights.get(key) {
-            Some(flight) if !flight.initialized() => flight.clone(),
-            _ => {
-                let flight = Flight::default();
-                flights.insert(key.to_owned(), flight.clone());
-                flight
-            }
-        };
-        Self { cache, key, flight }
-    }
-}
-
-impl Drop for Boarding<'_> {
-    fn drop(&mut self) {
-        let mut flights = self.cache.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_ours = flights.get(self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight));
-        // Two: this seat and the board. Seats are only taken under the lock that is held here.
-        if is_ours && (self.flight.initialized() || Arc::strong_count(&self.flight) <= 2) {
-            flights.remove(self.key);
-        }
+    fn known(&self, key: &str) -> Option<Result<CogFile>> {
+        self.get(key).map(Ok).or_else(|| self.failures.get(key).map(Err))
     }
 }
 
@@ -190,40 +153,61 @@ mod tests {
     use crate::Error;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    async fn failing(loads: &AtomicUsize) -> Result<CogFile> {
-        loads.fetch_add(1, Ordering::SeqCst);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        Err(Error::InvalidArgument { what: "no".to_owned() })
+    fn cache() -> Arc<HeaderCache> {
+        Arc::new(HeaderCache::new(1000, Duration::from_secs(60)))
     }
 
-    #[tokio::test]
+    /// Fails after 20 ms, with an error that is not remembered.
+    fn failing(cache: &Arc<HeaderCache>, loads: &Arc<AtomicUsize>) -> SharedHeader {
+        let loads = Arc::clone(loads);
+        let load = async move {
+            loads.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Err(Error::InvalidArgument { what: "no".to_owned() })
+        };
+        cache.get_or_load("k", || load.boxed()).0
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_error_is_shared_and_forgotten() {
-        let (cache, loads) = (HeaderCache::new(1000, Duration::from_secs(60)), AtomicUsize::new(0));
-        let asks = (0..10).map(|_| cache.get_or_load("k", || failing(&loads)));
-        assert!(futures::future::join_all(asks).await.iter().all(Result::is_err));
-        assert_eq!(loads.load(Ordering::SeqCst), 1);
-        assert!(cache.flights.lock().unwrap().is_empty());
-        assert!(cache.get_or_load("k", || failing(&loads)).await.is_err());
+        let (cache, loads) = (cache(), Arc::default());
+        let headers: Vec<_> = (0..10).map(|_| failing(&cache, &loads)).collect();
+        assert_eq!(cache.in_flight(), 1);
+        assert!(futures::future::join_all(headers).await.iter().all(Result::is_err));
+        assert_eq!((loads.load(Ordering::SeqCst), cache.in_flight()), (1, 0));
+        assert!(failing(&cache, &loads).await.is_err());
         assert_eq!(loads.load(Ordering::SeqCst), 2);
     }
 
-    #[tokio::test]
-    async fn a_flight_outlives_who_started_it() {
-        let (cache, loads) = (HeaderCache::new(1000, Duration::from_secs(60)), AtomicUsize::new(0));
-        let mut first = Box::pin(cache.get_or_load("k", || failing(&loads)));
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_header_that_is_held_is_loaded_again() {
+        let (cache, loads) = (cache(), Arc::default());
+        let held = failing(&cache, &loads);
+        assert!(held.clone().await.is_err());
+        assert!(failing(&cache, &loads).await.is_err());
+        assert_eq!(loads.load(Ordering::SeqCst), 2);
+        drop(held);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fetch_outlives_its_first_caller() {
+        let (cache, loads) = (cache(), Arc::default());
+        let mut first = failing(&cache, &loads);
         assert!(tokio::time::timeout(Duration::from_millis(1), &mut first).await.is_err());
-        let second = cache.get_or_load("k", || failing(&loads));
+        let second = failing(&cache, &loads);
         drop(first);
+        assert_eq!(cache.in_flight(), 1);
         assert!(second.await.is_err());
-        assert_eq!(loads.load(Ordering::SeqCst), 2);
-        assert!(cache.flights.lock().unwrap().is_empty());
+        assert_eq!((loads.load(Ordering::SeqCst), cache.in_flight()), (1, 0));
     }
 
-    #[tokio::test]
-    async fn a_cancelled_flight_leaves_nothing() {
-        let (cache, loads) = (HeaderCache::new(1000, Duration::from_secs(60)), AtomicUsize::new(0));
-        let ask = cache.get_or_load("k", || failing(&loads));
-        assert!(tokio::time::timeout(Duration::from_millis(1), ask).await.is_err());
-        assert!(cache.flights.lock().unwrap().is_empty());
+    #[tokio::test(start_paused = true)]
+    async fn a_fetch_ends_with_its_last_caller() {
+        let (cache, loads) = (cache(), Arc::default());
+        let header = failing(&cache, &loads);
+        assert!(tokio::time::timeout(Duration::from_millis(1), header).await.is_err());
+        assert_eq!((loads.load(Ordering::SeqCst), cache.in_flight()), (1, 0));
+        assert!(failing(&cache, &loads).await.is_err());
+        assert_eq!(loads.load(Ordering::SeqCst), 2);
     }
 }

@@ -11,6 +11,7 @@ use rasteret_cog::{CogHeader, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, Info
 use super::Headers;
 use super::batch::{self, Task, panicked};
 use super::driver::{self, Decoded};
+use super::in_flight::{SharedHeader, ready};
 use crate::types::location::LocationKind;
 use crate::types::stamp::Stamp;
 use crate::{CogFile, DescribedFile, Error, Location, ObjectVersion, Result, VersionMatch};
@@ -49,20 +50,45 @@ impl Headers {
         self.header_at(&Location::parse(href)?).await
     }
 
-    /// The header of one file, from the cache or by as few requests as it takes.
+    /// As [`header`](Self::header), by location.
     pub async fn header_at(&self, location: &Location) -> Result<CogFile> {
-        self.access().check(location)?;
-        let read = async {
-            match location.kind() {
-                LocationKind::File(_) => {
-                    let (headers, here) = (self.clone(), location.clone());
-                    let read = tokio::task::spawn_blocking(move || headers.local_header(&here));
-                    read.await.unwrap_or_else(|_| Err(panicked(location)))
-                }
-                _ => self.cache.get_or_load(location.key(), || self.load(location)).await,
+        self.shared_header_at(location).0.await
+    }
+
+    /// The header of one file, shared with all callers that need it at the same time; and whether this call starts to read it. It is
+    /// read as soon as it is awaited.
+    pub(crate) fn shared_header(&self, href: &str) -> (SharedHeader, bool) {
+        match Location::parse(href) {
+            Ok(location) => self.shared_header_at(&location),
+            Err(error) => (ready(Err(error)), false),
+        }
+    }
+
+    fn shared_header_at(&self, location: &Location) -> (SharedHeader, bool) {
+        if let Err(error) = self.access().check(location) {
+            return (ready(Err(error)), false);
+        }
+        // Another query may await what this one has started, and must not be ended by an interrupt of this one.
+        let owned = || (self.with_stores(self.stores.clone().interruptible(None)), location.clone());
+        match location.kind() {
+            LocationKind::File(_) => {
+                let (headers, here) = owned();
+                let read = async move {
+                    let location = here.clone();
+                    let read = tokio::task::spawn_blocking(move || headers.local_header(&location));
+                    read.await.unwrap_or_else(|_| Err(panicked(&here)))
+                };
+                (read.boxed().shared(), true)
             }
-        };
-        AssertUnwindSafe(read).catch_unwind().await.unwrap_or_else(|_| Err(panicked(location)))
+            _ => self.cache.get_or_load(location.key(), || {
+                let (headers, here) = owned();
+                let read = async move {
+                    let loaded = AssertUnwindSafe(headers.load(&here)).catch_unwind().await;
+                    loaded.unwrap_or_else(|_| Err(panicked(&here)))
+                };
+                read.boxed()
+            }),
+        }
     }
 
     /// The headers of many files, fetched concurrently, each distinct href once; blocks the calling thread, which must not

@@ -4,6 +4,7 @@ mod batch;
 mod cache;
 mod driver;
 mod files;
+mod in_flight;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -11,6 +12,9 @@ use std::sync::Arc;
 use rasteret_cog::crs::Transforms;
 
 use self::cache::HeaderCache;
+#[cfg(test)]
+pub(crate) use self::in_flight::InFlightHeaders;
+pub(crate) use self::in_flight::{SharedHeader, ready};
 use crate::store::Stores;
 
 /// Headers of files in [`Stores`], which it derefs to. Cheap to clone; clones share the cache.
