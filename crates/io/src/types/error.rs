@@ -76,6 +76,12 @@ pub enum Error {
         /// What happened.
         what: String,
     },
+    /// The system gave no threads or other means to work with: neither the caller nor a file is at fault.
+    #[error("internal error: {what}")]
+    System {
+        /// What was missing, and why.
+        what: String,
+    },
     /// This library's own fault: work on the caller's rows that panicked.
     #[error("internal error: {what}")]
     Panicked {
@@ -98,9 +104,11 @@ impl Error {
             // What a lock of the host forbids is a matter of the query.
             Self::Store { fault, .. } => !matches!(fault, StoreError::Denied(_)),
             Self::Changed { .. } | Self::Records { .. } | Self::Internal { .. } => true,
-            Self::InvalidArgument { .. } | Self::OutOfMemory { .. } | Self::Interrupted | Self::Panicked { .. } => {
-                false
-            }
+            Self::InvalidArgument { .. }
+            | Self::OutOfMemory { .. }
+            | Self::Interrupted
+            | Self::System { .. }
+            | Self::Panicked { .. } => false,
         }
     }
 
@@ -131,7 +139,11 @@ impl Error {
             | Self::Pixels { location, .. }
             | Self::Internal { location, .. }
             | Self::Records { location, .. } => Some(location),
-            Self::InvalidArgument { .. } | Self::OutOfMemory { .. } | Self::Interrupted | Self::Panicked { .. } => None,
+            Self::InvalidArgument { .. }
+            | Self::OutOfMemory { .. }
+            | Self::Interrupted
+            | Self::System { .. }
+            | Self::Panicked { .. } => None,
         }
     }
 }

@@ -57,17 +57,21 @@ pub(crate) fn read(session: &Session, raster: Raster, requests: Vec<BlockRequest
     assert!(answers.iter().all(|answers| answers.load(Ordering::Relaxed) == 1), "each block once");
 }
 
-/// Whether nothing is left of calls that are over; fetches that were given up may take a moment to notice.
+/// Waits for what other threads bring about.
+pub(crate) fn until(is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(5));
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Waits until nothing is left of calls that are over: aborted fetches end a moment later.
 pub(crate) fn assert_idle(session: &Session) {
-    let is_idle = || {
+    until(|| {
         let usage = session.usage();
         (usage.tiles_in_flight, usage.tile_bytes_in_flight) == (0, 0)
-    };
-    let start = Instant::now();
-    while !is_idle() {
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", session.usage());
-        thread::sleep(Duration::from_millis(5));
-    }
+    });
 }
 
 pub(crate) fn all(raster: Raster) -> Vec<u32> {
