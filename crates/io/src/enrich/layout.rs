@@ -49,7 +49,7 @@ impl Layout {
                 Column::Normalized(column) => normalized.push(column),
                 Column::Error => errors = true,
                 Column::Source(index) | Column::Metadata(index) => {
-                    return Err(Error::InvalidArgument { what: format!("projection: there is no column {index}") });
+                    return Err(Error::Unexpected { what: format!("projection: there is no column {index}") });
                 }
             }
         }
@@ -90,7 +90,7 @@ impl Layout {
 
     /// The projection's source columns.
     pub(super) fn source(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        batch.project(&self.source).map_err(|error| Error::InvalidArgument { what: error.to_string() })
+        batch.project(&self.source).map_err(|error| Error::Unexpected { what: error.to_string() })
     }
 
     /// Calls `each(band, row, asset)` for the fetched bands, by their index in `fetched`, and all rows.

@@ -35,7 +35,7 @@ pub(crate) fn runtime() -> Result<&'static Runtime> {
             .enable_all()
             .build()
     };
-    RUNTIME.get_or_make(|_| start()).as_ref().map_err(|error| Error::System {
+    RUNTIME.get_or_make(|_| start()).as_ref().map_err(|error| Error::Unexpected {
         what: format!("could not start the threads of the I/O runtime: {}", error.kind()),
     })
 }

@@ -89,7 +89,7 @@ impl Workers {
             }
         });
         match panicked.load(Ordering::Relaxed) {
-            true => Err(Error::Panicked { what: "work on pixels panicked".to_owned() }),
+            true => Err(Error::Unexpected { what: "work on pixels panicked".to_owned() }),
             false => Ok(()),
         }
     }

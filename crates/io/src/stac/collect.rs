@@ -161,7 +161,7 @@ impl Collector {
             );
             return Err(Error::InvalidArgument { what });
         }
-        let record = serde_json::to_vec(&record).map_err(|error| Error::InvalidArgument { what: error.to_string() })?;
+        let record = serde_json::to_vec(&record).map_err(|error| Error::Unexpected { what: error.to_string() })?;
         self.spool.push(&record)?;
         self.rows += 1;
         Ok(false)

@@ -63,7 +63,7 @@ pub(super) fn ahead(stores: &Stores, hrefs: &[String]) -> impl Stream<Item = Res
         async move {
             // A task of its own: it goes on while the taker parses.
             let task = tokio::spawn(async move { Head::fetch(&stores, &href).await });
-            let panicked = || Error::InvalidArgument { what: "internal error: reading a file panicked".to_owned() };
+            let panicked = || Error::Unexpected { what: "reading a file panicked".to_owned() };
             task.await.unwrap_or_else(|_| Err(panicked()))
         }
     });

@@ -132,7 +132,7 @@ impl Read for Positioned {
 }
 
 fn failed(error: &io::Error) -> Error {
-    Error::InvalidArgument { what: format!("temporary file of items: {error}") }
+    Error::System { what: format!("temporary file of items: {error}") }
 }
 
 #[cfg(test)]

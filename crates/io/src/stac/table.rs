@@ -165,5 +165,5 @@ impl<'de> Visitor<'de> for Wanted<'_> {
 
 /// The records are this crate's own: what is wrong with them is its fault.
 fn internal(error: &dyn fmt::Display) -> Error {
-    Error::InvalidArgument { what: format!("internal error: items that were read cannot be given: {error}") }
+    Error::Unexpected { what: format!("items that were read cannot be returned: {error}") }
 }

@@ -76,15 +76,15 @@ pub enum Error {
         /// What happened.
         what: String,
     },
-    /// The system gave no threads or other means to work with: neither the caller nor a file is at fault.
-    #[error("internal error: {what}")]
+    /// The system failed this process, for example because a temporary file could not be written.
+    #[error("{what}")]
     System {
-        /// What was missing, and why.
+        /// The resource and the reason.
         what: String,
     },
-    /// This library's own fault: work on the caller's rows that panicked.
+    /// A fault of this library or of its runtime that concerns no single file.
     #[error("internal error: {what}")]
-    Panicked {
+    Unexpected {
         /// What happened.
         what: String,
     },
@@ -108,7 +108,7 @@ impl Error {
             | Self::OutOfMemory { .. }
             | Self::Interrupted
             | Self::System { .. }
-            | Self::Panicked { .. } => false,
+            | Self::Unexpected { .. } => false,
         }
     }
 
@@ -143,7 +143,7 @@ impl Error {
             | Self::OutOfMemory { .. }
             | Self::Interrupted
             | Self::System { .. }
-            | Self::Panicked { .. } => None,
+            | Self::Unexpected { .. } => None,
         }
     }
 }

@@ -248,7 +248,7 @@ impl Request {
     fn send(&self, stores: &Stores) -> Result<Bytes> {
         let location = self.location()?;
         let body = self.body.as_ref().map(serde_json::to_vec).transpose();
-        let body = body.map_err(|error| Error::InvalidArgument { what: error.to_string() })?;
+        let body = body.map_err(|error| Error::Unexpected { what: error.to_string() })?;
         let document =
             DocumentRequest { url: self.url.clone(), body: body.map(Into::into), headers: self.headers.clone() };
         stores.block_on(stores.document(&location, &document))?
