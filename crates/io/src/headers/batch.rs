@@ -24,7 +24,7 @@ const LOCAL_READERS: usize = 8;
 /// Local files for each of the readers: below this, another thread costs more than it gives.
 const LOCAL_FILES_PER_READER: usize = 16;
 
-/// What is done with each file.
+/// Work to do for each file.
 pub(crate) trait Task: 'static {
     type Output: Clone + Send + 'static;
 
@@ -99,7 +99,8 @@ fn run_distinct<T: Task>(headers: &Headers, hrefs: &[&str]) -> Result<Vec<Result
         // Waited for in a task: the calling thread is woken once, and not by each fetcher.
         let ends: Vec<_> = tasks.iter().map(JoinHandle::abort_handle).collect();
         let done = headers.block_on(runtime.spawn(join_all(tasks))).inspect_err(|_| {
-            // Of an interrupted query nobody wants the answers. Files that are being read on this machine are read to their end.
+            // The query was interrupted, and its results are not needed. Local files that are being read are read to
+            // their end.
             queues.iter().for_each(|queue| queue.close());
             ends.iter().for_each(AbortHandle::abort);
         })?;

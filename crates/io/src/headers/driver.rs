@@ -1,4 +1,4 @@
-//! Fetches what a decoder asks for.
+//! Fetches the ranges that a decoder needs.
 //!
 //! Owns how many requests a header costs:
 //!
@@ -19,12 +19,12 @@ use crate::store::transport::{Body, RangeResponse, Span};
 use crate::types::stamp::Stamp;
 use crate::{Error, Location, ObjectVersion, Result, StoreError};
 
-/// Bytes of the first request: the header, tables included, of a COG of some 2,000 tiles and its overviews, at a price that
-/// cannot be told from that of a smaller request.
+/// Bytes of the first request: the header, including tables, of a COG of some 2,000 tiles and its overviews. A smaller
+/// request would not be measurably faster.
 pub(crate) const FIRST_GET: u64 = 32 << 10;
 
-/// Bytes that a later request has at least: an IFD is asked for by its first two bytes, and its entries, their values and
-/// the next IFD follow close behind.
+/// Minimal bytes of a later request: the decoder requests an IFD by its first two bytes, and its entries, their values
+/// and the next IFD usually follow.
 const READ_AHEAD_MIN: u64 = 32 << 10;
 
 /// Bytes read ahead at most. Overviews' tables follow those of the image and are a third of their size together.
@@ -40,7 +40,7 @@ const DECODE_INLINE_MAX: usize = 1 << 20;
 /// Header tables lie close together or not at all: the gaps worth reading through are those between an IFD's tables.
 const HEADER_COALESCE: CoalesceConfig = CoalesceConfig { max_gap: 64 << 10, max_size: 8 << 20 };
 
-/// What turns bytes into an answer and says which it misses.
+/// A decoder that returns a value, or the ranges that it needs.
 pub(crate) trait Decoder: Send + 'static {
     type Output: Send + 'static;
 
@@ -49,7 +49,7 @@ pub(crate) trait Decoder: Send + 'static {
     fn try_decode(&mut self) -> rasteret_cog::Result<DecodeResult<Self::Output>>;
 }
 
-/// What was decoded, and which version of the file it was read from.
+/// A decoded value, and the version of the file that it was read from.
 #[derive(Debug)]
 pub(crate) struct Decoded<T> {
     pub(crate) answer: T,
@@ -84,7 +84,7 @@ pub(crate) async fn read<D: Decoder>(object: &Object) -> Result<Decoded<D::Outpu
     Ok(Decoded { answer, version: first.version })
 }
 
-/// Decodes a local file, and tells by what to see whether it has changed since. Blocks.
+/// Decodes a local file; also returns its stamp, by which later changes are detected. Blocks.
 pub(crate) fn read_local<D: Decoder>(location: &Location, path: &Path) -> Result<(Decoded<D::Output>, Stamp)> {
     let at = |range, fault| Error::Store { location: location.clone(), range, fault };
     let file = LocalFile::open(path).map_err(|fault| at(None, fault))?;
@@ -117,7 +117,7 @@ struct Decoding<D: Decoder> {
     decoder: D,
     size: Option<u64>,
     rounds: u32,
-    /// What the next step found out, where it was taken elsewhere.
+    /// The result of the next step, if it was computed on another thread.
     taken: Option<rasteret_cog::Result<DecodeResult<D::Output>>>,
 }
 
@@ -160,8 +160,8 @@ impl<D: Decoder> Decoding<D> {
     }
 }
 
-/// What to fetch for the ranges that are missing. Where the size of the file is not known they stay as they are, for nobody
-/// can tell whether the file goes on.
+/// The ranges to fetch for the missing ones. They are not widened if the size of the file is unknown, because the file
+/// may end there.
 fn wider(mut missing: Vec<Range<u64>>, size: Option<u64>) -> Vec<Range<u64>> {
     if let Some(size) = size {
         let asked = missing.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);

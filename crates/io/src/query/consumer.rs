@@ -15,19 +15,19 @@ use crate::OnError;
 use crate::tiles::{BlockStream, Keep};
 use crate::{Error, Result};
 
-/// What a question does with the blocks of its tiles.
+/// Consumes the blocks of the tiles of one read.
 pub trait BlockConsumer: Sync {
-    /// What one block gives.
+    /// The result of one block.
     type Part: Send + Sync;
 
-    /// What the parts of all its blocks come to.
+    /// The combined result of all blocks.
     type Total: Default;
 
     /// The tiles whose blocks it needs, as rows and columns of the tile grid, each once.
     fn tiles(&self) -> Cow<'_, [(u32, u32)]>;
 
-    /// What the block of a tile gives; called once for each of [`tiles`](Self::tiles), with its position among them, by any thread, in
-    /// any order.
+    /// Returns the result of a tile's block. Called once for each of [`tiles`](Self::tiles), with the position among
+    /// them, on any thread and in any order.
     fn part(&self, tile: usize, block: &Block) -> Self::Part;
 
     /// Adds the part of a tile; called in the order of [`tiles`](Self::tiles).
@@ -65,7 +65,7 @@ pub(super) fn batches(lengths: impl Iterator<Item = usize>) -> Vec<Vec<(usize, R
 pub struct Read<S> {
     /// The band of a file.
     pub target: Arc<Target>,
-    /// What takes its blocks.
+    /// The consumer of its blocks.
     pub consumer: S,
     /// Whether a file that cannot be read leaves the question without an answer.
     pub on_error: OnError,
@@ -119,7 +119,7 @@ impl Reader {
         Ok(totals)
     }
 
-    /// The blocks of questions: of what, and which tiles. Each is read once, whoever needs it.
+    /// The blocks of all reads, given the target and tiles of each. A block that several reads need is read once.
     pub(super) fn reading<'a, T>(
         &self,
         questions: impl Iterator<Item = (&'a Arc<Target>, OnError, T)>,
@@ -155,7 +155,7 @@ impl Reader {
 }
 
 impl Reading {
-    /// Asks for the first bytes, so that they are under way while the caller prepares for them.
+    /// Starts fetching, so that bytes arrive while the caller prepares for them.
     pub(super) fn start(&self) {
         if let Some(masks) = &self.masks {
             masks.start();
@@ -163,8 +163,9 @@ impl Reading {
         self.blocks.start();
     }
 
-    /// What `part` makes of the blocks of each question, given the question, the position of the tile in it and the block; None where a
-    /// block cannot be read and the question allows that. `part` is called once for each block, by any thread, in any order.
+    /// Returns, for each read, the results of `part` for its blocks in order; None if a block cannot be read and the
+    /// read permits that. `part` receives the read, the position of the tile in it and the block. It is called once per
+    /// block, on any thread and in any order.
     pub(super) fn finish<P: Send + Sync>(
         self,
         part: impl Fn(usize, usize, &Block) -> P + Sync,
@@ -215,7 +216,7 @@ impl Reading {
 }
 
 impl Reader {
-    /// What `make` makes of each row, several at a time; None stays None.
+    /// Returns the result of `make` for each row, computing several at a time; None stays None.
     ///
     /// # Errors
     ///

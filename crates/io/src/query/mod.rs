@@ -1,4 +1,4 @@
-//! Questions about pixels, many at once: each distinct tile is fetched and decoded once, whoever asks for it.
+//! Reads pixels for many rows at once: each distinct tile is fetched and decoded once for all of them.
 //!
 //! ```text
 //! ReadRequest (a row) ── prepare ──> Target: Band, GeometryProjector ── zone ──> Coverage ──> BlockConsumer ─┐

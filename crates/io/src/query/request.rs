@@ -1,4 +1,4 @@
-//! What a row asks for, and what of it rows share.
+//! Requests of rows, and the state that rows share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use crate::OnError;
 use crate::tiles::{BlockRequest, RasterFile};
 use crate::{Error, Result};
 
-/// Which pixels of which raster a row asks for.
+/// The pixels that a row reads.
 #[derive(Debug, Clone)]
 pub struct ReadRequest<'a> {
     /// The file.
@@ -62,7 +62,7 @@ pub struct Target {
     pub(super) mask: Option<TargetMask>,
     /// Another raster that weighs pixels.
     pub(super) weights: Option<TargetWeights>,
-    /// What coverages depend on.
+    /// The grid, which coverages depend on.
     grid: Arc<Grid>,
     /// Ways from CRSs of geometries to the level's pixels.
     views: Mutex<HashMap<String, Arc<GeometryProjector>>>,
@@ -71,9 +71,9 @@ pub struct Target {
 /// A row's question with what it shares with others.
 #[derive(Debug, Clone)]
 pub struct ResolvedRead<'a> {
-    /// What it reads.
+    /// The raster that it reads.
     pub target: Arc<Target>,
-    /// What it asks.
+    /// The row's own part of the request.
     pub request: ReadRequest<'a>,
 }
 
@@ -198,7 +198,7 @@ impl Target {
         Err(self.fault(rasteret_cog::Error::LimitExceeded { at, limit, asked: bytes, max }))
     }
 
-    /// What is wrong with the file, or with what is asked of it.
+    /// An error of the file, or of an argument that does not fit it.
     pub fn fault(&self, source: rasteret_cog::Error) -> Error {
         fault(&self.file, source)
     }
@@ -292,7 +292,7 @@ impl ResolvedRead<'_> {
         self.target.view(reader, crs)?.pixels(&parsed.geometry).map_err(argument)
     }
 
-    /// Which pixels the row asks for, and how much of each: those of its geometry, or all.
+    /// The covered pixels and the covered fraction of each: those of the geometry, or all.
     ///
     /// The same geometry over the same grid is covered once for all bands, dates and files, as long as it is kept.
     ///

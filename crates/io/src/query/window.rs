@@ -20,18 +20,18 @@ pub struct PlannedWindow {
     on_error: OnError,
 }
 
-/// Windows whose bytes are under way.
+/// Windows whose tiles are being fetched.
 pub struct StartedWindows<'a> {
     reader: Reader,
     windows: Vec<&'a PlannedWindow>,
     keep: Keep,
-    /// Which tiles of which windows are read together. The bytes of the first of them are under way.
+    /// For each batch, the windows and their tiles. Those of the first batch are being fetched.
     batches: Vec<Vec<(usize, Range<usize>)>>,
     first: Reading,
 }
 
 impl PlannedWindow {
-    /// What is known before pixels are read.
+    /// The properties that are known before pixels are read.
     pub fn profile(&self) -> &WindowProfile {
         self.consumer.profile()
     }

@@ -1,4 +1,4 @@
-//! Coverages that were computed before: a field is asked about for each band and each date, over one grid.
+//! Caches coverages: a field is usually read for several bands and dates over one grid.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use rasteret_cog::{CogHeader, EncodedGeometry};
 
 use crate::runtime::byte_cache::ByteCache;
 
-/// What a coverage depends on besides the geometry: the level's pixels and the CRS that they are in.
+/// The grid that a coverage depends on: the pixels of the level and their CRS.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Grid {
     transform: [u64; 6],
@@ -30,7 +30,7 @@ impl Grid {
     }
 }
 
-/// What the bytes of a geometry are.
+/// The encoding of a geometry's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Text,
@@ -62,7 +62,8 @@ impl ZoneKey {
     }
 }
 
-/// Of the grid only the affine: a CRS may be a page of WKT, and rarely tells grids apart that the affine does not.
+/// Hashes only the affine transform of the grid: a CRS may be a page of WKT and rarely distinguishes grids of the same
+/// transform.
 impl Hash for ZoneKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.geometry.hash(state);

@@ -1,4 +1,4 @@
-//! What is kept in memory, bounded by bytes: headers, decoded tiles, coverages.
+//! A cache bounded by bytes, for headers, decoded tiles and coverages.
 //!
 //! # Why quick_cache
 //!

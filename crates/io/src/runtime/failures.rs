@@ -1,11 +1,11 @@
-//! Failures of a moment ago, given again instead of asking again.
+//! Recent failures, returned again without another request.
 //!
 //! DuckDB evaluates a call of constants that fails again and again while it plans, and each time would cost the file's requests, retries and
 //! time-outs. Remembered is what a file or its store is the cause of; not what a lock forbids, which depends on the query, nor that a
 //! file has changed, which depends on the index, nor a fault of this library.
 //!
-//! A failure is remembered for a lifetime after it was last asked for, so that a machine under load does not plan for longer than it is
-//! remembered, and in all for [`LIFETIMES_MAX`] of them.
+//! A failure is remembered for one lifetime after its last use, so that a slow planning phase does not outlive it, and
+//! for at most [`LIFETIMES_MAX`] lifetimes in total.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -18,7 +18,7 @@ use crate::Error;
 /// Failures remembered at once: an index may name millions of files that are not there.
 const KEPT_MAX: usize = 10_000;
 
-/// Lifetimes after which a failure is asked for anew, however often it was asked for meanwhile.
+/// Lifetimes after which a failure is retried, however often it was used meanwhile.
 const LIFETIMES_MAX: u32 = 4;
 
 /// Failures by what failed. For any number of threads at once.
@@ -129,7 +129,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(20));
             assert!(start.elapsed() < Duration::from_secs(20), "it never ends");
         }
-        // Longer than the lifetime, because it was asked for, and not beyond the bound.
+        // Longer than one lifetime because of its uses, but not beyond the bound.
         assert!(last > Duration::from_millis(400) && last <= Duration::from_millis(1600), "{last:?}");
         assert!(failures.get("b").is_none());
         failures.remember("b".to_owned(), &error(StoreError::Interrupted));

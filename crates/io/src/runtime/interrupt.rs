@@ -1,4 +1,4 @@
-//! What one query brings along besides its locks: whether it was interrupted, and how long it may go on repeating requests.
+//! Interrupts of a query, and the time that it may spend on retries.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
 
-/// How often a thread that waits asks whether the query was interrupted.
+/// How often a waiting thread checks for an interrupt.
 pub(crate) const POLL: Duration = Duration::from_millis(100);
 
 /// Whether the host has interrupted a query. Asked on threads of the query and of its helpers only, while it runs.
@@ -15,7 +15,7 @@ pub type IsInterrupted = Arc<dyn Fn() -> bool + Send + Sync>;
 /// A query, as far as it ends before its work is done. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct Query {
-    /// None where the host cannot tell.
+    /// None if the host does not report interrupts.
     is_interrupted: Option<IsInterrupted>,
 }
 
@@ -24,7 +24,7 @@ impl Query {
         Self { is_interrupted }
     }
 
-    /// Whether the host can tell.
+    /// Whether the host reports interrupts.
     pub(crate) fn can_tell(&self) -> bool {
         self.is_interrupted.is_some()
     }
@@ -65,7 +65,7 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// Whether there is time to wait for so long and to ask again.
+    /// Whether there is time for this wait and another attempt.
     pub(crate) fn allows(&self, wait: Duration, total: Duration) -> bool {
         self.since.get_or_init(Instant::now).elapsed().saturating_add(wait) <= total
     }

@@ -1,8 +1,8 @@
 //! The bound on what one call makes: windows, coverages, records.
 //!
-//! The host counts the vectors that a query keeps, but not those between two functions of one expression, nor what is computed
-//! on the way. So what a call will take is compared with the limit before it is allocated. Caches and tiles under way have
-//! bounds of their own, which are shares of the limit where it is small:
+//! The host counts the vectors that a query keeps, but neither those between two functions of an expression nor
+//! intermediate results. The memory that a call will take is therefore compared with the limit before it is allocated.
+//! Caches and tiles in flight have bounds of their own, which are shares of a small limit:
 //!
 //! | bound | at most |
 //! |---|---|
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{Error, Options, Result};
 
-/// Where nobody says how much there is.
+/// The limit if neither the host nor a setting states one.
 const UNKNOWN: u64 = 4 << 30;
 
 /// The limit of a session.
@@ -73,7 +73,7 @@ impl Memory {
         (self.limit() / 64).min(16 << 20)
     }
 
-    /// What caches and tiles under way may have, of what options allow them.
+    /// Bytes for caches and for tiles being fetched or decoded, within the options.
     pub(crate) fn shares(&self, options: &Options) -> Shares {
         let limit = self.limit();
         Shares {

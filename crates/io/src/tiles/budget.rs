@@ -42,7 +42,7 @@ impl Budget {
         self.lock().bytes as u64
     }
 
-    /// Replaces the limit. What is charged already counts against the limit that it was charged under.
+    /// Replaces the limit. Bytes that are charged already still count against the previous limit.
     pub(super) fn set_limit(&self, bytes: u64) {
         let mut limit = self.lock();
         let new = Limit::new(bytes);

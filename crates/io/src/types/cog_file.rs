@@ -11,7 +11,7 @@ use super::version::ObjectVersion;
 pub struct CogFile {
     /// The parsed header, shared by all rows that name the file.
     pub header: Arc<CogHeader>,
-    /// The version, as far as the store said.
+    /// The version, as far as the store reports it.
     pub version: ObjectVersion,
 }
 
@@ -20,6 +20,6 @@ pub struct CogFile {
 pub struct DescribedFile {
     /// The header and what else the tags say, shared by all that name the file.
     pub info: Arc<FileInfo>,
-    /// Bytes of the whole file, where the store said.
+    /// Size of the whole file in bytes, if the store reports it.
     pub file_size: Option<u64>,
 }

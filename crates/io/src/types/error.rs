@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::{Location, StoreError};
 
-/// What went wrong with one file, or with a request of the caller.
+/// An error of one file or of a request of the caller.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -17,22 +17,22 @@ pub enum Error {
         /// The fault in its bytes.
         source: rasteret_cog::Error,
     },
-    /// The store said no, or nothing.
+    /// The store refused the request or did not respond.
     #[error("{location}: {}{fault}", DisplayRange(range))]
     Store {
         /// The file; displays redacted.
         location: Location,
-        /// The bytes asked for, where the request was for a part that is not the file's beginning.
+        /// The requested bytes, unless the request began at the start of the file.
         range: Option<Range<u64>>,
         /// Why there is no answer.
         fault: StoreError,
     },
-    /// A file is another one than the index speaks of: its offsets would lead to wrong pixels.
+    /// The file is not the version that was indexed: the offsets of the index would lead to wrong pixels.
     #[error("{location}: {what}")]
     Changed {
         /// The file; displays redacted.
         location: Location,
-        /// What was expected and what was found.
+        /// The expected and the found version.
         what: String,
     },
     /// Pixels could not be decoded.
@@ -50,13 +50,13 @@ pub enum Error {
     Records {
         /// The file; displays redacted.
         location: Location,
-        /// What was expected and what was found.
+        /// Expected and found.
         what: String,
     },
     /// The caller's argument is wrong.
     #[error("{what}")]
     InvalidArgument {
-        /// What was expected and what was given.
+        /// Expected and found.
         what: String,
     },
     /// A result takes more memory than the limit allows.
@@ -73,7 +73,7 @@ pub enum Error {
     Internal {
         /// The file; displays redacted.
         location: Location,
-        /// What happened.
+        /// The fault.
         what: String,
     },
     /// The system failed this process, for example because a temporary file could not be written.
@@ -85,7 +85,7 @@ pub enum Error {
     /// A fault of this library or of its runtime that concerns no single file.
     #[error("internal error: {what}")]
     Unexpected {
-        /// What happened.
+        /// The fault.
         what: String,
     },
 }
@@ -101,7 +101,7 @@ impl Error {
             Self::Header { source, .. } | Self::Pixels { source, .. } => {
                 !matches!(source, rasteret_cog::Error::InvalidArgument { .. })
             }
-            // What a lock of the host forbids is a matter of the query.
+            // A denial by a lock of the host concerns the query, not the file.
             Self::Store { fault, .. } => !matches!(fault, StoreError::Denied(_)),
             Self::Changed { .. } | Self::Records { .. } | Self::Internal { .. } => true,
             Self::InvalidArgument { .. }
@@ -160,7 +160,7 @@ impl fmt::Display for DisplayRange<'_> {
     }
 }
 
-/// What is wrong with a tile; decoders know no place in the file, so its name (`file: `) is left out.
+/// The error of a tile without its position in the file (`file: `), which decoders do not know.
 struct DisplayCause<'a>(&'a rasteret_cog::Error);
 
 impl fmt::Display for DisplayCause<'_> {

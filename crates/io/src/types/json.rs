@@ -1,8 +1,8 @@
 //! JSON as Python writes it: bare `NaN`, `Infinity` and `-Infinity` are read as `null`.
 //!
-//! No number of JSON stands for them (RFC 8259, section 6), but `json.dumps` writes them unless it is told not to, so that items
-//! with a nodata of NaN are common. The words are replaced in the text before it is parsed, outside of strings only; a
-//! parser's column counts from the replaced text, its line is that of the file.
+//! JSON has no numbers for them (RFC 8259, section 6), but `json.dumps` writes them by default, so that items with a
+//! nodata value of NaN are common. The words are replaced before the text is parsed, outside of strings only. Columns
+//! in a parser's error refer to the replaced text, lines to the file.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -39,7 +39,7 @@ pub(crate) struct WithNulls<R> {
     input: R,
     chunk: Vec<u8>,
     scanner: Scanner,
-    /// What was replaced and not read from `at` on.
+    /// Replaced text; the bytes from `at` on have not been read.
     ready: Vec<u8>,
     at: usize,
     at_end: bool,

@@ -35,9 +35,9 @@ pub struct Location(Arc<Inner>);
 
 struct Inner {
     place: LocationKind,
-    /// What may be shown.
+    /// The displayed text.
     shown: String,
-    /// What tells this file, as its caller may read it, from others: a signature, a user and a password are a part of it.
+    /// Identifies the file together with the credentials in its URL: signature, user and password are part of it.
     key: String,
     /// The same for one file under two signatures, where that is not the key.
     resource: Option<String>,
@@ -61,7 +61,8 @@ impl Location {
         &self.0.place
     }
 
-    /// What caches know it by. Two signatures are two keys: what one credential has read is not given to another.
+    /// The key for caches. Two signatures are two keys, so that data read with one credential is never returned for
+    /// another.
     pub(crate) fn key(&self) -> &str {
         &self.0.key
     }

@@ -7,7 +7,7 @@ use crate::Error;
 /// The effect of a file that cannot be read: an asset's header, or the pixels of a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnError {
-    /// What would come from it is NULL; of an asset, `rasteret_error` says why.
+    /// The result is NULL; for an asset, `rasteret_error` has the reason.
     #[default]
     Null,
     /// The query fails.

@@ -48,9 +48,9 @@ pub struct Options {
     /// Bytes of coverages kept; 0 keeps none. Default 64 MiB: some 30,000 fields of 60 pixels across, so that each is covered
     /// once for all bands and dates of a grid.
     pub zone_cache_bytes: u64,
-    /// Bytes of tiles under way, fetched but not decoded or decoded but not used, over all threads. Default 128 MiB: 256
-    /// requests of 512 KiB, nearly as many as may be in flight. A call that finds it used up goes on with one block at a
-    /// time, as does one whose block alone is larger.
+    /// Memory limit for tiles being fetched or decoded, over all threads. Default 128 MiB: 256 requests of 512 KiB,
+    /// nearly as many as may be in flight. A call that finds the limit reached, or whose block alone is larger,
+    /// continues with one block at a time.
     pub read_budget_bytes: u64,
     /// Bytes of one decoded tile or strip, with what its decoder needs beside it. A file that declares larger ones is refused, whatever
     /// it holds. Default 256 MiB: each thread may hold one.
@@ -66,8 +66,9 @@ pub struct Options {
     /// Which fields of a file's version are compared with the index before its pixels are used. Default
     /// [`VersionCheck::Etag`].
     pub check_version: VersionCheck,
-    /// How long the failure of a header or of a tile in a store is remembered after it was last asked for. Default 3 s: longer than
-    /// DuckDB takes to evaluate a constant call again while it plans, short enough that who mends a file and asks again gets it.
+    /// How long the failure of a header or tile in a store is remembered after its last use. Default 3 s: longer than
+    /// DuckDB takes to re-evaluate a constant call during planning, and short enough that a repaired file is soon read
+    /// again.
     pub failure_lifetime: Duration,
     /// The only files that may be opened: these, and those below them. Default: all. Beside the locks of the host, if it has any.
     pub allowed_prefixes: Option<Vec<String>>,

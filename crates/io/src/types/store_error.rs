@@ -98,7 +98,7 @@ impl StoreError {
             return fault;
         }
         if error.is_connect() {
-            // What remains of connection errors once the sockets' own are sorted out is the handshake.
+            // Connection errors other than those of sockets are failures of the handshake.
             let tls = error.url().is_some_and(|url| url.scheme() == "https");
             return if tls { Self::Tls } else { Self::Other("no connection".to_owned()) };
         }
@@ -132,7 +132,7 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
     std::iter::successors(Some(error), |error| inner(*error))
 }
 
-/// What an error wraps. An `io::Error` that wraps another error skips it in `source()`.
+/// The error that an error wraps. An `io::Error` that wraps another error skips it in `source()`.
 fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(wrapped) => Some(wrapped),

@@ -20,7 +20,8 @@ use std::str::FromStr;
 use crate::types::stamp::Stamp;
 use crate::{Error, Result};
 
-/// What a store says about a file besides its bytes. Any field may be unknown: plain servers send no tag, local files have none.
+/// The version of a file as the store reports it. Any field may be unknown: plain servers send no tag, local files have
+/// none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ObjectVersion {
     /// Size of the file in bytes.
@@ -60,11 +61,11 @@ pub enum VersionMatch {
     Same,
     /// Two versions: `expected etag "a", found "b"`.
     Different(String),
-    /// The two have nothing in common that would tell.
+    /// The versions have no field in common that can be compared.
     Unknown,
 }
 
-/// What follows the difference when only the tags differ.
+/// Appended to the difference if only the tags differ.
 const NODES_DISAGREE: &str = " (same size and date: if the server's nodes send different tags for one file, set \
     RASTERET_CHECK_VERSION=size)";
 

@@ -110,8 +110,8 @@ fn remote_entry(entry: &str) -> Option<String> {
     None
 }
 
-/// The absolute path with forward slashes, links resolved as far as there are files. What is behind a part that does not exist cannot
-/// be opened, so `..` in it is resolved by the text.
+/// The absolute path with forward slashes, with links resolved in its existing part. Nothing behind a part that does
+/// not exist can be opened, so `..` is resolved textually there.
 pub(crate) fn of_path(path: &Path) -> String {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut existing: Vec<Component<'_>> = absolute.components().collect();

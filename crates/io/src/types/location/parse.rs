@@ -86,7 +86,7 @@ impl Location {
     }
 }
 
-/// What one of GDAL's virtual file systems stands for; None where the text names none.
+/// The href that a path of a GDAL virtual file system stands for; None for other paths.
 fn gdal_prefix(href: &str) -> Result<Option<String>> {
     let Some(rest) = href.strip_prefix("/vsi") else {
         return Ok(None);

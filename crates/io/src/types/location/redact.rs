@@ -1,4 +1,4 @@
-//! What of a location may be shown, and what of it names the file.
+//! The displayable form of a location, and the part of a URL that identifies the file.
 //!
 //! Owns the knowledge of where secrets stand in a URL: user and password before `@`, and anything after `?` or `#`.
 
@@ -95,8 +95,8 @@ pub(super) fn text<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
     if text.contains(char::is_control) { Cow::Owned(text.replace(char::is_control, "\u{fffd}")) } else { text }
 }
 
-/// The URL without user and password and without the parameters of a signature, where it carries one: what stays the same
-/// when a catalogue signs the file again. Other parameters tell files apart and stay.
+/// The URL without user, password and the parameters of a signature: the part that stays the same when a catalog signs
+/// the file again. Other parameters identify the file and are kept.
 pub(super) fn without_signature(url: &Url) -> String {
     let end = url.as_str().find('?').unwrap_or(url.as_str().len());
     let start = url.as_str().find("://").map_or(0, |colon| colon + 3);
@@ -136,7 +136,7 @@ fn is_signing_parameter(name: &str) -> bool {
 /// The signature itself: AWS and GCS version 4, their version 2 and CloudFront, Azure SAS.
 const SIGNATURES: &[&str] = &["X-Amz-Signature", "X-Goog-Signature", "Signature", "sig"];
 
-/// What stands beside a signature: AWS and GCS version 2, CloudFront, then the fields of an Azure SAS.
+/// Parameters that accompany a signature: AWS and GCS version 2, CloudFront, then the fields of an Azure SAS.
 const SIGNED_WITH: &[&str] = &[
     "AWSAccessKeyId",
     "GoogleAccessId",

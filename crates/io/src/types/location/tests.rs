@@ -189,7 +189,7 @@ fn nothing_secret_is_in_errors() {
 #[test]
 fn keys() {
     assert_eq!(key("https://H/a.tif#x"), "https://h/a.tif");
-    // What one credential has read is not given to another.
+    // Different signatures are different keys.
     for other in ["https://me:pw@h/a.tif", "https://me@h/a.tif", "https://h/a.tif?sv=1&sig=3"] {
         assert_ne!(key(other), key("https://h/a.tif"), "{other}");
     }
