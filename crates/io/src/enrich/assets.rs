@@ -40,12 +40,12 @@ const TYPE: &str = "type";
 const BAND_INDEX: &str = "band_index";
 const OWN: [&str; 3] = [HREF, TYPE, BAND_INDEX];
 
-/// What a record says of one asset.
+/// An asset of a record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asset<'a> {
     pub(crate) href: &'a str,
     pub(crate) band_index: Option<i64>,
-    /// What else it has.
+    /// Its other members.
     pub(crate) members: Members<'a>,
 }
 

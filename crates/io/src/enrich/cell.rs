@@ -47,7 +47,7 @@ pub(crate) fn integer(array: &ArrayRef, row: usize) -> Option<i64> {
 
 /// A double without a fraction, as Python writes codes of nullable columns.
 pub(crate) fn whole(number: f64) -> Option<i64> {
-    // Beyond 2^53 a double does not tell one integer from the next.
+    // Beyond 2^53, adjacent integers are the same double.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() != 0.0 || number.abs() > EXACT {
         return None;
@@ -81,7 +81,7 @@ pub(crate) fn number(array: &ArrayRef, row: usize) -> Option<f64> {
         _ if array.is_null(row) => None,
         DataType::Float64 => Some(array.as_primitive::<Float64Type>().value(row)),
         DataType::Float32 => Some(array.as_primitive::<Float32Type>().value(row).into()),
-        // What SQL makes of a literal such as 3.5.
+        // The type of SQL literals such as 3.5.
         DataType::Decimal128(_, scale) => {
             Some(array.as_primitive::<Decimal128Type>().value(row) as f64 / 10_f64.powi((*scale).into()))
         }

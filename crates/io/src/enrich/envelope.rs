@@ -2,7 +2,7 @@
 //!
 //! # Untrusted input
 //!
-//! Counts are believed only as far as there are bytes; nesting is bounded. What cannot be read has no box.
+//! Counts are limited by the number of bytes, nesting by a constant. A geometry that cannot be read has no box.
 
 /// xmin, ymin, xmax, ymax.
 pub(crate) type Envelope = [f64; 4];

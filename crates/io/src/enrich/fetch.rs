@@ -55,7 +55,7 @@ pub(super) struct Fetching {
     pub(super) task: JoinHandle<()>,
 }
 
-/// What the fetcher sends. That the last batch was sent is said expressly: a channel that merely closes is a fault.
+/// Messages of the fetcher. The end is a message, because a channel that merely closes indicates a fault.
 #[derive(Debug)]
 pub(super) enum Message {
     Batch(Box<Pending>),

@@ -28,16 +28,16 @@
 //!
 //! # Failures
 //!
-//! A record is never lost: an asset whose header cannot be read has NULL metadata, and the record's error text names it, as
-//! `B04: <why>; B08: <why>`. `no href` is said of a record that lacks an asset
-//! which was asked for by name; where bands were found, not named, such a record is as it should be. When no asset at all could be read although
-//! some were tried, [`EnrichStream::next`] fails after the last record, with the first causes.
+//! No record is lost: an asset whose header cannot be read has NULL metadata, and the record's error text names it, as
+//! `B04: <reason>; B08: <reason>`. The reason `no href` means that a record lacks an asset which was requested by name;
+//! if bands were discovered, such a record is valid. If some assets were tried and none could be read,
+//! [`EnrichStream::next`] fails after the last record, with the first causes.
 //!
-//! # What is fetched
+//! # Which headers are fetched
 //!
-//! Only what the projection asks for: the bands whose metadata it holds, or all of them for `rasteret_error`, for a column
-//! that can come from a header (`"proj:epsg"`, `crs`, `bbox`) and for [`OnError::Fail`], whose outcome must not depend on
-//! the projection.
+//! Only those that the projection needs: of the bands whose metadata it contains, or of all bands for `rasteret_error`,
+//! for a column that can be computed from a header (`"proj:epsg"`, `crs`, `bbox`) and for [`OnError::Fail`], whose
+//! outcome must not depend on the projection.
 
 pub(crate) mod assets;
 mod calendar;

@@ -6,9 +6,9 @@
 //! | `bbox` | the geometry column's WKB, if its CRS is longitude and latitude | the first header with a place in longitude and latitude |
 //! | `year`, `month` | [`calendar::COLUMNS`], as columns or in a STRUCT `properties` | NULL |
 //!
-//! The box of a header is that of [`RasterInfo::footprint`] in OGC:CRS84; a header whose CRS is unknown or local has none. A geometry
-//! column need not say its CRS: a file can call it unknown, and through DuckDB's stable C API a GEOMETRY does not tell. Such a
-//! geometry counts where [`could_be_degrees`].
+//! The box of a header is that of [`RasterInfo::footprint`] in OGC:CRS84; a header whose CRS is unknown or local has
+//! none. A geometry column may have no CRS: a file can leave it unknown, and DuckDB's stable C API does not report the
+//! CRS of a GEOMETRY. Such a geometry is used if [`could_be_degrees`].
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -63,7 +63,7 @@ pub struct Input {
     pub field: Option<String>,
 }
 
-/// What a header says of where its image lies.
+/// The georeference in a header.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Georeference<'a> {
     /// The image's CRS.
@@ -78,7 +78,7 @@ pub struct Georeference<'a> {
 #[derive(Debug)]
 struct Geometry {
     input: Input,
-    /// Whether its CRS is said, and is longitude and latitude.
+    /// Whether its CRS is known to be longitude and latitude.
     is_geographic: bool,
 }
 
@@ -115,7 +115,7 @@ impl Normalizer {
         &self.missing
     }
 
-    /// What must be read of the source for these columns.
+    /// The source columns that must be read for these columns.
     pub fn inputs(&self, wanted: &[Normalized]) -> Vec<Input> {
         let mut inputs = Vec::new();
         if wanted.iter().any(|column| matches!(column, Normalized::Epsg | Normalized::Crs)) {

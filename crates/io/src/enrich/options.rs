@@ -25,7 +25,7 @@ pub struct EnrichOptions {
     pub stac_scale: bool,
     /// Whether folders `key=value` of the source are columns.
     pub hive: HiveOptions,
-    /// What to do about an asset whose header cannot be read.
+    /// The effect of an asset whose header cannot be read.
     pub on_error: OnError,
     /// Headers fetched at once, at least 1. The session's own limit holds besides.
     pub max_concurrent: usize,
@@ -47,7 +47,7 @@ impl Default for EnrichOptions {
             stac_scale: false,
             hive: HiveOptions::default(),
             on_error: OnError::Null,
-            // What Python Rasteret's users know; also near where one server's throughput stops growing.
+            // The default of Python Rasteret; also near the point where the throughput of one server stops growing.
             max_concurrent: 300,
             batch_size: 100,
         }

@@ -1,4 +1,4 @@
-//! What an enrichment will give, known before the first header is fetched.
+//! The columns of an enrichment, resolved before the first header is fetched.
 
 use std::sync::Arc;
 

@@ -40,7 +40,7 @@ pub(super) struct ResolvedPlan {
     pub(super) rows: usize,
 }
 
-/// A band asked for.
+/// A requested band.
 #[derive(Debug)]
 pub(super) struct Band {
     pub(super) name: String,

@@ -28,13 +28,13 @@ const OFFSET: [&str; 2] = ["raster:offset", "offset"];
 /// Members of an asset that are looked at.
 pub(crate) const MEMBERS: [&str; 4] = [BANDS, RASTER_BANDS, SCALE[0], OFFSET[0]];
 
-/// What STAC says of the bands of one asset.
+/// The scaling that STAC gives for the bands of one asset.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scaling {
     /// The list that `bands` comes from.
     list: &'static str,
     bands: Vec<Option<Linear>>,
-    /// Of all bands that the list does not speak of.
+    /// For all bands that are not in the list.
     others: Option<Linear>,
 }
 
@@ -46,7 +46,7 @@ struct Linear {
 }
 
 impl Scaling {
-    /// What an asset says; None where it says nothing.
+    /// The scaling of an asset; None if it has none.
     pub(crate) fn of(asset: Members<'_>) -> Result<Option<Self>, String> {
         Self::parse(asset).map_err(|what| format!("stac_scale: {what}"))
     }

@@ -36,11 +36,11 @@ pub struct EnrichedBatch {
     pub metadata: Vec<Vec<Option<CogFile>>>,
     /// For each computed column, its values, of [`super::Normalized::data_type`].
     pub normalized: Vec<ArrayRef>,
-    /// What failed, of each row; empty unless the projection holds [`super::Column::Error`].
+    /// For each row, its failures; empty unless the projection contains [`super::Column::Error`].
     pub errors: Vec<Option<String>>,
 }
 
-/// What happened so far, over all threads.
+/// Counts over all threads so far.
 #[derive(Debug, Default)]
 struct Tally {
     /// The last batch was taken.
@@ -68,8 +68,8 @@ impl EnrichStream {
         Self { headers, layout, pending: tokio::sync::Mutex::new(pending), tally: Mutex::new(tally), task, window }
     }
 
-    /// The next batch, at most 2,048 rows; None after the last. May be called from several threads at once: each batch is
-    /// given to one of them, [`EnrichedBatch::index`] tells the order. Blocks the calling thread.
+    /// The next batch, at most 2,048 rows; None after the last. May be called from several threads at once: each batch
+    /// is returned to one of them, with its position in [`EnrichedBatch::index`]. Blocks the calling thread.
     pub fn next(&self) -> Result<Option<EnrichedBatch>> {
         self.headers.block_on(self.next_batch())?
     }

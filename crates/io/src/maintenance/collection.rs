@@ -12,7 +12,7 @@ use crate::store::Stores;
 use crate::types::location::local_from_remote;
 use crate::{Error, Result};
 
-/// What the name of a metadata column ends with.
+/// The suffix of metadata columns.
 const METADATA: &str = "_metadata";
 
 /// Which of an index's columns are looked at. [`Default`] is the defaults of SQL.
@@ -47,11 +47,11 @@ impl Default for CollectionOptions {
 pub(super) struct Collection {
     pub(super) source: ParquetSource,
     pub(super) bands: Vec<Band>,
-    /// Those of `bands` by name: what the assets are asked for.
+    /// The names of the assets of `bands`.
     pub(super) names: Vec<String>,
-    /// Bands asked for whose column there is not.
+    /// Requested bands without a column.
     pub(super) missing: Vec<String>,
-    /// Whether bands were asked for by name.
+    /// Whether bands were requested by name.
     pub(super) asked: bool,
     pub(super) assets: Result<Assets>,
     pub(super) rewrites: Rewrites,
@@ -136,7 +136,7 @@ impl Collection {
             if let Some(hrefs) = hrefs.get_mut(band) {
                 hrefs.push(asset.ok().map(|asset| {
                     let opened = self.rewrites.apply(asset.href);
-                    // What the caller has rewritten is the caller's word.
+                    // An href that the caller's rewriting made may be local.
                     let refused = self.is_remote && *opened == *asset.href && local_from_remote(&opened).is_some();
                     Href { written: asset.href.to_owned(), opened, refused }
                 }));
@@ -157,7 +157,7 @@ pub(super) struct Href {
     pub(super) refused: bool,
 }
 
-/// A column of a batch; an error instead of a panic where a reader gave fewer than it was asked for.
+/// A column of a batch; an error instead of a panic if the reader returned fewer columns than requested.
 pub(super) fn column<'a>(source: &ParquetSource, batch: &'a RecordBatch, position: usize) -> Result<&'a ArrayRef> {
     batch.columns().get(position).ok_or_else(|| Error::Internal {
         location: source.location().clone(),

@@ -1,7 +1,7 @@
 //! An index kept sound and fresh: what is wrong in it, and which of its files are no longer what they were.
 //!
-//! Owns the checks of an index against the index format, its records and its files. Refuses to repair: what is wrong is said, and
-//! SQL decides what is enriched again.
+//! Owns the checks of an index against the index format, its records and its files. Repairs nothing: problems are
+//! reported, and SQL decides which records are enriched again.
 //!
 //! ```text
 //! ParquetSource ── records ──┬─ Validation ── metadata against format, grid and record ──────────> Problem, none where sound

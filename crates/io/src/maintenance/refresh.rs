@@ -1,7 +1,7 @@
 //! Which files of an index are no longer the ones that were indexed.
 //!
-//! Each file is asked for once, however many records and bands it has; one that records of different ages know in two versions
-//! is compared with both. Answers come in the order in which the index first names the files.
+//! Each file is requested once, however many records and bands refer to it. If records refer to two versions of a file,
+//! it is compared with both. Results are in the order in which the index first names the files.
 //!
 //! ```text
 //! records ──> distinct (href, version indexed) ──> max_concurrent requests in flight ──> in order, 2,048 a time
@@ -31,7 +31,7 @@ const ROWS: usize = 2_048;
 /// Batches that wait for the reader.
 const BATCHES_AHEAD: usize = 2;
 
-/// What has become of a file since it was indexed.
+/// Compares a file with the version in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// It is the one that was indexed.
@@ -42,7 +42,7 @@ pub enum Status {
     Gone,
     /// It is there, but index and store have nothing in common that [`VersionCheck`](crate::VersionCheck) compares.
     Unknown,
-    /// It was not asked for: the index has no header of it.
+    /// Not requested: the index has no header of it.
     Unindexed,
     /// The store gave no answer.
     Failed,
@@ -67,7 +67,7 @@ impl Status {
 pub struct FileStatus {
     /// As the record has it.
     pub href: String,
-    /// What has become of it.
+    /// The result of the comparison.
     pub status: Status,
     /// The version whose header is in the index.
     pub indexed: ObjectVersion,
@@ -101,7 +101,7 @@ impl Refresh {
         })
     }
 
-    /// Starts asking.
+    /// Starts the requests.
     pub fn start(&self) -> Result<RefreshStream> {
         let fields = ["image_width", "file_size", "etag", "last_modified"].map(|field| vec![field.to_owned()]);
         let projection = self
@@ -116,7 +116,7 @@ impl Refresh {
             let batches = this.collection.source.read(&projection, ROWS)?;
             Ok::<_, Error>(tokio::spawn(async move {
                 if let Err(error) = this.ask(batches, &send).await {
-                    // An error that nobody waits for any more is nobody's error.
+                    // If the receiver is dropped, the error is not needed.
                     let _ = send.send(Err(error)).await;
                 }
             }))
@@ -125,7 +125,7 @@ impl Refresh {
         Ok(RefreshStream { headers, collection, files: Mutex::new(files), task: Mutex::new(Some(task)) })
     }
 
-    /// Asks for every file and sends the answers; returns early when nobody receives them.
+    /// Requests every file and sends the results; returns early once the receiver is dropped.
     async fn ask(&self, batches: Batches, send: &mpsc::Sender<Result<Vec<FileStatus>>>) -> Result<()> {
         let this = self.clone();
         let files = stream::try_unfold((this, batches, HashSet::new()), |(this, mut batches, mut seen)| async move {

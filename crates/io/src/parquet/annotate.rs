@@ -3,7 +3,10 @@
 //! Owns the difference between the two readers' ideas of a schema. Two things are rewritten, neither of which changes a
 //! column's physical type or its levels, so that the file's pages still fit:
 //!
-//! - an annotation that arrow-rs reads with a loss (INTERVAL's months), refuses (DECIMAL beyond 32 bytes) or cannot be told
+//! - an annotation that arrow-rs reads with a loss (months of INTERVAL), rejects (DECIMAL beyond 32 bytes) or cannot be
+//!   configured for is removed; the values are read as raw bytes, and [`Leaf`] has their type;
+//! - a repeated group of one field that arrow-rs would read as a list of structs of one field becomes the group `list`
+//!   of a three-level list, because DuckDB reads a list of that field.
 //!   how to read is taken away; the bytes then come out raw and [`Leaf`] says what they are;
 //! - a repeated group of one field that arrow-rs would read as a list of structs of one field becomes the group `list` of a
 //!   three-level list, because DuckDB reads a list of that field.
@@ -16,7 +19,7 @@ use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
 use super::{Kind, geo};
 
-/// What remains to be done with the Arrow values of one Parquet column.
+/// The conversion of the Arrow values of one Parquet column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Leaf {
     /// The Arrow type is the one wanted.
@@ -39,7 +42,7 @@ pub(super) enum Leaf {
     Time { utc: bool },
     /// Timestamp(ms or µs, any zone) to Timestamp(µs), of UTC or of no zone.
     Timestamp { utc: bool },
-    /// INT96: arrow-rs is asked for Timestamp(µs), nothing is left to convert.
+    /// INT96: requested from arrow-rs as Timestamp(µs), without further conversion.
     Int96,
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Kind;
 
-/// What a column without a `crs` member has (GeoParquet 1.1, "crs").
+/// The CRS of a column without a member `crs` (GeoParquet 1.1, "crs").
 const DEFAULT_CRS: &str = "OGC:CRS84";
 
 /// The columns that the `geo` entry names as WKB, with their kind. Empty without such an entry, or where it is no JSON.

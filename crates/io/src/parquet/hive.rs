@@ -46,7 +46,7 @@ impl HiveOptions {
     pub const OFF: Self = Self { partitioning: Some(false), nulls: NullFolders::WordAndDefault };
 }
 
-/// What Hive's writers call the folder of NULL.
+/// The folder that Hive's writers use for NULL.
 const DEFAULT_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// A value of a partition column.

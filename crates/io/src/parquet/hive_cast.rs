@@ -56,12 +56,12 @@ pub(super) fn bigint(text: &str) -> Option<i64> {
     if plain && !leading_zero { text.parse().ok() } else { None }
 }
 
-/// What C's `isspace` says.
+/// White space according to C's `isspace`.
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r')
 }
 
-/// What is left of a text.
+/// The rest of a text that is being parsed.
 #[derive(Clone, Copy)]
 struct Text<'a>(&'a str);
 

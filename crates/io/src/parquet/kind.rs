@@ -1,4 +1,4 @@
-//! What an Arrow type cannot say by itself about a column's DuckDB type, kept in the Arrow field's metadata.
+//! The part of a column's DuckDB type that its Arrow type does not express, kept in the metadata of the Arrow field.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,8 @@ use arrow_schema::Field;
 const NAME: &str = "ARROW:extension:name";
 const METADATA: &str = "ARROW:extension:metadata";
 
-/// What a column (or a nested field) means beyond its Arrow type. Written as Arrow extension types, so that the names are
-/// those that other Arrow software knows, where there are such names.
+/// The meaning of a column or nested field beyond its Arrow type. Written as Arrow extension types, with the names of
+/// other Arrow software where there are any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {

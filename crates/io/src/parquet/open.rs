@@ -25,7 +25,7 @@ pub struct ParquetSource {
     files: Arc<[String]>,
     first: Arc<File>,
     schema: SchemaRef,
-    /// What the folders name; of each, its index in the schema.
+    /// The columns of the folders, with their indices in the schema.
     partitions: Arc<[(usize, Partition)]>,
     wkb: Wkb,
 }
@@ -224,7 +224,7 @@ struct PlanColumn {
     from: FieldRef,
     convert: Convert,
     target: FieldRef,
-    /// What the file's folder says.
+    /// The values in the file's folders.
     constant: Option<Constant>,
 }
 
@@ -294,7 +294,7 @@ impl Root {
     }
 }
 
-/// What is read of one column.
+/// The parts of one column that are read.
 struct Selected {
     leaves: Vec<usize>,
     target: FieldRef,
@@ -354,7 +354,7 @@ impl File {
         Ok(Self { object, reader, leaves, roots })
     }
 
-    /// What is read of the column at `index`, which is one of this file's.
+    /// The parts to read of the column at `index`, which is one of this file's.
     fn select(&self, index: usize, paths: Option<&[Vec<String>]>) -> Selected {
         let root = &self.roots[index];
         let mut next = root.first_leaf;

@@ -32,7 +32,7 @@ use crate::{CoalesceConfig, Error, Location, Object, Result, StoreError};
 /// Files whose footers are read before their turn: hides the latency of many small files.
 const FILES_AHEAD: usize = 4;
 
-/// Batches that are decoded before they are asked for.
+/// Batches that are decoded ahead of the reader.
 const BATCHES_AHEAD: usize = 2;
 
 /// Column chunks of neighbouring columns become one request; 8 MiB keep several requests in flight for a large row group.
@@ -91,7 +91,7 @@ impl Batches {
 
 impl Drop for Batches {
     fn drop(&mut self) {
-        // The decoding thread ends by itself when nobody receives.
+        // The decoding thread ends by itself once the receiver is dropped.
         self.fetching.abort();
     }
 }
@@ -111,7 +111,7 @@ fn start(source: ParquetSource, projection: Projection, first: Plan, rows: usize
     let location = source.location().clone();
     let fetching = tokio::spawn(async move {
         if let Err(error) = fetch(&source, &projection, first, rows, &send_piece).await {
-            // An error that nobody waits for any more is nobody's error.
+            // If the receiver is dropped, the error is not needed.
             let _ = send_piece.send(Err(error)).await;
         }
     });
@@ -119,7 +119,7 @@ fn start(source: ParquetSource, projection: Projection, first: Plan, rows: usize
     Batches { schema, batches, fetching, decoding: Some(decoding), source: location }
 }
 
-/// Sends the files' pieces in order; returns early when nobody receives them.
+/// Sends the pieces of the files in order; returns early once the receiver is dropped.
 async fn fetch(
     source: &ParquetSource,
     projection: &Projection,
@@ -145,7 +145,7 @@ async fn fetch(
     Ok(())
 }
 
-/// Sends one file's pieces; false when nobody receives them.
+/// Sends the pieces of one file; false once the receiver is dropped.
 async fn fetch_file(
     index: usize,
     file: &File,
@@ -185,7 +185,7 @@ async fn fetch_file(
     }
 }
 
-/// Decodes pieces until there are no more, there is an error, or nobody receives.
+/// Decodes pieces up to the last one, an error, or the end of the receiver.
 fn decode(mut pieces: mpsc::Receiver<Result<Piece>>, batches: &mpsc::Sender<Result<Records>>) {
     while let Some(piece) = pieces.blocking_recv() {
         let piece = match piece {
@@ -211,7 +211,7 @@ fn decode(mut pieces: mpsc::Receiver<Result<Piece>>, batches: &mpsc::Sender<Resu
     }
 }
 
-/// A remote file as arrow-rs asks for it.
+/// A remote file as a reader of arrow-rs.
 struct Remote {
     object: Object,
     metadata: Arc<ParquetMetaData>,

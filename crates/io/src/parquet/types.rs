@@ -7,7 +7,7 @@ use arrow_schema::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use super::Kind;
 use super::annotate::Leaf;
 
-/// What to convert in one column or nested field.
+/// The conversion of one column or nested field.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Convert {
     /// Nothing below here.
@@ -81,8 +81,8 @@ fn leaf_type(read: &DataType, leaf: &Leaf) -> DataType {
     }
 }
 
-/// The schema to ask arrow-rs for, where it must be asked: INT96 in microseconds, because nanoseconds overflow outside of
-/// 1677 to 2262. None where nothing is to be asked.
+/// The schema to request from arrow-rs, or None for its default: INT96 in microseconds, because nanoseconds overflow
+/// outside of 1677 to 2262.
 pub(super) fn hints(fields: &[FieldRef], leaves: &[Leaf]) -> Option<Vec<FieldRef>> {
     if !leaves.contains(&Leaf::Int96) {
         return None;

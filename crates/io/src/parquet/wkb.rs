@@ -1,8 +1,8 @@
 //! WKB as DuckDB's GEOMETRY holds it: little-endian throughout, dimensions by ISO codes, no SRID, nothing behind the end.
 //!
-//! DuckDB trusts the bytes of a GEOMETRY: what it would refuse when it reads a file must not reach one. What is accepted
-//! here is what `read_parquet` accepts, and comes out as the bytes that it gives. Source: OGC 06-103r4, 8.2; PostGIS for
-//! EWKB's flags.
+//! DuckDB trusts the bytes of a GEOMETRY, so that bytes which it would reject in a file must not reach one. This module
+//! accepts the geometries that `read_parquet` accepts and returns the same bytes. Source: OGC 06-103r4, 8.2; PostGIS
+//! for the flags of EWKB.
 //!
 //! ```text
 //! order  code                        [SRID]  body
@@ -37,7 +37,7 @@ pub(super) fn canonical(wkb: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     Ok(Cow::Owned(reader.out.unwrap_or_default()))
 }
 
-/// What a part must be like.
+/// Constraints on a part of a geometry.
 #[derive(Clone, Copy)]
 struct Parent {
     kind: u32,
@@ -47,7 +47,7 @@ struct Parent {
 struct Reader<'a> {
     rest: &'a [u8],
     size: usize,
-    /// What is written; None while it is found out whether anything must be.
+    /// The output; None as long as the input is canonical.
     out: Option<Vec<u8>>,
 }
 

@@ -6,8 +6,8 @@
 //! | 0.9 to 1.0 | `eo:bands` and `raster:bands`, lists of objects that belong together by position |
 //! | before 0.9 | `eo:bands`, positions in the list `eo:bands` of the item's properties |
 //!
-//! Source: STAC 1.1, "Common Metadata", Bands, and its list of changes since 1.0. What a member is called there decides its
-//! prefix here; one that has a prefix already keeps it. The item's own members stay as they are beside `bands`.
+//! Source: STAC 1.1, "Common Metadata", Bands, and its list of changes since 1.0. The section that defines a member
+//! there determines its prefix here; a name with a prefix is kept. The item's own members are kept beside `bands`.
 
 use serde_json::{Map, Value};
 

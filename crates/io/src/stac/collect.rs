@@ -32,7 +32,7 @@ const MAX_PROPERTIES: usize = 4_096;
 pub(super) struct Origin<'a> {
     /// For messages.
     pub(super) location: &'a Location,
-    /// What its relative hrefs are relative to, where it does not say so itself.
+    /// The base of its relative hrefs, unless it has a `self` link.
     pub(super) base: &'a str,
 }
 
@@ -69,7 +69,7 @@ impl fmt::Debug for Conditions {
     }
 }
 
-/// What assets have in common.
+/// The common fields of assets.
 #[derive(Debug)]
 enum Assets {
     /// By their keys.
@@ -262,7 +262,7 @@ fn without_local_files(record: Map<String, Value>, base: &str) -> Result<Map<Str
     }
 }
 
-/// What every asset has a field for, so that SQL over assets need not know which items said it.
+/// The fields that every asset has, so that SQL over assets does not depend on the items that define them.
 fn asset() -> Shape {
     let roles = Shape::List(Box::new(Shape::Text));
     structure(&[("href", Shape::Text), ("type", Shape::Text), ("title", Shape::Text), ("roles", roles)])

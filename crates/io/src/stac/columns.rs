@@ -42,9 +42,9 @@ pub(super) enum Column {
 /// A field of a STRUCT.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Member {
-    /// What JSON calls it.
+    /// Its name in JSON.
     key: String,
-    /// What SQL calls it.
+    /// Its name in SQL.
     name: String,
     column: Column,
 }
@@ -219,11 +219,12 @@ pub(super) fn common(members: &IndexMap<String, Shape>) -> Shape {
     members.values().fold(Shape::Null, |common, member| common.union(member))
 }
 
-/// Names that DuckDB tells apart: where letter case alone differs, a number follows, as `read_parquet` has it.
+/// Names that are distinct in DuckDB: a name that differs from another in letter case only has a number appended, as in
+/// `read_parquet`.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     taken: HashSet<String>,
-    /// How often a name was asked for.
+    /// How often a name was used.
     asked: HashMap<String, usize>,
 }
 

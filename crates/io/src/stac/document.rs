@@ -48,7 +48,7 @@ pub(super) type ItemConsumer<'a> = dyn FnMut(ItemPosition, Value) -> Result<()> 
 /// Why a document was not read to its end.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// What is wrong with the text, and whether what follows can still be read: lines do not need each other.
+    /// The error in the text. The rest is still read if the file has one item per line.
     Malformed { at: Option<ItemPosition>, what: String },
     /// The sink's error, or the store's.
     Error(Error),

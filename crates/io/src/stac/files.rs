@@ -17,7 +17,8 @@ use crate::store::Stores;
 use crate::store::transport::Span;
 use crate::{Error, Object, Result, StoreError};
 
-/// Bytes of a file that are asked for at once. One request reads an item, and a server that ignores ranges is read no further.
+/// Bytes of a file that are requested at once. One request reads an item; of a server that ignores ranges, no more is
+/// read.
 const HEAD: u64 = 1 << 20;
 
 /// Bytes of the rest of a file that are in memory.
@@ -74,7 +75,7 @@ pub(super) fn ahead(stores: &Stores, hrefs: &[String]) -> impl Stream<Item = Res
 pub(super) struct Head {
     object: Object,
     bytes: Bytes,
-    /// Bytes of the whole file, where the store said.
+    /// Size of the whole file in bytes, if the store reports it.
     size: Option<u64>,
 }
 
@@ -181,7 +182,7 @@ impl Windows<'_> {
     /// The bytes that follow; none at the end of the file.
     fn fetch(&mut self) -> Result<Bytes> {
         let (object, at) = (self.object, self.at);
-        // An answer to the first request that was shorter than it asked for had all there is.
+        // A first response that is shorter than the request has the whole file.
         let size = self.size.or((at < HEAD).then_some(at));
         let end = size.map_or(at + WINDOW, |size| size.min(at + WINDOW));
         if end <= at {

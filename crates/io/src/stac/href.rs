@@ -68,7 +68,7 @@ pub(super) fn leads_to_local_file(base: &str, href: &str) -> bool {
     }
 }
 
-/// What goes before the file's name, its slash included.
+/// The part before the file's name, including its slash.
 fn folder(path: &str) -> &str {
     path.rfind('/').map_or("", |slash| &path[..=slash])
 }

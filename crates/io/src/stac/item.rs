@@ -39,10 +39,10 @@ pub(super) const STAC_EXTENSIONS: &str = "stac_extensions";
 pub(super) const LINKS: &str = "links";
 pub(super) const MEMBERS: &str = "members";
 
-/// What `geometry` is as JSON when it comes from GeoParquet: digits of its WKB under this name.
+/// The member of `geometry` that holds hexadecimal WKB, for items from GeoParquet.
 pub(super) const WKB: &str = "wkb";
 
-/// What an object of STAC is.
+/// The type of a STAC object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Item,
@@ -214,7 +214,7 @@ fn resolve_member(object: &mut Value, base: &str) {
     }
 }
 
-/// The record's EPSG code. What it is taken from stays, save `proj:epsg` itself, whose column this is.
+/// The record's EPSG code. Its source stays in the properties, except for `proj:epsg`, which becomes this column.
 fn epsg(properties: &mut Map<String, Value>, assets: &Map<String, Value>) -> Result<Option<i32>, String> {
     let own = match properties.shift_remove(EPSG) {
         None | Some(Value::Null) => None,
@@ -244,7 +244,7 @@ fn epsg(properties: &mut Map<String, Value>, assets: &Map<String, Value>) -> Res
     Ok(first.filter(|_| codes.all(|code| code == first)))
 }
 
-/// What a value is, in JSON's words.
+/// The name of a value's JSON type.
 pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

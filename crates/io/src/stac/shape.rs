@@ -1,4 +1,4 @@
-//! What values of JSON have in common: the type that all items' values of one name fit without a loss.
+//! The common type of JSON values, which holds the values of all items without loss.
 //!
 //! | values | SQL |
 //! |---|---|
@@ -69,7 +69,7 @@ impl Shape {
             }
             (Self::List(element), Value::Array(list)) => {
                 list.iter().for_each(|value| element.observe(value));
-                // A list of this and that is told apart as JSON only.
+                // A list of mixed types is kept as JSON.
                 if matches!(**element, Self::Json | Self::Scalar) {
                     *self = Self::Json;
                 }

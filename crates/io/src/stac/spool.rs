@@ -1,7 +1,8 @@
-//! What was read at bind, kept until the query wants it: in memory as long as it is little, then in a file without a name.
+//! Items that were read at bind, kept until the query reads them: in memory while they are small, then in an unnamed
+//! file.
 //!
-//! An API is asked once and its answer may be different a moment later; a file may change too. So what the schema was made
-//! from is what the rows come from, however often a plan is executed.
+//! The response of an API may differ a moment later, and a file may change. Rows therefore come from the same data as
+//! the schema, however often a plan is executed.
 //!
 //! ```text
 //! [length, 4 bytes little-endian] [record as JSON] [length] [record] ...

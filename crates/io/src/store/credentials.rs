@@ -19,7 +19,7 @@ use crate::StoreError;
 use crate::store::environment::{self, Unusable};
 use crate::types::location::StoreKey;
 
-/// What to sign requests with; anonymous by default.
+/// Credentials for signing requests; anonymous by default.
 #[derive(Clone, Default)]
 pub(crate) struct Credentials {
     pub(crate) aws: Aws,
@@ -161,8 +161,8 @@ impl Google {
 }
 
 impl Azure {
-    /// The secrets for an account: those of the account that `AZURE_STORAGE_ACCOUNT_NAME` names, and no other. Without that name
-    /// nobody can tell whose they are, and an href may name any account.
+    /// The secrets for an account: only those of the account named by `AZURE_STORAGE_ACCOUNT_NAME`. Without that
+    /// variable their owner is unknown, and an href may name any account.
     pub(crate) fn of_account(&self, account: &str) -> Option<&AzureSecrets> {
         let is_its = self.account.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(account));
         self.secrets.as_ref().filter(|_| is_its)
@@ -228,7 +228,7 @@ mod tests {
             assert!(!with(unsigned).cover(&s3()), "{unsigned:?}");
         }
         assert!(!with(&[KEYS[0], KEYS[1], ("AWS_NO_SIGN_REQUEST", "YES")]).cover(&s3()));
-        // What a machine in the cloud has in its environment without its user's doing.
+        // Variables that cloud machines set by default.
         assert!(!with(&[("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x"), ("AWS_REGION", "eu-west-1")]).cover(&s3()));
         assert!(with(&[("RASTERET_AWS_CREDENTIALS", "imds")]).cover(&s3()));
         assert!(!with(&[("RASTERET_AWS_CREDENTIALS", "no")]).cover(&s3()));

@@ -37,7 +37,7 @@ impl Stores {
 
     fn matches(&self, pattern: &str) -> Result<Vec<String>> {
         if !is_glob(pattern) {
-            // What cannot be a file fails here, before anything is read.
+            // A path that cannot name a file fails here, before anything is read.
             Location::parse(pattern)?;
             return Ok(vec![pattern.to_owned()]);
         }
@@ -190,7 +190,7 @@ fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
-/// What goes before the keys that match, and where to list; None for a URL whose pattern characters are its own.
+/// The part of the hrefs before the keys, and the address to list; None for a URL whose pattern characters are literal.
 fn remote(pattern: &str, scheme: &str, rest: &str) -> Result<Option<(String, Address)>> {
     let scheme = scheme.to_ascii_lowercase();
     if scheme != "http" && scheme != "https" {
@@ -253,7 +253,7 @@ fn local(pattern: &str) -> Result<Vec<String>> {
     Ok(files.into_iter().collect())
 }
 
-/// What a lock forbids, as an error about the pattern.
+/// A denial by a lock, as an error about the pattern.
 fn denied(pattern: &str, fault: StoreError) -> Error {
     Error::Store {
         location: Location::local(PathBuf::from(pattern), crate::types::location::redacted(pattern)),

@@ -41,7 +41,7 @@ pub struct Object {
     first: Arc<OnceLock<ObjectVersion>>,
 }
 
-/// What serves a file.
+/// The client that serves a file.
 #[derive(Clone)]
 pub(crate) enum Source {
     File(PathBuf),
@@ -91,7 +91,7 @@ impl Object {
         }
     }
 
-    /// Exactly these bytes each, in the order asked for, with ranges close together fetched as one.
+    /// The bytes of each range, in the given order; adjacent ranges are fetched together.
     pub async fn ranges(&self, ranges: &[Range<u64>], coalesce: CoalesceConfig) -> Result<Vec<Bytes>> {
         let spans = self.spans(coalesce.spans(ranges), coalesce).await?;
         let exact = |range: &Range<u64>| {
@@ -109,7 +109,7 @@ impl Object {
         try_join_all(fetched).await
     }
 
-    /// The same, with as much of each span as the file has: for whoever asks ahead of what is known.
+    /// As above, but a span may end beyond the file: for reading ahead.
     pub(crate) async fn spans_within(
         &self,
         spans: Vec<Range<u64>>,
@@ -144,7 +144,7 @@ impl Object {
         self.get_in_pieces(span, None).await
     }
 
-    /// The same, with the pieces handed on while the rest is coming. What comes all at once is not cut.
+    /// As above; pieces are delivered while the rest of the body is arriving. A body that arrives at once is not cut.
     pub(crate) async fn get_in_pieces(&self, span: Span, pieces: Option<&Pieces>) -> Result<RangeResponse, StoreError> {
         self.access.permit(&self.location)?;
         match &self.source {

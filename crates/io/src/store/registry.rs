@@ -1,8 +1,8 @@
 //! One client per bucket or container, made when first needed and shared by all threads.
 //!
-//! Owns which credentials are used. Public buckets are read unsigned unless the environment names credentials in so many
-//! words; a metadata service of a cloud's machines is never asked unless `RASTERET_AWS_CREDENTIALS=imds` says so, because
-//! anywhere else the question hangs.
+//! Owns the choice of credentials. Public buckets are read unsigned unless the environment names credentials
+//! explicitly. The metadata service of cloud machines is used only with `RASTERET_AWS_CREDENTIALS=imds`, because a
+//! request to it hangs on any other machine.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -43,7 +43,7 @@ impl Registry {
             .insert(key, Arc::new(OnceCell::new_with(Some(store))));
     }
 
-    /// What requests are signed with.
+    /// Credentials that requests are signed with.
     pub(crate) fn credentials(&self) -> &Credentials {
         &self.credentials
     }
@@ -53,12 +53,12 @@ impl Registry {
         &self.transport
     }
 
-    /// What serves the file. The first use of a public S3 bucket asks once for its region.
+    /// The client that serves the file. The first use of a public S3 bucket requests its region.
     pub(crate) async fn source(&self, location: &Location) -> Result<Source> {
         let (store, path) = match location.kind() {
             LocationKind::File(path) => return Ok(Source::File(path.clone())),
             LocationKind::Object { store, path } => (store, path),
-            // The URL itself is what the cloud was asked to serve; it is taken apart only where it has to be signed.
+            // The URL is used as it is, and is only parsed into bucket and key if it has to be signed.
             LocationKind::Url { object: Some((store, path)), .. } if self.credentials.cover(store) => (store, path),
             LocationKind::Url { url, .. } => {
                 return Ok(Source::Url { transport: self.transport.clone(), url: url.clone() });
@@ -101,7 +101,8 @@ impl Registry {
                     None => builder,
                 }
             }
-            // What is left is object_store's own chain: web identity, container, then the instance's metadata service.
+            // The remaining sources are those of object_store: web identity, container, and the instance's metadata
+            // service.
             Aws::Chain(settings) => settings.iter().fold(builder, |builder, (name, value)| {
                 match name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
                     Ok(key) => builder.with_config(key, value),

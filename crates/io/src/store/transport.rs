@@ -1,8 +1,8 @@
 //! The one HTTP client, under every store: connections, time-outs, retries, and what a status means.
 //!
-//! Owns the pool of connections (keep-alive, per host), the retry policy and the reading of answers. Each answer is read
-//! whole inside the time-out of its request, so that a connection lost in the middle is retried like one lost before. Who takes an
-//! answer in pieces gets them again then.
+//! Owns the connection pool (keep-alive, per host), the retry policy and the parsing of responses. Each body is read
+//! completely within the time-out of its request, so that a connection lost in the middle is retried like one lost at
+//! the start. On retry, consumers of pieces receive the delivered pieces again.
 //!
 //! # Why not the retries of object_store
 //!
@@ -11,8 +11,8 @@
 //!
 //! # Why HTTP/1.1 only
 //!
-//! S3 and Azure speak nothing else; where HTTP/2 is offered, hundreds of answers of 32 KiB share one connection's flow-control
-//! window, and object_store's authors found the same against GCS.
+//! S3 and Azure support nothing else. Over HTTP/2, hundreds of responses of 32 KiB share the flow-control window of one
+//! connection; object_store's authors measured the same for GCS.
 
 mod body;
 mod dns;
@@ -52,21 +52,21 @@ use crate::{ObjectVersion, Options, StoreError};
 /// First wait before a request is repeated; doubled each time. Less would add to the storm that a 429 answers.
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 
-/// Longest wait before a request is repeated, also where the server's Retry-After asks for more.
+/// Longest wait before a retry, even if the server's Retry-After is longer.
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// Bytes at the start of a file that are read through and thrown away when a server ignores the range asked for. More than
-/// a header's worth would download files by accident.
+/// Bytes at the start of a file that are read and discarded if a server ignores the requested range. A larger limit
+/// would download whole files by accident.
 const IGNORED_RANGE_MAX: u64 = 1 << 20;
 
-/// What a POST says it sends.
+/// The content type of POST requests.
 const JSON: &str = "application/json";
 
 /// A question for a document.
 #[derive(Clone)]
 pub(crate) struct DocumentRequest {
     pub(crate) url: Url,
-    /// JSON to POST; None asks by GET.
+    /// JSON to POST; None for a GET.
     pub(crate) body: Option<Bytes>,
     pub(crate) headers: HeaderMap,
 }
@@ -115,8 +115,8 @@ impl Transport {
         }))
     }
 
-    /// A part of the file at a URL, as one request unless that has to be repeated. What is taken in pieces is gone from the
-    /// answer, which then starts behind it.
+    /// A part of the file at a URL, in one request unless it has to be repeated. Bytes that were delivered as pieces
+    /// are not part of the returned response, which starts after them.
     pub(crate) async fn get(
         &self,
         url: &Url,
@@ -185,7 +185,7 @@ impl Transport {
         .await
     }
 
-    /// The whole answer to a question for JSON. A POST is repeated too: it asks, and changes nothing.
+    /// The body of a JSON document. A POST is repeated as well, because searches change nothing.
     pub(crate) async fn document(
         &self,
         document: &DocumentRequest,
@@ -217,9 +217,9 @@ impl Transport {
         .await
     }
 
-    /// The region of an S3 bucket, which S3 tells also those who may not read it.
+    /// The region of an S3 bucket, which S3 returns even without permission to read the bucket.
     pub(crate) async fn bucket_region(&self, bucket: &str) -> Result<Option<String>, StoreError> {
-        // The certificate of *.s3.amazonaws.com covers one label: buckets with dots are asked for in the path.
+        // The certificate of *.s3.amazonaws.com covers one label: names of buckets with dots are put into the path.
         let url = match bucket.contains('.') {
             true => format!("https://s3.amazonaws.com/{bucket}"),
             false => format!("https://{bucket}.s3.amazonaws.com"),
@@ -238,14 +238,14 @@ impl Transport {
         .await
     }
 
-    /// The server ignored the range and sends the whole file: read no further than to the end of what was asked for, then
-    /// drop the connection.
+    /// The server ignored the range and sends the whole file: read up to the end of the requested range, then drop the
+    /// connection.
     async fn whole(&self, response: Response, span: &Span) -> Result<RangeResponse, StoreError> {
         let mut answer = RangeResponse::of_whole(response.headers());
         let Span::Range(range) = span else {
             return Err(StoreError::RangeIgnored);
         };
-        // Bytes in the middle of a page to log in could pass for pixels; those at a file's start tell what they are.
+        // Bytes in the middle of a login page could pass for pixels; those at the start of a file identify its format.
         if range.end > IGNORED_RANGE_MAX || (range.start > 0 && response::is_html(response.headers())) {
             return Err(StoreError::RangeIgnored);
         }
@@ -419,14 +419,14 @@ fn too_much() -> StoreError {
     StoreError::Other("the answer has more bytes than asked for".to_owned())
 }
 
-/// What becomes of bytes that were not asked for.
+/// The error for bytes that were not requested.
 #[derive(Clone, Copy)]
 enum Excess {
     Cut,
     Refused,
 }
 
-/// A failed attempt, and how long the server asks to be left alone.
+/// A failed attempt, and the wait that the server requires.
 struct Refusal {
     fault: StoreError,
     retry_after: Option<Duration>,
@@ -527,7 +527,7 @@ impl HttpService for Transport {
     }
 }
 
-/// Among a request's extensions: that its answer is taken in pieces. Stores hand it through to the transport.
+/// Request extension: the response is delivered in pieces. Stores pass it on to the transport.
 #[derive(Clone)]
 pub(crate) struct InPieces {
     pub(crate) span: Span,

@@ -1,4 +1,4 @@
-//! What is wrong in an index, a problem each; none where it is sound.
+//! Finds problems in an index; there are none in a valid one.
 //!
 //! | check | says | of |
 //! |---|---|---|

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::Location;
 
-/// What is looked at.
+/// The subject of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
     /// A column of the index.
@@ -61,9 +61,9 @@ pub struct Problem {
     pub record: Option<String>,
     /// The band; None where it is the whole record.
     pub band: Option<String>,
-    /// What was looked at.
+    /// The check that failed.
     pub check: Check,
-    /// What was expected and what was found.
+    /// Expected and found.
     pub message: String,
     /// The Parquet file; displays redacted.
     pub file: Option<Arc<Location>>,

@@ -1,4 +1,4 @@
-//! What a record says beside its bands: its id, its box, its CRS.
+//! Checks of a record apart from its bands: its id, box and CRS.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ pub(super) struct Columns {
     /// Of [`record_crs::MEMBERS`], with where their columns are.
     crs: Vec<(usize, Input)>,
     pub(super) assets: Option<usize>,
-    /// Whether metadata must be there although the record has no file of the band: bands were asked for.
+    /// Whether metadata is required even if the record has no file of the band, because bands were requested.
     required: bool,
 }
 
@@ -62,7 +62,7 @@ impl Columns {
         at.map(|at| column(&collection.source, batch, at)).transpose()
     }
 
-    /// What each record is called.
+    /// The name of each record in problems.
     pub(super) fn names(&self, collection: &Collection, batch: &RecordBatch, first: u64) -> Result<Vec<String>> {
         let ids = self.column(collection, batch, self.id)?;
         let position = |row: usize| (first + row as u64).to_string();
@@ -121,7 +121,7 @@ impl Columns {
         Ok((0..batch.num_rows()).map(of).collect())
     }
 
-    /// What to say of metadata that is NULL; None where that is as it should be.
+    /// The problem with NULL metadata; None if it is valid.
     pub(super) fn missing(
         &self,
         collection: &Collection,

@@ -5,7 +5,7 @@ use arrow_schema::{DataType, Field};
 use super::super::collection::Collection;
 use super::problem::{Check, Problem};
 
-/// What a field holds, whatever the width.
+/// The type of a field, without its width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holds {
     Integer,
@@ -58,7 +58,7 @@ const LATER: [(&str, Holds); 13] = [
     ("last_modified", Holds::Timestamp),
 ];
 
-/// What is wrong with the type, and for each band whether its values can be looked at.
+/// The problems with the types, and for each band whether its values can be checked.
 pub(super) fn check(collection: &Collection) -> (Vec<Problem>, Vec<bool>) {
     let mut problems = Vec::new();
     let mut say = |band: Option<&str>, check, message: String| {

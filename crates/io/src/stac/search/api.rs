@@ -39,14 +39,14 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// What the links of an API's first page say; None where it is no API's.
+    /// The search endpoint in the links of an API's landing page; None for other documents.
     pub(super) fn of(document: &Linked<'_>, url: Url, link_max: u64) -> Option<Self> {
         let searches: Vec<_> = document.links(&["search"], link_max).map(|(_, link)| link).collect();
         let method = |link: &Link, method: &str| {
             link.get("method").and_then(Value::as_str).is_some_and(|found| found.eq_ignore_ascii_case(method))
         };
         let found = searches.iter().find(|link| method(link, "POST")).or(searches.first());
-        // A method that nobody names may be both: POST is tried, since GET cannot hold a large geometry.
+        // A link without a method may support both: POST is tried, since a GET cannot hold a large geometry.
         let post = found.is_some_and(|link| !method(link, "GET"));
         let mut search = match found {
             Some(link) => Url::parse(&target(link, url.as_str())?).ok()?,
@@ -234,7 +234,7 @@ impl Request {
         Ok(Self { url, body, headers })
     }
 
-    /// What tells requests apart.
+    /// The parts of a request that distinguish it from others.
     fn name(&self) -> String {
         let body = self.body.as_ref().and_then(|body| serde_json::to_string(body).ok()).unwrap_or_default();
         let headers: Vec<_> = self.headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();

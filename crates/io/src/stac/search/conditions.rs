@@ -33,7 +33,8 @@ pub struct SearchOptions {
     pub ignore_errors: bool,
 }
 
-/// Items of a page. What APIs without a limit of their own still answer within the time-out and their gateways' 6 MB.
+/// Items per page: APIs without a limit of their own respond to this within the time-out and the 6 MB of their
+/// gateways.
 const PAGE_SIZE: u64 = 100;
 
 /// Conditions, checked.

@@ -1,6 +1,6 @@
 //! The conditions of a search, applied to records: for catalogues that are only files.
 //!
-//! What is not there meets no condition: an item without a box is in no place, one without a time at none.
+//! A missing value meets no condition: an item without a box is nowhere, one without a time at no time.
 
 use rasteret_cog::ParsedGeometry;
 use serde_json::{Map, Value};

@@ -45,7 +45,7 @@ impl<'a> Linked<'a> {
         self.kind.and_then(text)
     }
 
-    /// Whether it is a Collection. Before STAC 1.0 only an `extent` tells Collections from Catalogs.
+    /// Whether it is a Collection. Before STAC 1.0 only an `extent` distinguishes Collections from Catalogs.
     pub(super) fn is_collection(&self) -> bool {
         self.kind().map_or(self.extent.is_some(), |kind| kind == "Collection")
     }

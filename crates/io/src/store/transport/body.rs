@@ -1,7 +1,8 @@
 //! The bytes of an answer: in the parts that they came in, in one, or cut into pieces while they come.
 //!
-//! Owns which of the three. A header is decoded from its parts as they are. Other bytes are wanted side by side, and are joined
-//! as they come, so that the memory of one part serves the next. Tiles are handed on before the rest of their request is there.
+//! A header is decoded from its parts as they are. Other bodies must be contiguous and are joined as they arrive, so
+//! that the memory of one part is reused for the next. Tiles are delivered before the rest of their response has
+//! arrived.
 
 use bytes::{Bytes, BytesMut};
 
@@ -10,7 +11,7 @@ use crate::store::coalesce::joined;
 /// Bytes of an answer that is no range of a file: a page of a listing, a token. S3 pages of 1,000 keys are below 1 MiB.
 pub(crate) const DOCUMENT_MAX: usize = 64 << 20;
 
-/// Bytes of the longest body that stays in parts: a header's, with room for those who ask for more of it.
+/// Bytes of the longest body that stays in parts: that of a header, with a margin.
 const APART_MAX: usize = 64 << 10;
 
 /// Consecutive bytes of a file or a document.
@@ -42,7 +43,7 @@ impl Body {
         });
     }
 
-    /// What stands behind the first `length` bytes.
+    /// Removes the first `length` bytes.
     pub(super) fn advance(&mut self, length: usize) {
         let mut left = length;
         self.0.retain_mut(|part| {
@@ -66,7 +67,7 @@ pub(super) struct Incoming {
     expected: usize,
     length: usize,
     parts: Vec<Bytes>,
-    /// What was in `parts`, once there is a second one of a body that is to be in one piece.
+    /// The joined contents of `parts`, from the second part of a long body on.
     joined: BytesMut,
 }
 

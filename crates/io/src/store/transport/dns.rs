@@ -1,7 +1,7 @@
-//! Names of hosts to addresses, asked once for hundreds of connections.
+//! Resolves names of hosts once for hundreds of connections.
 //!
-//! A pool that opens 300 connections to one host would otherwise ask the system's resolver 300 times at once, each on a
-//! thread of its own.
+//! A pool that opens 300 connections to one host would otherwise call the system's resolver 300 times at once, each on
+//! its own thread.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -50,7 +50,7 @@ impl Resolve for CachingResolver {
                 let found: Vec<_> = found.collect();
                 if found.is_empty() { Err(StoreError::UnknownHost) } else { Ok(found) }
             };
-            // A failed lookup leaves the cell empty: the next one asks again.
+            // A failed lookup leaves the cell empty, so that the next one tries again.
             let addresses = lookup.addresses.get_or_try_init(ask).await?.clone();
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })

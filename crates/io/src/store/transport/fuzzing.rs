@@ -1,4 +1,4 @@
-//! What is read of answers, as one function for fuzz targets.
+//! Parses responses, in one function for fuzz targets.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
@@ -10,7 +10,8 @@ use super::response::{self, RangeResponse, Span};
 ///
 /// # Panics
 ///
-/// Where something is taken for what it is not: a range that was not asked for, text for a code, a redirect to another scheme.
+/// Panics if a range that was not requested is accepted, other text is taken for an error code, or a redirect changes
+/// the scheme.
 pub(crate) fn read(data: &[u8]) {
     let headers: HeaderMap = data.split(|byte| *byte == b'\n').filter_map(header).collect();
     for asked in [Span::Range(0..100), Span::Range(7..8), Span::Tail(8)] {

@@ -14,8 +14,8 @@ pub(crate) struct Pieces {
     pub(crate) take: Arc<PieceHandler>,
 }
 
-/// Takes a piece and its offset in the file; the answer tells the file's version, and has no body yet. When a request has to be
-/// repeated, pieces come again.
+/// Receives a piece and its offset in the file, with the file's version in a response that has no body yet. If a
+/// request is repeated, pieces are delivered again.
 pub(crate) type PieceHandler = dyn Fn(&RangeResponse, u64, Bytes) + Send + Sync;
 
 /// A body that is cut while it is coming in. All pieces lie in one allocation.
@@ -38,7 +38,7 @@ impl<'a> TileSplitter<'a> {
         self.offset + self.held.len() as u64
     }
 
-    /// What lies in front of the last cut that this part reaches, and has not been given, with its offset in the file.
+    /// Adds a part. Returns the bytes before the last cut that it reaches, with their offset in the file.
     pub(super) fn push(&mut self, part: Bytes) -> Option<(u64, Bytes)> {
         self.held.extend_from_slice(&part);
         let (reached, ahead) = self.cuts.split_at(self.cuts.partition_point(|cut| *cut <= self.end()));
@@ -49,7 +49,7 @@ impl<'a> TileSplitter<'a> {
         Some((offset, piece))
     }
 
-    /// What stands behind the last cut, and where.
+    /// The bytes after the last cut, and their offset.
     pub(super) fn rest(self) -> (u64, Body) {
         (self.offset, self.held.freeze().into())
     }

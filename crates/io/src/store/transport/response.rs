@@ -1,4 +1,4 @@
-//! What a store's answer says about the file: which bytes, how many there are in all, which version.
+//! The metadata of a response: which bytes it has, the size of the file, and its version.
 //!
 //! Owns the reading of HTTP headers (RFC 9110, sections 8, 14 and 15.3.7). Missing ones are no error: a plain file server
 //! need not know a tag or a date.
@@ -12,7 +12,7 @@ use reqwest::header::{
 use super::Body;
 use crate::{ObjectVersion, StoreError};
 
-/// Which bytes of a file to ask for.
+/// A range of bytes to request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Span {
     /// These; fewer where the file ends before.
@@ -40,7 +40,7 @@ impl Span {
         HeaderValue::try_from(text).map_err(|_| StoreError::Other("not a range".to_owned()))
     }
 
-    /// The reverse, for what a store asks for.
+    /// The reverse, for requests made by a store.
     pub(super) fn of_header(value: &HeaderValue) -> Option<Self> {
         let (first, last) = value.to_str().ok()?.strip_prefix("bytes=")?.split_once('-')?;
         let last: u64 = last.parse().ok()?;
@@ -52,12 +52,12 @@ impl Span {
 }
 
 impl RangeResponse {
-    /// The headers of a 206, checked against what was asked for, and the bytes that its body must have.
+    /// Parses the headers of a 206, checked against the request; also returns the length of the body.
     pub(super) fn of_partial(headers: &HeaderMap, asked: &Span) -> Result<(Self, usize), StoreError> {
         let no_range = || StoreError::Other("expected a Content-Range of the bytes asked for, found none".to_owned());
         let (range, size) = headers.get(CONTENT_RANGE).and_then(content_range).ok_or_else(no_range)?;
         let as_asked = match asked {
-            // Fewer bytes than asked for are right only at the end of the file.
+            // Fewer bytes than requested are valid only at the end of the file.
             Span::Range(asked) => {
                 range.start == asked.start
                     && (range.end == asked.end || (range.end < asked.end && size.is_none_or(|size| size == range.end)))

@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-/// The settings of a client that speaks HTTP/1.1 and trusts whom the system trusts.
+/// TLS settings for HTTP/1.1 and the certificate authorities of the system.
 pub(super) fn config() -> Result<ClientConfig, Error> {
     let default = || Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let provider = CryptoProvider::get_default().cloned().unwrap_or_else(default);
