@@ -32,7 +32,7 @@ pub use types::version::{ObjectVersion, VersionCheck, VersionMatch};
 /// For fuzz targets: what is not to be had otherwise.
 #[doc(hidden)]
 pub mod fuzzing {
-    /// Reads the headers, one a line, and the error document of an answer.
+    /// Parses the headers, one per line, and the error document of a response.
     pub fn answer(data: &[u8]) {
         crate::store::transport::fuzzing::read(data);
     }

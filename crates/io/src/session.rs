@@ -14,8 +14,8 @@ use crate::{IsInterrupted, Options, Result};
 
 /// Shared state behind the SQL functions, with the locks of one query. Cheap to clone, and for any number of threads at once.
 ///
-/// It derefs to the [`Reader`] of a query, that to [`Headers`](crate::Headers), those to [`Stores`]: a function of a lower layer takes
-/// no more than it needs, and a session stands for any of them.
+/// It derefs to the [`Reader`] of a query, that to [`Headers`](crate::Headers), and those to [`Stores`]. Functions of a
+/// lower layer take only the type that they need, and accept a session.
 #[derive(Debug, Clone)]
 pub struct Session(Reader);
 

@@ -40,8 +40,8 @@ const WINDOW_ROWS: u64 = 16 * 2_048;
 /// Bytes of records and headers that may wait for the reader.
 const WINDOW_BYTES: u64 = 96 * 1024 * 1024;
 
-/// Fetches that start before sockets are looked at again: requests go out on the connections that are there while others are
-/// still being opened, and one whose answer has come is used again instead of another one opened.
+/// Fetches that start before sockets are polled again: requests use the open connections while others are being opened,
+/// and reuse a connection whose response has arrived.
 const LAUNCHED_AT_ONCE: usize = 16;
 
 /// Failed hrefs that are not tried again. Bounded, because a source may name millions that do not exist.
@@ -134,7 +134,7 @@ struct Fetcher {
     remote: Vec<bool>,
 }
 
-/// Hrefs that records have as they are opened: no rewriting of the caller's stands behind them.
+/// Hrefs as they are in the records, unchanged by the caller's rewriting.
 type Written = HashSet<Arc<str>>;
 
 impl Fetcher {
@@ -193,8 +193,8 @@ impl Fetcher {
             self.layout.fetched.iter().map(|band| inner.bands.get(*band).and_then(|band| band.index)).collect();
         let mut cells = vec![Vec::with_capacity(batch.num_rows()); self.layout.fetched.len()];
         let (mut hrefs, mut own) = (Vec::new(), HashSet::new());
-        // Keyed by what the record says, so that an href is rewritten once; two that come to the same file
-        // then still are one.
+        // Keyed by the href in the record, so that each is rewritten once. Two that are rewritten to the same file
+        // share it.
         let mut written: HashMap<String, usize> = HashMap::new();
         let mut rewritten: HashMap<Arc<str>, usize> = HashMap::new();
         let scaling = |asset: Asset<'_>| match inner.assets.with_scaling {

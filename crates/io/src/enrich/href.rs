@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// The caller's prefixes and what stands for them.
+/// The caller's prefixes and their replacements.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rewrites(Vec<(String, String)>);
 

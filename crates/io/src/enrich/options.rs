@@ -14,7 +14,7 @@ pub struct EnrichOptions {
     pub href_column: Option<String>,
     /// Which band of its file an asset is, counted from 0. The order is that of bands that are not named.
     pub band_index: Vec<(String, u32)>,
-    /// Prefixes of hrefs and what stands for them; the longest that fits is replaced.
+    /// Prefixes of hrefs and their replacements; the longest match is replaced.
     pub url_rewrite: Vec<(String, String)>,
     /// Whether to give `"proj:epsg"`, `crs`, `bbox`, `year` and `month` where the source lacks them.
     pub normalize: bool,

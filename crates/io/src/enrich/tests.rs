@@ -195,7 +195,7 @@ fn what_runs_ahead_is_bounded() {
     let (fetch, fetches) = fetch(setup.file.clone(), Duration::ZERO);
     let stream = setup.start(&ALL, &fetch);
     assert!(stream.next().unwrap().is_some());
-    // Nobody reads: fetching must come to rest long before the end.
+    // Without a reader, fetching must stop long before the end.
     let mut before = usize::MAX;
     while before != fetches.total() {
         before = fetches.total();

@@ -1,8 +1,8 @@
 //! Many files at once, from a thread that waits for all of them.
 //!
-//! Owns how the work is spread: each distinct href once; files in stores by as many tasks as requests may be in flight, local
-//! files by a few threads that may block; and each task takes the next file when it is done with one, so that a million
-//! files cost no more memory than their answers.
+//! Owns the distribution of the work: each distinct href once; files in stores by as many tasks as requests may be in
+//! flight, local files by a few blocking threads. Each task takes the next file when it has finished one, so that a
+//! million files need no more memory than their results.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -18,7 +18,7 @@ use crate::runtime::runtime;
 use crate::types::location::LocationKind;
 use crate::{Error, Location, Result};
 
-/// Local files read side by side: disks and network file systems answer several at once, more only wait in line.
+/// Local files read in parallel: disks and network file systems serve several at once, more would only queue.
 const LOCAL_READERS: usize = 8;
 
 /// Local files for each of the readers: below this, another thread costs more than it gives.
@@ -28,7 +28,7 @@ const LOCAL_FILES_PER_READER: usize = 16;
 pub(crate) trait Task: 'static {
     type Output: Clone + Send + 'static;
 
-    /// An answer that costs nothing, for a file in a store.
+    /// The result for a file in a store, if it is cached.
     fn known(headers: &Headers, location: &Location) -> Option<Self::Output>;
 
     /// For a file in a store.
@@ -38,8 +38,8 @@ pub(crate) trait Task: 'static {
     fn local(headers: &Headers, location: &Location) -> Result<Self::Output>;
 }
 
-/// Does the task for each href, once for equal ones; answers in their order. Blocks the calling thread, which must not be
-/// one of the runtime's. A panic of the task is an error of its file.
+/// Does the task once for each distinct href; results are in the order of `hrefs`. Blocks the calling thread, which
+/// must not be one of the runtime's. A panic of the task is an error of its file.
 pub(crate) fn run<T: Task>(headers: &Headers, hrefs: &[&str]) -> Vec<Result<T::Output>> {
     let mut places: HashMap<&str, usize> = HashMap::with_capacity(hrefs.len());
     let mut distinct = Vec::new();
@@ -56,7 +56,7 @@ pub(crate) fn run<T: Task>(headers: &Headers, hrefs: &[&str]) -> Vec<Result<T::O
         Ok(answers) => answers,
         Err(error) => return vec![Err(error); hrefs.len()],
     };
-    // Nothing is equal to anything: the answers are in order already.
+    // All hrefs are distinct: the results are in order already.
     if distinct.len() == hrefs.len() {
         answers.truncate(hrefs.len());
         return answers;
@@ -144,7 +144,7 @@ impl Queue {
         Arc::new(Self { files, next: AtomicUsize::new(0) })
     }
 
-    /// Gives no more files.
+    /// Returns no more files.
     fn close(&self) {
         self.next.fetch_max(self.files.len(), Ordering::Relaxed);
     }

@@ -30,8 +30,8 @@ const READ_AHEAD_MIN: u64 = 32 << 10;
 /// Bytes read ahead at most. Overviews' tables follow those of the image and are a third of their size together.
 const READ_AHEAD_MAX: u64 = 1 << 20;
 
-/// Rounds after which a file is given up: as many IFDs, each beyond the reach of the one before. Bounds what a hostile
-/// file can make a client do, along with the decoder's own limits.
+/// Rounds after which reading fails: as many IFDs, each out of reach of the one before. Together with the limits of the
+/// decoder this bounds the requests that a hostile file can cause.
 const MAX_ROUNDS: u32 = 1_000;
 
 /// Bytes of tables from which decoding is moved off the threads that wait on sockets.
@@ -167,7 +167,7 @@ fn wider(mut missing: Vec<Range<u64>>, size: Option<u64>) -> Vec<Range<u64>> {
         let asked = missing.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);
         let ahead = (asked / 2).clamp(READ_AHEAD_MIN, READ_AHEAD_MAX);
         missing.iter_mut().for_each(|range| *range = widened(range, READ_AHEAD_MIN, size));
-        // Whatever else there is to the header stands behind what is known of it.
+        // The rest of the header follows the last known range.
         if let Some(last) = missing.iter_mut().max_by_key(|range| range.end) {
             last.end = last.end.saturating_add(ahead - READ_AHEAD_MIN).min(size);
         }

@@ -171,7 +171,7 @@ impl Task for CachedHeaders {
     }
 }
 
-/// Headers, read anew: what is looked for is whether they have changed.
+/// Headers as they are now, read from the files again.
 struct CurrentHeaders;
 
 impl Task for CurrentHeaders {

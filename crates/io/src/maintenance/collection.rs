@@ -24,7 +24,7 @@ pub struct CollectionOptions {
     pub assets_column: String,
     /// A column of hrefs that all bands share, instead of assets.
     pub href_column: Option<String>,
-    /// Prefixes of hrefs and what stands for them; the longest that fits is replaced.
+    /// Prefixes of hrefs and their replacements; the longest match is replaced.
     pub url_rewrite: Vec<(String, String)>,
     /// Whether folders `key=value` of the source are columns.
     pub hive: HiveOptions,

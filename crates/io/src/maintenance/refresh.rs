@@ -44,7 +44,7 @@ pub enum Status {
     Unknown,
     /// Not requested: the index has no header of it.
     Unindexed,
-    /// The store gave no answer.
+    /// The store did not respond.
     Failed,
 }
 
@@ -73,7 +73,7 @@ pub struct FileStatus {
     pub indexed: ObjectVersion,
     /// The version that is there now.
     pub found: ObjectVersion,
-    /// Why there is no answer.
+    /// The reason for a missing response.
     pub error: Option<Error>,
 }
 
@@ -87,8 +87,9 @@ pub struct Refresh {
 }
 
 impl Refresh {
-    /// Checks the arguments: reads the first Parquet file's footer. Blocks the calling thread. `source` are paths, globs or
-    /// URLs of Parquet files; see [`Stores::files`](crate::Stores::files). `max_concurrent` bounds requests in flight beside the session's own limit.
+    /// Checks the arguments: reads the first Parquet file's footer. Blocks the calling thread. `source` are paths,
+    /// globs or URLs of Parquet files; see [`Stores::files`](crate::Stores::files). `max_concurrent` bounds requests in
+    /// flight in addition to the limit of the session.
     pub fn new(headers: &Headers, source: &[&str], options: CollectionOptions, max_concurrent: usize) -> Result<Self> {
         let collection = Collection::open(headers, source, options)?;
         collection.require_bands()?;

@@ -119,7 +119,7 @@ fn leaf(field: &TypePtr, leaves: &mut Vec<Leaf>) -> Result<TypePtr> {
     };
     let info = field.get_basic_info();
     let annotation = match info.logical_type_ref() {
-        // A type that this library is too old for: DuckDB goes by the converted type then.
+        // A type that this library does not know yet: DuckDB uses the converted type then.
         Some(LogicalType::_Unknown { .. }) | None => None,
         known => known,
     };

@@ -36,7 +36,7 @@ pub(super) async fn read(object: &Object) -> Result<ParquetMetaData> {
     metadata.map_err(|error| fault(location, error))
 }
 
-/// The error of a file: its own if it comes from a store, else what arrow-rs says in words.
+/// The error of a file: that of its store, or a description of arrow-rs's error.
 pub(super) fn fault(location: &Location, error: ParquetError) -> Error {
     let what = match error {
         ParquetError::External(inner) => match inner.downcast::<Error>() {

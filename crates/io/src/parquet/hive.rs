@@ -25,7 +25,7 @@ use crate::{Error, Location, Result};
 pub struct HiveOptions {
     /// None: where all files have the same keys. Some(true): an error where they do not.
     pub partitioning: Option<bool>,
-    /// Which folders stand for NULL.
+    /// Names of folders that mean NULL.
     pub nulls: NullFolders,
 }
 

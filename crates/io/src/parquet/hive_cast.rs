@@ -1,7 +1,7 @@
 //! DuckDB's strict casts from VARCHAR to DATE, TIMESTAMP and BIGINT: what decides the types of partition columns.
 //!
-//! Source: DuckDB's own answers on 1.4, 1.5 and 2.0, which agree on all of this but for offsets behind a blank or behind a time
-//! without seconds: those are no TIMESTAMP here, as before 2.0. An offset from UTC does not move a TIMESTAMP.
+//! Source: the behaviour of DuckDB 1.4, 1.5 and 2.0, which agree except for offsets after a blank or after a time
+//! without seconds: those are not a TIMESTAMP here, as before 2.0. An offset from UTC does not shift a TIMESTAMP.
 
 /// Days of 1970-01-01 to the last day of DuckDB's DATE, 5881580-07-10; the first, -5877641-06-25, is as far away. The two
 /// beyond are infinity.

@@ -1,4 +1,4 @@
-//! A set of Parquet files seen as one table: its schema, and which columns of which file answer a projection.
+//! A set of Parquet files as one table: its schema, and the columns of each file for a projection.
 
 use std::sync::Arc;
 
@@ -162,8 +162,8 @@ impl ParquetSource {
         self.partitions.iter().find(|(at, _)| *at == index).map(|(_, partition)| partition)
     }
 
-    /// How a file, which is the `number`th of [`Self::files`], answers a projection; an error naming both files where its
-    /// columns do not fit the first file's.
+    /// The columns of a file, the `number`th of [`Self::files`], for a projection; an error naming both files if they
+    /// do not match those of the first file.
     pub(super) fn plan(&self, number: usize, file: &File, projection: &Projection) -> Result<Plan> {
         let several = self.files.len() > 1;
         let mut leaves = Vec::new();

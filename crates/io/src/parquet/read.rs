@@ -35,7 +35,7 @@ const FILES_AHEAD: usize = 4;
 /// Batches that are decoded ahead of the reader.
 const BATCHES_AHEAD: usize = 2;
 
-/// Column chunks of neighbouring columns become one request; 8 MiB keep several requests in flight for a large row group.
+/// Chunks of adjacent columns become one request; 8 MiB keep several requests in flight for a large row group.
 const COALESCE: CoalesceConfig = CoalesceConfig { max_gap: 1024 * 1024, max_size: 8 * 1024 * 1024 };
 
 /// Batches of a source, in order. Dropping it ends the reading.
@@ -58,8 +58,8 @@ pub struct Records {
 }
 
 impl ParquetSource {
-    /// The records in order, in batches of at most `rows`. Reading starts at once, in the runtime that this is called in,
-    /// and ends when the answer is dropped.
+    /// The records in order, in batches of at most `rows`. Reading starts at once, in the current runtime, and ends
+    /// when the result is dropped.
     pub fn read(&self, projection: &Projection, rows: usize) -> Result<Batches> {
         // Also where no column is read, for which the footer is enough.
         self.stores().access().check(self.location())?;

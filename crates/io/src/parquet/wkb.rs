@@ -13,7 +13,8 @@
 //!
 //! # Untrusted input
 //!
-//! Counts are believed only as far as there are bytes, and nesting is bounded: no panic, no loop, no more memory than bytes.
+//! Counts are limited by the number of bytes, nesting by a constant: no panic, no endless loop, no more memory than
+//! bytes.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! From questions to blocks and back.
+//! Reads of several rows: collects the blocks that they need, and delivers each block to its consumers.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -37,7 +37,8 @@ pub trait BlockConsumer: Sync {
 /// Tiles that are planned together. A raster may have tens of millions, each of which takes some hundred bytes while it is planned.
 const TILES_AT_ONCE: usize = 1 << 16;
 
-/// Cuts the tiles of questions into batches: for each, questions and which of their tiles. Each question is in one at least.
+/// Divides the tiles of reads into batches, each a list of reads with ranges of their tiles. Each read is in at least
+/// one batch.
 pub(super) fn batches(lengths: impl Iterator<Item = usize>) -> Vec<Vec<(usize, Range<usize>)>> {
     let mut batches: Vec<Vec<_>> = vec![Vec::new()];
     let mut room = TILES_AT_ONCE;
@@ -60,44 +61,44 @@ pub(super) fn batches(lengths: impl Iterator<Item = usize>) -> Vec<Vec<(usize, R
     batches
 }
 
-/// A question of pixels: of what, and what to do with them.
+/// A read of one target.
 #[derive(Debug)]
 pub struct Read<S> {
     /// The band of a file.
     pub target: Arc<Target>,
     /// The consumer of its blocks.
     pub consumer: S,
-    /// Whether a file that cannot be read leaves the question without an answer.
+    /// Whether the result is None if the file cannot be read.
     pub on_error: OnError,
 }
 
 /// A block of a target, by the target's identity.
 type BlockKey = (*const Target, u32, u32);
 
-/// Blocks that questions need, and who takes each.
+/// The blocks of several reads, and the consumers of each.
 pub(super) struct Reading {
     reader: Reader,
     blocks: BlockStream,
     masks: Option<MasksAhead>,
     /// The target of each block.
     targets: Vec<Arc<Target>>,
-    /// For each block, the slots that it fills: the question, and the slot.
+    /// For each block, the reads that need it, each with its slot.
     takers: Vec<Vec<(usize, usize)>>,
-    /// The first slot of each question; one more at the end.
+    /// The first slot of each read; one more at the end.
     slots: Vec<usize>,
-    /// For each question, whether it may stay without an answer.
+    /// For each read, the effect of a file that cannot be read.
     on_error: Vec<OnError>,
 }
 
 impl Reader {
-    /// Reads what questions need: the total of each, its parts added in the order of its [`BlockConsumer::tiles`]; None where its file cannot be
-    /// read and its `on_error` allows that.
+    /// Returns the total of each read, its parts added in the order of [`BlockConsumer::tiles`]; None if its file
+    /// cannot be read and its `on_error` permits that.
     ///
     /// Blocks the calling thread, which decodes along with as many others as the session's limit allows.
     ///
     /// # Errors
     ///
-    /// The first file's that fails, in the order of the questions' blocks among those that were tried.
+    /// The error of the first block, in the order of the reads, among those that were tried.
     pub fn read<S: BlockConsumer>(&self, reads: &[Read<S>], keep: Keep) -> Result<Vec<Option<S::Total>>> {
         let tiles: Vec<_> = reads.iter().map(|read| read.consumer.tiles()).collect();
         let mut totals: Vec<Option<S::Total>> = reads.iter().map(|_| Some(S::Total::default())).collect();
@@ -185,7 +186,7 @@ impl Reading {
         blocks.for_each(|request, block| match block.and_then(|block| masked(request, block)) {
             Ok(block) => {
                 for &(question, slot) in &takers[request] {
-                    // Each slot belongs to one tile of one question, so it is empty.
+                    // Each slot belongs to one tile of one read, so it is empty.
                     let _ = parts[slot].set(part(question, slot - slots[question], &block));
                 }
                 ControlFlow::Continue(())

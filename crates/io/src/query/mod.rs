@@ -6,11 +6,11 @@
 //! ReadRequest (a row) ── prepare ──> Target: Band, GeometryProjector ── zone ──> Coverage ──> BlockConsumer ─┘   in the order of its tiles
 //! ```
 //!
-//! Blocks come in any order and on several threads; what each gives to a question is kept apart and put together in the order
-//! of tiles, so that an answer does not depend on who was first.
+//! Blocks arrive in any order and on several threads. The parts of a read are kept apart and merged in the order of its
+//! tiles, so that results do not depend on scheduling.
 //!
-//! An error of a file fails the call, unless the question's `on_error` makes its row NULL. Blocks that it shares with other questions, and
-//! those questions, are unaffected: an error belongs to the blocks that it keeps from being made.
+//! An error of a file fails the call, unless the row's `on_error` makes the row NULL. Other rows that share blocks with
+//! it are not affected: an error belongs to the blocks that could not be made.
 
 mod consumer;
 mod mapped;

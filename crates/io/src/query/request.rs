@@ -68,7 +68,7 @@ pub struct Target {
     views: Mutex<HashMap<String, Arc<GeometryProjector>>>,
 }
 
-/// A row's question with what it shares with others.
+/// A row's request with the target that it shares with others.
 #[derive(Debug, Clone)]
 pub struct ResolvedRead<'a> {
     /// The raster that it reads.

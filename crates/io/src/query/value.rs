@@ -1,4 +1,4 @@
-//! Values at points: what `cog_value` answers with.
+//! Values at points, for `cog_value`.
 
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Windows of pixels: what `cog_read` answers with.
+//! Windows of pixels, for `cog_read`.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -2,8 +2,8 @@
 //!
 //! # Why quick_cache
 //!
-//! Weighted eviction behind one lock, without a thread of its own and with four small dependencies; it withstands scans, which is
-//! what a query over many files is. moka does the same, and single flight too, at ten times the code.
+//! Weighted eviction behind one lock, without a background thread and with four small dependencies; it is resistant to
+//! scans, which queries over many files are. moka does the same, with single flight, at ten times the code.
 
 use std::hash::Hash;
 
@@ -52,7 +52,7 @@ impl<K: Eq + Hash, V: Clone> ByteCache<K, V> {
         }
     }
 
-    /// Keeps so many bytes from now on. One that keeps nothing goes on so.
+    /// Sets the bytes that are kept. A cache that was created with none keeps none.
     pub(crate) fn set_bytes(&self, bytes: u64) {
         if let Some(kept) = &self.kept {
             kept.set_capacity(bytes);

@@ -17,11 +17,11 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{Error, PerProcess, Result};
 
-/// Threads that wait on sockets. An answer costs tens of microseconds: more threads than this wait for each other, and take
-/// the processors from DuckDB's own.
+/// Threads that wait on sockets. A response costs tens of microseconds: more threads would wait for each other and take
+/// processor time from DuckDB's own.
 const MAX_WORKERS: usize = 4;
 
-/// Threads for file I/O and for decoding large tables. A network file system answers that many at once.
+/// Threads for file I/O and for decoding large tables; a network file system serves as many requests at once.
 const MAX_BLOCKING: usize = 32;
 
 /// The runtime of this process, started when it is first needed: a forked child has none of its parent's threads.

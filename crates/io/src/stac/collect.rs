@@ -90,7 +90,7 @@ impl Collector {
         Self { ignore_errors, extensions: text_list, links: Shape::List(Box::new(link())), ..Self::default() }
     }
 
-    /// Takes no more than so many.
+    /// Limits the number of items.
     pub(super) fn limited(mut self, limit: Option<u64>) -> Self {
         self.conditions.limit = limit;
         self

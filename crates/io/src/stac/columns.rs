@@ -1,4 +1,4 @@
-//! Values of JSON as Arrow arrays of the types that their shapes stand for.
+//! JSON values as Arrow arrays of the types of their shapes.
 //!
 //! Owns the names of STRUCT fields too: DuckDB's ignore letter case, JSON's do not.
 

@@ -24,7 +24,7 @@ const HEAD: u64 = 1 << 20;
 /// Bytes of the rest of a file that are in memory.
 const WINDOW: u64 = 8 << 20;
 
-/// Files whose beginnings are fetched ahead: 64 MiB at most, and as many requests in flight as a small server bears.
+/// Files whose beginnings are prefetched: at most 64 MiB, and as many requests in flight as a small server can handle.
 const FILES_AHEAD: usize = 64;
 
 /// Rows of Parquet that are decoded at once.
@@ -62,7 +62,7 @@ pub(super) fn ahead(stores: &Stores, hrefs: &[String]) -> impl Stream<Item = Res
     let heads = hrefs.into_iter().map(move |href| {
         let stores = stores.clone();
         async move {
-            // A task of its own: it goes on while the taker parses.
+            // A separate task continues while the items of other files are parsed.
             let task = tokio::spawn(async move { Head::fetch(&stores, &href).await });
             let panicked = || Error::Unexpected { what: "reading a file panicked".to_owned() };
             task.await.unwrap_or_else(|_| Err(panicked()))

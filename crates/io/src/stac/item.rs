@@ -218,7 +218,7 @@ fn resolve_member(object: &mut Value, base: &str) {
 fn epsg(properties: &mut Map<String, Value>, assets: &Map<String, Value>) -> Result<Option<i32>, String> {
     let own = match properties.shift_remove(EPSG) {
         None | Some(Value::Null) => None,
-        // Zero stands for a CRS without a code in items of before null was agreed upon.
+        // Before null was introduced, zero meant a CRS without a code.
         Some(Value::Number(zero)) if zero.as_i64() == Some(0) => None,
         Some(value) => {
             let code = RecordCrs::of_value(&value).filter(|crs| crs.epsg.is_some());

@@ -45,7 +45,7 @@ pub(super) enum Shape {
         exact: bool,
     },
     Double,
-    /// Texts that stand for numbers JSON lacks.
+    /// Texts for numbers that JSON lacks.
     NonFinite,
     Timestamp,
     Text,

@@ -1,10 +1,11 @@
-//! The answers to coalesced requests, put together and cut. Which requests there are is decided by `CoalesceConfig`.
+//! Joins the responses to coalesced requests and cuts the original ranges out of them. `CoalesceConfig` determines the
+//! requests.
 
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
-/// One buffer out of the answers to the requests of a span; no copy where there was one request.
+/// Joins the responses to the requests of a span; no copy if there was one request.
 pub(crate) fn joined(mut parts: Vec<Bytes>) -> Bytes {
     if parts.len() == 1 {
         return parts.remove(0);

@@ -123,7 +123,7 @@ impl Credentials {
                         ("AZURE_TENANT_ID", AzureConfigKey::AuthorityId),
                     ],
                 ))
-                // An id without its secret would end in a question to the metadata service.
+                // An id without its secret would cause a request to the metadata service.
                 .filter(|secrets| has_secret(secrets))
                 .map(AzureSecrets),
             },

@@ -85,7 +85,7 @@ pub(crate) fn check(get: impl Fn(&str) -> Option<String>) -> Unusable {
 }
 
 impl Form {
-    /// The form in words where a value has another one.
+    /// The expected form if a value has another one.
     fn mismatch(self, value: &str) -> Option<&'static str> {
         let (is_valid, form) = match self {
             Endpoint => (is_endpoint(value), "a URL such as https://host:port"),
@@ -107,7 +107,7 @@ fn is_endpoint(text: &str) -> bool {
         && Url::parse(text).is_ok_and(|url| url.has_host())
 }
 
-/// Characters that stand for themselves in a URL (RFC 3986, section 2).
+/// Characters that are not encoded in a URL (RFC 3986, section 2).
 fn is_url_text(text: &str) -> bool {
     let is_url = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
     text.len() <= URL_PART_MAX && text.bytes().all(is_url)

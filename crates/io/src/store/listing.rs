@@ -24,9 +24,9 @@ const MATCH: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
 
 impl Stores {
-    /// The hrefs that patterns stand for, each pattern's sorted, in the order of the patterns: a path is itself, whether
-    /// there is such a file or not; a glob is what it matches, locally or in an object store. An error where a glob
-    /// matches nothing. Blocks the calling thread.
+    /// The hrefs that match patterns, those of each pattern sorted, in the order of the patterns. A path matches
+    /// itself, whether the file exists or not; a glob matches files, local or in an object store, and is an error if
+    /// there are none. Blocks the calling thread.
     pub fn files(&self, patterns: &[&str]) -> Result<Vec<String>> {
         let mut files = Vec::new();
         for pattern in patterns {
@@ -177,7 +177,7 @@ fn literal(directory: &Path, name: &str) -> object_store::Result<Path> {
 fn fits(pattern: &[Segment], key: &[&str]) -> bool {
     match pattern.split_first() {
         None => key.is_empty(),
-        // At the end it stands for any file below; before that for any directories, none included.
+        // At the end it matches any file below; elsewhere any number of directories.
         Some((Segment::AnyDirectories, [])) => !key.is_empty(),
         Some((Segment::AnyDirectories, rest)) => (0..key.len()).any(|skipped| fits(rest, &key[skipped..])),
         Some((segment, rest)) => {
@@ -226,7 +226,7 @@ fn local(pattern: &str) -> Result<Vec<String>> {
     if PathBuf::from(pattern).exists() {
         return Ok(vec![pattern.to_owned()]);
     }
-    // At the end of a pattern `**` stands for all files below; to the glob crate it means directories there.
+    // At the end of a pattern `**` matches all files below; in the glob crate it matches directories there.
     let pattern = match pattern == "**" || pattern.ends_with("/**") {
         true => format!("{pattern}/*"),
         false => pattern.to_owned(),

@@ -2,9 +2,10 @@
 //!
 //! # Why not object_store everywhere
 //!
-//! Objects of S3, GCS and Azure are read through its stores, and any [`ObjectStore`] can stand in for them. URLs are not: its
-//! HTTP store builds them from a path, so that a query string, the signature of everyday, is lost, and refuses servers that
-//! ignore ranges. Local files are not: its local store resolves links, encodes names and knows no working directory.
+//! Objects of S3, GCS and Azure are read through its stores, and any [`ObjectStore`] can replace them. URLs are not,
+//! because its HTTP store builds them from a path, which loses the query string (a signature, usually), and rejects
+//! servers that ignore ranges. Local files are not, because its local store resolves links, encodes names and has no
+//! working directory.
 
 use std::fs::File;
 use std::io;
@@ -37,7 +38,7 @@ pub struct Object {
     requests: Arc<Semaphore>,
     access: Access,
     check: VersionCheck,
-    /// Of the first answer that [`Self::part`] gave.
+    /// The version in the first response to [`Self::part`].
     first: Arc<OnceLock<ObjectVersion>>,
 }
 

@@ -49,7 +49,7 @@ use crate::runtime::descriptors;
 use crate::store::access::Access;
 use crate::{ObjectVersion, Options, StoreError};
 
-/// First wait before a request is repeated; doubled each time. Less would add to the storm that a 429 answers.
+/// First wait before a retry, doubled each time. A shorter one would add to the load that a 429 reports.
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 
 /// Longest wait before a retry, even if the server's Retry-After is longer.
@@ -62,7 +62,7 @@ const IGNORED_RANGE_MAX: u64 = 1 << 20;
 /// The content type of POST requests.
 const JSON: &str = "application/json";
 
-/// A question for a document.
+/// A request for a document.
 #[derive(Clone)]
 pub(crate) struct DocumentRequest {
     pub(crate) url: Url,
@@ -77,7 +77,7 @@ pub(crate) struct Transport(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Made with the first request, and anew where idle connections are to be closed.
+    /// Created with the first request, and again if idle connections are to be closed.
     client: Mutex<Option<Client>>,
     /// Shared by all clients.
     tls: OnceLock<Result<rustls::ClientConfig, StoreError>>,
@@ -270,7 +270,7 @@ impl Transport {
         Ok(answer)
     }
 
-    /// The body, of which no more than about `limit` bytes are read.
+    /// The body, of which about `limit` bytes are read at most.
     async fn body(&self, mut response: Response, limit: usize, excess: Excess) -> Result<Body, StoreError> {
         let mut incoming = Incoming::new(limit);
         while incoming.len() < limit
@@ -287,7 +287,7 @@ impl Transport {
         Ok(body)
     }
 
-    /// Hands on a body of `length` bytes as far as there are cuts; the answer has the rest.
+    /// Delivers the pieces of a body of `length` bytes; the response keeps the rest.
     async fn in_pieces(
         &self,
         mut response: Response,
@@ -324,7 +324,7 @@ impl Transport {
                 Err(_) => return Err(StoreError::Timeout(self.0.timeout)),
             };
             if refusal.fault == StoreError::NoDescriptors {
-                // No server has refused anything: requests in flight end, and then there are descriptors again.
+                // No server has refused anything: descriptors become available when requests in flight end.
                 let since: Instant = *without_descriptors.get_or_insert_with(Instant::now);
                 if since.elapsed() < self.0.timeout {
                     self.close_idle();
@@ -446,7 +446,7 @@ async fn refusal(mut response: Response) -> Refusal {
     }
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let mut code = response::error_code_of_headers(response.headers());
-    // The code stands in the first hundred bytes of S3's, GCS's and Azure's error documents.
+    // The code is within the first hundred bytes of error documents of S3, GCS and Azure.
     if code.is_none()
         && response::is_xml(response.headers())
         && let Ok(Some(chunk)) = response.chunk().await
@@ -534,7 +534,7 @@ pub(crate) struct InPieces {
     pub(crate) pieces: Pieces,
 }
 
-/// Among the extensions of its answer: where in the file the body stands that is left.
+/// Response extension: the offset in the file of the rest of the body.
 #[derive(Clone, Copy)]
 pub(crate) struct RestFrom(pub(crate) u64);
 

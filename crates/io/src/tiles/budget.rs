@@ -57,8 +57,8 @@ impl Budget {
         limit.bytes.saturating_sub(limit.permits.available_permits())
     }
 
-    /// Charges bytes once there is room for them, more than the whole limit once nothing else is charged. None where `is_stalled` is true
-    /// after `patience`: the call goes on without a charge.
+    /// Charges bytes once there is room for them, or more than the whole limit once nothing else is charged. None if
+    /// `is_stalled` is true after `patience`: the call continues without a charge.
     pub(super) async fn acquire(
         &self,
         bytes: u64,
@@ -138,7 +138,7 @@ mod tests {
         // Decoded tiles take the rest.
         assert_eq!(budget.charge(1000).bytes, 10);
         drop((part, second));
-        // More than the limit passes alone.
+        // A charge above the limit is granted if it is the only one.
         let large = acquire(1000).await.unwrap();
         assert_eq!(budget.charged(), 100);
         assert!(acquire(1).await.is_none());

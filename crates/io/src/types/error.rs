@@ -24,7 +24,7 @@ pub enum Error {
         location: Location,
         /// The requested bytes, unless the request began at the start of the file.
         range: Option<Range<u64>>,
-        /// Why there is no answer.
+        /// The reason for the missing response.
         fault: StoreError,
     },
     /// The file is not the version that was indexed: the offsets of the index would lead to wrong pixels.
@@ -94,8 +94,8 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// Whether a file could not be read, and not the caller's request or this library as a whole at fault: the rows of other files
-    /// have their answers.
+    /// Whether a file could not be read, as opposed to a fault of the caller or of this library: rows of other files
+    /// have results.
     pub fn is_of_file(&self) -> bool {
         match self {
             Self::Header { source, .. } | Self::Pixels { source, .. } => {

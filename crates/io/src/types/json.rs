@@ -76,7 +76,7 @@ impl<R: Read> Read for WithNulls<R> {
 #[derive(Debug, Default)]
 struct Scanner {
     state: State,
-    /// The beginning of a word, held back until it is known whether the word goes on.
+    /// The beginning of a word, held back until its end is known.
     held: Vec<u8>,
 }
 
@@ -124,7 +124,7 @@ impl Scanner {
         }
     }
 
-    /// Adds a byte to what is held if a word goes on with it; else gives up what is held.
+    /// Adds a byte to the held bytes if they are still the beginning of a word; otherwise releases them.
     fn word(&mut self, byte: u8, output: &mut Vec<u8>) {
         let length = self.held.len();
         let goes_on = |word: &&[u8]| word.starts_with(&self.held) && word.get(length) == Some(&byte);

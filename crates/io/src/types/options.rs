@@ -30,10 +30,10 @@ pub(crate) const ALLOWED_PREFIXES: &str = "RASTERET_ALLOWED_PREFIXES";
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// Requests in flight at once, over all threads. Default 300: what object stores serve one client without slowing it
-    /// down.
+    /// Requests in flight at once, over all threads. Default 300: as many as object stores serve one client without
+    /// slowing it down.
     pub max_concurrent: usize,
-    /// How long one request may take, its answer included. Default 30 s: a query cannot be interrupted while it waits.
+    /// Time-out of one request, including its response. Default 30 s: a query cannot be interrupted while it waits.
     pub timeout: Duration,
     /// How long opening a connection may take. Default 5 s.
     pub connect_timeout: Duration,
@@ -135,7 +135,7 @@ impl Options {
             zone_cache_bytes: bytes("RASTERET_ZONE_CACHE_BYTES", default.zone_cache_bytes, 0)?,
             read_budget_bytes: bytes("RASTERET_READ_BUDGET_BYTES", default.read_budget_bytes, 1)?,
             max_tile_bytes: bytes("RASTERET_MAX_TILE_BYTES", default.max_tile_bytes, 1)?,
-            // 0 is the number that cannot be given: it stands for none.
+            // 0 is not a valid value, and means none.
             memory_limit_bytes: Some(bytes("RASTERET_MEMORY_LIMIT_BYTES", 0, 1)?).filter(|bytes| *bytes > 0),
             retry_time: seconds("RASTERET_RETRY_TIME", default.retry_time)?,
             threads: Some(number(given("RASTERET_THREADS"), 0, 1, 1024)?).filter(|threads| *threads > 0),

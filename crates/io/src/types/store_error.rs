@@ -1,14 +1,15 @@
-//! Why a store gave no bytes, in words.
+//! Reasons why a store returned no bytes.
 //!
-//! Owns the reading of other libraries' errors. The errors of reqwest and object_store print whole URLs, signatures
-//! included, and whole answers of servers: none of their text goes on. A fault is what is left of them.
+//! Converts the errors of other libraries. Those of reqwest and object_store print whole URLs, including signatures,
+//! and whole responses of servers: their text is dropped, and only a [`StoreError`] remains.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
-/// Why a store gave no bytes. Displays in words: `not found (HTTP 404)`, `connection refused`, `no answer within 30 s`.
+/// Why a store returned no bytes. Displays as text: `not found (HTTP 404)`, `connection refused`, `no answer within 30
+/// s`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -29,7 +30,7 @@ pub enum StoreError {
         /// Letters and digits only.
         code: Option<String>,
     },
-    /// No complete answer within the time-out.
+    /// No complete response within the time-out.
     Timeout(Duration),
     /// No connection within the connect time-out.
     Unreachable(Duration),
@@ -39,20 +40,20 @@ pub enum StoreError {
     UnknownHost,
     /// The TLS handshake failed.
     Tls,
-    /// The connection ended before the answer did.
+    /// The connection ended before the response did.
     Interrupted,
-    /// The server answered a range request with the whole file.
+    /// The server responded to a range request with the whole file.
     RangeIgnored,
     /// The range ends beyond the end of the file, whose size follows where known.
     BeyondEnd(Option<u64>),
     /// Parts of the file that were read one after the other are of different versions; how they differ.
     Changed(String),
-    /// Anything else, in words that hold no URL.
+    /// Any other reason, as text without a URL.
     Other(String),
 }
 
 impl StoreError {
-    /// The file is not there: nothing to retry, and the answer of `rasteret_refresh` is `gone`.
+    /// The file does not exist: nothing to retry, and `gone` in `rasteret_refresh`.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NoSuchFile | Self::Http { status: 404 | 410, .. })
     }
@@ -66,7 +67,7 @@ impl StoreError {
         }
     }
 
-    /// A fault that is the status of an answer.
+    /// The error for the status of a response.
     pub(crate) fn status(status: u16) -> Self {
         Self::Http { status, code: None }
     }

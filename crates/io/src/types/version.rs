@@ -111,8 +111,8 @@ impl ObjectVersion {
         }
     }
 
-    /// The tag for a conditional request: a 304 then means [`VersionMatch::Same`]. A weak tag does not qualify, because it
-    /// may stand for files of different sizes.
+    /// The tag for a conditional request, whose 304 means [`VersionMatch::Same`]. A weak tag does not qualify, because
+    /// files of different sizes may have it.
     pub(crate) fn conditional_tag(&self, check: VersionCheck) -> Option<&str> {
         self.etag.as_deref().filter(|etag| check == VersionCheck::Etag && etag.starts_with('"'))
     }
@@ -176,7 +176,7 @@ impl From<Stamp> for ObjectVersion {
 
 impl From<object_store::ObjectMeta> for ObjectVersion {
     fn from(meta: object_store::ObjectMeta) -> Self {
-        // Stores that were sent no date make up the epoch.
+        // Stores without dates report the epoch.
         let last_modified = Some(meta.last_modified.timestamp_micros()).filter(|micros| *micros != 0);
         Self { size: Some(meta.size), etag: meta.e_tag, last_modified }
     }

@@ -1,4 +1,4 @@
-//! A STAC API: one question, and the pages of its answer.
+//! A search of a STAC API, and the pages of its result.
 //!
 //! The next page is what its link says, to the letter: a URL, or a body that is merged into the last one (STAC API 1.0, Paging).
 //! One request at a time: a busy server is not made busier, and its 429s are waited out by the transport.
@@ -178,7 +178,7 @@ fn is_without_post(error: &Error) -> bool {
 }
 
 impl Request {
-    /// The same question as a URL.
+    /// The same search as a URL.
     fn get(url: &Url, body: &Map<String, Value>) -> Self {
         let mut url = url.clone();
         for (name, value) in body {
@@ -196,7 +196,7 @@ impl Request {
         Self { url, body: None, headers: HeaderMap::new() }
     }
 
-    /// The request that a `next` link of this one's answer describes.
+    /// The request that the `next` link of this one's response describes.
     fn next(&self, link: &Link) -> Result<Self, String> {
         let text = |name: &str| link.get(name).and_then(Value::as_str);
         let href = text("href").ok_or_else(|| "the link to the next page has no href".to_owned())?;
@@ -217,7 +217,7 @@ impl Request {
                 Some(merged)
             }
             Some(body) => Some(body.clone()),
-            // The token stands in the URL; the question is the same.
+            // The token is in the URL; the search is the same.
             None => Some(last),
         };
         let mut headers = HeaderMap::new();

@@ -94,7 +94,7 @@ pub(super) fn parse(raw: &RawValue, max: u64) -> Result<Value, String> {
     serde_json::from_str(raw.get()).map_err(|error| error.to_string())
 }
 
-/// The URL of a link that stands in a document at `base`.
+/// The URL of a link in a document at `base`.
 pub(super) fn target(link: &Link, base: &str) -> Option<String> {
     Some(href::resolve(base, link.get("href")?.as_str()?))
 }

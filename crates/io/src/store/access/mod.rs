@@ -85,7 +85,7 @@ struct Inner {
     /// Of `RASTERET_ALLOWED_PREFIXES`.
     prefixes: Option<Arc<Rules>>,
     policy: RwLock<Arc<Compiled>>,
-    /// Whether the policy refuses anything: the only question where nothing is locked.
+    /// Whether the policy denies anything; if nothing is locked, this is the only check.
     is_restricted: AtomicBool,
 }
 
@@ -137,7 +137,7 @@ impl Access {
         self.permit(location).map_err(|fault| Error::Store { location: location.clone(), range: None, fault })
     }
 
-    /// The same, where the location stands beside the fault.
+    /// As above, for callers that add the location to the error themselves.
     pub(crate) fn permit(&self, location: &Location) -> Result<(), StoreError> {
         if !self.is_restricted() {
             return Ok(());

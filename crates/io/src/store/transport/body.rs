@@ -1,4 +1,4 @@
-//! The bytes of an answer: in the parts that they came in, in one, or cut into pieces while they come.
+//! The body of a response: in the parts in which it arrived, or joined.
 //!
 //! A header is decoded from its parts as they are. Other bodies must be contiguous and are joined as they arrive, so
 //! that the memory of one part is reused for the next. Tiles are delivered before the rest of their response has
@@ -8,7 +8,8 @@ use bytes::{Bytes, BytesMut};
 
 use crate::store::coalesce::joined;
 
-/// Bytes of an answer that is no range of a file: a page of a listing, a token. S3 pages of 1,000 keys are below 1 MiB.
+/// Bytes of a response that is not a range of a file: a page of a listing, a token. S3 pages of 1,000 keys are below 1
+/// MiB.
 pub(crate) const DOCUMENT_MAX: usize = 64 << 20;
 
 /// Bytes of the longest body that stays in parts: that of a header, with a margin.
@@ -33,7 +34,7 @@ impl Body {
         joined(self.0)
     }
 
-    /// The first `length` bytes, or all where there are no more.
+    /// Keeps the first `length` bytes.
     pub(super) fn truncate(&mut self, length: usize) {
         let mut left = length;
         self.0.retain_mut(|part| {

@@ -14,7 +14,8 @@ use tokio::sync::OnceCell;
 use crate::StoreError;
 use crate::types::store_error::is_exhausted;
 
-/// How long an answer is used. S3 changes its addresses within minutes; a client that holds on to one gets slow, not wrong.
+/// How long an address is used. S3 changes its addresses within minutes; a client that keeps an old one becomes slow,
+/// but is not wrong.
 const LIFETIME: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
@@ -41,7 +42,7 @@ impl Resolve for CachingResolver {
         };
         Box::pin(async move {
             let ask = || async {
-                // The port is the connector's business: 0 stands for the scheme's.
+                // The connector sets the port; 0 means that of the scheme.
                 let found = tokio::net::lookup_host((name.as_str(), 0)).await;
                 let found = found.map_err(|error| match is_exhausted(&error) {
                     true => StoreError::NoDescriptors,

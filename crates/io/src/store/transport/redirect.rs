@@ -6,7 +6,8 @@
 //! | signed, or one whose query is not known (listings, tokens) | the same scheme, host and port |
 //! | any other | every `http(s)` URL that the query may open |
 //!
-//! To another server go the range and what the answer is to be like, but no credential, no cookie and no header of a caller.
+//! Another server receives the range and the accepted content types, but no credentials, cookies or headers of a
+//! caller.
 
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, IF_NONE_MATCH, LOCATION, RANGE,

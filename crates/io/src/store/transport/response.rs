@@ -75,7 +75,7 @@ impl RangeResponse {
         Ok((Self { body: Body::default(), start: range.start, version }, length))
     }
 
-    /// The headers of a 200 or of an answer to HEAD.
+    /// The headers of a 200 or of a response to HEAD.
     pub(super) fn of_whole(headers: &HeaderMap) -> Self {
         let size = content_length(headers).map(|length| length as u64);
         Self { version: ObjectVersion { size, ..version(headers) }, ..Self::default() }

@@ -26,7 +26,7 @@ pub(super) fn config() -> Result<ClientConfig, Error> {
     Ok(config)
 }
 
-/// The system's trust, looked up by the first who needs it.
+/// The system's certificate authorities, loaded with the first handshake.
 #[derive(Debug)]
 struct SystemTrust {
     provider: Arc<CryptoProvider>,

@@ -25,7 +25,8 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// The address behind `scheme://`; None where the scheme is no cloud's, and the fault in words where it is malformed.
+    /// The address in `scheme://…`; None if the scheme is not that of a cloud, and a description of the fault if it is
+    /// malformed.
     pub(crate) fn parse(scheme: &str, rest: &str) -> Option<Result<Self, String>> {
         let azure = matches!(scheme, "az" | "azure" | "adl" | "abfs" | "abfss");
         if !azure && !matches!(scheme, "s3" | "s3a" | "s3n" | "gs" | "gcs") {

@@ -1,6 +1,6 @@
 //! The displayable form of a location, and the part of a URL that identifies the file.
 //!
-//! Owns the knowledge of where secrets stand in a URL: user and password before `@`, and anything after `?` or `#`.
+//! Owns the rules where secrets are in a URL: user and password before `@`, and anything after `?` or `#`.
 
 use std::borrow::Cow;
 
@@ -30,9 +30,9 @@ pub(super) fn url(href: &str) -> String {
     text(format!("{scheme}://{authority}{path}")).into_owned()
 }
 
-/// A local path. A question mark is a character like others in it, but a relative href of a catalogue may carry a signature
-/// that would have been sent had it been resolved, and a URL with a typing error is a path: what looks like a query string or a
-/// password is not shown.
+/// A local path. A question mark is an ordinary character in it, but a relative href of a catalog may carry a signature
+/// that would have been sent had it been resolved, and a misspelt URL is a path: text that looks like a query string or
+/// a password is not displayed.
 pub(super) fn path(path: &str) -> String {
     let end = match path.find('?') {
         Some(mark) if !is_pattern(&path[mark..]) => mark,
@@ -41,7 +41,7 @@ pub(super) fn path(path: &str) -> String {
     malformed(without_parameters(&path[..end]))
 }
 
-/// Whether the question mark that a text begins with is one of a glob: a file's extension follows.
+/// Whether the question mark at the start of a text belongs to a glob: a file extension follows.
 fn is_pattern(rest: &str) -> bool {
     const EXTENSIONS: [&str; 6] = ["tif", "tiff", "json", "geojson", "ndjson", "parquet"];
     let extension = rest.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default();
