@@ -31,7 +31,7 @@ const ROWS: usize = 2_048;
 /// Batches that wait for the reader.
 const BATCHES_AHEAD: usize = 2;
 
-/// Compares a file with the version in the index.
+/// The state of a file, compared with its version in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// It is the one that was indexed.

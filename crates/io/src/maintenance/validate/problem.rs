@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::Location;
 
-/// The subject of a check.
+/// A check of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
     /// A column of the index.
