@@ -83,7 +83,7 @@ impl Session {
             let shares = self.memory().shares(self.options());
             self.set_bytes(shares.headers);
             self.zones().set_bytes(shares.zones);
-            self.tiles().tiles().set_bytes(shares.tiles, shares.under_way);
+            self.tiles().tiles().set_bytes(shares.tiles, shares.in_flight);
         }
     }
 

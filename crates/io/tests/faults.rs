@@ -123,7 +123,7 @@ fn faults() -> Vec<Fault> {
             Fails,
             "Content-Range of bytes ",
         ),
-        fault("more than it says", |asked| partial(asked, (0, 0), "*", (0, 16)), Fails, "more bytes than asked for"),
+        fault("more than it says", |asked| partial(asked, (0, 0), "*", (0, 16)), Fails, "more bytes than requested"),
         fault("less than it says", |asked| partial(asked, (0, 0), "*", (0, -16)), Right, CLOSED),
         fault("no range", |_| Reply::Bytes(206, String::new(), vec![0; 256]), Fails, "Content-Range"),
         fault(

@@ -81,7 +81,7 @@ impl<'a> Answer<'a> {
         let Question { crs, level, band_index } = question;
         let transform = raster.raster_info().transform_from(crs, session.transforms())?;
         let (layout, tables) = raster.level(level)?;
-        let plan = TilePlan::new(layout, raster.raster_info().bands, band_index, transform, session.views())?;
+        let plan = TilePlan::new(layout, raster.raster_info().bands, band_index, transform, session.projectors())?;
         Ok(Self { crs: crs.to_owned(), level, band_index, plan, tables })
     }
 

@@ -115,7 +115,7 @@ impl Call {
             let grid = header.grid(self.level)?;
             let transform = header.transform_from(&self.crs, self.session.transforms())?;
             let mut plan =
-                TilePlan::new(grid.layout(), header.bands(), self.band_index, transform, self.session.views())?;
+                TilePlan::new(grid.layout(), header.bands(), self.band_index, transform, self.session.projectors())?;
             let tile = |address: &TileAddress| grid.tile(grid.layout().position(*address));
             Ok(plan.tiles(geometry)?.iter().filter_map(tile).collect())
         };

@@ -52,33 +52,33 @@ pub(crate) fn run<T: Task>(headers: &Headers, hrefs: &[&str]) -> Vec<Result<T::O
             })
         })
         .collect();
-    let mut answers = match run_distinct::<T>(headers, &distinct) {
-        Ok(answers) => answers,
+    let mut outputs = match run_distinct::<T>(headers, &distinct) {
+        Ok(outputs) => outputs,
         Err(error) => return vec![Err(error); hrefs.len()],
     };
     // All hrefs are distinct: the results are in order already.
     if distinct.len() == hrefs.len() {
-        answers.truncate(hrefs.len());
-        return answers;
+        outputs.truncate(hrefs.len());
+        return outputs;
     }
-    slots.into_iter().map(|slot| answers[slot].clone()).collect()
+    slots.into_iter().map(|slot| outputs[slot].clone()).collect()
 }
 
 fn run_distinct<T: Task>(headers: &Headers, hrefs: &[&str]) -> Result<Vec<Result<T::Output>>> {
-    let mut answers: Vec<Option<Result<T::Output>>> = vec![None; hrefs.len()];
+    let mut outputs: Vec<Option<Result<T::Output>>> = vec![None; hrefs.len()];
     let (mut local, mut remote) = (Vec::new(), Vec::new());
     for (slot, href) in hrefs.iter().enumerate() {
         match Location::parse(href) {
-            Err(error) => answers[slot] = Some(Err(error)),
+            Err(error) => outputs[slot] = Some(Err(error)),
             Ok(location)
                 if headers.access().is_restricted()
                     && let Err(error) = headers.access().check(&location) =>
             {
-                answers[slot] = Some(Err(error));
+                outputs[slot] = Some(Err(error));
             }
             Ok(location) if matches!(location.kind(), LocationKind::File(_)) => local.push((slot, location)),
             Ok(location) => match T::known(headers, &location) {
-                Some(answer) => answers[slot] = Some(Ok(answer)),
+                Some(output) => outputs[slot] = Some(Ok(output)),
                 None => remote.push((slot, location)),
             },
         }
@@ -89,7 +89,7 @@ fn run_distinct<T: Task>(headers: &Headers, hrefs: &[&str]) -> Result<Vec<Result
         let fetchers = remote.len().min(headers.options().max_concurrent);
         let (local, remote) = (Queue::new(local), Queue::new(remote));
         let queues = [local.clone(), remote.clone()];
-        let tasks: Vec<JoinHandle<Vec<Answered<T>>>> = (0..fetchers)
+        let tasks: Vec<JoinHandle<Vec<Indexed<T>>>> = (0..fetchers)
             .map(|_| runtime.spawn(fetch::<T>(headers.clone(), remote.clone())))
             .chain((0..readers).map(|_| {
                 let (headers, queue) = (headers.clone(), local.clone());
@@ -104,34 +104,34 @@ fn run_distinct<T: Task>(headers: &Headers, hrefs: &[&str]) -> Result<Vec<Result
             queues.iter().for_each(|queue| queue.close());
             ends.iter().for_each(AbortHandle::abort);
         })?;
-        for (slot, answer) in done.into_iter().flatten().flatten().flatten() {
-            answers[slot] = Some(answer);
+        for (slot, output) in done.into_iter().flatten().flatten().flatten() {
+            outputs[slot] = Some(output);
         }
     }
     // Only a runtime that is being shut down loses a task.
     let lost = |slot: usize| Err(Location::parse(hrefs[slot]).map_or_else(|error| error, |at| panicked(&at)));
-    Ok(answers.into_iter().enumerate().map(|(slot, answer)| answer.unwrap_or_else(|| lost(slot))).collect())
+    Ok(outputs.into_iter().enumerate().map(|(slot, output)| output.unwrap_or_else(|| lost(slot))).collect())
 }
 
-async fn fetch<T: Task>(headers: Headers, queue: Arc<Queue>) -> Vec<Answered<T>> {
-    let mut answered = Vec::new();
+async fn fetch<T: Task>(headers: Headers, queue: Arc<Queue>) -> Vec<Indexed<T>> {
+    let mut outputs = Vec::new();
     while let Some((slot, location)) = queue.next() {
-        let answer = AssertUnwindSafe(T::remote(&headers, location)).catch_unwind().await;
-        answered.push((*slot, answer.unwrap_or_else(|_| Err(panicked(location)))));
+        let output = AssertUnwindSafe(T::remote(&headers, location)).catch_unwind().await;
+        outputs.push((*slot, output.unwrap_or_else(|_| Err(panicked(location)))));
     }
-    answered
+    outputs
 }
 
-fn read<T: Task>(headers: &Headers, queue: &Queue) -> Vec<Answered<T>> {
-    let mut answered = Vec::new();
+fn read<T: Task>(headers: &Headers, queue: &Queue) -> Vec<Indexed<T>> {
+    let mut outputs = Vec::new();
     while let Some((slot, location)) = queue.next() {
-        let answer = std::panic::catch_unwind(AssertUnwindSafe(|| T::local(headers, location)));
-        answered.push((*slot, answer.unwrap_or_else(|_| Err(panicked(location)))));
+        let output = std::panic::catch_unwind(AssertUnwindSafe(|| T::local(headers, location)));
+        outputs.push((*slot, output.unwrap_or_else(|_| Err(panicked(location)))));
     }
-    answered
+    outputs
 }
 
-type Answered<T> = (usize, Result<<T as Task>::Output>);
+type Indexed<T> = (usize, Result<<T as Task>::Output>);
 
 /// Files of which each is taken once.
 struct Queue {

@@ -52,14 +52,14 @@ pub(crate) trait Decoder: Send + 'static {
 /// A decoded value, and the version of the file that it was read from.
 #[derive(Debug)]
 pub(crate) struct Decoded<T> {
-    pub(crate) answer: T,
+    pub(crate) value: T,
     pub(crate) version: ObjectVersion,
 }
 
 /// Decodes a file in a store.
 pub(crate) async fn read<D: Decoder>(object: &Object) -> Result<Decoded<D::Output>> {
     let first = match object.part(Span::Range(0..FIRST_GET)).await {
-        Ok(answer) => answer,
+        Ok(value) => value,
         // There is no first byte: an empty file, for the decoder to say so.
         Err(StoreError::BeyondEnd(size)) => {
             let version = ObjectVersion { size: size.or(Some(0)), ..ObjectVersion::default() };
@@ -68,9 +68,9 @@ pub(crate) async fn read<D: Decoder>(object: &Object) -> Result<Decoded<D::Outpu
         Err(fault) => return Err(object.error(None, fault)),
     };
     let mut decoding = Decoding::<D>::new(first.version.size, first.body);
-    let answer = loop {
+    let value = loop {
         match decoding.step(object.location())? {
-            Step::Done(answer) => break answer,
+            Step::Done(value) => break value,
             Step::Fetch(spans) => {
                 let fetched = object.spans_within(spans, HEADER_COALESCE).await?;
                 let bytes: usize = fetched.iter().map(|(_, bytes)| bytes.len()).sum();
@@ -81,7 +81,7 @@ pub(crate) async fn read<D: Decoder>(object: &Object) -> Result<Decoded<D::Outpu
             }
         }
     };
-    Ok(Decoded { answer, version: first.version })
+    Ok(Decoded { value, version: first.version })
 }
 
 /// Decodes a local file; also returns its stamp, by which later changes are detected. Blocks.
@@ -93,13 +93,13 @@ pub(crate) fn read_local<D: Decoder>(location: &Location, path: &Path) -> Result
     let mut decoding = Decoding::<D>::new(Some(stamp.size), first.into());
     loop {
         match decoding.step(location)? {
-            Step::Done(answer) => {
+            Step::Done(value) => {
                 // A file that is written to while it is read gives a mixture.
                 if file.stamp_now().map_err(|fault| at(None, fault))? != stamp {
                     let what = "the file changed while it was read".to_owned();
                     return Err(Error::Changed { location: location.clone(), what });
                 }
-                return Ok((Decoded { answer, version: stamp.into() }, stamp));
+                return Ok((Decoded { value, version: stamp.into() }, stamp));
             }
             Step::Fetch(spans) => {
                 let read = |span: Range<u64>| match file.read(&span) {
@@ -150,7 +150,7 @@ impl<D: Decoder> Decoding<D> {
     fn step(&mut self, location: &Location) -> Result<Step<D::Output>> {
         let taken = self.taken.take().unwrap_or_else(|| self.decoder.try_decode());
         match taken.map_err(|source| Error::Header { location: location.clone(), source })? {
-            DecodeResult::Data(answer) => Ok(Step::Done(answer)),
+            DecodeResult::Data(value) => Ok(Step::Done(value)),
             DecodeResult::NeedsData(_) if self.rounds >= MAX_ROUNDS => {
                 let what = format!("the header is scattered over more than {MAX_ROUNDS} places");
                 Err(Error::Store { location: location.clone(), range: None, fault: StoreError::Other(what) })
@@ -164,8 +164,8 @@ impl<D: Decoder> Decoding<D> {
 /// may end there.
 fn wider(mut missing: Vec<Range<u64>>, size: Option<u64>) -> Vec<Range<u64>> {
     if let Some(size) = size {
-        let asked = missing.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);
-        let ahead = (asked / 2).clamp(READ_AHEAD_MIN, READ_AHEAD_MAX);
+        let requested = missing.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);
+        let ahead = (requested / 2).clamp(READ_AHEAD_MIN, READ_AHEAD_MAX);
         missing.iter_mut().for_each(|range| *range = widened(range, READ_AHEAD_MIN, size));
         // The rest of the header follows the last known range.
         if let Some(last) = missing.iter_mut().max_by_key(|range| range.end) {

@@ -201,11 +201,11 @@ impl Task for Ifds {
     }
 
     async fn remote(headers: &Headers, location: &Location) -> Result<Vec<IfdInfo>> {
-        Ok(driver::read::<IfdDecoder>(&headers.open_at(location).await?).await?.answer)
+        Ok(driver::read::<IfdDecoder>(&headers.open_at(location).await?).await?.value)
     }
 
     fn local(_: &Headers, location: &Location) -> Result<Vec<IfdInfo>> {
-        Ok(driver::read_local::<IfdDecoder>(location, local_path(location)?)?.0.answer)
+        Ok(driver::read_local::<IfdDecoder>(location, local_path(location)?)?.0.value)
     }
 }
 
@@ -230,13 +230,13 @@ impl Task for Descriptions {
 
 impl From<Decoded<FileInfo>> for DescribedFile {
     fn from(decoded: Decoded<FileInfo>) -> Self {
-        Self { info: Arc::new(decoded.answer), file_size: decoded.version.size }
+        Self { info: Arc::new(decoded.value), file_size: decoded.version.size }
     }
 }
 
 impl From<Decoded<CogHeader>> for CogFile {
     fn from(decoded: Decoded<CogHeader>) -> Self {
-        let Decoded { answer: mut header, version } = decoded;
+        let Decoded { value: mut header, version } = decoded;
         let levels = std::iter::once(&mut header.image).chain(&mut header.overviews).chain(&mut header.masks);
         for tables in levels.filter_map(|level| level.encoding.jpeg_tables.as_mut()) {
             // A slice of the fetched bytes would keep all 32 KiB of them, for as long as the header is cached.

@@ -52,7 +52,7 @@ pub(super) struct Collection {
     /// Requested bands without a column.
     pub(super) missing: Vec<String>,
     /// Whether bands were requested by name.
-    pub(super) asked: bool,
+    pub(super) requested: bool,
     pub(super) assets: Result<Assets>,
     pub(super) rewrites: Rewrites,
     /// Whether one of the files is read over the network.
@@ -79,7 +79,7 @@ impl Collection {
             .filter(|(_, field)| matches!(field.data_type(), DataType::Struct(_)))
             .filter_map(|(column, field)| Some(Band { name: field.name().strip_suffix(METADATA)?.to_owned(), column }))
             .collect();
-        let asked = options.bands.is_some();
+        let requested = options.bands.is_some();
         let (bands, missing) = match options.bands {
             None => (found, Vec::new()),
             Some(names) => {
@@ -96,7 +96,7 @@ impl Collection {
             names: bands.iter().map(|band| band.name.clone()).collect(),
             bands,
             missing,
-            asked,
+            requested,
             assets,
             rewrites: Rewrites::new(options.url_rewrite),
             is_remote: source.are_remote().contains(&true),
@@ -161,6 +161,6 @@ pub(super) struct Href {
 pub(super) fn column<'a>(source: &ParquetSource, batch: &'a RecordBatch, position: usize) -> Result<&'a ArrayRef> {
     batch.columns().get(position).ok_or_else(|| Error::Internal {
         location: source.location().clone(),
-        what: "a column that was asked for was not read".to_owned(),
+        what: "a requested column was not read".to_owned(),
     })
 }

@@ -21,7 +21,7 @@ pub struct Reader {
 
 #[derive(Debug)]
 struct Shared {
-    views: ProjectorCache,
+    projectors: ProjectorCache,
     zones: ZoneCache,
 }
 
@@ -35,7 +35,8 @@ impl Deref for Reader {
 
 impl Reader {
     pub(crate) fn new(stores: Stores) -> Self {
-        let shared = Shared { views: ProjectorCache::default(), zones: zone_cache(stores.options().zone_cache_bytes) };
+        let shared =
+            Shared { projectors: ProjectorCache::default(), zones: zone_cache(stores.options().zone_cache_bytes) };
         Self { headers: Headers::new(stores.clone()), tiles: TileReader::new(stores), shared: Arc::new(shared) }
     }
 
@@ -59,8 +60,8 @@ impl Reader {
     }
 
     /// Projectors from geometries to the pixels of rasters, made once for all functions.
-    pub fn views(&self) -> &ProjectorCache {
-        &self.shared.views
+    pub fn projectors(&self) -> &ProjectorCache {
+        &self.shared.projectors
     }
 
     pub(crate) fn tiles(&self) -> &TileReader {

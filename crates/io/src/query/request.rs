@@ -65,7 +65,7 @@ pub struct Target {
     /// The grid, which coverages depend on.
     grid: Arc<Grid>,
     /// Ways from CRSs of geometries to the level's pixels.
-    views: Mutex<HashMap<String, Arc<GeometryProjector>>>,
+    projectors: Mutex<HashMap<String, Arc<GeometryProjector>>>,
 }
 
 /// A row's request with the target that it shares with others.
@@ -183,7 +183,7 @@ impl Target {
             mask: None,
             weights: None,
             grid,
-            views: Mutex::default(),
+            projectors: Mutex::default(),
         })
     }
 
@@ -237,19 +237,19 @@ impl Target {
     }
 
     /// The way from a CRS to the level's pixels.
-    fn view(&self, reader: &Reader, crs: &str) -> Result<Arc<GeometryProjector>> {
-        let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(view) = views.get(crs) {
-            return Ok(view.clone());
+    fn projector(&self, reader: &Reader, crs: &str) -> Result<Arc<GeometryProjector>> {
+        let mut projectors = self.projectors.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(projector) = projectors.get(crs) {
+            return Ok(projector.clone());
         }
         let made = || {
             let transform = self.file.header().transform_from(crs, reader.transforms())?;
             let tiling = self.band.tiling();
-            reader.views().get((tiling.image_width, tiling.image_height), self.band.transform(), transform)
+            reader.projectors().get((tiling.image_width, tiling.image_height), self.band.transform(), transform)
         };
-        let view = made().map_err(|source| self.fault(source))?;
-        views.insert(crs.to_owned(), view.clone());
-        Ok(view)
+        let projector = made().map_err(|source| self.fault(source))?;
+        projectors.insert(crs.to_owned(), projector.clone());
+        Ok(projector)
     }
 }
 
@@ -289,7 +289,7 @@ impl ResolvedRead<'_> {
     fn project(&self, reader: &Reader, parsed: &ParsedGeometry) -> Result<Geometry> {
         let crs = self.request.geometry_crs.or(parsed.crs.as_deref()).or(self.request.type_crs).unwrap_or(DEFAULT_CRS);
         parsed.check_crs(crs).map_err(argument)?;
-        self.target.view(reader, crs)?.pixels(&parsed.geometry).map_err(argument)
+        self.target.projector(reader, crs)?.pixels(&parsed.geometry).map_err(argument)
     }
 
     /// The covered pixels and the covered fraction of each: those of the geometry, or all.

@@ -33,19 +33,19 @@ impl Reader {
             Ok(search.map(|search| Read { target: resolved.target.clone(), consumer: Mutex::new(search), on_error }))
         })?;
         let mut values: Vec<Option<f64>> = resolved.iter().map(|_| None).collect();
-        let mut under_way: Vec<_> =
+        let mut in_flight: Vec<_> =
             searches.into_iter().enumerate().filter_map(|(row, read)| Some((row, read.flatten()?))).collect();
-        while !under_way.is_empty() {
-            let (rows, reads): (Vec<_>, Vec<_>) = under_way.into_iter().unzip();
+        while !in_flight.is_empty() {
+            let (rows, reads): (Vec<_>, Vec<_>) = in_flight.into_iter().unzip();
             let parts = self.read(&reads, Keep::Tiles)?;
-            under_way = Vec::new();
+            in_flight = Vec::new();
             let read = rows.into_iter().zip(reads).zip(parts);
             for ((row, mut read), _) in read.filter(|(_, parts)| parts.is_some()) {
                 let search = read.consumer.get_mut().unwrap_or_else(PoisonError::into_inner);
                 if search.wanted().is_empty() {
                     values[row] = search.value();
                 } else {
-                    under_way.push((row, read));
+                    in_flight.push((row, read));
                 }
             }
         }

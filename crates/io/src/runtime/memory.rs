@@ -8,7 +8,7 @@
 //! |---|---|
 //! | windows of a call, which DuckDB may copy | half |
 //! | a coverage while it is computed | a quarter |
-//! | decoded tiles that are kept, tiles under way | an eighth each |
+//! | decoded tiles in the cache, tiles in flight | an eighth each |
 //! | headers that are kept | a sixteenth |
 //! | coverages that are kept | a thirty-second |
 //! | the text of a STAC document | a sixteenth, 256 MiB |
@@ -34,7 +34,7 @@ pub(crate) struct Memory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shares {
     pub(crate) tiles: u64,
-    pub(crate) under_way: u64,
+    pub(crate) in_flight: u64,
     pub(crate) headers: u64,
     pub(crate) zones: u64,
 }
@@ -78,7 +78,7 @@ impl Memory {
         let limit = self.limit();
         Shares {
             tiles: options.tile_cache_bytes.min(limit / 8),
-            under_way: options.read_budget_bytes.min((limit / 8).max(1)),
+            in_flight: options.read_budget_bytes.min((limit / 8).max(1)),
             headers: options.header_cache_bytes.min(limit / 16),
             zones: options.zone_cache_bytes.min(limit / 32),
         }
@@ -133,10 +133,10 @@ mod tests {
     fn shares_are_small_where_the_limit_is() {
         let options = Options::default();
         let memory = Memory::new(&options);
-        let all = Shares { tiles: 256 << 20, under_way: 128 << 20, headers: 256 << 20, zones: 64 << 20 };
+        let all = Shares { tiles: 256 << 20, in_flight: 128 << 20, headers: 256 << 20, zones: 64 << 20 };
         assert_eq!(memory.shares(&options), all);
         memory.set_host(1 << 30);
-        let some = Shares { tiles: 128 << 20, under_way: 128 << 20, headers: 64 << 20, zones: 32 << 20 };
+        let some = Shares { tiles: 128 << 20, in_flight: 128 << 20, headers: 64 << 20, zones: 32 << 20 };
         assert_eq!(memory.shares(&options), some);
         assert_eq!(memory.of_coverage(), 256 << 20);
     }

@@ -225,7 +225,7 @@ pub(super) fn common(members: &IndexMap<String, Shape>) -> Shape {
 pub(super) struct Names {
     taken: HashSet<String>,
     /// How often a name was used.
-    asked: HashMap<String, usize>,
+    uses: HashMap<String, usize>,
 }
 
 impl Names {
@@ -234,10 +234,10 @@ impl Names {
         let name: String = name.chars().filter(|c| *c != '\0').collect();
         let name = if name.is_empty() { "_".to_owned() } else { name };
         let mut candidate = name.clone();
-        let asked = self.asked.entry(name.to_lowercase()).or_default();
+        let uses = self.uses.entry(name.to_lowercase()).or_default();
         while self.taken.contains(&candidate.to_lowercase()) {
-            *asked += 1;
-            candidate = format!("{name}_{asked}");
+            *uses += 1;
+            candidate = format!("{name}_{uses}");
         }
         self.taken.insert(candidate.to_lowercase());
         candidate

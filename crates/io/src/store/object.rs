@@ -74,9 +74,9 @@ impl Object {
 
     /// The last `length` bytes (all, where the file is shorter) and the size of the whole file.
     pub async fn tail(&self, length: u64) -> Result<(Bytes, u64)> {
-        let answer = self.part(Span::Tail(length.max(1))).await.map_err(|fault| self.error(None, fault))?;
-        let size = answer.version.size.unwrap_or(answer.start + answer.body.len() as u64);
-        Ok((answer.body.into_bytes(), size))
+        let response = self.part(Span::Tail(length.max(1))).await.map_err(|fault| self.error(None, fault))?;
+        let size = response.version.size.unwrap_or(response.start + response.body.len() as u64);
+        Ok((response.body.into_bytes(), size))
     }
 
     /// Exactly these bytes; an error where the file ends before.
@@ -86,8 +86,8 @@ impl Object {
         }
         let length = range.end - range.start;
         match self.part(Span::Range(range.clone())).await {
-            Ok(answer) if answer.body.len() as u64 == length => Ok(answer.body.into_bytes()),
-            Ok(answer) => Err(self.error(Some(range), StoreError::BeyondEnd(answer.version.size))),
+            Ok(response) if response.body.len() as u64 == length => Ok(response.body.into_bytes()),
+            Ok(response) => Err(self.error(Some(range), StoreError::BeyondEnd(response.version.size))),
             Err(fault) => Err(self.error(Some(range), fault)),
         }
     }
@@ -118,7 +118,7 @@ impl Object {
     ) -> Result<Vec<(Range<u64>, Bytes)>> {
         let within = |request: Range<u64>| async {
             match self.part(Span::Range(request.clone())).await {
-                Ok(answer) => Ok(answer.body.into_bytes()),
+                Ok(response) => Ok(response.body.into_bytes()),
                 Err(StoreError::BeyondEnd(_)) => Ok(Bytes::new()),
                 Err(fault) => Err(self.error(Some(request), fault)),
             }
@@ -132,11 +132,11 @@ impl Object {
 
     /// Some bytes of the version that the first part was of: offsets that one version names are wrong in another.
     pub(crate) async fn part(&self, span: Span) -> Result<RangeResponse, StoreError> {
-        let answer = self.get(span).await?;
-        let first = self.first.get_or_init(|| answer.version.clone());
-        match first.compare(&answer.version, self.check) {
+        let response = self.get(span).await?;
+        let first = self.first.get_or_init(|| response.version.clone());
+        match first.compare(&response.version, self.check) {
             VersionMatch::Different(difference) => Err(StoreError::Changed(difference)),
-            VersionMatch::Same | VersionMatch::Unknown => Ok(answer),
+            VersionMatch::Same | VersionMatch::Unknown => Ok(response),
         }
     }
 
@@ -159,8 +159,8 @@ impl Object {
             }
             Source::Store { store, path } => {
                 let _permit = self.permit().await?;
-                let answer = of_store(store.as_ref(), path, &span, pieces, &self.access).await;
-                answer.map_err(|error| StoreError::of_store(&error))
+                let response = of_store(store.as_ref(), path, &span, pieces, &self.access).await;
+                response.map_err(|error| StoreError::of_store(&error))
             }
         }
     }
@@ -218,7 +218,7 @@ impl Object {
             }
             // A URL that is signed for GET is forbidden for HEAD.
             Source::Url { .. } => match self.get(Span::Range(0..1)).await {
-                Ok(answer) => Ok(answer.version.size),
+                Ok(response) => Ok(response.version.size),
                 Err(StoreError::BeyondEnd(size)) => Ok(size),
                 Err(fault) => Err(fault),
             },

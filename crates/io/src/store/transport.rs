@@ -335,10 +335,10 @@ impl Transport {
             if tries >= self.0.max_retries || !refusal.fault.is_transient() {
                 return Err(refusal.fault);
             }
-            let asked = refusal.retry_after.unwrap_or_default();
-            let wait = asked.max(backoff(tries)).min(BACKOFF_MAX);
+            let retry_after = refusal.retry_after.unwrap_or_default();
+            let wait = retry_after.max(backoff(tries)).min(BACKOFF_MAX);
             // A server that wants to be left alone for longer would refuse again.
-            if asked > self.0.retry_time {
+            if retry_after > self.0.retry_time {
                 return Err(refusal.fault);
             }
             if access.is_some_and(|access| !access.may_repeat(wait, self.0.retry_time)) {
@@ -416,7 +416,7 @@ impl Transport {
 }
 
 fn too_much() -> StoreError {
-    StoreError::Other("the answer has more bytes than asked for".to_owned())
+    StoreError::Other("the response has more bytes than requested".to_owned())
 }
 
 /// The error for bytes that were not requested.

@@ -76,9 +76,9 @@ impl SpanFetch {
     /// Completes tiles while the rest of the response is arriving.
     fn pieces(self: &Arc<Self>, check: VersionCheck) -> Pieces {
         let fetch = self.clone();
-        let take = move |answer: &RangeResponse, offset, piece: Bytes| {
+        let take = move |response: &RangeResponse, offset, piece: Bytes| {
             // Another version is an error once the response is complete.
-            if fetch.file.check(&answer.version, check).is_ok() {
+            if fetch.file.check(&response.version, check).is_ok() {
                 fetch.complete(offset, &piece);
             }
         };
@@ -93,12 +93,12 @@ impl SpanFetch {
         check: VersionCheck,
     ) -> Result<Bytes> {
         let fault = match object.get_in_pieces(Span::Range(request.clone()), pieces).await {
-            Ok(answer) => {
-                self.file.check(&answer.version, check)?;
-                if answer.start + answer.body.len() as u64 == request.end {
-                    return Ok(answer.body.into_bytes());
+            Ok(response) => {
+                self.file.check(&response.version, check)?;
+                if response.start + response.body.len() as u64 == request.end {
+                    return Ok(response.body.into_bytes());
                 }
-                StoreError::BeyondEnd(answer.version.size)
+                StoreError::BeyondEnd(response.version.size)
             }
             Err(fault) => fault,
         };

@@ -266,11 +266,11 @@ fn sources(request: &BlockRequest, max_bytes: u64) -> Result<Vec<TileSource>> {
                 return Err(Error::Store { location: location.clone(), range, fault });
             }
         }
-        let asked = source.range.as_ref().map_or(0, |range| range.end.saturating_sub(range.start));
-        if asked > max_bytes {
+        let bytes = source.range.as_ref().map_or(0, |range| range.end.saturating_sub(range.start));
+        if bytes > max_bytes {
             let at = rasteret_cog::FilePosition { ifd: None, tag: None, byte: None };
             let limit = "size of an encoded tile in bytes (setting RASTERET_MAX_TILE_BYTES, and an eighth of it)";
-            let source = rasteret_cog::Error::LimitExceeded { at, limit, asked, max: max_bytes };
+            let source = rasteret_cog::Error::LimitExceeded { at, limit, asked: bytes, max: max_bytes };
             return Err(Error::Pixels { location: location.clone(), tile: name(image, position), source });
         }
     }

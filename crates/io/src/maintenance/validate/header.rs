@@ -18,13 +18,13 @@ pub(super) fn check(
 ) {
     let sound = hrefs.iter().zip(sound).enumerate();
     let sound = sound.filter_map(|(row, (href, sound))| Some((row, href.as_ref().filter(|_| *sound)?)));
-    let (refused, asked): (Vec<_>, Vec<_>) = sound.partition(|(_, href)| href.refused);
+    let (refused, requested): (Vec<_>, Vec<_>) = sound.partition(|(_, href)| href.refused);
     for (row, href) in refused {
         say(row, local_from_remote(&href.opened).map(|error| error.to_string()).unwrap_or_default());
     }
-    let asked: Vec<(usize, &str)> = asked.into_iter().map(|(row, href)| (row, &*href.opened)).collect();
-    let files = headers.current_headers(&asked.iter().map(|(_, href)| *href).collect::<Vec<_>>());
-    for ((row, href), file) in asked.into_iter().zip(files) {
+    let requested: Vec<(usize, &str)> = requested.into_iter().map(|(row, href)| (row, &*href.opened)).collect();
+    let files = headers.current_headers(&requested.iter().map(|(_, href)| *href).collect::<Vec<_>>());
+    for ((row, href), file) in requested.into_iter().zip(files) {
         match file.and_then(|file| narrowed(&file, href, stored.integer("band_index", row))) {
             Err(error) => say(row, error.to_string()),
             Ok(header) => {

@@ -50,7 +50,7 @@ impl Columns {
             projection = collection.and_assets(std::mem::take(&mut projection), assets);
             projection.len() - 1
         });
-        (projection, Self { id, bbox, error, crs, assets, required: collection.asked })
+        (projection, Self { id, bbox, error, crs, assets, required: collection.requested })
     }
 
     fn column<'a>(

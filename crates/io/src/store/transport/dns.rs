@@ -25,7 +25,7 @@ pub(super) struct CachingResolver {
 
 #[derive(Debug, Clone)]
 struct Lookup {
-    asked: Instant,
+    resolved_at: Instant,
     addresses: Arc<OnceCell<Vec<SocketAddr>>>,
 }
 
@@ -34,10 +34,10 @@ impl Resolve for CachingResolver {
         let lookup = {
             let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
             // Hosts are few; the sweep keeps a long session that meets many from holding them all.
-            hosts.retain(|_, lookup| lookup.asked.elapsed() < LIFETIME);
+            hosts.retain(|_, lookup| lookup.resolved_at.elapsed() < LIFETIME);
             hosts
                 .entry(name.as_str().to_owned())
-                .or_insert_with(|| Lookup { asked: Instant::now(), addresses: Arc::default() })
+                .or_insert_with(|| Lookup { resolved_at: Instant::now(), addresses: Arc::default() })
                 .clone()
         };
         Box::pin(async move {

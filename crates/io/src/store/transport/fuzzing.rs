@@ -14,12 +14,12 @@ use super::response::{self, RangeResponse, Span};
 /// the scheme.
 pub(crate) fn read(data: &[u8]) {
     let headers: HeaderMap = data.split(|byte| *byte == b'\n').filter_map(header).collect();
-    for asked in [Span::Range(0..100), Span::Range(7..8), Span::Tail(8)] {
-        if let Ok((answer, length)) = RangeResponse::of_partial(&headers, &asked) {
-            let end = answer.start + length as u64;
-            assert!(answer.version.size.is_none_or(|size| end <= size), "{answer:?}");
-            assert!(match &asked {
-                Span::Range(range) => answer.start == range.start && end <= range.end,
+    for requested in [Span::Range(0..100), Span::Range(7..8), Span::Tail(8)] {
+        if let Ok((response, length)) = RangeResponse::of_partial(&headers, &requested) {
+            let end = response.start + length as u64;
+            assert!(response.version.size.is_none_or(|size| end <= size), "{response:?}");
+            assert!(match &requested {
+                Span::Range(range) => response.start == range.start && end <= range.end,
                 Span::Tail(most) => length as u64 <= *most,
             });
         }

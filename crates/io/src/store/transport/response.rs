@@ -53,22 +53,23 @@ impl Span {
 
 impl RangeResponse {
     /// Parses the headers of a 206, checked against the request; also returns the length of the body.
-    pub(super) fn of_partial(headers: &HeaderMap, asked: &Span) -> Result<(Self, usize), StoreError> {
-        let no_range = || StoreError::Other("expected a Content-Range of the bytes asked for, found none".to_owned());
+    pub(super) fn of_partial(headers: &HeaderMap, requested: &Span) -> Result<(Self, usize), StoreError> {
+        let no_range = || StoreError::Other("expected a Content-Range of the requested bytes, found none".to_owned());
         let (range, size) = headers.get(CONTENT_RANGE).and_then(content_range).ok_or_else(no_range)?;
-        let as_asked = match asked {
+        let is_requested = match requested {
             // Fewer bytes than requested are valid only at the end of the file.
-            Span::Range(asked) => {
-                range.start == asked.start
-                    && (range.end == asked.end || (range.end < asked.end && size.is_none_or(|size| size == range.end)))
+            Span::Range(requested) => {
+                range.start == requested.start
+                    && (range.end == requested.end
+                        || (range.end < requested.end && size.is_none_or(|size| size == range.end)))
             }
             Span::Tail(length) => size.is_none_or(|size| range.end == size) && range.end - range.start <= *length,
         };
-        let length = usize::try_from(range.end - range.start).ok().filter(|_| as_asked);
+        let length = usize::try_from(range.end - range.start).ok().filter(|_| is_requested);
         let Some(length) = length else {
             let (first, last) = (range.start, range.end - 1);
             return Err(StoreError::Other(format!(
-                "expected the bytes asked for, found a Content-Range of bytes {first}-{last}"
+                "expected the requested bytes, found a Content-Range of bytes {first}-{last}"
             )));
         };
         let version = ObjectVersion { size, ..version(headers) };
@@ -173,21 +174,21 @@ mod tests {
 
     #[test]
     fn a_206_must_be_what_was_asked_for() {
-        let answer = |text: &'static str, span| {
+        let response = |text: &'static str, span| {
             let headers = HeaderMap::from_iter([(CONTENT_RANGE, HeaderValue::from_static(text))]);
             RangeResponse::of_partial(&headers, &span)
-                .map(|(answer, length)| (answer.start, length, answer.version.size))
+                .map(|(response, length)| (response.start, length, response.version.size))
         };
-        assert_eq!(answer("bytes 0-99/1000", Span::Range(0..100)), Ok((0, 100, Some(1000))));
-        assert_eq!(answer("bytes 0-49/50", Span::Range(0..100)), Ok((0, 50, Some(50))));
-        assert_eq!(answer("bytes 900-999/1000", Span::Tail(100)), Ok((900, 100, Some(1000))));
+        assert_eq!(response("bytes 0-99/1000", Span::Range(0..100)), Ok((0, 100, Some(1000))));
+        assert_eq!(response("bytes 0-49/50", Span::Range(0..100)), Ok((0, 50, Some(50))));
+        assert_eq!(response("bytes 900-999/1000", Span::Tail(100)), Ok((900, 100, Some(1000))));
         for (text, span) in [
             ("bytes 0-49/1000", Span::Range(0..100)),
             ("bytes 1-99/1000", Span::Range(0..100)),
             ("bytes 0-199/1000", Span::Range(0..100)),
             ("bytes 800-899/1000", Span::Tail(100)),
         ] {
-            assert!(answer(text, span.clone()).is_err(), "{text} for {span:?}");
+            assert!(response(text, span.clone()).is_err(), "{text} for {span:?}");
         }
     }
 
