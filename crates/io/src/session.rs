@@ -48,10 +48,10 @@ impl Session {
         Self::with_credentials(options, Credentials::default())
     }
 
-    /// A session with the process's environment, read now: limits from `RASTERET_*`, see [`Options`], and the clouds'
-    /// credentials from their own variables. Fails on a `RASTERET_*` value that is no number.
+    /// A session with the environment of the process, read now: limits from `RASTERET_*`, see [`Options`], and the
+    /// clouds' credentials from their own variables. Fails on an invalid value of a `RASTERET_*` variable.
     pub fn from_env() -> Result<Self> {
-        // A value that is not UTF-8 is no valid one either, and must not count as unset: it may be a lock.
+        // A value that is not UTF-8 is invalid, and must not be treated as unset: it may be a lock.
         Self::from_variables(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 

@@ -1,17 +1,17 @@
-//! Year and month of a record's time, from whatever its column holds.
+//! Year and month of a record's time, for any type of its column.
 
 use arrow_array::ArrayRef;
 use arrow_schema::DataType;
 
 use super::cell;
 
-/// In order of priority: STAC gives a range where there is no single time, and `datetime` is NULL then.
+/// In order of priority: STAC uses a range if there is no single time; `datetime` is NULL then.
 pub(super) const COLUMNS: [&str; 2] = ["datetime", "start_datetime"];
 
 /// The proleptic Gregorian year and the month from 1, in UTC.
 ///
-/// A timestamp or a date is taken as it is; text is RFC 3339, a date alone included; an integer is a year, and its month
-/// January, as Python Rasteret has it.
+/// A timestamp or a date is used as it is; text is RFC 3339, or a date alone; an integer is a year, with January as its
+/// month, as in Python Rasteret.
 pub(super) fn of_cell(array: &ArrayRef, row: usize) -> Option<(i32, i32)> {
     match array.data_type() {
         DataType::Utf8 => of_text(cell::text(array, row)?),
@@ -41,7 +41,7 @@ fn days_of(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// RFC 3339, with a blank for the `T`, without the time and without the zone besides. A zone can carry the time into
+/// RFC 3339, also with a blank instead of the `T`, without the time or without the zone. A zone can move the time into
 /// another month.
 fn of_text(text: &str) -> Option<(i32, i32)> {
     let text = text.trim();

@@ -1,4 +1,5 @@
-//! Single values out of Arrow arrays whose type is known at run time only. NULL, another type and no such row are None.
+//! Reads single values of Arrow arrays whose type is known at run time only. NULL, another type and a missing row are
+//! None.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{

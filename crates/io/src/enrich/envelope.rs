@@ -10,7 +10,7 @@ pub(crate) type Envelope = [f64; 4];
 /// Collections in collections: deeper than any real geometry, shallow enough for the stack.
 const MAX_DEPTH: u32 = 32;
 
-/// The box; None of an empty geometry and of bytes that are no WKB.
+/// The box; None for an empty geometry and for bytes that are not WKB.
 pub(crate) fn of_wkb(wkb: &[u8]) -> Option<Envelope> {
     let mut reader = Reader { bytes: wkb, little: true };
     let mut envelope = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];

@@ -7,8 +7,8 @@
 //! batch 10 ········ decoded, waiting for the window
 //! ```
 //!
-//! The window bounds what lies between the source and the reader, by rows and by bytes of records and headers. A batch
-//! enters it whole, so that it holds at least one batch whatever its size.
+//! The window bounds the records and headers between the source and the reader, by rows and by bytes. A batch enters it
+//! as a whole, so that it holds at least one batch of any size.
 //!
 //! Records that need the same header share it by [`SharedHeader`]. This module decides only when a header is requested.
 
@@ -90,7 +90,7 @@ pub(super) struct Pending {
 pub(super) enum Cell {
     /// The batch's `header`, narrowed to the band.
     File { header: usize, band: Option<u32>, scaling: Option<Result<Scaling, String>> },
-    /// There is no file to read.
+    /// The record has no file for the band.
     Missing(&'static str),
     /// The record names a band that cannot be.
     NoSuchBand(i64),

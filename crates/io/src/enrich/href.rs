@@ -8,13 +8,13 @@ pub(crate) struct Rewrites(Vec<(String, String)>);
 
 impl Rewrites {
     pub(crate) fn new(mut rewrites: Vec<(String, String)>) -> Self {
-        // The longest first: `s3://b/a/` is meant more than `s3://b/`, whatever the order in which they were written.
+        // Sorted by length, so that `s3://b/a/` is tried before `s3://b/` in any order of the options.
         rewrites.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
         Self(rewrites)
     }
 
-    /// The href to open. A path is a path from the working directory, as everywhere in SQL: a record means the same file
-    /// here and in `cog_metadata(href)`, wherever the record stands.
+    /// The href to open. A path is relative to the working directory, as everywhere in SQL: a record names the same
+    /// file here and in `cog_metadata(href)`, wherever its Parquet file is.
     pub(crate) fn apply(&self, href: &str) -> Arc<str> {
         match self.0.iter().find(|(prefix, _)| href.starts_with(prefix.as_str())) {
             Some((prefix, replacement)) => format!("{replacement}{}", &href[prefix.len()..]).into(),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::parquet::to_json;
 
-/// The members of an asset, wherever the record has them.
+/// The members of an asset in a record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Members<'a> {
     None,

@@ -130,7 +130,8 @@ impl Normalizer {
         inputs
     }
 
-    /// The wanted columns of `rows` records. `array` gives an input's values, `headers` those of one record's bands.
+    /// The wanted columns of `rows` records. `array` returns the values of an input, `headers` those of one record's
+    /// bands.
     pub fn columns<'a, I>(
         &self,
         wanted: &[Normalized],

@@ -16,7 +16,7 @@ pub struct EnrichOptions {
     pub band_index: Vec<(String, u32)>,
     /// Prefixes of hrefs and their replacements; the longest match is replaced.
     pub url_rewrite: Vec<(String, String)>,
-    /// Whether to give `"proj:epsg"`, `crs`, `bbox`, `year` and `month` where the source lacks them.
+    /// Whether to add `"proj:epsg"`, `crs`, `bbox`, `year` and `month` if the source lacks them.
     pub normalize: bool,
     /// Whether geometry columns are wanted as DuckDB's GEOMETRY holds them; else as they are stored. True for hosts that
     /// have GEOMETRY: no argument of SQL.
@@ -27,7 +27,7 @@ pub struct EnrichOptions {
     pub hive: HiveOptions,
     /// The effect of an asset whose header cannot be read.
     pub on_error: OnError,
-    /// Headers fetched at once, at least 1. The session's own limit holds besides.
+    /// Headers fetched at once, at least 1, within the limit of the session.
     pub max_concurrent: usize,
     /// Rows of a batch: so many must be complete before the first of them is seen. 1 to 2,048; a larger number is as 2,048,
     /// the length of DuckDB's vectors. Fetching never waits at the end of a batch.

@@ -1,4 +1,4 @@
-//! A record's coordinate reference system, from the members or columns in which catalogues write it.
+//! A record's coordinate reference system, from the members or columns in which catalogs write it.
 //!
 //! [`MEMBERS`] is the one order of priority: of members that contradict each other, the first that names a CRS counts.
 //! `proj:code` replaced `proj:epsg` in version 2 of STAC's projection extension, so that a writer which has both keeps the
@@ -75,7 +75,7 @@ impl RecordCrs {
             (Some(authority), Some(code)) => {
                 Some(Self { described: true, ..Self::parse(&format!("{authority}:{code}"))? })
             }
-            // An empty object is how some writers say that there is none.
+            // Some writers use an empty object for a missing value.
             _ if projjson.as_object().is_some_and(serde_json::Map::is_empty) => None,
             _ => Some(Self { text: text.to_owned(), epsg: None, described: true }),
         }
@@ -113,8 +113,7 @@ impl RecordCrs {
     }
 }
 
-/// The EPSG code that WKT gives to itself: an ID or AUTHORITY right below the root, which stands at the end (ISO 19162,
-/// 7.3.4; OGC 01-009).
+/// The EPSG code of a WKT: an ID or AUTHORITY directly below the root, at the end (ISO 19162, 7.3.4; OGC 01-009).
 fn wkt_epsg(wkt: &str) -> Option<i32> {
     let end = wkt.trim_end().strip_suffix([']', ')'])?.trim_end();
     let inner = end.strip_suffix([']', ')'])?;
@@ -168,7 +167,7 @@ mod tests {
         let (wkt, projjson) = (r#"GEOGCRS["a"]"#, r#"{"id":{"authority":"EPSG","code":4258}}"#);
         assert_eq!(of(&["EPSG:32631", "32632"]), Some(("EPSG:32631".to_owned(), Some(32631))));
         assert_eq!(of(&["", "0", "32632", "EPSG:32631"]), Some(("EPSG:32632".to_owned(), Some(32632))));
-        // A code of another authority is a CRS, whatever follows.
+        // A code of another authority is a CRS as well.
         assert_eq!(of(&["IAU_2015:30100", "4326"]), Some(("IAU_2015:30100".to_owned(), None)));
         assert_eq!(of(&[wkt, projjson]), Some((wkt.to_owned(), Some(4258))));
         assert_eq!(of(&[wkt, "4326"]), Some((wkt.to_owned(), None)));

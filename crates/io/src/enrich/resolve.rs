@@ -33,7 +33,7 @@ pub(super) struct ResolvedPlan {
     pub(super) on_error: OnError,
     /// Whether a band may turn out to be in no record: the assets' type does not name it and not all records were seen.
     pub(super) unproven: bool,
-    /// Whether the bands are those that were found: a record that lacks one of them is then as it should be.
+    /// Whether the bands were discovered: a record without one of them is then valid.
     pub(super) discovered: bool,
     pub(super) normalize: bool,
     pub(super) max_concurrent: usize,
@@ -146,7 +146,7 @@ fn unknown(band: &str, keys: &str) -> Error {
     wrong(format!("bands: no asset '{band}'; assets: {keys}"))
 }
 
-/// The keys of the first records' assets, whether those are all records, and whether there are none.
+/// The keys of the first records' assets, whether those are all records, and whether the source is empty.
 async fn survey(source: &ParquetSource, assets: &Assets) -> Result<(Vec<(String, bool)>, bool, bool)> {
     let projection = match assets.struct_keys(source.schema()).and_then(|keys| assets.fields(&keys)) {
         Some(fields) => Projection::none().and_fields(assets.column, fields),

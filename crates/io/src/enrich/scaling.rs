@@ -1,14 +1,15 @@
-//! Scale and offset of an asset's bands, as STAC gives them: for files whose headers do not carry them.
+//! Scale and offset of an asset's bands in STAC, for files whose headers lack them.
 //!
 //! | STAC | an asset has |
 //! |---|---|
 //! | 1.1 | `bands`, a list of objects with `raster:scale` and `raster:offset`; or both beside `bands`, for all bands |
 //! | 1.0 | `raster:bands`, a list of objects with `scale` and `offset` |
 //!
-//! The first of the lists with a scale or an offset in it counts. Its entries are the file's bands in order. There may be fewer
-//! where the file's other samples are extra ones, such as alpha; one alone may belong to the band that the asset is narrowed
-//! to. Any other number is an error: the scale of another band gives wrong values, not none. An entry with one of the two
-//! has a scale of 1 or an offset of 0; one with neither leaves the band as the file's header has it.
+//! The first list that has a scale or an offset is used. Its entries are the file's bands in order. There may be fewer
+//! entries than samples if the others are extra samples such as alpha; a single entry may belong to the band that the
+//! asset is narrowed to. Any other number is an error, because the scale of another band would give wrong values. An
+//! entry with only one of the two has a scale of 1 or an offset of 0; an entry with neither leaves the band as it is in
+//! the file's header.
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ const OFFSET: [&str; 2] = ["raster:offset", "offset"];
 /// Members of an asset that are looked at.
 pub(crate) const MEMBERS: [&str; 4] = [BANDS, RASTER_BANDS, SCALE[0], OFFSET[0]];
 
-/// The scaling that STAC gives for the bands of one asset.
+/// The scaling of the bands of one asset in STAC.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scaling {
     /// The list that `bands` comes from.
@@ -149,8 +150,8 @@ fn structured(value: Value) -> Value {
     }
 }
 
-/// The file with scale and offset of a STAC asset, given as JSON; `band` is the one that the asset is narrowed to. The file as it
-/// is where the asset says nothing; an error where it says what cannot be.
+/// The file with the scale and offset of a STAC asset, given as JSON; `band` is the band that the asset is narrowed to.
+/// The file is returned unchanged if the asset has no scaling; an invalid scaling is an error.
 pub fn stac_scaled(file: CogFile, location: &Location, asset: &str, band: Option<u32>) -> Result<CogFile> {
     let wrong = |what| Error::Records { location: location.clone(), what };
     let asset = structured(Value::String(asset.to_owned()));
@@ -216,7 +217,7 @@ mod tests {
         let two = json!({"raster:bands": [{"scale": 2}, {"offset": 3}]});
         assert_eq!(scaled(&two, 2, 0, None), Ok((vec![2.0, 1.0], vec![0.0, 3.0])));
         assert_eq!(scaled(&two, 2, 0, Some(1)), Ok((vec![2.0, 1.0], vec![0.0, 3.0])));
-        // The file's own 0.5 stays where STAC says nothing.
+        // The file's own 0.5 is kept if STAC has no scaling.
         assert_eq!(scaled(&two, 3, 1, None), Ok((vec![2.0, 1.0, 0.5], vec![0.0, 3.0, 0.0])));
         let one = json!({"raster:bands": [{"scale": 2}]});
         assert_eq!(scaled(&one, 3, 0, Some(2)), Ok((vec![0.5, 0.5, 2.0], vec![0.0; 3])));

@@ -261,7 +261,7 @@ impl Cell {
     }
 }
 
-/// A file's header with the scale that an Item gives it.
+/// A file's header with the scale of an Item.
 type Scaled = (Scaling, CogFile);
 
 /// An asset without metadata.
@@ -295,7 +295,7 @@ enum Why {
     Error(Error),
 }
 
-/// The file with the scale that an asset gives; `known` are those of other rows with the same file.
+/// The file with the scale of an asset; `known` are those of other rows with the same file.
 fn with_scale(
     file: &CogFile,
     band: Option<u32>,

@@ -183,7 +183,7 @@ fn fetches_run_across_batches_up_to_the_limit() {
     let (fetch, fetches) = fetch(setup.file.clone(), Duration::from_millis(20));
     let batches = drain(&setup.start(&ALL, &fetch)).unwrap();
     assert_eq!((batches.len(), fetches.total()), (50, 500));
-    // Five times what one batch holds: a batch is no barrier.
+    // Five times the rows of a batch: batches are fetched concurrently.
     assert_eq!(fetches.most.load(Ordering::SeqCst), 50);
 }
 
@@ -287,7 +287,7 @@ fn on_error_fail_names_the_record() {
     let options = EnrichOptions { on_error: OnError::Fail, ..two_bands() };
     let setup = setup(&hrefs, options).unwrap();
     let (fetch, _) = fetch(setup.file.clone(), Duration::ZERO);
-    // The projection does not matter: the query fails all the same.
+    // The query fails for any projection.
     let stream = setup.start(&[Column::Source(0)], &fetch);
     assert_eq!(stream.next().unwrap().unwrap().source.num_rows(), 100);
     let error = stream.next().unwrap_err().to_string();

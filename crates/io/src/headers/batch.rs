@@ -21,7 +21,7 @@ use crate::{Error, Location, Result};
 /// Local files read in parallel: disks and network file systems serve several at once, more would only queue.
 const LOCAL_READERS: usize = 8;
 
-/// Local files for each of the readers: below this, another thread costs more than it gives.
+/// Local files per reader: below this, another thread costs more time than it saves.
 const LOCAL_FILES_PER_READER: usize = 16;
 
 /// Work to do for each file.

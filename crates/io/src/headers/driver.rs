@@ -60,7 +60,7 @@ pub(crate) struct Decoded<T> {
 pub(crate) async fn read<D: Decoder>(object: &Object) -> Result<Decoded<D::Output>> {
     let first = match object.part(Span::Range(0..FIRST_GET)).await {
         Ok(value) => value,
-        // There is no first byte: an empty file, for the decoder to say so.
+        // There is no first byte: the decoder reports an empty file.
         Err(StoreError::BeyondEnd(size)) => {
             let version = ObjectVersion { size: size.or(Some(0)), ..ObjectVersion::default() };
             RangeResponse { version, ..RangeResponse::default() }
@@ -94,7 +94,7 @@ pub(crate) fn read_local<D: Decoder>(location: &Location, path: &Path) -> Result
     loop {
         match decoding.step(location)? {
             Step::Done(value) => {
-                // A file that is written to while it is read gives a mixture.
+                // A file that is written to while it is read yields a mixture of both versions.
                 if file.stamp_now().map_err(|fault| at(None, fault))? != stamp {
                     let what = "the file changed while it was read".to_owned();
                     return Err(Error::Changed { location: location.clone(), what });

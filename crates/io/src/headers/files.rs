@@ -17,8 +17,8 @@ use crate::types::stamp::Stamp;
 use crate::{CogFile, DescribedFile, Error, Location, ObjectVersion, Result, VersionMatch};
 
 impl Headers {
-    /// Puts the header of a file into the cache, as an index has it. False where there is no room for it, and where a local file is not the one
-    /// that was indexed.
+    /// Puts the header of a file into the cache, as the index has it. False if there is no room for it, or if a local
+    /// file is not the version that was indexed.
     ///
     /// # Errors
     ///
@@ -126,7 +126,7 @@ impl Headers {
         compared
     }
 
-    /// The headers of many files as they are now, whatever was read before; otherwise as [`headers`](Self::headers).
+    /// The headers of many files as they are now, without the cache; otherwise as [`headers`](Self::headers).
     pub(crate) fn current_headers(&self, hrefs: &[&str]) -> Vec<Result<CogFile>> {
         batch::run::<CurrentHeaders>(self, hrefs)
     }

@@ -149,7 +149,7 @@ impl Collection {
 /// Where an asset is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Href {
-    /// As the record has it.
+    /// As in the record.
     pub(super) written: String,
     /// After the caller's rewriting.
     pub(super) opened: Arc<str>,

@@ -1,4 +1,4 @@
-//! An index kept sound and fresh: what is wrong in it, and which of its files are no longer what they were.
+//! Checks an index: problems in it, and files that changed since they were indexed.
 //!
 //! Owns the checks of an index against the index format, its records and its files. Repairs nothing: problems are
 //! reported, and SQL decides which records are enriched again.

@@ -1,4 +1,4 @@
-//! Which files of an index are no longer the ones that were indexed.
+//! Finds the files of an index that changed since they were indexed.
 //!
 //! Each file is requested once, however many records and bands refer to it. If records refer to two versions of a file,
 //! it is compared with both. Results are in the order in which the index first names the files.
@@ -38,9 +38,10 @@ pub enum Status {
     Unchanged,
     /// It is another one.
     Changed,
-    /// It is not there any more.
+    /// The file no longer exists.
     Gone,
-    /// It is there, but index and store have nothing in common that [`VersionCheck`](crate::VersionCheck) compares.
+    /// The file exists, but index and store have no field in common that [`VersionCheck`](crate::VersionCheck)
+    /// compares.
     Unknown,
     /// Not requested: the index has no header of it.
     Unindexed,
@@ -65,13 +66,13 @@ impl Status {
 /// A file of an index.
 #[derive(Debug, Clone)]
 pub struct FileStatus {
-    /// As the record has it.
+    /// As in the record.
     pub href: String,
     /// The result of the comparison.
     pub status: Status,
     /// The version whose header is in the index.
     pub indexed: ObjectVersion,
-    /// The version that is there now.
+    /// The current version.
     pub found: ObjectVersion,
     /// The reason for a missing response.
     pub error: Option<Error>,

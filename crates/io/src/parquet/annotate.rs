@@ -1,15 +1,11 @@
-//! A Parquet schema rewritten so that arrow-rs reads it as DuckDB does, and what is left to convert afterwards.
+//! Rewrites a Parquet schema so that arrow-rs reads it as DuckDB does, and determines the remaining conversions.
 //!
-//! Owns the difference between the two readers' ideas of a schema. Two things are rewritten, neither of which changes a
-//! column's physical type or its levels, so that the file's pages still fit:
+//! Two things are rewritten. Neither changes the physical type or the levels of a column, so that the file's pages still fit:
 //!
 //! - an annotation that arrow-rs reads with a loss (months of INTERVAL), rejects (DECIMAL beyond 32 bytes) or cannot be
 //!   configured for is removed; the values are read as raw bytes, and [`Leaf`] has their type;
 //! - a repeated group of one field that arrow-rs would read as a list of structs of one field becomes the group `list`
 //!   of a three-level list, because DuckDB reads a list of that field.
-//!   how to read is taken away; the bytes then come out raw and [`Leaf`] says what they are;
-//! - a repeated group of one field that arrow-rs would read as a list of structs of one field becomes the group `list` of a
-//!   three-level list, because DuckDB reads a list of that field.
 
 use std::sync::Arc;
 
@@ -24,7 +20,7 @@ use super::{Kind, geo};
 pub(super) enum Leaf {
     /// The Arrow type is the one wanted.
     Same,
-    /// The Arrow type is the one wanted; it has a kind besides.
+    /// The Arrow type is the wanted one, and has a kind.
     Named(Kind),
     /// Binary that becomes the WKB of DuckDB's GEOMETRY; see [`super::wkb`].
     Wkb(Kind),

@@ -11,7 +11,7 @@ use super::Kind;
 /// The CRS of a column without a member `crs` (GeoParquet 1.1, "crs").
 const DEFAULT_CRS: &str = "OGC:CRS84";
 
-/// The columns that the `geo` entry names as WKB, with their kind. Empty without such an entry, or where it is no JSON.
+/// The columns that the `geo` entry names as WKB, with their kind. Empty without such an entry, or if it is not JSON.
 pub(super) fn columns(file: &FileMetaData) -> Vec<(String, Kind)> {
     let text = file
         .key_value_metadata()

@@ -34,7 +34,7 @@ pub struct HiveOptions {
 pub enum NullFolders {
     /// DuckDB 1.4: `NULL`, which is taken for a text when the type is found; `__HIVE_DEFAULT_PARTITION__` is a text.
     Word,
-    /// DuckDB 1.5: `NULL` and `__HIVE_DEFAULT_PARTITION__`, which have no say in the type.
+    /// DuckDB 1.5: `NULL` and `__HIVE_DEFAULT_PARTITION__`, which do not affect the type.
     #[default]
     WordAndDefault,
     /// DuckDB 2.0: the same, but `NULL` is a text in a VARCHAR.
@@ -239,7 +239,7 @@ fn folders(file: &str) -> BTreeMap<&str, &str> {
     folders
 }
 
-/// The value with `%XX` as bytes; None where they are no UTF-8.
+/// The value with `%XX` as bytes; None if they are not UTF-8.
 fn decoded(value: &str) -> Option<String> {
     let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let bytes = value.as_bytes();

@@ -20,7 +20,7 @@ pub enum Kind {
     TimeTz,
     /// `geoarrow.wkb` on Binary.
     Wkb {
-        /// `OGC:CRS84`, or the column's PROJJSON as text; None where the file says that it is unknown.
+        /// `OGC:CRS84`, or the column's PROJJSON as text; None if the file leaves it unknown.
         crs: Option<String>,
     },
 }
@@ -37,7 +37,7 @@ impl Kind {
         }
     }
 
-    /// The metadata that says so of a field.
+    /// The metadata of a field of this kind.
     pub fn metadata(&self) -> HashMap<String, String> {
         let name = match self {
             Self::Uuid => "arrow.uuid",

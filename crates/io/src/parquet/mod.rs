@@ -1,4 +1,4 @@
-//! Records from Parquet files as Arrow batches whose types are those that DuckDB's `read_parquet` gives.
+//! Records of Parquet files as Arrow batches with the types of DuckDB's `read_parquet`.
 //!
 //! Owns how Parquet types become Arrow types, which columns of a file are read, and in what order batches come. Refuses to
 //! fetch anything else than the Parquet files themselves, and knows nothing of assets or bands: that is [`crate::enrich`].
@@ -37,7 +37,7 @@
 //!
 //! Folders `key=value` are columns as well, where all files have the same: see [`HiveOptions`].
 //!
-//! Names that differ in case only get a suffix `_1`, `_2`, ..., as `read_parquet` gives them.
+//! Names that differ in letter case only get a suffix `_1`, `_2`, ..., as in `read_parquet`.
 
 mod annotate;
 mod convert;

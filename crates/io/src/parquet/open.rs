@@ -104,8 +104,8 @@ impl Projection {
 impl ParquetSource {
     /// Opens the first of the files and reads its footer. `files` are single files: see [`Stores::files`](crate::Stores::files) for patterns.
     ///
-    /// Geometries come out as DuckDB's GEOMETRY holds them, whatever dialect of WKB the file has; what DuckDB would not read
-    /// is an error.
+    /// Geometries are returned as DuckDB's GEOMETRY stores them, for any dialect of WKB in the file; a geometry that
+    /// DuckDB would not read is an error.
     pub async fn open(stores: &Stores, files: Vec<String>) -> Result<Self> {
         Self::open_with(stores, files, SourceOptions::default()).await
     }
@@ -195,7 +195,7 @@ impl ParquetSource {
             let (from, convert) = (found.target, found.convert);
             columns.push(PlanColumn { position: None, from, convert, target, constant: None });
         }
-        // arrow-rs gives the columns in the file's order, and leaves out those of which nothing is read.
+        // arrow-rs returns the columns in the file's order, without those of which nothing is read.
         let mut present: Vec<usize> = roots.iter().flatten().copied().collect();
         present.sort_unstable();
         present.dedup();
@@ -219,7 +219,7 @@ pub(super) struct Plan {
 
 #[derive(Debug, Clone)]
 struct PlanColumn {
-    /// Among the columns that arrow-rs gives; None where this file has none of the fields wanted.
+    /// Among the columns that arrow-rs returns; None if this file has none of the wanted fields.
     position: Option<usize>,
     from: FieldRef,
     convert: Convert,
@@ -236,7 +236,7 @@ impl PlanColumn {
 }
 
 impl Plan {
-    /// The batch as the table has it; an error names the column.
+    /// The batch with the columns of the table; an error names the column.
     pub(super) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch, String> {
         let rows = batch.num_rows();
         let columns = self.columns.iter().map(|column| {
@@ -262,7 +262,7 @@ impl Plan {
     }
 }
 
-/// Arrow's error without the name of its kind, which says nothing of the file.
+/// Arrow's error without the name of its kind, which is of no use to a reader.
 fn in_words(error: ArrowError) -> String {
     match error {
         ArrowError::ParseError(what) | ArrowError::CastError(what) | ArrowError::InvalidArgumentError(what) => what,
@@ -404,7 +404,7 @@ fn prune(field: &Field, paths: Option<&[&[String]]>, next: &mut usize, leaves: &
     (!kept.is_empty()).then(|| field.clone().with_data_type(DataType::Struct(kept.into())))
 }
 
-/// The name, with a number behind it where an earlier column has it already: DuckDB's names ignore case.
+/// The name, with a number appended if an earlier column has it: DuckDB's names ignore case.
 fn unique(name: &str, before: &[Root]) -> String {
     let taken = |candidate: &str| before.iter().any(|root| root.name.to_lowercase() == candidate.to_lowercase());
     let mut candidate = name.to_owned();
@@ -418,7 +418,7 @@ fn unique(name: &str, before: &[Root]) -> String {
 
 /// Columns that hold geometries, with their CRS; see [`Kind::Wkb`].
 impl ParquetSource {
-    /// Indices of the geometry columns and their CRS: `OGC:CRS84`, PROJJSON text, or None where the file says unknown.
+    /// Indices of the geometry columns and their CRS: `OGC:CRS84`, PROJJSON text, or None if unknown.
     pub fn geometry_columns(&self) -> Vec<(usize, Option<String>)> {
         let fields = self.schema.fields().iter().enumerate();
         fields

@@ -1,4 +1,4 @@
-//! From the Arrow types that arrow-rs reads to those that this crate gives: a tree of what to convert, pruned where nothing is.
+//! From the Arrow types that arrow-rs reads to those of this crate: a tree of conversions, pruned where there are none.
 
 use std::sync::Arc;
 
@@ -113,7 +113,7 @@ pub(super) fn leaf_count(data_type: &DataType) -> usize {
     }
 }
 
-/// The field with NULLs allowed wherever Arrow allows them: what several files have in common.
+/// The field with NULLs allowed wherever Arrow allows them: the common type of several files.
 pub(super) fn nullable(field: &Field) -> FieldRef {
     let data_type = match field.data_type() {
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(|field| nullable(field)).collect()),

@@ -27,7 +27,7 @@ const SRID: u32 = 1 << 29;
 
 const COLLECTION: u32 = 7;
 
-/// The bytes for a GEOMETRY, or why they are no geometry.
+/// The bytes for a GEOMETRY, or the reason why they are not a geometry.
 pub(super) fn canonical(wkb: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     let mut reader = Reader { rest: wkb, size: wkb.len(), out: None };
     if reader.geometry(None, 0)? {

@@ -35,7 +35,7 @@ impl BesideTarget {
     ///
     /// # Errors
     ///
-    /// Where its grid is not that of `first` and no coarser one aligned with it, or its values are no numbers.
+    /// If its grid is neither that of `first` nor a coarser one aligned with it, or if its values are not numbers.
     pub fn new(reader: &Reader, first: &Target, target: Arc<Target>) -> Result<Self> {
         target.band.check_real().map_err(|source| target.fault(source))?;
         let (raster, other) = (first.file.header().raster_info(), target.raster_info());

@@ -39,7 +39,7 @@ impl TargetMask {
     ///
     /// # Errors
     ///
-    /// Where the mask's CRS is not known to lead to that of the target, or its values are no numbers.
+    /// If no transformation from the mask's CRS to that of the target is known, or if its values are not numbers.
     pub(super) fn new(
         reader: &Reader,
         source: &Arc<MaskSource>,

@@ -14,7 +14,8 @@ use crate::tiles::{BlockStream, Keep};
 pub(super) struct MasksAhead(BlockStream);
 
 impl MasksAhead {
-    /// The tiles of the masks of blocks, each once, as many as half of the cache of decoded tiles has room for; None where there are none.
+    /// The tiles of the masks of blocks, each once, up to half of the capacity of the cache of decoded tiles; None if
+    /// there are none.
     pub(super) fn new<'a>(reader: &Reader, blocks: impl Iterator<Item = (&'a Arc<Target>, u32, u32)>) -> Option<Self> {
         let mut room = reader.memory().shares(reader.options()).tiles / 2;
         let (mut known, mut requests) = (HashSet::new(), Vec::new());
@@ -26,7 +27,7 @@ impl MasksAhead {
                 if !known.insert((Arc::as_ptr(&request.band), request.row, request.col)) {
                     continue;
                 }
-                // Mapping the pixels of further blocks would be for nothing.
+                // There is no room for the masks of further blocks.
                 let Some(rest) = room.checked_sub(request.band.tile_bytes()) else {
                     break 'blocks;
                 };

@@ -270,7 +270,7 @@ impl ResolvedRead<'_> {
     ///
     /// # Errors
     ///
-    /// Where the geometry is no single point, or it or its CRS is wrong.
+    /// If the geometry is not a single point, or if it or its CRS is invalid.
     pub(super) fn point(&self, reader: &Reader) -> Result<Option<(f64, f64)>> {
         let Some(encoded) = self.request.geometry else {
             return Ok(None);

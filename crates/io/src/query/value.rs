@@ -17,7 +17,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// Where a geometry is no single point, its CRS is wrong, or a file cannot be read.
+    /// If a geometry is not a single point, its CRS is invalid, or a file cannot be read.
     pub fn values(&self, resolved: &[Option<(ResolvedRead<'_>, ValueOptions)>]) -> Result<Vec<Option<f64>>> {
         let search = |resolved: &ResolvedRead<'_>, options: &ValueOptions| {
             let fault = |source| resolved.target.fault(source);

@@ -66,7 +66,7 @@ impl Reader {
         })?;
         let planned: Vec<_> = planned.into_iter().map(Option::flatten).collect();
         let bytes = planned.iter().flatten().map(|window| window.profile().total_len()).fold(0, u64::saturating_add);
-        // DuckDB copies the result of a constant call, and what functions take out of a STRUCT.
+        // DuckDB copies the results of constant calls and the values that functions take from a STRUCT.
         self.memory().check(bytes.saturating_mul(2), || {
             format!("the windows of {} rows, which DuckDB may copy,", planned.iter().flatten().count())
         })?;

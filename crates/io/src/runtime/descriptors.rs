@@ -1,4 +1,4 @@
-//! File descriptors: how many of the process's are used, and what happens where there are none left.
+//! File descriptors: the share of the process's descriptors that is used, and the behaviour if there are none left.
 //!
 //! | | |
 //! |---|---|

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::Error;
 
-/// Failures remembered at once: an index may name millions of files that are not there.
+/// Failures remembered at once: an index may name millions of missing files.
 const KEPT_MAX: usize = 10_000;
 
 /// Lifetimes after which a failure is retried, however often it was used meanwhile.
@@ -46,7 +46,7 @@ impl<K: Eq + Hash> Failures<K> {
         self.count.load(Ordering::Acquire) == 0
     }
 
-    /// The error of a moment ago.
+    /// The remembered error.
     pub(crate) fn get<Q>(&self, key: &Q) -> Option<Error>
     where
         K: std::borrow::Borrow<Q>,

@@ -1,4 +1,4 @@
-//! The bands of an asset, in the one form of STAC 1.1, whichever of three the item has them in.
+//! The bands of an asset in the form of STAC 1.1, from any of the three forms that items use.
 //!
 //! | STAC | an asset has |
 //! |---|---|
@@ -18,7 +18,7 @@ const RASTER: &str = "raster:bands";
 /// Members that became common metadata; the others of `eo:bands` and `raster:bands` got the extension's prefix.
 const COMMON: [&str; 6] = ["name", "description", "data_type", "nodata", "unit", "statistics"];
 
-/// Gives an asset its `bands`, where it says anything of them, and resolves positions in `eo:bands`.
+/// Adds `bands` to an asset with band information, and resolves positions in `eo:bands`.
 pub(super) fn unify(asset: &mut Map<String, Value>, properties: &Map<String, Value>) -> Result<(), String> {
     if let Some(Value::Array(positions)) = asset.get_mut(EO) {
         for position in positions.iter_mut().filter(|position| position.is_number()) {

@@ -20,11 +20,11 @@ use super::spool::SpoolWriter;
 use super::table::{Inner, Path, StacTable, TableColumn};
 use crate::{Error, Location, Result};
 
-/// Fields of all assets together beyond which `assets` is a MAP. A vector of such a STRUCT has 2,048 values of each field,
-/// whether an item has it or not: at 16 bytes each this many take 128 MiB.
+/// Fields of all assets together above which `assets` is a MAP. A vector of such a STRUCT has 2,048 values of each
+/// field, used or not: at 16 bytes each, this number takes 128 MiB.
 const MAX_ASSET_FIELDS: usize = 4_096;
 
-/// Names of properties beyond which they are no schema any more.
+/// Number of property names above which they are not a schema.
 const MAX_PROPERTIES: usize = 4_096;
 
 /// Where an item comes from.
@@ -59,7 +59,7 @@ type Filter = Box<dyn Fn(&Map<String, Value>) -> bool>;
 struct Conditions {
     accepts: Option<Filter>,
     limit: Option<u64>,
-    /// Those taken, where a source may give one twice.
+    /// The accepted records, for sources that may return one twice.
     seen: Option<Seen>,
 }
 
@@ -113,7 +113,7 @@ impl Collector {
         self.conditions.limit.is_some_and(|limit| self.rows >= limit)
     }
 
-    /// Takes an item; anything else fails the call, or is left out. Returns whether the item was there before.
+    /// Adds an item; an invalid one fails the call or is left out. Returns whether the item is a repetition.
     pub(super) fn add(&mut self, origin: Origin<'_>, position: ItemPosition, value: Value) -> Result<bool> {
         let name = item::named(&value);
         match item::normalize(value, origin.base).and_then(|record| without_local_files(record, origin.base)) {
@@ -129,11 +129,11 @@ impl Collector {
 
     /// Fails the call with the error of an item or a file, or leaves it out.
     pub(super) fn refuse(&self, error: Error) -> Result<()> {
-        // A lock of the host is no fault of a file.
+        // A denial by a lock of the host is not a fault of a file.
         if self.ignore_errors && error.denial().is_none() { Ok(()) } else { Err(error) }
     }
 
-    /// Takes a record that was checked, unless it was there before.
+    /// Adds a validated record, unless it is a repetition.
     fn record(&mut self, record: Map<String, Value>) -> Result<bool> {
         let text = |name: &str| record.get(name).and_then(Value::as_str).map(str::to_owned);
         let is_new = |seen: &mut Seen| seen.first(&(text(item::COLLECTION), text(item::ID)));
@@ -277,7 +277,7 @@ fn structure(members: &[(&str, Shape)]) -> Shape {
     Shape::Struct(members.iter().map(|(name, shape)| ((*name).to_owned(), shape.clone())).collect())
 }
 
-/// Records that were seen, by 64 bits of hash a name: for sources that may give one twice.
+/// The records so far, by a hash of 64 bits per name: for sources that may return one twice.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     hasher: RandomState,

@@ -54,8 +54,8 @@ pub(super) enum Stop {
     Error(Error),
 }
 
-/// Reads all items, each with a text of at most `item_max` bytes. A line that is no JSON goes to `spoiled`, which may end the
-/// reading.
+/// Reads all items, each with a text of at most `item_max` bytes. A line that is not JSON is passed to `spoiled`, which
+/// may end the reading.
 pub(super) fn read(
     input: impl Read,
     item_max: u64,
@@ -93,7 +93,7 @@ pub(super) fn read(
     lines(line, [number, next], input, item_max, sink, spoiled)
 }
 
-/// Newline-delimited JSON, whose first line is there; `numbers` are its own and that of the line which follows.
+/// Newline-delimited JSON whose first line was read; `numbers` are those of this line and of the next.
 fn lines(
     mut line: Vec<u8>,
     [mut number, mut next]: [u64; 2],
@@ -190,7 +190,8 @@ fn of_io(error: io::Error) -> Stop {
     }
 }
 
-/// The first byte that is no blank, left in place, after a byte-order mark; `line` counts the lines passed.
+/// Finds the first byte that is not blank, after a byte-order mark, and leaves it in the input; `line` counts the lines
+/// passed.
 fn first_byte(input: &mut impl BufRead, line: &mut u64) -> std::result::Result<Option<u8>, Stop> {
     const MARK: &[u8] = &[0xef, 0xbb, 0xbf];
     loop {

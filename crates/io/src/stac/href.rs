@@ -54,8 +54,8 @@ pub(super) fn is_absolute(href: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
-/// Whether a document at `base` may not name the file at `href`, which is resolved: a local one, named by a remote document. URIs that
-/// name no file (`data:`, `urn:`) are no danger.
+/// Whether a document at `base` must not refer to the resolved file `href`: a remote document to a local file. URIs
+/// that name no file (`data:`, `urn:`) are harmless.
 pub(super) fn leads_to_local_file(base: &str, href: &str) -> bool {
     let is_local = |href: &str| Location::parse(href).is_ok_and(|location| location.is_local());
     if is_local(base) || !is_local(href) {

@@ -46,13 +46,13 @@ pub(super) const WKB: &str = "wkb";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Item,
-    /// A Catalog or a Collection: no record, and no mistake among files.
+    /// A Catalog or a Collection: not a record, but valid among files.
     Catalog,
     Other,
 }
 
 impl Kind {
-    /// By its `type`, which catalogues before STAC 1.0 do not have.
+    /// By its `type`, which catalogs before STAC 1.0 do not have.
     pub(super) fn of(object: &Map<String, Value>) -> Self {
         match object.get("type").and_then(Value::as_str) {
             Some("Feature") => Self::Item,
@@ -182,7 +182,7 @@ fn bbox(value: Option<Value>, geometry: Option<&[u8]>) -> Result<Value, String> 
             return Ok(geometry.and_then(envelope::of_wkb).map(|sides| sides.to_vec().into()).unwrap_or_default());
         }
         Some(Value::Array(numbers)) => numbers,
-        // As GeoParquet has it.
+        // As in GeoParquet.
         Some(Value::Object(sides)) => {
             ["xmin", "ymin", "xmax", "ymax"].iter().filter_map(|side| sides.get(*side).cloned()).collect()
         }
@@ -192,7 +192,7 @@ fn bbox(value: Option<Value>, geometry: Option<&[u8]>) -> Result<Value, String> 
         [xmin, ymin, xmax, ymax] | [xmin, ymin, _, xmax, ymax, _] => [xmin, ymin, xmax, ymax],
         other => return Err(format!("bbox: expected 4 or 6 numbers, found {}", other.len())),
     };
-    // Some catalogues write nulls where there is no geometry.
+    // Some catalogs write null for a missing geometry.
     if sides.iter().all(|side| side.is_null()) {
         return Ok(Value::Null);
     }
@@ -202,7 +202,7 @@ fn bbox(value: Option<Value>, geometry: Option<&[u8]>) -> Result<Value, String> 
     }
 }
 
-/// The item's own place, where it says so in a way that does not depend on where it was found.
+/// The item's own URL, if it is absolute.
 fn own_link(links: &Value) -> Option<String> {
     let own = links.as_array()?.iter().find(|link| link.get("rel").and_then(Value::as_str) == Some("self"))?;
     own.get("href").and_then(Value::as_str).filter(|href| is_absolute(href)).map(str::to_owned)

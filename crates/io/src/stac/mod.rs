@@ -10,8 +10,9 @@
 //!                              all of it at bind                                        at execution
 //! ```
 //!
-//! The columns are what all items of the call have, so all of them are read before the first row is seen; none is sampled. Their
-//! records wait in memory up to 64 MiB, beyond that in a temporary file; the schema grows with names, not with items.
+//! The columns are those of all items of the call, so that all of them are read before the first row is returned; none
+//! is sampled. Records are kept in memory up to 64 MiB, beyond that in a temporary file; the schema grows with names,
+//! not with items.
 
 mod bands;
 mod collect;

@@ -30,7 +30,7 @@ const TIMES: [&str; 7] =
 /// Members that are documents of their own, whose depth differs from one to the next: PROJJSON and GeoJSON.
 const DOCUMENTS: [&str; 2] = ["proj:projjson", "proj:geometry"];
 
-/// A number, whatever it is written as (Raster extension, STAC 1.1's `bands`).
+/// A number in any notation (Raster extension, STAC 1.1's `bands`).
 const NODATA: &str = "nodata";
 
 /// The type of all values seen.
@@ -90,7 +90,7 @@ impl Shape {
         }
     }
 
-    /// The same for the value of a member called `name`, which may say more than the value does.
+    /// As above, for a value whose member's `name` implies more than the value.
     fn observe_member(&mut self, name: &str, value: &Value) {
         match value {
             Value::Null => {}

@@ -1,6 +1,6 @@
 //! GeoJSON geometries to the WKB that DuckDB's GEOMETRY holds: little-endian, ISO codes, one dimension throughout.
 //!
-//! Longitude and latitude stay as they are written: nothing is closed, turned or repaired, since the catalogue's footprint is
+//! Longitude and latitude stay as they are written: nothing is closed, turned or repaired, since the catalog's footprint is
 //! data. Refuses what has no such shape. A geometry some of whose positions lack a height has none. RFC 7946, section 3.1.
 
 use serde_json::{Map, Value};
@@ -140,7 +140,7 @@ mod tests {
     fn points_and_heights() {
         assert_eq!(wkb(r#"{"type":"Point","coordinates":[1,2]}"#).unwrap(), point(1, &[1.0, 2.0]));
         assert_eq!(wkb(r#"{"type":"Point","coordinates":[1,2,3]}"#).unwrap(), point(1001, &[1.0, 2.0, 3.0]));
-        // A fourth number is nothing that GeoJSON gives a meaning.
+        // GeoJSON defines no meaning for a fourth number.
         assert_eq!(wkb(r#"{"type":"Point","coordinates":[1,2,3,4]}"#).unwrap(), point(1001, &[1.0, 2.0, 3.0]));
         let mixed = wkb(r#"{"type":"MultiPoint","coordinates":[[1,2,3],[4,5]]}"#).unwrap();
         let parts = [point(1, &[1.0, 2.0]), point(1, &[4.0, 5.0])].concat();

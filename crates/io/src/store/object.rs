@@ -1,4 +1,4 @@
-//! One file, wherever it is: ranges of its bytes, each request bounded by the session's semaphore.
+//! Ranges of one file in any store, each request bounded by the session's semaphore.
 //!
 //! # Why not object_store everywhere
 //!
@@ -165,8 +165,8 @@ impl Object {
         }
     }
 
-    /// The version of the file now, or None where a store says that it is still the one with `etag`: one request, or none for
-    /// a local file.
+    /// The current version of the file, or None if the store reports that it still is the one with `etag`. One request,
+    /// or none for a local file.
     pub(crate) async fn version(&self, etag: Option<&str>) -> Result<Option<ObjectVersion>> {
         let version = async {
             self.access.permit(&self.location)?;
@@ -246,7 +246,7 @@ impl Object {
 
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The URL may be signed, the store may print its settings: the location beside it says enough.
+        // The URL may be signed, and the store may print its settings: the location is enough.
         f.write_str(match self {
             Self::File(_) => "File",
             Self::Url { .. } => "Url",

@@ -438,7 +438,7 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// The fault behind a status that is no success. The store's own code is read from a header or from a small XML body.
+/// The error for a status that is not a success. The store's own code is read from a header or from a small XML body.
 async fn refusal(mut response: Response) -> Refusal {
     let status = response.status().as_u16();
     if status == StatusCode::RANGE_NOT_SATISFIABLE.as_u16() {

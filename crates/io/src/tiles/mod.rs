@@ -79,7 +79,7 @@ impl Tiles {
         self.budget.charged()
     }
 
-    /// The error with which a tile failed a moment ago.
+    /// The remembered failure of a tile.
     fn failure(&self, key: &TileKey) -> Option<Error> {
         if self.failures.is_empty() {
             return None;

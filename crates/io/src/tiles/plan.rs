@@ -62,7 +62,7 @@ pub(super) struct PlannedSpan {
 /// The tiles of a block, in the order that `Band::block` expects.
 pub(super) enum PlannedBlock {
     Sources(Vec<(TileSource, Option<usize>)>),
-    /// Its file cannot be read, or one of its tiles failed a moment ago.
+    /// Its file cannot be read, or one of its tiles failed recently.
     Failed(Error),
 }
 
@@ -96,7 +96,7 @@ impl Plan {
         Self { blocks, failed: (0..requests).collect(), ..Self::default() }
     }
 
-    /// Adds each request's block and its tiles. Returns the tiles that failed a moment ago.
+    /// Adds each request's block and its tiles. Returns the tiles that failed recently.
     fn add_blocks(&mut self, tiles: &Tiles, requests: &[BlockRequest], access: &Access) -> HashMap<usize, Error> {
         let max_bytes = tiles.max_tile_bytes.saturating_add(tiles.max_tile_bytes / 8);
         let mut files = Files { access, check: tiles.check_version, of_arc: HashMap::new(), of_key: HashMap::new() };

@@ -99,7 +99,7 @@ impl RasterFile {
     }
 }
 
-/// A hash of all that decoding depends on besides the bytes.
+/// A hash of everything that decoding depends on except the bytes.
 fn encodings(header: &CogHeader) -> u64 {
     let mut hasher = DefaultHasher::new();
     header.byte_order.hash(&mut hasher);

@@ -18,7 +18,7 @@ pub struct CogFile {
 /// A file as it is described to a person.
 #[derive(Debug, Clone)]
 pub struct DescribedFile {
-    /// The header and what else the tags say, shared by all that name the file.
+    /// The header and descriptive tags, shared by all rows with the file.
     pub info: Arc<FileInfo>,
     /// Size of the whole file in bytes, if the store reports it.
     pub file_size: Option<u64>,

@@ -72,7 +72,7 @@ impl<R: Read> Read for WithNulls<R> {
     }
 }
 
-/// Finds the words, whatever pieces the text comes in.
+/// Finds the words in a text that arrives in pieces.
 #[derive(Debug, Default)]
 struct Scanner {
     state: State,

@@ -1,4 +1,4 @@
-//! Where a file is: the text that a user or a catalogue calls an href, understood once.
+//! Where a file is: the text that a user or a catalog calls an href, understood once.
 //!
 //! Owns every rule about how locations are written, and that their secrets are never shown. Refuses schemes that no store
 //! here can read, by name, instead of treating them as local paths.

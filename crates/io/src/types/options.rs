@@ -52,16 +52,16 @@ pub struct Options {
     /// nearly as many as may be in flight. A call that finds the limit reached, or whose block alone is larger,
     /// continues with one block at a time.
     pub read_budget_bytes: u64,
-    /// Bytes of one decoded tile or strip, with what its decoder needs beside it. A file that declares larger ones is refused, whatever
-    /// it holds. Default 256 MiB: each thread may hold one.
+    /// Bytes of one decoded tile or strip, including the buffers of its decoder. A file that declares larger ones is
+    /// rejected. Default 256 MiB: each thread may hold one.
     pub max_tile_bytes: u64,
     /// Bytes that one call may take for the windows, coverages and records that it makes. Default: the host's limit (see
     /// [`Session::set_memory_limit`](crate::Session::set_memory_limit)), else 4 GiB.
     pub memory_limit_bytes: Option<u64>,
     /// How long a query may repeat requests, from its first repetition on, however many files it reads. Default 60 s.
     pub retry_time: Duration,
-    /// Threads that decode and compute, over all calls, those that call included. Default: what the host says (see
-    /// [`Session::set_host_threads`](crate::Session::set_host_threads)), else the processors that there are.
+    /// Threads that decode and compute, over all calls, including the calling ones. Default: the number of the host
+    /// (see [`Session::set_host_threads`](crate::Session::set_host_threads)), else the number of processors.
     pub threads: Option<usize>,
     /// Which fields of a file's version are compared with the index before its pixels are used. Default
     /// [`VersionCheck::Etag`].
@@ -106,8 +106,8 @@ pub struct Given {
 }
 
 impl Options {
-    /// The defaults, replaced by the variables that `variable` knows; empty ones count as not set. A value that is no number or out of bounds
-    /// is an error that names the variable.
+    /// The defaults, replaced by the variables that `variable` returns; empty ones count as unset. A value that is not
+    /// a number or out of bounds is an error that names the variable.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         Self::read(|name| Some(Given { place: format!("environment variable {name}"), text: variable(name)? }))
     }
@@ -116,7 +116,7 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// Where a text is no number or out of bounds; the error names its place.
+    /// If a text is not a number or out of bounds; the error names its place.
     pub fn read(given: impl Fn(&str) -> Option<Given>) -> Result<Self> {
         let default = Self::default();
         let given = |name: &str| given(name).filter(|given| !given.text.trim().is_empty());

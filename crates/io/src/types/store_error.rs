@@ -23,7 +23,7 @@ pub enum StoreError {
     NoDescriptors,
     /// The local path is a directory.
     IsDirectory,
-    /// An HTTP status that is no success, and the store's own code for it where it sent one: `AccessDenied`.
+    /// An HTTP status that is not a success, with the store's own code if it sent one: `AccessDenied`.
     Http {
         /// Status code, 300 to 599.
         status: u16,
@@ -58,7 +58,7 @@ impl StoreError {
         matches!(self, Self::NoSuchFile | Self::Http { status: 404 | 410, .. })
     }
 
-    /// The same request may succeed a moment later. A time-out is not among these: the wait was long enough.
+    /// Whether the same request may succeed a moment later. Not after a time-out, whose wait was long enough.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Http { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),

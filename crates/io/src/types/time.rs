@@ -1,4 +1,4 @@
-//! Times as STAC writes them, and as catalogues write what STAC does not allow.
+//! Times as STAC writes them, and as catalogs write what STAC does not allow.
 //!
 //! RFC 3339 is what the specification has (STAC 1.1, "Common Metadata", Date and Time). Older items have a date alone, a blank
 //! for the `T`, no zone (UTC is meant), or a zone without its colon.
@@ -70,7 +70,7 @@ impl Time {
             exact &= length > 0 && number.bytes().skip(6).all(|digit| digit == b'0');
             rest = zone;
         }
-        // A leap second is the first moment of the next minute, as clocks without leap seconds have it.
+        // A leap second is the first moment of the next minute, as on clocks without leap seconds.
         let leap = second == 60;
         let time = NaiveTime::from_hms_opt(hour, minute, if leap { 59 } else { second })?;
         let seconds = time.signed_duration_since(NaiveTime::MIN).num_seconds() + i64::from(leap);

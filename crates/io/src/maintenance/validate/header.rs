@@ -8,7 +8,8 @@ use crate::headers::Headers;
 use crate::types::location::local_from_remote;
 use crate::{CogFile, Location, Result};
 
-/// Reads the headers of the rows that are sound and says which are not those of the index. Each distinct file is read once.
+/// Reads the headers of the rows that have no other problem and reports those that differ from the index. Each distinct
+/// file is read once.
 pub(super) fn check(
     headers: &Headers,
     stored: &Stored<'_>,
@@ -48,7 +49,7 @@ fn narrowed(file: &CogFile, href: &str, band: Option<i64>) -> Result<CogHeader> 
     }
 }
 
-/// The fields in which a row is not what the file's header gives.
+/// The fields in which a row differs from the file's header.
 fn differences(stored: &Stored<'_>, row: usize, header: &CogHeader) -> Vec<String> {
     let image: &Level = &header.image;
     let mut different = Vec::new();

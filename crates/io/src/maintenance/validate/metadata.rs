@@ -179,7 +179,7 @@ impl<'a> Stored<'a> {
             );
             return;
         }
-        // The first says it all: a table that was cut or shifted is wrong in most of its entries.
+        // Only the first is reported: a table that was truncated or shifted is wrong in most of its entries.
         let wrong = offsets.iter().zip(&counts).enumerate().find_map(|(tile, (offset, count))| match (offset, count) {
             (Some(offset @ 0..), Some(count @ 0..)) => {
                 let end = offset.saturating_add(*count);
@@ -221,7 +221,7 @@ impl<'a> Stored<'a> {
                         format!("{context}expected no more pixels than the image has, found {width} by {height}"),
                     );
                 }
-                // A mask has one plane, whatever the image has.
+                // A mask has one plane for any image.
                 let planes = if name == "masks" { 1 } else { planes };
                 levels.tables(at, &context, sizes.tiles().saturating_mul(planes), file_size, say);
             }

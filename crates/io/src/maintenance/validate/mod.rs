@@ -97,7 +97,7 @@ struct Reading {
     /// For each band, whether its type is such that its values can be looked at.
     bands: Vec<bool>,
     columns: Columns,
-    /// For each id, the first record that has it.
+    /// For each id, the first record with it.
     ids: HashMap<String, u64>,
     /// Records looked at.
     rows: u64,

@@ -13,7 +13,7 @@ use crate::enrich::cell;
 use crate::enrich::record_crs::{self, RecordCrs};
 use crate::parquet::Projection;
 
-/// Where a batch has what records say; metadata comes first.
+/// The columns of a batch that checks of records need; metadata columns come first.
 #[derive(Debug)]
 pub(super) struct Columns {
     id: Option<usize>,
@@ -112,7 +112,7 @@ impl Columns {
         Ok(())
     }
 
-    /// Each record's CRS, as it says itself.
+    /// The CRS of each record's own columns.
     pub(super) fn crs(&self, collection: &Collection, batch: &RecordBatch) -> Result<Vec<Option<RecordCrs>>> {
         let columns: Vec<Option<ArrayRef>> = (self.crs.iter())
             .map(|(at, input)| Ok(input.of(column(&collection.source, batch, *at)?)))

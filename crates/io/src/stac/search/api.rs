@@ -1,7 +1,7 @@
 //! A search of a STAC API, and the pages of its result.
 //!
-//! The next page is what its link says, to the letter: a URL, or a body that is merged into the last one (STAC API 1.0, Paging).
-//! One request at a time: a busy server is not made busier, and its 429s are waited out by the transport.
+//! The next page is exactly that of the link: a URL, or a body that is merged into the last one (STAC API 1.0, Paging).
+//! Pages are requested one at a time, so that a busy server is not overloaded; the transport waits on its 429s.
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
@@ -121,7 +121,7 @@ pub(super) fn search(
             Some(next) if empty < EMPTY_PAGES => next,
             _ => return Ok(()),
         };
-        // Some APIs give the last page a link to itself.
+        // Some APIs link the last page to itself.
         if !requested.first(&request.name()) {
             return Ok(());
         }
@@ -172,7 +172,7 @@ impl Page {
     }
 }
 
-/// The endpoint is there, but not for POST.
+/// The endpoint exists, but not for POST.
 fn is_without_post(error: &Error) -> bool {
     matches!(error, Error::Store { fault: StoreError::Http { status: 404 | 405 | 415 | 501, .. }, .. })
 }

@@ -1,8 +1,8 @@
 //! A static catalog: documents connected by links, read level by level.
 //!
-//! Each document is read once, whatever links lead to it, so that a catalog that lists its parent as a child ends too. Links are
-//! followed from where a document was found: a copy of a catalog is read as the copy. Items come in the order of the links, those of a
-//! level before those below it. A server that invents documents is stopped by the bounds on levels and documents.
+//! Each document is read once, so that a catalog that lists its parent as a child ends. Links are relative to the URL
+//! of their document: a copy of a catalog is read as the copy. Items are in the order of the links, those of a level
+//! before those below it. Bounds on levels and documents stop a server that invents documents.
 
 use futures::StreamExt;
 

@@ -25,7 +25,7 @@ pub struct SearchOptions {
     pub query: Option<String>,
     /// CQL2, as text or as JSON; understood by APIs only.
     pub filter: Option<String>,
-    /// Items in all; None for as many as there are.
+    /// Total number of items; None for all.
     pub limit: Option<u64>,
     /// Items to request per page of an API; None for [`PAGE_SIZE`].
     pub page_size: Option<u64>,

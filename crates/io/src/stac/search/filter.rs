@@ -1,4 +1,4 @@
-//! The conditions of a search, applied to records: for catalogues that are only files.
+//! The conditions of a search, applied to records: for catalogs that are only files.
 //!
 //! A missing value meets no condition: an item without a box is nowhere, one without a time at no time.
 
@@ -105,7 +105,7 @@ fn unknown(property: &str, found: &str) -> Error {
     Error::InvalidArgument { what }
 }
 
-/// The property, wherever the record keeps it.
+/// A property of the record.
 fn property<'a>(record: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let of_record = [item::ID, item::COLLECTION, item::DATETIME, item::EPSG, item::CLOUD_COVER].contains(&name);
     let value = match of_record {
@@ -124,8 +124,8 @@ fn span(record: &Map<String, Value>) -> Option<(i64, i64)> {
     }
 }
 
-/// The record's geometry; its box where it has no geometry or one that is no clear area: better an item too many than one too
-/// few.
+/// The record's geometry; its box if it has no geometry or an ambiguous area, which may select an item too many but
+/// never one too few.
 fn footprint(record: &Map<String, Value>) -> Option<Parts> {
     let bbox = || Some(Parts::of_box(sides(record)?));
     let Some(wkb) = record.get(item::GEOMETRY).and_then(Value::as_str).and_then(hex::decode) else { return bbox() };

@@ -36,7 +36,7 @@ impl Interval {
         }
     }
 
-    /// Whether a record from `start` to `end` has a moment of this interval.
+    /// Whether a record from `start` to `end` overlaps this interval.
     pub(super) fn meets(self, start: i64, end: i64) -> bool {
         self.start.is_none_or(|from| end >= from) && self.end.is_none_or(|to| start <= to)
     }

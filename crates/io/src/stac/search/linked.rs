@@ -1,7 +1,7 @@
 //! A document with links: a Catalog, a Collection, the first page of an API, a page of items.
 //!
-//! Owns how little of it is kept. Members are parsed when they are needed and links one at a time, so that memory is the text and
-//! 16 bytes per link or item, whatever the document holds.
+//! Members are parsed when they are needed and links one at a time, so that the memory is that of the text and 16 bytes
+//! per link or item.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -61,7 +61,7 @@ impl<'a> Linked<'a> {
         Some(classes.into_iter().filter_map(text).collect())
     }
 
-    /// Its items, each as text; None where it is no page of items.
+    /// Its items, each as text; None if it is not a page of items.
     pub(super) fn features(&self) -> Option<Vec<&'a RawValue>> {
         elements(self.features?)
     }

@@ -113,7 +113,7 @@ impl Parts {
     }
 }
 
-/// From the least to the largest coordinate; the wrong way round where there is no point.
+/// From the least to the largest coordinate; reversed if there are none.
 fn extent<'a>(points: impl Iterator<Item = &'a Point>, axis: usize) -> [f64; 2] {
     points.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], point| [low.min(point[axis]), high.max(point[axis])])
 }

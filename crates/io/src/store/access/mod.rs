@@ -30,13 +30,13 @@ use crate::{Error, Location, Result, StoreError};
 /// The locations that the host lets a query open; by default all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccessPolicy {
-    /// With `enable_external_access = false`: what may be opened all the same.
+    /// Files that may be opened with `enable_external_access = false`.
     pub allowed: Option<AllowedFiles>,
     /// `disabled_filesystems`.
     pub disabled: Vec<FileSystem>,
 }
 
-/// `allowed_directories` and `allowed_paths`, as the host gives them.
+/// The host's `allowed_directories` and `allowed_paths`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowedFiles {
     /// All files below these may be opened.

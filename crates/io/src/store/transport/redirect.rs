@@ -56,7 +56,7 @@ fn is_signed(url: &Url, headers: &HeaderMap) -> bool {
     headers.keys().any(secret) || url.query_pairs().any(|(name, _)| signs(&name))
 }
 
-/// Why there is no response.
+/// The reason for a missing response.
 pub(super) enum Failure {
     Client(reqwest::Error),
     StoreError(StoreError),

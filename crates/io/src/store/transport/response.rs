@@ -1,7 +1,7 @@
 //! The metadata of a response: which bytes it has, the size of the file, and its version.
 //!
-//! Owns the reading of HTTP headers (RFC 9110, sections 8, 14 and 15.3.7). Missing ones are no error: a plain file server
-//! need not know a tag or a date.
+//! Parses HTTP headers (RFC 9110, sections 8, 14 and 15.3.7). Missing ones are valid: a plain file server may have
+//! neither a tag nor a date.
 
 use std::ops::Range;
 
@@ -133,7 +133,7 @@ fn content_type(headers: &HeaderMap) -> String {
     value.unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Azure repeats the code of its error document in a header, also where there is no document.
+/// Azure repeats the code of its error document in a header, even without a document.
 pub(super) fn error_code_of_headers(headers: &HeaderMap) -> Option<String> {
     word(headers.get("x-ms-error-code")?.to_str().ok()?)
 }

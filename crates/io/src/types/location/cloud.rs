@@ -1,6 +1,6 @@
 //! Which bucket or container of which cloud a location names.
 //!
-//! Owns the clouds' ways of writing an object's address. A URL of a host that is not listed here is no object.
+//! Owns the forms of object addresses in each cloud. A URL of a host that is not listed here is not an object.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub(crate) enum StoreKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) store: StoreKey,
-    /// As the store has it: not percent-encoded.
+    /// As in the store: not percent-encoded.
     pub(crate) key: String,
 }
 

@@ -1,4 +1,4 @@
-//! Canonical names of locations: two ways of writing one file give one name.
+//! Canonical names of locations: all spellings of one file have one name.
 //!
 //! | location | name |
 //! |---|---|

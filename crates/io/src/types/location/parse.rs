@@ -41,14 +41,15 @@ impl Location {
 
     /// A local file, as a listing found it.
     pub(crate) fn local(path: PathBuf, shown: String) -> Self {
-        // Two working directories give one relative path two meanings; where there is none the path keys itself.
+        // A relative path has another meaning in another working directory; without a working directory the path is the
+        // key.
         let key = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
         let key = format!("file:{}", key.display());
         Self(Arc::new(Inner { place: LocationKind::File(path), shown, key, resource: None }))
     }
 
     fn file_url(href: &str, path: &str) -> Result<Self> {
-        // `file:relative` is no URL that any writer makes, but a file can be named so.
+        // No writer creates URLs such as `file:relative`, but a file can have such a name.
         if !path.starts_with('/') {
             return Ok(Self::local(PathBuf::from(href), redact::path(href)));
         }

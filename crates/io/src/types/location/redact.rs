@@ -64,7 +64,7 @@ fn without_parameters(text: &str) -> &str {
     }
 }
 
-/// A text that is no URL but may have been meant as one, without what may be user and password.
+/// A text that is not a URL but may have been meant as one, without possible user and password.
 fn malformed(text: &str) -> String {
     let start = text.trim_start();
     self::text(without_users(text, start.starts_with("//") || start.starts_with(r"\\"))).into_owned()
