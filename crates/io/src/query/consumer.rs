@@ -42,12 +42,12 @@ const TILES_AT_ONCE: usize = 1 << 16;
 pub(super) fn batches(lengths: impl Iterator<Item = usize>) -> Vec<Vec<(usize, Range<usize>)>> {
     let mut batches: Vec<Vec<_>> = vec![Vec::new()];
     let mut room = TILES_AT_ONCE;
-    for (question, length) in lengths.enumerate() {
+    for (at, length) in lengths.enumerate() {
         let mut start = 0usize;
         loop {
             let end = length.min(start.saturating_add(room));
             if let Some(batch) = batches.last_mut() {
-                batch.push((question, start..end));
+                batch.push((at, start..end));
             }
             room -= end - start;
             if end == length {
@@ -83,7 +83,7 @@ pub(super) struct Reading {
     /// The target of each block.
     targets: Vec<Arc<Target>>,
     /// For each block, the reads that need it, each with its slot.
-    takers: Vec<Vec<(usize, usize)>>,
+    consumers: Vec<Vec<(usize, usize)>>,
     /// The first slot of each read; one more at the end.
     slots: Vec<usize>,
     /// For each read, the effect of a file that cannot be read.
@@ -103,11 +103,11 @@ impl Reader {
         let tiles: Vec<_> = reads.iter().map(|read| read.consumer.tiles()).collect();
         let mut totals: Vec<Option<S::Total>> = reads.iter().map(|_| Some(S::Total::default())).collect();
         for batch in batches(tiles.iter().map(|tiles| tiles.len())) {
-            let questions = batch
+            let batched = batch
                 .iter()
                 .map(|(read, range)| (&reads[*read].target, reads[*read].on_error, &tiles[*read][range.clone()]));
-            let parts = self.reading(questions, keep).finish(|question, tile, block| {
-                let (read, range) = &batch[question];
+            let parts = self.reading(batched, keep).finish(|at, tile, block| {
+                let (read, range) = &batch[at];
                 reads[*read].consumer.part(range.start + tile, block)
             })?;
             for ((read, _), parts) in batch.into_iter().zip(parts) {
@@ -123,27 +123,27 @@ impl Reader {
     /// The blocks of all reads, given the target and tiles of each. A block that several reads need is read once.
     pub(super) fn reading<'a, T>(
         &self,
-        questions: impl Iterator<Item = (&'a Arc<Target>, OnError, T)>,
+        reads: impl Iterator<Item = (&'a Arc<Target>, OnError, T)>,
         keep: Keep,
     ) -> Reading
     where
         T: AsRef<[(u32, u32)]>,
     {
-        let (mut requests, mut takers, mut slots) = (Vec::new(), Vec::<Vec<_>>::new(), vec![0]);
+        let (mut requests, mut consumers, mut slots) = (Vec::new(), Vec::<Vec<_>>::new(), vec![0]);
         let mut targets = Vec::new();
         let mut rules = Vec::new();
         let mut known: HashMap<BlockKey, usize> = HashMap::new();
         let mut slot = 0;
-        for (question, (target, on_error, tiles)) in questions.enumerate() {
+        for (at, (target, on_error, tiles)) in reads.enumerate() {
             rules.push(on_error);
             for &(row, col) in tiles.as_ref() {
                 let request = *known.entry((Arc::as_ptr(target), row, col)).or_insert_with(|| {
                     requests.push(target.block(row, col));
                     targets.push(Arc::clone(target));
-                    takers.push(Vec::new());
+                    consumers.push(Vec::new());
                     requests.len() - 1
                 });
-                takers[request].push((question, slot));
+                consumers[request].push((at, slot));
                 slot += 1;
             }
             slots.push(slot);
@@ -151,7 +151,7 @@ impl Reader {
         let of_masks = targets.iter().zip(&requests).map(|(target, request)| (target, request.row, request.col));
         let masks = MasksAhead::new(self, of_masks);
         let blocks = self.blocks(requests, keep);
-        Reading { reader: self.clone(), blocks, masks, targets, takers, slots, on_error: rules }
+        Reading { reader: self.clone(), blocks, masks, targets, consumers, slots, on_error: rules }
     }
 }
 
@@ -171,7 +171,7 @@ impl Reading {
         self,
         part: impl Fn(usize, usize, &Block) -> P + Sync,
     ) -> Result<Vec<Option<Vec<P>>>> {
-        let Self { reader, blocks, masks, targets, takers, slots, on_error } = self;
+        let Self { reader, blocks, masks, targets, consumers, slots, on_error } = self;
         if let Some(masks) = masks {
             // The tiles of the masks first, which the targets' would leave no room in the budget.
             masks.start();
@@ -181,17 +181,17 @@ impl Reading {
         let parts: Vec<OnceLock<P>> = (0..slots.last().copied().unwrap_or(0)).map(|_| OnceLock::new()).collect();
         let unread: Vec<AtomicBool> = on_error.iter().map(|_| AtomicBool::new(false)).collect();
         let fault: Mutex<Option<(usize, Error)>> = Mutex::default();
-        let fails = |error: &Error, question: usize| on_error[question] == OnError::Fail || !error.is_of_file();
+        let fails = |error: &Error, at: usize| on_error[at] == OnError::Fail || !error.is_of_file();
         let masked = |request: usize, block: Block| targets[request].masked(&reader, block);
         blocks.for_each(|request, block| match block.and_then(|block| masked(request, block)) {
             Ok(block) => {
-                for &(question, slot) in &takers[request] {
+                for &(at, slot) in &consumers[request] {
                     // Each slot belongs to one tile of one read, so it is empty.
-                    let _ = parts[slot].set(part(question, slot - slots[question], &block));
+                    let _ = parts[slot].set(part(at, slot - slots[at], &block));
                 }
                 ControlFlow::Continue(())
             }
-            Err(error) if takers[request].iter().any(|(question, _)| fails(&error, *question)) => {
+            Err(error) if consumers[request].iter().any(|(at, _)| fails(&error, *at)) => {
                 let mut fault = fault.lock().unwrap_or_else(PoisonError::into_inner);
                 if fault.as_ref().is_none_or(|(first, _)| request < *first) {
                     *fault = Some((request, error));
@@ -199,7 +199,7 @@ impl Reading {
                 ControlFlow::Break(())
             }
             Err(_) => {
-                takers[request].iter().for_each(|(question, _)| unread[*question].store(true, Ordering::Relaxed));
+                consumers[request].iter().for_each(|(at, _)| unread[*at].store(true, Ordering::Relaxed));
                 ControlFlow::Continue(())
             }
         })?;

@@ -88,11 +88,11 @@ impl Reader {
 
 /// The tiles of a batch.
 fn reading(reader: &Reader, windows: &[&PlannedWindow], batch: &[(usize, Range<usize>)], keep: Keep) -> Reading {
-    let questions = batch.iter().map(|(at, range)| {
+    let reads = batch.iter().map(|(at, range)| {
         let window = windows[*at];
         (&window.target, window.on_error, &window.consumer.tiles()[range.clone()])
     });
-    reader.reading(questions, keep)
+    reader.reading(reads, keep)
 }
 
 impl StartedWindows<'_> {

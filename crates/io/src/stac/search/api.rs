@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_as_urls() {
+    fn searches_as_urls() {
         let body = json!({"collections": ["a", "b"], "bbox": [1.5, 2.0], "query": {"x": {"lt": 1}}, "limit": 3});
         let request = Request::get(&Url::parse("https://h/s?key=x").unwrap(), body.as_object().unwrap());
         let pairs: Vec<_> = request.url.query_pairs().map(|(name, value)| format!("{name}={value}")).collect();
