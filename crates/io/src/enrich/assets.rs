@@ -90,7 +90,7 @@ impl Assets {
         }
     }
 
-    /// The STRUCT fields to read for these bands; None where the whole column is needed.
+    /// The STRUCT fields to read for these bands; None if the whole column is needed.
     pub(crate) fn fields(&self, bands: &[String]) -> Option<Vec<Vec<String>>> {
         (self.form == Form::Struct).then(|| {
             let more: &[&str] = if self.with_scaling { &scaling::MEMBERS } else { &[] };

@@ -135,7 +135,7 @@ async fn bands(source: &ParquetSource, assets: &Assets, options: &EnrichOptions)
     }
 }
 
-/// The error where several bands are in one file, and one of them has no position in it.
+/// The error if several bands are in one file, and one of them has no position in it.
 pub fn positions_of_all(band: &str) -> String {
     format!(
         "band_index: expected the position of every band, since href_column has one file for all, found none of '{band}'"

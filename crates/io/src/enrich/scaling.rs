@@ -113,7 +113,7 @@ impl Scaling {
     }
 }
 
-/// Scale and offset of an object; None where it has neither.
+/// Scale and offset of an object; None if it has neither.
 fn linear(member: &dyn Fn(&str) -> Option<Value>, scale: &[&str], offset: &[&str]) -> Result<Option<Linear>, String> {
     let find = |names: &[&str]| -> Result<Option<f64>, String> {
         names.iter().find_map(|name| number(name, &member(name)?).transpose()).transpose()

@@ -32,7 +32,7 @@ pub struct EnrichedBatch {
     pub index: u64,
     /// The source's columns; its `num_rows` is the batch's, even without columns.
     pub source: RecordBatch,
-    /// For each metadata column, each row's header, narrowed to its band; None where there is none.
+    /// For each metadata column, each row's header, narrowed to its band; None if there is none.
     pub metadata: Vec<Vec<Option<CogFile>>>,
     /// For each computed column, its values, of [`super::Normalized::data_type`].
     pub normalized: Vec<ArrayRef>,
@@ -206,7 +206,7 @@ impl EnrichStream {
         (files, failures)
     }
 
-    /// Counts what happened; an error where a failure is one.
+    /// Counts what happened; an error if a failure is one.
     fn record(&self, pending: &Pending, failures: &[Failure]) -> Result<()> {
         let explain = |failure: &Failure| {
             let band = self.layout.bands.get(failure.band).map(String::as_str).unwrap_or_default();
@@ -274,7 +274,7 @@ struct Failure {
 }
 
 impl Failure {
-    /// The error where a lock of the host forbids the asset.
+    /// The error if a lock of the host forbids the asset.
     fn denial(&self) -> Option<Error> {
         match &self.why {
             Why::Error(error) if error.denial().is_some() => Some(error.clone()),

@@ -22,7 +22,7 @@ impl Headers {
     ///
     /// # Errors
     ///
-    /// Where a lock of the host forbids the file.
+    /// If a lock of the host forbids the file.
     pub fn cache_header(&self, location: &Location, file: &CogFile) -> Result<bool> {
         let cache = &self.cache;
         self.access().permit(location).map_err(|fault| Error::Store {

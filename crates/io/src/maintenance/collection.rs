@@ -104,7 +104,7 @@ impl Collection {
         })
     }
 
-    /// An error where there is nothing to look at.
+    /// An error if there is nothing to look at.
     pub(super) fn require_bands(&self) -> Result<()> {
         let columns = self.source.schema().fields().iter().map(|field| field.name().as_str());
         match (self.missing.first(), self.bands.is_empty()) {

@@ -198,13 +198,13 @@ impl Refresh {
 struct Indexed {
     written: String,
     opened: Arc<str>,
-    /// None where the index has no header of it.
+    /// None if the index has no header of it.
     version: Option<ObjectVersion>,
     /// Whether it is not to be opened.
     refused: bool,
 }
 
-/// The versions in a column of metadata; None where the metadata is NULL.
+/// The versions in a column of metadata; None if the metadata is NULL.
 fn versions(metadata: &ArrayRef) -> Vec<Option<ObjectVersion>> {
     let Some(metadata) = metadata.as_struct_opt() else { return vec![None; metadata.len()] };
     let of = |name: &str| metadata.column_by_name(name);

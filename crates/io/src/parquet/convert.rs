@@ -206,7 +206,7 @@ fn double(bytes: &[u8]) -> f64 {
 }
 
 /// The array under the type of `target`, which is nullable at every level. Fields of STRUCTs are found by name; one that this
-/// file lacks is NULL. None where this file has a field more than `target`, or another type.
+/// file lacks is NULL. None if this file has a field more than `target`, or another type.
 pub(super) fn adapt(array: &ArrayRef, from: &Field, target: &Field) -> Option<ArrayRef> {
     if Kind::of(from) != Kind::of(target) {
         return None;

@@ -23,7 +23,7 @@ use crate::{Error, Location, Result};
 /// Whether folders of the form `key=value` are columns: `hive_partitioning` of `read_parquet`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HiveOptions {
-    /// None: where all files have the same keys. Some(true): an error where they do not.
+    /// None: if all files have the same keys. Some(true): required, and an error if they do not.
     pub partitioning: Option<bool>,
     /// Names of folders that mean NULL.
     pub nulls: NullFolders,

@@ -376,7 +376,7 @@ impl File {
     }
 }
 
-/// The field with only what lies on the paths, and its leaves; None where nothing does. `next` counts leaves passed.
+/// The field with only what lies on the paths, and its leaves; None if nothing does. `next` counts leaves passed.
 fn prune(field: &Field, paths: Option<&[&[String]]>, next: &mut usize, leaves: &mut Vec<usize>) -> Option<Field> {
     let Some(paths) = paths.filter(|paths| !paths.iter().any(|path| path.is_empty())) else {
         let count = types::leaf_count(field.data_type());

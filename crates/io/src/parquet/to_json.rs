@@ -13,7 +13,7 @@ use crate::types::{hex, time};
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
-/// A value as JSON; None for NULL. An error where its type has no JSON.
+/// A value as JSON; None for NULL. An error if its type has no JSON.
 pub(crate) fn to_json(array: &ArrayRef, row: usize) -> Result<Option<Value>, String> {
     if array.is_null(row) {
         return Ok(None);

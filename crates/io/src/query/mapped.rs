@@ -68,7 +68,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// Where a raster or its mask cannot be read.
+    /// If a raster or its mask cannot be read.
     pub fn beside<'a>(
         &self,
         beside: impl Iterator<Item = &'a BesideTarget>,
@@ -105,7 +105,7 @@ impl Reader {
 }
 
 impl BesidePixels {
-    /// Adds the values of a run of the block's pixels; None where they are invalid.
+    /// Adds the values of a run of the block's pixels; None if they are invalid.
     pub fn extend(&self, run: &Run, values: &mut Vec<Option<f64>>) {
         match self {
             Self::Block(block) => values.extend(block.pixels(run).map(|pixel| pixel.is_valid.then_some(pixel.value))),
@@ -117,7 +117,7 @@ impl BesidePixels {
 /// The pixels that a geometry covers, with the values of several rasters.
 #[derive(Debug, Default)]
 pub struct PixelTable {
-    /// The raster whose pixels they are; None where the row names none that can be read.
+    /// The raster whose pixels they are; None if the row names none that can be read.
     pub grid: Option<Arc<Target>>,
     /// Runs of pixels, row by row.
     pub runs: Vec<Run>,
@@ -152,7 +152,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// Where a geometry or its CRS is wrong, grids are not aligned, the pixels take more memory than there may be, or a file cannot be
+    /// If a geometry or its CRS is wrong, grids are not aligned, the pixels take more memory than there may be, or a file cannot be
     /// read.
     pub fn pixel_tables(&self, rows: &[Vec<Option<(ResolvedRead<'_>, Method)>>]) -> Result<Vec<PixelTable>> {
         let mut tables = Vec::with_capacity(rows.len());

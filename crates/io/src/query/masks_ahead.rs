@@ -43,7 +43,7 @@ impl MasksAhead {
         self.0.start();
     }
 
-    /// Decodes the tiles into the cache. A tile that cannot be read fails where it is needed.
+    /// Decodes the tiles into the cache. A tile that cannot be read fails when it is needed.
     pub(super) fn finish(self) -> Result<()> {
         self.0.for_each(|_, _| std::ops::ControlFlow::Continue(()))
     }

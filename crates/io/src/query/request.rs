@@ -83,7 +83,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// Where a file has no such band or level, or its tables contradict its sizes.
+    /// If a file has no such band or level, or its tables contradict its sizes.
     pub fn prepare<'a>(&self, requests: Vec<Option<ReadRequest<'a>>>) -> Result<Vec<Option<ResolvedRead<'a>>>> {
         let mut targets: HashMap<TargetKey, Arc<Target>> = HashMap::new();
         let resolved = requests.into_iter().map(|request| {
@@ -207,7 +207,7 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// Where the mask or the weights cannot be read.
+    /// If the mask or the weights cannot be read.
     pub fn masked(&self, reader: &Reader, block: Block) -> Result<Block> {
         let block = match &self.mask {
             Some(mask) => mask.apply(reader, block)?,
@@ -254,11 +254,11 @@ impl Target {
 }
 
 impl ResolvedRead<'_> {
-    /// The geometry in the pixels of the level; None where there is none.
+    /// The geometry in the pixels of the level; None if there is none.
     ///
     /// # Errors
     ///
-    /// Where the geometry, or its CRS, is wrong.
+    /// If the geometry, or its CRS, is wrong.
     pub fn pixels(&self, reader: &Reader) -> Result<Option<Geometry>> {
         let Some(encoded) = self.request.geometry else {
             return Ok(None);
@@ -266,7 +266,7 @@ impl ResolvedRead<'_> {
         self.project(reader, &encoded.parse().map_err(argument)?).map(Some)
     }
 
-    /// The point in the pixels of the level; None where there is none, it is empty, or it lies outside of the raster.
+    /// The point in the pixels of the level; None if there is none, it is empty, or it lies outside of the raster.
     ///
     /// # Errors
     ///
@@ -298,7 +298,7 @@ impl ResolvedRead<'_> {
     ///
     /// # Errors
     ///
-    /// Where the geometry, or its CRS, is wrong.
+    /// If the geometry, or its CRS, is wrong.
     pub fn coverage(&self, reader: &Reader, method: Method) -> Result<Arc<Coverage>> {
         let tiling = self.target.band.tiling();
         let Some(geometry) = self.request.geometry else {

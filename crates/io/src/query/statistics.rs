@@ -56,11 +56,11 @@ struct Zone<A> {
 }
 
 impl Reader {
-    /// The statistics of rows' zones; None for None, and where the file cannot be read and `on_error` allows that.
+    /// The statistics of rows' zones; None for None, and if the file cannot be read and `on_error` allows that.
     ///
     /// # Errors
     ///
-    /// Where a geometry or its CRS is wrong, values are complex, or a file cannot be read.
+    /// If a geometry or its CRS is wrong, values are complex, or a file cannot be read.
     pub fn zonal_statistics(
         &self,
         resolved: &[Option<(ResolvedRead<'_>, ZoneOptions)>],
@@ -68,7 +68,7 @@ impl Reader {
         self.accumulate(resolved, |total: ZonalStats, scale, _| Ok(total.finish(scale)))
     }
 
-    /// The histograms of rows' zones; None for None, and where the file cannot be read and `on_error` allows that.
+    /// The histograms of rows' zones; None for None, and if the file cannot be read and `on_error` allows that.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ use super::{BlockConsumer, OrNull, Read, ResolvedRead};
 use crate::{Keep, Result};
 
 impl Reader {
-    /// The values at rows' points; None for None, where there is none, and where the file cannot be read and `on_error` allows that.
+    /// The values at rows' points; None for None, if there is none, and if the file cannot be read and `on_error` allows that.
     ///
     /// Points near the edge of a tile, and those that look for a valid pixel around them, may need tiles that only show to be
     /// needed when others have been read: they are read together, round after round.

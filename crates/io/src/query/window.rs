@@ -43,12 +43,12 @@ impl PlannedWindow {
 }
 
 impl Reader {
-    /// The windows of rows; None for None, where the geometry lies outside the image, and where the file cannot be read and `on_error`
+    /// The windows of rows; None for None, if the geometry lies outside the image, and if the file cannot be read and `on_error`
     /// allows that. Makes no request.
     ///
     /// # Errors
     ///
-    /// Where a geometry or its CRS is wrong, or a window is too large to be held.
+    /// If a geometry or its CRS is wrong, or a window is too large to be held.
     pub fn plan_windows(
         &self,
         resolved: &[Option<(ResolvedRead<'_>, WindowOptions)>],
@@ -101,7 +101,7 @@ impl StartedWindows<'_> {
     ///
     /// # Errors
     ///
-    /// Where a file cannot be read; what the buffers hold is then of no use.
+    /// If a file cannot be read; what the buffers hold is then of no use.
     pub fn fill<'b>(self, buffers: impl Iterator<Item = WindowBuffers<'b>>) -> Result<Vec<bool>> {
         let Self { reader, windows, keep, batches, first } = self;
         let parts: Vec<Vec<Mutex<WindowPart<'_>>>> = windows

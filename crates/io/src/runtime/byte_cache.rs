@@ -12,7 +12,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 /// Values by their keys, as many as fit. For any number of threads at once.
 pub(crate) struct ByteCache<K, V> {
-    /// None where nothing is to be kept.
+    /// None if nothing is to be kept.
     kept: Option<Cache<K, V, Weigh<K, V>>>,
 }
 

@@ -40,7 +40,7 @@ fn connections_within(limit: usize) -> usize {
     ((limit - reserve) / 2).max(1)
 }
 
-/// The process's limit; None where there is none.
+/// The process's limit; None if there is none.
 #[cfg(unix)]
 fn limit() -> Option<usize> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;

@@ -25,7 +25,7 @@ impl Query {
     }
 
     /// Whether the host reports interrupts.
-    pub(crate) fn can_tell(&self) -> bool {
+    pub(crate) fn reports_interrupts(&self) -> bool {
         self.is_interrupted.is_some()
     }
 
@@ -42,7 +42,7 @@ impl Query {
 
     /// Ends when the query is interrupted.
     pub(crate) async fn interrupted(&self) {
-        if !self.can_tell() {
+        if !self.reports_interrupts() {
             return std::future::pending().await;
         }
         while !self.is_interrupted() {
@@ -53,7 +53,7 @@ impl Query {
 
 impl fmt::Debug for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Query").field("can_tell", &self.can_tell()).finish()
+        f.debug_struct("Query").field("reports_interrupts", &self.reports_interrupts()).finish()
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_that_cannot_tell_goes_on() {
+    fn a_query_without_interrupts_continues() {
         assert!(Query::default().check().is_ok());
         let flag = Arc::new(AtomicBool::new(false));
         let seen = flag.clone();

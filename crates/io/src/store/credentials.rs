@@ -131,7 +131,7 @@ impl Credentials {
         }
     }
 
-    /// Fails where a variable of the bucket's or container's cloud cannot be used.
+    /// Fails if a variable of the bucket's or container's cloud cannot be used.
     pub(crate) fn check(&self, store: &StoreKey) -> Result<(), StoreError> {
         let unusable = match store {
             StoreKey::S3 { .. } => &self.unusable.aws,

@@ -79,7 +79,7 @@ impl Object {
         Ok((response.body.into_bytes(), size))
     }
 
-    /// Exactly these bytes; an error where the file ends before.
+    /// Exactly these bytes; an error if the file ends before.
     pub async fn range(&self, range: Range<u64>) -> Result<Bytes> {
         if range.is_empty() {
             return Ok(Bytes::new());
@@ -327,7 +327,7 @@ impl LocalFile {
         Ok(Self { file, stamp })
     }
 
-    /// Bytes at an offset, fewer where the file ends before.
+    /// Bytes at an offset, fewer if the file ends before.
     pub(crate) fn read(&self, range: &Range<u64>) -> Result<Bytes, StoreError> {
         let end = range.end.min(self.stamp.size);
         let length = usize::try_from(end.saturating_sub(range.start))

@@ -95,7 +95,7 @@ impl Stores {
     /// [`Error::Interrupted`] once the query was interrupted: the future is dropped then.
     pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output> {
         let runtime = runtime()?;
-        if !self.query.can_tell() {
+        if !self.query.reports_interrupts() {
             return Ok(runtime.block_on(future));
         }
         runtime.block_on(async {

@@ -146,7 +146,7 @@ impl Transport {
         .await
     }
 
-    /// The version of the file at a URL now; None where it is still the one with `etag`. One request, with a byte of the file
+    /// The version of the file at a URL now; None if it is still the one with `etag`. One request, with a byte of the file
     /// at most: a URL that is signed for GET is forbidden for HEAD.
     pub(crate) async fn version(
         &self,
@@ -389,7 +389,7 @@ impl Transport {
         let tls = self
             .0
             .tls
-            .get_or_init(|| tls::config().map_err(|_| StoreError::Other("no TLS that both sides speak".to_owned())));
+            .get_or_init(|| tls::config().map_err(|_| StoreError::Other("could not negotiate TLS".to_owned())));
         let opened = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&opened);
         let client = reqwest::Client::builder()

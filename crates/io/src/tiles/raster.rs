@@ -67,7 +67,7 @@ impl RasterFile {
         }
     }
 
-    /// The key of its tiles, and for a local file its stamp. Fails where a local file is missing or has changed since it was indexed.
+    /// The key of its tiles, and for a local file its stamp. Fails if a local file is missing or has changed since it was indexed.
     pub(super) fn identify(&self, check: VersionCheck) -> Result<(FileKey, Option<Stamp>)> {
         let Some(path) = self.path() else {
             return Ok((self.key.clone(), None));
@@ -83,7 +83,7 @@ impl RasterFile {
         self.object.get_or_try_init(|| stores.open_at(&self.location)).await
     }
 
-    /// Fails where a version that was found is not the one that was indexed.
+    /// Fails if a version that was found is not the one that was indexed.
     pub(super) fn check(&self, found: &ObjectVersion, check: VersionCheck) -> Result<()> {
         let (expected, since) = match self.indexed == ObjectVersion::default() {
             true => (self.first.get_or_init(|| found.clone()), "while it was read"),

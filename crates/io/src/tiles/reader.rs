@@ -37,7 +37,7 @@ impl TileReader {
     }
 
     /// Calls `work` with each number below `count`, in any order, on the calling thread and on helpers, under the limit on threads.
-    /// Fails only where `work` panics. An item should take microseconds at least.
+    /// Fails only if `work` panics. An item should take microseconds at least.
     pub fn for_each(&self, count: usize, work: impl Fn(usize) + Sync) -> Result<()> {
         let next = AtomicUsize::new(0);
         let step = || {

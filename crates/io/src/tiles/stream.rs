@@ -35,7 +35,7 @@ use crate::{Error, Result};
 /// wait for.
 pub struct BlockStream {
     call: Arc<Call>,
-    /// None where nothing is fetched from a store.
+    /// None if nothing is fetched from a store.
     runtime: Option<&'static Runtime>,
     producer: OnceLock<AbortOnDrop>,
 }
@@ -106,7 +106,7 @@ impl BlockStream {
     }
 
     /// Calls `work` with each block and the position of its request, in any order, on the calling thread and on helpers, as far as the
-    /// session's limit on threads goes, until `work` breaks. Fails only where `work` panics.
+    /// session's limit on threads goes, until `work` breaks. Fails only if `work` panics.
     pub fn for_each(&self, work: impl Fn(usize, Result<Block>) -> ControlFlow<()> + Sync) -> Result<()> {
         let step = || match self.next() {
             Some((request, block)) => {
@@ -160,7 +160,7 @@ impl BlockStream {
                 let location = call.requests[block].file.location().clone();
                 return Some((block, Err(Error::Internal { location, what: "a tile was not fetched".to_owned() })));
             }
-            state = match query.can_tell() {
+            state = match query.reports_interrupts() {
                 true => call.wake.wait_timeout(state, POLL).unwrap_or_else(PoisonError::into_inner).0,
                 false => call.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
             };

@@ -43,7 +43,7 @@ impl Sizes {
 }
 
 impl<'a> Stored<'a> {
-    /// None where the column holds no STRUCTs.
+    /// None if the column holds no STRUCTs.
     pub(super) fn of(column: &'a ArrayRef) -> Option<Self> {
         column.as_struct_opt().map(Self)
     }

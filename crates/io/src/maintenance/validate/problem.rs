@@ -57,9 +57,9 @@ impl Check {
 /// Something that is wrong.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// The record's id, or its position from 0 where it has none; None where it is the index that is wrong.
+    /// The record's id, or its position from 0 where it has none; None if it is the index that is wrong.
     pub record: Option<String>,
-    /// The band; None where it is the whole record.
+    /// The band; None if it is the whole record.
     pub band: Option<String>,
     /// The check that failed.
     pub check: Check,

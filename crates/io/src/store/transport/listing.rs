@@ -29,7 +29,7 @@ pub(super) fn readable(page: Bytes) -> Bytes {
     }
 }
 
-/// None where all entries are readable.
+/// None if all entries are readable.
 fn without_unreadable(page: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     let mut reader = Reader::from_reader(page);
     let (mut kept, mut copied) = (Vec::new(), 0);
@@ -63,7 +63,7 @@ fn position(reader: &Reader<&[u8]>) -> usize {
     usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX)
 }
 
-/// The key or prefix of an entry; None where it has none that can be read.
+/// The key or prefix of an entry; None if it has none that can be read.
 fn name(entry: &[u8]) -> Result<Option<String>, Error> {
     let mut reader = Reader::from_reader(entry);
     let (mut depth, mut name) = (0, None::<String>);

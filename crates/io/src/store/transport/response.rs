@@ -15,7 +15,7 @@ use crate::{ObjectVersion, StoreError};
 /// A range of bytes to request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Span {
-    /// These; fewer where the file ends before.
+    /// These; fewer if the file ends before.
     Range(Range<u64>),
     /// The last so many.
     Tail(u64),

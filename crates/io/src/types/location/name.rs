@@ -78,7 +78,7 @@ fn joined_slashes(path: &str) -> String {
     joined
 }
 
-/// The name of an entry of a setting; None where it can be no file's.
+/// The name of an entry of a setting; None if it can be no file's.
 pub(crate) fn of_entry(entry: &str) -> Option<String> {
     let entry = entry.trim();
     if entry.is_empty() {
