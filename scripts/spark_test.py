@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -38,13 +39,16 @@ class Cluster:
         self.work, self.extension = work, extension
         self.items, self.fields = work / "items.parquet", work / "fields.parquet"
 
-    def start(self, executors: int, partitions: int, requests: int) -> subprocess.Popen:
-        """The driver, with so many executors of one core each."""
-        submit = [
-            sys.executable, str(EXAMPLE), "--extension", str(self.extension), "--items", str(self.items), "--fields", str(self.fields),
+    def arguments(self, partitions: int, requests: int) -> list[str]:
+        return [
+            "--extension", str(self.extension), "--items", str(self.items), "--fields", str(self.fields),
             "--bands", "B04", "--band", "B04", "--index", str(self.work / "index"), "--zones", str(self.work / "zones"),
             "--partitions", str(partitions), "--requests", str(requests),
         ]  # fmt: skip
+
+    def start(self, executors: int, partitions: int, requests: int, driver: Path = EXAMPLE) -> subprocess.Popen:
+        """The driver, with so many executors of one core each."""
+        submit = [sys.executable, str(driver), *self.arguments(partitions, requests)]
         configuration = {
             "spark.master": f"local-cluster[{executors},1,1024]",
             "spark.executor.memory": "512m",
@@ -148,6 +152,34 @@ def check(extension: Path, records: int) -> None:
         workers_test.expect("statistics as in one process", (2 * records, True), (len(found), found == expected))
 
 
+def timed_driver() -> None:
+    """The steps of the example, timed after each executor has loaded the extension."""
+    sys.path.insert(0, str(EXAMPLE.parent))
+    import index_and_zones as example
+    from pyspark.sql import SparkSession
+
+    args = example.arguments(sys.argv[1:])
+    spark = SparkSession.builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    spark.sparkContext.addFile(args.extension)
+    spark.sparkContext.addPyFile(str(EXAMPLE))
+
+    def warm(batches: Iterator) -> Iterator:
+        example.connect(args.requests)
+        # Long enough that no executor runs two of these tasks before another one has started.
+        time.sleep(3)
+        yield from batches
+
+    for _ in range(2):
+        spark.range(args.partitions, numPartitions=args.partitions).mapInArrow(warm, "id long").collect()
+    started = time.monotonic()
+    paths = example.build_index(spark, args)
+    indexed = time.monotonic()
+    rows = example.statistics(spark, args, paths).count()
+    print(f"{rows} statistics; seconds: index {indexed - started:.2f}, statistics {time.monotonic() - indexed:.2f}")
+    spark.stop()
+
+
 def speedup(extension: Path, records: int, requests: int) -> None:
     """Seconds of one and two executors, the same work."""
     seconds = {}
@@ -159,9 +191,10 @@ def speedup(extension: Path, records: int, requests: int) -> None:
             run = Cluster(extension, Path(directory))
             workers_test.write_items(run.items, http, records)
             workers_test.write_fields(run.fields)
-            output = run.finish(run.start(executors, partitions=2 * executors, requests=requests))
-            found = re.search(r"seconds: index ([\d.]+), statistics ([\d.]+)", output)
-            assert found
+            output = run.finish(run.start(executors, 2, requests, driver=Path(__file__)))
+            found = re.search(rf"{2 * records} statistics; seconds: index ([\d.]+), statistics ([\d.]+)", output)
+            if not found:
+                sys.exit(f"spark_test: expected {2 * records} statistics, found\n{output}")
             seconds[executors] = [float(found[1]), float(found[2])]
             print(
                 f"{executors} executors: {output.strip().splitlines()[-1]}; {servers.stats(http)['requests']} requests",
@@ -172,14 +205,17 @@ def speedup(extension: Path, records: int, requests: int) -> None:
 
 
 def main() -> None:
+    if "--items" in sys.argv:
+        timed_driver()
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--extension", type=Path, default=ROOT / "build" / "release" / "rasteret.duckdb_extension")
     parser.add_argument("--speedup", action="store_true")
-    parser.add_argument("--records", type=int, help="default 400, or 6000 with --speedup")
-    parser.add_argument("--requests", type=int, default=8, help="in flight per executor, with --speedup")
+    parser.add_argument("--records", type=int, help="default 400, or 1000 with --speedup")
+    parser.add_argument("--requests", type=int, default=1, help="in flight per executor, with --speedup")
     args = parser.parse_args()
     if args.speedup:
-        speedup(args.extension.resolve(), args.records or 6000, args.requests)
+        speedup(args.extension.resolve(), args.records or 1000, args.requests)
     else:
         check(args.extension.resolve(), args.records or 400)
 

@@ -117,7 +117,7 @@ def statistics(spark: SparkSession, args: argparse.Namespace, paths: list[str]) 
     return files.mapInArrow(zones_of(args.band, args.fields, args.requests), STATISTICS)
 
 
-def main() -> None:
+def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--extension", required=True)
     parser.add_argument("--items", required=True, help="Parquet of records with id, datetime and assets")
@@ -132,7 +132,11 @@ def main() -> None:
     parser.add_argument(
         "--requests", type=int, default=75, help="in flight per task: 300 divided by the cores of a machine"
     )
-    args = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    args = arguments()
     spark = SparkSession.builder.appName("rasteret").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     spark.sparkContext.addFile(args.extension)
