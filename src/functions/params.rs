@@ -128,7 +128,7 @@ pub(super) const BANDS: Parameter = Parameter {
 /// The bands of a row; None for all.
 pub(super) fn bands(options: &impl OptionValues) -> Result<Option<Vec<u32>>> {
     match options.integers(&BANDS, "bands counted from 0")? {
-        Some(bands) if bands.is_empty() => Err(Error::argument("bands: expected one band at least, found none")),
+        Some(bands) if bands.is_empty() => Err(Error::argument("bands: expected at least one band, found none")),
         bands => Ok(bands),
     }
 }
@@ -180,12 +180,12 @@ pub(super) fn level(options: &impl OptionValues) -> Result<LevelChoice> {
             }
         }
         (None, Some(word), None) if is_auto(word) => {
-            Err(Error::argument("level 'auto': expected a resolution with it, found none"))
+            Err(Error::argument("level 'auto': expected a resolution, found none"))
         }
         (None, Some(word), _) => {
             Err(Error::argument(format!("level: expected a level counted from 0, or 'auto', found '{word}'")))
         }
-        (_, _, Some(_)) => Err(Error::argument("resolution: expected level 'auto' with it, found another level")),
+        (_, _, Some(_)) => Err(Error::argument("resolution: expected level 'auto', found another level")),
     }
 }
 

@@ -202,7 +202,7 @@ impl<'a> SourceArguments<'a> {
         if found < expected {
             // DuckDB matches a call with too few arguments to the other overload.
             return Err(Error::argument(format!(
-                "expected href, metadata and a geometry, or a LIST of sources and a geometry: {expected} arguments at least, found {found}"
+                "expected href, metadata and a geometry, or a LIST of sources and a geometry: at least {expected} arguments, found {found}"
             )));
         }
         let geometries = Geometries::Each(GeometryReader::new(arguments.required(at)?)?);

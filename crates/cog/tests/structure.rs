@@ -195,7 +195,7 @@ fn a_broken_mask_is_refused() {
 #[test]
 fn chains_that_loop_are_refused_and_those_that_dangle_end() {
     let file = TiffWriter { last_next: 8, ..writer() };
-    assert_eq!(refusal(&file.bytes()), "IFD 1 at byte 8: the chain of IFDs comes back to an IFD that it has passed");
+    assert_eq!(refusal(&file.bytes()), "IFD 1 at byte 8: the chain of IFDs contains a cycle");
     let file = TiffWriter { last_next: 1 << 20, ..writer() };
     assert_eq!(decode(&file.bytes()), decode(&writer().bytes()));
 }
@@ -306,7 +306,7 @@ fn planar_bands_have_their_own_tiles() {
     assert_eq!(band.for_band(1).unwrap(), band);
     for (header, index, text) in [
         (&header, 3, "expected a band_index from 0 to 2, found 3: the file has 3 bands"),
-        (&band, 0, "expected band_index 1, to which the metadata was narrowed, found 0"),
+        (&band, 0, "expected band_index 1, to which the metadata is restricted, found 0"),
     ] {
         assert_eq!(header.for_band(index).unwrap_err().to_string(), text);
     }

@@ -109,6 +109,6 @@ fn stores_share_the_time_out() {
     let server = Server::start(|_, _| Reply::Silence(std::time::Duration::from_secs(60)));
     let session = session(&[("AWS_ENDPOINT_URL", server.url("").trim_end_matches('/')), ("RASTERET_TIMEOUT", "0.3")]);
     let error = session.headers(&["s3://b/a.tif"]).remove(0).unwrap_err();
-    assert_eq!(error.to_string(), "s3://b/a.tif: no answer within 0.3 s");
+    assert_eq!(error.to_string(), "s3://b/a.tif: no response within 0.3 s");
     assert_eq!(server.log().len(), 1);
 }

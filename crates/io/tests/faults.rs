@@ -28,8 +28,8 @@ const TILES: [u32; 2] = [0, 2];
 /// Longest read of this file: some tenths of a second, a second where a time-out ends it; the rest is for a machine under load.
 const LIMIT: Duration = Duration::from_secs(30);
 
-const CLOSED: &str = "connection closed before the answer was complete";
-const TIMEOUT: &str = "no answer within ";
+const CLOSED: &str = "connection closed before the response was complete";
+const TIMEOUT: &str = "no response within ";
 
 /// A reply that is wrong, and what becomes of reads.
 struct Fault {

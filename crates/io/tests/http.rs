@@ -106,7 +106,7 @@ fn an_unknown_host_is_named_so() {
 #[test]
 fn silence_ends_with_the_time_out_and_is_not_repeated() {
     let server = Server::start(|_, _| Reply::Silence(Duration::from_secs(60)));
-    assert_eq!(error_of(&server, &[("RASTERET_TIMEOUT", "0.3")]), "no answer within 0.3 s");
+    assert_eq!(error_of(&server, &[("RASTERET_TIMEOUT", "0.3")]), "no response within 0.3 s");
     assert_eq!(server.log().len(), 1);
 }
 
@@ -123,7 +123,7 @@ fn an_answer_that_breaks_off_is_asked_for_again() {
     let bytes = Tiff::default().bytes();
     let server = Server::start(move |_, _| Reply::Cut(bytes.clone()));
     let words = error_of(&server, &[("RASTERET_MAX_RETRIES", "1")]);
-    assert_eq!(words, "connection closed before the answer was complete");
+    assert_eq!(words, "connection closed before the response was complete");
     assert_eq!(server.log().len(), 2);
 }
 

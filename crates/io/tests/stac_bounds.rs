@@ -39,7 +39,8 @@ fn a_next_page_for_each_new_item_ends_unless_pages_have_one() {
         _ => page(&number.to_string(), &format!("/search?page={number}")),
     });
     let error = search(&server, "search", SearchOptions::default()).unwrap_err().to_string();
-    let expected = "expected a tenth of 100 items a page, found 250 items on 250 pages: a smaller page_size reads on";
+    let expected =
+        "expected a tenth of 100 items per page, found 250 items on 250 pages: use a smaller page_size to continue";
     assert!(error.ends_with(expected), "{error}");
     assert_eq!(server.log().len(), 250);
 
@@ -77,7 +78,7 @@ fn documents_and_items_have_a_share_of_the_memory_limit() {
     let long = item(&"x".repeat(2 << 20));
     let error = read("long.json", &long, false).unwrap_err().to_string();
     assert!(
-        error.ends_with("expected JSON of at most 1048576 bytes an item (a share of the memory limit), found more"),
+        error.ends_with("expected JSON of at most 1048576 bytes per item (a share of the memory limit), found more"),
         "{error}"
     );
     assert_eq!(read("long.json", &long, true).unwrap(), 0);

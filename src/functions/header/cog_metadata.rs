@@ -140,7 +140,9 @@ fn scale(
         let Some((range, elements)) = assets.list(row) else { continue };
         if range.len() != length {
             let found = range.len();
-            return Err(Error::argument(format!("assets: expected as many as hrefs, found {found} for {length}")));
+            return Err(Error::argument(format!(
+                "assets: expected one asset per href, found {found} for {length} hrefs"
+            )));
         }
         for at in places {
             let (Some(Some(request)), Some(Some(answer))) = (requests.get(at), answers.get_mut(at)) else { continue };
@@ -176,7 +178,7 @@ fn list_requests<'a>(
     if band_range.len() != length {
         let found = band_range.len();
         return Err(Error::argument(format!(
-            "band_index: expected as many bands as hrefs, found {found} for {length}"
+            "band_index: expected one band per href, found {found} for {length} hrefs"
         )));
     }
     // In a list of bands, NULL selects all bands of a file.

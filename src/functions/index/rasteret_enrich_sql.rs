@@ -140,7 +140,7 @@ impl Enrichment<'_> {
         }
         let mut names = HashSet::new();
         if let Some(band) = self.bands.iter().find(|band| !names.insert(band.to_lowercase())) {
-            return Err(Error::argument(format!("bands: '{band}' is there twice (letter case is ignored)")));
+            return Err(Error::argument(format!("bands: '{band}' is given twice (names are case-insensitive)")));
         }
         if let Some((band, _)) = self.options.band_index.iter().find(|(band, _)| !self.bands.contains(band)) {
             return Err(Error::argument(format!("band_index: expected a key of bands, found '{band}'")));
@@ -153,7 +153,7 @@ impl Enrichment<'_> {
             return Err(Error::argument(positions_of_all(band)));
         }
         if self.options.stac_scale && self.options.href_column.is_some() {
-            return Err(Error::argument("stac_scale: expected assets, found href_column: an href says no scale"));
+            return Err(Error::argument("stac_scale: expected assets, found href_column, which has no scale"));
         }
         Ok(if self.options.normalize { self.normalized() } else { self.bare() })
     }

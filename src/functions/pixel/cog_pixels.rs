@@ -203,7 +203,9 @@ impl Sources {
         }
         if value.id() == TypeId::Struct {
             if bands.is_some() {
-                return Err(Error::argument("bands: expected no bands beside named sources: give each its band_index"));
+                return Err(Error::argument(
+                    "bands: not supported with named sources: use the band_index of each source",
+                ));
             }
             let names = value.with_kind(LogicalType::fields);
             let named = names.into_iter().enumerate().map(|(at, (name, _))| {
@@ -236,9 +238,7 @@ impl Sources {
                 for (at, (name, _)) in sources.iter().enumerate() {
                     let is_taken = |known: &str| known.eq_ignore_ascii_case(name);
                     if columns.iter().any(|(known, _)| is_taken(known)) || is_taken("coverage") {
-                        return Err(Error::argument(format!(
-                            "sources: expected a name that no other column has, found {name}"
-                        )));
+                        return Err(Error::argument(format!("sources: expected a unique column name, found {name}")));
                     }
                     columns.push((name.clone(), Column::Value(at)));
                 }

@@ -100,7 +100,7 @@ impl ScalarFunction for CogByteRanges {
             let max_gap = options.integer(&MAX_GAP, "bytes, 0 or more")?.unwrap_or(default.max_gap);
             let max_size = options.integer(&MAX_SIZE, "bytes, 1 or more")?.unwrap_or(default.max_size);
             if max_size == 0 {
-                return Err(Error::argument("max_size: expected bytes, 1 or more, found 0"));
+                return Err(Error::argument("max_size: expected at least 1 byte, found 0"));
             }
             let before = requests.len();
             let coalesce = CoalesceConfig { max_gap, max_size };

@@ -232,7 +232,7 @@ fn wkt(text: &str) -> Result<SpatialRef> {
     }
     let reference = SpatialRef::from_wkt(text);
     if reference.authority().is_none() && has_odd_meridian(text) {
-        return Err(unusable(text, "a prime meridian in other units than degrees is not known to be read right"));
+        return Err(unusable(text, "a prime meridian in other units than degrees is not known to be read correctly"));
     }
     Ok(reference)
 }

@@ -114,7 +114,7 @@ impl Transform {
         }
         let pair = |a: &Definition, b: &Definition| {
             engine::transform(a.reference(), b.reference()).map_err(|cause| Error::InvalidArgument {
-                what: format!("no transformation from {source} to {target} is known to be right: {cause}"),
+                what: format!("no transformation from {source} to {target} is known to be correct: {cause}"),
             })
         };
         Ok(Self {

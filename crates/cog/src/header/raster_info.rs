@@ -44,7 +44,7 @@ impl Bands {
                 format!("expected a band_index from 0 to {last}, found {band}: the file has {count} bands")
             }
             Some(narrowed) if narrowed != band => {
-                format!("expected band_index {narrowed}, to which the metadata was narrowed, found {band}")
+                format!("expected band_index {narrowed}, to which the metadata is restricted, found {band}")
             }
             _ => return Ok(()),
         };

@@ -53,12 +53,12 @@ impl PixelMap {
         let wrong = |what: &str| Error::InvalidArgument { what: what.to_owned() };
         let crs = match (&raster.crs, &other.crs) {
             _ if raster.transform.is_some() != other.transform.is_some() => {
-                return Err(wrong("expected georeferencing as of the raster that it is for, which one of them lacks"));
+                return Err(wrong("expected georeferencing of this raster and the one it applies to, found only one"));
             }
             (None, None) => None,
             (Some(crs), Some(_)) => other.transform_from(&crs.to_string(), transforms)?,
-            (Some(_), None) => return Err(wrong("expected a CRS, which the raster that it is for has, found none")),
-            (None, Some(_)) => return Err(wrong("expected no CRS, as of the raster that it is for, found one")),
+            (Some(_), None) => return Err(wrong("expected a CRS, as in the raster it applies to, found none")),
+            (None, Some(_)) => return Err(wrong("expected no CRS, as in the raster it applies to, found one")),
         };
         let is_in_degrees = crs.as_ref().is_some_and(|crs| crs.to_degrees());
         let inverse =

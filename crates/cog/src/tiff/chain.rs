@@ -54,10 +54,7 @@ impl Chain {
             }
             let at = FilePosition { ifd: Some(index), tag: None, byte: Some(self.next) };
             if self.seen.contains(&self.next) {
-                return Err(Error::Malformed {
-                    at,
-                    what: "the chain of IFDs comes back to an IFD that it has passed".to_owned(),
-                });
+                return Err(Error::Malformed { at, what: "the chain of IFDs contains a cycle".to_owned() });
             }
             let max = file.limits().max_ifds;
             if index >= max {

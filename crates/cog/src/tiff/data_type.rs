@@ -100,7 +100,7 @@ impl FromStr for DataType {
 
     fn from_str(name: &str) -> Result<Self, Error> {
         NAMES.iter().find(|row| row.1 == name).map(|row| row.0).ok_or_else(|| Error::InvalidArgument {
-            what: format!("expected numpy's name of a sample type, such as 'uint16' or 'float32', found '{name}'"),
+            what: format!("expected the numpy name of a sample type, such as 'uint16' or 'float32', found '{name}'"),
         })
     }
 }

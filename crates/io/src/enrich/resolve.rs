@@ -68,7 +68,7 @@ pub(super) async fn resolve(source: ParquetSource, options: EnrichOptions) -> Re
     let schema = Arc::clone(source.schema());
     let mut assets = Assets::find(&schema, &options.assets_column, options.href_column.as_deref())?;
     if options.stac_scale && assets.form == Form::Href {
-        return Err(wrong("stac_scale: expected assets, found href_column: an href says no scale".to_owned()));
+        return Err(wrong("stac_scale: expected assets, found href_column, which has no scale".to_owned()));
     }
     assets.with_scaling = options.stac_scale;
     let (names, unproven) = bands(&source, &assets, &options).await?;
@@ -137,9 +137,7 @@ async fn bands(source: &ParquetSource, assets: &Assets, options: &EnrichOptions)
 
 /// The error if several bands are in one file, and one of them has no position in it.
 pub fn positions_of_all(band: &str) -> String {
-    format!(
-        "band_index: expected the position of every band, since href_column has one file for all, found none of '{band}'"
-    )
+    format!("band_index: expected a position for every band with href_column, found none for '{band}'")
 }
 
 fn unknown(band: &str, keys: &str) -> Error {
@@ -176,7 +174,7 @@ fn unique_columns(schema: &SchemaRef, bands: &[String]) -> Result<()> {
             )));
         }
         if !taken.insert(name.to_lowercase()) {
-            return Err(wrong(format!("bands: '{band}' is there twice (letter case is ignored)")));
+            return Err(wrong(format!("bands: '{band}' is given twice (names are case-insensitive)")));
         }
     }
     if source.contains(ERROR) {

@@ -355,7 +355,7 @@ fn wrong_arguments() {
     );
     assert_eq!(
         wrong(EnrichOptions { bands: Some(vec!["one".to_owned(), "two".to_owned(), "three".to_owned()]), ..base() }),
-        "band_index: expected the position of every band, since href_column has one file for all, found none of 'three'"
+        "band_index: expected a position for every band with href_column, found none for 'three'"
     );
     assert_eq!(
         wrong(EnrichOptions { bands: Some(Vec::new()), ..base() }),
@@ -363,7 +363,7 @@ fn wrong_arguments() {
     );
     assert_eq!(
         wrong(EnrichOptions { bands: Some(vec!["a".to_owned(), "A".to_owned()]), band_index: Vec::new(), ..base() }),
-        "bands: 'A' is there twice (letter case is ignored)"
+        "bands: 'A' is given twice (names are case-insensitive)"
     );
     assert_eq!(wrong(EnrichOptions { max_concurrent: 0, ..base() }), "max_concurrent: expected at least 1, found 0");
     assert_eq!(wrong(EnrichOptions { batch_size: 0, ..base() }), "batch_size: expected at least 1, found 0");

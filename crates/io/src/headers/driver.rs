@@ -152,7 +152,7 @@ impl<D: Decoder> Decoding<D> {
         match taken.map_err(|source| Error::Header { location: location.clone(), source })? {
             DecodeResult::Data(value) => Ok(Step::Done(value)),
             DecodeResult::NeedsData(_) if self.rounds >= MAX_ROUNDS => {
-                let what = format!("the header is scattered over more than {MAX_ROUNDS} places");
+                let what = format!("the header needs more than {MAX_ROUNDS} rounds of requests");
                 Err(Error::Store { location: location.clone(), range: None, fault: StoreError::Other(what) })
             }
             DecodeResult::NeedsData(missing) => Ok(Step::Fetch(wider(missing, self.size))),

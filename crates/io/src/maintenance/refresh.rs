@@ -239,7 +239,7 @@ impl RefreshStream {
                     Ok(()) => Ok(None),
                     Err(error) => Err(Error::Internal {
                         location: self.collection.source.location().clone(),
-                        what: format!("asking for the files failed: {error}"),
+                        what: format!("requesting the files failed: {error}"),
                     }),
                 },
                 None => Ok(None),

@@ -100,10 +100,7 @@ impl Memory {
             _ => "memory_limit",
         };
         Err(Error::OutOfMemory {
-            what: format!(
-                "{} take {bytes} bytes, where {setting} allows {limit}: fewer rows or smaller ones fit",
-                what()
-            ),
+            what: format!("{} take {bytes} bytes, where {setting} allows {limit}: use fewer or smaller ones", what()),
         })
     }
 }
@@ -122,7 +119,7 @@ mod tests {
         assert!(check(&unknown, UNKNOWN + 1).unwrap_err().contains("the default of RASTERET_MEMORY_LIMIT_BYTES"));
         assert!(unknown.set_host(1000) && !unknown.set_host(1000));
         let error = check(&unknown, 1001).unwrap_err();
-        assert_eq!(error, "3 windows take 1001 bytes, where memory_limit allows 1000: fewer rows or smaller ones fit");
+        assert_eq!(error, "3 windows take 1001 bytes, where memory_limit allows 1000: use fewer or smaller ones");
         let set = memory(Some(500));
         set.set_host(1000);
         assert_eq!(check(&set, 500), Ok(()));

@@ -191,7 +191,7 @@ fn map(value: &Column, values: &[Option<&Value>]) -> Result<ArrayRef, ArrowError
     let nulls = NullBuffer::from_iter(objects().map(|object| object.is_some()));
     let field = entries(value);
     let DataType::Struct(fields) = field.data_type() else {
-        return Err(ArrowError::SchemaError("entries of a map are no struct".to_owned()));
+        return Err(ArrowError::SchemaError("entries of a map are not a struct".to_owned()));
     };
     let columns: Vec<ArrayRef> = vec![Arc::new(keys), value.array(&inner)?];
     let structs = StructArray::try_new(fields.clone(), columns, None)?;

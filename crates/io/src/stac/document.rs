@@ -158,7 +158,7 @@ impl<R: Read> Read for Metered<'_, R> {
 
 /// The error of a text that takes too much memory once it is parsed.
 pub(super) fn too_long(max: u64) -> String {
-    format!("expected JSON of at most {max} bytes an item (a share of the memory limit), found more")
+    format!("expected JSON of at most {max} bytes per item (a share of the memory limit), found more")
 }
 
 /// One JSON value that is an item or holds items.
@@ -354,7 +354,7 @@ mod tests {
     fn a_text_beyond_the_limit_is_an_error_in_every_form() {
         let (item, other) =
             (r#"{"type":"Feature","id":"a"}"#, format!(r#"{{"type":"Feature","id":"{}"}}"#, "b".repeat(1 << 18)));
-        let expected = "expected JSON of at most 131072 bytes an item (a share of the memory limit), found more";
+        let expected = "expected JSON of at most 131072 bytes per item (a share of the memory limit), found more";
         let collection = |items: &str| format!(r#"{{"type":"FeatureCollection","features":[{items}]}}"#);
         for text in [other.clone(), format!("[{other}]"), collection(&other), format!("{item}\n{other}\n")] {
             assert!(items(&text).unwrap_err().ends_with(expected), "{}", items(&text).unwrap_err());

@@ -355,7 +355,7 @@ mod tests {
             (item(json!({"id": null})), "id: expected a text, found null"),
             (item(json!({"properties": [1]})), "properties: expected an object, found a list"),
             (item(json!({"assets": {"a": "href"}})), "asset 'a': expected an object, found a text"),
-            (item(json!({"geometry": {"type": "Circle"}})), "geometry: type 'Circle' is no GeoJSON geometry"),
+            (item(json!({"geometry": {"type": "Circle"}})), "geometry: type 'Circle' is not a GeoJSON geometry"),
             (item(json!({"geometry": "POINT(1 2)"})), "geometry: expected a GeoJSON object, found a text"),
         ] {
             assert_eq!(normalize(value, "item.json").unwrap_err(), expected);

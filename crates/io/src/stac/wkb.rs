@@ -58,7 +58,7 @@ fn write(wkb: &mut Vec<u8>, geometry: &Map<String, Value>, dimensions: usize) ->
         });
     }
     let Some((_, code)) = TYPES.iter().find(|(known, _)| *known == name) else {
-        return Err(format!("type '{}' is no GeoJSON geometry", shown(name)));
+        return Err(format!("type '{}' is not a GeoJSON geometry", shown(name)));
     };
     let coordinates = geometry.get("coordinates").ok_or_else(|| "no coordinates".to_owned())?;
     body(wkb, *code, coordinates, dimensions).map_err(|what| format!("coordinates of the {name}: {what}"))
@@ -170,7 +170,7 @@ mod tests {
         for (json, expected) in [
             (r#"{}"#, "no type"),
             (r#"{"type":7}"#, "expected a text as type"),
-            (r#"{"type":"Circle"}"#, "type 'Circle' is no GeoJSON geometry"),
+            (r#"{"type":"Circle"}"#, "type 'Circle' is not a GeoJSON geometry"),
             (r#"{"type":"Point"}"#, "no coordinates"),
             (
                 r#"{"type":"Point","coordinates":[1]}"#,

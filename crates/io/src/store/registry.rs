@@ -185,7 +185,7 @@ fn check_names(key: &StoreKey) -> Result<(), StoreError> {
     };
     match names.into_iter().flatten().all(|name| is_label(name)) {
         true => Ok(()),
-        false => Err(StoreError::Other(format!("not a name that {what} can have"))),
+        false => Err(StoreError::Other(format!("not a valid name of {what}"))),
     }
 }
 

@@ -224,7 +224,7 @@ impl Transport {
             true => format!("https://s3.amazonaws.com/{bucket}"),
             false => format!("https://{bucket}.s3.amazonaws.com"),
         };
-        let url = Url::parse(&url).map_err(|_| StoreError::Other("not a name that a bucket can have".to_owned()))?;
+        let url = Url::parse(&url).map_err(|_| StoreError::Other("not a valid name of a bucket".to_owned()))?;
         self.retrying(None, || async {
             let client = self.client()?;
             let response = client.head(url.clone()).send().await.map_err(|error| self.fault(&error))?;
@@ -480,7 +480,7 @@ impl HttpService for Transport {
         }
         let (parts, _) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string())
-            .map_err(|_| service_error(StoreError::Other("not a URL that a request can be made for".to_owned())))?;
+            .map_err(|_| service_error(StoreError::Other("not a valid URL for a request".to_owned())))?;
         let ranged = parts.headers.contains_key(RANGE);
         let is_listing = parts.method == Method::GET && listing::is_listing(&url);
         let span = parts.headers.get(RANGE).and_then(Span::of_header);

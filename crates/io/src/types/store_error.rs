@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-/// Why a store returned no bytes. Displays as text: `not found (HTTP 404)`, `connection refused`, `no answer within 30
+/// Why a store returned no bytes. Displays as text: `not found (HTTP 404)`, `connection refused`, `no response within 30
 /// s`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -104,7 +104,7 @@ impl StoreError {
             return if tls { Self::Tls } else { Self::Other("no connection".to_owned()) };
         }
         if error.is_builder() {
-            return Self::Other("not a URL that a request can be made for".to_owned());
+            return Self::Other("not a valid URL for a request".to_owned());
         }
         Self::Interrupted
     }
@@ -118,12 +118,12 @@ impl StoreError {
             object_store::Error::NotFound { .. } => Self::status(404),
             object_store::Error::PermissionDenied { .. } => Self::status(403),
             object_store::Error::Unauthenticated { .. } => Self::status(401),
-            object_store::Error::InvalidPath { .. } => Self::Other("not a key that the store can have".to_owned()),
+            object_store::Error::InvalidPath { .. } => Self::Other("not a valid key of the store".to_owned()),
             object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. } => {
                 Self::Other("not supported by the store".to_owned())
             }
-            object_store::Error::Generic { store, .. } => Self::Other(format!("no usable answer from {store}")),
-            _ => Self::Other("no usable answer from the store".to_owned()),
+            object_store::Error::Generic { store, .. } => Self::Other(format!("no usable response from {store}")),
+            _ => Self::Other("no usable response from the store".to_owned()),
         }
     }
 }
@@ -188,12 +188,12 @@ impl fmt::Display for StoreError {
                     None => Ok(()),
                 }
             }
-            Self::Timeout(limit) => write!(f, "no answer within {} s", limit.as_secs_f64()),
+            Self::Timeout(limit) => write!(f, "no response within {} s", limit.as_secs_f64()),
             Self::Unreachable(limit) => write!(f, "no connection within {} s", limit.as_secs_f64()),
             Self::Refused => f.write_str("connection refused"),
             Self::UnknownHost => f.write_str("unknown host"),
             Self::Tls => f.write_str("no secure connection (TLS handshake failed)"),
-            Self::Interrupted => f.write_str("connection closed before the answer was complete"),
+            Self::Interrupted => f.write_str("connection closed before the response was complete"),
             Self::RangeIgnored => f.write_str("the server does not support range requests (answered with HTTP 200)"),
             Self::BeyondEnd(Some(size)) => write!(f, "beyond the end of the file of {size} bytes"),
             Self::BeyondEnd(None) => f.write_str("beyond the end of the file"),

@@ -146,7 +146,7 @@ impl Trace<'_> {
         }
         if !self.mapping.is_from_degrees() {
             return Err(invalid(
-                "expected a contiguous outline, found one that is cut by the edge of the named CRS's map",
+                "expected a contiguous outline, found one that is split by the map boundary of the CRS",
             ));
         }
         self.push(to)

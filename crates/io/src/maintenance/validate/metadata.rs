@@ -120,13 +120,10 @@ impl<'a> Stored<'a> {
         }
         if SampleType::from_str(self.text("dtype", row).unwrap_or_default()).is_err() {
             let found = self.text("dtype", row).unwrap_or_default();
-            say(Check::Value, format!("field dtype: expected a name of numpy's, found '{found}'"));
+            say(Check::Value, format!("field dtype: expected a numpy type name, found '{found}'"));
         }
         if self.compression(row).is_none() {
-            say(
-                Check::Value,
-                "field compression: expected a name of GDAL's or a TIFF code, found another value".to_owned(),
-            );
+            say(Check::Value, "field compression: expected a GDAL name or a TIFF code, found another value".to_owned());
         }
         let samples = self.integer("samples_per_pixel", row).unwrap_or(1);
         let planar = self.integer("planar_configuration", row).unwrap_or(1);

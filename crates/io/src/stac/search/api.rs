@@ -114,8 +114,8 @@ pub(super) fn search(
         }
         found += (page.items - page.repeated) as u64;
         if pages >= SPARSE_PAGES && found.saturating_mul(10) < pages.saturating_mul(page_size) {
-            let what = format!("found {found} items on {pages} pages: a smaller page_size reads on");
-            return Err(wrong(format!("expected a tenth of {page_size} items a page, {what}")));
+            let what = format!("found {found} items on {pages} pages: use a smaller page_size to continue");
+            return Err(wrong(format!("expected a tenth of {page_size} items per page, {what}")));
         }
         request = match page.next {
             Some(next) if empty < EMPTY_PAGES => next,
@@ -127,7 +127,7 @@ pub(super) fn search(
         }
         answer = request.send(stores);
     }
-    let what = "a larger page_size needs fewer, as do several searches for parts of datetime or bbox";
+    let what = "use a larger page_size, or several searches for parts of datetime or bbox";
     let what = format!("expected at most {MAX_PAGES} pages, found more: {what}");
     Err(Error::Records { location: request.location()?, what })
 }
@@ -200,7 +200,7 @@ impl Request {
     fn next(&self, link: &Link) -> Result<Self, String> {
         let text = |name: &str| link.get(name).and_then(Value::as_str);
         let href = text("href").ok_or_else(|| "the link to the next page has no href".to_owned())?;
-        let mut url = self.url.join(href).map_err(|_| "the link to the next page is no URL".to_owned())?;
+        let mut url = self.url.join(href).map_err(|_| "the link to the next page is not a URL".to_owned())?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err("the link to the next page is no http(s) URL".to_owned());
         }

@@ -86,7 +86,7 @@ impl SearchTarget {
         let kind = document.kind();
         let has = |relations: &[&str]| document.links(relations, link_max).next().is_some();
         if matches!(kind.as_deref(), Some("Feature" | "FeatureCollection")) {
-            return Err(wrong(&format!("{expected}, found items: read_stac reads those")));
+            return Err(wrong(&format!("{expected}, found items: use read_stac")));
         }
         if !has(&["child", "item"]) && has(&["items"]) {
             let root = document.links(&["root"], link_max).next().and_then(|(_, link)| target(&link, url));

@@ -114,7 +114,7 @@ fn gdal_prefix(href: &str) -> Result<Option<String>> {
         | "swift" | "hdfs" | "webhdfs" => {
             return Err(invalid(
                 &format!("/vsi{name}"),
-                "GDAL's /vsicurl/, /vsis3/, /vsigs/, /vsiaz/ and /vsiadls/ can be read, others not",
+                "only GDAL's prefixes /vsicurl/, /vsis3/, /vsigs/, /vsiaz/ and /vsiadls/ are supported",
             ));
         }
         _ => return Ok(None),

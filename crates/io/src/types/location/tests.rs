@@ -111,7 +111,7 @@ fn gdal_prefixes() {
     assert_eq!(object("/vsigs/b/k.tif").0, StoreKey::Gcs { bucket: "b".to_owned() });
     assert_eq!(object("/vsiaz/c/k.tif").0, azure(None, "c"));
     for (href, what) in [
-        ("/vsizip/a.zip/b.tif", "/vsizip: GDAL's"),
+        ("/vsizip/a.zip/b.tif", "/vsizip: only GDAL's prefixes"),
         ("/vsicurl?empty=1", "expected url="),
         ("/vsicurl//vsis3/b/k", "another /vsi prefix"),
     ] {
