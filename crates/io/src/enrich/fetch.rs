@@ -25,12 +25,12 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::assets::Asset;
 use super::layout::Layout;
 use super::scaling::Scaling;
-use crate::headers::{self, SharedHeader};
+use crate::headers::SharedHeader;
 use crate::parquet::Batches;
 use crate::types::location::local_from_remote;
 use crate::{CogFile, Error, Result};
 
-/// Returns the header of an href, and whether it was not being read before.
+/// Returns the header of an href, and whether no other caller needs it yet.
 pub(super) type Fetch = Arc<dyn Fn(&str) -> (SharedHeader, bool) + Send + Sync>;
 
 /// Rows that may wait for the reader. Sixteen vectors of DuckDB's: enough for hundreds of fetches in header when records
@@ -101,7 +101,7 @@ impl Pending {
     pub(super) async fn headers(&mut self) -> Vec<Result<CogFile>> {
         // Nothing is ever sent: the last task closes the channel, which wakes this thread once instead of once per header.
         self.completed.recv().await;
-        futures::future::join_all(self.headers.iter().cloned()).await
+        futures::future::join_all(self.headers.iter().map(SharedHeader::get)).await
     }
 }
 
@@ -177,7 +177,7 @@ impl Fetcher {
                 // An href that the caller's rewriting made may be local; one of a remote record may not.
                 let refused = (is_remote && written.contains(href)).then(|| local_from_remote(href)).flatten();
                 headers.push(match refused {
-                    Some(error) => headers::ready(Err(error)),
+                    Some(error) => SharedHeader::ready(Err(error)),
                     None => self.header(href, &mut tasks, &completion, &permit).await,
                 });
             }
@@ -244,7 +244,7 @@ impl Fetcher {
     ) -> SharedHeader {
         let known = lock(&self.failures).get(href).cloned();
         if let Some(error) = known {
-            return headers::ready(Err(error));
+            return SharedHeader::ready(Err(error));
         }
         let (header, is_new) = (self.fetch)(href);
         if !is_new {
@@ -255,7 +255,7 @@ impl Fetcher {
         let (href, completion) = (Arc::clone(href), completion.clone());
         tasks.spawn(async move {
             let _completion = completion;
-            let header = own.await;
+            let header = own.get().await;
             drop(request);
             match header {
                 Ok(file) => share.add(weight(&file.header)),

@@ -1,6 +1,7 @@
 //! The columns of an enrichment, resolved before the first header is fetched.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_schema::SchemaRef;
 
@@ -9,9 +10,9 @@ use super::fetch::{self, Fetch};
 use super::layout::Layout;
 use super::resolve::{ERROR, ResolvedPlan, metadata_name, resolve};
 use super::{EnrichOptions, EnrichStream};
-use crate::Result;
-use crate::headers::Headers;
+use crate::headers::{Headers, SharedHeader};
 use crate::parquet::{ParquetSource, SourceOptions};
+use crate::{Location, Result};
 
 /// An enrichment whose arguments were checked. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -58,7 +59,11 @@ impl EnrichPlan {
     /// Starts reading and fetching for these columns, which are some of [`Self::columns`].
     pub fn start(&self, projection: &[Column]) -> Result<EnrichStream> {
         let headers = self.headers.clone();
-        let fetch: Fetch = Arc::new(move |href| headers.shared_header(href));
+        let locations = Locations::default();
+        let fetch: Fetch = Arc::new(move |href| match locations.parse(href) {
+            Ok(location) => headers.shared_header(&location),
+            Err(error) => (SharedHeader::ready(Err(error)), false),
+        });
         self.headers.block_on(async { start(&self.headers, Arc::clone(&self.inner), projection, fetch) })?
     }
 }
@@ -76,4 +81,26 @@ pub(super) fn start(
     let batches = layout.inner.source.read(&wanted, rows)?;
     let fetching = fetch::start(batches, Arc::clone(&layout), fetch, max_concurrent);
     Ok(EnrichStream::new(headers.clone(), layout, fetching))
+}
+
+/// Hrefs that are remembered: as many as there are rows in the window.
+const LOCATIONS_KEPT: usize = 32_768;
+
+/// The locations of recent hrefs: consecutive batches name the same files, whose URLs are parsed once.
+#[derive(Default)]
+struct Locations(Mutex<HashMap<String, Location>>);
+
+impl Locations {
+    fn parse(&self, href: &str) -> Result<Location> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(location) = known.get(href) {
+            return Ok(location.clone());
+        }
+        let location = Location::parse(href)?;
+        if known.len() >= LOCATIONS_KEPT {
+            known.clear();
+        }
+        known.insert(href.to_owned(), location.clone());
+        Ok(location)
+    }
 }

@@ -20,7 +20,7 @@ use super::fetch::Fetch;
 use super::plan;
 use super::resolve::{self, ResolvedPlan};
 use super::*;
-use crate::headers::InFlightHeaders;
+use crate::headers::{InFlightHeaders, SharedHeader};
 use crate::parquet::ParquetSource;
 use crate::{CogFile, Error, OnError, Options, Result, Session};
 
@@ -46,22 +46,26 @@ impl Fetches {
 fn fetch(file: CogFile, delay: Duration) -> (Fetch, Arc<Fetches>) {
     let fetches = Arc::new(Fetches::default());
     let counted = Arc::clone(&fetches);
-    let in_flight = InFlightHeaders::new();
+    let in_flight = Arc::new(InFlightHeaders::default());
     let fetch: Fetch = Arc::new(move |href| {
-        let (fetches, file, href) = (Arc::clone(&counted), file.clone(), href.to_owned());
-        let key = href.clone();
-        let load = async move {
-            *fetches.requested.lock().unwrap().entry(href.clone()).or_default() += 1;
-            let running = fetches.running.fetch_add(1, Ordering::SeqCst) + 1;
-            fetches.most.fetch_max(running, Ordering::SeqCst);
-            tokio::time::sleep(delay).await;
-            fetches.running.fetch_sub(1, Ordering::SeqCst);
-            if href.contains("missing") {
-                return Err(Error::InvalidArgument { what: format!("{href}: not found") });
+        let (fetches, file, key) = (Arc::clone(&counted), file.clone(), href.to_owned());
+        let load = move || {
+            let (fetches, file, href) = (Arc::clone(&fetches), file.clone(), key.clone());
+            async move {
+                *fetches.requested.lock().unwrap().entry(href.clone()).or_default() += 1;
+                let running = fetches.running.fetch_add(1, Ordering::SeqCst) + 1;
+                fetches.most.fetch_max(running, Ordering::SeqCst);
+                tokio::time::sleep(delay).await;
+                fetches.running.fetch_sub(1, Ordering::SeqCst);
+                if href.contains("missing") {
+                    return Err(Error::InvalidArgument { what: format!("{href}: not found") });
+                }
+                Ok(file)
             }
-            Ok(file)
+            .boxed()
         };
-        in_flight.get_or_start(&key, || load.boxed())
+        let (entry, is_new) = in_flight.entry(href);
+        (SharedHeader::InFlight { entry, load: Arc::new(load) }, is_new)
     });
     (fetch, fetches)
 }
@@ -157,11 +161,15 @@ fn who_waits_for_a_batch_is_not_woken_with_every_header() {
     // One header after the other, milliseconds apart.
     let fetch: Fetch = Arc::new(move |_| {
         let (file, after) = (file.clone(), requested.fetch_add(2, Ordering::SeqCst) as u64);
-        let load = async move {
-            tokio::time::sleep(Duration::from_millis(after)).await;
-            Ok(file)
+        let load = move || {
+            let file = file.clone();
+            async move {
+                tokio::time::sleep(Duration::from_millis(after)).await;
+                Ok(file)
+            }
+            .boxed()
         };
-        (load.boxed().shared(), true)
+        (SharedHeader::alone(load), true)
     });
     let stream = setup.start(&ALL, &fetch);
     let mut polls = 0;

@@ -6,11 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use rasteret_cog::{CogHeader, Level};
 
-use super::in_flight::{InFlightHeaders, SharedHeader, ready};
+use super::in_flight::{HeaderEntry, InFlightHeaders};
 use crate::runtime::byte_cache::ByteCache;
 use crate::runtime::failures::Failures;
 use crate::types::stamp::Stamp;
@@ -22,7 +20,7 @@ const USUAL_BYTES: u64 = 4096;
 /// Shared by all threads of a session.
 pub(crate) struct HeaderCache {
     kept: ByteCache<String, Entry>,
-    in_flight: InFlightHeaders,
+    in_flight: Arc<InFlightHeaders>,
     failures: Failures<String>,
 }
 
@@ -38,7 +36,7 @@ impl HeaderCache {
     pub(crate) fn new(bytes: u64, failure_lifetime: Duration) -> Self {
         let weigh = |key: &String, entry: &Entry| key.len() as u64 + bytes_of(&entry.file.header);
         let kept = ByteCache::new(bytes, USUAL_BYTES, weigh);
-        Self { kept, in_flight: InFlightHeaders::new(), failures: Failures::new(failure_lifetime) }
+        Self { kept, in_flight: Arc::default(), failures: Failures::new(failure_lifetime) }
     }
 
     /// The header that was read from a store before.
@@ -88,35 +86,31 @@ impl HeaderCache {
         self.kept.put(key.to_owned(), Entry { file: file.clone(), stamp });
     }
 
-    /// The header that was read before, is being read, or is read now by `load`; and whether this call starts to read it.
-    pub(crate) fn get_or_load(
-        self: &Arc<Self>,
-        key: &str,
-        load: impl FnOnce() -> BoxFuture<'static, Result<CogFile>>,
-    ) -> (SharedHeader, bool) {
-        if let Some(known) = self.known(key) {
-            return (ready(known), false);
-        }
-        self.in_flight.get_or_start(key, || {
-            let (cache, key, load) = (Arc::clone(self), key.to_owned(), load());
-            let cached = async move {
-                // Another caller may have finished between the lookups in the cache and in the map.
-                if let Some(known) = cache.known(&key) {
-                    return known;
-                }
-                let loaded = load.await;
-                match &loaded {
-                    Ok(file) => cache.put(&key, file, None),
-                    Err(error) => cache.failures.remember(key, error),
-                }
-                loaded
-            };
-            cached.boxed()
-        })
+    /// The header that was read before, or the failure of a moment ago.
+    pub(crate) fn known(&self, key: &str) -> Option<Result<CogFile>> {
+        self.get(key).map(Ok).or_else(|| self.failures.get(key).map(Err))
     }
 
-    fn known(&self, key: &str) -> Option<Result<CogFile>> {
-        self.get(key).map(Ok).or_else(|| self.failures.get(key).map(Err))
+    /// The header that is being read, or a new entry for it; and whether it is new.
+    pub(crate) fn entry(&self, key: &str) -> (Arc<HeaderEntry>, bool) {
+        self.in_flight.entry(key)
+    }
+
+    /// Reads a header by `load`, to be called by the caller that fills an entry, and keeps it.
+    pub(crate) async fn load<F>(&self, key: &str, load: impl FnOnce() -> F) -> Result<CogFile>
+    where
+        F: Future<Output = Result<CogFile>>,
+    {
+        // Another caller may have finished between the lookups in the cache and in the map.
+        if let Some(known) = self.known(key) {
+            return known;
+        }
+        let loaded = load().await;
+        match &loaded {
+            Ok(file) => self.put(key, file, None),
+            Err(error) => self.failures.remember(key.to_owned(), error),
+        }
+        loaded
     }
 }
 
@@ -153,61 +147,64 @@ mod tests {
     use crate::Error;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    fn cache() -> Arc<HeaderCache> {
-        Arc::new(HeaderCache::new(1000, Duration::from_secs(60)))
+    fn cache() -> HeaderCache {
+        HeaderCache::new(1000, Duration::from_secs(60))
     }
 
     /// Fails after 20 ms, with an error that is not remembered.
-    fn failing(cache: &Arc<HeaderCache>, loads: &Arc<AtomicUsize>) -> SharedHeader {
-        let loads = Arc::clone(loads);
-        let load = async move {
+    async fn failing(cache: &HeaderCache, loads: &AtomicUsize) -> Result<CogFile> {
+        let load = || async {
             loads.fetch_add(1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(20)).await;
             Err(Error::InvalidArgument { what: "no".to_owned() })
         };
-        cache.get_or_load("k", || load.boxed()).0
+        let (entry, _) = cache.entry("k");
+        entry.get_or_load(|| cache.load("k", load)).await
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_error_is_shared_and_forgotten() {
-        let (cache, loads) = (cache(), Arc::default());
-        let headers: Vec<_> = (0..10).map(|_| failing(&cache, &loads)).collect();
+        let (cache, loads) = (cache(), AtomicUsize::new(0));
+        let mut headers = Box::pin(futures::future::join_all((0..10).map(|_| failing(&cache, &loads))));
+        assert!(tokio::time::timeout(Duration::from_millis(1), &mut headers).await.is_err());
         assert_eq!(cache.in_flight(), 1);
-        assert!(futures::future::join_all(headers).await.iter().all(Result::is_err));
+        assert!(headers.await.iter().all(Result::is_err));
         assert_eq!((loads.load(Ordering::SeqCst), cache.in_flight()), (1, 0));
         assert!(failing(&cache, &loads).await.is_err());
         assert_eq!(loads.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failed_header_that_is_held_is_loaded_again() {
-        let (cache, loads) = (cache(), Arc::default());
-        let held = failing(&cache, &loads);
-        assert!(held.clone().await.is_err());
+    async fn a_failed_header_that_is_held_is_read_again() {
+        let (cache, loads) = (cache(), AtomicUsize::new(0));
+        let (held, is_new) = cache.entry("k");
+        assert!(is_new && !cache.entry("k").1);
+        assert!(failing(&cache, &loads).await.is_err());
         assert!(failing(&cache, &loads).await.is_err());
         assert_eq!(loads.load(Ordering::SeqCst), 2);
         drop(held);
+        assert!(cache.entry("k").1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_fetch_outlives_its_first_caller() {
-        let (cache, loads) = (cache(), Arc::default());
-        let mut first = failing(&cache, &loads);
+        let (cache, loads) = (cache(), AtomicUsize::new(0));
+        let mut first = Box::pin(failing(&cache, &loads));
         assert!(tokio::time::timeout(Duration::from_millis(1), &mut first).await.is_err());
-        let second = failing(&cache, &loads);
+        let mut second = Box::pin(failing(&cache, &loads));
+        assert!(tokio::time::timeout(Duration::from_millis(1), &mut second).await.is_err());
+        assert_eq!(loads.load(Ordering::SeqCst), 1);
         drop(first);
         assert_eq!(cache.in_flight(), 1);
         assert!(second.await.is_err());
-        assert_eq!((loads.load(Ordering::SeqCst), cache.in_flight()), (1, 0));
+        assert_eq!((loads.load(Ordering::SeqCst), cache.in_flight()), (2, 0));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_fetch_ends_with_its_last_caller() {
-        let (cache, loads) = (cache(), Arc::default());
+        let (cache, loads) = (cache(), AtomicUsize::new(0));
         let header = failing(&cache, &loads);
         assert!(tokio::time::timeout(Duration::from_millis(1), header).await.is_err());
         assert_eq!((loads.load(Ordering::SeqCst), cache.in_flight()), (1, 0));
-        assert!(failing(&cache, &loads).await.is_err());
-        assert_eq!(loads.load(Ordering::SeqCst), 2);
     }
 }

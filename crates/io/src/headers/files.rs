@@ -11,7 +11,7 @@ use rasteret_cog::{CogHeader, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, Info
 use super::Headers;
 use super::batch::{self, Task, panicked};
 use super::driver::{self, Decoded};
-use super::in_flight::{SharedHeader, ready};
+use super::in_flight::SharedHeader;
 use crate::types::location::LocationKind;
 use crate::types::stamp::Stamp;
 use crate::{CogFile, DescribedFile, Error, Location, ObjectVersion, Result, VersionMatch};
@@ -52,43 +52,54 @@ impl Headers {
 
     /// As [`header`](Self::header), by location.
     pub async fn header_at(&self, location: &Location) -> Result<CogFile> {
-        self.shared_header_at(location).0.await
-    }
-
-    /// The header of one file, shared with all callers that need it at the same time; and whether this call starts to read it. It is
-    /// read as soon as it is awaited.
-    pub(crate) fn shared_header(&self, href: &str) -> (SharedHeader, bool) {
-        match Location::parse(href) {
-            Ok(location) => self.shared_header_at(&location),
-            Err(error) => (ready(Err(error)), false),
+        self.access().check(location)?;
+        if location.is_local() {
+            return self.local_header_at(location).await;
         }
+        if let Some(known) = self.cache.known(location.key()) {
+            return known;
+        }
+        let (entry, _) = self.cache.entry(location.key());
+        entry.get_or_load(|| self.load_into_cache(location)).await
     }
 
-    fn shared_header_at(&self, location: &Location) -> (SharedHeader, bool) {
+    /// The header of one file, shared with all callers that need it at the same time; and whether no other caller needs it yet. It is
+    /// read when it is awaited.
+    pub(crate) fn shared_header(&self, location: &Location) -> (SharedHeader, bool) {
         if let Err(error) = self.access().check(location) {
-            return (ready(Err(error)), false);
+            return (SharedHeader::ready(Err(error)), false);
         }
-        // Another query may await what this one has started, and must not be ended by an interrupt of this one.
-        let owned = || (self.with_stores(self.stores.clone().interruptible(None)), location.clone());
-        match location.kind() {
-            LocationKind::File(_) => {
-                let (headers, here) = owned();
-                let read = async move {
-                    let location = here.clone();
-                    let read = tokio::task::spawn_blocking(move || headers.local_header(&location));
-                    read.await.unwrap_or_else(|_| Err(panicked(&here)))
-                };
-                (read.boxed().shared(), true)
-            }
-            _ => self.cache.get_or_load(location.key(), || {
-                let (headers, here) = owned();
-                let read = async move {
-                    let loaded = AssertUnwindSafe(headers.load(&here)).catch_unwind().await;
-                    loaded.unwrap_or_else(|_| Err(panicked(&here)))
-                };
-                read.boxed()
-            }),
+        let (headers, here) = (self.clone(), location.clone());
+        if location.is_local() {
+            let load = move || {
+                let (headers, here) = (headers.clone(), here.clone());
+                async move { headers.local_header_at(&here).await }.boxed()
+            };
+            return (SharedHeader::alone(load), true);
         }
+        if let Some(known) = self.cache.known(location.key()) {
+            return (SharedHeader::ready(known), false);
+        }
+        let (entry, is_new) = self.cache.entry(location.key());
+        let load = move || {
+            let (headers, here) = (headers.clone(), here.clone());
+            async move { headers.load_into_cache(&here).await }.boxed()
+        };
+        (SharedHeader::InFlight { entry, load: Arc::new(load) }, is_new)
+    }
+
+    async fn local_header_at(&self, location: &Location) -> Result<CogFile> {
+        let (headers, here) = (self.clone(), location.clone());
+        let read = tokio::task::spawn_blocking(move || headers.local_header(&here));
+        read.await.unwrap_or_else(|_| Err(panicked(location)))
+    }
+
+    async fn load_into_cache(&self, location: &Location) -> Result<CogFile> {
+        let load = || async {
+            let loaded = AssertUnwindSafe(self.load(location)).catch_unwind().await;
+            loaded.unwrap_or_else(|_| Err(panicked(location)))
+        };
+        self.cache.load(location.key(), load).await
     }
 
     /// The headers of many files, fetched concurrently, each distinct href once; blocks the calling thread, which must not

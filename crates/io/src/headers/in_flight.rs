@@ -1,82 +1,122 @@
-//! Single flight of headers: callers that need one file at the same time share one future.
+//! Single flight of headers: callers that need one file at the same time share one cell, which the first of them fills.
 //!
-//! The map holds the futures weakly. A fetch therefore ends when its last caller is dropped, goes on when only the first is, and a
-//! header stays shared for as long as any caller holds it, even if the cache has no room for it.
+//! The map holds the cells weakly. If the caller that fills a cell is dropped, the next one goes on; once no caller holds
+//! a cell, it is gone. A header stays shared for as long as any caller holds it, even if the cache has no room for it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use futures::FutureExt;
-use futures::future::{BoxFuture, Shared, WeakShared};
+use futures::future::BoxFuture;
+use tokio::sync::OnceCell;
 
 use crate::{CogFile, Result};
 
-/// A header to come.
-pub(crate) type SharedHeader = Shared<BoxFuture<'static, Result<CogFile>>>;
+/// Reads a header.
+type Load = dyn Fn() -> BoxFuture<'static, Result<CogFile>> + Send + Sync;
 
-/// Entries below which the map is not searched for dropped ones.
-const SWEEP_FROM: usize = 4_096;
+/// The headers that callers are waiting for or hold, by key.
+#[derive(Default)]
+pub(crate) struct InFlightHeaders(Mutex<HashMap<String, Weak<HeaderEntry>>>);
 
-/// The headers that callers are waiting for, by key.
-pub(crate) struct InFlightHeaders(Mutex<Entries>);
+/// A header that is being read, or was read for callers that still hold it.
+pub(crate) struct HeaderEntry {
+    cell: OnceCell<Result<CogFile>>,
+    /// Its place in the map, which it leaves when it is dropped.
+    key: String,
+    in_flight: Weak<InFlightHeaders>,
+}
 
-struct Entries {
-    headers: HashMap<String, WeakShared<BoxFuture<'static, Result<CogFile>>>>,
-    sweep_at: usize,
+/// A header to come, shared by all that hold it. Cheap to clone.
+#[derive(Clone)]
+pub(crate) enum SharedHeader {
+    Ready(Box<Result<CogFile>>),
+    InFlight { entry: Arc<HeaderEntry>, load: Arc<Load> },
 }
 
 impl InFlightHeaders {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(Entries { headers: HashMap::new(), sweep_at: SWEEP_FROM }))
-    }
-
-    /// The header that other callers are waiting for or hold, or a new one from `load`; and whether it is new. A header that failed is
-    /// loaded again.
-    pub(crate) fn get_or_start(
-        &self,
-        key: &str,
-        load: impl FnOnce() -> BoxFuture<'static, Result<CogFile>>,
-    ) -> (SharedHeader, bool) {
+    /// The header that other callers are waiting for or hold, or a new one; and whether it is new. A header that failed is replaced, so
+    /// that it is read again.
+    pub(crate) fn entry(self: &Arc<Self>, key: &str) -> (Arc<HeaderEntry>, bool) {
         let mut entries = self.lock();
-        let known = entries.headers.get(key).and_then(WeakShared::upgrade);
-        if let Some(header) = known.filter(|header| !matches!(header.peek(), Some(Err(_)))) {
-            return (header, false);
+        let known = entries.get(key).and_then(Weak::upgrade);
+        if let Some(entry) = known.as_ref().filter(|entry| !entry.has_failed()) {
+            return (Arc::clone(entry), false);
         }
-        let header = load().shared();
-        if let Some(weak) = header.downgrade() {
-            entries.headers.insert(key.to_owned(), weak);
-        }
-        entries.sweep();
-        (header, true)
+        let entry = HeaderEntry { cell: OnceCell::new(), key: key.to_owned(), in_flight: Arc::downgrade(self) };
+        let entry = Arc::new(entry);
+        entries.insert(key.to_owned(), Arc::downgrade(&entry));
+        drop(entries);
+        // Dropping an entry takes the lock.
+        drop(known);
+        (entry, true)
     }
 
-    /// Later callers load this header again.
+    /// Later callers read this header again.
     pub(crate) fn forget(&self, key: &str) {
-        self.lock().headers.remove(key);
+        self.lock().remove(key);
     }
 
-    /// Headers that are not loaded yet.
+    /// Headers that are not read yet.
     pub(crate) fn len(&self) -> usize {
-        let entries = self.lock();
-        entries.headers.values().filter_map(WeakShared::upgrade).filter(|header| header.peek().is_none()).count()
+        let entries: Vec<_> = self.lock().values().filter_map(Weak::upgrade).collect();
+        entries.iter().filter(|entry| !entry.cell.initialized()).count()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Entries> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Weak<HeaderEntry>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Entries {
-    /// Removes headers that no caller holds.
-    fn sweep(&mut self) {
-        if self.headers.len() >= self.sweep_at {
-            self.headers.retain(|_, header| header.upgrade().is_some());
-            self.sweep_at = SWEEP_FROM.max(2 * self.headers.len());
+impl HeaderEntry {
+    /// The header, read by `load` unless another caller is reading it or has read it.
+    pub(crate) async fn get_or_load<F>(&self, load: impl FnOnce() -> F) -> Result<CogFile>
+    where
+        F: Future<Output = Result<CogFile>>,
+    {
+        self.cell.get_or_init(load).await.clone()
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.cell.get(), Some(Err(_)))
+    }
+}
+
+impl Drop for HeaderEntry {
+    fn drop(&mut self) {
+        if let Some(in_flight) = self.in_flight.upgrade() {
+            let mut entries = in_flight.lock();
+            // Another entry may have taken the place.
+            if entries.get(&self.key).is_some_and(|entry| entry.strong_count() == 0) {
+                entries.remove(&self.key);
+            }
         }
     }
 }
 
-/// A header, or an error, that is known already.
-pub(crate) fn ready(header: Result<CogFile>) -> SharedHeader {
-    std::future::ready(header).boxed().shared()
+impl SharedHeader {
+    /// A header, or an error, that is known already.
+    pub(crate) fn ready(header: Result<CogFile>) -> Self {
+        Self::Ready(Box::new(header))
+    }
+
+    /// A header that only its own clones share.
+    pub(crate) fn alone(load: impl Fn() -> BoxFuture<'static, Result<CogFile>> + Send + Sync + 'static) -> Self {
+        let entry = HeaderEntry { cell: OnceCell::new(), key: String::new(), in_flight: Weak::new() };
+        Self::InFlight { entry: Arc::new(entry), load: Arc::new(load) }
+    }
+
+    /// The header; the first caller reads it.
+    pub(crate) async fn get(&self) -> Result<CogFile> {
+        match self {
+            Self::Ready(header) => (**header).clone(),
+            Self::InFlight { entry, load } => entry.get_or_load(|| load()).await,
+        }
+    }
+}
+
+impl std::fmt::Debug for SharedHeader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SharedHeader")
+    }
 }

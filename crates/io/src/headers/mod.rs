@@ -14,7 +14,7 @@ use rasteret_cog::crs::Transforms;
 use self::cache::HeaderCache;
 #[cfg(test)]
 pub(crate) use self::in_flight::InFlightHeaders;
-pub(crate) use self::in_flight::{SharedHeader, ready};
+pub(crate) use self::in_flight::SharedHeader;
 use crate::store::Stores;
 
 /// Headers of files in [`Stores`], which it derefs to. Cheap to clone; clones share the cache.
