@@ -163,7 +163,9 @@ def descriptions(documented: list[Function]) -> str:
     writer.writerow(["function", "description", "comment", "example"])
     by_name: dict[str, Function] = {}
     for function in documented:
-        by_name.setdefault(function.name, function)
+        # The format of a COPY statement is no function.
+        if function.kind != "copy":
+            by_name.setdefault(function.name, function)
     for name, function in by_name.items():
         example = " ".join(function.examples[0].sql.split()) + ";" if function.examples else ""
         writer.writerow([name, f"{function.summary}.", "", example])
@@ -175,10 +177,12 @@ def example_tests(documented: list[Function]) -> dict[str, str]:
     files = {}
     for function in documented:
         records = [f"# {function.title}", "require rasteret"]
+        if function.kind == "copy":
+            records.append("require-env DUCKDB_SINCE_1_5_2 1")
         for example in function.examples:
             if not example.result:
                 raise DocsError(f"{function.title}: an example has no result")
-            records.append(query_test(example.sql, example.result))
+            records.append(query_test(example.sql.replace("'out.tif'", "'__TEST_DIR__/out.tif'"), example.result))
         files[f"{function.anchor}.test"] = "\n\n".join(records) + "\n"
     return files
 
@@ -201,6 +205,8 @@ def page_tests(pages: list[Path]) -> dict[str, str]:
             continue
         paths = dict(pair.split(" = ") for pair in re.split(r",\s+", run[1].strip()))
         records = [f"# docs/{page.name}", "require rasteret"]
+        if since := re.search(r"<!-- since: (\S+) -->", text):
+            records.append(f"require-env DUCKDB_SINCE_{since[1].replace('.', '_')} 1")
         blocks = re.findall(r"^```sql\n(.*?);\n```(?:\n\n```text\n(.*?)\n```)?", text, re.DOTALL | re.MULTILINE)
         if len(blocks) != text.count("```sql\n"):
             raise DocsError(f"docs/{page.name}: a block of SQL does not end in a semicolon")

@@ -56,6 +56,7 @@ LAYERS = {
         "tile_cover": Layer("tile_cover", "project"),
         "pixel": Layer("pixel", "codec grid geometry"),
         "zonal": Layer("zonal", "pixel"),
+        "write": Layer("write", "pixel"),
         "sampling": Layer("sampling", "tiff"),
     },
     "crates/io/src": {
@@ -71,7 +72,8 @@ LAYERS = {
         "maintenance": Layer("maintenance", "enrich"),
         # Items become columns by the rules that enrichment reads them by.
         "stac": Layer("stac", "enrich"),
-        "session": Layer("session", "query maintenance stac"),
+        "write": Layer("write", "tiles"),
+        "session": Layer("session", "query maintenance stac write"),
     },
     "src": {
         "border": Layer("vector host error options documentation"),

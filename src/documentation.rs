@@ -29,6 +29,8 @@ pub enum Kind {
     Scalar,
     /// Used in FROM clauses.
     Table,
+    /// The format of a COPY statement.
+    Copy,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
         match self {
             Self::Scalar => "scalar",
             Self::Table => "table",
+            Self::Copy => "copy",
         }
     }
 }
@@ -53,7 +56,7 @@ impl Documentation {
                 // Named parameters are registered with these types.
                 (Kind::Table, ValueType::Integer) => "BIGINT".to_owned(),
                 (Kind::Table, ValueType::IntegerOrText) => "VARCHAR".to_owned(),
-                (Kind::Table, value) => value.sql().to_owned(),
+                (Kind::Table | Kind::Copy, value) => value.sql().to_owned(),
             };
             (option, sql)
         });

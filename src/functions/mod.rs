@@ -13,11 +13,15 @@ mod sampling;
 mod shared_metadata;
 mod sources;
 mod stac;
+mod write;
 mod zonal;
 
 use crate::documentation::Documentation;
 use crate::error::Result;
-use crate::vector::{ScalarFunction, SharedSession, TableFunction, scalar_function, table_function};
+use crate::host::Host;
+use crate::vector::{
+    CopyFunction, ScalarFunction, SharedSession, TableFunction, copy_function, scalar_function, table_function,
+};
 use duckdb::ffi;
 
 /// A SQL function.
@@ -32,6 +36,22 @@ const fn scalar<F: ScalarFunction>() -> Function {
 
 const fn table<F: TableFunction>() -> Function {
     Function { documentation: F::DOC, register: table_function::register::<F> }
+}
+
+const fn copy<F: CopyFunction>() -> Function {
+    Function { documentation: F::DOC, register: register_copy::<F> }
+}
+
+/// Registers a COPY function where the host has them.
+///
+/// # Safety
+/// `connection` must be live.
+unsafe fn register_copy<F: CopyFunction>(connection: ffi::duckdb_connection, session: &SharedSession) -> Result<()> {
+    match Host::current().has_late_slots() {
+        // SAFETY: the caller's contract, and the host has the slots.
+        true => unsafe { copy_function::register::<F>(connection, session) },
+        false => Ok(()),
+    }
 }
 
 /// All functions, in the order of the reference.
@@ -53,6 +73,7 @@ const FUNCTIONS: &[Function] = &[
     scalar::<pixel::CogPixelsScalar>(),
     scalar::<pixel::CogValue>(),
     scalar::<pixel::CogValues>(),
+    copy::<write::CopyCog>(),
     scalar::<zonal::CogZonalStats>(),
     scalar::<zonal::CogZonalQuantiles>(),
     scalar::<zonal::CogZonalClasses>(),

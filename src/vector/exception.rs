@@ -16,6 +16,7 @@
 //! | `bind_get_parameter`, `get_varchar`, `get_blob` and other parts of values | a failed cast, `std::bad_alloc` | [`call_or_postpone`] |
 //! | `client_context_get_*`, `*_get_client_context`, `scalar_function_set_init`, `file_system_open`, file options, `error_data_message` | `std::bad_alloc` | [`call`], also in `crate::host` |
 //! | `add_replacement_scan`, `replacement_scan_set_function_name`, `replacement_scan_add_parameter`, `create_varchar` | `std::bad_alloc` | [`call`], in `crate::host` |
+//! | `create_copy_function`, `copy_function_*`, `register_copy_function` | `std::bad_alloc` | [`call`], in `super::copy_function` |
 //! | `*_set_error` | `std::bad_alloc` | [`Failure::report`], which lets it pass into DuckDB |
 //! | `connect`, `query`, `fetch_chunk` in the entrypoint | errors that DuckDB does not convert to states | [`call`] |
 //! | `destroy_*`, `free`, `disconnect` | no: destructors | `ffi` |

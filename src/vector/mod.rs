@@ -10,7 +10,7 @@
 //! | [`blobs`] | BLOBs of results, written in place |
 //! | [`arrow`] | Arrow arrays -> vectors of results |
 //! | [`arrow_reader`] | vectors of arguments -> Arrow arrays |
-//! | [`scalar_function`], [`table_function`] | registration, and callbacks that do not panic or unwind into DuckDB |
+//! | [`scalar_function`], [`table_function`], [`copy_function`] | registration, and callbacks that do not panic or unwind into DuckDB |
 //! | [`shared_session`] | the sessions shared by all functions of a process |
 //! | [`callback`] | code shared by all callbacks |
 //! | [`exception`] | calls that may throw |
@@ -25,6 +25,7 @@ pub(crate) mod arrow;
 pub(crate) mod arrow_reader;
 pub(crate) mod blobs;
 pub(crate) mod callback;
+pub(crate) mod copy_function;
 pub(crate) mod exception;
 pub(crate) mod logical_type;
 pub(crate) mod reader;
@@ -36,6 +37,7 @@ pub(crate) mod value;
 pub(crate) mod writer;
 
 pub(crate) use callback::{contain, throwing};
+pub(crate) use copy_function::{CopyFunction, CopyOptions};
 pub(crate) use logical_type::LogicalType;
 pub(crate) use reader::{Integers, Reader};
 pub(crate) use scalar_function::{Arguments, ScalarFunction, Signature};

@@ -11,6 +11,7 @@ pub mod stac;
 mod store;
 mod tiles;
 mod types;
+pub mod write;
 
 pub use headers::Headers;
 pub use query::Reader;

@@ -4,12 +4,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
+use rasteret_cog::write::CogOptions;
 
 use crate::query::Reader;
 use crate::store::Stores;
 use crate::store::access::AccessPolicy;
 use crate::store::credentials::Credentials;
 use crate::types::location::StoreKey;
+use crate::write::{CogDescription, CogWriter};
 use crate::{IsInterrupted, Options, Result};
 
 /// Shared state behind the SQL functions, with the locks of one query. Cheap to clone, and for any number of threads at once.
@@ -75,6 +77,16 @@ impl Session {
     #[must_use]
     pub fn interruptible(self, is_interrupted: Option<IsInterrupted>) -> Self {
         Self(self.with_stores(self.stores().clone().interruptible(is_interrupted)))
+    }
+
+    /// Begins to write a cloud-optimized GeoTIFF, see [`CogWriter`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`](crate::Error::Store) if a lock of the host forbids the file, or its folder cannot be written to;
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a location that is not local.
+    pub fn write_cog(&self, href: &str, options: CogOptions, description: CogDescription) -> Result<CogWriter> {
+        CogWriter::new(self.tiles().clone(), href, options, description)
     }
 
     /// Sets the host's limit on memory. Caches shrink where their share of it is smaller than the options allow.

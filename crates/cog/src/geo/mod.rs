@@ -25,3 +25,11 @@ pub use crs::Crs;
 pub(crate) use description::{AreaOrPoint, GdalItem, area_or_point, gdal_items};
 pub(crate) use georeference::Georeference;
 pub use transform::GeoTransform;
+
+/// Whether the CRS of an EPSG code is geographic rather than projected; None for codes that are neither, or not known.
+pub(crate) fn is_geographic(code: u16) -> Option<bool> {
+    match epsg::projected(code) {
+        Some(_) => Some(false),
+        None => epsg::geographic(code).filter(|found| !found.is_geocentric).map(|_| true),
+    }
+}

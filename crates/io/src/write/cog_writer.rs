@@ -1,0 +1,442 @@
+//! Writes one file.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rasteret_cog::tiff::DataType;
+use rasteret_cog::write::{CogLayout, CogOptions, CogProfile, EncodedTile, Pyramid, TileEncoder, TileRow};
+
+use super::grid::{CommonGrid, PixelWindow, Placement, usize_of};
+use super::spool::Spool;
+use super::target::TemporaryFile;
+use crate::tiles::TileReader;
+use crate::types::location::LocationKind;
+use crate::{Error, Location, Result, StoreError};
+
+/// Descriptions of the file that are not in its windows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CogDescription {
+    /// The value of invalid pixels, in place of that of the windows.
+    pub nodata: Option<f64>,
+    /// Names of the bands; empty, or one per band.
+    pub band_names: Vec<String>,
+    /// Scales of the bands; empty, one for all, or one per band.
+    pub scales: Vec<f64>,
+    /// Offsets of the bands; empty, one for all, or one per band.
+    pub offsets: Vec<f64>,
+}
+
+/// Collects windows, and writes them as one file.
+#[derive(Debug)]
+pub struct CogWriter {
+    reader: TileReader,
+    location: Location,
+    target: PathBuf,
+    options: CogOptions,
+    description: CogDescription,
+    /// Pixels of the windows.
+    pixels: Spool,
+    windows: Vec<Window>,
+    grid: Option<CommonGrid>,
+    /// Whether a window has an invalid pixel.
+    any_invalid: bool,
+}
+
+/// A window whose pixels are in the spool.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    placement: Placement,
+    data: u64,
+    mask: u64,
+}
+
+/// A file that was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrittenCog {
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+/// Encoded tiles of all levels.
+struct EncodedTiles {
+    spool: Spool,
+    levels: Vec<Vec<EncodedTile>>,
+    /// Where the samples of each tile are, its mask behind them.
+    places: Vec<Vec<u64>>,
+}
+
+impl CogWriter {
+    /// Begins to write a file. Nothing is visible at `href` before [`finish`](Self::finish) returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if a lock of the host forbids the file, or its folder cannot be written to; [`Error::InvalidArgument`]
+    /// for a location that is not local.
+    pub(crate) fn new(
+        reader: TileReader,
+        href: &str,
+        options: CogOptions,
+        description: CogDescription,
+    ) -> Result<Self> {
+        let location = Location::parse(href)?;
+        reader.access().check(&location)?;
+        let LocationKind::File(target) = location.kind() else {
+            let what = format!("expected a local path, found {location}: COGs are not written to object stores");
+            return Err(Error::InvalidArgument { what });
+        };
+        let target = target.clone();
+        let pixels = Spool::new(folder(&target)).map_err(|error| failed(&location, &error))?;
+        Ok(Self {
+            reader,
+            location,
+            target,
+            options,
+            description,
+            pixels,
+            windows: Vec::new(),
+            grid: None,
+            any_invalid: false,
+        })
+    }
+
+    /// Adds a window. Where windows overlap, valid pixels of later ones count.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a window of another kind than the first, or off its grid.
+    pub fn push(&mut self, window: &PixelWindow<'_>) -> Result<()> {
+        let placement = self.grid.get_or_insert_with(|| CommonGrid::new(window)).place(window)?;
+        if self.windows.is_empty() {
+            // What cannot be written is an error before more windows are computed.
+            self.profile()?;
+        }
+        let mut append = |bytes| self.pixels.append(bytes).map_err(|error| failed(&self.location, &error));
+        let (data, mask) = (append(window.data)?, append(window.mask)?);
+        self.any_invalid |= window.mask.contains(&0);
+        self.windows.push(Window { placement, data, mask });
+        Ok(())
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] without a window, and for properties that cannot be written; [`Error::OutOfMemory`] if a row
+    /// of tiles exceeds the limit; [`Error::Interrupted`]; and the errors of the file system.
+    pub fn finish(mut self) -> Result<WrittenCog> {
+        let (profile, col, row) = self.profile()?;
+        for window in &mut self.windows {
+            window.placement.col -= col;
+            window.placement.row -= row;
+        }
+        self.pixels.flush().map_err(|error| failed(&self.location, &error))?;
+        let layout = CogLayout::new(profile.clone(), self.options).map_err(|error| invalid(&error))?;
+        let strip = u64::from(self.options.block_size) * u64::from(profile.width);
+        let strip = strip.saturating_mul(u64::try_from(profile.pixel_bytes()).unwrap_or(u64::MAX) + 1);
+        let bytes = Pyramid::bytes(&profile, &self.options).saturating_add(strip.saturating_mul(2));
+        self.reader.check_memory(bytes, || format!("rows of tiles of {} columns", profile.width))?;
+        let tiles = self.encode(&profile, layout.levels().len())?;
+        let bytes = self.write(&layout, &tiles)?;
+        Ok(WrittenCog { width: profile.width, height: profile.height, bytes })
+    }
+
+    /// The profile of the file, and the place of its first pixel on the grid.
+    fn profile(&self) -> Result<(CogProfile, i64, i64)> {
+        let Some(grid) = &self.grid else {
+            return Err(Error::InvalidArgument { what: "expected a window, found none".to_owned() });
+        };
+        let (mut profile, col, row) = grid.extent()?;
+        let CogDescription { nodata, band_names, scales, offsets } = &self.description;
+        profile.nodata = nodata.or(profile.nodata);
+        profile.band_names.clone_from(band_names);
+        profile.scaling = scaling(scales, offsets, profile.bands)?;
+        profile.has_mask = profile.nodata.is_none() && (self.any_invalid || !self.covers(&profile, col, row));
+        CogLayout::new(profile.clone(), self.options).map_err(|error| invalid(&error))?;
+        Ok((profile, col, row))
+    }
+
+    /// Whether each pixel of the raster is in a window.
+    fn covers(&self, profile: &CogProfile, col: i64, row: i64) -> bool {
+        let mut edges: Vec<i64> = Vec::with_capacity(2 * self.windows.len());
+        for Window { placement, .. } in &self.windows {
+            edges.extend([placement.row - row, placement.row - row + i64::from(placement.height)]);
+        }
+        edges.sort_unstable();
+        edges.dedup();
+        let mut windows: Vec<_> = self.windows.iter().map(|window| window.placement).collect();
+        windows.sort_unstable_by_key(|placement| placement.col);
+        // Between two edges, all rows meet the same windows.
+        edges.windows(2).all(|edge| {
+            let meets = |placement: &&Placement| {
+                let top = placement.row - row;
+                top <= edge[0] && top + i64::from(placement.height) >= edge[1]
+            };
+            let reach = windows.iter().filter(meets).try_fold(0, |reach, placement| {
+                let start = placement.col - col;
+                (start <= reach).then(|| reach.max(start + i64::from(placement.width)))
+            });
+            reach == Some(profile.width.into())
+        })
+    }
+
+    /// Encodes the tiles of all levels.
+    fn encode(&self, profile: &CogProfile, levels: usize) -> Result<EncodedTiles> {
+        let failed = |error: io::Error| failed(&self.location, &error);
+        let mut tiles = EncodedTiles {
+            spool: Spool::new(folder(&self.target)).map_err(failed)?,
+            levels: vec![Vec::new(); levels],
+            places: vec![Vec::new(); levels],
+        };
+        let encoders = Mutex::new(Vec::new());
+        let mut pyramid = Pyramid::new(profile, &self.options);
+        let keeps_nodata = self.description.nodata.is_none();
+        let mut strip = Strip::new(profile, keeps_nodata);
+        for top in (0..profile.height).step_by(usize_of(self.options.block_size)) {
+            let rows = self.options.block_size.min(profile.height - top);
+            self.compose(&mut strip, top, rows).map_err(failed)?;
+            for (samples, mask) in strip.rows() {
+                pyramid.push(samples, mask, &mut |row| self.encode_row(profile, row, &encoders, &mut tiles))?;
+            }
+        }
+        tiles.spool.flush().map_err(failed)?;
+        Ok(tiles)
+    }
+
+    /// Encodes a row of tiles, on as many threads as the session allows.
+    fn encode_row(
+        &self,
+        profile: &CogProfile,
+        row: &TileRow,
+        encoders: &Mutex<Vec<TileEncoder>>,
+        tiles: &mut EncodedTiles,
+    ) -> Result<()> {
+        type Encoded = rasteret_cog::Result<(Vec<u8>, Vec<u8>)>;
+        let count = usize_of(row.tiles);
+        let results: Vec<Mutex<Option<Encoded>>> = (0..count).map(|_| Mutex::new(None)).collect();
+        let encode = |column: u32| -> Encoded {
+            let idle = encoders.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut encoder = idle.map_or_else(|| TileEncoder::new(profile, &self.options), Ok)?;
+            let (mut samples, mask) = row.tile(column);
+            let encoded = encoder.encode(&mut samples)?;
+            let mask = mask.map(|mask| encoder.encode_mask(&mask)).transpose()?.unwrap_or_default();
+            encoders.lock().unwrap_or_else(PoisonError::into_inner).push(encoder);
+            Ok((encoded, mask))
+        };
+        self.reader.for_each(count, |at| {
+            if let Some(result) = results.get(at) {
+                let encoded = encode(u32::try_from(at).unwrap_or(u32::MAX));
+                *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(encoded);
+            }
+        })?;
+        for result in results {
+            let encoded = result.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let missing = || Error::Unexpected { what: "a tile was not encoded".to_owned() };
+            let (samples, mask) = encoded.ok_or_else(missing)?.map_err(|error| invalid(&error))?;
+            let at = tiles.spool.append(&samples).and_then(|at| tiles.spool.append(&mask).map(|_| at));
+            let at = at.map_err(|error| failed(&self.location, &error))?;
+            let size = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            if let (Some(level), Some(places)) = (tiles.levels.get_mut(row.level), tiles.places.get_mut(row.level)) {
+                level.push(EncodedTile { image: size(&samples), mask: size(&mask) });
+                places.push(at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the windows together in rows `top..top + rows`.
+    fn compose(&self, strip: &mut Strip, top: u32, rows: u32) -> io::Result<()> {
+        strip.clear(rows);
+        let (top, bottom) = (i64::from(top), i64::from(top) + i64::from(rows));
+        for window in &self.windows {
+            let Placement { row, width, height, .. } = window.placement;
+            let (start, end) = (row.max(top), (row + i64::from(height)).min(bottom));
+            if start >= end {
+                continue;
+            }
+            let skipped = u64::try_from(start - row).unwrap_or(0) * u64::from(width);
+            let pixels = usize::try_from(end - start).unwrap_or(0) * usize_of(width);
+            strip.mask_read.resize(pixels, 0);
+            self.pixels.read(window.mask + skipped, &mut strip.mask_read)?;
+            let size = u64::try_from(strip.sample_bytes).unwrap_or(u64::MAX);
+            let band_bytes = u64::from(width) * u64::from(height) * size;
+            strip.data_read.resize(pixels * strip.sample_bytes * strip.bands, 0);
+            let bands = strip.data_read.chunks_exact_mut((pixels * strip.sample_bytes).max(1));
+            for (band, data) in (0u64..).zip(bands) {
+                self.pixels.read(window.data + band * band_bytes + skipped * size, data)?;
+            }
+            strip.merge(window.placement, usize::try_from(start - top).unwrap_or(0));
+        }
+        Ok(())
+    }
+
+    /// Writes head and tiles, and makes the file the target.
+    fn write(&self, layout: &CogLayout, tiles: &EncodedTiles) -> Result<u64> {
+        let head = layout.head(&tiles.levels).map_err(|error| invalid(&error))?;
+        let write = || {
+            let mut file = TemporaryFile::beside(&self.target)?;
+            file.write_all(&head)?;
+            let mut length = u64::try_from(head.len()).unwrap_or(u64::MAX);
+            let mut bytes = Vec::new();
+            for (level, places) in tiles.levels.iter().zip(&tiles.places).rev() {
+                for (tile, at) in level.iter().zip(places) {
+                    let mut at = *at;
+                    for size in [tile.image, tile.mask].into_iter().filter(|size| *size > 0) {
+                        bytes.resize(usize_of(size), 0);
+                        tiles.spool.read(at, &mut bytes)?;
+                        let (leader, trailer) = CogLayout::frame(&bytes);
+                        file.write_all(&leader)?;
+                        file.write_all(&bytes)?;
+                        file.write_all(&trailer)?;
+                        at += u64::from(size);
+                        length += u64::from(size) + 8;
+                    }
+                }
+                if self.reader.query().is_interrupted() {
+                    return Ok(None);
+                }
+            }
+            file.rename(&self.target)?;
+            Ok(Some(length))
+        };
+        write().map_err(|error| failed(&self.location, &error))?.ok_or(Error::Interrupted)
+    }
+}
+
+/// The sample of pixels without a value.
+struct Fill {
+    bytes: Vec<u8>,
+    dtype: DataType,
+}
+
+impl Fill {
+    /// Whether a sample is this one, or NaN as this one is.
+    fn is(&self, sample: &[u8]) -> bool {
+        let is_nan = |bytes: &[u8]| match self.dtype {
+            DataType::Float32 => bytes.first_chunk().is_some_and(|bytes| f32::from_le_bytes(*bytes).is_nan()),
+            DataType::Float64 => bytes.first_chunk().is_some_and(|bytes| f64::from_le_bytes(*bytes).is_nan()),
+            _ => false,
+        };
+        sample == self.bytes || (is_nan(sample) && is_nan(&self.bytes))
+    }
+}
+
+/// Rows of pixels that are being put together.
+struct Strip {
+    width: usize,
+    bands: usize,
+    sample_bytes: usize,
+    has_mask: bool,
+    /// Whether the windows' own nodata is that of the file.
+    keeps_nodata: bool,
+    /// The sample where no window has a valid pixel.
+    fill: Fill,
+    samples: Vec<u8>,
+    mask: Vec<u8>,
+    /// The part of a window that is being merged: its bands one after the other, and its mask.
+    data_read: Vec<u8>,
+    mask_read: Vec<u8>,
+}
+
+impl Strip {
+    fn new(profile: &CogProfile, keeps_nodata: bool) -> Self {
+        Self {
+            width: usize_of(profile.width),
+            keeps_nodata,
+            bands: profile.bands.into(),
+            sample_bytes: profile.dtype.size(),
+            has_mask: profile.has_mask,
+            fill: Fill { bytes: profile.fill(), dtype: profile.dtype },
+            samples: Vec::new(),
+            mask: Vec::new(),
+            data_read: Vec::new(),
+            mask_read: Vec::new(),
+        }
+    }
+
+    fn clear(&mut self, rows: u32) {
+        let pixels = usize_of(rows) * self.width;
+        self.samples.clear();
+        self.samples.resize(pixels * self.bands * self.sample_bytes, 0);
+        if self.fill.bytes.iter().any(|byte| *byte != 0) {
+            self.samples
+                .chunks_exact_mut(self.sample_bytes)
+                .for_each(|sample| sample.copy_from_slice(&self.fill.bytes));
+        }
+        self.mask.clear();
+        self.mask.resize(pixels, 0);
+    }
+
+    /// Takes the pixels that were read, from a row of the strip on. Of invalid ones, samples are taken where there are no others
+    /// yet: those under a mask, and those of pixels that are invalid because a band has nodata.
+    fn merge(&mut self, placement: Placement, first_row: usize) {
+        let Self { width, bands, sample_bytes: size, has_mask, keeps_nodata, .. } = *self;
+        let columns = usize_of(placement.width);
+        let left = usize::try_from(placement.col).unwrap_or(0);
+        let stride = bands * size;
+        let band_bytes = self.data_read.len() / bands.max(1);
+        for (row, mask) in self.mask_read.chunks_exact(columns).enumerate() {
+            let start = (first_row + row) * width + left;
+            let Some(target) = self.samples.get_mut(start * stride..(start + columns) * stride) else { continue };
+            let Some(known) = self.mask.get_mut(start..start + columns) else { continue };
+            let samples = &self.data_read[row * columns * size..];
+            if bands == 1 && !mask.contains(&0) {
+                target.copy_from_slice(&samples[..columns * size]);
+                known.fill(255);
+                continue;
+            }
+            for (column, (pixel, (valid, known))) in
+                target.chunks_exact_mut(stride).zip(mask.iter().zip(known)).enumerate()
+            {
+                let sample = |band: usize| &samples[band * band_bytes + column * size..][..size];
+                let is_taken = *valid != 0
+                    || (*known == 0
+                        && (has_mask || (keeps_nodata && (0..bands).any(|band| self.fill.is(sample(band))))));
+                if is_taken {
+                    for (band, own) in pixel.chunks_exact_mut(size).enumerate() {
+                        own.copy_from_slice(sample(band));
+                    }
+                }
+                *known |= u8::from(*valid != 0) * 255;
+            }
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.samples.chunks_exact(self.width * self.bands * self.sample_bytes).zip(self.mask.chunks_exact(self.width))
+    }
+}
+
+/// The folder of a file.
+fn folder(target: &Path) -> &Path {
+    target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Scale and offset of each band; none where none are given.
+fn scaling(scales: &[f64], offsets: &[f64], bands: u16) -> Result<Vec<(f64, f64)>> {
+    if scales.is_empty() && offsets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let each = |name: &str, numbers: &[f64], default: f64| match numbers {
+        [] => Ok(vec![default; bands.into()]),
+        [number] => Ok(vec![*number; bands.into()]),
+        numbers if numbers.len() == usize::from(bands) => Ok(numbers.to_vec()),
+        numbers => {
+            let what = format!("expected one {name}, or one per band of {bands}, found {}", numbers.len());
+            Err(Error::InvalidArgument { what })
+        }
+    };
+    Ok(each("scale", scales, 1.0)?.into_iter().zip(each("offset", offsets, 0.0)?).collect())
+}
+
+fn failed(location: &Location, error: &io::Error) -> Error {
+    Error::Store { location: location.clone(), range: None, fault: StoreError::of_file(error) }
+}
+
+fn invalid(error: &rasteret_cog::Error) -> Error {
+    Error::InvalidArgument { what: error.to_string() }
+}
