@@ -16,6 +16,11 @@ LEFT, TOP, EPSG = 500_000.0, 4_600_000.0, 32631
 SCENE = "scene.tif"
 # Ten dates of one grid, smaller so that all fit on a disk.
 DATES, DATE_SIZE = [f"date{index}.tif" for index in range(10)], 5120
+# Classes from 0 to 11, as of a scene classification: at 20 m beside the dates, and at 10 m beside the scene.
+DATE_CLASSES, SCENE_CLASSES = "classes20.tif", "classes10.tif"
+# 64 bands of bytes, band after band and pixel by pixel.
+EMBEDDINGS = ("bands-planar.tif", "bands-chunky.tif")
+EMBEDDING_SIZE, EMBEDDING_BANDS = 1024, 64
 # Codec -> options of GDAL's driver: 4096 pixels in tiles of 512.
 CODECS: dict[str, dict[str, object]] = {
     "none": {},
@@ -52,14 +57,39 @@ def field(size: int, seed: int) -> np.ndarray:
     return (values + generator.normal(0, 12, (size, size)).astype("float32")).astype("uint16")
 
 
+def classes(size: int) -> np.ndarray:
+    """Classes in patches of some tens of pixels, with grains of others in them."""
+    generator = np.random.default_rng(11)
+    patches = generator.integers(3, 10, (size // 24 + 1, size // 24 + 1), dtype="uint8")
+    image = patches.repeat(24, 0).repeat(24, 1)[:size, :size]
+    grains = generator.random((size, size), dtype="float32") < 0.03
+    image[grains] = generator.integers(0, 12, int(grains.sum()), dtype="uint8")
+    return image
+
+
+def embedding() -> np.ndarray:
+    """Bands that are mixtures of a few fields, as learned ones are."""
+    generator = np.random.default_rng(13)
+    fields = np.stack([field(EMBEDDING_SIZE, 100 + seed) for seed in range(8)]).astype("float32")
+    fields -= fields.mean((1, 2), keepdims=True)
+    mixed = np.tensordot(generator.normal(size=(EMBEDDING_BANDS, 8)).astype("float32"), fields, 1)
+    return np.clip(mixed / np.abs(mixed).max() * 127, -127, 127).astype("int8")
+
+
 def make(directory: Path, names: list[str]) -> None:
-    """Writes those of `names` that are missing: the scene, dates, or `codec-NAME.tif`."""
+    """Writes those of `names` that are missing: the scene, dates, classes, embeddings, or `codec-NAME.tif`."""
     directory.mkdir(parents=True, exist_ok=True)
     for name in names:
         if (directory / name).exists():
             continue
         if name == SCENE:
             _write(directory / name, field(SIZE, 0)[None], {"compress": "deflate", "predictor": 2})
+        elif name in (DATE_CLASSES, SCENE_CLASSES):
+            size, pixel = (DATE_SIZE // 2, 2 * PIXEL) if name == DATE_CLASSES else (SIZE, PIXEL)
+            _write(directory / name, classes(size)[None], {"compress": "deflate"}, pixel)
+        elif name in EMBEDDINGS:
+            interleave = "band" if name == EMBEDDINGS[0] else "pixel"
+            _write(directory / name, embedding(), {"compress": "deflate", "interleave": interleave, "nodata": -128})
         elif name in DATES:
             _write(
                 directory / name, field(DATE_SIZE, 1 + DATES.index(name))[None], {"compress": "deflate", "predictor": 2}
@@ -76,12 +106,12 @@ def codec_file(codec: str) -> str:
     return f"codec-{codec}.tif"
 
 
-def _write(path: Path, image: np.ndarray, options: dict[str, object]) -> None:
+def _write(path: Path, image: np.ndarray, options: dict[str, object], pixel: float = PIXEL) -> None:
     partial = path.with_suffix(".partial")
     bands, height, width = image.shape
     profile = {
         "driver": "GTiff", "width": width, "height": height, "count": bands, "dtype": image.dtype, "tiled": True,
-        "crs": f"EPSG:{EPSG}", "transform": from_origin(LEFT, TOP, PIXEL, PIXEL), "blockxsize": TILE, "blockysize": TILE,
+        "crs": f"EPSG:{EPSG}", "transform": from_origin(LEFT, TOP, pixel, pixel), "blockxsize": TILE, "blockysize": TILE,
         "interleave": "pixel", "num_threads": "all_cpus", **options,
     }  # fmt: skip
     with rasterio.open(partial, "w", **profile) as target:

@@ -5,6 +5,12 @@ countries 50 outlines of 5,000 vertices, some 2,000 pixels across, over the same
 dense     200 hexagons inside 16 tiles
 series    500 hexagons inside 16 tiles of each of 12 dates and 2 bands, over HTTP at 20 ms; this extension uses the query of
           docs/planning.md, "Many files at once"
+masked    a year of NDVI without clouds: 12 dates of B04, B08 and SCL at 20 m, 300 fields, over HTTP at 20 ms, straight from GROUP BY
+masked-pixels  the same from the NDVI of each pixel
+quantiles five quantiles of 10,000 hexagons over one Sentinel-2 band, from disk
+classes   the classes of 10,000 hexagons and the share of each, from disk
+vectors   the 64 bands of two rasters at 2,000 points, from disk: band after band, and pixel by pixel
+bands     all pixels of a raster of 1024 x 1024 pixels and 64 bands, as rows
 
 Each reader runs in its own process and reads everything for the first time. Readers that use coverage fractions are compared with the
 default of this extension, those that use pixel centres with `method: 'center'`. `limit` is the time of this extension for the tiles
@@ -27,7 +33,7 @@ from pathlib import Path
 
 import servers
 
-from . import scenes
+from . import journeys, scenes
 from .contenders import EXTENSION, peak_megabytes
 from .read import CORNER, RASTERIO, SIDE, TIME_LIMIT_S, WORK
 
@@ -39,6 +45,7 @@ WORKLOADS = {
     "dense": [scenes.SCENE],
     "series": [f"{date}-{band}/{scenes.SCENE}" for date in range(DATES) for band in range(BANDS)],
 }
+NAMES = [*WORKLOADS, *journeys.JOURNEYS]
 STATISTICS = ("count", "mean", "min", "max", "stddev")
 
 # (seconds, rows of STATISTICS: files after one another, polygons in order)
@@ -264,7 +271,7 @@ def measure(contender: str, workload: str, hrefs: list[str], threads: int, rows:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--workload", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
+    parser.add_argument("--workload", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--contender", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
@@ -279,6 +286,9 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
         urllib.request.urlopen(f"{server}/__latency?ms={LATENCY_MS}", timeout=10).close()
         for workload in args.workload:
             for threads in args.threads:
+                if workload in journeys.JOURNEYS:
+                    results += journeys.compare(workload, server, threads, args.repeat)
+                    continue
                 names = [name for name in args.contender if takes_part(name, workload, threads)]
                 runs: dict[str, list[dict[str, object]]] = {name: [] for name in names}
                 for turn in range(args.repeat):

@@ -1,0 +1,205 @@
+"""Whole questions of `scripts/bench zonal`, each against the readers that answer it today.
+
+Each contender runs in a process of its own and reads everything for the first time; answers have to agree. A goal that is missed is
+printed as such.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import servers
+
+from . import distributions, masked, scenes, vectors
+from .common import Answer
+from .contenders import peak_megabytes
+from .read import OURS, TIME_LIMIT_S, WORK
+
+LATENCY_MS = 20.0
+# exactextract holds coverage in single precision.
+SINGLE = 2e-6
+
+
+@dataclass(frozen=True)
+class Goal:
+    """This extension takes at most so many times as long as a contender; less than 1 is faster."""
+
+    contender: str
+    most: float
+    # Seconds that are added to what the contender took.
+    more_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Journey:
+    """One question."""
+
+    files: list[str]
+    contenders: dict[str, Callable[[list[str], int], Answer]]
+    goals: list[Goal]
+    # Relative, by which answers may differ.
+    tolerance: float
+    # Absolute, by contender.
+    rounding: dict[str, float] = field(default_factory=dict)
+    is_remote: bool = False
+    peak_mb: float | None = None
+
+
+ROUND_TRIP_S = LATENCY_MS / 1000
+JOURNEYS = {
+    "masked": Journey(
+        masked.files(),
+        {
+            OURS: masked.of_means,
+            "limit": masked.limit,
+            "rasterio+exactextract": masked.field_windows,
+            "one-window": masked.whole_window,
+        },
+        [Goal("rasterio+exactextract", 1 / 10), Goal("limit", 1.3, ROUND_TRIP_S)],
+        SINGLE,
+        is_remote=True,
+    ),
+    "masked-pixels": Journey(
+        masked.files(),
+        {OURS: masked.of_pixels, "limit": masked.limit, "one-window": masked.whole_window_pixels},
+        [],
+        SINGLE,
+        is_remote=True,
+    ),
+    "quantiles": Journey(
+        [scenes.SCENE],
+        {
+            OURS: distributions.quantiles,
+            "exactextract": distributions.exact_quantiles,
+            "exactextract-array": distributions.exact_quantiles_array,
+        },
+        [Goal("exactextract", 1 / 5)],
+        SINGLE,
+        # exactextract truncates quantiles of integers.
+        {"exactextract": 1.0},
+    ),
+    "classes": Journey(
+        [scenes.SCENE_CLASSES],
+        {
+            OURS: distributions.classes,
+            "exactextract": distributions.exact_classes,
+            "exactextract-array": distributions.exact_classes_array,
+        },
+        [Goal("exactextract", 1 / 5)],
+        SINGLE,
+    ),
+    "vectors": Journey(
+        list(scenes.EMBEDDINGS),
+        {OURS: vectors.values, "rasterio.sample": vectors.sampled},
+        [Goal("rasterio.sample", 1 / 5)],
+        0,
+    ),
+    "bands": Journey(
+        [scenes.EMBEDDINGS[0]],
+        {OURS: vectors.pixel_rows, "cog_read": vectors.window, "rasterio": vectors.rasterio_read},
+        [Goal("cog_read", 1.5)],
+        0,
+        peak_mb=1000,
+    ),
+}
+
+
+def compare(name: str, server: str, threads: int, repeat: int) -> list[dict[str, object]]:
+    """All contenders in turns; prints their medians, and ends where an answer differs."""
+    journey = JOURNEYS[name]
+    scenes.make(WORK, sorted({file.rpartition("/")[2] for file in journey.files}))
+    urllib.request.urlopen(f"{server}/__latency?ms={LATENCY_MS}", timeout=10).close()
+    runs: dict[str, list[dict[str, float]]] = {contender: [] for contender in journey.contenders}
+    for turn in range(repeat):
+        for contender in journey.contenders:
+            base = f"{server}/at/{contender}-{threads}-{turn}-" if journey.is_remote else f"{WORK}/"
+            runs[contender].append(measure(name, contender, [base + file for file in journey.files], threads))
+    show(name, journey, threads, runs)
+    check(name, journey)
+    return [
+        {"contender": contender, "workload": name, "threads": threads, "runs": measured}
+        for contender, measured in runs.items()
+    ]
+
+
+def rows_of(name: str, contender: str) -> Path:
+    return WORK / f"journey-{name}-{contender}.npy"
+
+
+def measure(name: str, contender: str, hrefs: list[str], threads: int) -> dict[str, float]:
+    """One run in a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.journeys", name, contender, str(threads), *hrefs]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S)
+    if done.returncode != 0:
+        sys.exit(f"bench: {name}: {contender} failed: {done.stderr.strip().splitlines()[-1:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def show(name: str, journey: Journey, threads: int, runs: dict[str, list[dict[str, float]]]) -> None:
+    """A line per contender, and one per goal."""
+    seconds = {
+        contender: statistics.median(run["seconds"] for run in measured) for contender, measured in runs.items()
+    }
+    cpu = {contender: statistics.median(run["cpu"] for run in measured) for contender, measured in runs.items()}
+    peak = {contender: max(run["peak_mb"] for run in measured) for contender, measured in runs.items()}
+    for contender, median in seconds.items():
+        print(
+            f"{name:13} {threads} thread(s)  {contender:21} {median:8.3f} s {cpu[contender]:8.3f} s of processor {peak[contender]:6.0f} MB"
+            f" {median / seconds[OURS]:7.2f} times as long",
+            flush=True,
+        )
+    for goal in journey.goals:
+        ratio = seconds[OURS] / (seconds[goal.contender] + goal.more_s)
+        text = f"at most {goal.most:.2f} times {goal.contender}" + (" and a round trip" if goal.more_s else "")
+        print(f"{name:13} {threads} thread(s)  goal {text}: {ratio:.2f}{'' if ratio <= goal.most else '  MISSED'}")
+    if journey.peak_mb is not None:
+        missed = "" if peak[OURS] <= journey.peak_mb else "  MISSED"
+        print(f"{name:13} {threads} thread(s)  goal under {journey.peak_mb:.0f} MB: {peak[OURS]:.0f} MB{missed}")
+
+
+def check(name: str, journey: Journey) -> None:
+    """Holds the answers of the last turn against one another."""
+    import numpy as np
+
+    expected = np.load(rows_of(name, OURS))
+    for contender in journey.contenders:
+        if contender == "limit":
+            continue
+        found = np.load(rows_of(name, contender))
+        if found.shape != expected.shape or not np.allclose(
+            found,
+            expected,
+            rtol=journey.tolerance,
+            atol=journey.rounding.get(contender, journey.tolerance),
+            equal_nan=True,
+        ):
+            sys.exit(f"bench: {name}: {contender} answers otherwise than {OURS}")
+
+
+def main() -> None:
+    """One contender, once: a line of JSON, and its answer in a file."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name", choices=JOURNEYS)
+    parser.add_argument("contender")
+    parser.add_argument("threads", type=int)
+    parser.add_argument("hrefs", nargs="+")
+    args = parser.parse_args()
+    taken, rows = JOURNEYS[args.name].contenders[args.contender](args.hrefs, args.threads)
+    peak_mb = peak_megabytes()
+    if rows is not None:
+        import numpy as np
+
+        np.save(rows_of(args.name, args.contender), rows)
+    print(json.dumps({**asdict(taken), "peak_mb": peak_mb}))
+
+
+if __name__ == "__main__":
+    main()
