@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,23 @@ BROKEN = {
 BROKEN_PIXELS = {"forbidden": "behind/403/cog.tif", "busy": "behind/503/cog.tif", "undecodable": "broken_tile.tif"}
 
 
+# Queries whose rows come back to the same tiles many times, in no order: each byte of pixels is requested once, though no decoded tile is
+# kept and few are in memory at a time. POINTS has 400 points, PAIRS each of them with each of five files.
+TILES_ONCE = {
+    "rows": "SELECT sum(cog_value(href, NULL, point, {geometry_crs: 'native'})) FROM PAIRS",
+    "zones": "SELECT sum(cog_zonal_stats(href, NULL, box, {geometry_crs: 'native'}).sum) FROM PAIRS",
+    "lists": "SELECT sum(list_sum(v)) FROM (SELECT cog_value(list(href), any_value(point), {geometry_crs: 'native'}) AS v FROM PAIRS GROUP BY i)",
+    "lists of zones": "SELECT sum(list_sum([z.sum FOR z IN s])) FROM (SELECT cog_zonal_stats(list(href), any_value(box), "
+    "{geometry_crs: 'native'}) AS s FROM PAIRS GROUP BY i)",
+    "classes": "SELECT sum(len(cog_zonal_classes(href, NULL, box, {geometry_crs: 'native'}))) FROM PAIRS",
+    "pixels": "SELECT sum(len(p)) FROM (SELECT cog_pixels(list(href), any_value(box), {geometry_crs: 'native'}) AS p FROM PAIRS GROUP BY i)",
+    "table": "SELECT sum(a + b + c) FROM cog_pixels({a: '0.tif', b: '1.tif', c: '2.tif'}, NULL)",
+}
+POINTS, FILES = 400, 5
+# What is kept and what may be in memory: no decoded tile, and some tiles of 512 bytes.
+NOTHING_KEPT = {"RASTERET_TILE_CACHE_BYTES": "0", "RASTERET_READ_BUDGET_BYTES": "16384"}
+
+
 @dataclass
 class Counter:
     """A host, the server and what went wrong so far."""
@@ -144,11 +162,51 @@ def run(counter: Counter) -> None:
         counter.expect(f"EXPLAIN {sql}", "cog.tif", range(1), fails=False)
 
 
+def tiles_once(counter: Counter) -> None:
+    """No byte of pixels is requested twice by a query."""
+    for name, sql in TILES_ONCE.items():
+        counter.queries += 1
+        base = f"{counter.url}/at/{counter.queries}"
+        files = [f"{base}-{file}/cog.tif" for file in range(FILES)]
+        for file, url in enumerate(files):
+            sql = sql.replace(f"'{file}.tif'", f"'{url}'")
+        x, y = "500000 + hash(i) % 640", "4599360 + hash(i + 1) % 640"
+        counter.session.execute(
+            f"CREATE OR REPLACE TEMP TABLE PAIRS AS SELECT i, 'POINT(' || {x} || ' ' || {y} || ')' AS point, "
+            f"{{xmin: {x} - 15.0, ymin: {y} - 15.0, xmax: {x} + 15.0, ymax: {y} + 15.0}} AS box, href "
+            f"FROM range({POINTS}) t(i), (SELECT unnest({files}) AS href) ORDER BY hash(i || href)"
+        )
+        servers.reset(counter.url)
+        ((found,),) = counter.session.execute(sql)
+        twice = overlaps(servers.log(counter.url))
+        if found is None or float(found) <= 0 or twice:
+            counter.wrong += 1
+            print(f"{name}: expected each tile once and a sum, found {found}, twice: {twice[:3]}\n  {sql}")
+
+
+def overlaps(log: list[list[object]]) -> list[tuple[str, int, int]]:
+    """Requests for bytes that another request had already, by path, but for the first one of a file, which is for the header."""
+    seen: dict[str, list[tuple[int, int]]] = {}
+    found = []
+    for _, path, start, length in log:
+        requests = seen.setdefault(path, [])
+        if any(start < end and begin < start + length for begin, end in requests[1:]):
+            found.append((path, start, length))
+        requests.append((start, start + length))
+    assert seen and all(len(requests) > 1 for requests in seen.values()), "no pixels were requested"
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--extension", type=Path, default=EXTENSION)
+    parser.add_argument("--tiles-once", action="store_true", help="only the queries that come back to tiles")
     args = parser.parse_args()
     extension = args.extension.resolve()
+    status = 0
+    if not args.tiles_once:
+        command = [sys.executable, __file__, "--tiles-once", "--extension", str(extension)]
+        status = subprocess.run(command, env=os.environ | NOTHING_KEPT).returncode
     # Read when the extension is loaded.
     os.environ["RASTERET_MAX_RETRIES"] = "0"
     os.chdir(ROOT)
@@ -156,10 +214,10 @@ def main() -> None:
         session = PythonSession()
         session.execute(f"LOAD '{extension}'")
         counter = Counter(session, url)
-        run(counter)
+        tiles_once(counter) if args.tiles_once else run(counter)
         session.close()
     print(f"{counter.queries} queries, {counter.wrong} with other requests or another outcome than expected")
-    sys.exit(bool(counter.wrong))
+    sys.exit(status or bool(counter.wrong))
 
 
 if __name__ == "__main__":

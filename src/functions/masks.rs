@@ -10,7 +10,7 @@ use rasteret_io::query::{MaskSource, WeightSource};
 use rasteret_io::{RasterFile, Session};
 
 use super::params;
-use super::raster_files::{fetched, files};
+use super::raster_files::{File, files};
 use crate::documentation::{Parameter, ValueType};
 use crate::error::{Error, Result};
 use crate::vector::{LogicalType, Reader, TypeId, Value};
@@ -146,42 +146,75 @@ fn rule_of_row(reader: &Reader<'_>, place: usize) -> Result<MaskRule> {
     the_rule(RULES.map(|rule| (rule.name, integers(rule))))
 }
 
-/// The mask of a table function, which is a constant; None for NULL.
-pub(super) fn constant(session: &Session, value: Option<&Value>) -> Result<Option<Arc<MaskSource>>> {
-    let Some(value) = value.filter(|value| !value.is_null()) else {
-        return Ok(None);
-    };
-    if value.id() != TypeId::Struct {
-        return Err(wrong(&params::MASK, &value.type_name()));
-    }
-    let mut href = None;
-    let mut band_index = None;
-    let mut rules = RULES.map(|rule| (rule.name, None));
-    for (at, (name, kind)) in value.with_kind(LogicalType::fields).into_iter().enumerate() {
-        let known = CONSTANT_FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(&name));
-        let Some(known) = known.filter(|field| field.value.accepts(&kind)) else {
-            return Err(wrong(&params::MASK, &format!("the field {name} {kind}")));
+/// A mask of a table function: a constant whose file has not been resolved yet.
+#[derive(Clone, PartialEq)]
+pub(super) struct ConstantMask {
+    href: String,
+    band_index: Option<u32>,
+    rule: MaskRule,
+}
+
+impl ConstantMask {
+    /// Reads a constant; None for NULL.
+    pub(super) fn of(value: Option<&Value>) -> Result<Option<Self>> {
+        let Some(value) = value.filter(|value| !value.is_null()) else {
+            return Ok(None);
         };
-        let Some(field) = value.field(at).filter(|field| !field.is_null()) else { continue };
-        match known.name {
-            name if name == params::HREF.name => href = field.text(),
-            name if name == params::BAND_INDEX.name => {
-                band_index = band(params::MASK.name, field.integer().map(i128::from))?
-            }
-            name => {
-                let values = field.list().unwrap_or_default();
-                let values = values.iter().map(|value| value.integer().map(i128::from)).collect();
-                rules
-                    .iter_mut()
-                    .filter(|(rule, _)| *rule == name)
-                    .for_each(|(_, found)| *found = Some(Vec::clone(&values)));
+        if value.id() != TypeId::Struct {
+            return Err(wrong(&params::MASK, &value.type_name()));
+        }
+        let mut href = None;
+        let mut band_index = None;
+        let mut rules = RULES.map(|rule| (rule.name, None));
+        for (at, (name, kind)) in value.with_kind(LogicalType::fields).into_iter().enumerate() {
+            let known = CONSTANT_FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(&name));
+            let Some(known) = known.filter(|field| field.value.accepts(&kind)) else {
+                return Err(wrong(&params::MASK, &format!("the field {name} {kind}")));
+            };
+            let Some(field) = value.field(at).filter(|field| !field.is_null()) else { continue };
+            match known.name {
+                name if name == params::HREF.name => href = field.text(),
+                name if name == params::BAND_INDEX.name => {
+                    band_index = band(params::MASK.name, field.integer().map(i128::from))?;
+                }
+                name => {
+                    let values = field.list().unwrap_or_default();
+                    let values: Vec<_> = values.iter().map(|value| value.integer().map(i128::from)).collect();
+                    rules
+                        .iter_mut()
+                        .filter(|(rule, _)| *rule == name)
+                        .for_each(|(_, found)| *found = Some(values.clone()));
+                }
             }
         }
+        let href = href.ok_or_else(|| Error::argument("mask: expected an href, found NULL"))?;
+        Ok(Some(Self { href, band_index, rule: the_rule(rules)? }))
     }
-    let href = href.ok_or_else(|| Error::argument("mask: expected an href, found NULL"))?;
-    let rule = the_rule(rules)?;
-    let file = fetched(session, &[&href]).pop().ok_or_else(|| Error::Internal("no result for a file".to_owned()))??;
-    Ok(Some(Arc::new(MaskSource { file, band_index, rule })))
+
+    pub(super) fn href(&self) -> &str {
+        &self.href
+    }
+
+    /// Masks with their files, which are given for those that are there; equal masks share one.
+    pub(super) fn resolve(
+        masks: &[Option<Self>],
+        mut files: impl Iterator<Item = File>,
+    ) -> Result<Vec<Option<Arc<MaskSource>>>> {
+        let mut known: Vec<(&Self, Arc<MaskSource>)> = Vec::new();
+        let resolved = masks.iter().map(|mask| {
+            let Some((mask, file)) = mask.as_ref().zip(mask.as_ref().and_then(|_| files.next())) else {
+                return Ok(None);
+            };
+            if let Some((_, source)) = known.iter().find(|(other, _)| *other == mask) {
+                return Ok(Some(Arc::clone(source)));
+            }
+            let Self { band_index, rule, .. } = mask.clone();
+            let source = Arc::new(MaskSource { file: file?, band_index, rule });
+            known.push((mask, Arc::clone(&source)));
+            Ok(Some(source))
+        });
+        resolved.collect()
+    }
 }
 
 fn band(name: &str, band: Option<i128>) -> Result<Option<u32>> {

@@ -10,8 +10,11 @@ use crate::error::Result;
 use crate::schema::MetadataReader;
 use crate::vector::Reader;
 
+/// A file, or the error of its header.
+pub(super) type File = Result<Arc<RasterFile>, rasteret_io::Error>;
+
 /// The files of rows, or errors.
-pub(super) type Files = Vec<Result<Arc<RasterFile>, rasteret_io::Error>>;
+pub(super) type Files = Vec<File>;
 
 /// The file of each of `rows`, from its metadata, or from its header, which is fetched if the metadata is NULL.
 pub(super) fn files(

@@ -1,19 +1,18 @@
 //! The rows of `FROM cog_pixels`: one tile after the other, on all of DuckDB's threads.
 //!
 //! ```text
-//! Scan (shared): blocks of the first raster, as they arrive ── Cursor (per thread): one block, the same pixels of the rasters
-//!                                                              beside it, and the runs of covered pixels that are left
+//! Scan (shared): tiles of the first raster with the pixels of all rasters ── Cursor (per thread): one tile, and the runs of
+//!                                                                            covered pixels that are left
 //! ```
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use rasteret_cog::pixel::Block;
 use rasteret_cog::zonal::Coverage;
 use rasteret_cog::{Run, Window};
-use rasteret_io::query::{BesidePixels, BesideTarget, Target};
-use rasteret_io::{BlockStream, Keep, Session};
+use rasteret_io::Session;
+use rasteret_io::query::{BesidePixels, BesideTarget, GridStream, GridTile, Target};
 
 use crate::error::Result;
 use crate::vector::{LogicalType, OutputChunk, TypeId};
@@ -23,13 +22,13 @@ pub(crate) struct Rasters {
     pub(super) session: Session,
     /// The raster whose pixels are the rows.
     pub(super) first: Arc<Target>,
-    /// The other rasters, on its grid.
-    pub(super) beside: Vec<BesideTarget>,
+    /// All rasters, on its grid.
+    pub(super) rasters: Vec<Arc<BesideTarget>>,
     /// The scale and offset of each raster.
     pub(super) scaling: Vec<(f64, f64)>,
     pub(super) coverage: Arc<Coverage>,
     /// The tiles that contain covered pixels, as rows and columns of the tile grid.
-    pub(super) tiles: Vec<(u32, u32)>,
+    pub(super) tiles: Arc<[(u32, u32)]>,
     pub(super) columns: Vec<Column>,
 }
 
@@ -70,37 +69,22 @@ impl Column {
 }
 
 /// The tiles that have not been assigned to a thread yet.
-#[derive(Default)]
-pub(crate) struct Scan {
-    tiles: Tiles,
-    /// For each of the other rasters, whether its values are used.
-    needs_beside: Vec<bool>,
-}
-
-enum Tiles {
-    /// With the blocks of the first raster, as they arrive.
-    Blocks(Mutex<Pending>),
-    /// Without blocks: the values of the first raster are not used.
+pub(crate) enum Scan {
+    /// With the pixels of the rasters whose values are used.
+    Pixels {
+        tiles: Box<GridStream>,
+        /// For each raster, its position among those of a tile; None if its values are not used.
+        places: Vec<Option<usize>>,
+    },
+    /// Without pixels: no value is used.
     Windows(AtomicUsize),
 }
 
-impl Default for Tiles {
+impl Default for Scan {
     fn default() -> Self {
         Self::Windows(AtomicUsize::new(0))
     }
 }
-
-/// The tiles whose blocks are being read: not all at once, because a raster may have tens of millions of tiles.
-struct Pending {
-    blocks: Arc<BlockStream>,
-    /// The first of the tiles being read.
-    start: usize,
-    /// The end of the tiles that are being read or done.
-    end: usize,
-}
-
-/// The number of tiles planned at once.
-const TILES_AT_ONCE: usize = 1 << 16;
 
 /// The number of rows of a tile whose runs are looked up at once.
 const ROWS_AT_ONCE: u32 = 1 << 10;
@@ -109,59 +93,39 @@ impl Scan {
     /// A scan for a query of these columns, given by position.
     pub(super) fn new(rasters: &Rasters, columns: &[usize]) -> Self {
         let columns: Vec<Column> = columns.iter().filter_map(|column| rasters.columns.get(*column).copied()).collect();
-        let needs = |raster: usize| columns.iter().any(|column| column.has(raster));
-        let tiles = if needs(0) { Tiles::Blocks(Mutex::new(rasters.blocks(0))) } else { Tiles::default() };
-        Self { tiles, needs_beside: (1..=rasters.beside.len()).map(needs).collect() }
+        let mut used = Vec::new();
+        let places = rasters.rasters.iter().enumerate().map(|(raster, target)| {
+            columns.iter().any(|column| column.has(raster)).then(|| {
+                used.push(Arc::clone(target));
+                used.len() - 1
+            })
+        });
+        let places: Vec<Option<usize>> = places.collect();
+        if used.is_empty() {
+            return Self::default();
+        }
+        let tiles = GridStream::new(&rasters.session, &rasters.first, used, Arc::clone(&rasters.tiles));
+        Self::Pixels { tiles: Box::new(tiles), places }
     }
 
-    /// The next unassigned tile with its window, and the block of the first raster if it is used.
-    fn next(&self, rasters: &Rasters) -> Result<Option<Taken>> {
-        let pending = match &self.tiles {
-            Tiles::Blocks(pending) => pending,
-            Tiles::Windows(next) => {
-                let tile = rasters.tiles.get(next.fetch_add(1, Ordering::Relaxed)).copied();
-                let window = tile.and_then(|(row, col)| rasters.first.band.window(row, col));
-                return Ok(tile.zip(window).map(|(tile, window)| Taken { tile, window, block: None }));
+    /// The window of the next unassigned tile, and the pixels of each raster whose values are used.
+    fn next(&self, rasters: &Rasters) -> Result<Option<(Window, Vec<Option<BesidePixels>>)>> {
+        match self {
+            Self::Windows(next) => {
+                let tile = rasters.tiles.get(next.fetch_add(1, Ordering::Relaxed));
+                let window = tile.and_then(|(row, col)| rasters.first.band.window(*row, *col));
+                Ok(window.map(|window| (window, Vec::new())))
             }
-        };
-        loop {
-            let lock = || pending.lock().unwrap_or_else(PoisonError::into_inner);
-            let (blocks, start) = {
-                let pending = lock();
-                (Arc::clone(&pending.blocks), pending.start)
-            };
-            if let Some((request, block)) = blocks.next() {
-                let block = rasters.first.masked(&rasters.session, block?)?;
-                let tile = rasters.tiles.get(start + request).copied();
-                return Ok(tile.map(|tile| Taken { tile, window: block.window, block: Some(block) }));
-            }
-            // Other threads may still work on blocks of these tiles.
-            let mut pending = lock();
-            if Arc::ptr_eq(&pending.blocks, &blocks) {
-                if pending.end >= rasters.tiles.len() {
+            Self::Pixels { tiles, places } => {
+                let Some(GridTile { window, pixels }) = tiles.next().transpose()? else {
                     return Ok(None);
-                }
-                *pending = rasters.blocks(pending.end);
+                };
+                let mut pixels: Vec<Option<BesidePixels>> = pixels.into_iter().map(Some).collect();
+                let mut of_raster = |place: &Option<usize>| pixels.get_mut((*place)?)?.take();
+                Ok(Some((window, places.iter().map(|place| of_raster(place)).collect())))
             }
         }
     }
-}
-
-impl Rasters {
-    /// Starts reading the blocks of the tiles from a position on.
-    fn blocks(&self, start: usize) -> Pending {
-        let end = self.tiles.len().min(start.saturating_add(TILES_AT_ONCE));
-        let tiles = self.tiles.get(start..end).unwrap_or_default();
-        let requests = tiles.iter().map(|(row, col)| self.first.block(*row, *col)).collect();
-        Pending { blocks: Arc::new(self.session.blocks(requests, Keep::Nothing)), start, end }
-    }
-}
-
-/// A tile assigned to a thread.
-struct Taken {
-    tile: (u32, u32),
-    window: Window,
-    block: Option<Block>,
 }
 
 /// The current tile of a thread, and its remaining pixels.
@@ -185,7 +149,7 @@ struct Rows {
 impl Cursor {
     /// Writes the next rows; none at the end.
     pub(super) fn next(&mut self, rasters: &Rasters, scan: &Scan, output: &mut OutputChunk<'_>) -> Result<()> {
-        let values = vec![Vec::new(); rasters.beside.len() + 1];
+        let values = vec![Vec::new(); rasters.rasters.len()];
         let mut rows = Rows { pixels: Vec::new(), values, weights: Vec::new() };
         while rows.pixels.len() < output.capacity() {
             let room = output.capacity() - rows.pixels.len();
@@ -198,14 +162,9 @@ impl Cursor {
 
     /// Opens the next tile; false at the end.
     fn open(&mut self, rasters: &Rasters, scan: &Scan) -> Result<bool> {
-        let Some(Taken { tile, window, block }) = scan.next(rasters)? else {
+        let Some((window, pixels)) = scan.next(rasters)? else {
             return Ok(false);
         };
-        let beside = rasters.beside.iter().zip(&scan.needs_beside).filter_map(|(raster, is)| is.then_some(raster));
-        let mut beside = rasters.session.beside(beside, tile, window)?.into_iter();
-        let first = block.map(BesidePixels::Block);
-        let others = scan.needs_beside.iter().map(|is_needed| is_needed.then(|| beside.next()).flatten());
-        let pixels = std::iter::once(first).chain(others).collect();
         *self = Self { pixels, runs: VecDeque::new(), rest: Some(window) };
         Ok(true)
     }
@@ -268,8 +227,14 @@ impl Rows {
                 }
                 Column::Values(count) => {
                     let lengths = vec![Some(*count); self.pixels.len()];
-                    let places = (0..self.pixels.len()).flat_map(|at| (0..*count).map(move |raster| (raster, at)));
-                    writer.lists(&lengths)?.values(places.map(|(raster, at)| self.value(rasters, raster, at)))?;
+                    let scaled: Vec<_> = self.values.iter().zip(&rasters.scaling).take(*count).collect();
+                    let of_pixel = |at: usize| {
+                        let value = move |(values, scaling): &(&Vec<Option<f64>>, &(f64, f64))| {
+                            Some(values.get(at).copied()?? * scaling.0 + scaling.1)
+                        };
+                        scaled.iter().map(value)
+                    };
+                    writer.lists(&lengths)?.values((0..self.pixels.len()).flat_map(of_pixel))?;
                 }
                 Column::Coverage => writer.values(self.weights.iter().copied().map(Some))?,
             }

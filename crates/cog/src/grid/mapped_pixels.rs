@@ -31,17 +31,30 @@ pub(crate) struct MappedRun<'a> {
     pub(crate) start: usize,
     /// The row of the other raster.
     pub(crate) row: u32,
-    /// The columns of the other raster, as of [`MappedCols::iter`].
+    /// The columns of the other raster.
     pub(crate) cols: MappedCols<'a>,
 }
 
-/// The columns of a run.
+/// The columns of a run; `u32::MAX` outside of the other raster.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum MappedCols<'a> {
+    /// Those of every row of the window.
     Cols(&'a [u32]),
+    /// Columns and rows.
     Pixels(&'a [(u32, u32)]),
 }
 
+impl MappedRun<'_> {
+    /// Number of pixels.
+    pub(crate) fn len(&self) -> usize {
+        match self.cols {
+            MappedCols::Cols(cols) => cols.len(),
+            MappedCols::Pixels(pixels) => pixels.len(),
+        }
+    }
+}
+
+#[cfg(test)]
 impl MappedCols<'_> {
     /// The column of each pixel of the run; None outside of the other raster.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Option<u32>> + '_ {

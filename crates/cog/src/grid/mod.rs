@@ -22,7 +22,7 @@ pub use coverage::Coverage;
 pub(crate) use coverage::{Runs, Spans};
 pub use layout::{LevelShape, OPEN_END, Tile, TileAddress, TileLayout};
 pub use mapped_pixels::MappedPixels;
-pub(crate) use mapped_pixels::MappedRun;
+pub(crate) use mapped_pixels::{MappedCols, MappedRun};
 pub use run::Run;
 pub use tile_grid::TileGrid;
 pub use tiling::{TileSpan, Tiling};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::block::{Block, Pixels, Visitor};
 use super::mapped_values::MappedValues;
 use super::sample::Sample;
-use crate::grid::{MappedPixels, MappedRun};
+use crate::grid::{MappedCols, MappedPixels, MappedRun, Run};
 
 impl MappedValues {
     /// Adds the pixels of a block. The caller must reject complex samples.
@@ -34,29 +34,66 @@ pub(super) fn take<T: Copy, V: Visitor<Output = Vec<T>>>(
     out: &mut [T],
     visitor: impl Fn() -> V,
 ) {
-    let mut row: Option<(u32, Vec<T>)> = None;
+    let cols = block.window.col_off..block.window.col_end();
+    // The row of the block that was read last, and where it was written.
+    let mut row: Option<(u32, Vec<T>, usize)> = None;
     for run in pixels.runs() {
         if !(block.window.row_off..block.window.row_end()).contains(&run.row) {
             continue;
         }
-        // Consecutive grid rows may map to the same row of the block.
-        if row.as_ref().is_none_or(|(read, _)| *read != run.row) {
-            let cols = block.window.col_off..block.window.col_end();
-            row = Some((run.row, block.visit(run.row, cols, visitor())));
+        match &row {
+            // Consecutive grid rows may map to the same row of the block, with the same columns.
+            Some((read, _, start)) if *read == run.row && matches!(run.cols, MappedCols::Cols(_)) => {
+                let written = *start..start.saturating_add(run.len());
+                if written.end <= run.start && run.start.saturating_add(run.len()) <= out.len() {
+                    out.copy_within(written, run.start);
+                }
+                continue;
+            }
+            Some((read, ..)) if *read == run.row => {}
+            _ => row = Some((run.row, block.visit(run.row, cols.clone(), visitor()), run.start)),
         }
-        if let Some((_, row)) = &row {
-            write(&run, block.window.col_off, row, out.get_mut(run.start..).unwrap_or_default());
+        if let Some((_, row, _)) = &row {
+            write(&run, cols.start, row, out.get_mut(run.start..).unwrap_or_default());
         }
     }
 }
 
 /// Writes a row of a block that starts at `col_off` to the pixels of a run.
 fn write<T: Copy>(run: &MappedRun<'_>, col_off: u32, row: &[T], out: &mut [T]) {
-    for (value, col) in out.iter_mut().zip(run.cols.iter()) {
-        let at = col.and_then(|col| col.checked_sub(col_off));
-        if let Some(found) = at.and_then(|at| row.get(at as usize)) {
-            *value = *found;
-        }
+    // Columns outside of the block, and those outside of the raster, are beyond its row.
+    let place = |col: u32| row.get(col.wrapping_sub(col_off) as usize);
+    match run.cols {
+        MappedCols::Cols(cols) => out.iter_mut().zip(cols).for_each(|(value, col)| {
+            if let Some(found) = place(*col) {
+                *value = *found;
+            }
+        }),
+        MappedCols::Pixels(pixels) => out.iter_mut().zip(pixels).for_each(|(value, (col, _))| {
+            if let Some(found) = place(*col) {
+                *value = *found;
+            }
+        }),
+    }
+}
+
+impl Block {
+    /// Appends the values of the pixels of a run inside the block's window, from left to right; None where they are invalid. The caller
+    /// must reject complex samples.
+    pub fn extend(&self, run: &Run, values: &mut Vec<Option<f64>>) {
+        self.visit(run.row, run.start..run.end, Append(values));
+    }
+}
+
+/// Appends the valid values.
+struct Append<'a>(&'a mut Vec<Option<f64>>);
+
+impl Visitor for Append<'_> {
+    type Output = ();
+
+    fn visit<T: Sample>(self, pixels: Pixels<'_, T>) {
+        self.0.reserve(pixels.len());
+        pixels.for_each(|sample, is_valid| self.0.push(is_valid.then(|| sample.to_f64())));
     }
 }
 

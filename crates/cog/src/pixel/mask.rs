@@ -83,29 +83,48 @@ impl Mask {
 
     /// Adds the pixels of a block of the mask raster.
     pub fn add(&mut self, block: &Block, rule: &MaskRule) {
-        take(&self.pixels, block, &mut self.bytes, || Accepted(rule));
+        let classes = Classes::new(rule);
+        take(&self.pixels, block, &mut self.bytes, || Accepted(&classes));
     }
 }
 
+/// A rule with its results for the values that most masks have.
+struct Classes<'a> {
+    rule: &'a MaskRule,
+    /// For each value, a byte of a mask.
+    bytes: [u8; 256],
+}
+
+impl<'a> Classes<'a> {
+    fn new(rule: &'a MaskRule) -> Self {
+        let mut bytes = [0; 256];
+        (0..=u8::MAX).zip(&mut bytes).for_each(|(value, byte)| *byte = byte_of(rule.accepts(f64::from(value))));
+        Self { rule, bytes }
+    }
+
+    fn byte(&self, value: f64) -> u8 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "compared with the value")]
+        let class = value as u8;
+        match self.bytes.get(usize::from(class)) {
+            Some(byte) if f64::from(class) == value => *byte,
+            _ => byte_of(self.rule.accepts(value)),
+        }
+    }
+}
+
+fn byte_of(is_valid: bool) -> u8 {
+    if is_valid { u8::MAX } else { 0 }
+}
+
 /// One byte per pixel: 255 if the rule accepts it.
-struct Accepted<'a>(&'a MaskRule);
+struct Accepted<'a>(&'a Classes<'a>);
 
 impl Visitor for Accepted<'_> {
     type Output = Vec<u8>;
 
     fn visit<T: Sample>(self, pixels: Pixels<'_, T>) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(pixels.len());
-        // Classes come in runs: most pixels have the value of the one before.
-        let mut last: Option<(f64, bool)> = None;
-        pixels.for_each(|sample, is_valid| {
-            let value = sample.to_f64();
-            let accepted = match last {
-                Some((known, accepted)) if known == value => accepted,
-                _ => self.0.accepts(value),
-            };
-            last = Some((value, accepted));
-            bytes.push(if is_valid && accepted { u8::MAX } else { 0 });
-        });
+        pixels.for_each(|sample, is_valid| bytes.push(if is_valid { self.0.byte(sample.to_f64()) } else { 0 }));
         bytes
     }
 }

@@ -67,37 +67,49 @@ impl PixelMap {
         Ok(Self { transform, inverse, size: (other.width, other.height), crs, is_in_degrees })
     }
 
-    /// Whether each pixel of the grid is inside one pixel of the other raster: both have the same CRS, no rotation, and
-    /// aligned edges.
+    /// Whether each pixel of the grid is inside one pixel of the other raster: both have the same CRS, the same
+    /// rotation, and aligned edges.
     #[must_use]
     pub fn is_aligned(&self) -> bool {
-        let (grid, inverse) = (&self.transform, &self.inverse);
-        let is_apart = |transform: &GeoTransform| transform.b == 0.0 && transform.d == 0.0;
+        let Some(to) = self.between() else {
+            return false;
+        };
         // The size of a pixel of the grid, as a fraction of one of the other raster, and its first edge.
         let fits = |size: f64, edge: f64| {
             let times = 1.0 / size.abs();
             let whole = |number: f64| (number - number.round()).abs() <= ON_EDGE * times.max(1.0);
             times >= 1.0 - ON_EDGE && whole(times) && whole(edge * times)
         };
-        let (col, row) = inverse.forward(grid.c, grid.f);
-        self.crs.is_none()
-            && is_apart(grid)
-            && is_apart(inverse)
-            && fits(grid.a * inverse.a, col)
-            && fits(grid.e * inverse.e, row)
+        fits(to.a, to.c) && fits(to.e, to.f)
     }
 
     /// Whether both have the same pixels, within the extent of the other raster.
     #[must_use]
     pub fn is_same_grid(&self, size: (u32, u32)) -> bool {
         let is = |found: f64, expected: f64| (found - expected).abs() <= ON_EDGE;
-        let (col, row) = self.inverse.forward(self.transform.c, self.transform.f);
-        let (cols, rows) = (self.transform.a * self.inverse.a, self.transform.e * self.inverse.e);
-        self.is_aligned()
-            && self.size == size
-            && [col, row].iter().all(|edge| is(*edge, 0.0))
-            && is(cols, 1.0)
-            && is(rows, 1.0)
+        self.size == size
+            && self.is_aligned()
+            && self.between().is_some_and(|to| is(to.c, 0.0) && is(to.f, 0.0) && is(to.a, 1.0) && is(to.e, 1.0))
+    }
+
+    /// From the grid's pixels to the other's, where columns depend on columns and rows on rows only.
+    fn between(&self) -> Option<GeoTransform> {
+        if self.crs.is_some() {
+            return None;
+        }
+        let (grid, inverse) = (&self.transform, &self.inverse);
+        let (c, f) = inverse.forward(grid.c, grid.f);
+        let to = GeoTransform {
+            a: inverse.a * grid.a + inverse.b * grid.d,
+            b: inverse.a * grid.b + inverse.b * grid.e,
+            c,
+            d: inverse.d * grid.a + inverse.e * grid.d,
+            e: inverse.d * grid.b + inverse.e * grid.e,
+            f,
+        };
+        // Over the whole of the other raster, a row or a column drifts by less than the tolerance.
+        let drift = |step: f64, size: u32| (step * f64::from(size)).abs() <= ON_EDGE;
+        (drift(to.b, self.size.1) && drift(to.d, self.size.0)).then_some(to)
     }
 
     /// The other raster's pixels for a window of the grid.
@@ -224,6 +236,32 @@ mod tests {
             let map = map(&grid, &other);
             assert_eq!((map.is_aligned(), map.is_same_grid((8, 8))), (is_aligned, is_same), "{:?}", other.transform);
         }
+    }
+
+    #[test]
+    fn aligned_grids_that_are_rotated() {
+        let (sin, cos) = 0.3_f64.sin_cos();
+        // Pixels of a size, turned, from a pixel of the first grid on.
+        let turned = |size: f64, col: f64, row: f64| {
+            let (a, b, d, e) = (cos * size, sin * size, sin * size, -cos * size);
+            let (x, y) = ((cos * col + sin * row) * 10.0, (sin * col - cos * row) * 10.0);
+            info(32631, [a, b, 500_000.0 + x, d, e, 4_600_000.0 + y], 8, 8)
+        };
+        let grid = turned(10.0, 0.0, 0.0);
+        for (other, is_aligned, is_same) in [
+            (turned(10.0, 0.0, 0.0), true, true),
+            (turned(20.0, -2.0, 4.0), true, false),
+            (turned(10.0, 3.0, 0.0), true, false),
+            (turned(10.0, 0.5, 0.0), false, false),
+            (info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8), false, false),
+        ] {
+            let map = map(&grid, &other);
+            assert_eq!((map.is_aligned(), map.is_same_grid((8, 8))), (is_aligned, is_same), "{:?}", other.transform);
+        }
+        // A quarter turn: columns of the one are rows of the other.
+        let quarter = info(32631, [0.0, 10.0, 500_000.0, 10.0, 0.0, 4_600_000.0], 8, 8);
+        let north_up = info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8);
+        assert!(!map(&quarter, &north_up).is_aligned());
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl TargetMask {
 
     /// The requests of the tiles of the mask for a block of the target.
     pub(super) fn requests(&self, window: Window) -> Vec<BlockRequest> {
-        self.target.requests(Mask::new(self.map.pixels(window)).tiles(&self.target.band.tiling()))
+        self.target.requests(self.map.pixels(window).tiles(&self.target.band.tiling()))
     }
 
     /// The block, masked. Reads tiles of the mask.
@@ -95,7 +95,7 @@ impl TargetWeights {
 
     /// The requests of the tiles of the weights for a block of the target.
     pub(super) fn requests(&self, window: Window) -> Vec<BlockRequest> {
-        self.target.requests(MappedValues::new(self.map.pixels(window)).tiles(&self.target.band.tiling()))
+        self.target.requests(self.map.pixels(window).tiles(&self.target.band.tiling()))
     }
 
     /// The block with its weights. Reads tiles of the weights.

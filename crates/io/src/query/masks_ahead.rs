@@ -11,6 +11,7 @@ use crate::Result;
 use crate::tiles::{BlockStream, Keep};
 
 /// Tiles of masks that are read ahead.
+#[derive(Debug)]
 pub(super) struct MasksAhead(BlockStream);
 
 impl MasksAhead {

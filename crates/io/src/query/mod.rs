@@ -13,6 +13,7 @@
 //! it are not affected: an error belongs to the blocks that could not be made.
 
 mod consumer;
+mod grid_stream;
 mod mapped;
 mod mask;
 mod masks_ahead;
@@ -25,6 +26,7 @@ mod window;
 mod zone;
 
 pub use consumer::{BlockConsumer, Read};
+pub use grid_stream::{GridStream, GridTile};
 pub use mapped::{BesidePixels, BesideTarget, PixelTable};
 pub use mask::{MaskSource, WeightSource};
 pub use reader::Reader;

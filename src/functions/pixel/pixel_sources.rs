@@ -1,0 +1,172 @@
+//! The rasters that a call of `FROM cog_pixels` names: one, several bands of one, or several by name.
+
+use rasteret_io::query::{LevelChoice, ReadRequest};
+use rasteret_io::{OnError, Session};
+
+use super::pixel_scan::Column;
+use crate::documentation::{Parameter, ValueType};
+use crate::error::{Error, Result};
+use crate::functions::masks::ConstantMask;
+use crate::functions::params;
+use crate::functions::raster_files::fetched;
+use crate::vector::{BindInfo, LogicalType, TypeId, Value};
+
+/// The rasters of a call.
+pub(super) enum Sources {
+    /// One band of a file.
+    Band(Source),
+    /// Several bands of a file.
+    Bands(Source, Vec<u32>),
+    /// Several rasters by name.
+    Named(Vec<(String, Source)>),
+}
+
+/// One raster.
+#[derive(Clone)]
+pub(super) struct Source {
+    href: String,
+    band_index: Option<u32>,
+    scaled: bool,
+    mask: Option<ConstantMask>,
+}
+
+const NAME: Parameter =
+    Parameter { name: "name", value: ValueType::Text, default: None, description: "The name of the column." };
+
+/// The fields of a named source.
+const FIELDS: [&Parameter; 5] = [&params::HREF, &params::BAND_INDEX, &params::SCALED, &params::MASK, &NAME];
+
+impl Sources {
+    pub(super) fn of(info: &BindInfo) -> Result<Self> {
+        let null = || Error::argument("href: expected a path or a URL, found NULL");
+        let value = info.argument(0).filter(|value| !value.is_null()).ok_or_else(null)?;
+        let (band_index, bands, scaled) = (params::band_index(info)?, params::bands(info)?, params::scaled(info));
+        if band_index.is_some() && bands.is_some() {
+            return Err(Error::argument("band_index, bands: expected one of them, found both"));
+        }
+        let mask = ConstantMask::of(info.named(params::MASK.name))?;
+        let defaults = Source { href: String::new(), band_index, scaled, mask };
+        if value.id() == TypeId::Struct {
+            if bands.is_some() {
+                return Err(Error::argument("bands: expected no bands beside named sources: give each its band_index"));
+            }
+            let names = value.with_kind(LogicalType::fields);
+            let named = names.into_iter().enumerate().map(|(at, (name, _))| match value.field(at) {
+                Some(field) => defaults.named(name, &field),
+                None => Err(Source::wrong(&name, "NULL")),
+            });
+            return Ok(Self::Named(named.collect::<Result<_>>()?));
+        }
+        let found =
+            || Error::argument(format!("href: expected VARCHAR or a STRUCT of sources, found {}", value.type_name()));
+        let source = Source { href: value.text().ok_or_else(found)?, ..defaults };
+        Ok(match bands {
+            Some(bands) => Self::Bands(source, bands),
+            None => Self::Band(source),
+        })
+    }
+
+    /// The columns of the result.
+    pub(super) fn columns(&self) -> Result<Vec<(String, Column)>> {
+        let fixed = |name: &str, column| (name.to_owned(), column);
+        let mut columns = vec![fixed("level", Column::Level), fixed("col", Column::Col), fixed("row", Column::Row)];
+        columns.extend([fixed("x", Column::X), fixed("y", Column::Y)]);
+        match self {
+            Self::Band(_) => {
+                columns.insert(1, fixed("band_index", Column::BandIndex));
+                columns.push(fixed("value", Column::Value(0)));
+            }
+            Self::Bands(_, bands) => columns.push(fixed("values", Column::Values(bands.len()))),
+            Self::Named(sources) => {
+                for (at, (name, _)) in sources.iter().enumerate() {
+                    let is_taken = |known: &str| known.eq_ignore_ascii_case(name);
+                    if columns.iter().any(|(known, _)| is_taken(known)) || is_taken("coverage") {
+                        return Err(Error::argument(format!(
+                            "sources: expected a name that no other column has, found {name}"
+                        )));
+                    }
+                    columns.push((name.clone(), Column::Value(at)));
+                }
+            }
+        }
+        columns.push(fixed("coverage", Column::Coverage));
+        Ok(columns)
+    }
+
+    /// Each raster, with its band.
+    fn rasters(&self) -> Vec<(&Source, Option<u32>)> {
+        match self {
+            Self::Band(source) => vec![(source, source.band_index)],
+            Self::Bands(source, bands) => bands.iter().map(|band| (source, Some(*band))).collect(),
+            Self::Named(sources) => sources.iter().map(|(_, source)| (source, source.band_index)).collect(),
+        }
+    }
+
+    /// Whether the values of each raster are scaled.
+    pub(super) fn scaled(&self) -> impl Iterator<Item = bool> {
+        self.rasters().into_iter().map(|(source, _)| source.scaled).collect::<Vec<_>>().into_iter()
+    }
+
+    /// The requests of all rasters, without a geometry.
+    pub(super) fn requests(&self, session: &Session, level: LevelChoice, masked: bool) -> Result<Vec<ReadRequest<'static>>> {
+        let rasters = self.rasters();
+        let masks: Vec<_> = rasters.iter().map(|(source, _)| source.mask.clone()).collect();
+        let of_rasters = rasters.iter().map(|(source, _)| source.href.as_str());
+        let hrefs: Vec<&str> = of_rasters.chain(masks.iter().flatten().map(ConstantMask::href)).collect();
+        // Headers of rasters and masks in one round.
+        let mut files = fetched(session, &hrefs);
+        let masks = ConstantMask::resolve(&masks, files.drain(rasters.len()..))?;
+        let requests = rasters.iter().zip(files).zip(masks).map(|(((_, band_index), file), mask)| {
+            Ok(ReadRequest {
+                file: file?,
+                level,
+                band_index: *band_index,
+                masked,
+                mask,
+                weights: None,
+                geometry: None,
+                geometry_crs: None,
+                type_crs: None,
+                on_error: OnError::Fail,
+            })
+        });
+        requests.collect()
+    }
+}
+
+impl Source {
+    /// A named source, with its name: an href, or a STRUCT, whose fields replace the options of the call (`self`).
+    fn named(&self, name: String, value: &Value) -> Result<(String, Self)> {
+        if value.id() != TypeId::Struct {
+            let href = value.text().filter(|_| !value.is_null());
+            let href = href.ok_or_else(|| Self::wrong(&name, &value.type_name()))?;
+            return Ok((name, Self { href, ..self.clone() }));
+        }
+        let (mut href, mut source, mut column) = (None, self.clone(), None);
+        for (at, (field, kind)) in value.with_kind(LogicalType::fields).into_iter().enumerate() {
+            let known = FIELDS.iter().find(|known| known.name.eq_ignore_ascii_case(&field));
+            let Some(known) = known.filter(|known| known.value.accepts(&kind)) else {
+                return Err(Self::wrong(&name, &format!("the field {field} {kind}")));
+            };
+            let Some(found) = value.field(at).filter(|found| !found.is_null()) else { continue };
+            match known.name {
+                field if field == params::HREF.name => href = found.text(),
+                field if field == params::SCALED.name => source.scaled = found.boolean().unwrap_or(self.scaled),
+                field if field == params::MASK.name => source.mask = ConstantMask::of(Some(&found))?,
+                field if field == NAME.name => column = found.text(),
+                _ => {
+                    let band = found.integer().unwrap_or(-1);
+                    let wrong = |_| Self::wrong(&name, &format!("band_index {band}"));
+                    source.band_index = Some(u32::try_from(band).map_err(wrong)?);
+                }
+            }
+        }
+        source.href = href.ok_or_else(|| Self::wrong(&name, "no href"))?;
+        Ok((column.unwrap_or(name), source))
+    }
+
+    fn wrong(name: &str, found: &str) -> Error {
+        let fields = FIELDS.map(|field| field.name).join(", ");
+        Error::argument(format!("sources: {name}: expected an href, or a STRUCT of {fields}, found {found}"))
+    }
+}
