@@ -17,7 +17,9 @@ def plots() -> object:
 def tables(hrefs: list[str], threads: int) -> object:
     """A connection with the plots and an index of the scene."""
     connection = connect(threads)
-    connection.execute("CREATE TABLE scene AS SELECT href, cog_metadata(href) AS m FROM (SELECT unnest($1) AS href)", [hrefs])
+    connection.execute(
+        "CREATE TABLE scene AS SELECT href, cog_metadata(href) AS m FROM (SELECT unnest($1) AS href)", [hrefs]
+    )
     add_polygons(connection, plots())
     return connection
 

@@ -16,8 +16,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import servers
-
 from . import distributions, masked, scenes, vectors
 from .common import Answer
 from .contenders import peak_megabytes
@@ -145,9 +143,7 @@ def measure(name: str, contender: str, hrefs: list[str], threads: int) -> dict[s
 
 def show(name: str, journey: Journey, threads: int, runs: dict[str, list[dict[str, float]]]) -> None:
     """A line per contender, and one per goal."""
-    seconds = {
-        contender: statistics.median(run["seconds"] for run in measured) for contender, measured in runs.items()
-    }
+    seconds = {contender: statistics.median(run["seconds"] for run in measured) for contender, measured in runs.items()}
     cpu = {contender: statistics.median(run["cpu"] for run in measured) for contender, measured in runs.items()}
     peak = {contender: max(run["peak_mb"] for run in measured) for contender, measured in runs.items()}
     for contender, median in seconds.items():

@@ -66,9 +66,7 @@ def of_means(hrefs: list[str], threads: int) -> Answer:
     zones = f"cog_zonal_stats({sources('red')} || {sources('nir')}, any_value(g), {NATIVE})"
     series = f"SELECT j, {zones} AS z FROM plots, collection GROUP BY j"
     ratio = "(z[date + 13].mean - z[date + 1].mean) / (z[date + 13].mean + z[date + 1].mean)"
-    return finished(
-        tables(hrefs, threads), f"SELECT j, date, {ratio} AS ndvi FROM ({series}), range({DATES}) t(date)"
-    )
+    return finished(tables(hrefs, threads), f"SELECT j, date, {ratio} AS ndvi FROM ({series}), range({DATES}) t(date)")
 
 
 def of_pixels(hrefs: list[str], threads: int) -> Answer:
@@ -153,7 +151,9 @@ def field_windows(hrefs: list[str], threads: int) -> Answer:
         for window, frame in zip(windows, frames, strict=True):
             left, top = scenes.LEFT + window[0] * scenes.PIXEL, scenes.TOP - window[1] * scenes.PIXEL
             red, nir = (
-                exact_extract(array_source(band, left, top, nodata=INVALID), frame, ["mean"], output="pandas")["mean"][0]
+                exact_extract(array_source(band, left, top, nodata=INVALID), frame, ["mean"], output="pandas")["mean"][
+                    0
+                ]
                 for band in clear_bands(date, window)
             )
             found.append((nir - red) / (nir + red))

@@ -69,7 +69,9 @@ def run(session: Session, seed: str) -> None:
     name = seed.replace("/", "-").replace(" ", "-")
     raster = random_raster(session.folder / f"{name}.tif", rng, numbers)
     mask = random_mask(session.folder / f"{name}-mask.tif", raster, rng, numbers) if rng.random() < 0.75 else None
-    weights = random_weights(session.folder / f"{name}-weights.tif", raster, rng, numbers) if rng.random() < 0.6 else None
+    weights = (
+        random_weights(session.folder / f"{name}-weights.tif", raster, rng, numbers) if rng.random() < 0.6 else None
+    )
     kept = np.ones(raster.pixels.shape, bool) if mask is None else mask.values == 1
     values = np.where(kept, raster.values, np.nan)
     zones = random_zones(raster, rng, numbers)
@@ -85,7 +87,9 @@ def run(session: Session, seed: str) -> None:
         path.unlink()
 
 
-def write(path: Path, pixels: np.ndarray, crs: str, transform: Affine, rng: random.Random, nodata: float | None) -> None:
+def write(
+    path: Path, pixels: np.ndarray, crs: str, transform: Affine, rng: random.Random, nodata: float | None
+) -> None:
     height, width = pixels.shape
     profile = {
         "driver": "GTiff", "width": width, "height": height, "count": 1, "dtype": pixels.dtype, "crs": crs, "transform": transform,
@@ -129,11 +133,19 @@ def random_grid(kind: str, raster: Raster, rng: random.Random) -> tuple[str, Aff
         case "odd":
             return CRS, Affine(17.3, 0, left + 3.7, 0, -23.9, top - 4.1), (height // 2 + 1, width // 2 + 2)
         case "rotated":
-            turned = Affine.translation(left + 100.3, top + 200.7) * Affine.rotation(-rng.uniform(5, 80)) * Affine.scale(12, -9)
+            turned = (
+                Affine.translation(left + 100.3, top + 200.7)
+                * Affine.rotation(-rng.uniform(5, 80))
+                * Affine.scale(12, -9)
+            )
             return CRS, turned, (height + 20, width + 20)
         case "degrees":
             west, north = rng.uniform(2.985, 3.0001), rng.uniform(41.5501, 41.556)
-            return "EPSG:4326", Affine(0.00021, 0, west, 0, -0.00017, north), (rng.randint(10, 90), rng.randint(10, 120))
+            return (
+                "EPSG:4326",
+                Affine(0.00021, 0, west, 0, -0.00017, north),
+                (rng.randint(10, 90), rng.randint(10, 120)),
+            )
     x, y = pyproj.Transformer.from_crs(CRS, "EPSG:32632", always_xy=True).transform(LEFT, TOP)
     return "EPSG:32632", Affine(13.0, 0, x - 60.2, 0, -11.0, y + 70.9), (height + 10, width + 10)
 
@@ -203,7 +215,10 @@ def random_zones(raster: Raster, rng: random.Random, numbers: np.random.Generato
     height, width = raster.pixels.shape
     zones: list[shapely.Polygon] = []
     while len(zones) < ZONES:
-        centre = np.array([LEFT, TOP]) + [rng.uniform(-0.1, 1.1) * width * PIXEL, -rng.uniform(-0.1, 1.1) * height * PIXEL]
+        centre = np.array([LEFT, TOP]) + [
+            rng.uniform(-0.1, 1.1) * width * PIXEL,
+            -rng.uniform(-0.1, 1.1) * height * PIXEL,
+        ]
         angles = np.sort(numbers.uniform(0, 2 * np.pi, rng.randint(3, 9)))
         radii = rng.uniform(1, PIXEL * max(width, height) / 2) * numbers.uniform(0.4, 1, len(angles))
         zone = shapely.Polygon(centre + radii[:, None] * np.column_stack([np.cos(angles), np.sin(angles)]))
@@ -241,7 +256,9 @@ class Case:
             self.session.fail(f"zones.{check}.error", error, f"  {self.about}\n  {sql}")
             return []
 
-    def exact(self, values: np.ndarray, zones: list[shapely.Polygon], operations: list[str], **options: Any) -> list[dict[str, Any]]:
+    def exact(
+        self, values: np.ndarray, zones: list[shapely.Polygon], operations: list[str], **options: Any
+    ) -> list[dict[str, Any]]:
         features = [{"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(zone)} for zone in zones]
         return [row["properties"] for row in exact_extract(self.source(values), features, operations, **options)]
 
@@ -257,9 +274,13 @@ class Case:
             self.call("cog_zonal_stats", "g", **weights),
             self.call("cog_zonal_quantiles", "g", str(quantiles)),
             self.call("cog_zonal_classes", "g"),
-            self.call("cog_pixels", "g").replace(f"{literal(self.raster.path)}, NULL", f"[{literal(self.raster.path)}]"),
+            self.call("cog_pixels", "g").replace(
+                f"{literal(self.raster.path)}, NULL", f"[{literal(self.raster.path)}]"
+            ),
         )
-        texts = ", ".join(f"({at}, {literal(shapely.to_wkt(zone, rounding_precision=-1))})" for at, zone in enumerate(zones))
+        texts = ", ".join(
+            f"({at}, {literal(shapely.to_wkt(zone, rounding_precision=-1))})" for at, zone in enumerate(zones)
+        )
         rows = self.rows("query", f"SELECT {', '.join(calls)} FROM (VALUES {texts}) t(i, g) ORDER BY i")
         plain = self.exact(self.values, zones, ["count", "sum", "mean", "min", "max", "stdev", "variance", "unique", "frac"]
                            + [f"quantile(q={quantile})" for quantile in QUANTILES])  # fmt: skip
@@ -289,7 +310,9 @@ class Case:
     def span(self) -> float:
         return float(np.nanmax(np.abs(self.values), initial=1.0)) if np.isfinite(self.values).any() else 1.0
 
-    def check_statistics(self, zone: shapely.Polygon, expected: dict[str, Any], found: dict[str, Any], hardly: bool) -> None:
+    def check_statistics(
+        self, zone: shapely.Polygon, expected: dict[str, Any], found: dict[str, Any], hardly: bool
+    ) -> None:
         pairs = {"count": 1.0, "sum": self.span * max(1.0, found["count"])}
         if not hardly:
             pairs |= {"mean": self.span, "min": 0.0, "max": 0.0, "stdev": 30 * self.span, "variance": 30 * self.span**2}
@@ -315,13 +338,17 @@ class Case:
         same = same and [each["value"] for each in found] == sorted(own)
         self.compare("classes", same, zone.wkt, sorted(shares.items()), found)
 
-    def check_weighted(self, zone: shapely.Polygon, expected: dict[str, Any], found: dict[str, Any], is_covered: bool) -> None:
+    def check_weighted(
+        self, zone: shapely.Polygon, expected: dict[str, Any], found: dict[str, Any], is_covered: bool
+    ) -> None:
         for name in ("sum", "mean", "stdev", "variance"):
             own = found[f"weighted_{'stddev' if name == 'stdev' else name}"]
             if not expected or not is_covered:
                 self.compare("weighted", bool(expected) or own is None, zone.wkt, None, own)
                 continue
-            size = {"sum": self.span * 5 * found["count"], "mean": self.span}.get(name, 30 * self.span ** (1 + (name == "variance")))
+            size = {"sum": self.span * 5 * found["count"], "mean": self.span}.get(
+                name, 30 * self.span ** (1 + (name == "variance"))
+            )
             wanted = expected[f"weighted_{name}"]
             self.compare("weighted", self.close(wanted, own, size), f"{name} of {zone.wkt}", wanted, own)
 
@@ -337,7 +364,13 @@ class Case:
         self.compare("pixels", same, zone.wkt, expected[:9], found[:9])
         numbers = [(value, coverage) for value, coverage in valid if not math.isnan(value)]
         total = math.fsum(coverage for _, coverage in numbers)
-        self.compare("pixels.count", abs(total - statistics["count"]) <= 1e-9 * max(1.0, total), zone.wkt, total, statistics["count"])
+        self.compare(
+            "pixels.count",
+            abs(total - statistics["count"]) <= 1e-9 * max(1.0, total),
+            zone.wkt,
+            total,
+            statistics["count"],
+        )
 
     def check_pixels(self, zone: shapely.Polygon, rng: random.Random) -> None:
         """The whole image, as a window and as rows, and values at points."""
@@ -357,11 +390,17 @@ class Case:
         for _ in range(POINTS):
             col, row = rng.uniform(0, width), rng.uniform(0, height)
             point = literal(f"POINT({LEFT + PIXEL * col!r} {TOP - PIXEL * row!r})")
-            for value, values in self.rows("value", f"SELECT {self.call('cog_value', point)}, {self.call('cog_values', point)}"):
+            for value, values in self.rows(
+                "value", f"SELECT {self.call('cog_value', point)}, {self.call('cog_values', point)}"
+            ):
                 wanted = self.values[int(row), int(col)]
                 same = np.isnan(wanted) if value is None or math.isnan(value) else wanted == value
                 self.compare("value", bool(same), point, wanted, value)
-                both = value is None if values[0] is None else value == values[0] or math.isnan(value) and math.isnan(values[0])
+                both = (
+                    value is None
+                    if values[0] is None
+                    else value == values[0] or math.isnan(value) and math.isnan(values[0])
+                )
                 self.compare("values", both, point, value, values)
 
     def kept_nan(self) -> np.ndarray:
