@@ -57,6 +57,7 @@ JOURNEYS = {
         masked.files(),
         {
             OURS: masked.of_means,
+            "with-metadata": masked.of_means_with_metadata,
             "limit": masked.limit,
             "rasterio+exactextract": masked.field_windows,
             "one-window": masked.whole_window,

@@ -56,17 +56,29 @@ def finished(connection: object, query: str) -> Answer:
     return taken, np.ma.filled(np.ma.asarray(ndvi, "float64"), np.nan).reshape(DATES, -1)
 
 
-def of_means(hrefs: list[str], threads: int) -> Answer:
-    """One aggregate per field: a LIST of the sources of both bands."""
+def of_means(hrefs: list[str], threads: int, has_metadata: bool = False) -> Answer:
+    """One aggregate per field: a LIST of the sources of both bands, whose headers are in the header cache."""
+    connection = tables(hrefs, threads)
+    cached = " AND ".join(f"cog_cache_header({asset}, {asset}_metadata)" for asset in ("red", "nir", "scl"))
+    (found,) = connection.execute(f"SELECT count(*) FROM collection WHERE {cached}").fetchone()
+    assert found == DATES
+
+    def metadata(asset: str) -> str:
+        return f", metadata: {asset}_metadata" if has_metadata else ""
 
     def sources(band: str) -> str:
-        mask = f"{{href: scl, metadata: scl_metadata, keep: {list(CLEAR)}}}"
-        return f"list({{href: {band}, metadata: {band}_metadata, mask: {mask}}} ORDER BY date)"
+        mask = f"{{href: scl{metadata('scl')}, keep: {list(CLEAR)}}}"
+        return f"list({{href: {band}{metadata(band)}, mask: {mask}}} ORDER BY date)"
 
     zones = f"cog_zonal_stats({sources('red')} || {sources('nir')}, any_value(g), {NATIVE})"
     series = f"SELECT j, {zones} AS z FROM plots, collection GROUP BY j"
     ratio = "(z[date + 13].mean - z[date + 1].mean) / (z[date + 13].mean + z[date + 1].mean)"
-    return finished(tables(hrefs, threads), f"SELECT j, date, {ratio} AS ndvi FROM ({series}), range({DATES}) t(date)")
+    return finished(connection, f"SELECT j, date, {ratio} AS ndvi FROM ({series}), range({DATES}) t(date)")
+
+
+def of_means_with_metadata(hrefs: list[str], threads: int) -> Answer:
+    """The same with the headers in the sources."""
+    return of_means(hrefs, threads, has_metadata=True)
 
 
 def of_pixels(hrefs: list[str], threads: int) -> Answer:

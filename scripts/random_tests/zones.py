@@ -291,7 +291,10 @@ class Case:
         for zone, row, of_zone, of_weights in zip(zones, rows, plain, weighted, strict=bool(rows)):
             statistics, found_quantiles, classes, pixels = row
             self.check_table(zone, statistics, pixels)
-            covered = [pixel["coverage"] for pixel in pixels if pixel["values"][0] is not None]
+            numbers = [
+                pixel for pixel in pixels if pixel["values"][0] is not None and not math.isnan(pixel["values"][0])
+            ]
+            covered = [pixel["coverage"] for pixel in numbers]
             hardly = any(coverage < HARDLY for coverage in covered)
             self.check_statistics(zone, of_zone, statistics, hardly)
             if not hardly and covered:

@@ -168,10 +168,12 @@ impl ConstantMask {
         let mut rules = RULES.map(|rule| (rule.name, None));
         for (at, (name, kind)) in value.with_kind(LogicalType::fields).into_iter().enumerate() {
             let known = CONSTANT_FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(&name));
-            let Some(known) = known.filter(|field| field.value.accepts(&kind)) else {
+            let field = value.field(at).filter(|field| !field.is_null());
+            // A NULL without a type arrives as an INTEGER.
+            let Some(known) = known.filter(|known| field.is_none() || known.value.accepts(&kind)) else {
                 return Err(wrong(&params::MASK, &format!("the field {name} {kind}")));
             };
-            let Some(field) = value.field(at).filter(|field| !field.is_null()) else { continue };
+            let Some(field) = field else { continue };
             match known.name {
                 name if name == params::HREF.name => href = field.text(),
                 name if name == params::BAND_INDEX.name => {

@@ -126,7 +126,10 @@ impl<'a> Sources<'a> {
             };
         };
         let sources = match elements.kind().id() {
-            TypeId::Varchar | TypeId::StringLiteral => Self { hrefs: elements, metadata: None, structs: None, places },
+            // The elements of `[]` and `[NULL]` have the type NULL.
+            TypeId::Varchar | TypeId::StringLiteral | TypeId::SqlNull => {
+                Self { hrefs: elements, metadata: None, structs: None, places }
+            }
             TypeId::Struct => {
                 check_fields(elements.kind())?;
                 let hrefs = elements.field(params::HREF.name).ok_or_else(|| wrong(lists.kind()))?;

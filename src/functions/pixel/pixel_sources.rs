@@ -138,17 +138,19 @@ impl Source {
     /// A named source, with its name: an href, or a STRUCT, whose fields replace the options of the call (`self`).
     fn named(&self, name: String, value: &Value) -> Result<(String, Self)> {
         if value.id() != TypeId::Struct {
-            let href = value.text().filter(|_| !value.is_null());
-            let href = href.ok_or_else(|| Self::wrong(&name, &value.type_name()))?;
+            let found = || if value.is_null() { "NULL".to_owned() } else { value.type_name() };
+            let href = value.text().ok_or_else(|| Self::wrong(&name, &found()))?;
             return Ok((name, Self { href, ..self.clone() }));
         }
         let (mut href, mut source, mut column) = (None, self.clone(), None);
         for (at, (field, kind)) in value.with_kind(LogicalType::fields).into_iter().enumerate() {
             let known = FIELDS.iter().find(|known| known.name.eq_ignore_ascii_case(&field));
-            let Some(known) = known.filter(|known| known.value.accepts(&kind)) else {
+            let found = value.field(at).filter(|found| !found.is_null());
+            // A NULL without a type arrives as an INTEGER.
+            let Some(known) = known.filter(|known| found.is_none() || known.value.accepts(&kind)) else {
                 return Err(Self::wrong(&name, &format!("the field {field} {kind}")));
             };
-            let Some(found) = value.field(at).filter(|found| !found.is_null()) else { continue };
+            let Some(found) = found else { continue };
             match known.name {
                 field if field == params::HREF.name => href = found.text(),
                 field if field == params::SCALED.name => source.scaled = found.boolean().unwrap_or(self.scaled),
