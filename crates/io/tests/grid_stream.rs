@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use rasteret_cog::pixel::MaskRule;
 use rasteret_cog::{Run, Window};
-use rasteret_io::query::{BesidePixels, BesideTarget, GridStream, GridTile, LevelChoice, MaskSource, ReadRequest, Target};
+use rasteret_io::query::{
+    BesidePixels, BesideTarget, GridStream, GridTile, LevelChoice, MaskSource, ReadRequest, Target,
+};
 use rasteret_io::{Location, OnError, RasterFile, Session};
 use support::raster::Raster;
 use support::server::{Reply, Server};

@@ -121,8 +121,8 @@ impl Scan {
                     return Ok(None);
                 };
                 let mut pixels: Vec<Option<BesidePixels>> = pixels.into_iter().map(Some).collect();
-                let mut of_raster = |place: &Option<usize>| pixels.get_mut((*place)?)?.take();
-                Ok(Some((window, places.iter().map(|place| of_raster(place)).collect())))
+                let of_raster = |place: &Option<usize>| pixels.get_mut((*place)?)?.take();
+                Ok(Some((window, places.iter().map(of_raster).collect())))
             }
         }
     }

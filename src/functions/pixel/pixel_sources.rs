@@ -51,6 +51,9 @@ impl Sources {
                 return Err(Error::argument("bands: expected no bands beside named sources: give each its band_index"));
             }
             let names = value.with_kind(LogicalType::fields);
+            if names.is_empty() {
+                return Err(Error::argument("sources: expected one raster at least, found none"));
+            }
             let named = names.into_iter().enumerate().map(|(at, (name, _))| match value.field(at) {
                 Some(field) => defaults.named(name, &field),
                 None => Err(Source::wrong(&name, "NULL")),
@@ -108,7 +111,12 @@ impl Sources {
     }
 
     /// The requests of all rasters, without a geometry.
-    pub(super) fn requests(&self, session: &Session, level: LevelChoice, masked: bool) -> Result<Vec<ReadRequest<'static>>> {
+    pub(super) fn requests(
+        &self,
+        session: &Session,
+        level: LevelChoice,
+        masked: bool,
+    ) -> Result<Vec<ReadRequest<'static>>> {
         let rasters = self.rasters();
         let masks: Vec<_> = rasters.iter().map(|(source, _)| source.mask.clone()).collect();
         let of_rasters = rasters.iter().map(|(source, _)| source.href.as_str());

@@ -162,7 +162,7 @@ impl GridStream {
         let waits = |raster: &Arc<BesideTarget>| !raster.has_same_blocks || raster.target.mask.is_some();
         (self.rasters.len() > 1 || self.rasters.iter().any(waits)).then(|| {
             let shares = self.reader.memory().shares(self.reader.options());
-            shares.under_way / GROUPS_IN_BUDGET
+            shares.in_flight / GROUPS_IN_BUDGET
         })
     }
 
@@ -177,7 +177,7 @@ impl GridStream {
 fn is_new(request: &BlockRequest, known: &mut HashSet<(*const RasterFile, Image, u64)>) -> bool {
     let file = Arc::as_ptr(&request.file);
     let sources = request.band.sources(request.row, request.col);
-    sources.iter().fold(false, |is_new, source| known.insert((file, source.image, source.position)) || is_new)
+    sources.iter().filter(|source| known.insert((file, source.image, source.position))).count() > 0
 }
 
 impl Group {
