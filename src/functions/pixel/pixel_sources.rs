@@ -48,11 +48,13 @@ impl Sources {
         let defaults = Source { href: String::new(), band_index, scaled, mask };
         if value.id() == TypeId::Struct {
             if bands.is_some() {
-                return Err(Error::argument("bands: expected no bands beside named sources: give each its band_index"));
+                return Err(Error::argument(
+                    "bands: not supported with named sources: use the band_index of each source",
+                ));
             }
             let names = value.with_kind(LogicalType::fields);
             if names.is_empty() {
-                return Err(Error::argument("sources: expected one raster at least, found none"));
+                return Err(Error::argument("sources: expected at least one raster, found none"));
             }
             let named = names.into_iter().enumerate().map(|(at, (name, _))| match value.field(at) {
                 Some(field) => defaults.named(name, &field),
@@ -84,9 +86,7 @@ impl Sources {
                 for (at, (name, _)) in sources.iter().enumerate() {
                     let is_taken = |known: &str| known.eq_ignore_ascii_case(name);
                     if columns.iter().any(|(known, _)| is_taken(known)) || is_taken("coverage") {
-                        return Err(Error::argument(format!(
-                            "sources: expected a name that no other column has, found {name}"
-                        )));
+                        return Err(Error::argument(format!("sources: expected a unique column name, found {name}")));
                     }
                     columns.push((name.clone(), Column::Value(at)));
                 }
