@@ -33,10 +33,10 @@ static DOC: Documentation = Documentation {
             name: "sources",
             value: ValueType::Other("STRUCT(name VARCHAR, …)"),
             default: None,
-            description: "Named rasters: hrefs, or STRUCTs of `href`, `band_index`, `scaled`, `mask` and `name`. The first \
-                three replace the options of the same names, `mask` makes the values of that raster NULL, and `name` \
-                replaces the name of the column. The rows are the pixels of the first raster. The others must have the \
-                same grid, or a coarser one aligned with it, such as 20 m with 10 m.",
+            description: "Named rasters: hrefs, or STRUCTs of `href`, `band_index`, `scaled`, `mask` and `name`. \
+                `band_index`, `scaled` and `mask` override the options of the same names, and `name` the name of the \
+                column. The rows are the pixels of the first raster. The others must have the same grid, or a coarser \
+                one aligned with it, such as 20 m with 10 m.",
         },
         Parameter {
             name: "geometry",
