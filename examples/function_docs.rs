@@ -1,4 +1,5 @@
-//! Prints the documentation of every SQL function as JSON, for `scripts/docs.py`.
+//! Prints the documentation of every SQL function as JSON, for `scripts/docs.py`; with the argument `settings` that of the settings, with
+//! `features` which release of DuckDB has what.
 
 use std::fmt::{self, Display, Write as _};
 use std::io::{self, Write as _};
@@ -27,6 +28,38 @@ fn array<T: Display>(items: impl IntoIterator<Item = T>) -> String {
 }
 
 fn main() -> io::Result<()> {
+    let text = match std::env::args().nth(1).as_deref() {
+        Some("settings") => settings(),
+        Some("features") => features(),
+        _ => functions(),
+    };
+    writeln!(io::stdout().lock(), "{text}")
+}
+
+fn settings() -> String {
+    array(rasteret::SETTINGS.iter().map(|setting| {
+        format!(
+            r#"{{"name":{},"variable":{},"default":{},"description":{}}}"#,
+            Text(&setting.name()),
+            Text(setting.variable),
+            Text(&setting.default_value()),
+            Text(setting.details),
+        )
+    }))
+}
+
+fn features() -> String {
+    array(rasteret::FEATURES.iter().map(|feature| {
+        let [major, minor, patch] = feature.since;
+        format!(
+            r#"{{"since":"{major}.{minor}.{patch}","description":{},"before":{}}}"#,
+            Text(feature.description),
+            Text(feature.before),
+        )
+    }))
+}
+
+fn functions() -> String {
     let functions = rasteret::documentation().map(|function| {
         let optional = function.options.iter().map(|option| option.name).collect::<Vec<_>>();
         let parameters = function.all_parameters().map(|(parameter, kind)| {
@@ -54,5 +87,5 @@ fn main() -> io::Result<()> {
             array(examples),
         )
     });
-    writeln!(io::stdout().lock(), "{}", array(functions))
+    array(functions)
 }

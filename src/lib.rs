@@ -21,6 +21,8 @@ mod vector;
 
 pub use documentation::{Documentation, Example, Kind, Parameter, ValueType};
 pub use functions::documentation;
+pub use host::settings::{SETTINGS, Setting};
+pub use host::{Availability, FEATURES, Feature};
 
 /// The allocator of the Rust code. It does not affect the memory of the host: neither frees memory allocated by the
 /// other.

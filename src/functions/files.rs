@@ -57,7 +57,7 @@ fn narrow(href: &str, file: Result<CogFile, rasteret_io::Error>, band: i64) -> R
 
 /// An error in the header of the file at `href`.
 pub(crate) fn header_error(href: &str, source: rasteret_cog::Error) -> rasteret_io::Error {
-    match Location::parse(href) {
+    match Location::parse_any(href) {
         Ok(location) => rasteret_io::Error::Header { location, source },
         Err(error) => error,
     }

@@ -88,6 +88,7 @@ const FUNCTIONS: &[Function] = &[
     scalar::<sampling::MajorTomCellFunction>(),
     scalar::<sampling::RasteretSplit>(),
     table::<extension::RasteretFunctions>(),
+    table::<extension::RasteretStats>(),
     scalar::<extension::RasteretVersion>(),
 ];
 

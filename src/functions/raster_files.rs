@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rasteret_io::{Location, RasterFile, Session};
+use rasteret_io::{RasterFile, Session};
 
 use super::shared_metadata::SharedMetadata;
 use crate::error::Result;
@@ -38,7 +38,7 @@ pub(super) fn files(
         };
         let file = match known.get(href) {
             Some(file) => Ok(file.clone()),
-            None => Location::parse(href).map(|location| {
+            None => session.locate(href).map(|location| {
                 let file = Arc::new(RasterFile::new(location, cog));
                 known.insert(href.to_owned(), file.clone());
                 file
@@ -57,7 +57,7 @@ pub(super) fn fetched(session: &Session, hrefs: &[&str]) -> Files {
         if let Some(file) = known.get(href) {
             return Ok(file.clone());
         }
-        let file = Arc::new(RasterFile::new(Location::parse(href)?, &cog?));
+        let file = Arc::new(RasterFile::new(session.locate(href)?, &cog?));
         known.insert(href, file.clone());
         Ok(file)
     });

@@ -55,6 +55,15 @@ impl Context {
         }
     }
 
+    /// DuckDB's file system for the connection, which the caller has to destroy.
+    ///
+    /// # Safety
+    /// A query of the context's connection must be running.
+    pub(super) unsafe fn file_system(&self) -> Result<ffi::duckdb_file_system> {
+        // SAFETY: the context is live while a query runs.
+        unsafe { call(|api| api.duckdb_client_context_get_file_system, (self.0,)) }
+    }
+
     /// The error of DuckDB when it opens a file; None if it succeeds.
     ///
     /// # Safety
@@ -64,7 +73,7 @@ impl Context {
         // SAFETY: the context is live while a query runs. All handles are created and destroyed here, and DuckDB's
         // destructors accept null; the message lives as long as its error.
         unsafe {
-            let mut system = call(|api| api.duckdb_client_context_get_file_system, (self.0,))?;
+            let mut system = self.file_system()?;
             let mut options = call(|api| api.duckdb_create_file_open_options, ())?;
             let read = ffi::duckdb_file_flag_DUCKDB_FILE_FLAG_READ;
             let flagged = call(|api| api.duckdb_file_open_options_set_flag, (options, read, true));

@@ -1,5 +1,5 @@
 //! DuckDB settings for all `RASTERET_*` variables except the lock, which SQL must not be able to lift. For hosts from
-//! 1.5.2 on.
+//! 1.5.2 on; earlier ones have the variables only.
 //!
 //! The default is the value of the variable, else the built-in value. Settings are read and validated for each query,
 //! because DuckDB has no callback for changes.
@@ -9,94 +9,161 @@ use std::ffi::{CStr, CString};
 use duckdb::ffi;
 use rasteret_io::{Given, Options};
 
-use super::Context;
+use super::{Context, Feature};
 use crate::error::{Error, Result};
 use crate::vector::LogicalType;
 use crate::vector::exception::call;
 
 /// A setting.
-pub(crate) struct Setting {
+#[derive(Debug)]
+pub struct Setting {
     /// The environment variable that sets the default.
-    pub(crate) variable: &'static str,
+    pub variable: &'static str,
     /// The built-in value as text; empty if there is none.
     built_in: fn(&Options) -> String,
     /// The description in `duckdb_settings()`.
-    pub(crate) description: &'static str,
+    pub description: &'static str,
+    /// The description in Markdown.
+    pub details: &'static str,
 }
 
 /// All settings.
-pub(crate) const SETTINGS: [Setting; 13] = [
+pub const SETTINGS: [Setting; 15] = [
     Setting {
         variable: "RASTERET_MAX_CONCURRENT",
         built_in: |options| options.max_concurrent.to_string(),
         description: "The maximum number of requests in flight",
+        details: "Maximum number of requests in flight, over all threads. Lower if the process may open few files \
+            (`ulimit -n`): 464 of 1,024, 80 of 256.",
     },
     Setting {
         variable: "RASTERET_TIMEOUT",
         built_in: |options| options.timeout.as_secs_f64().to_string(),
         description: "Timeout of a request in seconds",
+        details: "Timeout of a request, in seconds.",
     },
     Setting {
         variable: "RASTERET_CONNECT_TIMEOUT",
         built_in: |options| options.connect_timeout.as_secs_f64().to_string(),
         description: "Timeout of opening a connection in seconds",
+        details: "Timeout of opening a connection, in seconds.",
     },
     Setting {
         variable: "RASTERET_MAX_RETRIES",
         built_in: |options| options.max_retries.to_string(),
         description: "The maximum number of retries of a request after HTTP 429, 5xx or a lost connection",
+        details: "Maximum number of retries of a request after HTTP 429, 5xx or a lost connection.",
     },
     Setting {
         variable: "RASTERET_RETRY_TIME",
         built_in: |options| options.retry_time.as_secs_f64().to_string(),
         description: "Time limit for the retries of a query in seconds",
+        details: "Time limit for retries of a query in seconds, counted from its first retry, over all files.",
     },
     Setting {
         variable: "RASTERET_HEADER_CACHE_BYTES",
         built_in: |options| options.header_cache_bytes.to_string(),
         description: "Size of the header cache, such as '256MB'; 0 disables it",
+        details: "Size of the header cache in bytes; 0 disables it.",
     },
     Setting {
         variable: "RASTERET_TILE_CACHE_BYTES",
         built_in: |options| options.tile_cache_bytes.to_string(),
         description: "Size of the cache of decoded tiles, such as '256MB'; 0 disables it",
+        details: "Size of the cache of decoded tiles in bytes; the default holds one band of a Sentinel-2 scene; \
+            0 disables it.",
     },
     Setting {
         variable: "RASTERET_ZONE_CACHE_BYTES",
         built_in: |options| options.zone_cache_bytes.to_string(),
         description: "Size of the cache of geometry coverages, such as '64MB'; 0 disables it",
+        details: "Size of the coverage cache in bytes: with it, the coverage of a geometry is computed once for \
+            all bands and dates on the same grid; 0 disables it.",
     },
     Setting {
         variable: "RASTERET_READ_BUDGET_BYTES",
         built_in: |options| options.read_budget_bytes.to_string(),
         description: "Memory limit for tiles being fetched or decoded, such as '128MB'",
+        details: "Memory limit for tiles being fetched or decoded, over all threads.",
     },
     Setting {
         variable: "RASTERET_MAX_TILE_BYTES",
         built_in: |options| options.max_tile_bytes.to_string(),
         description: "Maximum size of a decoded tile, such as '256MB'; larger tiles are an error",
+        details: "Maximum size of a decoded tile or strip, including the memory of its decoder; reading pixels of \
+            files that declare larger ones is an error.",
     },
     Setting {
         variable: "RASTERET_MEMORY_LIMIT_BYTES",
         built_in: |options| options.memory_limit_bytes.map_or_else(String::new, |bytes| bytes.to_string()),
         description: "Memory limit of a call for its results, such as '4GB'; by default DuckDB's memory_limit",
+        details: "Memory limit of a call for windows, coverages, plans and documents; the caches shrink with it, \
+            see [security](security.md#bounds). The default is DuckDB's `memory_limit`.",
     },
     Setting {
         variable: "RASTERET_THREADS",
         built_in: |options| options.threads.map_or_else(String::new, |threads| threads.to_string()),
         description: "Number of threads that decode and compute; by default DuckDB's threads",
+        details: "Number of threads that decode and compute, over all queries. The default is DuckDB's `threads` \
+            when the extension is loaded.",
     },
     Setting {
         variable: "RASTERET_CHECK_VERSION",
         built_in: |options| options.check_version.to_string(),
         description: "How files are compared with their version in the index: 'etag', 'size' or 'none'",
+        details: "How a file is compared with its version in the index: `etag` compares entity tag and size (the \
+            date if a tag is missing); `size` compares the size only, for servers whose nodes send \
+            different tags for the same file; `none` compares nothing.",
+    },
+    Setting {
+        variable: FILE_SYSTEM,
+        built_in: |_| "native".to_owned(),
+        description: "The clients that files are read through: 'native', or 'duckdb' for DuckDB's file system and its secrets",
+        details: "The clients that files are read through: `native`, those of this extension, or `duckdb`, \
+            [DuckDB's file system](hosts.md#duckdbs-file-system) with its secrets, proxies and registered \
+            file systems.",
+    },
+    Setting {
+        variable: PROGRESS,
+        built_in: |_| "true".to_owned(),
+        description: "Whether rasteret_enrich shows its progress if the standard error stream is a terminal",
+        details: "Whether `rasteret_enrich` shows its progress, if the standard error stream is a terminal.",
     },
 ];
 
+const FILE_SYSTEM: &str = "RASTERET_FILE_SYSTEM";
+const PROGRESS: &str = "RASTERET_PROGRESS";
+
+/// The settings of one query.
+pub(super) struct QuerySettings {
+    pub(super) options: Options,
+    /// Whether files are read through DuckDB's file system.
+    pub(super) reads_through_duckdb: bool,
+    pub(super) shows_progress: bool,
+}
+
+fn of_environment(variable: &str) -> Option<String> {
+    std::env::var_os(variable).map(|value| value.to_string_lossy().into_owned()).filter(|text| !text.trim().is_empty())
+}
+
 impl Setting {
     /// The name in SQL.
-    fn name(&self) -> String {
+    #[must_use]
+    pub fn name(&self) -> String {
         self.variable.to_ascii_lowercase()
+    }
+
+    /// The value if neither the setting nor its variable is set; empty if there is none.
+    #[must_use]
+    pub fn default_value(&self) -> String {
+        (self.built_in)(&Options::default())
+    }
+
+    /// The value when the extension is loaded. Variables that are no [`Options`] are validated with the settings.
+    fn initial_value(&self, options: &Options) -> String {
+        let of_variable =
+            [FILE_SYSTEM, PROGRESS].contains(&self.variable).then(|| of_environment(self.variable)).flatten();
+        of_variable.unwrap_or_else(|| (self.built_in)(options))
     }
 }
 
@@ -116,13 +183,13 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, options: &Opti
 unsafe fn register_one(connection: ffi::duckdb_connection, setting: &Setting, options: &Options) -> Result<()> {
     let text = |text: String| CString::new(text).map_err(|_| Error::Internal("a setting with a NUL".to_owned()));
     let name = text(setting.name())?;
-    let (value, description) = (text((setting.built_in)(options))?, text(setting.description.to_owned())?);
+    let (value, description) = (text(setting.initial_value(options))?, text(setting.description.to_owned())?);
     let kind = LogicalType::varchar();
     // SAFETY: the caller's contract. All handles are created and destroyed here; DuckDB copies their contents.
     unsafe {
         let mut option = call(|api| api.duckdb_create_config_option, ())?;
         let mut value = call(|api| api.duckdb_create_varchar, (value.as_ptr(),))?;
-        let scope = ffi::duckdb_config_option_scope_DUCKDB_CONFIG_OPTION_SCOPE_GLOBAL;
+        let scope = ffi::duckdb_config_option_scope_DUCKDB_CONFIG_OPTION_SCOPE_SESSION;
         let outcome = call(|api| api.duckdb_config_option_set_name, (option, name.as_ptr()))
             .and_then(|()| call(|api| api.duckdb_config_option_set_type, (option, kind.raw())))
             .and_then(|()| call(|api| api.duckdb_config_option_set_default_value, (option, value)))
@@ -138,11 +205,11 @@ unsafe fn register_one(connection: ffi::duckdb_connection, setting: &Setting, op
     }
 }
 
-/// The options of a query: its settings, else the environment.
+/// The settings of a query, else the environment.
 ///
 /// # Safety
 /// A query of the context's connection must be running.
-pub(super) unsafe fn options(context: &Context, environment: &Options) -> Result<Options> {
+pub(super) unsafe fn of_query(context: &Context, environment: &Options) -> Result<QuerySettings> {
     let mut given = Vec::with_capacity(SETTINGS.len());
     for setting in &SETTINGS {
         let name = CString::new(setting.name()).unwrap_or_default();
@@ -156,5 +223,76 @@ pub(super) unsafe fn options(context: &Context, environment: &Options) -> Result
     let of_query = |variable: &str| given.iter().find(|(known, _)| *known == variable).map(|(_, given)| given.clone());
     let mut options = Options::read(of_query)?;
     options.allowed_prefixes.clone_from(&environment.allowed_prefixes);
-    Ok(options)
+    Ok(QuerySettings {
+        options,
+        reads_through_duckdb: reads_through_duckdb(of_query(FILE_SYSTEM))?,
+        shows_progress: shows_progress(of_query(PROGRESS))?,
+    })
+}
+
+/// Whether progress is shown in a host without settings. Fails where the environment demands what such a host lacks.
+pub(super) fn of_old_host(version: &str) -> Result<bool> {
+    let given = |variable: &str| {
+        Some(Given { place: format!("environment variable {variable}"), text: of_environment(variable)? })
+    };
+    if reads_through_duckdb(given(FILE_SYSTEM))? {
+        let needed = Feature::FileSystem.since_text();
+        return Err(Error::argument(format!(
+            "environment variable {FILE_SYSTEM}: 'duckdb' needs DuckDB {needed} or later, found {version}"
+        )));
+    }
+    shows_progress(given(PROGRESS))
+}
+
+fn reads_through_duckdb(given: Option<Given>) -> Result<bool> {
+    let given = given.filter(|given| !given.text.trim().is_empty());
+    given.map_or(Ok(false), |given| match given.text.trim().to_ascii_lowercase().as_str() {
+        "native" => Ok(false),
+        "duckdb" => Ok(true),
+        _ => Err(wrong(&given, "'native' or 'duckdb'")),
+    })
+}
+
+fn shows_progress(given: Option<Given>) -> Result<bool> {
+    let given = given.filter(|given| !given.text.trim().is_empty());
+    given.map_or(Ok(true), |given| match given.text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(wrong(&given, "true or false")),
+    })
+}
+
+fn wrong(given: &Given, expected: &str) -> Error {
+    Error::argument(format!("{}: expected {expected}, found '{}'", given.place, given.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(text: &str) -> Option<Given> {
+        Some(Given { place: "setting x".to_owned(), text: text.to_owned() })
+    }
+
+    #[test]
+    fn values_of_the_host() {
+        assert!(!reads_through_duckdb(None).unwrap() && !reads_through_duckdb(given(" Native ")).unwrap());
+        assert!(reads_through_duckdb(given("duckdb")).unwrap());
+        assert!(
+            shows_progress(None).unwrap() && shows_progress(given("on")).unwrap() && shows_progress(given("")).unwrap()
+        );
+        assert!(!shows_progress(given("False")).unwrap());
+        let error = reads_through_duckdb(given("httpfs")).unwrap_err().to_string();
+        assert!(error.contains("setting x: expected 'native' or 'duckdb', found 'httpfs'"), "{error}");
+        assert!(shows_progress(given("2")).is_err());
+    }
+
+    #[test]
+    fn names_are_those_of_the_variables() {
+        let mut names: Vec<String> = SETTINGS.iter().map(Setting::name).collect();
+        assert!(names.iter().all(|name| name.starts_with("rasteret_")), "{names:?}");
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), SETTINGS.len());
+    }
 }

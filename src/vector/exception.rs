@@ -14,7 +14,7 @@
 //! | `vector_get_column_type`, `bind_add_result_column`, `bind_set_cardinality`, and all registration functions | `std::bad_alloc` | [`call`] |
 //! | `create_*_type`, child types, names, aliases and the CRS of types | `std::bad_alloc` | [`call_or_postpone`] |
 //! | `bind_get_parameter`, `get_varchar`, `get_blob` and other parts of values | a failed cast, `std::bad_alloc` | [`call_or_postpone`] |
-//! | `client_context_get_*`, `*_get_client_context`, `scalar_function_set_init`, `file_system_open`, file options, `error_data_message` | `std::bad_alloc` | [`call`], also in `crate::host` |
+//! | `client_context_get_*`, `*_get_client_context`, `scalar_function_set_bind`, `scalar_function_set_init`, `*_set_bind_data_copy`, `file_system_open`, `file_handle_*`, file options, `error_data_*` | `std::bad_alloc` | [`call`], also in `crate::host` |
 //! | `add_replacement_scan`, `replacement_scan_set_function_name`, `replacement_scan_add_parameter`, `create_varchar` | `std::bad_alloc` | [`call`], in `crate::host` |
 //! | `create_copy_function`, `copy_function_*`, `register_copy_function` | `std::bad_alloc` | [`call`], in `super::copy_function` |
 //! | `*_set_error` | `std::bad_alloc` | [`Failure::report`], which lets it pass into DuckDB |

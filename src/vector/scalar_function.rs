@@ -1,5 +1,6 @@
 //! Scalar functions: registration and the call per chunk.
 
+use std::ffi::c_void;
 use std::sync::Arc;
 
 use duckdb::ffi;
@@ -11,7 +12,7 @@ use super::logical_type::c_string;
 use super::{LogicalType, Reader, SharedSession, Writer};
 use crate::documentation::Documentation;
 use crate::error::{Error, Result};
-use crate::host::{Context, Host, session_of_query};
+use crate::host::{Context, Host, PlanFiles, QuerySession, session_of_query};
 
 /// A scalar function with its overloads.
 pub(crate) trait ScalarFunction: 'static {
@@ -91,6 +92,7 @@ pub(crate) unsafe fn register<F: ScalarFunction>(
             ffi::duckdb_scalar_function_set_extra_info(function, extra.cast(), Some(drop_box::<SharedSession>));
             ffi::duckdb_scalar_function_set_function(function, Some(throwing!(invoke::<F>, _, _, _)));
             if Host::current().has_late_slots() {
+                call(|api| api.duckdb_scalar_function_set_bind, (function, Some(throwing!(bind::<F>, _))))?;
                 call(|api| api.duckdb_scalar_function_set_init, (function, Some(throwing!(init::<F>, _))))?;
             }
             call(|api| api.duckdb_add_scalar_function_to_set, (set, function))?;
@@ -107,7 +109,39 @@ pub(crate) unsafe fn register<F: ScalarFunction>(
 }
 
 /// The state of a thread's execution: the session of the query.
-type State = PerProcess<Session>;
+type State = PerProcess<QuerySession>;
+
+/// What the executions of a plan share; its copies are of the same plan.
+type Plan = Arc<PerProcess<PlanFiles>>;
+
+/// Called once for each call in a plan.
+///
+/// # Safety
+/// Called by DuckDB with a live bind info.
+unsafe extern "C-unwind" fn bind<F: ScalarFunction>(info: ffi::duckdb_bind_info) {
+    let outcome = contain(F::DOC.name, || {
+        // SAFETY: `info` is live; DuckDB owns the plan's data, and its copies.
+        unsafe {
+            let plan = Box::into_raw(Box::new(Plan::default()));
+            let destroy: unsafe extern "C" fn(*mut c_void) = drop_box::<Plan>;
+            call(|api| api.duckdb_scalar_function_set_bind_data, (info, plan.cast(), Some(destroy)))?;
+            let copy: unsafe extern "C" fn(*mut c_void) -> *mut c_void = copy_plan;
+            call(|api| api.duckdb_scalar_function_set_bind_data_copy, (info, Some(copy)))
+        }
+    });
+    if let Err(failure) = outcome {
+        // SAFETY: `info` is live, and this frame is the last one before DuckDB's.
+        unsafe { failure.report(info, |api| api.duckdb_scalar_function_bind_set_error) };
+    }
+}
+
+/// # Safety
+/// `data` must be a `Plan` of [`bind`].
+unsafe extern "C" fn copy_plan(data: *mut c_void) -> *mut c_void {
+    // SAFETY: the caller's contract.
+    let plan = unsafe { &*data.cast::<Plan>() };
+    Box::into_raw(Box::new(plan.clone())).cast()
+}
 
 /// Called once per thread and execution: creates the session of the query with the current locks of DuckDB. Bind would
 /// use those at the time when a statement was prepared.
@@ -122,8 +156,11 @@ unsafe extern "C-unwind" fn init<F: ScalarFunction>(info: ffi::duckdb_init_info)
             let shared = &*extra.cast::<SharedSession>();
             let mut context = std::ptr::null_mut();
             call(|api| api.duckdb_scalar_function_init_get_client_context, (info, &raw mut context))?;
-            let session = session_of_query(shared, Some(&Arc::new(Context::from_raw(context)?)))?;
-            let state = Box::into_raw(Box::new(State::from(session)));
+            let plan = call(|api| api.duckdb_scalar_function_init_get_bind_data, (info,))?.cast::<Plan>().as_ref();
+            let plan = plan.ok_or_else(|| Error::Internal("a call without its plan".to_owned()))?;
+            let files = plan.get_or_make(|_| PlanFiles::default());
+            let query = session_of_query(shared, Some(&Arc::new(Context::from_raw(context)?)), files)?;
+            let state = Box::into_raw(Box::new(State::from(query)));
             ffi::duckdb_scalar_function_init_set_state(info, state.cast(), Some(drop_box::<State>));
             Ok(())
         }
@@ -144,9 +181,10 @@ unsafe fn session(info: ffi::duckdb_function_info) -> Result<Session> {
         if Host::current().has_late_slots() {
             let state = call(|api| api.duckdb_scalar_function_get_state, (info,))?.cast::<State>().as_ref();
             let state = state.ok_or_else(|| Error::Internal("a call without its session".to_owned()))?;
-            return state.get().cloned().ok_or_else(forked);
+            return state.get().map(|query| query.session.clone()).ok_or_else(forked);
         }
-        session_of_query(&*ffi::duckdb_scalar_function_get_extra_info(info).cast::<SharedSession>(), None)
+        let shared = &*ffi::duckdb_scalar_function_get_extra_info(info).cast::<SharedSession>();
+        Ok(session_of_query(shared, None, &PlanFiles::default())?.into_parts().0)
     }
 }
 

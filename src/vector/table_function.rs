@@ -17,7 +17,7 @@ use super::logical_type::c_string;
 use super::{LogicalType, SharedSession, Value, Writer};
 use crate::documentation::Documentation;
 use crate::error::{Error, Result};
-use crate::host::{Context, Host, session_of_query, update_session};
+use crate::host::{Context, Host, Lease, PlanFiles, session_of_query, update_session};
 
 /// A table function.
 ///
@@ -157,11 +157,19 @@ struct Plan<F: TableFunction> {
     bound: PerProcess<Bound<F::Bind>>,
 }
 
+/// The columns of a bound call, and its number of rows if it is known.
+struct Shape {
+    columns: Vec<(String, LogicalType)>,
+    rows: Option<u64>,
+}
+
 /// A call bound by this process.
 struct Bound<B> {
     state: B,
     /// The session of the call, shared with `state`.
     session: Session,
+    /// What the session reads through DuckDB's file system.
+    files: PlanFiles,
 }
 
 impl<F: TableFunction> Plan<F> {
@@ -173,11 +181,13 @@ impl<F: TableFunction> Plan<F> {
         shared: &SharedSession,
         context: Option<&Arc<Context>>,
         arguments: &BindInfo,
-    ) -> Result<(Session, Bind<F::Bind>)> {
+    ) -> Result<(Bound<F::Bind>, Shape, Option<Lease>)> {
+        let files = PlanFiles::default();
         // SAFETY: the caller's contract.
-        let session = unsafe { session_of_query(shared, context) }?;
-        let bound = F::bind(&session, arguments)?;
-        Ok((session, bound))
+        let query = unsafe { session_of_query(shared, context, &files) }?;
+        let Bind { state, columns, rows } = F::bind(&query.session, arguments)?;
+        let (session, lease) = query.into_parts();
+        Ok((Bound { state, session, files }, Shape { columns, rows }, lease))
     }
 
     /// The call bound by this process; a forked child binds it again.
@@ -189,7 +199,7 @@ impl<F: TableFunction> Plan<F> {
             return Ok(bound);
         }
         // SAFETY: the caller's contract.
-        let bound = unsafe { self.anew() }?;
+        let (bound, _lease) = unsafe { self.anew() }?;
         Ok(self.bound.get_or_make(|_| bound))
     }
 
@@ -197,13 +207,13 @@ impl<F: TableFunction> Plan<F> {
     ///
     /// # Safety
     /// A query of the context's connection must be running.
-    unsafe fn anew(&self) -> Result<Bound<F::Bind>> {
+    unsafe fn anew(&self) -> Result<(Bound<F::Bind>, Option<Lease>)> {
         // SAFETY: the caller's contract.
-        let (session, bound) = unsafe { Self::bind(&self.shared, self.context.as_ref(), &self.arguments) }?;
-        if described(&bound.columns) != self.columns {
+        let (bound, shape, lease) = unsafe { Self::bind(&self.shared, self.context.as_ref(), &self.arguments) }?;
+        if described(&shape.columns) != self.columns {
             return Err(Error::argument("the columns have changed since the statement was prepared"));
         }
-        Ok(Bound { state: bound.state, session })
+        Ok((bound, lease))
     }
 }
 
@@ -218,6 +228,9 @@ struct Execution<F: TableFunction> {
     bound: Option<PerProcess<Bound<F::Bind>>>,
     state: PerProcess<F::Global>,
     columns: Vec<usize>,
+    /// Dropped last: it closes the files that the state may read.
+    #[expect(dead_code, reason = "dropping it is what it is for")]
+    lease: PerProcess<Option<Lease>>,
 }
 
 /// Registers `F` on a connection.
@@ -280,15 +293,15 @@ unsafe extern "C-unwind" fn bind<F: TableFunction>(info: ffi::duckdb_bind_info) 
             let shared = (*ffi::duckdb_bind_get_extra_info(info).cast::<SharedSession>()).clone();
             let context = Host::current().has_late_slots().then(|| context(info).map(Arc::new)).transpose()?;
             let arguments = BindInfo::of::<F>(info);
-            let (session, bound) = Plan::<F>::bind(&shared, context.as_ref(), &arguments)?;
-            for (name, kind) in &bound.columns {
+            let (bound, shape, _lease) = Plan::<F>::bind(&shared, context.as_ref(), &arguments)?;
+            for (name, kind) in &shape.columns {
                 let name = c_string(name);
                 call(|api| api.duckdb_bind_add_result_column, (info, name.as_ptr(), kind.raw()))?;
             }
-            if let Some(rows) = bound.rows {
+            if let Some(rows) = shape.rows {
                 call(|api| api.duckdb_bind_set_cardinality, (info, rows, true))?;
             }
-            let (columns, bound) = (described(&bound.columns), PerProcess::from(Bound { state: bound.state, session }));
+            let (columns, bound) = (described(&shape.columns), PerProcess::from(bound));
             let plan = Box::into_raw(Box::new(Plan::<F> { shared, context, arguments, columns, bound }));
             ffi::duckdb_bind_set_bind_data(info, plan.cast(), Some(drop_box::<Plan<F>>));
             Ok(())
@@ -309,8 +322,14 @@ unsafe extern "C-unwind" fn init<F: TableFunction>(info: ffi::duckdb_init_info) 
             let plan = &*ffi::duckdb_init_get_bind_data(info).cast::<Plan<F>>();
             let of_plan = plan.here()?;
             // The statement may have been prepared with different locks and settings.
-            let is_same = update_session(&plan.shared, &of_plan.session, plan.context.as_ref())?;
-            let own = if is_same { None } else { Some(plan.anew()?) };
+            let updated = update_session(&plan.shared, &of_plan.session, plan.context.as_ref(), &of_plan.files)?;
+            let (own, lease) = match updated {
+                Some(lease) => (None, lease),
+                None => {
+                    let (own, lease) = plan.anew()?;
+                    (Some(own), lease)
+                }
+            };
             let bound = own.as_ref().unwrap_or(of_plan);
             let columns: Vec<usize> = (0..ffi::duckdb_init_get_column_count(info))
                 .map(|i| usize::try_from(ffi::duckdb_init_get_column_index(info, i)).unwrap_or(usize::MAX))
@@ -321,6 +340,7 @@ unsafe extern "C-unwind" fn init<F: TableFunction>(info: ffi::duckdb_init_info) 
                 bound: own.map(PerProcess::from),
                 state: PerProcess::from(started.state),
                 columns,
+                lease: PerProcess::from(lease),
             }));
             ffi::duckdb_init_set_init_data(info, data.cast(), Some(drop_box::<Execution<F>>));
             Ok(())

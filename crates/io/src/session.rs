@@ -10,6 +10,7 @@ use crate::query::Reader;
 use crate::store::Stores;
 use crate::store::access::AccessPolicy;
 use crate::store::credentials::Credentials;
+use crate::store::host_files::HostFiles;
 use crate::types::location::StoreKey;
 use crate::write::{CogDescription, CogWriter};
 use crate::{IsInterrupted, Options, Result};
@@ -87,6 +88,13 @@ impl Session {
     /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a location that is not local.
     pub fn write_cog(&self, href: &str, options: CogOptions, description: CogDescription) -> Result<CogWriter> {
         CogWriter::new(self.tiles().clone(), href, options, description)
+    }
+
+    /// The same session, whose files are read through a file system of the host. The caches contain data that other queries have read:
+    /// make such a session by [`Self::with_options`], for one query.
+    #[must_use]
+    pub fn with_files(self, files: HostFiles) -> Self {
+        Self(self.with_stores(self.stores().clone().with_files(files)))
     }
 
     /// Sets the host's limit on memory. Caches shrink where their share of it is smaller than the options allow.

@@ -149,7 +149,7 @@ fn scale(
             let Some(asset) = elements.text(range.start + at - start) else { continue };
             if let Ok(file) = &*answer {
                 let band = request.band.and_then(|band| u32::try_from(band).ok());
-                let location = Location::parse(request.href)?;
+                let location = Location::parse_any(request.href)?;
                 *answer = stac_scaled(file.clone(), &location, asset, band);
             }
         }

@@ -1,6 +1,7 @@
 //! Functions that build and maintain an index.
 
 mod collection;
+mod progress;
 mod rasteret_enrich;
 mod rasteret_enrich_sql;
 mod rasteret_normalize;

@@ -1,11 +1,12 @@
 //! `FROM rasteret_enrich(source, …)`: records with the headers of their assets.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rasteret_io::Session;
 use rasteret_io::enrich::{Column, EnrichOptions, EnrichPlan, EnrichStream, EnrichedBatch};
 
 use super::collection::{self, with_folder_hint};
+use super::progress::Progress;
 use super::rasteret_normalize;
 use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};
 use crate::error::{Error, Result};
@@ -90,14 +91,16 @@ impl TableFunction for RasteretEnrich {
         let all = plan.columns();
         let projection: Vec<Option<Column>> =
             columns.iter().map(|&at| all.get(at).map(|(_, column)| *column)).collect();
-        let stream = plan.start(&projection.iter().flatten().copied().collect::<Vec<_>>())?;
+        let stream = Arc::new(plan.start(&projection.iter().flatten().copied().collect::<Vec<_>>())?);
+        let shown = Arc::clone(&stream);
+        let progress = plan.shows_progress().then(|| Progress::start(move || shown.progress())).flatten();
         // A single thread preserves the order of the records; fetching is still concurrent.
-        Ok(Init { state: Mutex::new(Execution { stream, projection }), max_threads: 1 })
+        Ok(Init { state: Mutex::new(Execution { progress, stream, projection }), max_threads: 1 })
     }
 
     fn next(_plan: &EnrichPlan, execution: &Mutex<Execution>, (): &mut (), output: &mut OutputChunk<'_>) -> Result<()> {
         let execution = execution.lock().unwrap_or_else(PoisonError::into_inner);
-        match execution.stream.next()? {
+        match execution.next()? {
             Some(batch) => execution.write(batch, output),
             None => output.set_rows(0),
         }
@@ -106,12 +109,21 @@ impl TableFunction for RasteretEnrich {
 
 /// A running query.
 pub(crate) struct Execution {
-    stream: EnrichStream,
+    /// None if none is shown. Dropped first, because it reads the stream.
+    progress: Option<Progress>,
+    stream: Arc<EnrichStream>,
     /// The content of each output vector; None if the query uses no column.
     projection: Vec<Option<Column>>,
 }
 
 impl Execution {
+    fn next(&self) -> Result<Option<EnrichedBatch>> {
+        Ok(match &self.progress {
+            Some(progress) => progress.during(|| self.stream.next())?,
+            None => self.stream.next()?,
+        })
+    }
+
     /// Writes a batch, whose parts contain the projected columns of their kind in the order of the projection.
     fn write(&self, batch: EnrichedBatch, output: &mut OutputChunk<'_>) -> Result<()> {
         let rows = batch.source.num_rows();

@@ -52,7 +52,15 @@ const FAILURES_KEPT: usize = 10_000;
 pub(super) struct Fetching {
     pub(super) pending: mpsc::UnboundedReceiver<Message>,
     pub(super) window: Arc<Window>,
+    pub(super) files: Arc<FileCounts>,
     pub(super) task: JoinHandle<()>,
+}
+
+/// Files that were fetched, each once.
+#[derive(Debug, Default)]
+pub(super) struct FileCounts {
+    pub(super) done: AtomicU64,
+    pub(super) failed: AtomicU64,
 }
 
 /// Messages of the fetcher. The end is a message, because a channel that merely closes indicates a fault.
@@ -108,25 +116,27 @@ impl Pending {
 /// Must be called in the runtime.
 pub(super) fn start(batches: Batches, layout: Arc<Layout>, fetch: Fetch, max_concurrent: usize) -> Fetching {
     let (send, pending) = mpsc::unbounded_channel();
-    let window = Arc::new(Window::default());
+    let (window, files) = (Arc::new(Window::default()), Arc::<FileCounts>::default());
     let remote = layout.inner.source.are_remote();
     let fetcher = Fetcher {
         layout,
         fetch,
         window: Arc::clone(&window),
+        files: Arc::clone(&files),
         // More permits than the semaphore can count are as good as none.
         limit: Arc::new(Semaphore::new(max_concurrent.min(Semaphore::MAX_PERMITS))),
         failures: Arc::default(),
         remote,
     };
     let task = tokio::spawn(fetcher.run(batches, send));
-    Fetching { pending, window, task }
+    Fetching { pending, window, files, task }
 }
 
 struct Fetcher {
     layout: Arc<Layout>,
     fetch: Fetch,
     window: Arc<Window>,
+    files: Arc<FileCounts>,
     /// The option `max_concurrent`. Each request also takes a permit of the session.
     limit: Arc<Semaphore>,
     failures: Arc<Mutex<HashMap<Arc<str>, Error>>>,
@@ -252,14 +262,16 @@ impl Fetcher {
         }
         let request = Arc::clone(&self.limit).acquire_owned().await;
         let (own, failures, share) = (header.clone(), Arc::clone(&self.failures), permit.share());
-        let (href, completion) = (Arc::clone(href), completion.clone());
+        let (href, completion, files) = (Arc::clone(href), completion.clone(), Arc::clone(&self.files));
         tasks.spawn(async move {
             let _completion = completion;
             let header = own.get().await;
             drop(request);
+            files.done.fetch_add(1, Ordering::Relaxed);
             match header {
                 Ok(file) => share.add(weight(&file.header)),
                 Err(error) => {
+                    files.failed.fetch_add(1, Ordering::Relaxed);
                     let mut failures = lock(&failures);
                     if failures.len() < FAILURES_KEPT {
                         failures.insert(href, error);

@@ -63,7 +63,7 @@ pub use options::EnrichOptions;
 pub use plan::EnrichPlan;
 pub use resolve::positions_of_all;
 pub use scaling::stac_scaled;
-pub use stream::{EnrichStream, EnrichedBatch};
+pub use stream::{EnrichProgress, EnrichStream, EnrichedBatch};
 
 #[cfg(test)]
 mod tests;

@@ -35,6 +35,11 @@ impl EnrichPlan {
         Ok(Self { headers: headers.clone(), inner: Arc::new(inner) })
     }
 
+    /// Whether the query may show how far it is.
+    pub fn shows_progress(&self) -> bool {
+        self.headers.shows_progress()
+    }
+
     /// The source's columns.
     pub fn source_schema(&self) -> &SchemaRef {
         self.inner.source.schema()

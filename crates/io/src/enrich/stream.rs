@@ -1,12 +1,13 @@
 //! Batches with their headers, in the source's order.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::{ArrayRef, RecordBatch};
 use tokio::sync::mpsc;
 
-use super::fetch::{Cell, Fetching, Message, Pending};
+use super::fetch::{Cell, Fetching, FileCounts, Message, Pending};
 use super::layout::Layout;
 use super::scaling::Scaling;
 use crate::headers::Headers;
@@ -19,6 +20,7 @@ pub struct EnrichStream {
     layout: Arc<Layout>,
     pending: tokio::sync::Mutex<mpsc::UnboundedReceiver<Message>>,
     tally: Mutex<Tally>,
+    files: Arc<FileCounts>,
     task: tokio::task::JoinHandle<()>,
     #[cfg_attr(not(test), expect(dead_code, reason = "what tests look at"))]
     pub(super) window: Arc<super::fetch::Window>,
@@ -38,6 +40,17 @@ pub struct EnrichedBatch {
     pub normalized: Vec<ArrayRef>,
     /// For each row, its failures; empty unless the projection contains [`super::Column::Error`].
     pub errors: Vec<Option<String>>,
+}
+
+/// The progress of an enrichment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EnrichProgress {
+    /// Records that were returned.
+    pub records: u64,
+    /// Files that were fetched, each once, including those that failed.
+    pub files: u64,
+    /// Files that failed.
+    pub failed: u64,
 }
 
 /// Counts over all threads so far.
@@ -63,9 +76,19 @@ const CAUSES: usize = 3;
 
 impl EnrichStream {
     pub(super) fn new(headers: Headers, layout: Arc<Layout>, fetching: Fetching) -> Self {
-        let Fetching { pending, window, task } = fetching;
+        let Fetching { pending, window, files, task } = fetching;
         let tally = Tally { seen: vec![false; layout.bands.len()], ..Tally::default() };
-        Self { headers, layout, pending: tokio::sync::Mutex::new(pending), tally: Mutex::new(tally), task, window }
+        let (pending, tally) = (tokio::sync::Mutex::new(pending), Mutex::new(tally));
+        Self { headers, layout, pending, tally, files, task, window }
+    }
+
+    /// The progress of the enrichment.
+    pub fn progress(&self) -> EnrichProgress {
+        EnrichProgress {
+            records: self.tally().rows,
+            files: self.files.done.load(Ordering::Relaxed),
+            failed: self.files.failed.load(Ordering::Relaxed),
+        }
     }
 
     /// The next batch, at most 2,048 rows; None after the last. May be called from several threads at once: each batch
@@ -315,7 +338,7 @@ fn for_band(file: &CogFile, band: u32, href: Option<&Arc<str>>) -> Result<CogFil
     match file.header.for_band(band) {
         Ok(header) => Ok(CogFile { header: Arc::new(header), ..file.clone() }),
         Err(source) => {
-            let location = Location::parse(href.map(AsRef::as_ref).unwrap_or_default())?;
+            let location = Location::parse_any(href.map(AsRef::as_ref).unwrap_or_default())?;
             Err(Error::Header { location, source })
         }
     }

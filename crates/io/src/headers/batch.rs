@@ -68,7 +68,7 @@ fn run_distinct<T: Task>(headers: &Headers, hrefs: &[&str]) -> Result<Vec<Result
     let mut outputs: Vec<Option<Result<T::Output>>> = vec![None; hrefs.len()];
     let (mut local, mut remote) = (Vec::new(), Vec::new());
     for (slot, href) in hrefs.iter().enumerate() {
-        match Location::parse(href) {
+        match headers.locate(href) {
             Err(error) => outputs[slot] = Some(Err(error)),
             Ok(location)
                 if headers.access().is_restricted()
@@ -76,7 +76,9 @@ fn run_distinct<T: Task>(headers: &Headers, hrefs: &[&str]) -> Result<Vec<Result
             {
                 outputs[slot] = Some(Err(error));
             }
-            Ok(location) if matches!(location.kind(), LocationKind::File(_)) => local.push((slot, location)),
+            Ok(location) if headers.is_native() && matches!(location.kind(), LocationKind::File(_)) => {
+                local.push((slot, location));
+            }
             Ok(location) => match T::known(headers, &location) {
                 Some(output) => outputs[slot] = Some(Ok(output)),
                 None => remote.push((slot, location)),
@@ -109,7 +111,7 @@ fn run_distinct<T: Task>(headers: &Headers, hrefs: &[&str]) -> Result<Vec<Result
         }
     }
     // Only a runtime that is being shut down loses a task.
-    let lost = |slot: usize| Err(Location::parse(hrefs[slot]).map_or_else(|error| error, |at| panicked(&at)));
+    let lost = |slot: usize| Err(headers.locate(hrefs[slot]).map_or_else(|error| error, |at| panicked(&at)));
     Ok(outputs.into_iter().enumerate().map(|(slot, output)| output.unwrap_or_else(|| lost(slot))).collect())
 }
 

@@ -12,6 +12,7 @@ use super::Headers;
 use super::batch::{self, Task, panicked};
 use super::driver::{self, Decoded};
 use super::in_flight::SharedHeader;
+use crate::store::stats;
 use crate::types::location::LocationKind;
 use crate::types::stamp::Stamp;
 use crate::{CogFile, DescribedFile, Error, Location, ObjectVersion, Result, VersionMatch};
@@ -47,16 +48,16 @@ impl Headers {
 
     /// The header of one file, from the cache or by as few requests as it takes.
     pub async fn header(&self, href: &str) -> Result<CogFile> {
-        self.header_at(&Location::parse(href)?).await
+        self.header_at(&self.locate(href)?).await
     }
 
     /// As [`header`](Self::header), by location.
     pub async fn header_at(&self, location: &Location) -> Result<CogFile> {
         self.access().check(location)?;
-        if location.is_local() {
+        if location.is_local() && self.is_native() {
             return self.local_header_at(location).await;
         }
-        if let Some(known) = self.cache.known(location.key()) {
+        if let Some(known) = self.known_or_failed(location) {
             return known;
         }
         let (entry, _) = self.cache.entry(location.key());
@@ -70,14 +71,14 @@ impl Headers {
             return (SharedHeader::ready(Err(error)), false);
         }
         let (headers, here) = (self.clone(), location.clone());
-        if location.is_local() {
+        if location.is_local() && self.is_native() {
             let load = move || {
                 let (headers, here) = (headers.clone(), here.clone());
                 async move { headers.local_header_at(&here).await }.boxed()
             };
             return (SharedHeader::alone(load), true);
         }
-        if let Some(known) = self.cache.known(location.key()) {
+        if let Some(known) = self.known_or_failed(location) {
             return (SharedHeader::ready(known), false);
         }
         let (entry, is_new) = self.cache.entry(location.key());
@@ -86,6 +87,15 @@ impl Headers {
             async move { headers.load_into_cache(&here).await }.boxed()
         };
         (SharedHeader::InFlight { entry, load: Arc::new(load) }, is_new)
+    }
+
+    /// The cached header of a file in a store, or the error with which it failed recently.
+    fn known_or_failed(&self, location: &Location) -> Option<Result<CogFile>> {
+        let known = self.cache.known(location.key())?;
+        if known.is_ok() {
+            stats::of(location).add_cached_header();
+        }
+        Some(known)
     }
 
     async fn local_header_at(&self, location: &Location) -> Result<CogFile> {
@@ -121,7 +131,7 @@ impl Headers {
     /// The version of a file now, and how it compares with the `indexed` one. One request: a conditional one where that has
     /// an entity tag. The header of a file leaves the cache unless the file is for certain the indexed one.
     pub async fn current_version(&self, href: &str, indexed: &ObjectVersion) -> Result<(ObjectVersion, VersionMatch)> {
-        let location = Location::parse(href)?;
+        let location = self.locate(href)?;
         let check = self.options().check_version;
         let current = self.open_at(&location).await?.version(indexed.conditional_tag(check)).await;
         let compared = current.map(|current| match current {
@@ -159,7 +169,16 @@ impl Headers {
     }
 
     fn unchanged(&self, location: &Location, path: &Path) -> Option<CogFile> {
-        self.cache.get_local(location.key(), Stamp::of(path).ok()?)
+        let file = self.cache.get_local(location.key(), Stamp::of(path).ok()?)?;
+        stats::local().add_cached_header();
+        Some(file)
+    }
+
+    /// The cached header of a file in a store.
+    fn known(&self, location: &Location) -> Option<CogFile> {
+        let file = self.cache.get(location.key())?;
+        stats::of(location).add_cached_header();
+        Some(file)
     }
 }
 
@@ -170,7 +189,7 @@ impl Task for CachedHeaders {
     type Output = CogFile;
 
     fn known(headers: &Headers, location: &Location) -> Option<CogFile> {
-        headers.cache.get(location.key())
+        headers.known(location)
     }
 
     async fn remote(headers: &Headers, location: &Location) -> Result<CogFile> {

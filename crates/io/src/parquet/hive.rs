@@ -271,7 +271,7 @@ fn mismatch(first: &str, expected: &BTreeMap<&str, &str>, file: &str, found: &BT
 }
 
 fn wrong(file: &str, what: String) -> Error {
-    match Location::parse(file) {
+    match Location::parse_any(file) {
         Ok(location) => Error::Records { location, what },
         Err(error) => error,
     }

@@ -136,7 +136,7 @@ impl ParquetSource {
 
     /// Of each file, whether it is read over the network.
     pub(crate) fn are_remote(&self) -> Vec<bool> {
-        let is_remote = |file: &String| Location::parse(file).is_ok_and(|location| !location.is_local());
+        let is_remote = |file: &String| Location::parse_any(file).is_ok_and(|location| !location.is_local());
         self.files.iter().map(is_remote).collect()
     }
 

@@ -1,6 +1,7 @@
-//! Interrupts of a query, and the time that it may spend on retries.
+//! The state of one query besides its locks: interrupts, whether its progress is shown, and the time that it may spend on retries.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -12,16 +13,27 @@ pub(crate) const POLL: Duration = Duration::from_millis(100);
 /// Whether the host has interrupted a query. Asked on threads of the query and of its helpers only, while it runs.
 pub type IsInterrupted = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// A query, as far as it ends before its work is done. Clones share it.
+/// What holds for one query. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct Query {
     /// None if the host does not report interrupts.
     is_interrupted: Option<IsInterrupted>,
+    /// Whether progress may be shown.
+    shows_progress: Arc<AtomicBool>,
 }
 
 impl Query {
-    pub(crate) fn new(is_interrupted: Option<IsInterrupted>) -> Self {
-        Self { is_interrupted }
+    pub(crate) fn interruptible(self, is_interrupted: Option<IsInterrupted>) -> Self {
+        Self { is_interrupted, ..self }
+    }
+
+    pub(crate) fn shows_progress(&self) -> bool {
+        self.shows_progress.load(Ordering::Relaxed)
+    }
+
+    /// Sets whether progress may be shown, also if the query is executed again.
+    pub(crate) fn show_progress(&self, shows_progress: bool) {
+        self.shows_progress.store(shows_progress, Ordering::Relaxed);
     }
 
     /// Whether the host reports interrupts.
@@ -73,8 +85,6 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use super::*;
 
     #[test]
@@ -92,7 +102,7 @@ mod tests {
         assert!(Query::default().check().is_ok());
         let flag = Arc::new(AtomicBool::new(false));
         let seen = flag.clone();
-        let query = Query::new(Some(Arc::new(move || seen.load(Ordering::Relaxed))));
+        let query = Query::default().interruptible(Some(Arc::new(move || seen.load(Ordering::Relaxed))));
         assert!(query.check().is_ok());
         flag.store(true, Ordering::Relaxed);
         assert!(matches!(query.check(), Err(Error::Interrupted)));

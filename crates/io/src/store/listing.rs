@@ -12,7 +12,7 @@ use glob::{MatchOptions, Pattern};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use super::Stores;
+use super::{Stores, stats};
 use crate::types::location::{Address, split_scheme};
 use crate::{Error, Location, Result, StoreError};
 
@@ -38,8 +38,14 @@ impl Stores {
     fn matches(&self, pattern: &str) -> Result<Vec<String>> {
         if !is_glob(pattern) {
             // A path that cannot name a file fails here, before anything is read.
-            Location::parse(pattern)?;
+            self.locate(pattern)?;
             return Ok(vec![pattern.to_owned()]);
+        }
+        if let Some(files) = self.host_files() {
+            return match is_literal_url(pattern) {
+                true => Ok(vec![pattern.to_owned()]),
+                false => Err(invalid(pattern, files.listing_hint())),
+            };
         }
         let found = match split_scheme(pattern) {
             None => self.local(pattern)?,
@@ -81,7 +87,8 @@ impl Stores {
         for segment in address.key.split('/').filter(|segment| !segment.is_empty()) {
             segments.push(Segment::parse(segment).map_err(|what| invalid(pattern, &what))?);
         }
-        let keys = walk(store, segments).await.map_err(|error| fault(StoreError::of_store(&error)))?;
+        let keys = stats::of_store(&address.store).scope(walk(store, segments)).await;
+        let keys = keys.map_err(|error| fault(StoreError::of_store(&error)))?;
         Ok(keys.into_iter().map(|key| format!("{head}{key}")).collect())
     }
 }
@@ -218,6 +225,14 @@ fn remote(pattern: &str, scheme: &str, rest: &str) -> Result<Option<(String, Add
             Err(invalid(pattern, "http has no listing: expected a URL without *, or a bucket as s3://, gs:// or az://"))
         }
     }
+}
+
+/// Whether a pattern is a URL of HTTP without a star: what looks like a glob in it is meant for the server.
+fn is_literal_url(pattern: &str) -> bool {
+    split_scheme(pattern).is_some_and(|(scheme, rest)| {
+        ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+            && !rest.split(['?', '#']).next().unwrap_or(rest).contains('*')
+    })
 }
 
 /// Local files that match, sorted.

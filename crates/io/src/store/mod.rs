@@ -7,9 +7,11 @@ pub(crate) mod access;
 pub(crate) mod coalesce;
 pub(crate) mod credentials;
 pub(crate) mod environment;
+pub(crate) mod host_files;
 mod listing;
 pub(crate) mod object;
 pub(crate) mod registry;
+pub(crate) mod stats;
 mod stores;
 pub(crate) mod transport;
 

@@ -24,6 +24,8 @@ use crate::CoalesceConfig;
 use crate::runtime::descriptors;
 use crate::store::access::Access;
 use crate::store::coalesce::{cut, joined};
+use crate::store::host_files::HostFiles;
+use crate::store::stats::{self, Counters};
 use crate::store::transport::{
     DOCUMENT_MAX, DocumentRequest, InPieces, Pieces, RangeResponse, RestFrom, Span, Transport,
 };
@@ -38,6 +40,7 @@ pub struct Object {
     requests: Arc<Semaphore>,
     access: Access,
     check: VersionCheck,
+    counters: Arc<Counters>,
     /// The version in the first response to [`Self::part`].
     first: Arc<OnceLock<ObjectVersion>>,
 }
@@ -46,8 +49,19 @@ pub struct Object {
 #[derive(Clone)]
 pub(crate) enum Source {
     File(PathBuf),
-    Url { transport: Transport, url: Url },
-    Store { store: Arc<dyn ObjectStore>, path: object_store::path::Path },
+    Url {
+        transport: Transport,
+        url: Url,
+    },
+    Store {
+        store: Arc<dyn ObjectStore>,
+        path: object_store::path::Path,
+    },
+    /// A file system of the host.
+    Host {
+        files: HostFiles,
+        path: String,
+    },
 }
 
 impl Object {
@@ -58,7 +72,8 @@ impl Object {
         access: Access,
         check: VersionCheck,
     ) -> Self {
-        Self { location, source, requests, access, check, first: Arc::default() }
+        let counters = stats::of(&location);
+        Self { location, source, requests, access, check, counters, first: Arc::default() }
     }
 
     /// Where the file is; displays redacted.
@@ -148,6 +163,10 @@ impl Object {
     /// As above; pieces are delivered while the rest of the body is arriving. A body that arrives at once is not cut.
     pub(crate) async fn get_in_pieces(&self, span: Span, pieces: Option<&Pieces>) -> Result<RangeResponse, StoreError> {
         self.access.permit(&self.location)?;
+        self.counters.scope(self.fetch(span, pieces)).await
+    }
+
+    async fn fetch(&self, span: Span, pieces: Option<&Pieces>) -> Result<RangeResponse, StoreError> {
         match &self.source {
             Source::File(path) => {
                 let path = path.clone();
@@ -161,6 +180,11 @@ impl Object {
                 let _permit = self.permit().await?;
                 let response = of_store(store.as_ref(), path, &span, pieces, &self.access).await;
                 response.map_err(|error| StoreError::of_store(&error))
+            }
+            Source::Host { files, path } => {
+                let _permit = self.permit().await?;
+                let (files, path, counters) = (files.clone(), path.clone(), self.counters.clone());
+                blocking(move || of_host(&files, &path, &span, &counters)).await
             }
         }
     }
@@ -188,9 +212,12 @@ impl Object {
                             .into(),
                     ))
                 }
+                Source::Host { .. } => {
+                    Ok(Some(ObjectVersion { size: self.whole_size().await?, ..ObjectVersion::default() }))
+                }
             }
         };
-        version.await.map_err(|fault| self.error(None, fault))
+        self.counters.scope(version).await.map_err(|fault| self.error(None, fault))
     }
 
     /// All of the file, in one request without a range: for servers that know none. For documents, whose size is bounded.
@@ -200,9 +227,9 @@ impl Object {
             Source::Url { transport, url } => {
                 let _permit = self.permit().await?;
                 let document = DocumentRequest { url: url.clone(), body: None, headers: HeaderMap::new() };
-                transport.document(&document, DOCUMENT_MAX as u64, &self.access).await
+                self.counters.scope(transport.document(&document, DOCUMENT_MAX as u64, &self.access)).await
             }
-            Source::File(_) | Source::Store { .. } => {
+            Source::File(_) | Source::Store { .. } | Source::Host { .. } => {
                 let size = self.whole_size().await?.unwrap_or(0);
                 Ok(self.get(Span::Range(0..size)).await?.body.into_bytes())
             }
@@ -224,9 +251,13 @@ impl Object {
             },
             Source::Store { store, path } => {
                 let _permit = self.permit().await?;
-                Ok(Some(
-                    head(store.as_ref(), path, &self.access).await.map_err(|error| StoreError::of_store(&error))?.size,
-                ))
+                let found = self.counters.scope(head(store.as_ref(), path, &self.access)).await;
+                Ok(Some(found.map_err(|error| StoreError::of_store(&error))?.size))
+            }
+            Source::Host { files, path } => {
+                let _permit = self.permit().await?;
+                let (files, path, counters) = (files.clone(), path.clone(), self.counters.clone());
+                blocking(move || files.size(&path, &counters).map(Some)).await
             }
         }
     }
@@ -251,8 +282,23 @@ impl std::fmt::Debug for Source {
             Self::File(_) => "File",
             Self::Url { .. } => "Url",
             Self::Store { .. } => "Store",
+            Self::Host { .. } => "Host",
         })
     }
+}
+
+/// A part of a file through a file system of the host, which knows no version but the size. Blocks.
+fn of_host(files: &HostFiles, path: &str, span: &Span, counters: &Counters) -> Result<RangeResponse, StoreError> {
+    let range = match span {
+        Span::Range(range) => range.clone(),
+        Span::Tail(length) => {
+            let size = files.size(path, counters)?;
+            size.saturating_sub(*length)..size
+        }
+    };
+    let (bytes, size) = files.read(path, &range, counters)?;
+    let version = ObjectVersion { size: Some(size), ..ObjectVersion::default() };
+    Ok(RangeResponse { body: bytes.into(), start: range.start, version })
 }
 
 async fn of_store(
@@ -333,6 +379,9 @@ impl LocalFile {
         let length = usize::try_from(end.saturating_sub(range.start))
             .map_err(|_| StoreError::BeyondEnd(Some(self.stamp.size)))?;
         let mut buffer = vec![0; length];
+        let counters = stats::local();
+        counters.add_request();
+        counters.add_bytes(length);
         read_exact_at(&self.file, &mut buffer, range.start).map_err(|error| StoreError::of_file(&error))?;
         Ok(buffer.into())
     }

@@ -57,6 +57,7 @@ impl Registry {
     pub(crate) async fn source(&self, location: &Location) -> Result<Source> {
         let (store, path) = match location.kind() {
             LocationKind::File(path) => return Ok(Source::File(path.clone())),
+            LocationKind::Other(_) => return Err(location.unreadable()),
             LocationKind::Object { store, path } => (store, path),
             // The URL is used as it is, and is only parsed into bucket and key if it has to be signed.
             LocationKind::Url { object: Some((store, path)), .. } if self.credentials.cover(store) => (store, path),

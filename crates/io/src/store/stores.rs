@@ -8,8 +8,10 @@ use tokio::sync::Semaphore;
 
 use super::access::{Access, AccessPolicy};
 use super::credentials::Credentials;
-use super::object::Object;
+use super::host_files::HostFiles;
+use super::object::{Object, Source};
 use super::registry::Registry;
+use super::stats;
 use super::transport::{DocumentRequest, Transport};
 use crate::runtime::descriptors;
 use crate::runtime::interrupt::{IsInterrupted, Query};
@@ -23,6 +25,8 @@ pub struct Stores {
     shared: Arc<Shared>,
     access: Access,
     query: Query,
+    /// None if files are read by the clients here.
+    files: Option<HostFiles>,
 }
 
 #[derive(Debug)]
@@ -43,16 +47,51 @@ impl Stores {
             memory: Memory::new(&options),
             options,
         };
-        Self { shared: Arc::new(shared), access, query: Query::default() }
+        Self { shared: Arc::new(shared), access, query: Query::default(), files: None }
     }
 
     /// The same stores for another query, under the locks of its host.
     pub(crate) fn for_query(&self, policy: &AccessPolicy) -> Self {
-        Self { shared: Arc::clone(&self.shared), access: self.access.with_policy(policy), query: Query::default() }
+        let (shared, access) = (Arc::clone(&self.shared), self.access.with_policy(policy));
+        Self { shared, access, query: Query::default(), files: self.files.clone() }
     }
 
     pub(crate) fn interruptible(self, is_interrupted: Option<IsInterrupted>) -> Self {
-        Self { query: Query::new(is_interrupted), ..self }
+        Self { query: self.query.interruptible(is_interrupted), ..self }
+    }
+
+    /// The same stores, whose files are read through a file system of the host.
+    pub(crate) fn with_files(self, files: HostFiles) -> Self {
+        Self { files: Some(files), ..self }
+    }
+
+    /// Whether files are read by the clients here, and not through a file system of the host.
+    pub(crate) fn is_native(&self) -> bool {
+        self.files.is_none()
+    }
+
+    /// The file system of the host that files are read through.
+    pub(crate) fn host_files(&self) -> Option<&HostFiles> {
+        self.files.as_ref()
+    }
+
+    /// The location of an href. With a file system of the host, the scheme may be one that only the host supports.
+    ///
+    /// # Errors
+    ///
+    /// As [`Location::parse`].
+    pub fn locate(&self, href: &str) -> Result<Location> {
+        if self.is_native() { Location::parse(href) } else { Location::parse_any(href) }
+    }
+
+    /// Sets whether the query may show its progress, also if it is executed again.
+    pub fn show_progress(&self, shows_progress: bool) {
+        self.query.show_progress(shows_progress);
+    }
+
+    /// Whether the query may show its progress.
+    pub fn shows_progress(&self) -> bool {
+        self.query.shows_progress()
     }
 
     /// Replaces the locks of a query that is executed again.
@@ -77,13 +116,16 @@ impl Stores {
     /// A file whose ranges can be read. Makes no request, except the one that finds the region of a public S3 bucket when the bucket
     /// is first used.
     pub async fn open(&self, href: &str) -> Result<Object> {
-        self.open_at(&Location::parse(href)?).await
+        self.open_at(&self.locate(href)?).await
     }
 
     /// As [`open`](Self::open), by location.
     pub async fn open_at(&self, location: &Location) -> Result<Object> {
         self.access.check(location)?;
-        let source = self.shared.registry.source(location).await?;
+        let source = match &self.files {
+            Some(files) => Source::Host { files: files.clone(), path: location.host_path().into_owned() },
+            None => self.shared.registry.source(location).await?,
+        };
         let (requests, access) = (self.shared.requests.clone(), self.access.clone());
         Ok(Object::new(location.clone(), source, requests, access, self.options().check_version))
     }
@@ -113,7 +155,8 @@ impl Stores {
         let body = async {
             self.access.permit(location)?;
             let _permit = self.shared.requests.acquire().await.map_err(|_| closed())?;
-            self.shared.registry.transport().document(document, self.memory().of_document(), &self.access).await
+            let body = self.shared.registry.transport().document(document, self.memory().of_document(), &self.access);
+            stats::of(location).scope(body).await
         };
         body.await.map_err(|fault| Error::Store { location: location.clone(), range: None, fault })
     }

@@ -47,6 +47,7 @@ use self::pieces::TileSplitter;
 use self::redirect::{Failure, Follow};
 use crate::runtime::descriptors;
 use crate::store::access::Access;
+use crate::store::stats::{self, Counters};
 use crate::{ObjectVersion, Options, StoreError};
 
 /// First wait before a retry, doubled each time. A shorter one would add to the load that a 429 reports.
@@ -225,8 +226,10 @@ impl Transport {
             false => format!("https://{bucket}.s3.amazonaws.com"),
         };
         let url = Url::parse(&url).map_err(|_| StoreError::Other("not a valid name of a bucket".to_owned()))?;
-        self.retrying(None, || async {
+        let counters = stats::of_url(&url);
+        let answer = self.retrying(None, || async {
             let client = self.client()?;
+            stats::current().add_request();
             let response = client.head(url.clone()).send().await.map_err(|error| self.fault(&error))?;
             let region = response.headers().get("x-amz-bucket-region").and_then(|value| value.to_str().ok());
             match region {
@@ -234,8 +237,8 @@ impl Transport {
                 None if response.status() == StatusCode::NOT_FOUND => Err(refusal(response).await),
                 None => Ok(None),
             }
-        })
-        .await
+        });
+        counters.scope(answer).await
     }
 
     /// The server ignored the range and sends the whole file: read up to the end of the requested range, then drop the
@@ -272,10 +275,11 @@ impl Transport {
 
     /// The body, of which about `limit` bytes are read at most.
     async fn body(&self, mut response: Response, limit: usize, excess: Excess) -> Result<Body, StoreError> {
-        let mut incoming = Incoming::new(limit);
+        let (mut incoming, counters) = (Incoming::new(limit), stats::current());
         while incoming.len() < limit
             && let Some(part) = response.chunk().await.map_err(|error| self.fault(&error))?
         {
+            counters.add_bytes(part.len());
             incoming.push(part);
         }
         let mut body = incoming.finish();
@@ -297,8 +301,10 @@ impl Transport {
     ) -> Result<RangeResponse, StoreError> {
         let end = answer.start + length as u64;
         let mut splitter = TileSplitter::new(answer.start, length, &pieces.cuts);
+        let counters = stats::current();
         while splitter.end() < end {
             let part = response.chunk().await.map_err(|error| self.fault(&error))?.ok_or(StoreError::Interrupted)?;
+            counters.add_bytes(part.len());
             if splitter.end() + part.len() as u64 > end {
                 return Err(too_much());
             }
@@ -310,15 +316,36 @@ impl Transport {
         Ok(answer)
     }
 
-    /// Repeats what failed for a passing reason, with growing waits. One attempt lasts no longer than the time-out, and all repetitions of
-    /// a query's requests no longer than [`Options::retry_time`].
+    /// Repeats what failed for a passing reason, with growing waits, and counts it.
     async fn retrying<T, F>(&self, access: Option<&Access>, attempt: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Refusal>>,
+    {
+        let counters = stats::current();
+        let answer = self.repeated(access, attempt, &counters).await;
+        // The end of a file is an answer.
+        if answer.as_ref().is_err_and(|fault| !matches!(fault, StoreError::BeyondEnd(_))) {
+            counters.add_error();
+        }
+        answer
+    }
+
+    /// One attempt lasts no longer than the time-out, and all repetitions of a query's requests no longer than [`Options::retry_time`].
+    async fn repeated<T, F>(
+        &self,
+        access: Option<&Access>,
+        attempt: impl Fn() -> F,
+        counters: &Counters,
+    ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, Refusal>>,
     {
         let (mut tries, mut without_descriptors) = (0, None);
         loop {
-            let refusal = match tokio::time::timeout(self.0.timeout, attempt()).await {
+            let in_flight = counters.begin();
+            let answer = tokio::time::timeout(self.0.timeout, attempt()).await;
+            drop(in_flight);
+            let refusal = match answer {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(refusal)) => refusal,
                 Err(_) => return Err(StoreError::Timeout(self.0.timeout)),
@@ -346,6 +373,7 @@ impl Transport {
             }
             tokio::time::sleep(wait).await;
             tries += 1;
+            counters.add_retry();
         }
     }
 
@@ -476,6 +504,7 @@ impl HttpService for Transport {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             // A request for a token: not repeated, its body is consumed.
+            stats::current().add_request();
             return self.client().map_err(service_error)?.call(request).await;
         }
         let (parts, _) = request.into_parts();

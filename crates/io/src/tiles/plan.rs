@@ -14,6 +14,7 @@ use super::fetch::LocalTiles;
 use super::key::{FileKey, TileKey};
 use super::{BlockRequest, RasterFile, Tiles};
 use crate::store::access::Access;
+use crate::store::stats;
 use crate::{Error, Result, StoreError, VersionCheck};
 
 /// Spans that fit into the budget side by side, at least: fewer would not overlap fetching with decoding.
@@ -68,9 +69,9 @@ pub(super) enum PlannedBlock {
 
 impl Plan {
     /// Looks at local files; makes no request.
-    pub(super) fn new(tiles: &Tiles, requests: &[BlockRequest], access: &Access) -> Self {
+    pub(super) fn new(tiles: &Tiles, requests: &[BlockRequest], access: &Access, is_native: bool) -> Self {
         let mut plan = Self::default();
-        let failures = plan.add_blocks(tiles, requests, access);
+        let failures = plan.add_blocks(tiles, requests, Files::new(access, tiles.check_version, is_native));
         for (index, block) in plan.blocks.iter_mut().enumerate() {
             let failure = |tile: usize| failures.get(&tile).cloned();
             let failed = block.tiles().find_map(failure);
@@ -87,6 +88,7 @@ impl Plan {
         }
         plan.add_spans(tiles);
         plan.order();
+        plan.count_cached();
         plan
     }
 
@@ -97,9 +99,8 @@ impl Plan {
     }
 
     /// Adds each request's block and its tiles. Returns the tiles that failed recently.
-    fn add_blocks(&mut self, tiles: &Tiles, requests: &[BlockRequest], access: &Access) -> HashMap<usize, Error> {
+    fn add_blocks(&mut self, tiles: &Tiles, requests: &[BlockRequest], mut files: Files<'_>) -> HashMap<usize, Error> {
         let max_bytes = tiles.max_tile_bytes.saturating_add(tiles.max_tile_bytes / 8);
-        let mut files = Files { access, check: tiles.check_version, of_arc: HashMap::new(), of_key: HashMap::new() };
         let mut known: HashMap<TileKey, usize> = HashMap::new();
         let mut failures = HashMap::new();
         for request in requests {
@@ -149,6 +150,15 @@ impl Plan {
                 inside.iter().for_each(|tile| self.tiles[*tile].span = Some(self.spans.len()));
                 self.spans.push(PlannedSpan { file, range, tiles: inside });
             }
+        }
+    }
+
+    /// Counts the tiles that are taken from the cache.
+    fn count_cached(&self) {
+        let mut cached = vec![0; self.files.len()];
+        self.tiles.iter().filter(|tile| tile.cached.is_some()).for_each(|tile| cached[tile.file] += 1);
+        for (planned, tiles) in self.files.iter().zip(cached).filter(|(_, tiles)| *tiles > 0) {
+            stats::of(planned.file.location()).add_cached_tiles(tiles);
         }
     }
 
@@ -214,18 +224,27 @@ pub(super) fn spans(coalesce: CoalesceConfig, ranges: &[Range<u64>]) -> Vec<(Ran
 /// Files by the `Arc` that a request names them with, and by their identity.
 struct Files<'a> {
     access: &'a Access,
+    /// Whether local files are read here, and not through a file system of the host.
+    is_native: bool,
     check: VersionCheck,
     of_arc: HashMap<*const RasterFile, Result<(usize, FileKey)>>,
     of_key: HashMap<FileKey, usize>,
 }
 
-impl Files<'_> {
+impl<'a> Files<'a> {
+    fn new(access: &'a Access, check: VersionCheck, is_native: bool) -> Self {
+        Self { access, is_native, check, of_arc: HashMap::new(), of_key: HashMap::new() }
+    }
+
     fn index(&mut self, files: &mut Vec<PlannedFile>, file: &Arc<RasterFile>) -> Result<(usize, &FileKey)> {
-        let (access, check, of_key) = (self.access, self.check, &mut self.of_key);
+        let (access, is_native, check, of_key) = (self.access, self.is_native, self.check, &mut self.of_key);
         let known = self.of_arc.entry(Arc::as_ptr(file)).or_insert_with(|| {
             // A query may not read kept tiles of a file that it may not open.
             access.check(file.location())?;
-            let (key, stamp) = file.identify(check)?;
+            let (key, stamp) = match is_native {
+                true => file.identify(check)?,
+                false => (file.key().clone(), None),
+            };
             let index = *of_key.entry(key.clone()).or_insert_with(|| {
                 files.push(PlannedFile { file: file.clone(), local: stamp.map(LocalTiles::new) });
                 files.len() - 1

@@ -67,6 +67,11 @@ impl RasterFile {
         }
     }
 
+    /// The key of its tiles for the version in the index.
+    pub(super) fn key(&self) -> &FileKey {
+        &self.key
+    }
+
     /// The key of its tiles, and for a local file its stamp. Fails if a local file is missing or has changed since it was indexed.
     pub(super) fn identify(&self, check: VersionCheck) -> Result<(FileKey, Option<Stamp>)> {
         let Some(path) = self.path() else {

@@ -79,7 +79,7 @@ impl TileReader {
     /// Returns the blocks of `requests`. Each encoded tile behind them is fetched once and decoded once, also when other calls need it
     /// at the same time. Makes no request before [`BlockStream::start`] or the first [`BlockStream::next`].
     pub fn blocks(&self, requests: Vec<BlockRequest>, keep: Keep) -> BlockStream {
-        let mut plan = Plan::new(self.tiles(), &requests, self.access());
+        let mut plan = Plan::new(self.tiles(), &requests, self.access(), self.is_native());
         let runtime = match (!plan.fetches.is_empty()).then(runtime).transpose() {
             Ok(runtime) => runtime,
             Err(error) => {

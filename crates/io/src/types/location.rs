@@ -19,6 +19,7 @@ pub(crate) mod name;
 mod parse;
 mod redact;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,14 +48,32 @@ struct Inner {
 #[derive(Clone)]
 pub(crate) enum LocationKind {
     File(PathBuf),
-    Object { store: StoreKey, path: Path },
-    Url { url: Url, object: Option<(StoreKey, Path)> },
+    Object {
+        store: StoreKey,
+        path: Path,
+    },
+    Url {
+        url: Url,
+        object: Option<(StoreKey, Path)>,
+    },
+    /// A scheme that only a file system of the host may support.
+    Other(String),
 }
 
 impl Location {
     /// Whether it is a file of this machine.
     pub(crate) fn is_local(&self) -> bool {
         matches!(self.0.place, LocationKind::File(_))
+    }
+
+    /// The path of the file in a file system of the host.
+    pub(crate) fn host_path(&self) -> Cow<'_, str> {
+        match &self.0.place {
+            LocationKind::File(path) => path.to_string_lossy(),
+            LocationKind::Object { store, path } => Cow::Owned(format!("{store}/{path}")),
+            LocationKind::Url { url, .. } => Cow::Borrowed(url.as_str()),
+            LocationKind::Other(path) => Cow::Borrowed(path),
+        }
     }
 
     pub(crate) fn kind(&self) -> &LocationKind {
@@ -94,8 +113,8 @@ pub(crate) fn split_scheme(href: &str) -> Option<(&str, &str)> {
     (first.is_ascii_alphabetic() && rest_is_scheme && scheme.len() > 1).then_some((scheme, rest))
 }
 
-/// The text without what may be secret in it.
-pub(crate) fn redacted(href: &str) -> String {
+/// The text of a path or URL without what may be secret in it.
+pub fn redacted(href: &str) -> String {
     match split_scheme(href) {
         Some(_) => redact::url(href),
         None => redact::path(href),

@@ -42,7 +42,7 @@ pub(super) fn check(
 fn narrowed(file: &CogFile, href: &str, band: Option<i64>) -> Result<CogHeader> {
     match band.and_then(|band| u32::try_from(band).ok()) {
         None => Ok(file.header.as_ref().clone()),
-        Some(band) => file.header.for_band(band).map_err(|source| match Location::parse(href) {
+        Some(band) => file.header.for_band(band).map_err(|source| match Location::parse_any(href) {
             Ok(location) => crate::Error::Header { location, source },
             Err(error) => error,
         }),

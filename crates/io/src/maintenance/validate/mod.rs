@@ -62,7 +62,7 @@ impl Validation {
     /// Starts reading.
     pub fn start(&self) -> Result<ValidationStream> {
         let collection = &self.collection;
-        let files = collection.source.files().iter().map(|file| Location::parse(file).ok().map(Arc::new)).collect();
+        let files = collection.source.files().iter().map(|file| Location::parse_any(file).ok().map(Arc::new)).collect();
         let (problems, bands) = types::check(collection);
         let metadata = Projection::columns(collection.bands.iter().map(|band| band.column));
         let (projection, columns) = Columns::of(collection, metadata);

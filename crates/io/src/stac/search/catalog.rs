@@ -91,7 +91,7 @@ impl Folder {
 
 /// The hrefs of a document's links that were not met before.
 fn new_of(base: &str, hrefs: Vec<String>, seen: &mut Seen, collector: &Collector) -> Result<Vec<String>> {
-    let is_remote = Location::parse(base).is_ok_and(|location| !location.is_local());
+    let is_remote = Location::parse_any(base).is_ok_and(|location| !location.is_local());
     let mut new = Vec::new();
     for href in hrefs {
         match local_from_remote(&href).filter(|_| is_remote) {
@@ -105,7 +105,7 @@ fn new_of(base: &str, hrefs: Vec<String>, seen: &mut Seen, collector: &Collector
 
 /// The same for two hrefs of one document.
 fn key(href: &str) -> String {
-    Location::parse(href).map_or_else(|_| href.to_owned(), |location| location.resource().to_owned())
+    Location::parse_any(href).map_or_else(|_| href.to_owned(), |location| location.resource().to_owned())
 }
 
 fn read_items(stores: &Stores, hrefs: &[String], collector: &mut Collector) -> Result<()> {

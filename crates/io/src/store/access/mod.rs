@@ -204,6 +204,8 @@ fn file_system(place: &LocationKind, location: &Location) -> FileSystem {
         LocationKind::File(_) => FileSystem::Local,
         LocationKind::Url { .. } => FileSystem::Http,
         LocationKind::Object { .. } => of_scheme(&location.to_string()),
+        // The host refuses such a file if its own file system is disabled.
+        LocationKind::Other(_) => FileSystem::Local,
     }
 }
 

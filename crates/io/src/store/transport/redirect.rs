@@ -18,6 +18,7 @@ use url::Url;
 
 use crate::StoreError;
 use crate::store::access::Access;
+use crate::store::stats;
 
 /// Redirects of one request, as in browsers and curl some dozens; archives use up to four (login, session, signed URL).
 const MAX_REDIRECTS: usize = 10;
@@ -64,9 +65,11 @@ pub(super) enum Failure {
 
 /// Sends a request and follows its redirects; a redirect that may not be followed is the response.
 pub(super) async fn send(client: &Client, mut request: Request, follow: Follow<'_>) -> Result<Response, Failure> {
+    let counters = stats::current();
     for _ in 0..=MAX_REDIRECTS {
         let again = request.try_clone();
         let url = request.url().clone();
+        counters.add_request();
         let response = client.execute(request).await.map_err(Failure::Client)?;
         let redirect = is_redirect(response.status()).then(|| target(&url, response.headers())).flatten();
         let Some((target, again)) = redirect.zip(again) else {

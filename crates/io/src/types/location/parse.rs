@@ -12,11 +12,20 @@ use crate::{Error, Result, StoreError};
 impl Location {
     /// Understands an href. Fails on an empty one, on a scheme that cannot be read and on what is not a URL.
     pub fn parse(href: &str) -> Result<Self> {
+        let location = Self::parse_any(href)?;
+        match location.kind() {
+            LocationKind::Other(_) => Err(location.unreadable()),
+            _ => Ok(location),
+        }
+    }
+
+    /// As [`parse`](Self::parse), but accepts schemes that only a file system of the host may support.
+    pub fn parse_any(href: &str) -> Result<Self> {
         if href.is_empty() {
             return Err(Error::InvalidArgument { what: "expected a path or a URL, found an empty string".to_owned() });
         }
         if let Some(inner) = gdal_prefix(href)? {
-            return Self::parse(&inner);
+            return Self::parse_any(&inner);
         }
         if let Some(path) = href.strip_prefix("file:") {
             return Self::file_url(href, path);
@@ -28,15 +37,20 @@ impl Location {
             "http" | "https" => Self::url(href),
             scheme => match Address::parse(scheme, rest) {
                 Some(address) => Self::object(href, address.map_err(|what| invalid(href, &what))?),
-                None => Err(invalid(
-                    href,
-                    &format!(
-                        "scheme {}:// cannot be read (expected a path, file://, http(s)://, s3://, gs://, az:// or abfss://)",
-                        redact::text(scheme)
-                    ),
-                )),
+                None => {
+                    let (place, key) = (LocationKind::Other(href.to_owned()), href.to_owned());
+                    Ok(Self(Arc::new(Inner { place, shown: redact::url(href), key, resource: None })))
+                }
             },
         }
+    }
+
+    /// The error for a scheme that the clients here do not support.
+    pub(crate) fn unreadable(&self) -> Error {
+        let shown = &self.0.shown;
+        let scheme = shown.split("://").next().unwrap_or_default().to_ascii_lowercase();
+        let expected = "expected a path, file://, http(s)://, s3://, gs://, az:// or abfss://";
+        Error::InvalidArgument { what: format!("{shown}: scheme {scheme}:// cannot be read ({expected})") }
     }
 
     /// A local file, as a listing found it.

@@ -1,0 +1,126 @@
+//! The session of a query: its settings, DuckDB's locks and memory, its interrupts, and what files are read through.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rasteret_io::{AccessPolicy, HostFiles, Options, Session};
+
+use super::file_system::{Lease, QueryFiles};
+use super::locks::access_policy;
+use super::{Context, interrupt, memory, settings};
+use crate::error::Result;
+use crate::vector::{SharedSession, host_version};
+
+/// The session of a query, and what keeps its files open.
+pub(crate) struct QuerySession {
+    pub(crate) session: Session,
+    lease: Option<Lease>,
+}
+
+/// What a plan reads through DuckDB's file system; nothing where files are read by the clients of the extension.
+///
+/// Its session is of this plan alone. What is in its caches was read with the secrets of one connection, of files whose versions are not
+/// known.
+#[derive(Default)]
+pub(crate) struct PlanFiles(Mutex<Option<(Session, Arc<QueryFiles>)>>);
+
+impl QuerySession {
+    /// The session, and what keeps its files open.
+    pub(crate) fn into_parts(self) -> (Session, Option<Lease>) {
+        (self.session, self.lease)
+    }
+}
+
+impl PlanFiles {
+    /// The session of the plan and its files, opened for the query of the context. New ones where the plan was executed before.
+    fn open(&self, shared: &SharedSession, options: &Options, context: &Arc<Context>) -> (Session, Lease) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.take_if(|(session, files)| session.options() != options || !files.is_current());
+        let (session, files) = known.get_or_insert_with(|| {
+            let files = Arc::<QueryFiles>::default();
+            let session = shared.here().with_options(options.clone());
+            (session.with_files(HostFiles::new(files.clone())), files)
+        });
+        (session.clone(), files.lease(context))
+    }
+
+    /// Opens the files of the session that bind has made; None where another one is needed.
+    fn open_again(&self, context: &Arc<Context>) -> Option<Lease> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, files) = known.as_ref()?;
+        files.is_current().then(|| files.lease(context))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}
+
+/// The session of a query: with its settings, under DuckDB's locks and within its memory at this time, and ended by its interrupts.
+///
+/// # Safety
+/// A query of the context's connection must be running, and the session be used for nothing but that connection's queries.
+pub(crate) unsafe fn session_of_query(
+    shared: &SharedSession,
+    context: Option<&Arc<Context>>,
+    plan: &PlanFiles,
+) -> Result<QuerySession> {
+    let Some(context) = context else {
+        let session = shared.here().for_query(&AccessPolicy::default());
+        session.show_progress(settings::of_old_host(&host_version())?);
+        return Ok(QuerySession { session, lease: None });
+    };
+    // SAFETY: the caller's contract.
+    unsafe {
+        let settings = settings::of_query(context, shared.here().options())?;
+        let (session, lease) = match settings.reads_through_duckdb {
+            false => (shared.with_options(settings.options), None),
+            true => {
+                let (session, lease) = plan.open(shared, &settings.options, context);
+                (session, Some(lease))
+            }
+        };
+        let session = session.for_query(&access_policy(context)?).interruptible(interrupt::interrupts(context));
+        session.show_progress(settings.shows_progress);
+        if let Some(limit) = memory::memory_limit(context)? {
+            session.set_memory_limit(limit);
+        }
+        Ok(QuerySession { session, lease })
+    }
+}
+
+/// Brings the session of a plan, which is shared by what bind has made, up to the locks and the memory of another execution, and opens its
+/// files. None where that has other settings, and so another session.
+///
+/// # Safety
+/// As for [`session_of_query`].
+pub(crate) unsafe fn update_session(
+    shared: &SharedSession,
+    session: &Session,
+    context: Option<&Arc<Context>>,
+    plan: &PlanFiles,
+) -> Result<Option<Option<Lease>>> {
+    let Some(context) = context else {
+        session.set_policy(&AccessPolicy::default());
+        return Ok(Some(None));
+    };
+    // SAFETY: the caller's contract.
+    unsafe {
+        let settings = settings::of_query(context, shared.here().options())?;
+        if settings.options != *session.options() || settings.reads_through_duckdb == plan.is_empty() {
+            return Ok(None);
+        }
+        let lease = match settings.reads_through_duckdb {
+            false => None,
+            true => match plan.open_again(context) {
+                Some(lease) => Some(lease),
+                None => return Ok(None),
+            },
+        };
+        session.set_policy(&access_policy(context)?);
+        session.show_progress(settings.shows_progress);
+        if let Some(limit) = memory::memory_limit(context)? {
+            session.set_memory_limit(limit);
+        }
+        Ok(Some(lease))
+    }
+}
