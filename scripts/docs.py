@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Generates the function reference, the table of functions in the README and the function list of the community page from the
-documentation constants in the source code.
+"""Generates the function reference, the tables of functions, settings and DuckDB releases, and the function list of the community page
+from the documentation constants in the source code.
 
-    docs.py             writes docs/functions.md, docs/function_descriptions.csv, and the part of README.md between the two
-                        `functions` markers
+    docs.py             writes docs/functions.md, docs/function_descriptions.csv, and the parts of README.md, docs/settings.md
+                        and docs/hosts.md between their two markers
     docs.py --check     fails if these files are not up to date, and runs all examples as tests; changes nothing
     docs.py --pages     runs only the SQL of the pages in docs/
 
@@ -35,7 +35,8 @@ README = ROOT / "README.md"
 DESCRIPTIONS = ROOT / "docs" / "function_descriptions.csv"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 EXAMPLES = ROOT / "build" / "docs" / "examples"
-BEGIN, END = "<!-- functions: made by scripts/docs.py -->", "<!-- end of functions -->"
+SETTINGS = ROOT / "docs" / "settings.md"
+HOSTS = ROOT / "docs" / "hosts.md"
 HEAD = """\
 # Function reference
 
@@ -98,15 +99,20 @@ class Function:
         return re.split(r"(?<=\.)\s", self.description, maxsplit=1)[0].removesuffix(".")
 
 
-def functions() -> list[Function]:
-    """The documentation of every function."""
+def printed(*words: str) -> list[dict]:
+    """The documentation that the example prints."""
     # Builds the whole workspace to share its artifacts with the tests.
     built = artifacts.build("build", "--workspace", "--example", "function_docs")
     program = next(artifact.executable for artifact in built if artifact.target == "function_docs")
-    done = subprocess.run([str(program)], stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([str(program), *words], stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise DocsError(f"{program} failed")
-    return [Function.of(record) for record in json.loads(done.stdout)]
+    return json.loads(done.stdout)
+
+
+def functions() -> list[Function]:
+    """The documentation of every function."""
+    return [Function.of(record) for record in printed()]
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -147,13 +153,34 @@ def overview(documented: list[Function]) -> str:
     return table(["function", "kind", "description"], rows)
 
 
-def with_overview(readme: str, documented: list[Function]) -> str:
-    """The README with its table replaced."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise DocsError(f"README.md: expected the markers {BEGIN!r} and {END!r}")
-    return f"{before}{begin}\n{overview(documented)}\n{end}{after}"
+def settings(documented: list[dict]) -> str:
+    """The table of settings."""
+    rows = [
+        [
+            f"`{each['name']}`",
+            f"`{each['variable']}`",
+            f"`{each['default']}`" if each["default"] else "",
+            each["description"],
+        ]
+        for each in documented
+    ]
+    return table(["setting", "environment variable", "default", "description"], rows)
+
+
+def features(documented: list[dict]) -> str:
+    """The table of DuckDB releases."""
+    rows = [[each["since"], each["description"], each["before"]] for each in documented]
+    return table(["DuckDB since", "feature", "before"], rows)
+
+
+def with_part(page: Path, name: str, part: str) -> str:
+    """A page with the part between two markers replaced."""
+    begin, end = f"<!-- {name}: made by scripts/docs.py -->", f"<!-- end of {name} -->"
+    before, begins, rest = page.read_text().partition(begin)
+    _, ends, after = rest.partition(end)
+    if not (begins and ends):
+        raise DocsError(f"{page.name}: expected the markers {begin!r} and {end!r}")
+    return f"{before}{begin}\n{part}\n{end}{after}"
 
 
 def descriptions(documented: list[Function]) -> str:
@@ -240,7 +267,9 @@ def main() -> int:
         documented = functions()
         made = {
             REFERENCE: reference(documented),
-            README: with_overview(README.read_text(), documented),
+            README: with_part(README, "functions", overview(documented)),
+            SETTINGS: with_part(SETTINGS, "settings", settings(printed("settings"))),
+            HOSTS: with_part(HOSTS, "features", features(printed("features"))),
             DESCRIPTIONS: descriptions(documented),
         }
         tests = {**example_tests(documented), **page_tests(PAGES)}
