@@ -65,7 +65,7 @@ impl EnrichPlan {
     pub fn start(&self, projection: &[Column]) -> Result<EnrichStream> {
         let headers = self.headers.clone();
         let locations = Locations::default();
-        let fetch: Fetch = Arc::new(move |href| match locations.parse(href) {
+        let fetch: Fetch = Arc::new(move |href| match locations.parse(&headers, href) {
             Ok(location) => headers.shared_header(&location),
             Err(error) => (SharedHeader::ready(Err(error)), false),
         });
@@ -96,12 +96,12 @@ const LOCATIONS_KEPT: usize = 32_768;
 struct Locations(Mutex<HashMap<String, Location>>);
 
 impl Locations {
-    fn parse(&self, href: &str) -> Result<Location> {
+    fn parse(&self, headers: &Headers, href: &str) -> Result<Location> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(location) = known.get(href) {
             return Ok(location.clone());
         }
-        let location = Location::parse(href)?;
+        let location = headers.locate(href)?;
         if known.len() >= LOCATIONS_KEPT {
             known.clear();
         }
