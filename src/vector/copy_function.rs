@@ -14,7 +14,7 @@ use super::logical_type::c_string;
 use super::{LogicalType, Reader, SharedSession, Value};
 use crate::documentation::Documentation;
 use crate::error::{Error, Result};
-use crate::host::{Context, session_of_query};
+use crate::host::{Context, PlanFiles, session_of_query};
 
 /// A function behind `COPY … TO … (FORMAT …)`.
 ///
@@ -164,7 +164,8 @@ unsafe extern "C-unwind" fn start<F: CopyFunction>(info: ffi::duckdb_copy_functi
             let (shared, plan) = (&*extra.cast::<SharedSession>(), &*plan.cast::<Plan<F>>());
             let context = call(|api| api.duckdb_copy_function_global_init_get_client_context, (info,))?;
             let context = Arc::new(Context::from_raw(context)?);
-            let session = session_of_query(shared, Some(&context))?;
+            // Files are written by the clients here, whatever they are read through.
+            let (session, _lease) = session_of_query(shared, Some(&context), &PlanFiles::default())?.into_parts();
             let path = call(|api| api.duckdb_copy_function_global_init_get_file_path, (info,))?;
             let path = std::ffi::CStr::from_ptr(path).to_string_lossy();
             let writer: Execution<F> = PerProcess::from(Mutex::new(Some(F::start(&session, &plan.bind, &path)?)));
