@@ -7,12 +7,12 @@
 use std::ffi::{CStr, CString};
 
 use duckdb::ffi;
-use rasteret_io::{Given, Options};
+use rasteret_io::{CredentialMap, Given, Options};
 
 use super::{Context, Feature};
 use crate::error::{Error, Result};
-use crate::vector::LogicalType;
 use crate::vector::exception::call;
+use crate::vector::{LogicalType, Value};
 
 /// A setting.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 15] = [
+pub const SETTINGS: [Setting; 16] = [
     Setting {
         variable: "RASTERET_MAX_CONCURRENT",
         built_in: |options| options.max_concurrent.to_string(),
@@ -129,7 +129,17 @@ pub const SETTINGS: [Setting; 15] = [
         description: "Whether rasteret_enrich shows its progress if the standard error stream is a terminal",
         details: "Whether `rasteret_enrich` shows its progress, if the standard error stream is a terminal.",
     },
+    Setting {
+        variable: CREDENTIALS,
+        built_in: |options| CredentialMap::json(options.credentials.pairs()),
+        description: "The credentials of locations by prefix, such as MAP {'s3://bucket/': 'profile=work'}; names of profiles, variables and files, no secrets",
+        details: "Credentials by prefix: a MAP, or a JSON object in the environment variable. Values name profiles, \
+            variables, files and signing endpoints, and contain no secrets. See [clouds](clouds.md).",
+    },
 ];
+
+/// The setting that is a MAP. Elsewhere its text is JSON.
+const CREDENTIALS: &str = "RASTERET_CREDENTIALS";
 
 const FILE_SYSTEM: &str = "RASTERET_FILE_SYSTEM";
 const PROGRESS: &str = "RASTERET_PROGRESS";
@@ -184,11 +194,17 @@ unsafe fn register_one(connection: ffi::duckdb_connection, setting: &Setting, op
     let text = |text: String| CString::new(text).map_err(|_| Error::Internal("a setting with a NUL".to_owned()));
     let name = text(setting.name())?;
     let (value, description) = (text(setting.initial_value(options))?, text(setting.description.to_owned())?);
-    let kind = LogicalType::varchar();
+    let kind = match setting.variable {
+        CREDENTIALS => LogicalType::map(&LogicalType::varchar(), &LogicalType::varchar()),
+        _ => LogicalType::varchar(),
+    };
     // SAFETY: the caller's contract. All handles are created and destroyed here; DuckDB copies their contents.
     unsafe {
         let mut option = call(|api| api.duckdb_create_config_option, ())?;
-        let mut value = call(|api| api.duckdb_create_varchar, (value.as_ptr(),))?;
+        let mut value = match setting.variable {
+            CREDENTIALS => map_value(&kind, options.credentials.pairs())?,
+            _ => call(|api| api.duckdb_create_varchar, (value.as_ptr(),))?,
+        };
         let scope = ffi::duckdb_config_option_scope_DUCKDB_CONFIG_OPTION_SCOPE_SESSION;
         let outcome = call(|api| api.duckdb_config_option_set_name, (option, name.as_ptr()))
             .and_then(|()| call(|api| api.duckdb_config_option_set_type, (option, kind.raw())))
@@ -205,6 +221,38 @@ unsafe fn register_one(connection: ffi::duckdb_connection, setting: &Setting, op
     }
 }
 
+/// A MAP of texts.
+///
+/// # Safety
+/// As for [`register`]; the value is to be destroyed by the caller.
+unsafe fn map_value(kind: &LogicalType, pairs: &[(String, String)]) -> Result<ffi::duckdb_value> {
+    let text = |text: &str| {
+        let text = CString::new(text).map_err(|_| Error::Internal("a setting with a NUL".to_owned()))?;
+        // SAFETY: the caller's contract.
+        unsafe { call(|api| api.duckdb_create_varchar, (text.as_ptr(),)) }
+    };
+    let mut keys = pairs.iter().map(|(key, _)| text(key)).collect::<Result<Vec<_>>>()?;
+    let mut values = pairs.iter().map(|(_, value)| text(value)).collect::<Result<Vec<_>>>()?;
+    // SAFETY: the caller's contract; DuckDB copies the values.
+    unsafe {
+        let arguments = (kind.raw(), keys.as_mut_ptr(), values.as_mut_ptr(), pairs.len() as ffi::idx_t);
+        let map = call(|api| api.duckdb_create_map_value, arguments);
+        keys.iter_mut().chain(&mut values).for_each(|value| ffi::duckdb_destroy_value(value));
+        map
+    }
+}
+
+/// The text of a setting's value: of a MAP as JSON.
+fn text_of(value: &Value) -> Option<String> {
+    let Some(pairs) = value.map() else {
+        return value.text();
+    };
+    // A NULL is an empty value, which is an error.
+    let text = |value: &Value| value.text().unwrap_or_default();
+    let pairs: Vec<_> = pairs.iter().map(|(key, value)| (text(key), text(value))).collect();
+    Some(CredentialMap::json(&pairs))
+}
+
 /// The settings of a query, else the environment.
 ///
 /// # Safety
@@ -216,7 +264,7 @@ pub(super) unsafe fn of_query(context: &Context, environment: &Options) -> Resul
         // SAFETY: the caller's contract.
         let value =
             unsafe { context.setting(CStr::from_bytes_with_nul(name.as_bytes_with_nul()).unwrap_or_default()) }?;
-        if let Some(text) = value.filter(|value| !value.is_null()).and_then(|value| value.text()) {
+        if let Some(text) = value.filter(|value| !value.is_null()).and_then(|value| text_of(&value)) {
             given.push((setting.variable, Given { place: format!("setting {}", setting.name()), text }));
         }
     }

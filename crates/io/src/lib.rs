@@ -25,6 +25,7 @@ pub use store::object::Object;
 pub use store::stats::{OriginStats, stats};
 pub use tiles::{BlockRequest, BlockStream, Keep, RasterFile, TileReader};
 pub use types::cog_file::{CogFile, DescribedFile};
+pub use types::credentials::CredentialMap;
 pub use types::error::{Error, Result};
 pub use types::location::{Location, redacted};
 pub use types::on_error::OnError;

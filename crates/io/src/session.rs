@@ -9,7 +9,7 @@ use rasteret_cog::write::CogOptions;
 use crate::query::Reader;
 use crate::store::Stores;
 use crate::store::access::AccessPolicy;
-use crate::store::credentials::Credentials;
+use crate::store::credentials::{Credentials, Variables};
 use crate::store::host_files::HostFiles;
 use crate::types::location::StoreKey;
 use crate::write::{CogDescription, CogWriter};
@@ -59,8 +59,9 @@ impl Session {
     }
 
     /// A session with the variables that `variable` knows.
-    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        Ok(Self::with_credentials(Options::from_variables(&variable)?, Credentials::from_variables(&variable)))
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Result<Self> {
+        let options = Options::from_variables(&variable)?;
+        Ok(Self::with_credentials(options, Credentials::from_variables(Variables::new(variable))))
     }
 
     fn with_credentials(options: Options, credentials: Credentials) -> Self {

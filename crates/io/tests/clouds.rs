@@ -79,7 +79,11 @@ fn azure_with_a_sas_sends_it_and_does_not_show_it() {
     let endpoint = server.url("");
     let session = session(&[variables[0], ("AZURE_STORAGE_ENDPOINT", endpoint.trim_end_matches('/')), variables[2]]);
     let error = session.headers(&["az://c/a.tif"]).remove(0).unwrap_err();
-    assert_eq!(error.to_string(), "az://c/a.tif: forbidden (HTTP 403)");
+    let host = endpoint.trim_start_matches("http://").trim_end_matches('/');
+    let expected = format!(
+        "az://c/a.tif: forbidden (HTTP 403); the request was signed with a SAS of the environment, host {host}"
+    );
+    assert_eq!(error.to_string(), expected);
     assert!(!format!("{error:?} {session:?}").contains("SECRET"));
 }
 

@@ -2,15 +2,36 @@
 //!
 //! A value that no request can be made with is an error for all files of its cloud (see [`environment`]).
 //!
-//! Owns which variables count. Nothing is read from profile files or metadata services. `Debug` shows none of it.
+//! Owns which variables count, and the order: variables, then the clouds' own files (profiles of AWS, the login of Google's tools), else none.
+//! Metadata services are asked only where `RASTERET_AWS_CREDENTIALS` or a rule of `rasteret_credentials` says so. `Debug` shows none of it.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`login`], [`netrc`], [`cookies`] | credentials of URLs |
+//! | [`aws`] | profiles, roles, single sign-on |
+//! | [`azure`], [`sas`] | connection strings, shared access signatures |
+//! | [`google`] | tokens of users and of other identity providers |
+//! | [`expiring`], [`renewal`] | when credentials are had anew |
 //!
 //! | cloud | signed when | also read |
 //! |---|---|---|
-//! | S3 | `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and `AWS_SESSION_TOKEN`), or `RASTERET_AWS_CREDENTIALS=imds` | `AWS_REGION`, `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `AWS_REQUEST_PAYER`, `AWS_VIRTUAL_HOSTED_STYLE_REQUEST`; never signed with `AWS_NO_SIGN_REQUEST` or `AWS_SKIP_SIGNATURE` |
+//! | S3 | `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and `AWS_SESSION_TOKEN`), `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN`, or `RASTERET_AWS_CREDENTIALS=imds` | `AWS_REGION`, `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `AWS_REQUEST_PAYER`, `AWS_VIRTUAL_HOSTED_STYLE_REQUEST`; never signed with `AWS_NO_SIGN_REQUEST` or `AWS_SKIP_SIGNATURE` |
 //! | GCS | `GOOGLE_SERVICE_ACCOUNT`, `GOOGLE_SERVICE_ACCOUNT_PATH`, `GOOGLE_SERVICE_ACCOUNT_KEY` or `GOOGLE_APPLICATION_CREDENTIALS` | `STORAGE_EMULATOR_HOST` |
-//! | Azure | `AZURE_STORAGE_ACCOUNT_KEY`, `AZURE_STORAGE_ACCESS_KEY`, `AZURE_STORAGE_SAS_TOKEN`, `AZURE_STORAGE_SAS_KEY`, `AZURE_STORAGE_TOKEN`, or client id, secret and tenant | `AZURE_STORAGE_ACCOUNT_NAME`, `AZURE_STORAGE_ACCOUNT`, `AZURE_STORAGE_ENDPOINT` |
+//! | Azure | `AZURE_STORAGE_ACCOUNT_KEY`, `AZURE_STORAGE_ACCESS_KEY`, `AZURE_STORAGE_SAS_TOKEN`, `AZURE_STORAGE_SAS_KEY`, `AZURE_STORAGE_TOKEN`, `AZURE_STORAGE_CONNECTION_STRING`, or client id and tenant with a secret or `AZURE_FEDERATED_TOKEN_FILE` | `AZURE_STORAGE_ACCOUNT_NAME`, `AZURE_STORAGE_ACCOUNT`, `AZURE_STORAGE_ENDPOINT` |
+
+pub(crate) mod aws;
+mod azure;
+mod cookies;
+mod expiring;
+mod google;
+mod login;
+mod netrc;
+mod renewal;
+mod sas;
+mod variables;
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
@@ -18,6 +39,13 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use crate::StoreError;
 use crate::store::environment::{self, Unusable};
 use crate::types::location::StoreKey;
+
+pub(crate) use azure::{AzureBearer, BearerProvider, ConnectionString, GoogleBearer, SasProvider};
+pub(crate) use google::{Kind as GoogleKind, shown as shown_path, well_known_file};
+pub(crate) use login::UrlLogin;
+pub(crate) use renewal::Renewal;
+pub(crate) use sas::{SasTokens, pairs as sas_pairs};
+pub(crate) use variables::Variables;
 
 /// Credentials for signing requests; anonymous by default.
 #[derive(Clone, Default)]
@@ -30,12 +58,24 @@ pub(crate) struct Credentials {
     pub(crate) google: Option<Google>,
     pub(crate) google_endpoint: Option<String>,
     pub(crate) azure: Azure,
+    pub(crate) variables: Variables,
     unusable: Unusable,
+    usual: Arc<Usual>,
+}
+
+/// Whether the clouds' files have credentials; looked up when first asked.
+#[derive(Default)]
+struct Usual {
+    aws: OnceLock<bool>,
+    google: OnceLock<bool>,
 }
 
 #[derive(Clone, Default)]
 pub(crate) enum Aws {
+    /// No variable has keys: profile files may.
     #[default]
+    Files,
+    /// Requests are not signed, whatever the files have.
     Anonymous,
     Keys {
         id: String,
@@ -72,10 +112,34 @@ const AWS_CHAIN: &[&str] = &[
     "AWS_IMDSV1_FALLBACK",
 ];
 
+/// Variables with secrets of Azure.
+const AZURE_SECRETS: &[(&str, AzureConfigKey)] = &[
+    ("AZURE_STORAGE_ACCOUNT_KEY", AzureConfigKey::AccessKey),
+    ("AZURE_STORAGE_ACCESS_KEY", AzureConfigKey::AccessKey),
+    ("AZURE_STORAGE_KEY", AzureConfigKey::AccessKey),
+    ("AZURE_STORAGE_SAS_TOKEN", AzureConfigKey::SasKey),
+    ("AZURE_STORAGE_SAS_KEY", AzureConfigKey::SasKey),
+    ("AZURE_STORAGE_TOKEN", AzureConfigKey::Token),
+    ("AZURE_STORAGE_CLIENT_ID", AzureConfigKey::ClientId),
+    ("AZURE_CLIENT_ID", AzureConfigKey::ClientId),
+    ("AZURE_STORAGE_CLIENT_SECRET", AzureConfigKey::ClientSecret),
+    ("AZURE_CLIENT_SECRET", AzureConfigKey::ClientSecret),
+    ("AZURE_STORAGE_TENANT_ID", AzureConfigKey::AuthorityId),
+    ("AZURE_TENANT_ID", AzureConfigKey::AuthorityId),
+    ("AZURE_FEDERATED_TOKEN_FILE", AzureConfigKey::FederatedTokenFile),
+    ("AZURE_AUTHORITY_HOST", AzureConfigKey::AuthorityHost),
+];
+
 impl Credentials {
-    /// From the variables that `variable` knows; empty ones count as unset.
-    pub(crate) fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let get = |name: &str| variable(name).filter(|value| !value.is_empty());
+    /// From these variables; empty ones count as unset.
+    pub(crate) fn from_variables(variables: Variables) -> Self {
+        let get = |name: &str| variables.get(name);
+        let connection = get("AZURE_STORAGE_CONNECTION_STRING").map(|text| ConnectionString::parse(&text));
+        let mut unusable = environment::check(get);
+        if let (Some(Err(what)), None) = (&connection, &unusable.azure) {
+            unusable.azure = Some(format!("environment variable AZURE_STORAGE_CONNECTION_STRING: {what}"));
+        }
+        let connection = connection.and_then(Result::ok);
         let first = |names: &[&str]| names.iter().find_map(|name| get(name));
         let flag = |name: &str| get(name).is_some_and(|value| is_yes(&value));
         Self {
@@ -83,9 +147,9 @@ impl Credentials {
                 _ if flag("AWS_NO_SIGN_REQUEST") || flag("AWS_SKIP_SIGNATURE") => Aws::Anonymous,
                 (Some(id), Some(secret)) => Aws::Keys { id, secret, token: get("AWS_SESSION_TOKEN") },
                 _ if get("RASTERET_AWS_CREDENTIALS").is_some_and(|value| value.eq_ignore_ascii_case("imds")) => {
-                    Aws::Chain(AWS_CHAIN.iter().filter_map(|name| Some(((*name).to_owned(), get(name)?))).collect())
+                    Aws::Chain(aws_chain(&variables))
                 }
-                _ => Aws::Anonymous,
+                _ => Aws::Files,
             },
             aws_region: first(&["AWS_REGION", "AWS_DEFAULT_REGION"]),
             aws_endpoint: first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]),
@@ -103,31 +167,18 @@ impl Credentials {
             ))
             .map(Google),
             google_endpoint: get("STORAGE_EMULATOR_HOST"),
-            azure: Azure {
-                account: first(&["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT"]),
-                endpoint: first(&["AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"]),
-                secrets: some(collect(
-                    &get,
-                    &[
-                        ("AZURE_STORAGE_ACCOUNT_KEY", AzureConfigKey::AccessKey),
-                        ("AZURE_STORAGE_ACCESS_KEY", AzureConfigKey::AccessKey),
-                        ("AZURE_STORAGE_KEY", AzureConfigKey::AccessKey),
-                        ("AZURE_STORAGE_SAS_TOKEN", AzureConfigKey::SasKey),
-                        ("AZURE_STORAGE_SAS_KEY", AzureConfigKey::SasKey),
-                        ("AZURE_STORAGE_TOKEN", AzureConfigKey::Token),
-                        ("AZURE_STORAGE_CLIENT_ID", AzureConfigKey::ClientId),
-                        ("AZURE_CLIENT_ID", AzureConfigKey::ClientId),
-                        ("AZURE_STORAGE_CLIENT_SECRET", AzureConfigKey::ClientSecret),
-                        ("AZURE_CLIENT_SECRET", AzureConfigKey::ClientSecret),
-                        ("AZURE_STORAGE_TENANT_ID", AzureConfigKey::AuthorityId),
-                        ("AZURE_TENANT_ID", AzureConfigKey::AuthorityId),
-                    ],
-                ))
-                // An id without its secret would cause a request to the metadata service.
-                .filter(|secrets| has_secret(secrets))
-                .map(AzureSecrets),
-            },
-            unusable: environment::check(get),
+            azure: Azure::new(
+                first(&["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT"]),
+                first(&["AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"]),
+                some(collect(&get, AZURE_SECRETS))
+                    // An id without its secret would cause a request to the metadata service.
+                    .filter(|secrets| has_secret(secrets))
+                    .map(AzureSecrets),
+                connection,
+            ),
+            variables: variables.clone(),
+            unusable,
+            usual: Arc::default(),
         }
     }
 
@@ -144,8 +195,12 @@ impl Credentials {
     /// Whether requests to this bucket or container are signed.
     pub(crate) fn cover(&self, store: &StoreKey) -> bool {
         match store {
-            StoreKey::S3 { .. } => !matches!(self.aws, Aws::Anonymous),
-            StoreKey::Gcs { .. } => self.google.is_some(),
+            StoreKey::S3 { .. } => match self.aws {
+                Aws::Anonymous => false,
+                Aws::Keys { .. } | Aws::Chain(_) => true,
+                Aws::Files => self.has_aws_files(),
+            },
+            StoreKey::Gcs { .. } => self.google.is_some() || self.has_google_file(),
             StoreKey::Azure { account, .. } => account
                 .as_deref()
                 .or(self.azure.account.as_deref())
@@ -154,13 +209,64 @@ impl Credentials {
     }
 }
 
+impl Credentials {
+    /// Whether a profile or a web identity of AWS is to be used. Files that cannot be read count: the error comes with the first request.
+    fn has_aws_files(&self) -> bool {
+        let look = || {
+            self.variables.get("AWS_WEB_IDENTITY_TOKEN_FILE").is_some()
+                || match aws::Profiles::read(&self.variables).and_then(|profiles| profiles.usual(&self.variables)) {
+                    Ok(profile) => profile.is_some_and(|profile| profile.has_credentials()),
+                    Err(_) => true,
+                }
+        };
+        *self.usual.aws.get_or_init(look)
+    }
+
+    fn has_google_file(&self) -> bool {
+        *self.usual.google.get_or_init(|| well_known_file(&self.variables).is_some())
+    }
+}
+
+/// The variables of the chain that ends at the metadata service.
+pub(crate) fn aws_chain(variables: &Variables) -> Vec<(String, String)> {
+    AWS_CHAIN.iter().filter_map(|name| Some(((*name).to_owned(), variables.get(name)?))).collect()
+}
+
 impl Google {
+    /// The file that the variables name.
+    pub(crate) fn file(&self) -> Option<&str> {
+        let is_file = |key: &GoogleConfigKey| {
+            matches!(key, GoogleConfigKey::ServiceAccount | GoogleConfigKey::ApplicationCredentials)
+        };
+        match self.0.iter().any(|(key, _)| *key == GoogleConfigKey::ServiceAccountKey) {
+            true => None,
+            false => self.0.iter().find(|(key, _)| is_file(key)).map(|(_, path)| path.as_str()),
+        }
+    }
+
     pub(crate) fn apply(&self, builder: GoogleCloudStorageBuilder) -> GoogleCloudStorageBuilder {
         self.0.iter().fold(builder, |builder, (key, value)| builder.with_config(*key, value))
     }
 }
 
 impl Azure {
+    /// A connection string is used where no variable of its own has a secret.
+    fn new(
+        account: Option<String>,
+        endpoint: Option<String>,
+        secrets: Option<AzureSecrets>,
+        connection: Option<ConnectionString>,
+    ) -> Self {
+        match connection.filter(|_| secrets.is_none()) {
+            Some(connection) => {
+                let secrets = AzureSecrets::of_connection(&connection);
+                let endpoint = endpoint.or(connection.endpoint);
+                Self { account: Some(connection.account), endpoint, secrets: Some(secrets) }
+            }
+            None => Self { account, endpoint, secrets },
+        }
+    }
+
     /// The secrets for an account: only those of the account named by `AZURE_STORAGE_ACCOUNT_NAME`. Without that
     /// variable their owner is unknown, and an href may name any account.
     pub(crate) fn of_account(&self, account: &str) -> Option<&AzureSecrets> {
@@ -170,6 +276,34 @@ impl Azure {
 }
 
 impl AzureSecrets {
+    pub(crate) fn of_connection(connection: &ConnectionString) -> Self {
+        let pair = |key, value: &Option<String>| value.clone().map(|value| (key, value));
+        let key = pair(AzureConfigKey::AccessKey, &connection.key);
+        Self(key.or_else(|| pair(AzureConfigKey::SasKey, &connection.sas)).into_iter().collect())
+    }
+
+    /// Whether they are exchanged for tokens, which may end before they say so.
+    pub(crate) fn are_renewable(&self) -> bool {
+        let has = |wanted| self.0.iter().any(|(key, _)| *key == wanted);
+        has(AzureConfigKey::ClientId) && !has(AzureConfigKey::Token) && !has(AzureConfigKey::AccessKey)
+    }
+
+    /// The secret that requests are signed with, in words.
+    pub(crate) fn described(&self) -> &'static str {
+        let has = |wanted| self.0.iter().any(|(key, _)| *key == wanted);
+        if has(AzureConfigKey::Token) {
+            "a bearer token of the environment"
+        } else if has(AzureConfigKey::AccessKey) {
+            "the account key of the environment"
+        } else if has(AzureConfigKey::FederatedTokenFile) {
+            "the workload identity of AZURE_FEDERATED_TOKEN_FILE"
+        } else if has(AzureConfigKey::ClientSecret) {
+            "the service principal of AZURE_CLIENT_ID"
+        } else {
+            "a SAS of the environment"
+        }
+    }
+
     pub(crate) fn apply(&self, builder: MicrosoftAzureBuilder) -> MicrosoftAzureBuilder {
         self.0.iter().fold(builder, |builder, (key, value)| builder.with_config(*key, value))
     }
@@ -188,7 +322,9 @@ fn has_secret(settings: &[(AzureConfigKey, String)]) -> bool {
     has(AzureConfigKey::AccessKey)
         || has(AzureConfigKey::SasKey)
         || has(AzureConfigKey::Token)
-        || (has(AzureConfigKey::ClientId) && has(AzureConfigKey::ClientSecret) && has(AzureConfigKey::AuthorityId))
+        || (has(AzureConfigKey::ClientId)
+            && has(AzureConfigKey::AuthorityId)
+            && (has(AzureConfigKey::ClientSecret) || has(AzureConfigKey::FederatedTokenFile)))
 }
 
 fn is_yes(value: &str) -> bool {
@@ -208,7 +344,9 @@ mod tests {
     fn with(pairs: &[(&str, &str)]) -> Credentials {
         let known: Vec<(String, String)> =
             pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        Credentials::from_variables(|name| Some(known.iter().find(|(own, _)| own == name)?.1.clone()))
+        Credentials::from_variables(Variables::new(move |name| {
+            Some(known.iter().find(|(own, _)| own == name)?.1.clone())
+        }))
     }
 
     fn s3() -> StoreKey {
@@ -216,7 +354,7 @@ mod tests {
     }
 
     fn azure(account: &str) -> StoreKey {
-        StoreKey::Azure { account: Some(account.to_owned()), container: "c".to_owned() }
+        StoreKey::Azure { account: Some(account.to_owned()), container: "c".to_owned(), sas: None }
     }
 
     const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "SECRET")];

@@ -13,7 +13,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use super::{Stores, stats};
-use crate::types::location::{Address, split_scheme};
+use crate::types::location::{Address, Sas, StoreKey, split_sas, split_scheme};
 use crate::{Error, Location, Result, StoreError};
 
 /// Directories of one pattern listed side by side.
@@ -36,7 +36,7 @@ impl Stores {
     }
 
     fn matches(&self, pattern: &str) -> Result<Vec<String>> {
-        if !is_glob(pattern) {
+        if !is_glob(without_sas(pattern)) {
             // A path that cannot name a file fails here, before anything is read.
             self.locate(pattern)?;
             return Ok(vec![pattern.to_owned()]);
@@ -53,7 +53,7 @@ impl Stores {
                 self.local(pattern.split_at("file://".len()).1)?
             }
             Some((scheme, rest)) => match remote(pattern, scheme, rest)? {
-                Some((head, address)) => self.block_on(self.objects(pattern, &head, address))??,
+                Some(listing) => self.block_on(self.objects(pattern, listing))??,
                 None => vec![pattern.to_owned()],
             },
         };
@@ -76,20 +76,21 @@ impl Stores {
         Ok(found)
     }
 
-    async fn objects(&self, pattern: &str, head: &str, address: Address) -> Result<Vec<String>> {
+    async fn objects(&self, pattern: &str, listing: Listing) -> Result<Vec<String>> {
+        let Listing { head, address, tail } = listing;
         let fault = |fault: StoreError| match fault {
             StoreError::Denied(_) => denied(pattern, fault),
             fault => invalid(pattern, &fault.to_string()),
         };
         self.access().check_remote_pattern(pattern, &address).map_err(fault)?;
-        let store = self.registry().store(&address.store).await.map_err(fault)?;
+        let store = self.registry().store_of(&address, self.access()).await.map_err(fault)?;
         let mut segments = Vec::new();
         for segment in address.key.split('/').filter(|segment| !segment.is_empty()) {
             segments.push(Segment::parse(segment).map_err(|what| invalid(pattern, &what))?);
         }
         let keys = stats::of_store(&address.store).scope(walk(store, segments)).await;
         let keys = keys.map_err(|error| fault(StoreError::of_store(&error)))?;
-        Ok(keys.into_iter().map(|key| format!("{head}{key}")).collect())
+        Ok(keys.into_iter().map(|key| format!("{head}{key}{tail}")).collect())
     }
 }
 
@@ -197,8 +198,24 @@ fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
-/// The part of the hrefs before the keys, and the address to list; None for a URL whose pattern characters are literal.
-fn remote(pattern: &str, scheme: &str, rest: &str) -> Result<Option<(String, Address)>> {
+/// Where to list, and what goes before and behind the keys that match.
+struct Listing {
+    head: String,
+    address: Address,
+    /// A signature.
+    tail: String,
+}
+
+/// The pattern without a signature, whose question mark is no wildcard.
+fn without_sas(pattern: &str) -> &str {
+    match split_scheme(pattern) {
+        Some((scheme, _)) if !scheme.eq_ignore_ascii_case("file") => split_sas(pattern).0,
+        _ => pattern,
+    }
+}
+
+/// The listing of a pattern; None for a URL whose pattern characters are its own.
+fn remote(pattern: &str, scheme: &str, rest: &str) -> Result<Option<Listing>> {
     let scheme = scheme.to_ascii_lowercase();
     if scheme != "http" && scheme != "https" {
         let Some(address) = Address::parse(&scheme, rest) else {
@@ -206,10 +223,11 @@ fn remote(pattern: &str, scheme: &str, rest: &str) -> Result<Option<(String, Add
             return Ok(None);
         };
         let address = address.map_err(|what| invalid(pattern, &what))?;
-        let head = pattern[..pattern.len() - address.key.len()].to_owned();
+        let tail = tail_of(&address);
+        let head = pattern[..pattern.len() - address.key.len() - tail.len()].to_owned();
         return match is_glob(&head) {
             true => Err(invalid(pattern, "expected a bucket or container without wildcards")),
-            false => Ok(Some((head, address))),
+            false => Ok(Some(Listing { head, address, tail })),
         };
     }
     // `?` starts the query string and brackets are literal: only a star cannot be meant for the server.
@@ -219,8 +237,9 @@ fn remote(pattern: &str, scheme: &str, rest: &str) -> Result<Option<(String, Add
         return Ok(None);
     }
     let url = url::Url::parse(pattern).map_err(|error| invalid(pattern, &format!("not a valid URL: {error}")))?;
-    match Address::of_url(&url).filter(|_| url.query().is_none()) {
-        Some(address) => Ok(Some((format!("{}/", address.store), address))),
+    let is_signed = |address: &Address| matches!(address.store, StoreKey::Azure { sas: Some(_), .. });
+    match Address::of_url(&url).filter(|address| url.query().is_none() || is_signed(address)) {
+        Some(address) => Ok(Some(Listing { head: format!("{}/", address.store), tail: tail_of(&address), address })),
         None => {
             Err(invalid(pattern, "http has no listing: expected a URL without *, or a bucket as s3://, gs:// or az://"))
         }
@@ -233,6 +252,13 @@ fn is_literal_url(pattern: &str) -> bool {
         ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
             && !rest.split(['?', '#']).next().unwrap_or(rest).contains('*')
     })
+}
+
+fn tail_of(address: &Address) -> String {
+    match &address.store {
+        StoreKey::Azure { sas: Some(Sas(sas)), .. } => format!("?{sas}"),
+        _ => String::new(),
+    }
 }
 
 /// Local files that match, sorted.

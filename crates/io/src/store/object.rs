@@ -27,7 +27,7 @@ use crate::store::coalesce::{cut, joined};
 use crate::store::host_files::HostFiles;
 use crate::store::stats::{self, Counters};
 use crate::store::transport::{
-    DOCUMENT_MAX, DocumentRequest, InPieces, Pieces, RangeResponse, RestFrom, Span, Transport,
+    Authorize, DOCUMENT_MAX, DocumentRequest, InPieces, Pieces, RangeResponse, RestFrom, Span, Transport,
 };
 use crate::types::stamp::Stamp;
 use crate::{Error, Location, ObjectVersion, Result, StoreError, VersionCheck, VersionMatch};
@@ -52,6 +52,7 @@ pub(crate) enum Source {
     Url {
         transport: Transport,
         url: Url,
+        login: Option<Arc<dyn Authorize>>,
     },
     Store {
         store: Arc<dyn ObjectStore>,
@@ -172,9 +173,9 @@ impl Object {
                 let path = path.clone();
                 blocking(move || LocalFile::open(&path)?.get(&span)).await
             }
-            Source::Url { transport, url } => {
+            Source::Url { transport, url, login } => {
                 let _permit = self.permit().await?;
-                transport.get(url, span, pieces, &self.access).await
+                transport.get(url, span, pieces, &self.access, login.as_deref()).await
             }
             Source::Store { store, path } => {
                 let _permit = self.permit().await?;
@@ -199,9 +200,9 @@ impl Object {
                     let path = path.clone();
                     blocking(move || Ok(Some(Stamp::of(&path)?.into()))).await
                 }
-                Source::Url { transport, url } => {
+                Source::Url { transport, url, login } => {
                     let _permit = self.permit().await?;
-                    transport.version(url, etag, &self.access).await
+                    transport.version(url, etag, &self.access, login.as_deref()).await
                 }
                 Source::Store { store, path } => {
                     let _permit = self.permit().await?;
@@ -224,10 +225,11 @@ impl Object {
     pub(crate) async fn document(&self) -> Result<Bytes, StoreError> {
         self.access.permit(&self.location)?;
         match &self.source {
-            Source::Url { transport, url } => {
+            Source::Url { transport, url, login } => {
                 let _permit = self.permit().await?;
                 let document = DocumentRequest { url: url.clone(), body: None, headers: HeaderMap::new() };
-                self.counters.scope(transport.document(&document, DOCUMENT_MAX as u64, &self.access)).await
+                let document = transport.document(&document, DOCUMENT_MAX as u64, &self.access, login.as_deref());
+                self.counters.scope(document).await
             }
             Source::File(_) | Source::Store { .. } | Source::Host { .. } => {
                 let size = self.whole_size().await?.unwrap_or(0);

@@ -1,38 +1,50 @@
-//! One client per bucket or container, made when first needed and shared by all threads.
+//! One client per bucket or container and rule, made when first needed and shared by all threads.
 //!
-//! Owns the choice of credentials. Public buckets are read unsigned unless the environment names credentials
-//! explicitly. The metadata service of cloud machines is used only with `RASTERET_AWS_CREDENTIALS=imds`, because a
-//! request to it hangs on any other machine.
+//! Owns which credentials are used: those of the longest matching prefix of `rasteret_credentials`, else the cloud's variables, else its files;
+//! else requests are not signed. Two prefixes with different credentials have two clients, also for one bucket.
+
+mod builder;
+mod cloud_store;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use object_store::ObjectStore;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
 use tokio::sync::OnceCell;
+use url::Url;
 
-use crate::store::credentials::{Aws, Credentials};
-use crate::store::environment::{is_label, with_scheme};
+use self::builder::StoreBuilder;
+use self::cloud_store::CloudStore;
+use crate::store::access::Access;
+use crate::store::credentials::{Credentials, UrlLogin};
 use crate::store::object::Source;
-use crate::store::transport::Transport;
-use crate::types::location::{LocationKind, StoreKey};
+use crate::store::transport::{Authorize, Transport};
+use crate::types::credentials::CredentialMap;
+use crate::types::credentials::rule::{Rule, Service, Source as Origin};
+use crate::types::location::{Address, LocationKind, StoreKey};
 use crate::{Error, Location, Result, StoreError};
 
 type Slot = Arc<OnceCell<Arc<dyn ObjectStore>>>;
 
 /// Shared by all threads of a session.
 pub(crate) struct Registry {
-    transport: Transport,
-    credentials: Credentials,
-    stores: Mutex<HashMap<StoreKey, Slot>>,
+    builder: Arc<StoreBuilder>,
+    rules: CredentialMap,
+    /// By the prefixes of their rules.
+    logins: HashMap<String, Arc<UrlLogin>>,
+    /// By bucket or container, and by the prefix of the rule.
+    stores: Mutex<HashMap<(StoreKey, Option<String>), Slot>>,
 }
 
 impl Registry {
-    pub(crate) fn new(transport: Transport, credentials: Credentials) -> Self {
-        Self { transport, credentials, stores: Mutex::default() }
+    pub(crate) fn new(transport: Transport, credentials: Credentials, rules: CredentialMap) -> Self {
+        let logins = rules.rules().iter().filter_map(|rule| {
+            let login = UrlLogin::new(rule, &credentials.variables, &transport)?;
+            Some((rule.prefix.clone(), Arc::new(login)))
+        });
+        let logins = logins.collect();
+        Self { builder: Arc::new(StoreBuilder { transport, credentials }), rules, logins, stores: Mutex::default() }
     }
 
     /// Serves a bucket or container from a store of the caller's.
@@ -40,134 +52,124 @@ impl Registry {
         self.stores
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, Arc::new(OnceCell::new_with(Some(store))));
+            .insert((key, None), Arc::new(OnceCell::new_with(Some(store))));
     }
 
-    /// Credentials that requests are signed with.
+    /// What requests are signed with where no rule says otherwise.
     pub(crate) fn credentials(&self) -> &Credentials {
-        &self.credentials
+        &self.builder.credentials
     }
 
     /// The client under all stores.
     pub(crate) fn transport(&self) -> &Transport {
-        &self.transport
+        &self.builder.transport
     }
 
-    /// The client that serves the file. The first use of a public S3 bucket requests its region.
-    pub(crate) async fn source(&self, location: &Location) -> Result<Source> {
+    /// What serves the file. The first use of a public S3 bucket asks once for its region.
+    pub(crate) async fn source(&self, location: &Location, access: &Access) -> Result<Source> {
+        let account = self.credentials().azure.account.as_deref();
+        let rule = self.rules.of_place(location.kind(), account).filter(|_| !is_signed(location.kind()));
         let (store, path) = match location.kind() {
             LocationKind::File(path) => return Ok(Source::File(path.clone())),
             LocationKind::Other(_) => return Err(location.unreadable()),
             LocationKind::Object { store, path } => (store, path),
-            // The URL is used as it is, and is only parsed into bucket and key if it has to be signed.
-            LocationKind::Url { object: Some((store, path)), .. } if self.credentials.cover(store) => (store, path),
+            // The URL itself is what the cloud was asked to serve; it is taken apart only where it has to be signed.
+            LocationKind::Url { object: Some((store, path)), .. } if self.signs(store, rule) => (store, path),
             LocationKind::Url { url, .. } => {
-                return Ok(Source::Url { transport: self.transport.clone(), url: url.clone() });
+                let login = match rule {
+                    Some(rule) => self.login(rule, access).map_err(|fault| at(location, fault))?,
+                    None => None,
+                };
+                return Ok(Source::Url { transport: self.transport().clone(), url: url.clone(), login });
             }
         };
-        let store = self.store(store).await.map_err(|fault| at(location, fault))?;
+        let store = self.store(store, rule, access).await.map_err(|fault| at(location, fault))?;
         Ok(Source::Store { store, path: path.clone() })
     }
 
-    /// The store that a bucket or container is read through.
-    pub(crate) async fn store(&self, key: &StoreKey) -> Result<Arc<dyn ObjectStore>, StoreError> {
-        let slot = self.stores.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default().clone();
+    /// Whether requests for a URL of this bucket or container are to be signed as the cloud does.
+    fn signs(&self, store: &StoreKey, rule: Option<&Arc<Rule>>) -> bool {
+        match rule.map(|rule| &rule.source) {
+            None | Some(Origin::Environment) => self.credentials().cover(store),
+            // These go into URLs as they stand.
+            Some(Origin::Anonymous | Origin::SasEnv(_) | Origin::SasUrl(_)) => false,
+            Some(_) => true,
+        }
+    }
+
+    /// The credentials that a URL is asked for with.
+    pub(crate) fn login_of(&self, url: &Url, access: &Access) -> Result<Option<Arc<dyn Authorize>>, StoreError> {
+        match self.rules.of_url(url) {
+            Some(rule) => self.login(rule, access),
+            None => Ok(None),
+        }
+    }
+
+    fn login(&self, rule: &Rule, access: &Access) -> Result<Option<Arc<dyn Authorize>>, StoreError> {
+        let login = self.logins.get(&rule.prefix).cloned();
+        if login.is_some() {
+            permit_origin(rule, access)?;
+        } else if rule.service != Service::Http && rule.source != Origin::Anonymous {
+            // A URL that carries a query string of its own, or that names no object.
+            return Ok(None);
+        }
+        Ok(login.map(|login| login as Arc<dyn Authorize>))
+    }
+
+    /// The store that objects below an address are listed through.
+    pub(crate) async fn store_of(
+        &self,
+        address: &Address,
+        access: &Access,
+    ) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        let account = self.credentials().azure.account.as_deref();
+        let head = address.key.split(['*', '?', '[']).next().unwrap_or_default();
+        let folder = head.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let is_signed = matches!(address.store, StoreKey::Azure { sas: Some(_), .. });
+        let rule = self.rules.of_folder(&address.store, folder, account).filter(|_| !is_signed);
+        self.store(&address.store, rule, access).await
+    }
+
+    /// The store that a bucket or container is read through under a rule.
+    async fn store(
+        &self,
+        key: &StoreKey,
+        rule: Option<&Arc<Rule>>,
+        access: &Access,
+    ) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        if let Some(rule) = rule {
+            permit_origin(rule, access)?;
+        }
+        let slot_key = (key.clone(), rule.map(|rule| rule.prefix.clone()));
+        let slot = self.stores.lock().unwrap_or_else(PoisonError::into_inner).entry(slot_key).or_default().clone();
         // A failure leaves the slot empty: the next file of the bucket tries again.
-        slot.get_or_try_init(|| self.build(key)).await.cloned()
+        let make = || async {
+            let store = CloudStore::new(Arc::clone(&self.builder), key.clone(), rule.cloned()).await?;
+            Ok(Arc::new(store) as Arc<dyn ObjectStore>)
+        };
+        slot.get_or_try_init(make).await.cloned()
     }
+}
 
-    async fn build(&self, key: &StoreKey) -> Result<Arc<dyn ObjectStore>, StoreError> {
-        self.credentials.check(key)?;
-        check_names(key)?;
-        match key {
-            StoreKey::S3 { bucket, region } => self.s3(bucket, region.as_deref()).await,
-            StoreKey::Gcs { bucket } => self.gcs(bucket),
-            StoreKey::Azure { account, container } => self.azure(account.as_deref(), container),
+/// Whether the location itself has a signature, which counts more than a rule.
+fn is_signed(place: &LocationKind) -> bool {
+    matches!(place, LocationKind::Object { store: StoreKey::Azure { sas: Some(_), .. }, .. })
+}
+
+/// What a rule reads or asks is opened under the locks of the query.
+fn permit_origin(rule: &Rule, access: &Access) -> Result<(), StoreError> {
+    if !access.is_restricted() {
+        return Ok(());
+    }
+    match &rule.source {
+        Origin::SasUrl(url) => {
+            let url = Url::parse(url).map_err(|_| StoreError::Other("sas_url: not a valid URL".to_owned()))?;
+            access.permit_url(&url)
         }
-    }
-
-    async fn s3(&self, bucket: &str, region: Option<&str>) -> Result<Arc<dyn ObjectStore>, StoreError> {
-        let credentials = &self.credentials;
-        let mut builder = AmazonS3Builder::new()
-            .with_bucket_name(bucket)
-            .with_retry(no_retries())
-            .with_http_connector(self.transport.clone())
-            .with_request_payer(credentials.aws_request_payer);
-        builder = match &credentials.aws {
-            Aws::Anonymous => builder.with_skip_signature(true),
-            Aws::Keys { id, secret, token } => {
-                let builder = builder.with_access_key_id(id).with_secret_access_key(secret);
-                match token {
-                    Some(token) => builder.with_token(token),
-                    None => builder,
-                }
-            }
-            // The remaining sources are those of object_store: web identity, container, and the instance's metadata
-            // service.
-            Aws::Chain(settings) => settings.iter().fold(builder, |builder, (name, value)| {
-                match name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
-                    Ok(key) => builder.with_config(key, value),
-                    Err(_) => builder,
-                }
-            }),
-        };
-        let (endpoint, region) = match (&credentials.aws_endpoint, region) {
-            (Some(endpoint), _) => (Some(endpoint), credentials.aws_region.clone()),
-            (None, Some(region)) => (None, Some(region.to_owned())),
-            // AWS_REGION is where the user computes, not where somebody's public bucket is.
-            (None, None) => {
-                (None, self.transport.bucket_region(bucket).await?.or_else(|| credentials.aws_region.clone()))
-            }
-        };
-        builder = builder.with_region(region.as_deref().unwrap_or("us-east-1"));
-        builder = match endpoint {
-            Some(endpoint) => builder
-                .with_endpoint(endpoint)
-                .with_allow_http(true)
-                .with_virtual_hosted_style_request(credentials.aws_virtual_hosted),
-            // The certificate of *.s3.amazonaws.com covers one label: buckets with dots stay in the path.
-            None => builder.with_virtual_hosted_style_request(!bucket.contains('.')),
-        };
-        built(builder.build())
-    }
-
-    fn gcs(&self, bucket: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
-        let builder = GoogleCloudStorageBuilder::new()
-            .with_bucket_name(bucket)
-            .with_retry(no_retries())
-            .with_http_connector(self.transport.clone());
-        let builder = match &self.credentials.google_endpoint {
-            Some(endpoint) => builder.with_base_url(&with_scheme(endpoint)),
-            None => builder,
-        };
-        let builder = match &self.credentials.google {
-            Some(settings) => settings.apply(builder),
-            None => builder.with_skip_signature(true),
-        };
-        built(builder.build())
-    }
-
-    fn azure(&self, account: Option<&str>, container: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
-        let credentials = &self.credentials.azure;
-        let Some(account) = account.or(credentials.account.as_deref()) else {
-            return Err(StoreError::Other(
-                "no storage account: expected az://account.blob.core.windows.net/container/key, or AZURE_STORAGE_ACCOUNT_NAME set"
-                    .to_owned(),
-            ));
-        };
-        let mut builder = MicrosoftAzureBuilder::new()
-            .with_account(account)
-            .with_container_name(container)
-            .with_retry(no_retries())
-            .with_http_connector(self.transport.clone());
-        if let Some(endpoint) = &credentials.endpoint {
-            builder = builder.with_endpoint(endpoint.clone()).with_allow_http(true);
+        Origin::File(path) | Origin::Netrc(Some(path)) => {
+            access.permit(&Location::local(path.clone(), crate::types::location::redacted(&path.to_string_lossy())))
         }
-        let builder = match credentials.of_account(account) {
-            Some(settings) => settings.apply(builder),
-            None => builder.with_skip_signature(true),
-        };
-        built(builder.build())
+        _ => Ok(()),
     }
 }
 
@@ -175,33 +177,6 @@ impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Stores print their settings, secrets among them.
         f.debug_struct("Registry").finish_non_exhaustive()
-    }
-}
-
-/// Buckets, containers and accounts become part of a URL, which `object_store` panics on where it is none.
-fn check_names(key: &StoreKey) -> Result<(), StoreError> {
-    let (what, names) = match key {
-        StoreKey::S3 { bucket, .. } | StoreKey::Gcs { bucket } => ("a bucket", [Some(bucket), None]),
-        StoreKey::Azure { account, container } => ("an account or container", [Some(container), account.as_ref()]),
-    };
-    match names.into_iter().flatten().all(|name| is_label(name)) {
-        true => Ok(()),
-        false => Err(StoreError::Other(format!("not a valid name of {what}"))),
-    }
-}
-
-/// The transport repeats requests; see there.
-fn no_retries() -> object_store::RetryConfig {
-    object_store::RetryConfig { max_retries: 0, ..Default::default() }
-}
-
-/// Errors of the builders print their settings, secrets among them.
-fn built<S: ObjectStore>(store: object_store::Result<S>) -> Result<Arc<dyn ObjectStore>, StoreError> {
-    match store {
-        Ok(store) => Ok(Arc::new(store)),
-        Err(_) => {
-            Err(StoreError::Other("the credentials or the endpoint in the environment cannot be used".to_owned()))
-        }
     }
 }
 

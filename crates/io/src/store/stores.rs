@@ -42,7 +42,7 @@ impl Stores {
     pub(crate) fn new(options: Options, credentials: Credentials) -> Self {
         let access = Access::new(options.allowed_prefixes.as_deref());
         let shared = Shared {
-            registry: Registry::new(Transport::new(&options), credentials),
+            registry: Registry::new(Transport::new(&options), credentials, options.credentials.clone()),
             requests: Arc::new(Semaphore::new(options.max_concurrent.min(descriptors::max_connections()))),
             memory: Memory::new(&options),
             options,
@@ -124,7 +124,7 @@ impl Stores {
         self.access.check(location)?;
         let source = match &self.files {
             Some(files) => Source::Host { files: files.clone(), path: location.host_path().into_owned() },
-            None => self.shared.registry.source(location).await?,
+            None => self.shared.registry.source(location, &self.access).await?,
         };
         let (requests, access) = (self.shared.requests.clone(), self.access.clone());
         Ok(Object::new(location.clone(), source, requests, access, self.options().check_version))
@@ -155,8 +155,9 @@ impl Stores {
         let body = async {
             self.access.permit(location)?;
             let _permit = self.shared.requests.acquire().await.map_err(|_| closed())?;
-            let body = self.shared.registry.transport().document(document, self.memory().of_document(), &self.access);
-            stats::of(location).scope(body).await
+            let login = self.shared.registry.login_of(&document.url, &self.access)?;
+            let (max, transport) = (self.memory().of_document(), self.shared.registry.transport());
+            stats::of(location).scope(transport.document(document, max, &self.access, login.as_deref())).await
         };
         body.await.map_err(|fault| Error::Store { location: location.clone(), range: None, fault })
     }

@@ -14,6 +14,7 @@
 //! S3 and Azure support nothing else. Over HTTP/2, hundreds of responses of 32 KiB share the flow-control window of one
 //! connection; object_store's authors measured the same for GCS.
 
+mod authorize;
 mod body;
 mod dns;
 pub(crate) mod fuzzing;
@@ -22,6 +23,7 @@ mod pieces;
 mod redirect;
 mod response;
 mod tls;
+mod token;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,6 +40,7 @@ use reqwest::{Method, Request, RequestBuilder, Response, StatusCode};
 use tower::util::MapResponseLayer;
 use url::Url;
 
+pub(crate) use authorize::{Authorize, Login};
 pub(crate) use body::{Body, DOCUMENT_MAX};
 pub(crate) use pieces::Pieces;
 pub(crate) use response::{RangeResponse, Span};
@@ -124,13 +127,14 @@ impl Transport {
         span: Span,
         pieces: Option<&Pieces>,
         access: &Access,
+        login: Login<'_>,
     ) -> Result<RangeResponse, StoreError> {
         let range = span.header()?;
-        self.retrying(Some(access), || async {
+        self.with_login(access, login, || async {
             let client = &self.client()?;
             // The builder turns `user:password@` of the URL into an Authorization header.
             let request = client.get(url.clone()).header(RANGE, range.clone());
-            let response = self.send(client, request, access).await?;
+            let response = self.send(client, request, access, login).await?;
             match response.status() {
                 StatusCode::PARTIAL_CONTENT => {
                     let (mut answer, length) = RangeResponse::of_partial(response.headers(), &span)?;
@@ -154,17 +158,18 @@ impl Transport {
         url: &Url,
         etag: Option<&str>,
         access: &Access,
+        login: Login<'_>,
     ) -> Result<Option<ObjectVersion>, StoreError> {
         let first = Span::Range(0..1);
         let range = first.header()?;
         let tag = etag.and_then(|etag| HeaderValue::try_from(etag).ok());
-        self.retrying(Some(access), || async {
+        self.with_login(access, login, || async {
             let client = &self.client()?;
             let mut request = client.get(url.clone()).header(RANGE, range.clone());
             if let Some(tag) = &tag {
                 request = request.header(IF_NONE_MATCH, tag.clone());
             }
-            let response = self.send(client, request, access).await?;
+            let response = self.send(client, request, access, login).await?;
             match response.status() {
                 StatusCode::NOT_MODIFIED => Ok(None),
                 StatusCode::PARTIAL_CONTENT => {
@@ -192,8 +197,9 @@ impl Transport {
         document: &DocumentRequest,
         max: u64,
         access: &Access,
+        login: Login<'_>,
     ) -> Result<Bytes, StoreError> {
-        self.retrying(Some(access), || async {
+        self.with_login(access, login, || async {
             let client = &self.client()?;
             let request = match &document.body {
                 None => client.get(document.url.clone()),
@@ -202,7 +208,7 @@ impl Transport {
             let request = request
                 .headers(document.headers.clone())
                 .header(ACCEPT, "application/geo+json, application/json;q=0.9, */*;q=0.1");
-            let response = self.send(client, request, access).await?;
+            let response = self.send(client, request, access, login).await?;
             if !response.status().is_success() {
                 return Err(refusal(response).await);
             }
@@ -316,6 +322,27 @@ impl Transport {
         Ok(answer)
     }
 
+    /// The same as [`Self::retrying`]; a request that is refused with credentials that can be had anew is repeated once more.
+    async fn with_login<T, F>(
+        &self,
+        access: &Access,
+        login: Login<'_>,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Refusal>>,
+    {
+        let Some(login) = login else {
+            return self.retrying(Some(access), attempt).await;
+        };
+        let generation = login.generation();
+        let mut answer = self.retrying(Some(access), &attempt).await;
+        if answer.as_ref().is_err_and(StoreError::is_refusal) && login.renew(generation).await {
+            answer = self.retrying(Some(access), &attempt).await;
+        }
+        answer.map_err(|fault| fault.explained(|| login.described()))
+    }
+
     /// Repeats what failed for a passing reason, with growing waits, and counts it.
     async fn retrying<T, F>(&self, access: Option<&Access>, attempt: impl Fn() -> F) -> Result<T, StoreError>
     where
@@ -383,9 +410,10 @@ impl Transport {
         client: &reqwest::Client,
         request: RequestBuilder,
         access: &Access,
+        login: Login<'_>,
     ) -> Result<Response, StoreError> {
         let request = request.build().map_err(|error| self.fault(&error))?;
-        self.sent(redirect::send(client, request, Follow::Allowed(access)).await)
+        self.sent(redirect::send(client, request, Follow::Allowed(access), login).await)
     }
 
     fn sent(&self, response: Result<Response, Failure>) -> Result<Response, StoreError> {
@@ -420,7 +448,9 @@ impl Transport {
             .get_or_init(|| tls::config().map_err(|_| StoreError::Other("could not negotiate TLS".to_owned())));
         let opened = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&opened);
-        let client = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        let builder = if ignores_proxies() { builder.no_proxy() } else { builder };
+        let client = builder
             .tls_backend_preconfigured(tls.clone()?)
             .user_agent(concat!("rasteret/", env!("CARGO_PKG_VERSION")))
             .http1_only()
@@ -441,6 +471,12 @@ impl Transport {
     fn fault(&self, error: &reqwest::Error) -> StoreError {
         StoreError::of_client(error, self.0.timeout, self.0.connect_timeout)
     }
+}
+
+/// `NO_PROXY=*`, which reqwest takes for names of hosts and not for addresses.
+fn ignores_proxies() -> bool {
+    let excluded = std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy")).unwrap_or_default();
+    excluded.split(',').any(|entry| entry.trim() == "*")
 }
 
 fn too_much() -> StoreError {
@@ -474,14 +510,20 @@ async fn refusal(mut response: Response) -> Refusal {
     }
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let mut code = response::error_code_of_headers(response.headers());
+    let mut region = response::region_of_headers(response.headers());
     // The code is within the first hundred bytes of error documents of S3, GCS and Azure.
-    if code.is_none()
+    if (code.is_none() || region.is_none())
         && response::is_xml(response.headers())
         && let Ok(Some(chunk)) = response.chunk().await
     {
-        code = response::error_code_of_xml(&chunk);
+        code = code.or_else(|| response::error_code_of_xml(&chunk));
+        region = region.or_else(|| response::region_of_xml(&chunk));
     }
-    Refusal { fault: StoreError::Http { status, code }, retry_after: retry_after.map(Duration::from_secs) }
+    let fault = match region.filter(|_| matches!(status, 301 | 307 | 400)) {
+        Some(region) => StoreError::OtherRegion { status, code, region },
+        None => StoreError::Http { status, code },
+    };
+    Refusal { fault, retry_after: retry_after.map(Duration::from_secs) }
 }
 
 /// 200 ms, 400 ms ... each shortened by up to a half at random, so that hundreds of requests refused together do not
@@ -505,7 +547,7 @@ impl HttpService for Transport {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             // A request for a token: not repeated, its body is consumed.
             stats::current().add_request();
-            return self.client().map_err(service_error)?.call(request).await;
+            return self.token(request).await;
         }
         let (parts, _) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string())
@@ -521,7 +563,7 @@ impl HttpService for Transport {
             *request.headers_mut() = parts.headers.clone();
             async move {
                 let client = self.client()?;
-                let response = self.sent(redirect::send(&client, request, follow).await)?;
+                let response = self.sent(redirect::send(&client, request, follow, None).await)?;
                 let status = response.status();
                 if !status.is_success() {
                     return Err(refusal(response).await);

@@ -9,7 +9,7 @@
 //! | `s3://`, `s3a://`, `gs://`, `gcs://` + `bucket/key` | an object; the key is literal, as in the clouds' own tools |
 //! | `az://`, `azure://`, `adl://` + `container/key` | an object of the account that the environment names |
 //! | `az://account.blob.core.windows.net/container/key` | an object, the account named (the form of DuckDB's azure extension) |
-//! | `abfss://container@account.dfs.core.windows.net/key` | the same, in Hadoop's form |
+//! | `abfss://container@account.dfs.core.windows.net/key`, `wasbs://container@account.blob.core.windows.net/key` | the same, in Hadoop's forms |
 //! | `http://`, `https://` | a URL; the query string is sent with every request |
 //! | `https://` + a host of S3, GCS or Azure | a URL, and an object where credentials are to be used or a glob is to be listed |
 //! | `/vsicurl/`, `/vsis3/`, `/vsigs/`, `/vsiaz/`, `/vsiadls/` | what GDAL means by them |
@@ -27,7 +27,7 @@ use std::sync::Arc;
 use object_store::path::Path;
 use url::Url;
 
-pub(crate) use cloud::{Address, StoreKey, path_of};
+pub(crate) use cloud::{Address, Sas, StoreKey, path_of, split_sas};
 pub(crate) use parse::local_from_remote;
 
 /// Where a file is. `Display` and `Debug` are redacted: no query string, no user, no password, no token. Cheap to clone.

@@ -3,6 +3,7 @@
 //! Imports nothing else of this crate.
 
 pub(crate) mod cog_file;
+pub(crate) mod credentials;
 pub(crate) mod error;
 pub(crate) mod hex;
 pub(crate) mod json;
@@ -12,4 +13,6 @@ pub(crate) mod options;
 pub(crate) mod stamp;
 pub(crate) mod store_error;
 pub(crate) mod time;
+pub(crate) mod tls_fault;
+pub(crate) mod url_text;
 pub(crate) mod version;

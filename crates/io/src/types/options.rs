@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::credentials::CredentialMap;
 use super::location::name;
 use crate::{Error, Result, VersionCheck};
 
@@ -26,6 +27,7 @@ pub(crate) const ALLOWED_PREFIXES: &str = "RASTERET_ALLOWED_PREFIXES";
 /// | `RASTERET_RETRY_TIME` | [`retry_time`](Self::retry_time) | seconds |
 /// | `RASTERET_THREADS` | [`threads`](Self::threads) | threads |
 /// | `RASTERET_CHECK_VERSION` | [`check_version`](Self::check_version) | `etag`, `size` or `none` |
+/// | `RASTERET_CREDENTIALS` | [`credentials`](Self::credentials) | JSON: `{"s3://bucket/": "profile=work"}` |
 /// | `RASTERET_ALLOWED_PREFIXES` | [`allowed_prefixes`](Self::allowed_prefixes) | paths and URLs, with commas between them |
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -66,6 +68,8 @@ pub struct Options {
     /// Which fields of a file's version are compared with the index before its pixels are used. Default
     /// [`VersionCheck::Etag`].
     pub check_version: VersionCheck,
+    /// The credentials of locations, by prefix. Default: none, so that those of the environment are used.
+    pub credentials: CredentialMap,
     /// How long the failure of a header or tile in a store is remembered after its last use. Default 3 s: longer than
     /// DuckDB takes to re-evaluate a constant call during planning, and short enough that a repaired file is soon read
     /// again.
@@ -90,6 +94,7 @@ impl Default for Options {
             retry_time: Duration::from_secs(60),
             threads: None,
             check_version: VersionCheck::Etag,
+            credentials: CredentialMap::default(),
             failure_lifetime: Duration::from_secs(3),
             allowed_prefixes: None,
         }
@@ -140,6 +145,10 @@ impl Options {
             retry_time: seconds("RASTERET_RETRY_TIME", default.retry_time)?,
             threads: Some(number(given("RASTERET_THREADS"), 0, 1, 1024)?).filter(|threads| *threads > 0),
             check_version: word(given("RASTERET_CHECK_VERSION"), default.check_version)?,
+            credentials: match given("RASTERET_CREDENTIALS") {
+                Some(given) => CredentialMap::parse(&given.text, &given.place)?,
+                None => default.credentials,
+            },
             failure_lifetime: default.failure_lifetime,
             allowed_prefixes: prefixes(given(ALLOWED_PREFIXES))?,
         })

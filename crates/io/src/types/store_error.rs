@@ -8,6 +8,9 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+/// Codes of S3 and STS for credentials that are valid no longer.
+const EXPIRED: [&str; 4] = ["ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"];
+
 /// Why a store returned no bytes. Displays as text: `not found (HTTP 404)`, `connection refused`, `no response within 30
 /// s`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,33 @@ pub enum StoreError {
         /// Letters and digits only.
         code: Option<String>,
     },
+    /// An HTTP status that refuses the request for its credentials, or for the lack of them.
+    Refusal {
+        /// Status code.
+        status: u16,
+        /// Letters and digits only.
+        code: Option<String>,
+        /// Whether and with which kind of credentials the request was made, and where it went.
+        how: String,
+    },
+    /// The bucket is in another region than the request was made for.
+    OtherRegion {
+        /// Status code.
+        status: u16,
+        /// Letters and digits only.
+        code: Option<String>,
+        /// The region of the bucket.
+        region: String,
+    },
+    /// An endpoint gave no token.
+    Token {
+        /// Its host.
+        host: String,
+        /// Status code.
+        status: u16,
+        /// Its own code: `invalid_grant`.
+        code: Option<String>,
+    },
     /// No complete response within the time-out.
     Timeout(Duration),
     /// No connection within the connect time-out.
@@ -38,8 +68,8 @@ pub enum StoreError {
     Refused,
     /// The host's name has no address.
     UnknownHost,
-    /// The TLS handshake failed.
-    Tls,
+    /// The TLS handshake failed, and why, where that is known.
+    Tls(Option<String>),
     /// The connection ended before the response did.
     Interrupted,
     /// The server responded to a range request with the whole file.
@@ -65,6 +95,31 @@ impl StoreError {
             Self::Refused | Self::UnknownHost | Self::Interrupted => true,
             _ => false,
         }
+    }
+
+    /// The server refuses the request for its credentials, or for the lack of them.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Http { status: 401 | 403, .. } | Self::Refusal { .. } => true,
+            // S3 and STS refuse what has expired so.
+            Self::Http { status: 400, code: Some(code) } => EXPIRED.contains(&code.as_str()),
+            _ => false,
+        }
+    }
+
+    /// The same with the credentials of the request in words, where those are refused.
+    pub(crate) fn explained(self, how: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Http { status, code } if Self::is_refusal(&Self::Http { status, code: code.clone() }) => {
+                Self::Refusal { status, code, how: how() }
+            }
+            fault => fault,
+        }
+    }
+
+    /// A fault of ours that another library's error carries.
+    pub(crate) fn of_source(error: &(dyn StdError + 'static)) -> Option<Self> {
+        chain(error).find_map(known)
     }
 
     /// The error for the status of a response.
@@ -101,7 +156,10 @@ impl StoreError {
         if error.is_connect() {
             // Connection errors other than those of sockets are failures of the handshake.
             let tls = error.url().is_some_and(|url| url.scheme() == "https");
-            return if tls { Self::Tls } else { Self::Other("no connection".to_owned()) };
+            if chain(error).any(|error| error.to_string().starts_with("tunnel error")) {
+                return Self::Other("no connection through the proxy".to_owned());
+            }
+            return if tls { Self::Tls(None) } else { Self::Other("no connection".to_owned()) };
         }
         if error.is_builder() {
             return Self::Other("not a valid URL for a request".to_owned());
@@ -145,6 +203,9 @@ fn known(error: &(dyn StdError + 'static)) -> Option<StoreError> {
     if let Some(fault) = error.downcast_ref::<StoreError>() {
         return Some(fault.clone());
     }
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return Some(StoreError::Tls(super::tls_fault::why(error)));
+    }
     let error = error.downcast_ref::<io::Error>()?;
     if is_exhausted(error) {
         return Some(StoreError::NoDescriptors);
@@ -171,28 +232,20 @@ impl fmt::Display for StoreError {
                 f.write_str("too many open files: the limit of file descriptors is reached (ulimit -n)")
             }
             Self::IsDirectory => f.write_str("expected a file, found a directory"),
-            Self::Http { status, code } => {
-                let words = match status {
-                    300..=399 => "redirected elsewhere",
-                    401 => "unauthorized",
-                    403 => "forbidden",
-                    404 => "not found",
-                    410 => "gone",
-                    429 => "too many requests",
-                    500..=599 => "server error",
-                    _ => "request refused",
-                };
-                write!(f, "{words} (HTTP {status})")?;
-                match code {
-                    Some(code) => write!(f, ", {code}"),
-                    None => Ok(()),
-                }
+            Self::Http { status, code } => f.write_str(&status_text(*status, code.as_deref())),
+            Self::Refusal { status, code, how } => write!(f, "{}; {how}", status_text(*status, code.as_deref())),
+            Self::OtherRegion { status, code, region } => {
+                write!(f, "{}; the bucket is in region {region}", status_text(*status, code.as_deref()))
+            }
+            Self::Token { host, status, code } => {
+                write!(f, "no token from {host}: {}", status_text(*status, code.as_deref()))
             }
             Self::Timeout(limit) => write!(f, "no response within {} s", limit.as_secs_f64()),
             Self::Unreachable(limit) => write!(f, "no connection within {} s", limit.as_secs_f64()),
             Self::Refused => f.write_str("connection refused"),
             Self::UnknownHost => f.write_str("unknown host"),
-            Self::Tls => f.write_str("no secure connection (TLS handshake failed)"),
+            Self::Tls(None) => f.write_str("no secure connection (TLS handshake failed)"),
+            Self::Tls(Some(why)) => write!(f, "no secure connection (TLS handshake failed): {why}"),
             Self::Interrupted => f.write_str("connection closed before the response was complete"),
             Self::RangeIgnored => f.write_str("the server does not support range requests (answered with HTTP 200)"),
             Self::BeyondEnd(Some(size)) => write!(f, "beyond the end of the file of {size} bytes"),
@@ -200,6 +253,24 @@ impl fmt::Display for StoreError {
             Self::Changed(difference) => write!(f, "the file changed while it was read: {difference}"),
             Self::Denied(what) | Self::Other(what) => f.write_str(what),
         }
+    }
+}
+
+/// A status in words, and the store's code.
+fn status_text(status: u16, code: Option<&str>) -> String {
+    let words = match status {
+        300..=399 => "redirected elsewhere",
+        401 => "unauthorized",
+        403 => "forbidden",
+        404 => "not found",
+        410 => "gone",
+        429 => "too many requests",
+        500..=599 => "server error",
+        _ => "request refused",
+    };
+    match code {
+        Some(code) => format!("{words} (HTTP {status}), {code}"),
+        None => format!("{words} (HTTP {status})"),
     }
 }
 

@@ -14,7 +14,7 @@ use rasteret_io::Session;
 pub(crate) fn session(variables: &[(&str, &str)]) -> Session {
     let known: Vec<(String, String)> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Session::from_variables(|name| Some(known.iter().find(|(own, _)| own == name)?.1.clone())).unwrap()
+    Session::from_variables(move |name| Some(known.iter().find(|(own, _)| own == name)?.1.clone())).unwrap()
 }
 
 /// A directory that is removed at the end.

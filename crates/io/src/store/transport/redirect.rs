@@ -8,6 +8,8 @@
 //!
 //! Another server receives the range and the accepted content types, but no credentials, cookies or headers of a
 //! caller.
+//!
+//! A [`Login`] adds credentials to each request of a chain by its URL.
 
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, IF_NONE_MATCH, LOCATION, RANGE,
@@ -16,6 +18,7 @@ use reqwest::header::{
 use reqwest::{Client, Method, Request, Response, StatusCode};
 use url::Url;
 
+use super::Login;
 use crate::StoreError;
 use crate::store::access::Access;
 use crate::store::stats;
@@ -64,13 +67,29 @@ pub(super) enum Failure {
 }
 
 /// Sends a request and follows its redirects; a redirect that may not be followed is the response.
-pub(super) async fn send(client: &Client, mut request: Request, follow: Follow<'_>) -> Result<Response, Failure> {
+pub(super) async fn send(
+    client: &Client,
+    mut request: Request,
+    follow: Follow<'_>,
+    login: Login<'_>,
+) -> Result<Response, Failure> {
+    let _entering = match login {
+        Some(login) => login.enter(request.url()).await.map_err(Failure::StoreError)?,
+        None => None,
+    };
     let counters = stats::current();
     for _ in 0..=MAX_REDIRECTS {
+        // Without what a login adds: the next request gets its own.
         let again = request.try_clone();
         let url = request.url().clone();
+        if let Some(login) = login {
+            login.authorize(&mut request).await.map_err(Failure::StoreError)?;
+        }
         counters.add_request();
         let response = client.execute(request).await.map_err(Failure::Client)?;
+        if let Some(login) = login {
+            login.observe(&url, response.headers());
+        }
         let redirect = is_redirect(response.status()).then(|| target(&url, response.headers())).flatten();
         let Some((target, again)) = redirect.zip(again) else {
             return Ok(response);

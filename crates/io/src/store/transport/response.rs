@@ -145,6 +145,35 @@ pub(super) fn error_code_of_xml(document: &[u8]) -> Option<String> {
     word(rest.split_once("</Code>")?.0)
 }
 
+/// The region of an S3 bucket, which S3 names where a request went to another.
+pub(super) fn region_of_headers(headers: &HeaderMap) -> Option<String> {
+    region(headers.get("x-amz-bucket-region")?.to_str().ok()?)
+}
+
+/// The same of `<Error>...<Region>eu-west-1</Region>`.
+pub(super) fn region_of_xml(document: &[u8]) -> Option<String> {
+    let document = String::from_utf8_lossy(&document[..document.len().min(2048)]);
+    let (_, rest) = document.split_once("<Region>")?;
+    region(rest.split_once("</Region>")?.0)
+}
+
+fn region(text: &str) -> Option<String> {
+    let is_region = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (!text.is_empty() && text.len() <= 32 && text.bytes().all(is_region)).then(|| text.to_owned())
+}
+
+/// The code of an endpoint for tokens: `invalid_grant` of OAuth's JSON (RFC 6749, section 5.2), that of an error of AWS' JSON or XML.
+pub(super) fn error_code_of_token(document: &[u8]) -> Option<String> {
+    let document = &document[..document.len().min(64 << 10)];
+    let Ok(json) = serde_json::from_slice::<serde_json::Value>(document) else {
+        return error_code_of_xml(document);
+    };
+    let code = ["error", "code", "__type"].iter().find_map(|name| json.get(name)?.as_str());
+    let code = code?.rsplit('#').next()?;
+    let is_code = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (!code.is_empty() && code.len() <= 64 && code.bytes().all(is_code)).then(|| code.to_owned())
+}
+
 /// A code is one word; anything else could be text that is not to be shown.
 fn word(code: &str) -> Option<String> {
     let is_word = !code.is_empty() && code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());

@@ -8,9 +8,12 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
+
+use crate::types::tls_fault;
 
 /// TLS settings for HTTP/1.1 and the certificate authorities of the system.
 pub(super) fn config() -> Result<ClientConfig, Error> {
@@ -24,6 +27,24 @@ pub(super) fn config() -> Result<ClientConfig, Error> {
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// Variables with files of certificates in PEM, which are trusted beside the system's.
+const BUNDLES: [&str; 2] = ["AWS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+
+/// The certificates of those files.
+fn bundles() -> Result<Vec<CertificateDer<'static>>, Error> {
+    let mut certificates = Vec::new();
+    for name in BUNDLES {
+        let Some(path) = std::env::var_os(name).filter(|path| !path.is_empty()) else {
+            continue;
+        };
+        let fail = |_| Error::General(format!("environment variable {name}: expected a file of certificates in PEM"));
+        for certificate in CertificateDer::pem_file_iter(path).map_err(fail)? {
+            certificates.push(certificate.map_err(fail)?);
+        }
+    }
+    Ok(certificates)
 }
 
 /// The system's certificate authorities, loaded with the first handshake.
@@ -46,11 +67,24 @@ impl ServerCertVerifier for SystemTrust {
             Some(verifier) => verifier,
             // A failure is not kept: it may be a lack of descriptors.
             None => {
-                let made = Verifier::new(self.provider.clone())?;
+                let made = Verifier::new_with_extra_roots(bundles()?, self.provider.clone())?;
                 self.verifier.get_or_init(|| made)
             }
         };
-        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let verified = verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        verified.map_err(|error| match &error {
+            Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+                // The last certificate that was sent is the one whose issuer is looked for.
+                let last = intermediates.last().unwrap_or(end_entity);
+                match tls_fault::issuer(last) {
+                    Some(issuer) => Error::General(format!(
+                        "the issuer '{issuer}' of the certificate is not trusted (SSL_CERT_FILE, AWS_CA_BUNDLE or CURL_CA_BUNDLE name others)"
+                    )),
+                    None => error,
+                }
+            }
+            _ => error,
+        })
     }
 
     fn verify_tls12_signature(

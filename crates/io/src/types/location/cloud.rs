@@ -13,7 +13,17 @@ use url::Url;
 pub(crate) enum StoreKey {
     S3 { bucket: String, region: Option<String> },
     Gcs { bucket: String },
-    Azure { account: Option<String>, container: String },
+    Azure { account: Option<String>, container: String, sas: Option<Sas> },
+}
+
+/// A shared access signature in a location: a query string, which is never shown.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Sas(pub(crate) String);
+
+impl fmt::Debug for Sas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sas")
+    }
 }
 
 /// An object of a store, or a prefix or a pattern of such.
@@ -28,7 +38,7 @@ impl Address {
     /// The address in `scheme://…`; None if the scheme is not that of a cloud, and a description of the fault if it is
     /// malformed.
     pub(crate) fn parse(scheme: &str, rest: &str) -> Option<Result<Self, String>> {
-        let azure = matches!(scheme, "az" | "azure" | "adl" | "abfs" | "abfss");
+        let azure = matches!(scheme, "az" | "azure" | "adl" | "abfs" | "abfss" | "wasb" | "wasbs");
         if !azure && !matches!(scheme, "s3" | "s3a" | "s3n" | "gs" | "gcs") {
             return None;
         }
@@ -54,6 +64,7 @@ impl Address {
     /// `container@account.dfs.core.windows.net/key`, `account.blob.core.windows.net/container/key` or `container/key`. A
     /// container's name has no dot, so the forms cannot be mistaken for each other.
     fn azure(authority: &str, path: &str) -> Result<Self, String> {
+        let (path, sas) = split_sas(path);
         let (container, account, key) = match authority.split_once('@') {
             Some((container, host)) => (container, Some(host), path),
             None if authority.contains('.') => {
@@ -71,7 +82,8 @@ impl Address {
             })?),
             None => None,
         };
-        Ok(Self { store: StoreKey::Azure { account, container: container.to_owned() }, key: key.to_owned() })
+        let sas = sas.map(|sas| Sas(sas.to_owned()));
+        Ok(Self { store: StoreKey::Azure { account, container: container.to_owned(), sas }, key: key.to_owned() })
     }
 
     /// The address behind an `https://` URL of a cloud.
@@ -84,7 +96,8 @@ impl Address {
         let split = || path.split_once('/').map(|(first, rest)| (first.to_owned(), rest.to_owned()));
         if let Some(account) = azure_account(host) {
             let (container, key) = split()?;
-            return Some(Self { store: StoreKey::Azure { account: Some(account), container }, key });
+            let sas = url.query().filter(|query| is_sas(query)).map(|query| Sas(query.to_owned()));
+            return Some(Self { store: StoreKey::Azure { account: Some(account), container, sas }, key });
         }
         if host == "storage.googleapis.com" {
             let (bucket, key) = split()?;
@@ -100,6 +113,18 @@ impl Address {
         };
         Some(Self { store: StoreKey::S3 { bucket, region }, key })
     }
+}
+
+/// A location of Azure and the signature behind its last question mark. A question mark without one is a part of a key or a pattern.
+pub(crate) fn split_sas(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once('?').filter(|(_, query)| is_sas(query)) {
+        Some((path, sas)) => (path, Some(sas)),
+        None => (text, None),
+    }
+}
+
+fn is_sas(query: &str) -> bool {
+    query.split('&').any(|pair| pair.starts_with("sig="))
 }
 
 /// The path by which `object_store` requests just this key; None for keys that it cannot request. [`Path::parse`] takes a slash off
@@ -150,10 +175,10 @@ impl fmt::Display for StoreKey {
         match self {
             Self::S3 { bucket, .. } => write!(f, "s3://{bucket}"),
             Self::Gcs { bucket } => write!(f, "gs://{bucket}"),
-            Self::Azure { account: Some(account), container } => {
+            Self::Azure { account: Some(account), container, .. } => {
                 write!(f, "az://{account}.blob.core.windows.net/{container}")
             }
-            Self::Azure { account: None, container } => write!(f, "az://{container}"),
+            Self::Azure { account: None, container, .. } => write!(f, "az://{container}"),
         }
     }
 }

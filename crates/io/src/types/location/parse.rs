@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::cloud::{Address, path_of};
+use super::cloud::{Address, Sas, StoreKey, path_of};
 use super::{Inner, Location, LocationKind, redact, split_scheme};
 use crate::{Error, Result, StoreError};
 
@@ -35,6 +35,11 @@ impl Location {
         };
         match scheme.to_ascii_lowercase().as_str() {
             "http" | "https" => Self::url(href),
+            "r2" => Err(invalid(
+                href,
+                "scheme r2:// cannot be read: expected s3://bucket/key, with endpoint=https://ACCOUNT.r2.cloudflarestorage.com in \
+                 rasteret_credentials or as AWS_ENDPOINT_URL_S3",
+            )),
             scheme => match Address::parse(scheme, rest) {
                 Some(address) => Self::object(href, address.map_err(|what| invalid(href, &what))?),
                 None => {
@@ -95,9 +100,13 @@ impl Location {
         let path = path_of(&address.key).ok_or_else(|| {
             invalid(href, "expected a key without empty, '.' or '..' segments and without control characters")
         })?;
-        let key = format!("{}/{path}", address.store);
+        let name = format!("{}/{path}", address.store);
+        let (key, resource) = match &address.store {
+            StoreKey::Azure { sas: Some(Sas(sas)), .. } => (format!("{name}?{sas}"), Some(name)),
+            _ => (name, None),
+        };
         let place = LocationKind::Object { store: address.store, path };
-        Ok(Self(Arc::new(Inner { place, shown: redact::url(href), key, resource: None })))
+        Ok(Self(Arc::new(Inner { place, shown: redact::url(href), key, resource })))
     }
 }
 

@@ -37,7 +37,7 @@ fn s3(bucket: &str, region: Option<&str>) -> StoreKey {
 }
 
 fn azure(account: Option<&str>, container: &str) -> StoreKey {
-    StoreKey::Azure { account: account.map(str::to_owned), container: container.to_owned() }
+    StoreKey::Azure { account: account.map(str::to_owned), container: container.to_owned(), sas: None }
 }
 
 #[test]

@@ -1,0 +1,158 @@
+"""Stubs of web servers with logins, of Google's storage and token endpoints, of Azure with tokens, and of an endpoint that signs."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import urllib.parse
+
+from clouds.http_server import Answer, Request, the_file, xml_error
+
+BEARER = "bearer-SECRET"
+API_KEY = "api-key-SECRET"
+USER, PASSWORD = "user", "password-SECRET"
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+class Web:
+    """A data server, and a server that users log in at, as those of Earthdata."""
+
+    def __init__(self) -> None:
+        self.data_url = self.login_url = self.other_url = ""
+        self.logins = 0
+        self.valid_cookie = "cookie-SECRET-1"
+
+    def expire_cookies(self) -> None:
+        self.valid_cookie = f"cookie-SECRET-{int(self.valid_cookie[-1]) + 1}"
+
+    def data(self, request: Request) -> Answer:
+        """`/WAY/...`: a file that the way leads to."""
+        way, _, rest = request.path.lstrip("/").partition("/")
+        sent = request.headers.get("authorization")
+        if way == "open":
+            return the_file(request)
+        if way == "bearer":
+            return the_file(request) if sent == f"Bearer {BEARER}" else Answer(401)
+        if way == "key":
+            return the_file(request) if request.headers.get("x-api-key") == API_KEY else Answer(403)
+        if way == "basic":
+            return the_file(request) if sent == basic(USER, PASSWORD) else Answer(401)
+        if way == "away":
+            return Answer(302, headers=[("Location", f"{self.other_url}/{rest}")])
+        if way == "back":
+            headers = [("Location", f"/login/{rest}"), ("Set-Cookie", f"session={self.valid_cookie}; Path=/; HttpOnly")]
+            return Answer(302, headers=headers)
+        if way == "login":
+            if f"session={self.valid_cookie}" in request.headers.get("cookie", ""):
+                return the_file(request)
+            target = urllib.parse.quote(f"{self.data_url}/back/{rest}", safe="")
+            return Answer(302, headers=[("Location", f"{self.login_url}/authorize?redirect={target}")])
+        if way == "stac":
+            if sent != f"Bearer {BEARER}":
+                return Answer(401)
+            item = {
+                "type": "Feature",
+                "stac_version": "1.0.0",
+                "id": "a",
+                "collection": "c",
+                "geometry": None,
+                "properties": {"datetime": "2026-01-01T00:00:00Z"},
+                "links": [],
+                "assets": {},
+            }
+            if rest.startswith("search"):
+                page = {"type": "FeatureCollection", "features": [item], "links": []}
+                return Answer(200, json.dumps(page).encode(), [("Content-Type", "application/geo+json")])
+            links = [{"rel": "search", "href": f"{self.data_url}/stac/search", "method": "POST"}]
+            root = {"type": "Catalog", "id": "r", "stac_version": "1.0.0", "description": "", "links": links}
+            root["conformsTo"] = ["https://api.stacspec.org/v1.0.0/item-search"]
+            return Answer(200, json.dumps(root).encode(), [("Content-Type", "application/json")])
+        return Answer(404)
+
+    def login(self, request: Request) -> Answer:
+        if request.headers.get("authorization") != basic(USER, PASSWORD):
+            return Answer(401)
+        self.logins += 1
+        return Answer(302, headers=[("Location", request.query["redirect"])])
+
+
+class Google:
+    """Storage that takes tokens, and the endpoints that give them."""
+
+    def __init__(self) -> None:
+        self.tokens = {"google-bearer-SECRET"}
+        self.issued = 0
+
+    def revoke_issued(self) -> None:
+        self.tokens = {"google-bearer-SECRET"}
+
+    def storage(self, request: Request) -> Answer:
+        bucket = request.path.lstrip("/").partition("/")[0]
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        is_signed = token.count(".") == 2
+        if bucket == "public" or token in self.tokens or bucket == "signed" and is_signed:
+            return the_file(request)
+        return xml_error(401 if token else 403, "AuthenticationRequired" if token else "AccessDenied")
+
+    def token(self, request: Request) -> Answer:
+        form = dict(urllib.parse.parse_qsl(request.body.decode()))
+        self.issued += 1
+        name = f"google-issued-{self.issued}-SECRET"
+        if request.path == "/impersonate":
+            if request.headers.get("authorization", "").removeprefix("Bearer ") != "federated-SECRET":
+                return Answer(403, b'{"error": {"code": 403, "status": "PERMISSION_DENIED"}}')
+            self.tokens.add(name)
+            end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+            answer = {"accessToken": name, "expireTime": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+            return Answer(200, json.dumps(answer).encode())
+        if form.get("subject_token") == "subject-SECRET":
+            return Answer(200, json.dumps({"access_token": "federated-SECRET", "expires_in": 3600}).encode())
+        if form.get("refresh_token") != "refresh-SECRET":
+            return Answer(400, b'{"error": "invalid_grant", "error_description": "Token SECRET has been revoked."}')
+        self.tokens.add(name)
+        return Answer(200, json.dumps({"access_token": name, "expires_in": 3600}).encode())
+
+
+class Signer:
+    """Signs containers of Azure, as the Planetary Computer does."""
+
+    def __init__(self) -> None:
+        self.sign = lambda account, container, seconds: ""
+        self.seconds = 3600.0
+        self.asked = 0
+
+    def answer(self, request: Request) -> Answer:
+        parts = request.path.strip("/").split("/")
+        if len(parts) != 3 or parts[0] != "token":
+            return Answer(404, b'{"detail": "Not found"}')
+        self.asked += 1
+        end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self.seconds)
+        token = self.sign(parts[1], parts[2], self.seconds)
+        answer = {"msft:expiry": end.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "token": token}
+        return Answer(200, json.dumps(answer).encode())
+
+
+class AzureTokens:
+    """Blobs for bearer tokens, and the endpoint of service principals and workload identities."""
+
+    TOKEN = "entra-token-SECRET"
+
+    def answer(self, request: Request) -> Answer:
+        if request.path.endswith("/oauth2/v2.0/token"):
+            form = dict(urllib.parse.parse_qsl(request.body.decode()))
+            is_known = (
+                form.get("client_secret") == "client-SECRET" or form.get("client_assertion") == "federated-SECRET"
+            )
+            if not is_known or form.get("client_id") != "client":
+                return Answer(401, b'{"error": "invalid_client", "error_description": "AADSTS7000215: SECRET"}')
+            answer = {"token_type": "Bearer", "expires_in": 3600, "access_token": self.TOKEN}
+            return Answer(200, json.dumps(answer).encode(), [("Content-Type", "application/json")])
+        if request.headers.get("authorization") != f"Bearer {self.TOKEN}":
+            return xml_error(
+                401, "InvalidAuthenticationInfo", headers=[("x-ms-error-code", "InvalidAuthenticationInfo")]
+            )
+        return the_file(request)
