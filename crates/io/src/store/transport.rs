@@ -22,6 +22,7 @@ mod listing;
 mod pieces;
 mod redirect;
 mod response;
+mod service;
 mod tls;
 mod token;
 
@@ -30,13 +31,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
-};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH, RANGE, RETRY_AFTER};
-use reqwest::{Method, Request, RequestBuilder, Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use tower::util::MapResponseLayer;
 use url::Url;
 
@@ -44,6 +41,7 @@ pub(crate) use authorize::{Authorize, Login};
 pub(crate) use body::{Body, DOCUMENT_MAX};
 pub(crate) use pieces::Pieces;
 pub(crate) use response::{RangeResponse, Span};
+pub(crate) use service::{InPieces, RestFrom};
 
 use self::body::Incoming;
 use self::pieces::TileSplitter;
@@ -533,90 +531,4 @@ fn backoff(tries: u32) -> Duration {
     // A fresh RandomState hashes differently each time: randomness enough, without a dependency.
     let share = (RandomState::new().hash_one(tries) % 1024) as f64 / 1024.0;
     longest.mul_f64(0.5 + share / 2.0)
-}
-
-impl HttpConnector for Transport {
-    fn connect(&self, _options: &object_store::ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(self.clone()))
-    }
-}
-
-#[async_trait]
-impl HttpService for Transport {
-    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            // A request for a token: not repeated, its body is consumed.
-            stats::current().add_request();
-            return self.token(request).await;
-        }
-        let (parts, _) = request.into_parts();
-        let url = Url::parse(&parts.uri.to_string())
-            .map_err(|_| service_error(StoreError::Other("not a valid URL for a request".to_owned())))?;
-        let ranged = parts.headers.contains_key(RANGE);
-        let is_listing = parts.method == Method::GET && listing::is_listing(&url);
-        let span = parts.headers.get(RANGE).and_then(Span::of_header);
-        let in_pieces = parts.extensions.get::<InPieces>();
-        let follow = Follow::of_store(&url, &parts.headers, parts.extensions.get::<Access>());
-        self.retrying(parts.extensions.get::<Access>(), || {
-            let span = &span;
-            let mut request = Request::new(parts.method.clone(), url.clone());
-            *request.headers_mut() = parts.headers.clone();
-            async move {
-                let client = self.client()?;
-                let response = self.sent(redirect::send(&client, request, follow, None).await)?;
-                let status = response.status();
-                if !status.is_success() {
-                    return Err(refusal(response).await);
-                }
-                if ranged && status == StatusCode::OK {
-                    return Err(StoreError::RangeIgnored.into());
-                }
-                let headers = response.headers().clone();
-                if let Some(InPieces { span, pieces }) = in_pieces {
-                    let (answer, length) = RangeResponse::of_partial(&headers, span)?;
-                    let rest = self.in_pieces(response, answer, length, pieces).await?;
-                    let mut response = rebuilt(status, headers, rest.body.into_bytes());
-                    response.extensions_mut().insert(RestFrom(rest.start));
-                    return Ok(response);
-                }
-                let partial = span.as_ref().filter(|_| status == StatusCode::PARTIAL_CONTENT);
-                let length = partial
-                    .map(|span| RangeResponse::of_partial(&headers, span))
-                    .transpose()?
-                    .map(|(_, length)| length);
-                let limit = length.or(response::content_length(&headers)).unwrap_or(DOCUMENT_MAX);
-                let body = self.body(response, limit, Excess::Refused).await?;
-                if length.is_some_and(|length| body.len() < length) {
-                    return Err(StoreError::Interrupted.into());
-                }
-                let body = body.into_bytes();
-                Ok(rebuilt(status, headers, if is_listing { listing::readable(body) } else { body }))
-            }
-        })
-        .await
-        .map_err(service_error)
-    }
-}
-
-/// Request extension: the response is delivered in pieces. Stores pass it on to the transport.
-#[derive(Clone)]
-pub(crate) struct InPieces {
-    pub(crate) span: Span,
-    pub(crate) pieces: Pieces,
-}
-
-/// Response extension: the offset in the file of the rest of the body.
-#[derive(Clone, Copy)]
-pub(crate) struct RestFrom(pub(crate) u64);
-
-fn rebuilt(status: StatusCode, headers: HeaderMap, body: Bytes) -> HttpResponse {
-    let mut response = HttpResponse::new(body.into());
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
-}
-
-/// Kind Unknown is the one that object_store never repeats.
-fn service_error(fault: StoreError) -> HttpError {
-    HttpError::new(HttpErrorKind::Unknown, fault)
 }

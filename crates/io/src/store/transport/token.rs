@@ -5,7 +5,8 @@ use object_store::client::{HttpError, HttpRequest, HttpResponse, HttpService};
 use url::Url;
 
 use super::redirect::{self, Follow};
-use super::{DOCUMENT_MAX, Excess, Transport, refusal, response, service_error};
+use super::service::service_error;
+use super::{DOCUMENT_MAX, Excess, Transport, refusal, response};
 use crate::StoreError;
 
 impl Transport {
