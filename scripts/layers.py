@@ -57,6 +57,7 @@ LAYERS = {
         "pixel": Layer("pixel", "codec grid geometry"),
         "zonal": Layer("zonal", "pixel"),
         "write": Layer("write", "pixel"),
+        "warp": Layer("warp", "project pixel"),
         "sampling": Layer("sampling", "tiff"),
     },
     "crates/io/src": {

@@ -67,6 +67,8 @@ QUERIES = {
     "cog_read": (
         "SELECT count(r), sum(octet_length(r.data)), sum(octet_length(r.mask)) FROM (SELECT cog_read(href, NULL, NULL) AS r FROM files)",
         f"SELECT count(r), max(md5(r.data)), min(md5(r.data)) FROM (SELECT cog_read(href, m, '{SQUARE}', {BAND}) AS r FROM small, files)",
+        "SELECT count(r), max(md5(r.data)), min(md5(r.data)) FROM (SELECT cog_read(href, NULL, NULL,"
+        " {grid: {crs: 'EPSG:3857', resolution: 3}, resampling: 'cubic'}) AS r FROM (FROM files LIMIT 100))",
     ),
     "cog_pixels": (
         "SELECT count(*), sum(value), sum(x) FROM cog_pixels('test/data/cog.tif', NULL)",

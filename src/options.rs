@@ -11,6 +11,9 @@ use crate::vector::{BindInfo, LogicalType, Reader, TypeId, Value};
 
 /// The options of a call. An option that is missing or NULL has its default value.
 pub(crate) trait OptionValues {
+    /// Whether it is given and not NULL.
+    fn has(&self, option: &Parameter) -> bool;
+
     /// A text.
     fn text(&self, option: &Parameter) -> Option<Cow<'_, str>>;
 
@@ -186,6 +189,10 @@ impl<'a> RowOptions<'a> {
 }
 
 impl OptionValues for RowOptions<'_> {
+    fn has(&self, option: &Parameter) -> bool {
+        self.field(option).is_some()
+    }
+
     fn text(&self, option: &Parameter) -> Option<Cow<'_, str>> {
         self.borrowed_text(option).map(Cow::Borrowed)
     }
@@ -233,6 +240,10 @@ fn named_pairs<T>(info: &BindInfo, option: &Parameter, read: impl Fn(&Value) -> 
 }
 
 impl OptionValues for BindInfo {
+    fn has(&self, option: &Parameter) -> bool {
+        given(self, option).is_some()
+    }
+
     fn text(&self, option: &Parameter) -> Option<Cow<'_, str>> {
         given(self, option)?.text().map(Cow::Owned)
     }

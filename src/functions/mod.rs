@@ -2,6 +2,7 @@
 
 mod extension;
 mod files;
+mod grids;
 mod header;
 mod index;
 mod masks;

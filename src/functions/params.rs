@@ -1,10 +1,11 @@
 //! Parameters shared by several functions, with their names, types, defaults, documentation and, if a value needs more
 //! than a type check, parsers.
 
-use rasteret_cog::pixel::Resampling;
-use rasteret_cog::zonal::Method;
+use rasteret_cog::pixel::{Resampling, WindowOptions};
+use rasteret_cog::warp::Method;
+use rasteret_cog::zonal;
 use rasteret_io::OnError;
-use rasteret_io::query::LevelChoice;
+use rasteret_io::query::{GridChoice, LevelChoice, WarpOptions};
 
 use crate::documentation::{Parameter, ValueType};
 use crate::error::{Error, Result};
@@ -179,6 +180,8 @@ pub(super) fn level(options: &impl OptionValues) -> Result<LevelChoice> {
                 Err(Error::argument(format!("resolution: expected a number greater than 0, found {resolution}")))
             }
         }
+        // The level that serves the grid is found once the raster is known.
+        (None, Some(word), None) if is_auto(word) && options.has(&GRID) => Ok(LevelChoice::Index(0)),
         (None, Some(word), None) if is_auto(word) => {
             Err(Error::argument("level 'auto': expected a resolution, found none"))
         }
@@ -251,9 +254,77 @@ pub(super) const METHOD: Parameter = Parameter {
         rasterio.",
 };
 
-pub(super) fn method(options: &impl OptionValues) -> Result<Method> {
-    let choices = [("coverage", Method::Fraction), ("center", Method::Center), ("all_touched", Method::AllTouched)];
-    Ok(options.choice(&METHOD, &choices)?.unwrap_or(Method::Fraction))
+pub(super) fn method(options: &impl OptionValues) -> Result<zonal::Method> {
+    let choices = [
+        ("coverage", zonal::Method::Fraction),
+        ("center", zonal::Method::Center),
+        ("all_touched", zonal::Method::AllTouched),
+    ];
+    Ok(options.choice(&METHOD, &choices)?.unwrap_or(zonal::Method::Fraction))
+}
+
+pub(super) const GRID: Parameter = Parameter {
+    name: "grid",
+    value: ValueType::Other("STRUCT(crs, resolution | transform, width, height) or STRUCT(match)"),
+    default: None,
+    description: "The grid that pixels are resampled to: `{crs, resolution}`, `{match: metadata}` or `{crs, transform, \
+        width, height}`. See [grids](parameters.md#grids).",
+};
+
+/// The level of a function with the option `grid`.
+pub(super) const GRID_LEVEL: Parameter = Parameter {
+    description: "The level of resolution: 0 is the full resolution, 1 the first overview. `'auto'` selects the \
+        coarsest level whose pixels are at most 1 % larger than `resolution`, or the full resolution if there is none. \
+        With a `grid`, `'auto'` is the default, and refers to the pixels of the grid.",
+    ..LEVEL
+};
+
+pub(super) const GRID_RESAMPLING: Parameter = Parameter {
+    name: "resampling",
+    value: ValueType::Text,
+    default: Some("'bilinear'"),
+    description: "`'nearest'`, the default for rasters with a color table; `'bilinear'`, the default for others; \
+        `'cubic'`, `'average'`, `'mode'`, `'min'` or `'max'`. See [resampling](parameters.md#resampling).",
+};
+
+/// The resampling method of a grid; None for the default of the raster.
+pub(super) fn grid_method(options: &impl OptionValues) -> Result<Option<Method>> {
+    let choices = [
+        ("nearest", Method::Nearest),
+        ("bilinear", Method::Bilinear),
+        ("cubic", Method::Cubic),
+        ("average", Method::Average),
+        ("mode", Method::Mode),
+        ("min", Method::Min),
+        ("max", Method::Max),
+    ];
+    options.choice(&GRID_RESAMPLING, &choices)
+}
+
+/// The options for resampling to a grid; None without a grid.
+pub(super) fn warp_options(
+    options: &impl OptionValues,
+    grid: Option<&GridChoice>,
+    window: WindowOptions,
+) -> Result<Option<WarpOptions>> {
+    let method = grid_method(options)?;
+    let Some(grid) = grid else {
+        return match method {
+            Some(_) => Err(Error::argument("resampling: expected a grid with it, found none")),
+            None => Ok(None),
+        };
+    };
+    let WindowOptions { scaled, all_touched } = window;
+    Ok(Some(WarpOptions { grid: grid.clone(), method, auto_level: is_grid_level(options)?, scaled, all_touched }))
+}
+
+/// Whether the level is that of the grid's pixels.
+fn is_grid_level(options: &impl OptionValues) -> Result<bool> {
+    let has_number = match options.text(&LEVEL) {
+        Some(word) => word.trim().parse::<u32>().is_ok(),
+        None => options.integer::<u32>(&LEVEL, A_LEVEL)?.is_some(),
+    };
+    Ok(!has_number && options.number(&RESOLUTION).is_none())
 }
 
 pub(super) const RESAMPLING: Parameter = Parameter {

@@ -14,6 +14,7 @@ mod project;
 mod sampling;
 pub mod tiff;
 mod tile_cover;
+pub mod warp;
 pub mod write;
 pub mod zonal;
 

@@ -7,6 +7,7 @@ mod cog_value;
 mod cog_values;
 mod pixel_scan;
 mod pixel_sources;
+mod windows;
 
 pub(super) use cog_pixels::CogPixels;
 pub(super) use cog_pixels_scalar::CogPixelsScalar;

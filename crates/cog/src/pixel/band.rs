@@ -25,7 +25,7 @@ use crate::tiff::{DataType, Encoding};
 use crate::{Error, FilePosition, Result};
 
 use super::block::Block;
-use super::nodata::{Bounds, Fill, NodataRule};
+use super::nodata::{Bounds, Fill, Nodata, NodataRule};
 use super::plane::Plane;
 
 /// One band of one level of a file; decodes tiles and assembles blocks.
@@ -173,6 +173,11 @@ impl Band {
     #[must_use]
     pub fn nodata(&self) -> Option<f64> {
         self.header.nodata
+    }
+
+    /// The nodata value that the band's own samples are compared with.
+    pub(crate) fn sample_nodata(&self) -> Option<Nodata> {
+        self.nodata.nodata
     }
 
     /// Fill value outside of a geometry: nodata, or 0 if no value of the band's type matches it.

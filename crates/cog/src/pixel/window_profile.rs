@@ -50,9 +50,16 @@ impl WindowProfile {
             None => Some(Window::of_image(width, height)),
             Some(geometry) => geometry.bbox().and_then(|bounds| Window::around(bounds, width, height)),
         };
-        let Some(window) = window else {
-            return Ok(None);
-        };
+        window.map(|window| Self::of_window(band, window, options)).transpose()
+    }
+
+    /// Returns the profile of a window of the band's level.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub(crate) fn of_window(band: &Band, window: Window, options: WindowOptions) -> Result<Self> {
+        let tiling = band.tiling();
         let (data_type, nodata) = if options.scaled {
             band.check_real()?;
             (DataType::Float64, Some(f64::NAN))
@@ -62,7 +69,7 @@ impl WindowProfile {
         let pixels = checked_pixels(window, data_type, &tiling)?;
         let transform = band.transform().window(window.col_off, window.row_off);
         let pieces_len = u64::try_from(pieces(window, &tiling) * PIECE_BYTES).unwrap_or(u64::MAX);
-        Ok(Some(Self { window, transform, data_type, nodata, pixels, pieces_len }))
+        Ok(Self { window, transform, data_type, nodata, pixels, pieces_len })
     }
 
     /// Size of the values in bytes.

@@ -20,6 +20,7 @@ use super::nodata::Fill;
 use super::plane::{Plane, unless};
 use super::sample::Sample;
 use super::window_profile::{WindowOptions, WindowProfile};
+use crate::Result;
 use crate::grid::{Coverage, Tiling, Window};
 use crate::tiff::DataType;
 
@@ -70,6 +71,16 @@ impl WindowWriter {
         Self { tiling, coverage, scale, fill, profile, tiles }
     }
 
+    /// Creates a writer of all pixels of a window inside the band's level.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) if the window exceeds [`WindowProfile::MAX_BYTES`],
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for scaled complex values.
+    pub fn of_window(band: &Band, window: Window, options: WindowOptions) -> Result<Self> {
+        Ok(Self::new(band, WindowProfile::of_window(band, window, options)?, None, options))
+    }
+
     /// Properties of the window that are known in advance.
     #[must_use]
     pub fn profile(&self) -> &WindowProfile {
@@ -79,7 +90,8 @@ impl WindowWriter {
     /// Whether all pixels of the image are written.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.coverage.is_none()
+        let Tiling { image_width, image_height, .. } = self.tiling;
+        self.coverage.is_none() && self.profile.window == Window::of_image(image_width, image_height)
     }
 
     /// The tiles (row, col) whose blocks are needed, row by row.
@@ -161,6 +173,15 @@ impl WindowWriter {
                 values.filter(|(_, is_nodata)| *is_nodata != 0).for_each(|(value, _)| f64::NAN.write(value));
             }
         }
+    }
+}
+
+impl Band {
+    /// Bytes of an invalid pixel that was not read: nodata, or 0; NaN for scaled values.
+    pub(crate) fn fill_bytes(&self, data_type: DataType, scaled: bool) -> Vec<u8> {
+        let outside = if scaled { Fill::Number(f64::NAN) } else { self.outside() };
+        let bytes = bytes_of(data_type, outside, Window::of_image(1, 1));
+        if bytes.is_empty() { vec![0; data_type.size()] } else { bytes }
     }
 }
 

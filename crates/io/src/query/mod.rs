@@ -22,6 +22,7 @@ mod reader;
 mod request;
 mod statistics;
 mod value;
+mod warp;
 mod window;
 mod zone;
 
@@ -32,4 +33,5 @@ pub use mask::{MaskSource, WeightSource};
 pub use reader::Reader;
 pub use request::{LevelChoice, OrNull, ReadRequest, ResolvedRead, Target};
 pub use statistics::ZoneOptions;
+pub use warp::{GridChoice, PlannedWarp, WarpOptions};
 pub use window::{PlannedWindow, StartedWindows};

@@ -31,6 +31,10 @@ pub struct StartedWindows<'a> {
 }
 
 impl PlannedWindow {
+    pub(super) fn new(target: Arc<Target>, consumer: WindowWriter, on_error: OnError) -> Self {
+        Self { target, consumer, on_error }
+    }
+
     /// The properties that are known before pixels are read.
     pub fn profile(&self) -> &WindowProfile {
         self.consumer.profile()

@@ -1,0 +1,14 @@
+//! Blocks of the target.
+
+use super::positions::Positions;
+use crate::grid::Window;
+
+/// A block of the target and the parts of the source that it needs.
+#[derive(Debug)]
+pub struct WarpBlock {
+    /// Position in the target grid.
+    pub window: Window,
+    /// Windows of the source. Usually one; two on both sides of the antimeridian; none outside.
+    pub sources: Vec<Window>,
+    pub(super) positions: Positions,
+}

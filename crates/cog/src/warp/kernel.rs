@@ -1,0 +1,165 @@
+//! Nearest, bilinear and cubic resampling, as in GDAL's warper.
+
+use super::block::WarpBlock;
+use super::method::Method;
+use super::patch::{Output, Patch, WarpSample};
+use super::scale::KernelScale;
+use super::source_map::ON_EDGE;
+
+/// Weight of GDAL's accumulators below which there is no value.
+const NO_WEIGHT: f64 = 1e-6;
+
+/// Weight of four pixels below which there is no value.
+const NO_WEIGHT_OF_FOUR: f64 = 1e-5;
+
+pub(super) fn resample<T: WarpSample>(
+    scale: KernelScale,
+    method: Method,
+    block: &WarpBlock,
+    patches: &[Patch<'_, T>],
+    output: &mut Output<T>,
+) {
+    let positions = block.positions.cols.iter().zip(&block.positions.rows);
+    let mut wide = Wide::new(scale);
+    for (at, (x, y)) in positions.enumerate() {
+        let (Some(col), Some(row)) = (holder(*x), holder(*y)) else { continue };
+        let Some(patch) = patches.iter().find(|patch| patch.window.contains(col, row)) else { continue };
+        let Some(sample) = patch.valid(col, row) else { continue };
+        match method {
+            Method::Bilinear if wide.is_widened => output.blend(at, wide.value(patch, *x, *y, bilinear_weight, 1.0)),
+            Method::Cubic if wide.is_widened => output.blend(at, wide.value(patch, *x, *y, cubic_weight, 2.0)),
+            Method::Bilinear => output.blend(at, four(patch, *x, *y)),
+            Method::Cubic => output.blend(at, sixteen(patch, *x, *y).or_else(|| four(patch, *x, *y))),
+            _ => output.copy(at, sample),
+        }
+    }
+}
+
+/// The column or row of the pixel that contains a position; None before the first, and for NaN.
+fn holder(place: f64) -> Option<u32> {
+    let edge = place.round();
+    let place = if (place - edge).abs() <= ON_EDGE { edge } else { place.floor() };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+    (place >= 0.0 && place < f64::from(u32::MAX)).then_some(place as u32)
+}
+
+/// The pixel whose centre is at or before a position, and the distance from it.
+fn before(place: f64) -> (i64, f64) {
+    let first = (place - 0.5).floor();
+    #[expect(clippy::cast_possible_truncation, reason = "positions are near the image")]
+    (first as i64, place - 0.5 - first)
+}
+
+/// The mean of the valid ones of four pixels, weighted by distance.
+fn four<T: WarpSample>(patch: &Patch<'_, T>, x: f64, y: f64) -> Option<f64> {
+    let ((col, dx), (row, dy)) = (before(x), before(y));
+    let (mut sum, mut total) = (0.0, 0.0);
+    for (row, down) in [(row, 1.0 - dy), (row + 1, dy)] {
+        for (col, across) in [(col, 1.0 - dx), (col + 1, dx)] {
+            let weight = down * across;
+            if weight != 0.0
+                && let Some(value) = patch.value(col, row)
+            {
+                sum += value * weight;
+                total += weight;
+            }
+        }
+    }
+    mean(sum, total, NO_WEIGHT_OF_FOUR)
+}
+
+/// The Catmull-Rom mean of sixteen pixels; None unless all of them are valid.
+fn sixteen<T: WarpSample>(patch: &Patch<'_, T>, x: f64, y: f64) -> Option<f64> {
+    let ((col, dx), (row, dy)) = (before(x), before(y));
+    let weights = |at: f64| [-1.0, 0.0, 1.0, 2.0].map(|step| cubic_weight(step - at));
+    let (across, down) = (weights(dx), weights(dy));
+    let mut sum = 0.0;
+    for (row, down) in (row - 1..).zip(down) {
+        let mut of_row = 0.0;
+        for (col, across) in (col - 1..).zip(across) {
+            let value = patch.value(col, row)?;
+            // 0 * NaN is NaN.
+            if across != 0.0 {
+                of_row += value * across;
+            }
+        }
+        if down != 0.0 {
+            sum += of_row * down;
+        }
+    }
+    Some(sum)
+}
+
+fn mean(sum: f64, total: f64, least: f64) -> Option<f64> {
+    match total {
+        total if total < least => None,
+        // As in GDAL: weights that add up to 1 but for rounding are not divided by.
+        total if (total - 1.0).abs() <= 1e-5 => Some(sum),
+        total => Some(sum / total),
+    }
+}
+
+fn bilinear_weight(at: f64) -> f64 {
+    (1.0 - at.abs()).max(0.0)
+}
+
+/// Keys' kernel with a = -0.5.
+fn cubic_weight(at: f64) -> f64 {
+    let at = at.abs();
+    match at {
+        _ if at <= 1.0 => at * at * (1.5 * at - 2.5) + 1.0,
+        _ if at <= 2.0 => at * at * (-0.5 * at + 2.5) - 4.0 * at + 2.0,
+        _ => 0.0,
+    }
+}
+
+/// Kernels that are widened along one axis at least.
+struct Wide {
+    is_widened: bool,
+    scale: (f64, f64),
+    /// Weights of the columns of a kernel.
+    across: Vec<f64>,
+}
+
+impl Wide {
+    fn new(scale: KernelScale) -> Self {
+        Self { is_widened: scale.is_widened(), scale: (scale.x.min(1.0), scale.y.min(1.0)), across: Vec::new() }
+    }
+
+    /// The mean of the valid pixels under a kernel.
+    fn value<T: WarpSample>(
+        &mut self,
+        patch: &Patch<'_, T>,
+        x: f64,
+        y: f64,
+        weight: fn(f64) -> f64,
+        radius: f64,
+    ) -> Option<f64> {
+        let ((col, dx), (row, dy)) = (before(x), before(y));
+        #[expect(clippy::cast_possible_truncation, reason = "a kernel is no larger than the source")]
+        let reach = |scale: f64| (radius / scale).ceil() as i64;
+        let (reach_x, reach_y) = (reach(self.scale.0), reach(self.scale.1));
+        let (cols, rows) = (patch.cols(col - reach_x, col + reach_x), patch.rows(row - reach_y, row + reach_y));
+        self.across.clear();
+        self.across.extend(cols.clone().map(|at| weight(((at - col) as f64 - dx) * self.scale.0)));
+        let (mut sum, mut total) = (0.0, 0.0);
+        for at in rows {
+            let down = weight(((at - row) as f64 - dy) * self.scale.1);
+            if down == 0.0 {
+                continue;
+            }
+            let (mut of_row, mut total_of_row) = (0.0, 0.0);
+            for (col, across) in cols.clone().zip(&self.across) {
+                if *across != 0.0
+                    && let Some(value) = patch.value(col, at)
+                {
+                    of_row += value * across;
+                    total_of_row += across;
+                }
+            }
+            sum += of_row * down;
+            total += total_of_row * down;
+        }
+        mean(sum, total, NO_WEIGHT)
+    }
+}
