@@ -6,6 +6,9 @@ Runs in an environment with DuckDB. Three forms: multiprocessing, with a process
 a queue, as torch's DataLoader has them; a master that loads everything, forks workers that fork in turn, and replaces those that die, as
 gunicorn does with `preload_app`. Meanwhile another thread of the parent reads over HTTP, so that locks are held and connections are open
 at the moment of the fork. A child that waits for a thread or a connection of its parent's would wait for ever: that is a failure.
+
+Before these, processes that fork while another thread reads the tables of CRSs for the first time, which takes milliseconds; each in a
+process of its own, `--first-use`.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import argparse
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -173,6 +177,49 @@ def closing(database: Database) -> None:
         joined([process], "closing")
 
 
+# Seconds between the start of the thread and the fork: before, in and after the milliseconds that tables take.
+FIRST_USES = (0.0, 0.0, 0.0005, 0.001, 0.001, 0.002, 0.004, 0.008)
+
+
+def first_use(extension: Path, delay: float) -> None:
+    """Forks this long after another thread has started to use a CRS for the first time; the child uses it, too."""
+    footprints = "SELECT count(cog_footprint(m, 'EPSG:3035')) FROM t"
+
+    def opened() -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect(config={"allow_unsigned_extensions": "true", "threads": 1})
+        connection.execute(f"LOAD '{extension}'")
+        connection.execute(f"CREATE TABLE t AS SELECT cog_metadata('{DATA}/cog.tif') AS m")
+        return connection
+
+    own, childs = opened(), opened()
+    started = threading.Event()
+
+    def use() -> None:
+        started.set()
+        own.execute(footprints).fetchall()
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    started.wait()
+    time.sleep(delay)
+    child = os.fork()
+    if not child:
+        signal.alarm(TIME_LIMIT_S)
+        os._exit(0 if childs.execute(footprints).fetchall() == [(1,)] else 1)
+    status = os.waitpid(child, 0)[1]
+    thread.join()
+    if status:
+        sys.exit(f"first use of a CRS: a child that was forked {delay} s after it ended with status {status}")
+
+
+def first_uses(extension: Path) -> None:
+    """Each in a process that has used no CRS."""
+    for delay in FIRST_USES:
+        command = [sys.executable, __file__, "--extension", str(extension), "--first-use", str(delay)]
+        if subprocess.run(command).returncode:
+            sys.exit(1)
+
+
 @contextmanager
 def busy(extension: Path, url: str) -> Iterator[None]:
     """A thread with a database of its own that reads all the time."""
@@ -196,8 +243,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--extension", type=Path, default=ROOT / "build" / "release" / "rasteret.duckdb_extension")
+    parser.add_argument(
+        "--first-use", type=float, metavar="SECONDS", help="one fork so long after the first use of a CRS"
+    )
     args = parser.parse_args()
     extension = args.extension.resolve()
+    if args.first_use is not None:
+        first_use(extension, args.first_use)
+        return
+    first_uses(extension)
     with servers.http_server(DATA) as url:
         database = Database(extension, url)
         expected = database.answers()

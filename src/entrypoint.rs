@@ -44,6 +44,8 @@ unsafe fn load(info: ffi::duckdb_extension_info, access: *const ffi::duckdb_exte
     // SAFETY: `access` is live; its functions take the `info` of this call. The API struct outlives the host. The
     // connection is closed before returning, because keeping it open would break the caller's database.
     unsafe {
+        #[cfg(unix)]
+        crate::host::fork::register();
         let padded = api::take(info, access)?;
         let initialised = ffi::duckdb_rs_extension_api_init(info, &raw const padded, api::VERSION);
         if !initialised.map_err(|what| Error::Internal(what.to_owned()))? {

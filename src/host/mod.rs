@@ -7,6 +7,7 @@
 //! | [`query`] | the session of a query |
 //! | [`context`] | the client context of a query |
 //! | [`file_system`] | DuckDB's file system, for the files of a query |
+//! | `fork` | forks of the process |
 //! | [`locks`] | files that a query may open |
 //! | [`memory`] | the memory limit |
 //! | [`interrupt`] | interrupts of a query |
@@ -16,6 +17,8 @@
 pub(crate) mod api;
 mod context;
 mod file_system;
+#[cfg(unix)]
+pub(crate) mod fork;
 mod interrupt;
 mod locks;
 pub(crate) mod memory;

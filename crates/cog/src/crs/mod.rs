@@ -15,6 +15,7 @@
 
 mod definition;
 mod engine;
+mod fork;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,6 +26,8 @@ use geo_types::Coord;
 use crate::{Error, Result};
 use definition::Definition;
 use engine::PointTransform;
+use fork::unforked;
+pub use fork::{ForkHold, hold_for_fork};
 
 /// CRS name for native coordinates: those of the raster itself.
 pub const NATIVE: &str = "native";
@@ -100,6 +103,10 @@ impl fmt::Debug for Transforms {
 
 impl Transform {
     fn new(from: &str, to: &str) -> Result<Self> {
+        unforked(|| Self::of_names(from, to))
+    }
+
+    fn of_names(from: &str, to: &str) -> Result<Self> {
         let (source, target) = (Definition::parse(from)?, Definition::parse(to)?);
         let sides = (Side { degrees: source.is_degrees() }, Side { degrees: target.is_degrees() });
         if source.is_same(&target) {
@@ -198,12 +205,12 @@ pub fn check_name(name: &str) -> Result<()> {
     if name.trim().eq_ignore_ascii_case(NATIVE) {
         return Ok(());
     }
-    Definition::parse(name).map(|_| ())
+    unforked(|| Definition::parse(name).map(|_| ()))
 }
 
 /// Whether coordinates of the named CRS are longitudes and latitudes in degrees.
 pub(crate) fn is_in_degrees(name: &str) -> Result<bool> {
-    Ok(Definition::parse(name)?.is_degrees())
+    unforked(|| Ok(Definition::parse(name)?.is_degrees()))
 }
 
 /// The equivalent longitude nearest to another.
