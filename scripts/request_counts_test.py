@@ -65,6 +65,26 @@ PIXELS = (
     f"SELECT cog_zonal_stats('URL', cog_metadata('URL'), {AREA}).mean + cog_value('URL', NULL, {POINT})",
     "FROM cog_pixels('URL', NULL)",
 )
+BOX = "{xmin: 500000, ymin: 4599360, xmax: 500640, ymax: 4600000}, {geometry_crs: 'native', OPTION}"
+MASK = "mask: {href: 'URL', drop: [1]}"
+# Constant calls of a raster that can be read, DATA, with another beside it that cannot.
+BESIDE = (
+    f"SELECT cog_read('DATA', NULL, NULL, {{{MASK}}})",
+    f"SELECT unnest(cog_read('DATA', NULL, {BOX.replace('OPTION', MASK)}))",
+    f"SELECT cog_value('DATA', NULL, {POINT[:-1]}, {MASK}}})",
+    f"SELECT unnest(cog_values('DATA', NULL, {POINT[:-1]}, {MASK}}}))",
+    f"SELECT unnest(cog_zonal_stats('DATA', NULL, {BOX.replace('OPTION', MASK)}))",
+    f"SELECT cog_zonal_stats('DATA', cog_metadata('DATA'), {BOX.replace('OPTION', MASK)}).mean",
+    "SELECT unnest(cog_zonal_stats('DATA', NULL, " + BOX.replace("OPTION", "weights: {href: 'URL'}") + "))",
+    f"SELECT unnest(cog_zonal_quantiles('DATA', NULL, {BOX.replace(', {', ', [0.5], {').replace('OPTION', MASK)}))",
+    f"SELECT unnest(cog_zonal_classes('DATA', NULL, {BOX.replace('OPTION', MASK)}))",
+    f"SELECT unnest(cog_value([{{href: 'DATA', {MASK}}}], {POINT}))",
+    "SELECT unnest(cog_value(['DATA', 'URL'], " + POINT + "))",
+    "SELECT unnest(cog_pixels(['DATA', 'URL'], " + BOX.replace(", OPTION", "") + "))",
+    f"SELECT unnest(cog_pixels(['DATA'], {BOX.replace('OPTION', MASK)}), recursive := true)",
+    "FROM cog_pixels({a: 'DATA', b: 'URL'}, NULL)",
+    f"FROM cog_pixels('DATA', NULL, {MASK.replace(':', ' :=', 1)})",
+)
 # Calls that are not constant: planned, and not evaluated.
 ROWS = (
     "SELECT cog_metadata(href) FROM files",
@@ -121,11 +141,12 @@ class Counter:
         """The requests of a query on a file of its own, and its error."""
         self.queries += 1
         url = f"{self.url}/at/{self.queries}/{path}"
+        data = f"{self.url}/at/{self.queries}-data/cog.tif"
         servers.reset(self.url)
         error = None
         try:
             self.session.execute(f"CREATE OR REPLACE TEMP TABLE files AS SELECT '{url}' AS href FROM range(3)")
-            self.session.execute(sql.replace("URL", url))
+            self.session.execute(sql.replace("URL", url).replace("DATA", data))
         except SqlError as failure:
             error = str(failure).splitlines()[0]
         return servers.stats(self.url)["requests"], error
@@ -158,6 +179,16 @@ def run(counter: Counter) -> None:
             # The header, and the tiles in at most two spans.
             counter.expect(sql, path, range(2, 4), fails=True)
             counter.expect(f"EXPLAIN {sql}", path, range(4), fails=None)
+    for path in BROKEN.values():
+        for sql in BESIDE:
+            # A header each.
+            counter.expect(sql, path, range(1, 3), fails=True)
+            counter.expect(f"EXPLAIN {sql}", path, range(3), fails=None)
+    for path in BROKEN_PIXELS.values():
+        for sql in BESIDE:
+            # A header each, and tiles of each in at most two spans.
+            counter.expect(sql, path, range(2, 7), fails=True)
+            counter.expect(f"EXPLAIN {sql}", path, range(7), fails=None)
     for sql in ROWS:
         counter.expect(f"EXPLAIN {sql}", "cog.tif", range(1), fails=False)
 

@@ -149,16 +149,21 @@ impl Reader {
             slots.push(slot);
         }
         let of_masks = targets.iter().zip(&requests).map(|(target, request)| (target, request.row, request.col));
-        let masks = MasksAhead::new(self, of_masks);
-        let blocks = self.blocks(requests, keep);
+        let (masks, failures) = MasksAhead::new(self, of_masks);
+        let blocks = self.tiles().blocks_except(requests, keep, &failures);
         Reading { reader: self.clone(), blocks, masks, targets, consumers, slots, on_error: rules }
     }
+}
+
+/// Whether the call is about to fail, so that nothing is read ahead for it.
+fn gives_up(blocks: &BlockStream, on_error: &[OnError]) -> bool {
+    blocks.is_failing() && on_error.contains(&OnError::Fail)
 }
 
 impl Reading {
     /// Starts fetching, so that bytes arrive while the caller prepares for them.
     pub(super) fn start(&self) {
-        if let Some(masks) = &self.masks {
+        if let Some(masks) = self.masks.as_ref().filter(|_| !gives_up(&self.blocks, &self.on_error)) {
             masks.start();
         }
         self.blocks.start();
@@ -172,7 +177,7 @@ impl Reading {
         part: impl Fn(usize, usize, &Block) -> P + Sync,
     ) -> Result<Vec<Option<Vec<P>>>> {
         let Self { reader, blocks, masks, targets, consumers, slots, on_error } = self;
-        if let Some(masks) = masks {
+        if let Some(masks) = masks.filter(|_| !gives_up(&blocks, &on_error)) {
             // The tiles of the masks first, which the targets' would leave no room in the budget.
             masks.start();
             blocks.start();

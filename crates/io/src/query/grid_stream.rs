@@ -152,9 +152,9 @@ impl GridStream {
         if tiles.is_empty() && empty.is_empty() {
             return None;
         }
-        let masks = Mutex::new(MasksAhead::new(&self.reader, of_masks.into_iter()));
-        let blocks = self.reader.blocks(requests, self.keep());
-        Some(Group { blocks, masks, owners, tiles, empty: Mutex::new(empty) })
+        let (masks, failures) = MasksAhead::new(&self.reader, of_masks.into_iter());
+        let blocks = self.reader.tiles().blocks_except(requests, self.keep(), &failures);
+        Some(Group { blocks, masks: Mutex::new(masks), owners, tiles, empty: Mutex::new(empty) })
     }
 
     /// Bytes of decoded tiles that a group may hold; None where no tile has to wait for another.

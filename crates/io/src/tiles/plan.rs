@@ -68,13 +68,19 @@ pub(super) enum PlannedBlock {
 }
 
 impl Plan {
-    /// Looks at local files; makes no request.
-    pub(super) fn new(tiles: &Tiles, requests: &[BlockRequest], access: &Access, is_native: bool) -> Self {
+    /// Looks at local files; makes no request. `failures` are errors of requests, by position, whose blocks are not fetched.
+    pub(super) fn new(
+        tiles: &Tiles,
+        requests: &[BlockRequest],
+        access: &Access,
+        is_native: bool,
+        failures: &HashMap<usize, Error>,
+    ) -> Self {
         let mut plan = Self::default();
-        let failures = plan.add_blocks(tiles, requests, Files::new(access, tiles.check_version, is_native));
+        let of_tiles = plan.add_blocks(tiles, requests, Files::new(access, tiles.check_version, is_native));
         for (index, block) in plan.blocks.iter_mut().enumerate() {
-            let failure = |tile: usize| failures.get(&tile).cloned();
-            let failed = block.tiles().find_map(failure);
+            let failure = |tile: usize| of_tiles.get(&tile).cloned();
+            let failed = failures.get(&index).cloned().or_else(|| block.tiles().find_map(failure));
             if let Some(error) = failed {
                 *block = PlannedBlock::Failed(error);
             }
@@ -96,6 +102,14 @@ impl Plan {
     pub(super) fn failed(requests: usize, error: &Error) -> Self {
         let blocks = (0..requests).map(|_| PlannedBlock::Failed(error.clone())).collect();
         Self { blocks, failed: (0..requests).collect(), ..Self::default() }
+    }
+
+    /// The error of the first block that fails without a request.
+    pub(super) fn into_error(self) -> Option<Error> {
+        self.blocks.into_iter().find_map(|block| match block {
+            PlannedBlock::Failed(error) => Some(error),
+            PlannedBlock::Sources(_) => None,
+        })
     }
 
     /// Adds each request's block and its tiles. Returns the tiles that failed recently.

@@ -1,13 +1,15 @@
 //! Tiles of files in stores, and the threads that decode them.
 
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Tiles;
-use crate::Result;
+use super::plan::Plan;
+use super::{BlockRequest, Tiles};
 use crate::runtime::workers::{ALONE, Workers};
 use crate::store::Stores;
+use crate::{Error, Result};
 
 /// Blocks of files in [`Stores`], which it derefs to. Cheap to clone; clones share tiles and threads.
 #[derive(Debug, Clone)]
@@ -51,6 +53,15 @@ impl TileReader {
         };
         self.workers.share(ALONE, step, || count.saturating_sub(next.load(Ordering::Relaxed)), || ())?;
         self.query().check()
+    }
+
+    /// The error of a block one of whose tiles failed a moment ago. Makes no request.
+    pub(crate) fn recent_failure(&self, request: &BlockRequest) -> Option<Error> {
+        if self.tiles.failures.is_empty() {
+            return None;
+        }
+        let request = std::slice::from_ref(request);
+        Plan::new(&self.tiles, request, self.access(), self.is_native(), &HashMap::new()).into_error()
     }
 
     pub(crate) fn tiles(&self) -> &Arc<Tiles> {

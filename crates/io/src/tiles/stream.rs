@@ -8,7 +8,7 @@
 //! `next()` takes the first ready block, decodes those of its tiles that are not decoded, and assembles it. Tiles of local files are
 //! read when they are decoded. Blocks that are known to fail come first, and nothing is fetched before they have been returned.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -79,7 +79,18 @@ impl TileReader {
     /// Returns the blocks of `requests`. Each encoded tile behind them is fetched once and decoded once, also when other calls need it
     /// at the same time. Makes no request before [`BlockStream::start`] or the first [`BlockStream::next`].
     pub fn blocks(&self, requests: Vec<BlockRequest>, keep: Keep) -> BlockStream {
-        let mut plan = Plan::new(self.tiles(), &requests, self.access(), self.is_native());
+        self.blocks_except(requests, keep, &HashMap::new())
+    }
+
+    /// As [`blocks`](Self::blocks), with the errors of blocks, by the position of their requests, that depend on something which cannot
+    /// be read.
+    pub(crate) fn blocks_except(
+        &self,
+        requests: Vec<BlockRequest>,
+        keep: Keep,
+        failures: &HashMap<usize, Error>,
+    ) -> BlockStream {
+        let mut plan = Plan::new(self.tiles(), &requests, self.access(), self.is_native(), failures);
         let runtime = match (!plan.fetches.is_empty()).then(runtime).transpose() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -103,6 +114,11 @@ impl BlockStream {
     /// Starts requests, as far as the memory limit allows, so that bytes arrive while the caller prepares for them.
     pub fn start(&self) {
         self.start_unless_failed(&self.call.lock());
+    }
+
+    /// Whether a block that has not been returned is known to fail.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.call.lock().failures > 0
     }
 
     /// Calls `work` with each block and the position of its request, in any order, on the calling thread and on helpers, as far as the
