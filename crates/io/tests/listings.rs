@@ -181,3 +181,45 @@ fn an_odd_key_that_is_asked_for_is_named() {
     }
     assert!(server.log().is_empty(), "{:?}", server.log());
 }
+
+/// Lists these keys and prefixes in one page, whatever prefix was asked for.
+fn listing_always(entries: &[(&str, bool)]) -> Server {
+    let entries: Vec<(String, bool)> = entries.iter().map(|(entry, kind)| ((*entry).to_owned(), *kind)).collect();
+    Server::start(move |asked, _| {
+        let page = document(&entries, None, asked.target.contains("comp=list"));
+        Reply::Status(200, "Content-Type: application/xml\r\n".to_owned(), page)
+    })
+}
+
+#[test]
+fn keys_outside_of_the_directory_are_left_out() {
+    let keys = ["", "x", "dir", "dir2/a.tif", "di\u{20ac}/a.tif", "other/dir/a.tif", "dir/sub/a.tif", "dir/a.tif"];
+    let prefixes = ["other/", "di/", "dir/sub/", "dir/sub/deep/", "d\u{20ac}/"];
+    let entries = keys.iter().map(|key| (*key, false)).chain(prefixes.iter().map(|prefix| (*prefix, true)));
+    let server = listing_always(&entries.collect::<Vec<_>>());
+    for (session, head) in clouds(&server) {
+        for (pattern, expected) in [
+            ("dir/**", vec!["dir/a.tif", "dir/sub/a.tif"]),
+            ("dir/**/a.tif", vec!["dir/a.tif", "dir/sub/a.tif"]),
+            ("dir/*.tif", vec!["dir/a.tif"]),
+            ("dir/*/*.tif", vec!["dir/sub/a.tif"]),
+        ] {
+            let found = session.files(&[&format!("{head}{pattern}")]).unwrap();
+            assert_eq!(found, expected.iter().map(|key| format!("{head}{key}")).collect::<Vec<_>>(), "{pattern}");
+        }
+        assert!(session.files(&[&format!("{head}a-longer-directory/**")]).is_err());
+        assert!(session.files(&[&format!("{head}*/*/*/*.tif")]).is_err());
+    }
+}
+
+#[test]
+fn a_pattern_of_many_directories_is_matched_in_time() {
+    let key = format!("{}c", "a/".repeat(200));
+    let server = listing_always(&[(&key, false)]);
+    for (session, head) in clouds(&server) {
+        let pattern = |last: &str| format!("{head}{}{last}", "**/a/".repeat(60));
+        assert_eq!(session.files(&[&pattern("**/c")]).unwrap(), [format!("{head}{key}")]);
+        assert!(session.files(&[&pattern("b")]).is_err());
+        assert_eq!(session.files(&[&format!("{head}**")]).unwrap(), [format!("{head}{key}")]);
+    }
+}

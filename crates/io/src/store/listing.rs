@@ -136,12 +136,12 @@ async fn walk(store: Arc<dyn ObjectStore>, segments: Vec<Segment>) -> object_sto
             Segment::AnyDirectories => {
                 let rest = &segments[depth..];
                 for directory in &directories {
-                    let below = (!directory.as_ref().is_empty()).then_some(directory);
-                    let mut listed = store.list(below);
+                    let prefix = (!directory.as_ref().is_empty()).then_some(directory);
+                    let mut listed = store.list(prefix);
                     while let Some(object) = listed.try_next().await? {
                         let key = object.location.as_ref();
-                        let relative = key[directory.as_ref().len()..].trim_start_matches('/');
-                        if fits(rest, &relative.split('/').collect::<Vec<_>>()) {
+                        let names = below(directory, key).map(|names| names.split('/').collect::<Vec<_>>());
+                        if names.is_some_and(|names| fits(rest, &names)) {
                             found.insert(key.to_owned());
                         }
                     }
@@ -152,13 +152,19 @@ async fn walk(store: Arc<dyn ObjectStore>, segments: Vec<Segment>) -> object_sto
                 let listings = stream::iter(directories.drain(..))
                     .map(|directory| {
                         let store = store.clone();
-                        async move { store.list_with_delimiter(Some(&directory)).await }
+                        async move {
+                            let listing = store.list_with_delimiter(Some(&directory)).await?;
+                            Ok::<_, object_store::Error>((directory, listing))
+                        }
                     })
                     .buffer_unordered(LISTINGS_AT_ONCE)
                     .try_collect::<Vec<_>>()
                     .await?;
-                let named = |path: &Path| path.filename().is_some_and(|name| segment.matches(name));
-                for listing in listings {
+                for (directory, listing) in listings {
+                    let named = |path: &Path| {
+                        below(&directory, path.as_ref())
+                            .is_some_and(|name| !name.contains('/') && segment.matches(name))
+                    };
                     if is_last {
                         let objects = listing.objects.into_iter().map(|object| object.location);
                         found.extend(objects.filter(named).map(String::from));
@@ -181,17 +187,39 @@ fn literal(directory: &Path, name: &str) -> object_store::Result<Path> {
     Path::parse(path).map_err(|source| object_store::Error::InvalidPath { source })
 }
 
-/// Whether a key, in segments, is what the pattern's segments describe.
+/// The names of a key below a directory; None for a key elsewhere, which a server should not list.
+fn below<'a>(directory: &Path, key: &'a str) -> Option<&'a str> {
+    match directory.as_ref() {
+        "" => Some(key),
+        directory => key.strip_prefix(directory)?.strip_prefix('/'),
+    }
+}
+
+/// Whether the names of a key match the segments of a pattern. Takes time in proportion to both, however many `**` there are.
 fn fits(pattern: &[Segment], key: &[&str]) -> bool {
-    match pattern.split_first() {
-        None => key.is_empty(),
-        // At the end it matches any file below; elsewhere any number of directories.
-        Some((Segment::AnyDirectories, [])) => !key.is_empty(),
-        Some((Segment::AnyDirectories, rest)) => (0..key.len()).any(|skipped| fits(rest, &key[skipped..])),
-        Some((segment, rest)) => {
-            key.split_first().is_some_and(|(name, below)| segment.matches(name) && fits(rest, below))
+    // For each number of names, whether the segments so far match exactly these.
+    let mut matched = vec![false; key.len() + 1];
+    matched[0] = true;
+    for (at, segment) in pattern.iter().enumerate() {
+        match segment {
+            // At the end it stands for any file below; before that for any directories, none included.
+            Segment::AnyDirectories => {
+                let mut is_reached = false;
+                for found in &mut matched {
+                    let was = std::mem::replace(found, is_reached);
+                    is_reached |= was;
+                    *found |= was && at + 1 < pattern.len();
+                }
+            }
+            _ => {
+                for (count, name) in key.iter().enumerate().rev() {
+                    matched[count + 1] = matched[count] && segment.matches(name);
+                }
+                matched[0] = false;
+            }
         }
     }
+    matched.last().copied().unwrap_or_default()
 }
 
 fn is_glob(text: &str) -> bool {
