@@ -69,6 +69,30 @@ HREFS = (
     "Location: http://u:p@[::1]:9/x\nContent-Range: bytes 7-7/*\nx-ms-error-code: BlobNotFound\nContent-Length: 1",
 )
 
+LISTINGS = (
+    "<?xml version='1.0'?><ListBucketResult><Prefix>dir/</Prefix><IsTruncated>true</IsTruncated><NextContinuationToken>t"
+    "</NextContinuationToken><Contents><Key>dir/a.tif</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1"
+    "</Size><ETag>&quot;x&quot;</ETag></Contents><CommonPrefixes><Prefix>dir/sub/</Prefix></CommonPrefixes></ListBucketResult>",
+    "<ListBucketResult><Contents><Key>d</Key><LastModified>2026-01-01T00:00:00Z</LastModified><Size>1</Size></Contents>"
+    "<Contents><Key>d\u20ac/x1/y/b.tif</Key><LastModified>2026-01-01T00:00:00Z</LastModified><Size>1</Size></Contents>"
+    "</ListBucketResult>",
+    "<EnumerationResults><Blobs><Blob><Name>dir/a.tif</Name><Properties><Last-Modified>Thu, 01 Jan 2026 00:00:00 GMT"
+    "</Last-Modified><Content-Length>1</Content-Length><Content-Type>image/tiff</Content-Type></Properties></Blob>"
+    '<Blob><Name Encoded="true">a%EF%BF%BE</Name></Blob><BlobPrefix><Name>dir/sub/</Name></BlobPrefix></Blobs>'
+    "<NextMarker>m</NextMarker></EnumerationResults>",
+    "<ListBucketResult><Contents><Key><![CDATA[dir/<a>.tif]]></Key></Contents><Contents><Key>dir//b&#x1;</Key></Contents>",
+)
+SETTINGS = (
+    "RASTERET_MAX_CONCURRENT=64\nRASTERET_TIMEOUT=2.5\nRASTERET_TILE_CACHE_BYTES=256MB\nRASTERET_CHECK_VERSION=size\n",
+    "RASTERET_ALLOWED_PREFIXES=/data/,s3://bucket/,https://host/dir\nRASTERET_MEMORY_LIMIT_BYTES=1GiB\n",
+    "AWS_ENDPOINT_URL=http://127.0.0.1:9000\nAWS_REGION=eu-central-1\nAWS_ACCESS_KEY_ID=a\nAWS_SECRET_ACCESS_KEY=b\n"
+    "AWS_SESSION_TOKEN=c\nAWS_REQUEST_PAYER=requester\nAWS_VIRTUAL_HOSTED_STYLE_REQUEST=true\n",
+    "AZURE_STORAGE_ACCOUNT_NAME=account\nAZURE_STORAGE_ACCOUNT_KEY=a2V5\nAZURE_STORAGE_SAS_TOKEN=sv=1&sig=x\n",
+    "AZURE_STORAGE_CONNECTION_STRING=DefaultEndpointsProtocol=https;AccountName=account;AccountKey=a2V5;"
+    "EndpointSuffix=core.windows.net\n",
+    "AWS_ENDPOINT_URL=127.0.0.1\nSTORAGE_EMULATOR_HOST=://x\nAWS_REGION=\u20ac\nRASTERET_THREADS=0\n",
+)
+
 
 def write(target: str, name: str, data: bytes) -> None:
     """A seed of a target."""
@@ -238,11 +262,61 @@ def texts() -> None:
     write("stac", "collection", b'{"type":"FeatureCollection","features":[],"links":[{"rel":"next","href":"./x"}]}')
 
 
+def level(
+    width: int, height: int, tile: int, *, samples: int = 1, kind: int = 0, codec: int = 0, planar: int = 1
+) -> bytes:
+    """A level as crates/fuzz-targets/src/index.rs reads it: sizes below 200, types and codecs by their positions there."""
+    sizes = bytes([width, height, tile, tile])
+    encoding = bytes([samples, kind, codec, 1, planar, 1, 1, 0, 0, 1, 0, 0, 0, 0])
+    # As many entries as tiles, from byte 1 on, and no other ones.
+    return sizes + encoding + bytes([10]) + struct.pack("<HBH", 1, 64, tile * tile) + bytes([0, 1])
+
+
+def metadata() -> None:
+    """Metadata of an index, what is asked of it, and the bytes of its file."""
+    place = bytes([1, 5, 7, 6, 8, 0])
+    pixels = bytes(range(256)) * 16
+    simple = bytes([0, 0, 0, 0, 0]) + place + bytes([0, 0, 1, 0, 1, 2, 0, 0, 0, 0])
+    window = bytes([0, 0, 0, 3, 5, 0, 1, 0, 20, 30, 0, 0, 0])
+    masked = bytes([0, 2, 9, 10, 2, 0, 0, 1, 0, 1, 1, 40, 40, 1, 1, 1])
+    write("metadata", "window", level(64, 64, 16) + simple + window + pixels)
+    write("metadata", "words-masked", level(64, 48, 16, kind=1) + simple + masked + pixels)
+    write("metadata", "planar", level(40, 40, 16, samples=3, planar=2) + simple + window + pixels)
+    overviews = bytes([0, 1]) + level(32, 32, 16) + bytes([1]) + level(64, 64, 16)
+    rest = bytes([0, 1, 1, 2]) + place + bytes([0, 0, 1, 1, 0, 0, 0, 1, 1, 4, 1, 1, 5])
+    write("metadata", "overview-masks-extra", level(64, 64, 16, samples=2) + overviews + rest + masked + pixels)
+    write("metadata", "deflate", level(64, 64, 16, codec=6) + simple + window + pixels)
+
+
+def grids() -> None:
+    """Two grids, a level of the first, tiles and windows."""
+    utm, degrees = bytes([64, 64, 1, 5, 7, 6, 8, 0, 1, 0]), bytes([64, 64, 1, 4, 103, 3, 141, 0, 1, 1])
+    rest = bytes([5, 7, 6, 8, 0, 16, 16]) + bytes([0, 0, 20, 20, 9, 3, 31, 31, 60, 60, 8, 8])
+    write("pixel_map", "same", utm + utm + rest)
+    write("pixel_map", "degrees", utm + degrees + rest)
+    write("pixel_map", "rotated", utm + bytes([64, 64, 1, 5, 7, 6, 8, 1, 102, 98, 1, 0]) + rest)
+    write("pixel_map", "none", bytes([64, 64, 0, 0]) * 2 + rest)
+
+
+def documents() -> None:
+    """Listings, settings, and Parquet files."""
+    for index, page in enumerate(LISTINGS):
+        write("listing", str(index), page.encode())
+    for index, text in enumerate(SETTINGS):
+        write("settings", str(index), text.encode())
+    for path in sorted(DATA.glob("*.parquet")):
+        if path.stat().st_size <= 2 * LARGEST:
+            write("records", path.stem, path.read_bytes())
+
+
 def main() -> None:
     warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarning)
     headers()
     codecs()
     texts()
+    metadata()
+    grids()
+    documents()
     files = [path for path in SEEDS.rglob("*") if path.is_file()]
     print(f"{len(files)} seeds, {sum(path.stat().st_size for path in files):,} bytes")
 

@@ -9,7 +9,8 @@ use rasteret_cog::tiff::{
 };
 
 /// TIFF codes of all codecs, and one of none.
-const CODES: [u16; 17] = [1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34712, 34887, 34925, 50000, 50001, 50002, 52546, 34676];
+pub(crate) const CODES: [u16; 17] =
+    [1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34712, 34887, 34925, 50000, 50001, 50002, 52546, 34676];
 
 fn tile(compression: Compression, data: &[u8]) {
     let Some(([bits, format, samples, predictor, flags, width, height, second], bytes)) = data.split_first_chunk()

@@ -3,8 +3,16 @@
 mod codecs;
 mod geometries;
 mod geotiff;
+mod grids;
 mod headers;
+mod index;
+mod input;
+mod listing;
+mod records;
 mod remote;
+mod settings;
+
+use std::path::PathBuf;
 
 /// A fuzz target.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +28,7 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 30] = [
     target("header", headers::header),
     target("ifds", headers::ifds),
     target("info", headers::info),
@@ -46,6 +54,11 @@ pub const TARGETS: [Target; 25] = [
     target("ccitt", codecs::ccitt),
     target("href", remote::href),
     target("stac", remote::stac),
+    target("metadata", index::metadata),
+    target("records", records::records),
+    target("pixel_map", grids::pixel_map),
+    target("listing", listing::listing),
+    target("settings", settings::settings),
 ];
 
 /// Runs the target of this name on one input.
@@ -55,4 +68,11 @@ pub fn run(name: &str, data: &[u8]) {
     if let Some(target) = target {
         (target.run)(data);
     }
+}
+
+/// A file of this thread's own, written anew for each input.
+fn scratch(extension: &str) -> PathBuf {
+    let thread = format!("{:?}", std::thread::current().id());
+    let name = format!("rasteret-fuzz-{}-{thread}.{extension}", std::process::id());
+    std::env::temp_dir().join(name.replace(['(', ')'], ""))
 }

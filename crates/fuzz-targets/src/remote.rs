@@ -1,10 +1,11 @@
 //! What servers, indexes and catalogs say.
 
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use rasteret_io::stac::{ReadOptions, SearchOptions, StacTable};
 use rasteret_io::{Location, Options, Session};
+
+use super::scratch;
 
 static SESSION: LazyLock<Session> = LazyLock::new(|| Session::new(Options::default()));
 
@@ -28,7 +29,7 @@ pub(crate) fn href(data: &[u8]) {
 
 /// STAC as it is in files: Items, ItemCollections, lists, lines, static catalogs, and GeoParquet.
 pub(crate) fn stac(data: &[u8]) {
-    let path = scratch();
+    let path = scratch("json");
     if std::fs::write(&path, data).is_err() {
         return;
     }
@@ -48,11 +49,4 @@ pub(crate) fn stac(data: &[u8]) {
         }
         assert!(rows <= table.rows());
     }
-}
-
-/// A file of this thread's own, written anew for each input.
-fn scratch() -> PathBuf {
-    let thread = format!("{:?}", std::thread::current().id());
-    let name = format!("rasteret-fuzz-{}-{thread}.json", std::process::id());
-    std::env::temp_dir().join(name.replace(['(', ')'], ""))
 }
