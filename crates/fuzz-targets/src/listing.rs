@@ -15,20 +15,20 @@ static SESSIONS: LazyLock<Option<[Session; 2]>> = LazyLock::new(|| {
     let listener = TcpListener::bind("127.0.0.1:0").ok()?;
     let endpoint = format!("http://{}", listener.local_addr().ok()?);
     thread::spawn(move || listener.incoming().flatten().for_each(|stream| drop(thread::spawn(|| serve(stream)))));
-    let session = |own: &[(&str, String)]| {
-        let variable = |name: &str| own.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    let session = |own: Vec<(&'static str, String)>| {
+        let variable = move |name: &str| own.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
         Session::from_variables(variable).ok().map(|session| {
             let mut options = Options::default();
             options.max_retries = 0;
             session.with_options(options)
         })
     };
-    let s3 = session(&[
+    let s3 = session(vec![
         ("AWS_ENDPOINT_URL", endpoint.clone()),
         ("AWS_REGION", "eu-central-1".to_owned()),
         ("AWS_NO_SIGN_REQUEST", "true".to_owned()),
     ])?;
-    let azure = session(&[
+    let azure = session(vec![
         ("AZURE_STORAGE_ACCOUNT_NAME", "account".to_owned()),
         ("AZURE_STORAGE_ENDPOINT", endpoint),
         ("AZURE_SKIP_SIGNATURE", "true".to_owned()),

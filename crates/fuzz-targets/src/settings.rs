@@ -6,17 +6,17 @@ use rasteret_io::{Location, Session};
 pub(crate) fn settings(data: &[u8]) {
     const SECRET: &str = "c4n4ry";
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let variables: Vec<(&str, String)> = text
+    let variables: Vec<(String, String)> = text
         .lines()
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| {
             let is_secret = ["KEY", "SECRET", "TOKEN", "PASSWORD"].iter().any(|word| name.contains(word));
-            (name, if is_secret { format!("{value}{SECRET}") } else { value.to_owned() })
+            (name.to_owned(), if is_secret { format!("{value}{SECRET}") } else { value.to_owned() })
         })
         // Files of the machine, and commands.
         .filter(|(name, _)| !["FILE", "PATH", "PROFILE", "HOME", "CREDENTIALS"].iter().any(|word| name.contains(word)))
         .collect();
-    let variable = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    let variable = move |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let shown = match Session::from_variables(variable) {
         Ok(session) => {
             let opened = ["az://container/a.tif", "https://account.blob.core.windows.net/c/a.tif", "gs://bucket/a.tif"]
