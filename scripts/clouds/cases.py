@@ -838,8 +838,8 @@ def address_cases(world: World) -> list[Case]:
             "Addresses",
             "`r2://`",
             "r2://bucket/a.tif",
-            "r2://bucket/a.tif: scheme r2:// cannot be read: expected s3://bucket/key, with "
-            "endpoint=https://ACCOUNT.r2.cloudflarestorage.com in rasteret_credentials or as AWS_ENDPOINT_URL_S3",
+            "r2://bucket/a.tif: scheme r2:// cannot be read (expected s3://bucket/key, with "
+            "endpoint=https://ACCOUNT.r2.cloudflarestorage.com in rasteret_credentials or as AWS_ENDPOINT_URL_S3)",
         ),
         Case(
             "Addresses",

@@ -35,11 +35,6 @@ impl Location {
         };
         match scheme.to_ascii_lowercase().as_str() {
             "http" | "https" => Self::url(href),
-            "r2" => Err(invalid(
-                href,
-                "scheme r2:// cannot be read: expected s3://bucket/key, with endpoint=https://ACCOUNT.r2.cloudflarestorage.com in \
-                 rasteret_credentials or as AWS_ENDPOINT_URL_S3",
-            )),
             scheme => match Address::parse(scheme, rest) {
                 Some(address) => Self::object(href, address.map_err(|what| invalid(href, &what))?),
                 None => {
@@ -54,7 +49,13 @@ impl Location {
     pub(crate) fn unreadable(&self) -> Error {
         let shown = &self.0.shown;
         let scheme = shown.split("://").next().unwrap_or_default().to_ascii_lowercase();
-        let expected = "expected a path, file://, http(s)://, s3://, gs://, az:// or abfss://";
+        let expected = match scheme.as_str() {
+            "r2" => {
+                "expected s3://bucket/key, with endpoint=https://ACCOUNT.r2.cloudflarestorage.com in rasteret_credentials \
+                 or as AWS_ENDPOINT_URL_S3"
+            }
+            _ => "expected a path, file://, http(s)://, s3://, gs://, az:// or abfss://",
+        };
         Error::InvalidArgument { what: format!("{shown}: scheme {scheme}:// cannot be read ({expected})") }
     }
 
