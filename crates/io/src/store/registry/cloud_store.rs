@@ -125,7 +125,8 @@ impl ObjectStore for CloudStore {
         let (inner, prefix) = (Arc::clone(&self.0), prefix.cloned());
         let begun = async move {
             let begin = |store: Arc<dyn ObjectStore>| {
-                let mut listed = store.list(prefix.as_ref());
+                // An empty listing ends here, and is polled again by the chain.
+                let mut listed = store.list(prefix.as_ref()).fuse();
                 async move {
                     let first = listed.next().await.transpose()?;
                     Ok(stream::iter(first.map(Ok)).chain(listed))
