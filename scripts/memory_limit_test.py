@@ -126,7 +126,9 @@ QUERIES = {
         "SELECT count(s), max(s) FROM (SELECT rasteret_split(repeat('x', 100) || i) AS s FROM range(20000) t(i))",
     ),
     "rasteret_functions": ("SELECT sum(len(description) + len(parameters)) FROM rasteret_functions(), range(200)",),
-    "rasteret_stats": ("SELECT count(DISTINCT origin), bool_and(requests + bytes >= 0) FROM rasteret_stats(), range(2000)",),
+    "rasteret_stats": (
+        "SELECT count(DISTINCT origin), bool_and(requests + bytes >= 0) FROM rasteret_stats(), range(2000)",
+    ),
     "rasteret_version": ("SELECT max(rasteret_version()) FROM range(20000)",),
 }
 
