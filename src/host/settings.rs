@@ -120,7 +120,7 @@ pub const SETTINGS: [Setting; 16] = [
         built_in: |_| "native".to_owned(),
         description: "The clients that files are read through: 'native', or 'duckdb' for DuckDB's file system and its secrets",
         details: "The clients that files are read through: `native`, those of this extension, or `duckdb`, \
-            [DuckDB's file system](hosts.md#duckdbs-file-system) with its secrets, proxies and registered \
+            [DuckDB's file system](hosts.md#reading-through-duckdb) with its secrets, proxies and registered \
             file systems.",
     },
     Setting {
