@@ -98,7 +98,7 @@ pub const FEATURES: [Availability; 9] = [
     Availability {
         feature: Feature::FileSystem,
         since: LATE,
-        description: "`SET rasteret_file_system = 'duckdb'`: [secrets, proxies and `register_filesystem`](#duckdbs-file-system) of DuckDB",
+        description: "`SET rasteret_file_system = 'duckdb'`: [secrets, proxies and `register_filesystem`](#reading-through-duckdb) of DuckDB",
         before: "The clients of the extension; `RASTERET_FILE_SYSTEM=duckdb` is an error that names the release",
         needs_late_slots: true,
     },
