@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 
 from clouds import azurite, world
-from clouds.cases import Case, all_cases, write_files
+from clouds.case import Case, write_files
+from clouds.cases import all_cases
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "clouds.md"

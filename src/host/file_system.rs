@@ -265,7 +265,7 @@ fn internal(error: &Error) -> StoreError {
     StoreError::Other(shown(&error.named("duckdb"), ""))
 }
 
-/// What an error of DuckDB's says about the file, without what may be secret.
+/// Converts an error of DuckDB about a file, without parts that may be secret.
 fn fault(error: &HostError, path: &str) -> StoreError {
     let message = error.message.lines().next().unwrap_or_default();
     if error.kind == ffi::duckdb_error_type_DUCKDB_ERROR_PERMISSION {

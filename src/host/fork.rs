@@ -1,4 +1,4 @@
-//! What is done around a fork of the host's process, where it has `fork`.
+//! Handlers that run around a fork of the host's process, on systems with `fork`.
 
 use std::cell::RefCell;
 use std::ffi::c_int;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rasteret_cog::crs::{ForkHold, hold_for_fork};
 
 thread_local! {
-    /// What the thread that forks holds meanwhile.
+    /// The lock that a forking thread holds until the fork is done.
     static HELD: RefCell<Option<ForkHold>> = const { RefCell::new(None) };
 }
 

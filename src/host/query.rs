@@ -1,4 +1,4 @@
-//! The session of a query: its settings, DuckDB's locks and memory, its interrupts, and what files are read through.
+//! The session of a query: its settings, DuckDB's locks and memory, its interrupts, and the clients that read its files.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,10 +16,10 @@ pub(crate) struct QuerySession {
     lease: Option<Lease>,
 }
 
-/// What a plan reads through DuckDB's file system; nothing where files are read by the clients of the extension.
+/// Files that a plan reads through DuckDB's file system; empty if files are read by the clients of the extension.
 ///
-/// Its session is of this plan alone. What is in its caches was read with the secrets of one connection, of files whose versions are not
-/// known.
+/// Its session belongs to this plan alone: its caches hold bytes that were read with the secrets of one connection, from files whose
+/// versions are not known.
 #[derive(Default)]
 pub(crate) struct PlanFiles(Mutex<Option<(Session, Arc<QueryFiles>)>>);
 

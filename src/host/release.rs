@@ -13,7 +13,7 @@ const LATE_SLOTS: usize = 546;
 /// The first release whose late slots are in their places.
 const LATE: [u32; 3] = [1, 5, 2];
 
-/// What not every supported release offers.
+/// A feature that some supported releases lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feature {
     /// GEOMETRY is a type of the core.
@@ -43,9 +43,9 @@ pub struct Availability {
     pub feature: Feature,
     /// The first release.
     pub since: [u32; 3],
-    /// What a user has of it, in Markdown.
+    /// The feature as users see it, in Markdown.
     pub description: &'static str,
-    /// What holds before, in Markdown.
+    /// The behaviour of earlier releases, in Markdown.
     pub before: &'static str,
     /// Whether it needs late slots of the C API, which a development version on the way to a release may have elsewhere.
     needs_late_slots: bool,

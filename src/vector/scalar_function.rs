@@ -111,7 +111,7 @@ pub(crate) unsafe fn register<F: ScalarFunction>(
 /// The state of a thread's execution: the session of the query.
 type State = PerProcess<QuerySession>;
 
-/// What the executions of a plan share; its copies are of the same plan.
+/// The files that all executions of a plan share, also those of copies of the plan.
 type Plan = Arc<PerProcess<PlanFiles>>;
 
 /// Called once for each call in a plan.

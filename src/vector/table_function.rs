@@ -168,7 +168,7 @@ struct Bound<B> {
     state: B,
     /// The session of the call, shared with `state`.
     session: Session,
-    /// What the session reads through DuckDB's file system.
+    /// Files that the session reads through DuckDB's file system.
     files: PlanFiles,
 }
 

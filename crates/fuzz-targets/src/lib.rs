@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// A fuzz target.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// What `cargo fuzz run` and the folder of its seeds call it.
+    /// Its name for `cargo fuzz run`, and of the folder with its seeds.
     pub name: &'static str,
     /// Runs it on one input.
     pub run: fn(&[u8]),

@@ -1,4 +1,4 @@
-//! What servers, indexes and catalogs say.
+//! Responses of servers, indexes and catalogs.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! What is sent to the clouds, seen by a server in their place.
+//! Requests to the clouds, recorded by a server in their place.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 

@@ -131,7 +131,7 @@ fn structs_of_later_files_are_matched_by_name() {
     assert!(last.column(1).is_null(0));
     let b08 = last.column_by_name("B08").unwrap().as_struct();
     assert_eq!(b08.column(0).as_string::<i32>().value(0), "s3://less/B08");
-    // What the first file has no place for is not dropped in silence.
+    // A column that the first file lacks is an error, and is not dropped.
     let source = open(&session, &["less.parquet", "more.parquet"]).unwrap();
     let error = read(&session, &source, &Projection::columns([0]), 10).unwrap_err().to_string();
     assert!(error.starts_with("s3://b/more.parquet: has column 'assets' of type"), "{error}");

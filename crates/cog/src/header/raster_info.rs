@@ -53,6 +53,18 @@ impl Bands {
 }
 
 impl RasterInfo {
+    /// A raster of one band in a CRS of EPSG.
+    #[cfg(test)]
+    pub(crate) fn in_epsg(code: u32, transform: [f64; 6], width: u32, height: u32) -> Self {
+        Self {
+            width,
+            height,
+            bands: Bands { count: 1, narrowed_to: None },
+            transform: Some(GeoTransform::from_array(transform)),
+            crs: Some(Crs::Epsg(code)),
+        }
+    }
+
     /// Affine from pixel corners of level 0 to native coordinates: the transform of the raster or, without one, the
     /// identity (x = column, y = row, downwards).
     #[must_use]

@@ -164,18 +164,6 @@ fn inside(at: f64, size: u32) -> Option<u32> {
 mod tests {
     use super::*;
     use crate::Tiling;
-    use crate::geo::Crs;
-    use crate::header::Bands;
-
-    fn info(epsg: u32, transform: [f64; 6], width: u32, height: u32) -> RasterInfo {
-        RasterInfo {
-            width,
-            height,
-            bands: Bands { count: 1, narrowed_to: None },
-            transform: Some(GeoTransform::from_array(transform)),
-            crs: Some(Crs::Epsg(epsg)),
-        }
-    }
 
     fn map(raster: &RasterInfo, other: &RasterInfo) -> PixelMap {
         PixelMap::new(raster, raster.native_transform(), other, &Transforms::default()).unwrap()
@@ -199,8 +187,8 @@ mod tests {
 
     #[test]
     fn pixels_of_half_and_twice_the_size() {
-        let fine = info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8);
-        let coarse = info(32631, [20.0, 0.0, 500_000.0, 0.0, -20.0, 4_600_000.0], 3, 4);
+        let fine = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8);
+        let coarse = RasterInfo::in_epsg(32631, [20.0, 0.0, 500_000.0, 0.0, -20.0, 4_600_000.0], 3, 4);
         let (some, none) = (|col, row| Some((col, row)), None);
         assert_eq!(
             found(&map(&fine, &coarse), window(3, 1, 4, 2)),
@@ -221,8 +209,8 @@ mod tests {
 
     #[test]
     fn aligned_grids() {
-        let grid = info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8);
-        let with = |size: f64, x: f64, y: f64| info(32631, [size, 0.0, x, 0.0, -size, y], 8, 8);
+        let grid = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8);
+        let with = |size: f64, x: f64, y: f64| RasterInfo::in_epsg(32631, [size, 0.0, x, 0.0, -size, y], 8, 8);
         for (other, is_aligned, is_same) in [
             (with(10.0, 500_000.0, 4_600_000.0), true, true),
             (with(20.0, 499_990.0, 4_600_010.0), true, false),
@@ -231,7 +219,7 @@ mod tests {
             (with(5.0, 500_000.0, 4_600_000.0), false, false),
             (with(15.0, 500_000.0, 4_600_000.0), false, false),
             (with(20.0, 499_995.0, 4_600_000.0), false, false),
-            (info(32632, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8), false, false),
+            (RasterInfo::in_epsg(32632, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8), false, false),
         ] {
             let map = map(&grid, &other);
             assert_eq!((map.is_aligned(), map.is_same_grid((8, 8))), (is_aligned, is_same), "{:?}", other.transform);
@@ -245,7 +233,7 @@ mod tests {
         let turned = |size: f64, col: f64, row: f64| {
             let (a, b, d, e) = (cos * size, sin * size, sin * size, -cos * size);
             let (x, y) = ((cos * col + sin * row) * 10.0, (sin * col - cos * row) * 10.0);
-            info(32631, [a, b, 500_000.0 + x, d, e, 4_600_000.0 + y], 8, 8)
+            RasterInfo::in_epsg(32631, [a, b, 500_000.0 + x, d, e, 4_600_000.0 + y], 8, 8)
         };
         let grid = turned(10.0, 0.0, 0.0);
         for (other, is_aligned, is_same) in [
@@ -253,40 +241,40 @@ mod tests {
             (turned(20.0, -2.0, 4.0), true, false),
             (turned(10.0, 3.0, 0.0), true, false),
             (turned(10.0, 0.5, 0.0), false, false),
-            (info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8), false, false),
+            (RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8), false, false),
         ] {
             let map = map(&grid, &other);
             assert_eq!((map.is_aligned(), map.is_same_grid((8, 8))), (is_aligned, is_same), "{:?}", other.transform);
         }
         // A quarter turn: columns of the one are rows of the other.
-        let quarter = info(32631, [0.0, 10.0, 500_000.0, 10.0, 0.0, 4_600_000.0], 8, 8);
-        let north_up = info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8);
+        let quarter = RasterInfo::in_epsg(32631, [0.0, 10.0, 500_000.0, 10.0, 0.0, 4_600_000.0], 8, 8);
+        let north_up = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8);
         assert!(!map(&quarter, &north_up).is_aligned());
     }
 
     #[test]
     fn rotated_and_projected_ones_are_mapped_pixel_by_pixel() {
-        let grid = info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 4, 4);
+        let grid = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 4, 4);
         // A quarter turn: columns of one raster are rows of the other.
-        let turned = info(32631, [0.0, -10.0, 500_040.0, -10.0, 0.0, 4_600_000.0], 4, 4);
+        let turned = RasterInfo::in_epsg(32631, [0.0, -10.0, 500_040.0, -10.0, 0.0, 4_600_000.0], 4, 4);
         assert_eq!(found(&map(&grid, &turned), window(0, 0, 2, 1)), [Some((0, 3)), Some((0, 2))]);
-        let degrees = info(4326, [0.01, 0.0, 2.995, 0.0, -0.01, 41.555], 1, 1);
+        let degrees = RasterInfo::in_epsg(4326, [0.01, 0.0, 2.995, 0.0, -0.01, 41.555], 1, 1);
         assert_eq!(found(&map(&grid, &degrees), window(0, 0, 1, 2)), [Some((0, 0)), Some((0, 0))]);
-        let elsewhere = info(4326, [0.01, 0.0, 20.0, 0.0, -0.01, 41.555], 1, 1);
+        let elsewhere = RasterInfo::in_epsg(4326, [0.01, 0.0, 20.0, 0.0, -0.01, 41.555], 1, 1);
         assert_eq!(found(&map(&grid, &elsewhere), window(0, 0, 2, 1)), [None, None]);
     }
 
     #[test]
     fn longitudes_of_another_turn() {
-        let grid = info(4326, [1.0, 0.0, -180.0, 0.0, -1.0, 1.0], 360, 2);
-        let other = info(4326, [1.0, 0.0, 0.0, 0.0, -1.0, 1.0], 360, 2);
+        let grid = RasterInfo::in_epsg(4326, [1.0, 0.0, -180.0, 0.0, -1.0, 1.0], 360, 2);
+        let other = RasterInfo::in_epsg(4326, [1.0, 0.0, 0.0, 0.0, -1.0, 1.0], 360, 2);
         assert_eq!(found(&map(&grid, &other), window(179, 0, 2, 1)), [Some((359, 0)), Some((0, 0))]);
         assert_eq!(found(&map(&other, &grid), window(179, 0, 2, 1)), [Some((359, 0)), Some((0, 0))]);
     }
 
     #[test]
     fn rasters_without_a_common_crs_are_refused() {
-        let raster = info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 4, 4);
+        let raster = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 4, 4);
         let refused = |other: RasterInfo| {
             PixelMap::new(&raster, raster.native_transform(), &other, &Transforms::default()).unwrap_err().to_string()
         };

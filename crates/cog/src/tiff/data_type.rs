@@ -60,6 +60,24 @@ const NAMES: [(DataType, &str, usize); 15] = [
 ];
 
 impl DataType {
+    /// The types of decoded samples, real ones first.
+    #[cfg(test)]
+    pub(crate) const DECODED: [Self; 13] = [
+        Self::Uint8,
+        Self::Uint16,
+        Self::Uint32,
+        Self::Uint64,
+        Self::Int8,
+        Self::Int16,
+        Self::Int32,
+        Self::Int64,
+        Self::Float16,
+        Self::Float32,
+        Self::Float64,
+        Self::Complex64,
+        Self::Complex128,
+    ];
+
     fn row(self) -> (&'static str, usize) {
         NAMES.iter().find(|row| row.0 == self).map_or(("", 0), |row| (row.1, row.2))
     }

@@ -6,20 +6,10 @@ use super::source_map::SourceMap;
 use super::*;
 use crate::codec::Samples;
 use crate::crs::Transforms;
-use crate::geo::{BBox, Crs, GeoTransform};
+use crate::geo::{BBox, GeoTransform};
 use crate::grid::Window;
-use crate::header::{Bands, RasterInfo};
+use crate::header::RasterInfo;
 use crate::tiff::DataType;
-
-fn info(epsg: u32, transform: [f64; 6], width: u32, height: u32) -> RasterInfo {
-    RasterInfo {
-        width,
-        height,
-        bands: Bands { count: 1, narrowed_to: None },
-        transform: Some(GeoTransform::from_array(transform)),
-        crs: Some(Crs::Epsg(epsg)),
-    }
-}
 
 fn grid(epsg: u32, transform: [f64; 6], width: u32, height: u32) -> TargetGrid {
     TargetGrid::new(GeoTransform::from_array(transform), Some(format!("EPSG:{epsg}")), width, height).unwrap()
@@ -78,10 +68,10 @@ fn some(values: &[f64]) -> Vec<Option<f64>> {
 #[test]
 fn positions_are_those_of_the_projection() {
     let sources = [
-        info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 5_000_000.0], 2000, 2000),
-        info(32632, [10.0, 3.0, 200_000.0, 3.0, -10.0, 5_000_000.0], 2000, 2000),
-        info(4326, [1e-4, 0.0, 3.0, 0.0, -1e-4, 45.2], 2000, 2000),
-        info(3035, [10.0, 0.0, 3_700_000.0, 0.0, -10.0, 2_500_000.0], 2000, 2000),
+        RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 5_000_000.0], 2000, 2000),
+        RasterInfo::in_epsg(32632, [10.0, 3.0, 200_000.0, 3.0, -10.0, 5_000_000.0], 2000, 2000),
+        RasterInfo::in_epsg(4326, [1e-4, 0.0, 3.0, 0.0, -1e-4, 45.2], 2000, 2000),
+        RasterInfo::in_epsg(3035, [10.0, 0.0, 3_700_000.0, 0.0, -10.0, 2_500_000.0], 2000, 2000),
     ];
     let targets = [
         grid(3857, [14.0, 0.0, 334_000.0, 0.0, -14.0, 5_640_000.0], 700, 300),
@@ -106,7 +96,7 @@ fn positions_are_those_of_the_projection() {
 
 #[test]
 fn positions_across_the_antimeridian_are_in_the_image() {
-    let source = info(4326, [0.1, 0.0, -180.0, 0.0, -0.1, 90.0], 3600, 1800);
+    let source = RasterInfo::in_epsg(4326, [0.1, 0.0, -180.0, 0.0, -0.1, 90.0], 3600, 1800);
     let target = grid(32660, [1000.0, 0.0, 700_000.0, 0.0, -1000.0, 1_000_000.0], 400, 64);
     let map = map(&target, &source);
     let positions = map.positions(Window::of_image(400, 64), false, true);
@@ -125,7 +115,7 @@ fn positions_across_the_antimeridian_are_in_the_image() {
 
 #[test]
 fn pixels_of_the_own_grid_are_copied_by_every_method() {
-    let source = info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 5_000_000.0], 4, 3);
+    let source = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 5_000_000.0], 4, 3);
     let values: Vec<_> = (0..12).map(|number| (number != 5).then(|| 0.1 + f64::from(number))).collect();
     let target = grid(32631, [10.0, 0.0, 500_010.0, 0.0, -10.0, 5_000_010.0], 4, 4);
     let pixel = |number: usize| values[number];
@@ -142,7 +132,7 @@ fn pixels_of_the_own_grid_are_copied_by_every_method() {
 
 #[test]
 fn kernels_halfway_between_pixels() {
-    let source = info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 5_000_000.0], 4, 4);
+    let source = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 5_000_000.0], 4, 4);
     let values = some(&(0..16).map(|number| f64::from(number * number)).collect::<Vec<_>>());
     let target = grid(32631, [10.0, 0.0, 500_015.0, 0.0, -10.0, 4_999_985.0], 1, 1);
     let of = |method| resampled(&target, &source, method, &values)[0].unwrap();
@@ -157,7 +147,7 @@ fn kernels_halfway_between_pixels() {
 
 #[test]
 fn invalid_pixels_are_left_out() {
-    let source = info(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 5_000_000.0], 2, 2);
+    let source = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 5_000_000.0], 2, 2);
     let values = [Some(1.0), Some(3.0), None, Some(8.0)];
     // The centre is in pixel (1, 1), three fifths of the way from the centre of pixel (0, 0).
     let target = grid(32631, [10.0, 0.0, 500_006.0, 0.0, -10.0, 4_999_994.0], 1, 1);
@@ -176,7 +166,7 @@ fn invalid_pixels_are_left_out() {
 
 #[test]
 fn the_pole_and_what_is_beyond_a_map() {
-    let source = info(4326, [1.0, 0.0, -180.0, 0.0, -1.0, 90.0], 360, 20);
+    let source = RasterInfo::in_epsg(4326, [1.0, 0.0, -180.0, 0.0, -1.0, 90.0], 360, 20);
     let values: Vec<_> = (0..360 * 20).map(|at| Some(f64::from(at / 360))).collect();
     let target = grid(3413, [50_000.0, 0.0, -525_000.0, 0.0, -50_000.0, 525_000.0], 21, 21);
     for method in [Method::Nearest, Method::Average, Method::Max] {
@@ -215,7 +205,7 @@ proptest! {
         shift in (0.0..1.0f64, 0.0..1.0f64),
         values in proptest::collection::vec(-100.0..100.0f64, 36),
     ) {
-        let source = info(32631, [1.0, 0.0, 1000.0, 0.0, -1.0, 1000.0], 6, 6);
+        let source = RasterInfo::in_epsg(32631, [1.0, 0.0, 1000.0, 0.0, -1.0, 1000.0], 6, 6);
         let (sine, cosine) = angle.sin_cos();
         // Large enough to hold the source however it is turned.
         let side = (1..50).find(|side| f64::from(*side) * size >= 14.0).unwrap();

@@ -98,22 +98,6 @@ fn bytes(samples: &Samples) -> Vec<u8> {
     }
 }
 
-const TYPES: [DataType; 13] = [
-    DataType::Uint8,
-    DataType::Uint16,
-    DataType::Uint32,
-    DataType::Uint64,
-    DataType::Int8,
-    DataType::Int16,
-    DataType::Int32,
-    DataType::Int64,
-    DataType::Float16,
-    DataType::Float32,
-    DataType::Float64,
-    DataType::Complex64,
-    DataType::Complex128,
-];
-
 const COMPRESSIONS: [Compression; 5] =
     [Compression::None, Compression::Lzw, Compression::Deflate, Compression::Zstd, Compression::Lzma];
 
@@ -135,7 +119,7 @@ proptest! {
     fn pixels_are_read_back(
         (width, height) in (1u32..90, 1u32..70),
         bands in 1u16..5,
-        dtype in prop::sample::select(&TYPES[..]),
+        dtype in prop::sample::select(&DataType::DECODED[..]),
         compression in prop::sample::select(&COMPRESSIONS[..]),
         block_size in prop::sample::select(&[16u32, 32, 64][..]),
         has_mask in any::<bool>(),

@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use rasteret_cog::PixelMap;
 use rasteret_cog::pixel::{Block, MappedValues, Mask, MaskRule};
+use rasteret_cog::{MappedPixels, PixelMap};
 
 use super::Reader;
 use super::raster_band::RasterBand;
@@ -52,13 +52,14 @@ impl TargetMask {
 
     /// The requests of the tiles of the mask for a block of the target.
     pub(super) fn requests(&self, window: Window) -> Vec<BlockRequest> {
-        self.target.requests(self.map.pixels(window).tiles(&self.target.band.tiling()))
+        requests(&self.target, &self.map.pixels(window))
     }
 
     /// The block, masked. Reads tiles of the mask.
     pub(super) fn apply(&self, reader: &Reader, block: Block) -> Result<Block> {
-        let mut mask = Mask::new(self.map.pixels(block.window));
-        let blocks = reader.blocks(self.requests(block.window), Keep::Tiles);
+        let pixels = self.map.pixels(block.window);
+        let blocks = reader.blocks(requests(&self.target, &pixels), Keep::Tiles);
+        let mut mask = Mask::new(pixels);
         while let Some((_, part)) = blocks.next() {
             mask.add(&part?, &self.source.rule);
         }
@@ -95,18 +96,24 @@ impl TargetWeights {
 
     /// The requests of the tiles of the weights for a block of the target.
     pub(super) fn requests(&self, window: Window) -> Vec<BlockRequest> {
-        self.target.requests(self.map.pixels(window).tiles(&self.target.band.tiling()))
+        requests(&self.target, &self.map.pixels(window))
     }
 
     /// The block with its weights. Reads tiles of the weights.
     pub(super) fn apply(&self, reader: &Reader, block: Block) -> Result<Block> {
-        let mut values = MappedValues::new(self.map.pixels(block.window));
-        let blocks = reader.blocks(self.requests(block.window), Keep::Tiles);
+        let pixels = self.map.pixels(block.window);
+        let blocks = reader.blocks(requests(&self.target, &pixels), Keep::Tiles);
+        let mut values = MappedValues::new(pixels);
         while let Some((_, part)) = blocks.next() {
             values.add(&part?);
         }
         Ok(block.weighted(values))
     }
+}
+
+/// The requests of the tiles that hold mapped pixels.
+fn requests(target: &RasterBand, pixels: &MappedPixels) -> Vec<BlockRequest> {
+    target.requests(pixels.tiles(&target.band.tiling()))
 }
 
 /// From the pixels of a level to those of another raster.

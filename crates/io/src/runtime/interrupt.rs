@@ -13,7 +13,7 @@ pub(crate) const POLL: Duration = Duration::from_millis(100);
 /// Whether the host has interrupted a query. Asked on threads of the query and of its helpers only, while it runs.
 pub type IsInterrupted = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// What holds for one query. Clones share it.
+/// The state of one query. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct Query {
     /// None if the host does not report interrupts.

@@ -56,7 +56,7 @@ pub trait HostFile: Send {
     fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, StoreError>;
 }
 
-/// What a query reads through the host's file system. Clones share open files and blocks.
+/// Files that a query reads through the host's file system. Clones share open files and blocks.
 #[derive(Clone)]
 pub struct HostFiles(Arc<Inner>);
 

@@ -55,7 +55,7 @@ impl Registry {
             .insert((key, None), Arc::new(OnceCell::new_with(Some(store))));
     }
 
-    /// What requests are signed with where no rule says otherwise.
+    /// The credentials of requests that no rule applies to.
     pub(crate) fn credentials(&self) -> &Credentials {
         &self.builder.credentials
     }
@@ -65,7 +65,7 @@ impl Registry {
         &self.builder.transport
     }
 
-    /// What serves the file. The first use of a public S3 bucket asks once for its region.
+    /// The source of a file. The first use of a public S3 bucket requests its region once.
     pub(crate) async fn source(&self, location: &Location, access: &Access) -> Result<Source> {
         let account = self.credentials().azure.account.as_deref();
         let rule = self.rules.of_place(location.kind(), account).filter(|_| !is_signed(location.kind()));
@@ -156,7 +156,7 @@ fn is_signed(place: &LocationKind) -> bool {
     matches!(place, LocationKind::Object { store: StoreKey::Azure { sas: Some(_), .. }, .. })
 }
 
-/// What a rule reads or asks is opened under the locks of the query.
+/// Checks the files and endpoints of a rule against the locks of the query.
 fn permit_origin(rule: &Rule, access: &Access) -> Result<(), StoreError> {
     if !access.is_restricted() {
         return Ok(());

@@ -112,7 +112,7 @@ impl CogWriter {
     pub fn push(&mut self, window: &PixelWindow<'_>) -> Result<()> {
         let placement = self.grid.get_or_insert_with(|| CommonGrid::new(window)).place(window)?;
         if self.windows.is_empty() {
-            // What cannot be written is an error before more windows are computed.
+            // Fails on the first window if the raster cannot be written, before more windows are computed.
             self.profile()?;
         }
         let mut append = |bytes| self.pixels.append(bytes).map_err(|error| failed(&self.location, &error));

@@ -43,7 +43,7 @@ fn bytes_are_under_way_before_the_first_block_is_taken() {
     until(|| store.log().len() >= room);
     assert_eq!(store.log().len(), room);
     assert_eq!(std::iter::from_fn(|| stream.next()).filter(|(_, block)| block.is_ok()).count(), 16);
-    // What was started and is given up is let go.
+    // A stream that was started and is dropped releases its tiles.
     let given_up = session.blocks(raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster)), Keep::Nothing);
     given_up.start();
     drop((stream, given_up));

@@ -47,7 +47,7 @@ fn local_files() {
     let file = session.headers(&[&path]).remove(0).unwrap();
     let requests = |tiles: &[u32]| FAR.requests(&path, &file, tiles.iter().copied());
     read(&session, FAR, requests(&all(FAR)), &all(FAR));
-    // What is kept is not used for a file that changed.
+    // Cached tiles are not used for a file that has changed.
     let changed = Raster { seed: 1, ..FAR };
     scratch.file("a.tif", &[changed.bytes(), vec![0]].concat());
     let error = session.blocks(requests(&[3]), Keep::Tiles).next().unwrap().1.unwrap_err();

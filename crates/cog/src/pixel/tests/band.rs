@@ -10,22 +10,6 @@ use crate::pixel::{Band, Block, Image, Pixels, Sample, Visitor};
 use crate::tiff::{DataType, ExtraSample};
 use crate::zonal::Run;
 
-const ALL: [DataType; 13] = [
-    DataType::Uint8,
-    DataType::Uint16,
-    DataType::Uint32,
-    DataType::Uint64,
-    DataType::Int8,
-    DataType::Int16,
-    DataType::Int32,
-    DataType::Int64,
-    DataType::Float16,
-    DataType::Float32,
-    DataType::Float64,
-    DataType::Complex64,
-    DataType::Complex128,
-];
-
 /// A value that identifies its band, column and row, in the range of all types.
 fn marked(band: u16, col: u32, row: u32) -> f64 {
     f64::from((u32::from(band) * 31 + col * 3 + row * 7) % 100)
@@ -57,7 +41,7 @@ fn image(size: (u32, u32), rule: impl Fn(u32, u32) -> Option<f64>) -> Vec<Vec<Op
 
 #[test]
 fn every_type_and_layout() {
-    for dtype in ALL {
+    for dtype in DataType::DECODED {
         for (is_planar, tile) in [(false, (4, 3)), (true, (4, 3)), (false, (0, 3)), (true, (0, 3))] {
             let file = File::new(level((10, 7), tile, 3, is_planar, dtype), marked);
             for index in 0..3 {
@@ -88,7 +72,7 @@ fn edge_blocks_end_with_the_image() {
 
 #[test]
 fn sparse_tiles_are_nodata_or_zero() {
-    for dtype in ALL {
+    for dtype in DataType::DECODED {
         let sparse = |nodata: Option<f64>| {
             let file = File::new(level((8, 3), (4, 3), 2, false, dtype), marked);
             let file = file.with(|header| (header.image.tile_byte_counts[1], header.nodata) = (0, nodata));
@@ -229,7 +213,7 @@ fn nodata_is_compared_in_the_bands_type() {
 fn nodata_values_need_all_bands() {
     // Of the columns, 0 has all three values, and each other one less.
     let values = |band: u16, col: u32, _: u32| if col == u32::from(band) + 1 { 50.0 } else { f64::from(band) };
-    for (dtype, is_planar) in ALL.into_iter().flat_map(|dtype| [(dtype, false), (dtype, true)]) {
+    for (dtype, is_planar) in DataType::DECODED.into_iter().flat_map(|dtype| [(dtype, false), (dtype, true)]) {
         let file = File::new(level((5, 2), (4, 3), 3, is_planar, dtype), values);
         let file = file.with(|header| (header.nodata, header.nodata_values) = (Some(50.0), Some(vec![0.0, 1.0, 2.0])));
         for index in 0..3 {
@@ -374,7 +358,7 @@ impl Visitor for Sum {
 #[test]
 fn visitors_see_the_valid_pixels_of_a_run() {
     let sum = |block: &Block, row, cols| block.visit(row, cols, Sum);
-    for dtype in &ALL[..11] {
+    for dtype in &DataType::DECODED[..11] {
         for bands in [1, 3] {
             for nodata in [None, Some(17.0)] {
                 for masked in [false, true] {

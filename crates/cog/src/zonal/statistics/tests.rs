@@ -7,20 +7,6 @@ use crate::geometry::Geometry;
 use crate::pixel::tests::{File, level};
 use crate::tiff::DataType;
 
-const TYPES: [DataType; 11] = [
-    DataType::Uint8,
-    DataType::Uint16,
-    DataType::Uint32,
-    DataType::Uint64,
-    DataType::Int8,
-    DataType::Int16,
-    DataType::Int32,
-    DataType::Int64,
-    DataType::Float16,
-    DataType::Float32,
-    DataType::Float64,
-];
-
 fn triangle(corners: [(f64, f64); 3]) -> Geometry {
     let [a, b, c] = corners;
     Geometry { polygons: vec![Polygon::new(LineString::from(vec![a, b, c, a]), vec![])], ..Geometry::default() }
@@ -85,7 +71,7 @@ proptest! {
 
     #[test]
     fn as_pixel_by_pixel(
-        dtype in proptest::sample::select(&TYPES[..]),
+        dtype in proptest::sample::select(&DataType::DECODED[..11]),
         (base, spread) in (prop_oneof![Just(0.0), Just(100.0), Just(30_000.0), Just(1e12)], prop_oneof![Just(0.0), Just(7.0), Just(200.0)]),
         corners in proptest::array::uniform3((-10.0..50.0, -10.0..40.0)),
         method in proptest::sample::select(&[Method::Fraction, Method::Center, Method::AllTouched][..]),
@@ -127,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn threads_change_nothing(corners in proptest::array::uniform3((-10.0..50.0, -10.0..40.0)), dtype in proptest::sample::select(&TYPES[..])) {
+    fn threads_change_nothing(corners in proptest::array::uniform3((-10.0..50.0, -10.0..40.0)), dtype in proptest::sample::select(&DataType::DECODED[..11])) {
         let file = File::new(level((41, 29), (16, 16), 1, false, dtype), |_, x, y| f64::from(x * 5 + y) * 0.7);
         let coverage = Coverage::of(&triangle(corners), 41, 29, Method::Fraction);
         let parts = parts(&file, false, &coverage);

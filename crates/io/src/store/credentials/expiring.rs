@@ -45,7 +45,7 @@ impl<T> Expiring<T> {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(current);
                 Ok(credential)
             }
-            // What is still valid outlasts a short failure.
+            // A credential that has not expired is used in spite of the failure.
             Err(fault) => self.before(|current| current.expires).ok_or(fault),
         }
     }

@@ -30,7 +30,7 @@ const BYTES_MAX: u64 = 1 << 20;
 /// Where Google's tools send refresh tokens.
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 
-/// What storage can be read with.
+/// The scope that allows reading objects.
 const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_only";
 
 /// The kind of a file.

@@ -211,7 +211,7 @@ impl StoreBuilder {
                 (builder.with_credentials(Arc::new(GoogleBearer(self.bearer(headers)?))), described(source))
             }
             Source::MetadataService => {
-                // What is left is the metadata service; its token is renewed by object_store.
+                // Without a file, object_store uses the metadata service, and renews its token.
                 let builder = match well_known_file(&credentials.variables) {
                     Some(_) => {
                         return Err(StoreError::Other(

@@ -1,4 +1,4 @@
-//! What adds credentials to the requests for a URL.
+//! The interface for adding credentials to the requests for a URL.
 
 use std::fmt;
 

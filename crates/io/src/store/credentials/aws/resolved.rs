@@ -19,7 +19,7 @@ pub(super) struct Resolved {
     pub(super) expires: Option<SystemTime>,
 }
 
-/// What resolving needs.
+/// The client, variables and profiles that credentials are resolved with.
 #[derive(Debug, Clone)]
 pub(crate) struct Resolver {
     pub(crate) transport: Transport,

@@ -22,7 +22,7 @@ struct Sso<'a> {
     account: &'a str,
     role: &'a str,
     region: &'a str,
-    /// What the name of the cache's file is made of.
+    /// The text whose digest names the file of the cached token.
     session: &'a str,
 }
 

@@ -1,0 +1,40 @@
+"""A case of docs/clouds.md: the settings of a user, and the result."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clouds.world import World
+
+READ = "64"
+
+
+@dataclass
+class Case:
+    """One row of the table, and one process."""
+
+    cloud: str
+    name: str
+    href: str
+    expected: str = READ
+    variables: dict[str, str] = field(default_factory=dict)
+    credentials: dict[str, str] | None = None
+    # Below the home directory; a value that is a list is JSON lines of a program.
+    files: dict[str, str] = field(default_factory=dict)
+    # Asked instead of the header of the href, HREF standing for it.
+    steps: list[str] = field(default_factory=list)
+    check: Callable[[World], None] | None = None
+    settings: dict[str, object] = field(default_factory=dict)
+
+
+def write_files(folder: Path, files: dict[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        if text.startswith("#!"):
+            path.chmod(path.stat().st_mode | stat.S_IXUSR)
