@@ -106,6 +106,23 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Copies values of fixed size to consecutive rows from `start` on; those at the positions `nulls` among them are NULL.
+    pub(crate) fn copy_values<T: Native>(&mut self, start: usize, values: &[T], nulls: &[usize]) -> Result<()> {
+        let data = self.data::<T>()?;
+        if let Some(last) = values.len().checked_sub(1) {
+            self.check(start.saturating_add(last))?;
+        }
+        // SAFETY: `data` contains `capacity` values of T, checked by `data` and `check`. Bytes are copied, because DuckDB
+        // does not guarantee 16-byte alignment of 128-bit values.
+        unsafe {
+            data.add(start).cast::<u8>().copy_from_nonoverlapping(values.as_ptr().cast(), size_of_val(values));
+        }
+        for at in nulls.iter().filter(|at| **at < values.len()) {
+            self.set_invalid(start + at)?;
+        }
+        Ok(())
+    }
+
     /// Writes one VARCHAR, BLOB or GEOMETRY value per row. Text must be UTF-8: callers pass the bytes of a `&str`, or
     /// write to BLOBs.
     pub(crate) fn texts<B: AsRef<[u8]>>(&mut self, rows: impl IntoIterator<Item = Option<B>>) -> Result<()> {

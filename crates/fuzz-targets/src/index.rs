@@ -264,9 +264,13 @@ fn windows(rows: &[Option<(ResolvedRead<'_>, WindowOptions)>]) {
 fn values(file: &Arc<RasterFile>, question: &Question, point: &str) {
     let request = ReadRequest { geometry: Some(EncodedGeometry::Text(point)), ..question.request(file, None) };
     let Ok(resolved) = SESSION.prepare(vec![Some(request)]) else { return };
-    for resampling in [Resampling::Nearest, Resampling::Bilinear, Resampling::Cubic] {
-        let options = ValueOptions { resampling, max_distance_pixels: 3, scaled: question.scaled };
+    for (resampling, max_distance_pixels) in
+        [(Resampling::Nearest, 0), (Resampling::Nearest, 3), (Resampling::Bilinear, 3), (Resampling::Cubic, 3)]
+    {
+        let options = ValueOptions { resampling, max_distance_pixels, scaled: question.scaled };
         let rows: Vec<_> = resolved.iter().map(|resolved| Some((resolved.clone()?, options))).collect();
         let _ = SESSION.values(&rows);
+        let bands = |(resolved, options)| (resolved, options, vec![0, 1]);
+        let _ = SESSION.band_values(&rows.into_iter().map(|row| row.map(bands)).collect::<Vec<_>>());
     }
 }

@@ -1,8 +1,6 @@
 //! `cog_values(href, metadata, point [, options])`: the values of several bands at a point.
 
-use rasteret_cog::pixel::ValueOptions;
 use rasteret_io::Session;
-use rasteret_io::query::ReadRequest;
 
 use super::cog_value;
 use crate::documentation::{Documentation, Example, Kind};
@@ -67,24 +65,14 @@ impl ScalarFunction for CogValues {
         };
         let of_sources =
             call.resolve(session, |source| Ok((cog_value::value_options(source)?, params::bands(&source.options)?)))?;
-        let mut lengths = Vec::with_capacity(of_sources.len());
-        let mut requests: Vec<Option<ReadRequest<'_>>> = Vec::new();
-        let mut beside: Vec<ValueOptions> = Vec::new();
-        for of_source in of_sources {
-            let Some((resolved, (options, bands))) = of_source else {
-                lengths.push(None);
-                continue;
-            };
+        let with_bands = of_sources.into_iter().map(|of_source| {
+            let (resolved, (options, bands)) = of_source?;
             let bands = bands.unwrap_or_else(|| (0..resolved.request.file.header().bands().count.into()).collect());
-            lengths.push(Some(bands.len()));
-            for band in bands {
-                requests.push(Some(ReadRequest { band_index: Some(band), ..resolved.request.clone() }));
-                beside.push(options);
-            }
-        }
-        let resolved = session.prepare(requests)?.into_iter().zip(beside);
-        let resolved: Vec<_> = resolved.map(|(resolved, options)| Some((resolved?, options))).collect();
-        let values = session.values(&resolved)?;
+            Some((resolved, options, bands))
+        });
+        let with_bands: Vec<Option<(_, _, Vec<u32>)>> = with_bands.collect();
+        let lengths: Vec<_> = with_bands.iter().map(|row| row.as_ref().map(|(_, _, bands)| bands.len())).collect();
+        let values = session.band_values(&with_bands)?;
         call.write(&mut output, |writer| writer.lists(&lengths)?.values(values))
     }
 }

@@ -6,16 +6,18 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rasteret_cog::pixel::ValueRows;
 use rasteret_cog::zonal::Coverage;
 use rasteret_cog::{Run, Window};
 use rasteret_io::Session;
 use rasteret_io::query::{BesidePixels, BesideTarget, GridStream, GridTile, Target};
 
 use crate::error::Result;
-use crate::vector::{LogicalType, OutputChunk, TypeId};
+use crate::vector::{LogicalType, OutputChunk, TypeId, Writer};
 
 /// The rasters of a query, resolved when it is planned, without requests for pixels.
 pub(crate) struct Rasters {
@@ -132,25 +134,25 @@ impl Scan {
 #[derive(Default)]
 pub(crate) struct Cursor {
     /// The pixels of each raster; None if they are not used.
-    pixels: Vec<Option<BesidePixels>>,
+    pixels: Arc<[Option<BesidePixels>]>,
     runs: VecDeque<Run>,
     /// The part of the tile below those runs.
     rest: Option<Window>,
 }
 
-/// Columns of a chunk.
+/// The rows of a chunk.
+#[derive(Default)]
 struct Rows {
     pixels: Vec<(u32, u32)>,
-    /// The values of each raster.
-    values: Vec<Vec<Option<f64>>>,
     weights: Vec<f64>,
+    /// Runs of pixels, each with the pixels of the rasters in its tile.
+    runs: Vec<(Run, Arc<[Option<BesidePixels>]>)>,
 }
 
 impl Cursor {
     /// Writes the next rows; none at the end.
     pub(super) fn next(&mut self, rasters: &Rasters, scan: &Scan, output: &mut OutputChunk<'_>) -> Result<()> {
-        let values = vec![Vec::new(); rasters.rasters.len()];
-        let mut rows = Rows { pixels: Vec::new(), values, weights: Vec::new() };
+        let mut rows = Rows::default();
         while rows.pixels.len() < output.capacity() {
             let room = output.capacity() - rows.pixels.len();
             if !self.take(room, rasters, &mut rows) && !self.open(rasters, scan)? {
@@ -165,7 +167,7 @@ impl Cursor {
         let Some((window, pixels)) = scan.next(rasters)? else {
             return Ok(false);
         };
-        *self = Self { pixels, runs: VecDeque::new(), rest: Some(window) };
+        *self = Self { pixels: pixels.into(), runs: VecDeque::new(), rest: Some(window) };
         Ok(true)
     }
 
@@ -196,11 +198,7 @@ impl Cursor {
         }
         rows.pixels.extend((part.start..part.end).map(|col| (col, part.row)));
         rows.weights.resize(rows.pixels.len(), part.weight);
-        for (pixels, values) in self.pixels.iter().zip(&mut rows.values) {
-            if let Some(pixels) = pixels {
-                pixels.extend(&part, values);
-            }
-        }
+        rows.runs.push((part, Arc::clone(&self.pixels)));
         true
     }
 }
@@ -222,19 +220,10 @@ impl Rows {
                 Column::Row => writer.values(pixels.map(|(_, row)| i32::try_from(row).ok()))?,
                 Column::X => writer.values(pixels.map(|pixel| Some(centre(pixel).0)))?,
                 Column::Y => writer.values(pixels.map(|pixel| Some(centre(pixel).1)))?,
-                Column::Value(raster) => {
-                    writer.values((0..self.pixels.len()).map(|at| self.value(rasters, *raster, at)))?;
-                }
+                Column::Value(raster) => self.write_values(rasters, *raster..*raster + 1, &mut writer)?,
                 Column::Values(count) => {
-                    let lengths = vec![Some(*count); self.pixels.len()];
-                    let scaled: Vec<_> = self.values.iter().zip(&rasters.scaling).take(*count).collect();
-                    let of_pixel = |at: usize| {
-                        let value = move |(values, scaling): &(&Vec<Option<f64>>, &(f64, f64))| {
-                            Some(values.get(at).copied()?? * scaling.0 + scaling.1)
-                        };
-                        scaled.iter().map(value)
-                    };
-                    writer.lists(&lengths)?.values((0..self.pixels.len()).flat_map(of_pixel))?;
+                    let mut elements = writer.lists(&vec![Some(*count); self.pixels.len()])?;
+                    self.write_values(rasters, 0..*count, &mut elements)?;
                 }
                 Column::Coverage => writer.values(self.weights.iter().copied().map(Some))?,
             }
@@ -242,10 +231,24 @@ impl Rows {
         output.set_rows(self.pixels.len())
     }
 
-    /// The value of a raster at a row.
-    fn value(&self, rasters: &Rasters, raster: usize, at: usize) -> Option<f64> {
-        let value = (*self.values.get(raster)?.get(at)?)?;
-        let (scale, offset) = *rasters.scaling.get(raster)?;
-        Some(value * scale + offset)
+    /// Writes the values of a range of rasters, row by row.
+    fn write_values(&self, rasters: &Rasters, range: Range<usize>, writer: &mut Writer<'_>) -> Result<()> {
+        let (mut rows, mut start) = (ValueRows::default(), 0);
+        let at_once = ValueRows::at_once(range.len());
+        for (run, pixels) in &self.runs {
+            for first in (run.start..run.end).step_by(at_once as usize) {
+                let part = Run { start: first, end: run.end.min(first.saturating_add(at_once)), ..*run };
+                rows.start((part.end - part.start) as usize, range.len());
+                for (column, raster) in range.clone().enumerate() {
+                    match (pixels.get(raster), rasters.scaling.get(raster)) {
+                        (Some(Some(pixels)), Some(scaling)) => pixels.fill(column, &part, *scaling, &mut rows),
+                        _ => rows.fill_with_invalid(column),
+                    }
+                }
+                writer.copy_values(start, rows.values(), rows.invalid())?;
+                start += rows.values().len();
+            }
+        }
+        Ok(())
     }
 }

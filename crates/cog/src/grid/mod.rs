@@ -27,4 +27,3 @@ pub use run::Run;
 pub use tile_grid::TileGrid;
 pub use tiling::{TileSpan, Tiling};
 pub use window::Window;
-pub(crate) use window::inside;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::tiling::Tiling;
+use super::tiling::{Tiling, inside};
 use crate::geo::BBox;
 
 /// A rectangle of a level's pixels.
@@ -90,10 +90,4 @@ impl Window {
             height: bottom - top,
         })
     }
-}
-
-/// Truncates to an integer and clamps to `0..=size`; 0 for NaN.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
-pub(crate) fn inside(number: f64, size: u32) -> u32 {
-    number.clamp(0.0, size.into()) as u32
 }

@@ -329,7 +329,8 @@ impl Band {
         }
         // For floats, LERC's invalid pixels are NaN, and nodata decides; integers have no such value.
         let uses_codec_validity = self.masked && !self.data_type.is_float() && !self.data_type.is_complex();
-        Ok(Block { window, data, nodata: self.nodata.nodata, others, masks, uses_codec_validity, weights: None })
+        let nodata = self.nodata.nodata;
+        Ok(Block { window, data, nodata, others, masks, mask: None, uses_codec_validity, weights: None })
     }
 
     /// A layer of the level over a window that starts at the tile's origin.

@@ -34,6 +34,8 @@ pub struct Block {
     pub(super) others: Vec<(Plane, Bounds)>,
     /// Planes whose zeros mask pixels, each over the whole window or a part of it.
     pub(super) masks: Vec<Plane>,
+    /// The mask by another raster over the whole window, of bytes as of [`Pixels::mask`].
+    pub(super) mask: Option<Plane>,
     /// Whether to use the validity reported by the codec.
     pub(super) uses_codec_validity: bool,
     /// Weights of the pixels by another raster.
@@ -89,15 +91,17 @@ impl Block {
     #[must_use]
     pub fn is_constant(&self) -> bool {
         let is_one = |plane: &Plane| plane.stride() == 0 && plane.window == self.window;
-        is_one(&self.data) && self.others.iter().all(|(plane, _)| is_one(plane)) && self.masks.iter().all(is_one)
+        let mut masks = self.masks.iter().chain(&self.mask);
+        is_one(&self.data) && self.others.iter().all(|(plane, _)| is_one(plane)) && masks.all(is_one)
     }
 
     /// Passes a run of pixels to a visitor, clipped to the block's window. `cols` and `row` are those of the level.
     /// Half floats are passed as singles.
     pub fn visit<V: Visitor>(&self, row: u32, cols: Range<u32>, visitor: V) -> V::Output {
         let cols = self.clipped(row, cols);
-        let mask = self.is_masked().then(|| self.mask(row, &cols));
-        let run = RunOf { block: self, row, cols, mask: mask.as_deref() };
+        let mut buffer = Vec::new();
+        let mask = self.mask_of(row, &cols, &mut buffer);
+        let run = RunOf { block: self, row, cols, mask };
         match self.data.samples() {
             Samples::Uint8(list) => run.show(list, visitor),
             Samples::Uint16(list) => run.show(list, visitor),
@@ -144,11 +148,11 @@ impl Block {
 
     fn show_runs<T: Sample>(&self, list: &[T], runs: impl Iterator<Item = Run>, visitor: &mut impl RunVisitor) {
         let nodata = self.nodata.and_then(T::held);
-        let is_masked = self.is_masked();
+        let mut buffer = Vec::new();
         runs.for_each(|run| {
             let cols = self.clipped(run.row, run.start..run.end);
-            let mask = is_masked.then(|| self.mask(run.row, &cols));
-            let shown = RunOf { block: self, row: run.row, cols, mask: mask.as_deref() };
+            let mask = self.mask_of(run.row, &cols, &mut buffer);
+            let shown = RunOf { block: self, row: run.row, cols, mask };
             visitor.visit(&run, shown.pixels(shown.samples(list), nodata));
         });
     }
@@ -167,6 +171,16 @@ impl Block {
         self.pixels(&run).next()
     }
 
+    /// The values of pixels, given by column and row; None where they are invalid or outside of the window. The caller
+    /// must reject complex samples.
+    #[must_use]
+    pub fn values_at(&self, pixels: &[(u32, u32)]) -> Vec<Option<f64>> {
+        let runs = pixels.iter().map(|&(col, row)| Run { row, start: col, end: col.saturating_add(1), weight: 1.0 });
+        let mut values = Values(Vec::with_capacity(pixels.len()));
+        self.visit_runs(runs, &mut values);
+        values.0
+    }
+
     /// Copies the samples of a run inside the block's window, as stored, in little-endian order.
     pub fn copy(&self, row: u32, cols: Range<u32>, bytes: &mut [u8]) {
         self.data.copy(row, &self.clipped(row, cols), bytes);
@@ -177,11 +191,6 @@ impl Block {
         let (start, end) = (cols.start.max(self.window.col_off), cols.end.min(self.window.col_end()));
         let is_inside = (self.window.row_off..self.window.row_end()).contains(&row) && start < end;
         if is_inside { start..end } else { 0..0 }
-    }
-
-    /// Whether pixels may be invalid for reasons other than [`Pixels::nodata`].
-    fn is_masked(&self) -> bool {
-        !self.masks.is_empty() || !self.others.is_empty() || self.has_codec_mask()
     }
 
     fn has_codec_mask(&self) -> bool {
@@ -195,11 +204,25 @@ impl Block {
         Some(all)
     }
 
-    /// Computes [`Pixels::mask`] for a run, see [`is_masked`](Self::is_masked).
-    fn mask(&self, row: u32, cols: &Range<u32>) -> Vec<u8> {
-        let mut mask = vec![u8::MAX; cols.len()];
+    /// [`Pixels::mask`] for a run, computed in `buffer` unless the mask by another raster is the only one.
+    #[inline]
+    fn mask_of<'a>(&'a self, row: u32, cols: &Range<u32>, buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        let only = self.mask.as_ref().map(|plane| plane.bytes(row, cols));
+        if self.masks.is_empty() && self.others.is_empty() && !self.has_codec_mask() {
+            return only;
+        }
+        buffer.clear();
+        buffer.extend_from_slice(only.unwrap_or_default());
+        buffer.resize(cols.len(), u8::MAX);
+        self.apply_masks(row, cols, buffer);
+        Some(buffer)
+    }
+
+    /// Clears the bytes of pixels of a run that are invalid for reasons other than [`Pixels::nodata`] and the mask by
+    /// another raster.
+    fn apply_masks(&self, row: u32, cols: &Range<u32>, mask: &mut [u8]) {
         if self.has_codec_mask() {
-            self.data.mask_by_codec(row, cols, &mut mask);
+            self.data.mask_by_codec(row, cols, mask);
         }
         if let Some(nodata) = self.nodata_by_others(row, cols) {
             mask.iter_mut().zip(nodata).for_each(|(byte, nodata)| *byte &= !nodata);
@@ -216,7 +239,6 @@ impl Block {
                 plane.mask(row, &cols, bytes.get_mut(..len).unwrap_or_default());
             }
         }
-        mask
     }
 }
 
@@ -353,8 +375,30 @@ impl<'a, T: Sample> Pixels<'a, T> {
         }
     }
 
+    /// Whether some pixel may be invalid: false for most runs without invalid pixels.
+    pub(super) fn may_be_invalid(&self) -> bool {
+        match (self.mask, self.nodata) {
+            (None, None) => false,
+            (None, Some(nodata)) if self.stride == 1 => {
+                self.samples.iter().fold(false, |any, sample| any | sample.is(nodata))
+            }
+            _ => true,
+        }
+    }
+
     fn is_nodata(&self, sample: T) -> bool {
         self.nodata.is_some_and(|nodata| sample.is(nodata))
+    }
+}
+
+/// The value of the first pixel of each run.
+struct Values(Vec<Option<f64>>);
+
+impl RunVisitor for Values {
+    fn visit<T: Sample>(&mut self, _run: &Run, pixels: Pixels<'_, T>) {
+        let mut value = None;
+        pixels.for_each(|sample, is_valid| value = is_valid.then(|| sample.to_f64()));
+        self.0.push(value);
     }
 }
 

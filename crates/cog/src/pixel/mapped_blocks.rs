@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::block::{Block, Pixels, Visitor};
 use super::mapped_values::MappedValues;
 use super::sample::Sample;
-use crate::grid::{MappedCols, MappedPixels, MappedRun, Run};
+use crate::grid::{MappedCols, MappedPixels, MappedRun};
 
 impl MappedValues {
     /// Adds the pixels of a block. The caller must reject complex samples.
@@ -74,26 +74,6 @@ fn write<T: Copy>(run: &MappedRun<'_>, col_off: u32, row: &[T], out: &mut [T]) {
                 *value = *found;
             }
         }),
-    }
-}
-
-impl Block {
-    /// Appends the values of the pixels of a run inside the block's window, from left to right; None where they are invalid. The caller
-    /// must reject complex samples.
-    pub fn extend(&self, run: &Run, values: &mut Vec<Option<f64>>) {
-        self.visit(run.row, run.start..run.end, Append(values));
-    }
-}
-
-/// Appends the valid values.
-struct Append<'a>(&'a mut Vec<Option<f64>>);
-
-impl Visitor for Append<'_> {
-    type Output = ();
-
-    fn visit<T: Sample>(self, pixels: Pixels<'_, T>) {
-        self.0.reserve(pixels.len());
-        pixels.for_each(|sample, is_valid| self.0.push(is_valid.then(|| sample.to_f64())));
     }
 }
 

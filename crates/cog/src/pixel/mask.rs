@@ -144,7 +144,8 @@ impl Block {
             samples: Samples::Uint8(mask.bytes),
             valid: None,
         };
-        self.masks.push(Plane::new(Arc::new(tile), (window.col_off, window.row_off), self.window, 0)?);
+        let plane = Plane::new(Arc::new(tile), (window.col_off, window.row_off), self.window, 0)?;
+        self.masks.extend(self.mask.replace(plane));
         Ok(self)
     }
 }

@@ -17,6 +17,7 @@ mod nodata;
 mod plane;
 mod point_sampler;
 mod sample;
+mod value_rows;
 mod window_profile;
 mod window_writer;
 
@@ -27,6 +28,7 @@ pub use mask::{Mask, MaskRule};
 pub use nodata::Nodata;
 pub use point_sampler::{PointSampler, Resampling, ValueOptions};
 pub use sample::Sample;
+pub use value_rows::ValueRows;
 pub use window_profile::{WindowOptions, WindowProfile};
 pub use window_writer::{WindowBuffers, WindowPart, WindowWriter};
 

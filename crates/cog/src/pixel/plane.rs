@@ -134,6 +134,14 @@ impl Plane {
         })
     }
 
+    /// The samples of a run of a plane of bytes; empty for other types.
+    pub(super) fn bytes(&self, row: u32, cols: &Range<u32>) -> &[u8] {
+        match self.samples() {
+            Samples::Uint8(list) if self.stride == 1 => self.run(list, row, cols),
+            _ => &[],
+        }
+    }
+
     /// Clears the bytes of pixels whose sample is 0.
     pub(super) fn mask(&self, row: u32, cols: &Range<u32>, mask: &mut [u8]) {
         for_samples!(self.samples(), list => mask_zeros(self.run(list, row, cols), self.stride, mask));

@@ -24,7 +24,7 @@
 use super::band::Band;
 use super::block::{Block, Pixels, Visitor};
 use super::sample::Sample;
-use crate::grid::{Run, Tiling, Window, inside};
+use crate::grid::{Run, Tiling, Window};
 use crate::{Error, Result};
 
 /// Resampling method.
@@ -49,6 +49,18 @@ pub struct ValueOptions {
     pub max_distance_pixels: u32,
     /// Applies the band's scale and offset.
     pub scaled: bool,
+}
+
+impl ValueOptions {
+    /// A value of a band, scaled if the options say so.
+    #[must_use]
+    pub fn scale(&self, band: &Band, value: f64) -> f64 {
+        if !self.scaled {
+            return value;
+        }
+        let (scale, offset) = band.scale_and_offset();
+        value * scale + offset
+    }
 }
 
 /// Incremental search for the value at a point.
@@ -117,12 +129,9 @@ impl PointSampler {
     pub fn new(band: &Band, point: (f64, f64), options: ValueOptions) -> Result<Option<Self>> {
         band.check_real()?;
         let tiling = band.tiling();
-        let (x, y) = point;
-        let is_inside = |at: f64, size: u32| (0.0..f64::from(size)).contains(&at);
-        if !is_inside(x, tiling.image_width) || !is_inside(y, tiling.image_height) {
+        let Some(holder) = tiling.pixel_at(point) else {
             return Ok(None);
-        }
-        let holder = (inside(x, tiling.image_width), inside(y, tiling.image_height));
+        };
         let support = Support::around(point, holder, &tiling, options.resampling);
         let search =
             Search { max_distance: options.max_distance_pixels, pixel_size: band.transform().pixel_size(), best: None };

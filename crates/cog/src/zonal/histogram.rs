@@ -13,9 +13,13 @@ pub const MAX_VALUES: usize = 1 << 24;
 /// Number of pixels collected before equal values are merged.
 const COLLECTED: usize = 1 << 16;
 
-/// Integers of at most this many bits are counted in a table if a block has at least a quarter as many covered pixels
-/// as the table has entries.
+/// Integers of at most this many bits are counted in a table: of all values of the type, if it has at most
+/// [`TABLE_TIMES`] as many entries as there are pixels, or else of the values from the least to the greatest, under the
+/// same condition. Quantiles of 10,000 fields of 2,300 pixels of 16 bits took 1.3 times as long when they were sorted.
 const TABLE_BITS: u32 = 16;
+
+/// See [`TABLE_BITS`].
+const TABLE_TIMES: usize = 4;
 
 /// Distinct values of a zone with the weight of their pixels.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -159,26 +163,65 @@ struct Collected {
     pixels: u64,
     /// Weights of integers, indexed from the least value of the type.
     table: Vec<f64>,
-    least: i64,
+    least: i32,
     /// Values not counted in the table. The first `added` are distinct and ascending.
     entries: Vec<Entry>,
     added: usize,
+    /// Whether values are integers of at most [`TABLE_BITS`] bits.
+    is_short: bool,
 }
 
 impl Collected {
+    /// Merges equal entries.
     fn add_up(&mut self) {
-        self.entries.sort_by(|a, b| a.value.total_cmp(&b.value));
-        add_up(&mut self.entries);
+        match self.counted() {
+            Some((least, table)) => {
+                self.entries.clear();
+                self.entries.extend(of_table(least, &table));
+            }
+            None => {
+                self.entries.sort_by(|a, b| a.value.total_cmp(&b.value));
+                add_up(&mut self.entries);
+            }
+        }
         self.added = self.entries.len();
+    }
+
+    /// The weights of the integers among the entries from the least to the greatest, and the least; None if they are not
+    /// short, or too few for their range.
+    fn counted(&self) -> Option<(i32, Vec<f64>)> {
+        if !self.is_short || self.entries.is_empty() {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "integers of at most 16 bits")]
+        let whole = |entry: &Entry| entry.value as i32;
+        let least = self.entries.iter().map(whole).min()?;
+        let most = self.entries.iter().map(whole).max()?;
+        let range = usize::try_from(most - least).ok()?;
+        if range / TABLE_TIMES > self.entries.len() {
+            return None;
+        }
+        let mut table = vec![0.0; range + 1];
+        for entry in &self.entries {
+            // In the order of the pixels, as the stable sort adds them.
+            if let Some(weight) = usize::try_from(whole(entry) - least).ok().and_then(|place| table.get_mut(place)) {
+                *weight += entry.weight;
+            }
+        }
+        Some((least, table))
     }
 
     fn finish(mut self) -> Histogram {
         self.add_up();
-        let table = (self.least..).zip(&self.table).filter(|(_, weight)| **weight > 0.0);
-        #[expect(clippy::cast_precision_loss, reason = "integers of up to 16 bits")]
-        self.entries.extend(table.map(|(value, weight)| Entry { value: value as f64, weight: *weight }));
+        self.entries.extend(of_table(self.least, &self.table));
         Histogram { is_cut: self.entries.len() > MAX_VALUES, entries: self.entries }
     }
+}
+
+/// The integers that a table counts, from its first, `least`.
+fn of_table(least: i32, table: &[f64]) -> impl Iterator<Item = Entry> + '_ {
+    let counted = (least..).zip(table).filter(|(_, weight)| **weight > 0.0);
+    counted.map(|(value, weight)| Entry { value: f64::from(value), weight: *weight })
 }
 
 impl RunVisitor for Collected {
@@ -186,13 +229,13 @@ impl RunVisitor for Collected {
         if run.weight <= 0.0 {
             return;
         }
-        let is_short = (1..=TABLE_BITS).contains(&T::WHOLE_BITS) && self.pixels >= (1 << T::WHOLE_BITS) / 4;
-        if is_short {
+        self.is_short = (1..=TABLE_BITS).contains(&T::WHOLE_BITS);
+        if self.is_short && (1 << T::WHOLE_BITS) / TABLE_TIMES as u64 <= self.pixels {
             if self.table.is_empty() {
                 self.table = vec![0.0; 1 << T::WHOLE_BITS];
                 self.least = if T::nearest(-1.0).whole() < 0 { -(1 << (T::WHOLE_BITS - 1)) } else { 0 };
             }
-            let (table, least) = (&mut self.table, self.least);
+            let (table, least) = (&mut self.table, i64::from(self.least));
             pixels.for_each_valid(|_, sample| {
                 let place = usize::try_from(sample.whole() - least).unwrap_or(usize::MAX);
                 if let Some(weight) = table.get_mut(place) {
@@ -202,6 +245,7 @@ impl RunVisitor for Collected {
             return;
         }
         let entries = &mut self.entries;
+        entries.reserve(pixels.len());
         pixels.for_each_valid(|_, sample| {
             // Maps -0.0 to 0.0.
             let value = sample.to_f64() + 0.0;

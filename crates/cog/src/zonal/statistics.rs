@@ -415,6 +415,13 @@ fn each<T: Sample>(pixels: &Pixels<'_, T>, mut take: impl FnMut(T, bool)) {
     match (pixels.stride(), pixels.mask(), pixels.nodata()) {
         (1, None, None) => pixels.samples().iter().for_each(|sample| take(*sample, true)),
         (1, None, Some(nodata)) => pixels.samples().iter().for_each(|sample| take(*sample, !sample.is(nodata))),
+        (1, Some(mask), None) => {
+            pixels.samples().iter().zip(mask).for_each(|(sample, byte)| take(*sample, *byte != 0));
+        }
+        (1, Some(mask), Some(nodata)) => {
+            let masked = pixels.samples().iter().zip(mask);
+            masked.for_each(|(sample, byte)| take(*sample, (*byte != 0) & !sample.is(nodata)));
+        }
         _ => pixels.for_each(take),
     }
 }

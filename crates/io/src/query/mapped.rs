@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rasteret_cog::pixel::{Block, MappedValues};
+use rasteret_cog::pixel::{Block, MappedValues, ValueRows};
 use rasteret_cog::zonal::Method;
 use rasteret_cog::{PixelMap, Run, Window};
 
@@ -54,11 +54,11 @@ impl BesideTarget {
 }
 
 impl BesidePixels {
-    /// Adds the values of a run of the block's pixels; None if they are invalid.
-    pub fn extend(&self, run: &Run, values: &mut Vec<Option<f64>>) {
+    /// Fills a column of `rows` with the values of a run of the block's pixels.
+    pub fn fill(&self, column: usize, run: &Run, scaling: (f64, f64), rows: &mut ValueRows) {
         match self {
-            Self::Block(block) => block.extend(run, values),
-            Self::Values(all) => values.extend_from_slice(all.run(run.row, run.start, run.end)),
+            Self::Block(block) => rows.fill_from_block(column, block, run, scaling),
+            Self::Values(values) => rows.fill_from_values(column, values, run, scaling),
         }
     }
 }

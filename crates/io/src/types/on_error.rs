@@ -5,7 +5,7 @@ use std::str::FromStr;
 use crate::Error;
 
 /// The effect of a file that cannot be read: an asset's header, or the pixels of a row.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum OnError {
     /// The result is NULL; for an asset, `rasteret_error` has the reason.
     #[default]
