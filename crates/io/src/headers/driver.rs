@@ -14,7 +14,8 @@ use bytes::Bytes;
 use rasteret_cog::{CogHeader, DecodeResult, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, InfoDecoder, Limits};
 
 use crate::CoalesceConfig;
-use crate::store::object::{LocalFile, Object};
+use crate::store::local_file::LocalFile;
+use crate::store::object::Object;
 use crate::store::transport::{Body, RangeResponse, Span};
 use crate::types::stamp::Stamp;
 use crate::{Error, Location, ObjectVersion, Result, StoreError};

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tempfile::{SpooledData, SpooledTempFile};
 
-use crate::store::object::read_exact_at;
+use crate::store::local_file::read_exact_at;
 use crate::{Error, Result};
 
 /// Bytes of records that stay in memory: some 5,000 ordinary items.

@@ -83,7 +83,7 @@ impl HostFiles {
     }
 
     /// Bytes of the whole file. Blocks.
-    pub(crate) fn size(&self, path: &str, counters: &Counters) -> Result<u64, StoreError> {
+    pub(crate) fn size(&self, path: &str, counters: &Arc<Counters>) -> Result<u64, StoreError> {
         let file = self.take(path, counters)?;
         let size = file.size();
         self.put_back(path, file);
@@ -91,7 +91,12 @@ impl HostFiles {
     }
 
     /// The bytes of a range, fewer where the file ends before, and the size of the file. Blocks.
-    pub(crate) fn read(&self, path: &str, range: &Range<u64>, counters: &Counters) -> Result<(Bytes, u64), StoreError> {
+    pub(crate) fn read(
+        &self,
+        path: &str,
+        range: &Range<u64>,
+        counters: &Arc<Counters>,
+    ) -> Result<(Bytes, u64), StoreError> {
         let mut file = self.take(path, counters)?;
         let size = file.size();
         if range.start >= size {
@@ -115,7 +120,7 @@ impl HostFiles {
         file: &mut dyn HostFile,
         range: &Range<u64>,
         size: u64,
-        counters: &Counters,
+        counters: &Arc<Counters>,
     ) -> Result<Bytes, StoreError> {
         if range.is_empty() {
             return Ok(Bytes::new());
@@ -163,7 +168,7 @@ impl HostFiles {
     }
 
     /// An open file that no other thread reads.
-    fn take(&self, path: &str, counters: &Counters) -> Result<Box<dyn HostFile>, StoreError> {
+    fn take(&self, path: &str, counters: &Arc<Counters>) -> Result<Box<dyn HostFile>, StoreError> {
         let known = {
             let mut idle = lock(&self.0.idle);
             // Those of an execution of the plan that has ended.
@@ -198,7 +203,7 @@ impl fmt::Debug for HostFiles {
 }
 
 /// All bytes of a range within the file, in as many reads as it takes.
-fn read_exact(file: &mut dyn HostFile, range: &Range<u64>, counters: &Counters) -> Result<Bytes, StoreError> {
+fn read_exact(file: &mut dyn HostFile, range: &Range<u64>, counters: &Arc<Counters>) -> Result<Bytes, StoreError> {
     let mut buffer = vec![0; index(range.end - range.start)];
     let mut done = 0;
     while done < buffer.len() {
@@ -278,7 +283,7 @@ mod tests {
     }
 
     fn check(files: &HostFiles, range: Range<u64>) {
-        let (bytes, size) = files.read("a", &range, &Counters::default()).unwrap();
+        let (bytes, size) = files.read("a", &range, &Arc::default()).unwrap();
         let expected: Vec<u8> = (range.start..range.end.min(SIZE)).map(byte).collect();
         assert!(size == SIZE && bytes == expected, "{range:?}: {} bytes", bytes.len());
     }
@@ -304,8 +309,8 @@ mod tests {
         let files = HostFiles::new(system.clone());
         check(&files, 5..5 + BLOCK);
         assert_eq!(system.reads.lock().unwrap()[0], (5, index(BLOCK)));
-        assert_eq!(files.read("a", &(SIZE..SIZE + 1), &Counters::default()), Err(StoreError::BeyondEnd(Some(SIZE))));
-        assert_eq!(files.read("b", &(0..1), &Counters::default()), Err(StoreError::NoSuchFile));
+        assert_eq!(files.read("a", &(SIZE..SIZE + 1), &Arc::default()), Err(StoreError::BeyondEnd(Some(SIZE))));
+        assert_eq!(files.read("b", &(0..1), &Arc::default()), Err(StoreError::NoSuchFile));
     }
 
     #[test]
@@ -333,7 +338,7 @@ mod tests {
         let files = HostFiles::new(system.clone());
         check(&files, 0..16);
         system.closed.store(true, Ordering::SeqCst);
-        assert_eq!(files.size("a", &Counters::default()).unwrap(), SIZE);
+        assert_eq!(files.size("a", &Arc::default()).unwrap(), SIZE);
         assert_eq!(system.opened.load(Ordering::SeqCst), 2);
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod credentials;
 pub(crate) mod environment;
 pub(crate) mod host_files;
 mod listing;
+pub(crate) mod local_file;
 pub(crate) mod object;
 pub(crate) mod registry;
 pub(crate) mod stats;

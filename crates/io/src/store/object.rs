@@ -7,27 +7,26 @@
 //! servers that ignore ranges. Local files are not, because its local store resolves links, encodes names and has no
 //! working directory.
 
-use std::fs::File;
-use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt};
 use object_store::{GetOptions, GetRange, ObjectStore};
 use reqwest::header::HeaderMap;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use crate::CoalesceConfig;
-use crate::runtime::descriptors;
 use crate::store::access::Access;
 use crate::store::coalesce::{cut, joined};
 use crate::store::host_files::HostFiles;
+use crate::store::local_file::LocalFile;
 use crate::store::stats::{self, Counters};
 use crate::store::transport::{
-    Authorize, DOCUMENT_MAX, DocumentRequest, InPieces, Pieces, RangeResponse, RestFrom, Span, Transport,
+    Authorize, BodyStream, DOCUMENT_MAX, DocumentRequest, Incoming, OpenResponse, RangeResponse, Span, Transport,
 };
 use crate::types::stamp::Stamp;
 use crate::{Error, Location, ObjectVersion, Result, StoreError, VersionCheck, VersionMatch};
@@ -55,6 +54,8 @@ pub(crate) enum Source {
         login: Option<Arc<dyn Authorize>>,
     },
     Store {
+        /// The client under the store, for the repetition of its requests.
+        transport: Transport,
         store: Arc<dyn ObjectStore>,
         path: object_store::path::Path,
     },
@@ -149,44 +150,64 @@ impl Object {
     /// Some bytes of the version that the first part was of: offsets that one version names are wrong in another.
     pub(crate) async fn part(&self, span: Span) -> Result<RangeResponse, StoreError> {
         let response = self.get(span).await?;
-        let first = self.first.get_or_init(|| response.version.clone());
-        match first.compare(&response.version, self.check) {
-            VersionMatch::Different(difference) => Err(StoreError::Changed(difference)),
-            VersionMatch::Same | VersionMatch::Unknown => Ok(response),
-        }
+        self.same_version(self.first.get_or_init(|| response.version.clone()), &response.version)?;
+        Ok(response)
     }
 
-    /// Some bytes and what came with them, as one request.
+    /// Some bytes and what came with them, in one request unless its connection is lost.
     pub(crate) async fn get(&self, span: Span) -> Result<RangeResponse, StoreError> {
-        self.get_in_pieces(span, None).await
+        self.stream(span).await?.collect().await
     }
 
-    /// As above; pieces are delivered while the rest of the body is arriving. A body that arrives at once is not cut.
-    pub(crate) async fn get_in_pieces(&self, span: Span, pieces: Option<&Pieces>) -> Result<RangeResponse, StoreError> {
+    /// Some bytes in the parts in which they arrive.
+    pub(crate) async fn stream(&self, span: Span) -> Result<RangeStream<'_>, StoreError> {
         self.access.permit(&self.location)?;
-        self.counters.scope(self.fetch(span, pieces)).await
+        let permit = match &self.source {
+            Source::File(_) => None,
+            Source::Url { .. } | Source::Store { .. } | Source::Host { .. } => Some(self.permit().await?),
+        };
+        Ok(RangeStream::new(self, permit, self.open(&span).await?))
     }
 
-    async fn fetch(&self, span: Span, pieces: Option<&Pieces>) -> Result<RangeResponse, StoreError> {
+    /// Requests some bytes, which then arrive.
+    async fn open(&self, span: &Span) -> Result<OpenResponse, StoreError> {
+        self.counters.scope(self.open_source(span)).await
+    }
+
+    async fn open_source(&self, span: &Span) -> Result<OpenResponse, StoreError> {
         match &self.source {
             Source::File(path) => {
-                let path = path.clone();
+                let (path, span) = (path.clone(), span.clone());
                 blocking(move || LocalFile::open(&path)?.get(&span)).await
             }
-            Source::Url { transport, url, login } => {
-                let _permit = self.permit().await?;
-                transport.get(url, span, pieces, &self.access, login.as_deref()).await
-            }
-            Source::Store { store, path } => {
-                let _permit = self.permit().await?;
-                let response = of_store(store.as_ref(), path, &span, pieces, &self.access).await;
+            Source::Url { transport, url, login } => transport.open(url, span, &self.access, login.as_deref()).await,
+            Source::Store { store, path, .. } => {
+                let response = of_store(store.as_ref(), path, span, &self.access).await;
                 response.map_err(|error| StoreError::of_store(&error))
             }
             Source::Host { files, path } => {
-                let _permit = self.permit().await?;
                 let (files, path, counters) = (files.clone(), path.clone(), self.counters.clone());
+                let span = span.clone();
                 blocking(move || of_host(&files, &path, &span, &counters)).await
             }
+        }
+    }
+
+    /// Waits before the rest of a body whose connection was lost is requested. The fault, if it may not be.
+    async fn wait_to_resume(&self, fault: StoreError, tries: u32) -> Result<(), StoreError> {
+        match &self.source {
+            Source::Url { transport, .. } | Source::Store { transport, .. } => {
+                self.counters.scope(transport.wait_to_resume(fault, tries, &self.access)).await
+            }
+            Source::File(_) | Source::Host { .. } => Err(fault),
+        }
+    }
+
+    /// Whether a response is of the same version as an earlier one.
+    fn same_version(&self, one: &ObjectVersion, other: &ObjectVersion) -> Result<(), StoreError> {
+        match one.compare(other, self.check) {
+            VersionMatch::Different(difference) => Err(StoreError::Changed(difference)),
+            VersionMatch::Same | VersionMatch::Unknown => Ok(()),
         }
     }
 
@@ -204,7 +225,7 @@ impl Object {
                     let _permit = self.permit().await?;
                     transport.version(url, etag, &self.access, login.as_deref()).await
                 }
-                Source::Store { store, path } => {
+                Source::Store { store, path, .. } => {
                     let _permit = self.permit().await?;
                     Ok(Some(
                         head(store.as_ref(), path, &self.access)
@@ -251,7 +272,7 @@ impl Object {
                 Err(StoreError::BeyondEnd(size)) => Ok(size),
                 Err(fault) => Err(fault),
             },
-            Source::Store { store, path } => {
+            Source::Store { store, path, .. } => {
                 let _permit = self.permit().await?;
                 let found = self.counters.scope(head(store.as_ref(), path, &self.access)).await;
                 Ok(Some(found.map_err(|error| StoreError::of_store(&error))?.size))
@@ -264,7 +285,7 @@ impl Object {
         }
     }
 
-    async fn permit(&self) -> Result<tokio::sync::SemaphorePermit<'_>, StoreError> {
+    async fn permit(&self) -> Result<SemaphorePermit<'_>, StoreError> {
         self.requests.acquire().await.map_err(|_| StoreError::Other("the session is closed".to_owned()))
     }
 
@@ -274,6 +295,81 @@ impl Object {
             StoreError::Changed(_) => Error::Changed { location, what: fault.to_string() },
             fault => Error::Store { location, range, fault },
         }
+    }
+}
+
+/// The bytes of a range, in the parts in which they arrive; one of the session's requests as long as it lives.
+///
+/// A connection that is lost is resumed at the byte that was reached, if the file still is of the version of the first part.
+pub(crate) struct RangeStream<'a> {
+    object: &'a Object,
+    /// None for files that are read without a request.
+    #[expect(dead_code, reason = "dropping it permits another request")]
+    permit: Option<SemaphorePermit<'a>>,
+    version: ObjectVersion,
+    start: u64,
+    /// Offset of the next byte.
+    position: u64,
+    end: u64,
+    parts: BodyStream,
+    /// Connections that were lost.
+    lost: u32,
+}
+
+impl<'a> RangeStream<'a> {
+    fn new(object: &'a Object, permit: Option<SemaphorePermit<'a>>, response: OpenResponse) -> Self {
+        let OpenResponse { start, length, version, body } = response;
+        Self { object, permit, version, start, position: start, end: start + length, parts: body, lost: 0 }
+    }
+
+    /// Version of the file.
+    pub(crate) fn version(&self) -> &ObjectVersion {
+        &self.version
+    }
+
+    /// Number of bytes, those included that have not arrived yet.
+    pub(crate) fn len(&self) -> usize {
+        usize::try_from(self.end - self.start).unwrap_or(usize::MAX)
+    }
+
+    /// The next part; None at the end of the range.
+    ///
+    /// # Errors
+    ///
+    /// Where the connection is lost and cannot be resumed, and where the file has changed.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        loop {
+            let fault = match self.parts.next().await {
+                Some(Ok(part)) => {
+                    self.position += part.len() as u64;
+                    return Ok(Some(part));
+                }
+                None if self.position == self.end => return Ok(None),
+                None => StoreError::Interrupted,
+                Some(Err(fault)) => fault,
+            };
+            self.object.wait_to_resume(fault, self.lost).await?;
+            self.lost += 1;
+            let rest = self.object.open(&Span::Range(self.position..self.end)).await?;
+            self.object.same_version(&self.version, &rest.version)?;
+            if rest.start + rest.length != self.end {
+                return Err(StoreError::BeyondEnd(rest.version.size));
+            }
+            self.parts = rest.body;
+        }
+    }
+
+    /// All parts.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::next`].
+    pub(crate) async fn collect(mut self) -> Result<RangeResponse, StoreError> {
+        let mut incoming = Incoming::new(self.len());
+        while let Some(part) = self.next().await? {
+            incoming.push(part);
+        }
+        Ok(RangeResponse { body: incoming.finish(), start: self.start, version: self.version })
     }
 }
 
@@ -290,7 +386,7 @@ impl std::fmt::Debug for Source {
 }
 
 /// A part of a file through a file system of the host, which knows no version but the size. Blocks.
-fn of_host(files: &HostFiles, path: &str, span: &Span, counters: &Counters) -> Result<RangeResponse, StoreError> {
+fn of_host(files: &HostFiles, path: &str, span: &Span, counters: &Arc<Counters>) -> Result<OpenResponse, StoreError> {
     let range = match span {
         Span::Range(range) => range.clone(),
         Span::Tail(length) => {
@@ -300,25 +396,21 @@ fn of_host(files: &HostFiles, path: &str, span: &Span, counters: &Counters) -> R
     };
     let (bytes, size) = files.read(path, &range, counters)?;
     let version = ObjectVersion { size: Some(size), ..ObjectVersion::default() };
-    Ok(RangeResponse { body: bytes.into(), start: range.start, version })
+    Ok(OpenResponse::of_bytes(range.start, bytes, version))
 }
 
 async fn of_store(
     store: &dyn ObjectStore,
     path: &object_store::path::Path,
     span: &Span,
-    pieces: Option<&Pieces>,
     access: &Access,
-) -> object_store::Result<RangeResponse> {
+) -> object_store::Result<OpenResponse> {
     let range = match span {
         Span::Range(range) => GetRange::Bounded(range.clone()),
         Span::Tail(length) => GetRange::Suffix(*length),
     };
     let mut options = options(access);
     options.range = Some(range);
-    if let Some(pieces) = pieces {
-        options.extensions.insert(InPieces { span: span.clone(), pieces: pieces.clone() });
-    }
     let got = match (store.get_opts(path, options).await, span) {
         // Azure has no suffix ranges: the size first, then the bytes.
         (Err(object_store::Error::NotSupported { .. }), Span::Tail(length)) => {
@@ -328,9 +420,10 @@ async fn of_store(
         }
         (got, _) => got?,
     };
-    let start = got.extensions.get().map_or(got.range.start, |RestFrom(start)| *start);
+    let (start, length) = (got.range.start, got.range.end - got.range.start);
     let version = got.meta.clone().into();
-    Ok(RangeResponse { body: got.bytes().await?.into(), start, version })
+    let body = got.into_stream().map_err(|error| StoreError::of_store(&error)).boxed();
+    Ok(OpenResponse { start, length, version, body })
 }
 
 async fn head(
@@ -357,70 +450,4 @@ pub(crate) async fn blocking<T: Send + 'static>(
         Ok(done) => done,
         Err(_) => Err(StoreError::Other("internal error: a reading thread panicked".to_owned())),
     }
-}
-
-/// An open local file. All of it blocks.
-#[derive(Debug)]
-pub(crate) struct LocalFile {
-    file: File,
-    pub(crate) stamp: Stamp,
-}
-
-impl LocalFile {
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        // To open a pipe waits for its writer, and devices have no end: they are refused before they are opened.
-        Stamp::of(path)?;
-        let file = descriptors::open(path).map_err(|error| StoreError::of_file(&error))?;
-        let stamp = Stamp::of_metadata(&file.metadata().map_err(|error| StoreError::of_file(&error))?)?;
-        Ok(Self { file, stamp })
-    }
-
-    /// Bytes at an offset, fewer if the file ends before.
-    pub(crate) fn read(&self, range: &Range<u64>) -> Result<Bytes, StoreError> {
-        let end = range.end.min(self.stamp.size);
-        let length = usize::try_from(end.saturating_sub(range.start))
-            .map_err(|_| StoreError::BeyondEnd(Some(self.stamp.size)))?;
-        let mut buffer = vec![0; length];
-        let counters = stats::local();
-        counters.add_request();
-        counters.add_bytes(length);
-        read_exact_at(&self.file, &mut buffer, range.start).map_err(|error| StoreError::of_file(&error))?;
-        Ok(buffer.into())
-    }
-
-    /// The stamp that the open file has now.
-    pub(crate) fn stamp_now(&self) -> Result<Stamp, StoreError> {
-        Stamp::of_metadata(&self.file.metadata().map_err(|error| StoreError::of_file(&error))?)
-    }
-
-    fn get(&self, span: &Span) -> Result<RangeResponse, StoreError> {
-        let size = self.stamp.size;
-        let range = match span {
-            Span::Range(range) => range.clone(),
-            Span::Tail(length) => size.saturating_sub(*length)..size,
-        };
-        if range.start > size {
-            return Err(StoreError::BeyondEnd(Some(size)));
-        }
-        Ok(RangeResponse { body: self.read(&range)?.into(), start: range.start, version: self.stamp.into() })
-    }
-}
-
-#[cfg(unix)]
-pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
-}
-
-#[cfg(windows)]
-pub(crate) fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
-    while !buffer.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => {
-                offset += read as u64;
-                buffer = &mut buffer[read..];
-            }
-        }
-    }
-    Ok(())
 }

@@ -84,7 +84,7 @@ impl Registry {
             }
         };
         let store = self.store(store, rule, access).await.map_err(|fault| at(location, fault))?;
-        Ok(Source::Store { store, path: path.clone() })
+        Ok(Source::Store { transport: self.transport().clone(), store, path: path.clone() })
     }
 
     /// Whether requests for a URL of this bucket or container are to be signed as the cloud does.

@@ -92,7 +92,7 @@ pub(crate) struct Counters {
 }
 
 /// A request in flight, until it is dropped.
-pub(crate) struct InFlight<'a>(&'a Counters);
+pub(crate) struct InFlight(Arc<Counters>);
 
 /// All counters of a process. A forked child begins with none.
 #[derive(Debug, Default)]
@@ -211,9 +211,9 @@ impl Counters {
         self.tiles_from_cache.fetch_add(tiles, Ordering::Relaxed);
     }
 
-    pub(crate) fn begin(&self) -> InFlight<'_> {
+    pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight(self)
+        InFlight(Arc::clone(self))
     }
 
     fn read(&self, origin: String) -> OriginStats {
@@ -231,7 +231,7 @@ impl Counters {
     }
 }
 
-impl Drop for InFlight<'_> {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
@@ -265,7 +265,7 @@ mod tests {
     }
 
     /// Counts a request and returns those that are in flight during it.
-    fn counters_in_flight(counters: &Counters) -> u64 {
+    fn counters_in_flight(counters: &Arc<Counters>) -> u64 {
         let _request = counters.begin();
         counters.read(String::new()).in_flight
     }

@@ -1,8 +1,9 @@
 //! The one HTTP client, under every store: connections, time-outs, retries, and what a status means.
 //!
-//! Owns the connection pool (keep-alive, per host), the retry policy and the parsing of responses. Each body is read
-//! completely within the time-out of its request, so that a connection lost in the middle is retried like one lost at
-//! the start. On retry, consumers of pieces receive the delivered pieces again.
+//! Owns the connection pool (keep-alive, per host), the retry policy and the parsing of responses. The bytes of a file
+//! are streams, which the caller resumes where a connection was lost (see `RangeStream`); documents and listings are
+//! read completely, and requested again if their connection is lost. Both must arrive within the time-out of their
+//! request.
 //!
 //! # Why not the retries of object_store
 //!
@@ -19,7 +20,6 @@ mod body;
 mod dns;
 pub(crate) mod fuzzing;
 mod listing;
-mod pieces;
 mod redirect;
 mod response;
 mod service;
@@ -32,19 +32,17 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::StreamExt;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH, RANGE, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use tower::util::MapResponseLayer;
 use url::Url;
 
 pub(crate) use authorize::{Authorize, Login};
-pub(crate) use body::{Body, DOCUMENT_MAX};
-pub(crate) use pieces::Pieces;
-pub(crate) use response::{RangeResponse, Span};
-pub(crate) use service::{InPieces, RestFrom};
+pub(crate) use body::{Body, BodyStream, DOCUMENT_MAX, Incoming};
+pub(crate) use response::{OpenResponse, RangeResponse, Span};
 
-use self::body::Incoming;
-use self::pieces::TileSplitter;
+use self::body::{Arriving, too_much};
 use self::redirect::{Failure, Follow};
 use crate::runtime::descriptors;
 use crate::store::access::Access;
@@ -117,32 +115,30 @@ impl Transport {
         }))
     }
 
-    /// A part of the file at a URL, in one request unless it has to be repeated. Bytes that were delivered as pieces
-    /// are not part of the returned response, which starts after them.
-    pub(crate) async fn get(
+    /// A part of the file at a URL, in one request unless it has to be repeated. The body is still arriving; it ends with
+    /// an error if the connection is lost.
+    pub(crate) async fn open(
         &self,
         url: &Url,
-        span: Span,
-        pieces: Option<&Pieces>,
+        span: &Span,
         access: &Access,
         login: Login<'_>,
-    ) -> Result<RangeResponse, StoreError> {
+    ) -> Result<OpenResponse, StoreError> {
         let range = span.header()?;
         self.with_login(access, login, || async {
+            let deadline = self.deadline();
             let client = &self.client()?;
             // The builder turns `user:password@` of the URL into an Authorization header.
             let request = client.get(url.clone()).header(RANGE, range.clone());
             let response = self.send(client, request, access, login).await?;
             match response.status() {
                 StatusCode::PARTIAL_CONTENT => {
-                    let (mut answer, length) = RangeResponse::of_partial(response.headers(), &span)?;
-                    if let Some(pieces) = pieces {
-                        return Ok(self.in_pieces(response, answer, length, pieces).await?);
-                    }
-                    answer.body = self.body(response, length, Excess::Refused).await?;
-                    if answer.body.len() < length { Err(StoreError::Interrupted.into()) } else { Ok(answer) }
+                    let (RangeResponse { start, version, .. }, length) =
+                        RangeResponse::of_partial(response.headers(), span)?;
+                    let body = self.arriving(response, length, deadline).parts().boxed();
+                    Ok(OpenResponse { start, length: length as u64, version, body })
                 }
-                StatusCode::OK => Ok(self.whole(response, &span).await?),
+                StatusCode::OK => Ok(self.whole(response, span).await?),
                 _ => Err(refusal(response).await),
             }
         })
@@ -217,7 +213,7 @@ impl Transport {
                     StoreError::Other(format!("expected a response of at most {max} bytes, found {limit}")).into()
                 );
             }
-            Ok(self.body(response, limit, Excess::Refused).await?.into_bytes())
+            Ok(self.body(response, limit, Excess::Refused).await?)
         })
         .await
     }
@@ -247,8 +243,8 @@ impl Transport {
 
     /// The server ignored the range and sends the whole file: read up to the end of the requested range, then drop the
     /// connection.
-    async fn whole(&self, response: Response, span: &Span) -> Result<RangeResponse, StoreError> {
-        let mut answer = RangeResponse::of_whole(response.headers());
+    async fn whole(&self, response: Response, span: &Span) -> Result<OpenResponse, StoreError> {
+        let mut version = RangeResponse::of_whole(response.headers()).version;
         let Span::Range(range) = span else {
             return Err(StoreError::RangeIgnored);
         };
@@ -256,9 +252,9 @@ impl Transport {
         if range.end > IGNORED_RANGE_MAX || (range.start > 0 && response::is_html(response.headers())) {
             return Err(StoreError::RangeIgnored);
         }
-        let end = answer.version.size.map_or(range.end, |size| size.min(range.end));
+        let end = version.size.map_or(range.end, |size| size.min(range.end));
         if end <= range.start {
-            return Err(StoreError::BeyondEnd(answer.version.size));
+            return Err(StoreError::BeyondEnd(version.size));
         }
         let end = usize::try_from(end).map_err(|_| StoreError::RangeIgnored)?;
         let start = usize::try_from(range.start).map_err(|_| StoreError::RangeIgnored)?;
@@ -269,16 +265,13 @@ impl Transport {
         }
         // Without a Content-Length the end of a short body is the only word about the size.
         if length < end {
-            answer.version.size = Some(length as u64);
+            version.size = Some(length as u64);
         }
-        body.advance(start);
-        answer.body = body;
-        answer.start = range.start;
-        Ok(answer)
+        Ok(OpenResponse::of_bytes(range.start, body.split_off(start), version))
     }
 
     /// The body, of which about `limit` bytes are read at most.
-    async fn body(&self, mut response: Response, limit: usize, excess: Excess) -> Result<Body, StoreError> {
+    async fn body(&self, mut response: Response, limit: usize, excess: Excess) -> Result<Bytes, StoreError> {
         let (mut incoming, counters) = (Incoming::new(limit), stats::current());
         while incoming.len() < limit
             && let Some(part) = response.chunk().await.map_err(|error| self.fault(&error))?
@@ -286,7 +279,7 @@ impl Transport {
             counters.add_bytes(part.len());
             incoming.push(part);
         }
-        let mut body = incoming.finish();
+        let mut body = incoming.finish().into_bytes();
         match excess {
             Excess::Cut => body.truncate(limit),
             Excess::Refused if body.len() > limit => return Err(too_much()),
@@ -295,29 +288,29 @@ impl Transport {
         Ok(body)
     }
 
-    /// Delivers the pieces of a body of `length` bytes; the response keeps the rest.
-    async fn in_pieces(
-        &self,
-        mut response: Response,
-        mut answer: RangeResponse,
-        length: usize,
-        pieces: &Pieces,
-    ) -> Result<RangeResponse, StoreError> {
-        let end = answer.start + length as u64;
-        let mut splitter = TileSplitter::new(answer.start, length, &pieces.cuts);
+    /// The body of a response, of `length` bytes.
+    fn arriving(&self, response: Response, length: usize, deadline: tokio::time::Instant) -> Arriving {
         let counters = stats::current();
-        while splitter.end() < end {
-            let part = response.chunk().await.map_err(|error| self.fault(&error))?.ok_or(StoreError::Interrupted)?;
-            counters.add_bytes(part.len());
-            if splitter.end() + part.len() as u64 > end {
-                return Err(too_much());
-            }
-            if let Some((offset, piece)) = splitter.push(part) {
-                (pieces.take)(&answer, offset, piece);
-            }
-        }
-        (answer.start, answer.body) = splitter.rest();
-        Ok(answer)
+        let in_flight = counters.begin();
+        let timeouts = (self.0.timeout, self.0.connect_timeout);
+        Arriving { response, left: length, timeouts, deadline, counters, in_flight }
+    }
+
+    /// The end of an attempt that begins now.
+    fn deadline(&self) -> tokio::time::Instant {
+        tokio::time::Instant::now() + self.0.timeout
+    }
+
+    /// Waits before the rest of an interrupted body is requested. The fault, if it may not be requested again.
+    pub(crate) async fn wait_to_resume(
+        &self,
+        fault: StoreError,
+        tries: u32,
+        access: &Access,
+    ) -> Result<(), StoreError> {
+        let counters = stats::current();
+        let waited = self.wait_to_repeat(fault.into(), tries, Some(access), &counters).await;
+        waited.inspect_err(|_| counters.add_error())
     }
 
     /// The same as [`Self::retrying`]; a request that is refused with credentials that can be had anew is repeated once more.
@@ -360,7 +353,7 @@ impl Transport {
         &self,
         access: Option<&Access>,
         attempt: impl Fn() -> F,
-        counters: &Counters,
+        counters: &Arc<Counters>,
     ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, Refusal>>,
@@ -384,22 +377,34 @@ impl Transport {
                     continue;
                 }
             }
-            if tries >= self.0.max_retries || !refusal.fault.is_transient() {
-                return Err(refusal.fault);
-            }
-            let retry_after = refusal.retry_after.unwrap_or_default();
-            let wait = retry_after.max(backoff(tries)).min(BACKOFF_MAX);
-            // A server that wants to be left alone for longer would refuse again.
-            if retry_after > self.0.retry_time {
-                return Err(refusal.fault);
-            }
-            if access.is_some_and(|access| !access.may_repeat(wait, self.0.retry_time)) {
-                return Err(refusal.fault);
-            }
-            tokio::time::sleep(wait).await;
+            self.wait_to_repeat(refusal, tries, access, counters).await?;
             tries += 1;
-            counters.add_retry();
         }
+    }
+
+    /// Waits before a request is repeated, and counts the repetition. The fault, if it may not be repeated.
+    async fn wait_to_repeat(
+        &self,
+        refusal: Refusal,
+        tries: u32,
+        access: Option<&Access>,
+        counters: &Counters,
+    ) -> Result<(), StoreError> {
+        if tries >= self.0.max_retries || !refusal.fault.is_transient() {
+            return Err(refusal.fault);
+        }
+        let retry_after = refusal.retry_after.unwrap_or_default();
+        let wait = retry_after.max(backoff(tries)).min(BACKOFF_MAX);
+        // A server that wants to be left alone for longer would refuse again.
+        if retry_after > self.0.retry_time {
+            return Err(refusal.fault);
+        }
+        if access.is_some_and(|access| !access.may_repeat(wait, self.0.retry_time)) {
+            return Err(refusal.fault);
+        }
+        tokio::time::sleep(wait).await;
+        counters.add_retry();
+        Ok(())
     }
 
     /// Sends a request that a query makes, its redirects as the query may follow them.
@@ -477,11 +482,7 @@ fn ignores_proxies() -> bool {
     excluded.split(',').any(|entry| entry.trim() == "*")
 }
 
-fn too_much() -> StoreError {
-    StoreError::Other("the response has more bytes than requested".to_owned())
-}
-
-/// The error for bytes that were not requested.
+/// What becomes of bytes that were not requested.
 #[derive(Clone, Copy)]
 enum Excess {
     Cut,

@@ -11,10 +11,11 @@ use tokio::sync::oneshot;
 
 use super::RasterFile;
 use super::budget::Charge;
+use super::splitter::TileSplitter;
 use crate::store::Stores;
 use crate::store::coalesce::joined;
-use crate::store::object::LocalFile;
-use crate::store::transport::{Pieces, RangeResponse, Span};
+use crate::store::local_file::LocalFile;
+use crate::store::transport::Span;
 use crate::types::stamp::Stamp;
 use crate::{Error, Object, ObjectVersion, Result, StoreError, VersionCheck};
 
@@ -63,50 +64,43 @@ impl SpanFetch {
     }
 
     /// Returns the bytes that have not been taken piece by piece: the last ones of the span.
-    async fn fetch(self: &Arc<Self>, stores: &Stores) -> Result<Bytes> {
+    async fn fetch(&self, stores: &Stores) -> Result<Bytes> {
         let object = self.file.object(stores).await?;
         let requests: Vec<_> = CoalesceConfig::default().requests(&self.span).collect();
         let check = stores.options().check_version;
         // A tile that is larger than a request is fetched in parts, and completed when all of them are there.
-        let pieces = (requests.len() == 1).then(|| self.pieces(check));
-        let parts = requests.into_iter().map(|request| self.part(object, request, pieces.as_ref(), check));
+        let is_whole = requests.len() == 1;
+        let cuts = if is_whole { cuts(self.tiles().iter().map(|(range, _)| range)) } else { Vec::new() };
+        let parts = requests.into_iter().map(|request| self.part(object, request, &cuts, check));
         Ok(joined(try_join_all(parts).await?))
     }
 
-    /// Completes tiles while the rest of the response is arriving.
-    fn pieces(self: &Arc<Self>, check: VersionCheck) -> Pieces {
-        let fetch = self.clone();
-        let take = move |response: &RangeResponse, offset, piece: Bytes| {
-            // Another version is an error once the response is complete.
-            if fetch.file.check(&response.version, check).is_ok() {
-                fetch.complete(offset, &piece);
+    /// Fetches one request, and completes tiles at the cuts while the rest is arriving. Returns the bytes after the last cut.
+    async fn part(&self, object: &Object, request: Range<u64>, cuts: &[u64], check: VersionCheck) -> Result<Bytes> {
+        let error = |fault| self.error(object, &request, fault, check);
+        let mut stream = object.stream(Span::Range(request.clone())).await.map_err(error)?;
+        self.file.check(stream.version(), check)?;
+        let mut splitter = TileSplitter::new(request.start, stream.len(), cuts);
+        while let Some(part) = stream.next().await.map_err(error)? {
+            if let Some((offset, piece)) = splitter.push(&part) {
+                self.complete(offset, &piece);
             }
-        };
-        Pieces { cuts: cuts(self.tiles().iter().map(|(range, _)| range)).into(), take: Arc::new(take) }
+        }
+        match stream.len() as u64 == request.end - request.start {
+            true => Ok(splitter.rest()),
+            false => Err(error(StoreError::BeyondEnd(stream.version().size))),
+        }
     }
 
-    async fn part(
-        &self,
-        object: &Object,
-        request: Range<u64>,
-        pieces: Option<&Pieces>,
-        check: VersionCheck,
-    ) -> Result<Bytes> {
-        let fault = match object.get_in_pieces(Span::Range(request.clone()), pieces).await {
-            Ok(response) => {
-                self.file.check(&response.version, check)?;
-                if response.start + response.body.len() as u64 == request.end {
-                    return Ok(response.body.into_bytes());
-                }
-                StoreError::BeyondEnd(response.version.size)
-            }
-            Err(fault) => fault,
-        };
+    /// The error of a request. A file that ends too early has changed, unless the index says the same.
+    fn error(&self, object: &Object, request: &Range<u64>, fault: StoreError, check: VersionCheck) -> Error {
         if let StoreError::BeyondEnd(Some(size)) = &fault {
             let version = ObjectVersion { size: Some(*size), ..ObjectVersion::default() };
-            self.file.check(&version, check)?;
+            if let Err(changed) = self.file.check(&version, check) {
+                return changed;
+            }
         }
-        Err(object.error(Some(request), fault))
+        object.error(Some(request.clone()), fault)
     }
 
     /// Completes the tiles in a piece of the span that ends between tiles.

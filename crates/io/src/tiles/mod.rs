@@ -21,6 +21,7 @@ mod make;
 mod plan;
 mod raster;
 mod reader;
+mod splitter;
 mod stream;
 
 use std::fmt;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use crate::store::object::read_exact_at;
+use crate::store::local_file::read_exact_at;
 
 /// Bytes that are written at once.
 const BUFFER: usize = 1 << 20;

@@ -1,12 +1,61 @@
-//! The body of a response: in the parts in which it arrived, or joined.
+//! The body of a response: the parts that are still arriving, and those that have arrived, joined or not.
 //!
 //! A header is decoded from its parts as they are. Other bodies must be contiguous and are joined as they arrive, so
 //! that the memory of one part is reused for the next. Tiles are delivered before the rest of their response has
 //! arrived.
 
-use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
+use futures::stream::{self, BoxStream};
+use reqwest::Response;
+use tokio::time::{Instant, timeout_at};
+
+use crate::StoreError;
 use crate::store::coalesce::joined;
+use crate::store::stats::{Counters, InFlight};
+
+/// The parts of a body, as they arrive.
+pub(crate) type BodyStream = BoxStream<'static, Result<Bytes, StoreError>>;
+
+/// The body of a response that is still arriving.
+pub(super) struct Arriving {
+    pub(super) response: Response,
+    /// Bytes that are missing.
+    pub(super) left: usize,
+    /// The time-outs of the request and of its connection.
+    pub(super) timeouts: (Duration, Duration),
+    /// End of the request's time-out.
+    pub(super) deadline: Instant,
+    pub(super) counters: Arc<Counters>,
+    #[expect(dead_code, reason = "counts the request until it is dropped")]
+    pub(super) in_flight: InFlight,
+}
+
+impl Arriving {
+    /// The parts, of all the missing bytes and no more.
+    pub(super) fn parts(self) -> impl stream::Stream<Item = Result<Bytes, StoreError>> + Send + Sync + 'static {
+        stream::try_unfold(self, |mut arriving| async move {
+            let part = arriving.next().await?;
+            Ok(part.map(|part| (part, arriving)))
+        })
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let (timeout, connect_timeout) = self.timeouts;
+        let part = timeout_at(self.deadline, self.response.chunk()).await.map_err(|_| StoreError::Timeout(timeout))?;
+        let part = part
+            .map_err(|error| StoreError::of_client(&error, timeout, connect_timeout))?
+            .ok_or(StoreError::Interrupted)?;
+        self.counters.add_bytes(part.len());
+        self.left = self.left.checked_sub(part.len()).ok_or_else(too_much)?;
+        Ok(Some(part))
+    }
+}
 
 /// Bytes of a response that is not a range of a file: a page of a listing, a token. S3 pages of 1,000 keys are below 1
 /// MiB.
@@ -33,27 +82,6 @@ impl Body {
     pub(crate) fn into_bytes(self) -> Bytes {
         joined(self.0)
     }
-
-    /// Keeps the first `length` bytes.
-    pub(super) fn truncate(&mut self, length: usize) {
-        let mut left = length;
-        self.0.retain_mut(|part| {
-            part.truncate(left);
-            left -= part.len();
-            !part.is_empty()
-        });
-    }
-
-    /// Removes the first `length` bytes.
-    pub(super) fn advance(&mut self, length: usize) {
-        let mut left = length;
-        self.0.retain_mut(|part| {
-            let skipped = left.min(part.len());
-            drop(part.split_to(skipped));
-            left -= skipped;
-            !part.is_empty()
-        });
-    }
 }
 
 impl From<Bytes> for Body {
@@ -62,9 +90,9 @@ impl From<Bytes> for Body {
     }
 }
 
-/// A body that is coming in.
-pub(super) struct Incoming {
-    /// Bytes that are expected, about.
+/// Collects the parts of a body.
+pub(crate) struct Incoming {
+    /// Expected number of bytes, about.
     expected: usize,
     length: usize,
     parts: Vec<Bytes>,
@@ -73,7 +101,7 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn new(expected: usize) -> Self {
+    pub(crate) fn new(expected: usize) -> Self {
         Self { expected, length: 0, parts: Vec::new(), joined: BytesMut::new() }
     }
 
@@ -82,7 +110,7 @@ impl Incoming {
         self.length
     }
 
-    pub(super) fn push(&mut self, part: Bytes) {
+    pub(crate) fn push(&mut self, part: Bytes) {
         let is_first = self.length == 0;
         self.length += part.len();
         if is_first || self.expected <= APART_MAX {
@@ -96,12 +124,17 @@ impl Incoming {
         self.joined.extend_from_slice(&part);
     }
 
-    pub(super) fn finish(self) -> Body {
+    pub(crate) fn finish(self) -> Body {
         match self.joined.is_empty() {
             true => Body(self.parts),
             false => self.joined.freeze().into(),
         }
     }
+}
+
+/// The error for bytes that were not requested.
+pub(super) fn too_much() -> StoreError {
+    StoreError::Other("the response has more bytes than requested".to_owned())
 }
 
 #[cfg(test)]
@@ -125,17 +158,5 @@ mod tests {
         }
         assert_eq!(body(APART_MAX + 1, &parts).into_parts().len(), 1);
         assert_eq!(body(6, &[]).into_bytes().as_ref(), b"");
-    }
-
-    #[test]
-    fn parts_are_cut_at_both_ends() {
-        for from in 0..=7 {
-            for to in from..=7 {
-                let mut body = body(6, &[b"ab", b"cde", b"f"]);
-                body.truncate(to);
-                body.advance(from);
-                assert_eq!(body.into_bytes().as_ref(), &b"abcdef"[from.min(6)..to.min(6)], "{from}..{to}");
-            }
-        }
     }
 }

@@ -5,11 +5,13 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
+use futures::StreamExt;
 use reqwest::header::{
     CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
 };
 
-use super::Body;
+use super::{Body, BodyStream};
 use crate::{ObjectVersion, StoreError};
 
 /// A range of bytes to request.
@@ -29,6 +31,24 @@ pub(crate) struct RangeResponse {
     pub(crate) start: u64,
     /// Of the whole file.
     pub(crate) version: ObjectVersion,
+}
+
+/// A part of a file whose bytes are still arriving.
+pub(crate) struct OpenResponse {
+    /// Offset of the first byte in the file.
+    pub(crate) start: u64,
+    /// Number of bytes.
+    pub(crate) length: u64,
+    pub(crate) version: ObjectVersion,
+    pub(crate) body: BodyStream,
+}
+
+impl OpenResponse {
+    /// A part whose bytes are all there.
+    pub(crate) fn of_bytes(start: u64, bytes: Bytes, version: ObjectVersion) -> Self {
+        let length = bytes.len() as u64;
+        Self { start, length, version, body: futures::stream::iter([Ok(bytes)]).boxed() }
+    }
 }
 
 impl Span {

@@ -1,9 +1,11 @@
 //! The transport as the HTTP client of object_store's stores.
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use futures::TryStreamExt;
+use http_body::Frame;
+use http_body_util::StreamBody;
 use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
 };
 use reqwest::header::{HeaderMap, RANGE};
 use reqwest::{Method, Request, StatusCode};
@@ -11,7 +13,7 @@ use url::Url;
 
 use super::redirect::{self, Follow};
 use super::response;
-use super::{DOCUMENT_MAX, Excess, Pieces, RangeResponse, Span, Transport, listing, refusal};
+use super::{DOCUMENT_MAX, Excess, RangeResponse, Span, Transport, listing, refusal};
 use crate::StoreError;
 use crate::store::access::Access;
 use crate::store::stats;
@@ -36,13 +38,13 @@ impl HttpService for Transport {
         let ranged = parts.headers.contains_key(RANGE);
         let is_listing = parts.method == Method::GET && listing::is_listing(&url);
         let span = parts.headers.get(RANGE).and_then(Span::of_header);
-        let in_pieces = parts.extensions.get::<InPieces>();
         let follow = Follow::of_store(&url, &parts.headers, parts.extensions.get::<Access>());
         self.retrying(parts.extensions.get::<Access>(), || {
             let span = &span;
             let mut request = Request::new(parts.method.clone(), url.clone());
             *request.headers_mut() = parts.headers.clone();
             async move {
+                let deadline = self.deadline();
                 let client = self.client()?;
                 let response = self.sent(redirect::send(&client, request, follow, None).await)?;
                 let status = response.status();
@@ -53,25 +55,17 @@ impl HttpService for Transport {
                     return Err(StoreError::RangeIgnored.into());
                 }
                 let headers = response.headers().clone();
-                if let Some(InPieces { span, pieces }) = in_pieces {
-                    let (answer, length) = RangeResponse::of_partial(&headers, span)?;
-                    let rest = self.in_pieces(response, answer, length, pieces).await?;
-                    let mut response = rebuilt(status, headers, rest.body.into_bytes());
-                    response.extensions_mut().insert(RestFrom(rest.start));
-                    return Ok(response);
-                }
                 let partial = span.as_ref().filter(|_| status == StatusCode::PARTIAL_CONTENT);
-                let length = partial
-                    .map(|span| RangeResponse::of_partial(&headers, span))
-                    .transpose()?
-                    .map(|(_, length)| length);
-                let limit = length.or(response::content_length(&headers)).unwrap_or(DOCUMENT_MAX);
-                let body = self.body(response, limit, Excess::Refused).await?;
-                if length.is_some_and(|length| body.len() < length) {
-                    return Err(StoreError::Interrupted.into());
+                if let Some(span) = partial {
+                    let (_, length) = RangeResponse::of_partial(&headers, span)?;
+                    let parts = self.arriving(response, length, deadline).parts();
+                    let body = StreamBody::new(parts.map_ok(Frame::data).map_err(service_error));
+                    return Ok(rebuilt(status, headers, HttpResponseBody::new(body)));
                 }
-                let body = body.into_bytes();
-                Ok(rebuilt(status, headers, if is_listing { listing::readable(body) } else { body }))
+                let limit = response::content_length(&headers).unwrap_or(DOCUMENT_MAX);
+                let body = self.body(response, limit, Excess::Refused).await?;
+                let body = if is_listing { listing::readable(body) } else { body };
+                Ok(rebuilt(status, headers, body.into()))
             }
         })
         .await
@@ -79,19 +73,8 @@ impl HttpService for Transport {
     }
 }
 
-/// Request extension: the response is delivered in pieces. Stores pass it on to the transport.
-#[derive(Clone)]
-pub(crate) struct InPieces {
-    pub(crate) span: Span,
-    pub(crate) pieces: Pieces,
-}
-
-/// Response extension: the offset in the file of the rest of the body.
-#[derive(Clone, Copy)]
-pub(crate) struct RestFrom(pub(crate) u64);
-
-fn rebuilt(status: StatusCode, headers: HeaderMap, body: Bytes) -> HttpResponse {
-    let mut response = HttpResponse::new(body.into());
+fn rebuilt(status: StatusCode, headers: HeaderMap, body: HttpResponseBody) -> HttpResponse {
+    let mut response = HttpResponse::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response

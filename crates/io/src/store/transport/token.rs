@@ -19,7 +19,7 @@ impl Transport {
             match response.status().is_success() {
                 true => {
                     let max = usize::try_from(max).unwrap_or(DOCUMENT_MAX);
-                    Ok(self.body(response, max, Excess::Refused).await?.into_bytes())
+                    Ok(self.body(response, max, Excess::Refused).await?)
                 }
                 false => Err(refusal(response).await),
             }
