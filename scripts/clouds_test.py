@@ -132,6 +132,8 @@ def shown(text: str, case: Case, servers: world.World) -> str:
         "s3": "s3.example.com",
         "sts": "sts.example.com",
         "sso": "sso.example.com",
+        "aws-metadata": "metadata.example.com",
+        "google-metadata": "metadata.example.com",
         "data": "data.example.org",
         "login": "login.example.org",
         "other": "other.example.org",

@@ -154,6 +154,29 @@ class Aws:
         )
         return Answer(200, body.encode(), [("Content-Type", "text/xml")])
 
+    def metadata(self, request: Request) -> Answer:
+        """The metadata service of a virtual machine (IMDSv2), and at `/container` that of a container."""
+        token = request.headers.get("x-aws-ec2-metadata-token")
+        if request.path == "/latest/api/token" and request.method == "PUT":
+            return Answer(200, b"machine-SECRET")
+        if request.path == "/container" and request.headers.get("authorization") != "container-SECRET":
+            return Answer(401)
+        if request.path != "/container" and token != "machine-SECRET":
+            return Answer(401)
+        if request.path == "/latest/meta-data/iam/security-credentials/":
+            return Answer(200, b"reader")
+        if request.path not in ("/container", "/latest/meta-data/iam/security-credentials/reader"):
+            return Answer(404)
+        key = self.issue("one")
+        found = {
+            "Code": "Success",
+            "AccessKeyId": key["id"],
+            "SecretAccessKey": key["secret"],
+            "Token": key["token"],
+            "Expiration": key["end"],
+        }
+        return Answer(200, json.dumps(found).encode(), [("Content-Type", "application/json")])
+
     def sso(self, request: Request) -> Answer:
         """Single sign-on and its OIDC endpoint."""
         if request.path == "/token":

@@ -42,6 +42,9 @@ def aws_cases(world: World) -> list[Case]:
 
         return check
 
+    def no_metadata(world: World) -> None:
+        assert not world.requests("aws-metadata"), world.requests("aws-metadata")
+
     return [
         Case("S3", "public bucket", "s3://public/a.tif", variables=endpoint, check=one_header_each(1)),
         Case("S3", "private bucket without credentials", "s3://one/a.tif", refused.format("not signed"), endpoint),
@@ -278,6 +281,32 @@ def aws_cases(world: World) -> list[Case]:
                 "AWS_WEB_IDENTITY_TOKEN_FILE": f"{world.folder}/web identity, refused/token",
             },
             files={"token": "another-SECRET"},
+        ),
+        Case(
+            "S3",
+            "metadata service",
+            "s3://one/a.tif",
+            variables=endpoint | {"AWS_METADATA_ENDPOINT": world.url("aws-metadata")},
+            credentials={"s3://one/": "metadata_service"},
+        ),
+        Case(
+            "S3",
+            "metadata service, not requested",
+            "s3://public/a.tif",
+            variables=endpoint | {"AWS_METADATA_ENDPOINT": world.url("aws-metadata")},
+            check=no_metadata,
+        ),
+        Case(
+            "S3",
+            "metadata service of a container",
+            "s3://one/a.tif",
+            variables=endpoint
+            | {
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{world.url('aws-metadata')}/container",
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": f"{world.folder}/metadata service of a container/token",
+            },
+            credentials={"s3://one/": "metadata_service"},
+            files={"token": "container-SECRET"},
         ),
         Case(
             "S3",

@@ -81,6 +81,13 @@ def google_cases(world: World) -> list[Case]:
         ),
         Case(
             "Google",
+            "metadata service",
+            "gs://private/a.tif",
+            variables=endpoint | {"GCE_METADATA_HOST": world.servers["google-metadata"].host},
+            credentials={"gs://private/": "metadata_service"},
+        ),
+        Case(
+            "Google",
             "type that is not supported",
             "gs://private/a.tif",
             "Google credentials file ~/key.json: type impersonated_service_account is not supported (expected service_account, "

@@ -93,7 +93,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(b"" if is_head else answer.body)
 
-            do_GET = do_HEAD = do_POST = do_CONNECT = serve
+            do_GET = do_HEAD = do_POST = do_PUT = do_CONNECT = serve
 
             def log_message(self, *_: object) -> None:
                 """Nothing: the answers are what is looked at."""

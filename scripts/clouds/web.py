@@ -98,6 +98,17 @@ class Google:
             return the_file(request)
         return xml_error(401 if token else 403, "AuthenticationRequired" if token else "AccessDenied")
 
+    def metadata(self, request: Request) -> Answer:
+        """The metadata service of a virtual machine."""
+        is_known = request.path == "/computeMetadata/v1/instance/service-accounts/default/token"
+        if not is_known or request.headers.get("metadata-flavor") != "Google":
+            return Answer(404)
+        self.issued += 1
+        name = f"google-issued-{self.issued}-SECRET"
+        self.tokens.add(name)
+        answer = {"access_token": name, "expires_in": 3600, "token_type": "Bearer"}
+        return Answer(200, json.dumps(answer).encode(), [("Content-Type", "application/json")])
+
     def token(self, request: Request) -> Answer:
         form = dict(urllib.parse.parse_qsl(request.body.decode()))
         self.issued += 1
