@@ -51,35 +51,24 @@ pub(crate) trait OptionValues {
         }
     }
 
-    /// A list of integers of a range that `expected` describes.
-    fn integers<T: TryFrom<i128>>(&self, option: &Parameter, expected: &str) -> Result<Option<Vec<T>>> {
-        let Some(values) = self.wholes(option) else {
-            return Ok(None);
-        };
-        let integer = |value: Option<i128>| {
-            let shown = value.map_or_else(|| "NULL".to_owned(), |value| value.to_string());
-            let in_range = value.and_then(|value| T::try_from(value).ok());
-            in_range.ok_or_else(|| Error::argument(format!("{}: expected {expected}, found {shown}", option.name)))
-        };
-        values.into_iter().map(integer).collect::<Result<_>>().map(Some)
-    }
-
     /// One of several keywords, case-insensitive.
     fn choice<T: Copy>(&self, option: &Parameter, choices: &[(&str, T)]) -> Result<Option<T>> {
-        let Some(found) = self.text(option) else {
-            return Ok(None);
-        };
-        if let Some((_, value)) = choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(&found)) {
-            return Ok(Some(*value));
-        }
-        let words: Vec<_> = choices.iter().map(|(word, _)| format!("'{word}'")).collect();
-        let expected = match words.split_last() {
-            Some((last, [])) => last.clone(),
-            Some((last, others)) => format!("{} or {last}", others.join(", ")),
-            None => String::new(),
-        };
-        Err(Error::argument(format!("{}: expected {expected}, found '{found}'", option.name)))
+        self.text(option).map(|found| choose(option, &found, choices)).transpose()
     }
+}
+
+/// The value of a keyword, case-insensitive.
+pub(crate) fn choose<T: Copy>(option: &Parameter, found: &str, choices: &[(&str, T)]) -> Result<T> {
+    if let Some((_, value)) = choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(found)) {
+        return Ok(*value);
+    }
+    let words: Vec<_> = choices.iter().map(|(word, _)| format!("'{word}'")).collect();
+    let expected = match words.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    };
+    Err(Error::argument(format!("{}: expected {expected}, found '{found}'", option.name)))
 }
 
 /// The options of a vector of calls of a scalar function.

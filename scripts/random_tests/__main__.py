@@ -18,11 +18,18 @@ import time
 import warnings
 from pathlib import Path
 
-from . import geometry, pixels, warps, zones
+from . import chips, geometry, mosaics, pixels, warps, zones
 from .session import Session
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PARTS = {"geometry": geometry.run, "layouts": pixels.run, "zones": zones.run, "grid": warps.run}
+PARTS = {
+    "geometry": geometry.run,
+    "layouts": pixels.run,
+    "zones": zones.run,
+    "grid": warps.run,
+    "chip": chips.run,
+    "mosaic": mosaics.run,
+}
 
 
 def run_part(session: Session, name: str, args: argparse.Namespace) -> int:

@@ -105,6 +105,17 @@ def random_source(rng: random.Random, crs: str, place: tuple[float, float], path
     return Source(grid, data, nodata, path)
 
 
+def write_source(source: Source, overviews: bool = False) -> None:
+    grid = source.grid
+    options = {"tiled": True, "blockxsize": 32, "blockysize": 32, "nodata": source.nodata, "count": 1}
+    shape = {"width": grid.width, "height": grid.height, "dtype": source.data.dtype}
+    with rasterio.open(source.path, "w", "GTiff", crs=grid.crs, transform=grid.transform, **shape, **options) as file:
+        file.write(source.data, 1)
+    if overviews:
+        with rasterio.open(source.path, "r+") as file:
+            file.build_overviews([2], Resampling.average)
+
+
 def position_error(source: Grid, target: Grid) -> float:
     """How far the CRS engine may be from PROJ, in source pixels."""
     if source.crs == target.crs:
@@ -150,10 +161,7 @@ def run(session: Session, seed: str) -> None:
         centre = (x + rng.uniform(-shift, shift), y + rng.uniform(-shift, shift))
         target = random_grid(rng, other, centre, size, (2, 70))
     method = rng.choice(METHODS)
-    options = {"tiled": True, "blockxsize": 32, "blockysize": 32, "nodata": source.nodata, "count": 1}
-    shape = {"width": source.grid.width, "height": source.grid.height, "dtype": source.data.dtype}
-    with rasterio.open(path, "w", "GTiff", crs=crs, transform=source.grid.transform, **shape, **options) as file:
-        file.write(source.data, 1)
+    write_source(source)
     session.cases += 1
     sql = f"SELECT cog_read({literal(path)}, NULL, NULL, {{grid: {target.sql}, resampling: '{method}', level: 0}})"
     about = f"  {source.grid} {source.data.dtype} nodata {source.nodata}\n  {sql}"

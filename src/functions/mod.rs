@@ -70,6 +70,8 @@ const FUNCTIONS: &[Function] = &[
     scalar::<plan::CogBounds>(),
     scalar::<plan::CogFootprint>(),
     scalar::<pixel::CogRead>(),
+    scalar::<pixel::CogChip>(),
+    scalar::<pixel::CogMosaic>(),
     table::<pixel::CogPixels>(),
     scalar::<pixel::CogPixelsScalar>(),
     scalar::<pixel::CogValue>(),

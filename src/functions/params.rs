@@ -9,7 +9,7 @@ use rasteret_io::query::{GridChoice, LevelChoice, WarpOptions};
 
 use crate::documentation::{Parameter, ValueType};
 use crate::error::{Error, Result};
-use crate::options::OptionValues;
+use crate::options::{OptionValues, RowOptions, choose};
 
 pub(super) const PATHS: Parameter = Parameter {
     name: "paths",
@@ -128,10 +128,20 @@ pub(super) const BANDS: Parameter = Parameter {
 
 /// The bands of a row; None for all.
 pub(super) fn bands(options: &impl OptionValues) -> Result<Option<Vec<u32>>> {
-    match options.integers(&BANDS, "bands counted from 0")? {
-        Some(bands) if bands.is_empty() => Err(Error::argument("bands: expected at least one band, found none")),
-        bands => Ok(bands),
+    options.wholes(&BANDS).map(|bands| bands_of(&bands)).transpose()
+}
+
+/// The bands of a list.
+pub(super) fn bands_of(numbers: &[Option<i128>]) -> Result<Vec<u32>> {
+    if numbers.is_empty() {
+        return Err(Error::argument("bands: expected at least one band, found none"));
     }
+    let band = |number: &Option<i128>| {
+        let shown = number.map_or_else(|| "NULL".to_owned(), |number| number.to_string());
+        let wrong = || Error::argument(format!("bands: expected bands counted from 0, found {shown}"));
+        number.and_then(|number| u32::try_from(number).ok()).ok_or_else(wrong)
+    };
+    numbers.iter().map(band).collect()
 }
 
 pub(super) const LEVEL: Parameter = Parameter {
@@ -287,18 +297,25 @@ pub(super) const GRID_RESAMPLING: Parameter = Parameter {
         `'cubic'`, `'average'`, `'mode'`, `'min'` or `'max'`. See [resampling](parameters.md#resampling).",
 };
 
+/// The names of resampling methods.
+const METHODS: [(&str, Method); 7] = [
+    ("nearest", Method::Nearest),
+    ("bilinear", Method::Bilinear),
+    ("cubic", Method::Cubic),
+    ("average", Method::Average),
+    ("mode", Method::Mode),
+    ("min", Method::Min),
+    ("max", Method::Max),
+];
+
 /// The resampling method of a grid; None for the default of the raster.
 pub(super) fn grid_method(options: &impl OptionValues) -> Result<Option<Method>> {
-    let choices = [
-        ("nearest", Method::Nearest),
-        ("bilinear", Method::Bilinear),
-        ("cubic", Method::Cubic),
-        ("average", Method::Average),
-        ("mode", Method::Mode),
-        ("min", Method::Min),
-        ("max", Method::Max),
-    ];
-    options.choice(&GRID_RESAMPLING, &choices)
+    options.choice(&GRID_RESAMPLING, &METHODS)
+}
+
+/// A resampling method by name.
+pub(super) fn method_named(name: &str) -> Result<Method> {
+    choose(&GRID_RESAMPLING, name, &METHODS)
 }
 
 /// The options for resampling to a grid; None without a grid.
@@ -315,11 +332,35 @@ pub(super) fn warp_options(
         };
     };
     let WindowOptions { scaled, all_touched } = window;
-    Ok(Some(WarpOptions { grid: grid.clone(), method, auto_level: is_grid_level(options)?, scaled, all_touched }))
+    Ok(Some(WarpOptions {
+        grid: grid.clone(),
+        method,
+        auto_level: is_grid_level(options)?,
+        scaled,
+        all_touched,
+        turns: true,
+    }))
+}
+
+/// The level of a function whose result always has a grid.
+pub(super) const IMAGE_LEVEL: Parameter = Parameter {
+    default: Some("'auto'"),
+    description: "The level of resolution of all sources: 0 is the full resolution, 1 the first overview. `'auto'` \
+        selects, for each source, the coarsest level whose pixels are at most 1 % larger than those of the grid. Without \
+        a `grid`, the grid is that of this level of the first source, by default of its full resolution.",
+    ..LEVEL
+};
+
+/// Reads the level of a function whose result always has a grid. The level that serves it is found once the raster is known.
+pub(super) fn image_level<'a>(options: &RowOptions<'a>) -> Result<LevelChoice> {
+    match options.text(&LEVEL) {
+        Some(word) if word.trim().eq_ignore_ascii_case("auto") => Ok(LevelChoice::Index(0)),
+        _ => level(options),
+    }
 }
 
 /// Whether the level is that of the grid's pixels.
-fn is_grid_level(options: &impl OptionValues) -> Result<bool> {
+pub(super) fn is_grid_level(options: &impl OptionValues) -> Result<bool> {
     let has_number = match options.text(&LEVEL) {
         Some(word) => word.trim().parse::<u32>().is_ok(),
         None => options.integer::<u32>(&LEVEL, A_LEVEL)?.is_some(),

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use rasteret_cog::pixel::MaskRule;
+use rasteret_cog::warp::Method;
 use rasteret_cog::{EncodedGeometry, crs};
 use rasteret_io::OnError;
 use rasteret_io::Session;
@@ -94,8 +95,13 @@ impl<'a> Sources<'a> {
         Ok(Self { hrefs: arguments.required(0)?, metadata: arguments.optional(1), structs: None, places })
     }
 
-    /// One LIST per row, of hrefs or of STRUCTs with a field `href`. Rows with a NULL geometry have no sources.
-    fn of_lists(arguments: &'a Arguments<'a>, geometries: &Geometries<'a>) -> Result<(Self, Lengths)> {
+    /// One LIST per row, of hrefs or of STRUCTs with a field `href`. Rows with a NULL geometry have no sources. `further` are fields
+    /// besides those that all functions accept.
+    fn of_lists(
+        arguments: &'a Arguments<'a>,
+        geometries: &Geometries<'a>,
+        further: &[&Parameter],
+    ) -> Result<(Self, Lengths)> {
         let lists = arguments.required(0)?;
         let wrong = |found: &LogicalType| {
             Error::argument(format!(
@@ -130,12 +136,43 @@ impl<'a> Sources<'a> {
             TypeId::Varchar | TypeId::StringLiteral | TypeId::SqlNull => {
                 Self { hrefs: elements, metadata: None, structs: None, places }
             }
-            TypeId::Struct => {
-                check_fields(elements.kind())?;
-                let hrefs = elements.field(params::HREF.name).ok_or_else(|| wrong(lists.kind()))?;
-                Self { hrefs, metadata: elements.field(params::METADATA.name), structs: Some(elements), places }
-            }
+            TypeId::Struct => Self::of_structs(elements, further, places)?.ok_or_else(|| wrong(lists.kind()))?,
             _ => return Err(wrong(lists.kind())),
+        };
+        Ok((sources, lengths))
+    }
+
+    /// Sources as STRUCTs; None without a field `href`.
+    fn of_structs(
+        structs: &'a Reader<'a>,
+        further: &[&Parameter],
+        places: Vec<(usize, usize)>,
+    ) -> Result<Option<Self>> {
+        check_fields(structs.kind(), further)?;
+        let metadata = structs.field(params::METADATA.name);
+        Ok(structs.field(params::HREF.name).map(|hrefs| Self { hrefs, metadata, structs: Some(structs), places }))
+    }
+
+    /// A LIST of sources, or a single source, per row.
+    fn of_images(arguments: &'a Arguments<'a>, geometries: &Geometries<'a>) -> Result<(Self, Lengths)> {
+        let sources = arguments.required(0)?;
+        let is_single =
+            |kind: &LogicalType| matches!(kind.id(), TypeId::Varchar | TypeId::StringLiteral | TypeId::Struct);
+        if !is_single(sources.kind()) {
+            return Self::of_lists(arguments, geometries, &IMAGE_FIELDS);
+        }
+        let (mut places, mut lengths) = (Vec::new(), Vec::with_capacity(arguments.rows()));
+        for row in 0..arguments.rows() {
+            let is_null = sources.is_null(row) || geometries.of_row(row)?.is_none();
+            lengths.push((!is_null).then_some(1));
+            places.extend((!is_null).then_some((row, row)));
+        }
+        let sources = match sources.kind().id() {
+            TypeId::Struct => Self::of_structs(sources, &IMAGE_FIELDS, places)?.ok_or_else(|| {
+                let found = sources.kind();
+                Error::argument(format!("sources: expected a STRUCT with a field href, found {found}"))
+            })?,
+            _ => Self { hrefs: sources, metadata: None, structs: None, places },
         };
         Ok((sources, lengths))
     }
@@ -162,11 +199,15 @@ const SOURCE_FIELDS: [&Parameter; 6] = [
     &Parameter { name: "name", value: ValueType::Text, default: None, description: "The name of a column." },
 ];
 
-fn check_fields(kind: &LogicalType) -> Result<()> {
+/// The further fields of the sources of an image.
+const IMAGE_FIELDS: [&Parameter; 2] = [&params::BANDS, &params::GRID_RESAMPLING];
+
+fn check_fields(kind: &LogicalType, further: &[&Parameter]) -> Result<()> {
+    let fields: Vec<&Parameter> = SOURCE_FIELDS.iter().chain(further).copied().collect();
     for (name, kind) in kind.fields() {
-        let known = SOURCE_FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(&name));
+        let known = fields.iter().find(|field| field.name.eq_ignore_ascii_case(&name));
         if !known.is_some_and(|field| field.value.accepts(&kind)) {
-            let names = SOURCE_FIELDS.map(|field| field.name).join(", ");
+            let names = fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
             return Err(Error::argument(format!(
                 "sources: expected STRUCTs of {names}, found the field {name} {kind}"
             )));
@@ -183,6 +224,8 @@ pub(super) struct SourceArguments<'a> {
     lengths: Option<Lengths>,
     geometries: Geometries<'a>,
     options: Options<'a>,
+    /// Reads the level of a row.
+    level: fn(&RowOptions<'a>) -> Result<LevelChoice>,
     /// The position of the first further argument.
     first: usize,
 }
@@ -214,16 +257,35 @@ impl<'a> SourceArguments<'a> {
         if !is_list {
             return Self::of_rows(arguments, first, geometries, options).map(Some);
         }
-        let (sources, lengths) = Sources::of_lists(arguments, &geometries)?;
-        Ok(Some(Self { arguments, sources, lengths: Some(lengths), geometries, options, first }))
+        let (sources, lengths) = Sources::of_lists(arguments, &geometries, &[])?;
+        let level = params::level;
+        Ok(Some(Self { arguments, sources, lengths: Some(lengths), geometries, options, level, first }))
     }
 
     /// The arguments of a function with `sources, geometry` and options only.
     pub(super) fn of_lists(arguments: &'a Arguments<'a>, known: &'static [Parameter]) -> Result<Self> {
         let geometries = Geometries::Each(GeometryReader::new(arguments.required(1)?)?);
         let options = Options::new(arguments.optional(2), known)?;
-        let (sources, lengths) = Sources::of_lists(arguments, &geometries)?;
-        Ok(Self { arguments, sources, lengths: Some(lengths), geometries, options, first: 2 })
+        let (sources, lengths) = Sources::of_lists(arguments, &geometries, &[])?;
+        let level = params::level;
+        Ok(Self { arguments, sources, lengths: Some(lengths), geometries, options, level, first: 2 })
+    }
+
+    /// The arguments of a function that makes an image of a list of sources, or of a single source.
+    pub(super) fn of_images(
+        arguments: &'a Arguments<'a>,
+        geometries: Geometries<'a>,
+        options: Options<'a>,
+    ) -> Result<Self> {
+        let (sources, lengths) = Sources::of_images(arguments, &geometries)?;
+        let level = params::image_level;
+        Ok(Self { arguments, sources, lengths: Some(lengths), geometries, options, level, first: 2 })
+    }
+
+    /// A source by position, in the order of the rows and their lists, also if it is NULL.
+    pub(super) fn source(&'a self, at: usize) -> Option<Source<'a>> {
+        let &(row, place) = self.sources.places.get(at)?;
+        Some(Source { row, options: self.options.row(row), fields: &self.sources, place })
     }
 
     /// The arguments of a function with `href, metadata`, and the given geometries and options.
@@ -237,7 +299,7 @@ impl<'a> SourceArguments<'a> {
             options.check_not_options(params::METADATA.name, metadata.kind())?;
         }
         let sources = Sources::of_rows(arguments)?;
-        Ok(Self { arguments, sources, lengths: None, geometries, options, first })
+        Ok(Self { arguments, sources, lengths: None, geometries, options, level: params::level, first })
     }
 
     /// A further argument.
@@ -260,7 +322,8 @@ impl<'a> SourceArguments<'a> {
             };
             let source = Source { row, options: self.options.row(row), fields: sources, place };
             masks.push(&source)?;
-            rows.push(unresolved(at, &source, geometry, &of_source)?);
+            let level = (self.level)(&source.options)?;
+            rows.push(unresolved(at, &source, (geometry, level), &of_source)?);
         }
         let of_places: Vec<usize> = rows.iter().map(|row| row.place).collect();
         let files = files(session, sources.hrefs, sources.metadata, &of_places)?;
@@ -401,6 +464,32 @@ pub(super) struct Source<'a> {
 }
 
 impl Source<'_> {
+    /// Whether it is NULL, or its href is.
+    pub(super) fn is_null(&self) -> bool {
+        self.fields.href(self.place).is_none()
+    }
+
+    /// The bands of the source, else those of the options; None for the band of the file's header, or the first.
+    pub(super) fn bands(&self) -> Result<Vec<Option<u32>>> {
+        let own = |field: &Parameter| self.fields.field(field.name, self.place);
+        let numbers = own(&params::BANDS).and_then(|field| field.list(self.place));
+        let bands = match numbers.map(|(range, numbers)| range.map(|at| numbers.integer(at)).collect::<Vec<_>>()) {
+            Some(numbers) => Some(params::bands_of(&numbers)?),
+            None if own(&params::BAND_INDEX).is_some() => None,
+            None => params::bands(&self.options)?,
+        };
+        match bands {
+            Some(bands) => Ok(bands.into_iter().map(Some).collect()),
+            None => Ok(vec![self.band_index()?]),
+        }
+    }
+
+    /// The resampling method of the source, else that of the options; None for the default of the raster.
+    pub(super) fn method(&self) -> Result<Option<Method>> {
+        let own = self.fields.field(params::GRID_RESAMPLING.name, self.place).and_then(|field| field.text(self.place));
+        own.map_or_else(|| params::grid_method(&self.options), |name| params::method_named(name).map(Some))
+    }
+
     /// The band of the source, else that of the options.
     fn band_index(&self) -> Result<Option<u32>> {
         let own = self.fields.field(params::BAND_INDEX.name, self.place).and_then(|field| field.integer(self.place));
@@ -436,7 +525,7 @@ struct Unresolved<'a, T> {
 fn unresolved<'a, T>(
     at: usize,
     source: &Source<'a>,
-    geometry: Option<EncodedGeometry<'a>>,
+    (geometry, level): (Option<EncodedGeometry<'a>>, LevelChoice),
     of_source: impl Fn(&Source<'a>) -> Result<T>,
 ) -> Result<Unresolved<'a, T>> {
     Ok(Unresolved {
@@ -445,7 +534,7 @@ fn unresolved<'a, T>(
         place: source.place,
         geometry,
         geometry_crs: source.options.borrowed_text(&params::GEOMETRY_CRS),
-        level: params::level(&source.options)?,
+        level,
         band_index: source.band_index()?,
         masked: params::masked(&source.options),
         on_error: params::on_error(&source.options)?.unwrap_or(OnError::Fail),

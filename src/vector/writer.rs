@@ -160,6 +160,21 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Sets the lengths of FLOAT[] rows, None for NULL, and returns the consecutive elements of all rows, which are 0.
+    pub(crate) fn float_lists(&mut self, lengths: &[Option<usize>]) -> Result<&mut [f32]> {
+        let total: usize = lengths.iter().flatten().sum();
+        let data = self.lists(lengths)?.data::<f32>()?;
+        if total == 0 {
+            return Ok(&mut []);
+        }
+        // SAFETY: `lists` reserved space for `total` elements of type FLOAT (checked by `data`), which are only accessed
+        // through this borrow, and are initialized before the slice is made.
+        unsafe {
+            data.write_bytes(0, total);
+            Ok(std::slice::from_raw_parts_mut(data, total))
+        }
+    }
+
     /// Sets the lengths of LIST (or MAP) rows, None for NULL, and returns the writer of the consecutive elements of all
     /// rows.
     pub(crate) fn lists(&mut self, lengths: &[Option<usize>]) -> Result<Writer<'_>> {

@@ -80,7 +80,7 @@ static DOC: Documentation = Documentation {
     ],
 };
 
-const ALL_TOUCHED: Parameter = Parameter {
+pub(super) const ALL_TOUCHED: Parameter = Parameter {
     name: "all_touched",
     value: ValueType::Boolean,
     default: Some("false"),

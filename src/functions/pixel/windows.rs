@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use rasteret_cog::Window;
 use rasteret_cog::pixel::{WindowBuffers, WindowOptions};
 use rasteret_cog::tiff::DataType;
 use rasteret_io::Session;
-use rasteret_io::query::{PlannedWarp, PlannedWindow, ReadRequest, ResolvedRead, WarpOptions};
+use rasteret_io::query::{PlannedMosaic, PlannedWarp, PlannedWindow, ReadRequest, ResolvedRead, WarpOptions};
 
 use crate::error::{Error, Result};
 use crate::schema::{Cell, Field, plain};
@@ -33,12 +34,13 @@ pub(super) struct RowWindows {
 enum Bands {
     Read(Vec<PlannedWindow>),
     Warp(Vec<PlannedWarp>),
+    Mosaic(PlannedMosaic),
 }
 
 /// Properties that are known before pixels are read.
 struct Profile {
     /// Width, height, column and row.
-    place: [u32; 4],
+    place: [i64; 4],
     transform: [f64; 6],
     crs: Option<String>,
     data_type: DataType,
@@ -50,9 +52,8 @@ struct Profile {
 impl Profile {
     fn of_read(window: &PlannedWindow) -> Self {
         let profile = window.profile();
-        let place = profile.window;
         Self {
-            place: [place.width, place.height, place.col_off, place.row_off],
+            place: place(profile.window),
             transform: profile.transform.to_array(),
             crs: window.header().crs.as_ref().map(ToString::to_string),
             data_type: profile.data_type,
@@ -62,9 +63,8 @@ impl Profile {
     }
 
     fn of_warp(warp: &PlannedWarp) -> Self {
-        let place = warp.window();
         Self {
-            place: [place.width, place.height, place.col_off, place.row_off],
+            place: place(warp.window()),
             transform: warp.transform().to_array(),
             crs: warp.crs().map(str::to_owned),
             data_type: warp.data_type(),
@@ -74,13 +74,33 @@ impl Profile {
     }
 }
 
+/// Width, height, column and row of a window.
+fn place(window: Window) -> [i64; 4] {
+    [window.width, window.height, window.col_off, window.row_off].map(i64::from)
+}
+
 impl RowWindows {
+    /// The window of a mosaic.
+    pub(super) fn of_mosaic(mosaic: PlannedMosaic) -> Self {
+        let (grid, (col_off, row_off)) = (mosaic.grid(), mosaic.first_pixel());
+        let profile = Profile {
+            place: [grid.width.into(), grid.height.into(), col_off.into(), row_off.into()],
+            transform: mosaic.transform().to_array(),
+            crs: grid.crs.clone(),
+            data_type: mosaic.data_type(),
+            nodata: mosaic.nodata(),
+            lengths: (mosaic.data_len(), mosaic.mask_len()),
+        };
+        Self { bands: Bands::Mosaic(mosaic), profile }
+    }
+
     /// None if a band has no window.
     fn new(bands: Option<Bands>) -> Result<Option<Self>> {
         let Some(bands) = bands else { return Ok(None) };
         let profiles: Vec<Profile> = match &bands {
             Bands::Read(windows) => windows.iter().map(Profile::of_read).collect(),
             Bands::Warp(warps) => warps.iter().map(Profile::of_warp).collect(),
+            Bands::Mosaic(_) => Vec::new(),
         };
         let Some(first) = profiles.first().map(|profile| profile.data_type) else { return Ok(None) };
         if let Some(other) = profiles.iter().map(|profile| profile.data_type).find(|other| *other != first) {
@@ -94,6 +114,7 @@ impl RowWindows {
         match &self.bands {
             Bands::Read(windows) => windows.len(),
             Bands::Warp(warps) => warps.len(),
+            Bands::Mosaic(mosaic) => mosaic.bands(),
         }
     }
 
@@ -121,7 +142,7 @@ pub(super) const WINDOW: &[Field<RowWindows>] = &[
     Field { name: "bands", cell: plain!(Integer, |row| i32::try_from(row.len()).ok()) },
 ];
 
-fn integer(number: u32) -> Option<i32> {
+fn integer(number: i64) -> Option<i32> {
     i32::try_from(number).ok()
 }
 
@@ -165,9 +186,13 @@ fn plan(session: &Session, resolved: Vec<Resolved<'_>>) -> Result<Vec<Option<Row
 
 /// Plans the windows of rows, reads them, and writes them as the result.
 pub(super) fn write(session: &Session, resolved: Vec<Resolved<'_>>, output: &mut Writer<'_>) -> Result<()> {
-    let rows = plan(session, resolved)?;
+    write_rows(session, &plan(session, resolved)?, output)
+}
+
+/// Reads planned windows, and writes them as the result.
+pub(super) fn write_rows(session: &Session, rows: &[Option<RowWindows>], output: &mut Writer<'_>) -> Result<()> {
     Field::write_struct(WINDOW, output, &rows.iter().map(Option::as_ref).collect::<Vec<_>>())?;
-    let is_read = read(session, &rows, output)?;
+    let is_read = read(session, rows, output)?;
     for (row, _) in is_read.into_iter().enumerate().filter(|(_, is_read)| !is_read) {
         output.set_null(row)?;
     }
@@ -176,11 +201,12 @@ pub(super) fn write(session: &Session, resolved: Vec<Resolved<'_>>, output: &mut
 
 /// Reads the pixels of windows into `data` and `mask`. Returns false for each row with a file that cannot be read.
 fn read(session: &Session, rows: &[Option<RowWindows>], output: &mut Writer<'_>) -> Result<Vec<bool>> {
-    let (mut windows, mut warps) = (Vec::new(), Vec::new());
+    let (mut windows, mut warps, mut mosaics) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows.iter().flatten() {
         match &row.bands {
             Bands::Read(bands) => windows.extend(bands),
             Bands::Warp(bands) => warps.extend(bands),
+            Bands::Mosaic(mosaic) => mosaics.push(mosaic),
         }
     }
     let started = session.start_windows(windows.into_iter());
@@ -197,7 +223,7 @@ fn read(session: &Session, rows: &[Option<RowWindows>], output: &mut Writer<'_>)
         row.as_ref().map_or_else(Vec::new, others)
     });
     let mut of_others: Vec<Vec<u8>> = of_others.collect();
-    let (mut of_windows, mut of_warps) = (Vec::new(), Vec::new());
+    let (mut of_windows, mut of_warps, mut of_mosaics) = (Vec::new(), Vec::new(), Vec::new());
     for ((row, (data, mask)), others) in rows.iter().zip(data.rows().zip(mask.rows())).zip(&mut of_others) {
         let (Some(row), Some(data), Some(mask)) = (row, data, mask) else { continue };
         let (data_len, mask_len) = row.profile.lengths;
@@ -207,10 +233,12 @@ fn read(session: &Session, rows: &[Option<RowWindows>], output: &mut Writer<'_>)
         match row.bands {
             Bands::Read(_) => of_windows.extend(buffers),
             Bands::Warp(_) => of_warps.extend(buffers),
+            Bands::Mosaic(_) => of_mosaics.extend(buffers),
         }
     }
     let mut are_read = started.fill(of_windows.into_iter())?.into_iter();
     let mut are_warped = session.fill_warps(&warps, of_warps)?.into_iter();
+    session.fill_mosaics(&mosaics, of_mosaics)?;
     for (mask, others) in mask.rows().zip(&of_others) {
         let mask = mask.unwrap_or_default();
         for other in others.chunks_exact(mask.len().max(1)) {
@@ -222,6 +250,7 @@ fn read(session: &Session, rows: &[Option<RowWindows>], output: &mut Writer<'_>)
         let results: &mut dyn Iterator<Item = bool> = match row.bands {
             Bands::Read(_) => &mut are_read,
             Bands::Warp(_) => &mut are_warped,
+            Bands::Mosaic(_) => return true,
         };
         // All of them are taken, also after a failure.
         results.take(row.len()).filter(|is_read| !is_read).count() == 0

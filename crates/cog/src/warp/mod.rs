@@ -40,7 +40,8 @@ pub use method::Method;
 pub use mosaic::Composite;
 pub use patch::{SourcePixels, WarpedBlock};
 pub use scale::level_for_grid;
-pub use values::{fits_single, to_singles};
+pub use source_map::Copied;
+pub use values::to_singles;
 pub use warper::Warp;
 
 #[cfg(test)]

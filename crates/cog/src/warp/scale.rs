@@ -132,6 +132,9 @@ fn each_step(map: &SourceMap, window: Window, mut take: impl FnMut((f64, f64), (
 ///
 /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) where no transformation between the CRSs is known to be right.
 pub fn level_for_grid(header: &CogHeader, grid: &TargetGrid, window: Window, transforms: &Transforms) -> Result<u32> {
+    if header.overviews.is_empty() {
+        return Ok(0);
+    }
     let source: RasterInfo = header.raster_info();
     let map = SourceMap::new(grid, &source, transforms)?;
     let mut least = f64::INFINITY;

@@ -14,6 +14,25 @@ use crate::{Error, Result};
 /// Distance in pixels within which a position is on an edge, regardless of rounding; as for masks.
 pub(super) const ON_EDGE: f64 = 1e-6;
 
+/// Distance between the middle of a chord and that of its curve, relative to a window, below which positions are almost linear.
+const STRAIGHT: f64 = 0.05;
+
+/// How a window of a grid is copied from a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copied {
+    /// Its pixels are not those of the source, or not at one place in it.
+    No,
+    /// It lies outside of the source.
+    Outside,
+    /// A part of it has the pixels of a window of the source.
+    Part {
+        /// Position in the source.
+        source: Window,
+        /// Position in the grid.
+        target: Window,
+    },
+}
+
 /// Maps pixel coordinates of a grid to those of a source raster.
 #[derive(Debug)]
 pub(crate) struct SourceMap {
@@ -67,6 +86,77 @@ impl SourceMap {
             let is_whole = |offset: f64| offset == offset.round();
             (affine.a, affine.b, affine.d, affine.e) == (1.0, 0.0, 0.0, 1.0) && is_whole(affine.c) && is_whole(affine.f)
         })
+    }
+
+    /// Whether a window of the grid may meet the source: false only if it certainly does not. Computes a few positions only.
+    pub(super) fn may_meet(&self, window: Window) -> bool {
+        let place = |step: u32, start: u32, length: u32| f64::from(start) + f64::from(length) * f64::from(step) / 2.0;
+        let at = |col: u32, row: u32| {
+            self.exact(place(col, window.col_off, window.width), place(row, window.row_off, window.height))
+        };
+        let Some(centre) = at(1, 1) else { return true };
+        let mut points = [centre; 9];
+        for (point, place) in points.iter_mut().zip(0..) {
+            let Some(found) = at(place % 3, place / 3) else { return true };
+            *point = self.unwrapped(found, centre);
+        }
+        let ends = |axis: fn(&(f64, f64)) -> f64| {
+            let values = points.iter().map(axis);
+            let (min, max) = (values.clone().fold(f64::INFINITY, f64::min), values.fold(f64::NEG_INFINITY, f64::max));
+            (min, max)
+        };
+        let ((left, right), (top, bottom)) = (ends(|point| point.0), ends(|point| point.1));
+        let extent = (right - left).max(bottom - top);
+        // The middle of a chord is near that of the curve if the window is mapped almost linearly.
+        let is_linear = [(0, 2), (0, 6), (2, 8), (6, 8), (0, 8), (2, 6)].iter().all(|&(a, b): &(usize, usize)| {
+            let middle = points[usize::midpoint(a, b)];
+            let chord = (f64::midpoint(points[a].0, points[b].0), f64::midpoint(points[a].1, points[b].1));
+            (middle.0 - chord.0).hypot(middle.1 - chord.1) <= STRAIGHT * extent
+        });
+        if !is_linear {
+            return true;
+        }
+        let margin = 4.0 * STRAIGHT * extent + 2.0;
+        let turns: &[f64] = if self.turn.is_some() { &[0.0, 1.0, -1.0, 2.0, -2.0] } else { &[0.0] };
+        let (dx, dy) = self.turn.unwrap_or_default();
+        turns.iter().any(|turn| {
+            let (x, y) = (turn * dx, turn * dy);
+            right + x + margin >= 0.0
+                && left + x - margin <= self.size.0
+                && bottom + y + margin >= 0.0
+                && top + y - margin <= self.size.1
+        })
+    }
+
+    /// The part of a window of target pixels, which are source pixels, that lies in the source.
+    pub(super) fn copied(&self, window: Window) -> Copied {
+        let Some(affine) = self.affine.as_ref().filter(|_| self.is_translation()) else { return Copied::No };
+        let shared = |start: u32, length: u32, offset: f64, size: f64| {
+            let start = f64::from(start) + offset;
+            let (first, end) = (start.max(0.0), (start + f64::from(length)).min(size));
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "within the image and the window"
+            )]
+            let shared = (first < end).then_some((first as u32, (first - start) as u32, (end - first) as u32));
+            shared
+        };
+        let cols = shared(window.col_off, window.width, affine.c, self.size.0);
+        let rows = shared(window.row_off, window.height, affine.f, self.size.1);
+        let whole = cols.zip(rows).filter(|(cols, rows)| (cols.2, rows.2) == (window.width, window.height));
+        match cols.zip(rows) {
+            // Pixels beyond the image may be those of another turn.
+            _ if self.turn.is_some() && whole.is_none() => Copied::No,
+            None => Copied::Outside,
+            Some(((from_col, col, width), (from_row, row, height))) => {
+                let (col_off, row_off) = (window.col_off + col, window.row_off + row);
+                Copied::Part {
+                    source: Window { col_off: from_col, row_off: from_row, width, height },
+                    target: Window { col_off, row_off, width, height },
+                }
+            }
+        }
     }
 
     /// The source coordinates of a position in the grid; None where they are undefined.

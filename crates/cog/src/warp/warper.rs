@@ -7,7 +7,7 @@ use super::grid::TargetGrid;
 use super::method::{Method, unsupported};
 use super::patch::{Output, Patch, SourcePixels, WarpSample, WarpedBlock};
 use super::scale::KernelScale;
-use super::source_map::SourceMap;
+use super::source_map::{Copied, SourceMap};
 use super::{area, kernel};
 use crate::codec::Samples;
 use crate::crs::Transforms;
@@ -42,6 +42,9 @@ pub struct Warp {
 }
 
 impl Warp {
+    /// Side of the blocks in which a target is resampled.
+    pub const BLOCK: u32 = BLOCK;
+
     /// Prepares the resampling of a band to `window` of a grid. `source` is the size and georeferencing of the band's level.
     ///
     /// # Errors
@@ -112,14 +115,24 @@ impl Warp {
 
     /// The blocks of a window of the target, row by row.
     pub fn blocks(window: Window) -> impl Iterator<Item = Window> {
-        let step = BLOCK as usize;
+        Self::blocks_of(window, BLOCK)
+    }
+
+    /// The blocks of a size of a window of the target, row by row.
+    pub fn blocks_of(window: Window, side: u32) -> impl Iterator<Item = Window> {
+        let side = side.max(1);
+        let step = side as usize;
         let rows = (window.row_off..window.row_end()).step_by(step);
         rows.flat_map(move |row_off| {
             let cols = (window.col_off..window.col_end()).step_by(step);
-            cols.filter_map(move |col_off| {
-                Window { col_off, row_off, width: BLOCK, height: BLOCK }.intersection(&window)
-            })
+            cols.filter_map(move |col_off| Window { col_off, row_off, width: side, height: side }.intersection(&window))
         })
+    }
+
+    /// Whether a window of the target may meet the source: false only if it certainly does not.
+    #[must_use]
+    pub fn may_meet(&self, window: Window) -> bool {
+        self.map.may_meet(window)
     }
 
     /// The parts of the source that a block of the target needs. A block that needs much is split.
@@ -179,10 +192,17 @@ impl Warp {
 }
 
 impl Warp {
-    /// Whether target pixels are source pixels, bit for bit.
+    /// How a window is copied, if target pixels are source pixels. Invalid pixels have yet to be filled.
     #[must_use]
-    pub fn is_copy(&self) -> bool {
-        self.map.is_translation()
+    pub fn copied(&self, window: Window) -> Copied {
+        self.map.copied(window)
+    }
+
+    /// The same without the pixels that lie 360 degrees away.
+    #[must_use]
+    pub fn without_turns(mut self) -> Self {
+        self.map.turn = None;
+        self
     }
 }
 

@@ -12,26 +12,33 @@
 //! An error of a file fails the call, unless the row's `on_error` makes the row NULL. Other rows that share blocks with
 //! it are not affected: an error belongs to the blocks that could not be made.
 
+mod chip;
 mod consumer;
 mod grid_stream;
 mod mapped;
 mod mask;
 mod masks_ahead;
+mod mosaic;
+mod place;
 mod raster_band;
 mod reader;
 mod request;
+mod resample;
 mod statistics;
 mod value;
 mod warp;
 mod window;
 mod zone;
 
+pub use chip::{ChipRow, PlannedChip};
 pub use consumer::{BlockConsumer, Read};
 pub use grid_stream::{GridStream, GridTile};
 pub use mapped::{BesidePixels, BesideTarget, PixelTable};
 pub use mask::{MaskSource, WeightSource};
+pub use mosaic::{MosaicRow, PlannedMosaic};
+pub use place::GridChoice;
 pub use reader::Reader;
 pub use request::{LevelChoice, OrNull, ReadRequest, ResolvedRead, Target};
 pub use statistics::ZoneOptions;
-pub use warp::{GridChoice, PlannedWarp, WarpOptions};
+pub use warp::{PlannedWarp, SourceBand, WarpOptions};
 pub use window::{PlannedWindow, StartedWindows};
