@@ -50,8 +50,9 @@ def run(session: Session, seed: str) -> None:
         mask = np.isfinite(band)
         values = np.where(mask, band, 0).astype(source.data.dtype)
         compare = compare_kernel if method in METHODS[:3] else compare_area
+        of_source = f"{about}\n  {source.grid}"
         for name, same, where in compare(source, grid, method, values, mask):
-            session.compare(f"chip.{method}.{name}", same, lambda where=where: f"{about}\n  {source.grid}\n  {where()}")
+            session.compare(f"chip.{method}.{name}", same, lambda of=of_source, where=where: f"{of}\n  {where()}")
     for source in sources:
         source.path.unlink()
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pyproj
-import rasterio
 from rasterio.enums import Resampling
 from rasterio.merge import merge
 from rasterio.transform import Affine
