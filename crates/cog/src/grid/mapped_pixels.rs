@@ -68,6 +68,11 @@ impl MappedCols<'_> {
 }
 
 impl MappedPixels {
+    /// Maps nothing.
+    pub(crate) fn none(window: Window) -> Self {
+        Self { window, kind: Kind::Each(Vec::new()) }
+    }
+
     /// Maps columns and rows independently; None outside of the other raster.
     pub(crate) fn apart(
         window: Window,

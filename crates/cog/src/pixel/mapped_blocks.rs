@@ -5,12 +5,17 @@ use std::sync::Arc;
 use super::block::{Block, Pixels, Visitor};
 use super::mapped_values::MappedValues;
 use super::sample::Sample;
-use crate::grid::{MappedCols, MappedPixels, MappedRun};
+use crate::grid::{MappedCols, MappedPixels, MappedRun, Window};
 
 impl MappedValues {
     /// Adds the pixels of a block. The caller must reject complex samples.
     pub fn add(&mut self, block: &Block) {
         take(&self.pixels, block, &mut self.values, || Values);
+    }
+
+    /// Copies the values of a part of the window.
+    pub fn paste(&mut self, part: &Self) {
+        paste((self.pixels.window, &mut self.values), (part.pixels.window, &part.values));
     }
 }
 
@@ -55,6 +60,18 @@ pub(super) fn take<T: Copy, V: Visitor<Output = Vec<T>>>(
         }
         if let Some((_, row, _)) = &row {
             write(&run, cols.start, row, out.get_mut(run.start..).unwrap_or_default());
+        }
+    }
+}
+
+/// Copies the pixels of a window, in row-major order, to those of another that contains it.
+pub(super) fn paste<T: Copy>((window, out): (Window, &mut [T]), (part, pixels): (Window, &[T])) {
+    let (width, part_width) = (window.width as usize, part.width as usize);
+    let col = part.col_off.saturating_sub(window.col_off) as usize;
+    for (row, pixels) in (part.row_off..).zip(pixels.chunks(part_width.max(1))) {
+        let start = row.saturating_sub(window.row_off) as usize * width + col;
+        if let Some(out) = out.get_mut(start..start + part_width) {
+            out.copy_from_slice(pixels);
         }
     }
 }

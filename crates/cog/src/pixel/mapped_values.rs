@@ -19,6 +19,12 @@ impl MappedValues {
         Self { pixels, values: vec![None; len] }
     }
 
+    /// Creates empty values for a window that [`paste`](Self::paste) fills.
+    #[must_use]
+    pub fn of_window(window: Window) -> Self {
+        Self::new(MappedPixels::none(window))
+    }
+
     /// Memory for the values of a window, in bytes.
     #[must_use]
     pub fn byte_len(window: Window) -> u64 {

@@ -8,13 +8,13 @@
 
 use std::sync::Arc;
 
-use super::mapped_blocks::take;
+use super::mapped_blocks::{paste, take};
 use super::plane::Plane;
 use super::sample::Sample;
 use super::{Block, Pixels, Visitor};
 use crate::codec::{DecodedTile, Samples};
 use crate::grid::MappedPixels;
-use crate::{Error, Result, Tiling};
+use crate::{Error, Result, Tiling, Window};
 
 /// Rule by which values of a mask raster keep a pixel valid.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -73,6 +73,17 @@ impl Mask {
     pub fn new(pixels: MappedPixels) -> Self {
         let len = usize::try_from(pixels.window.pixels()).unwrap_or(usize::MAX);
         Self { pixels, bytes: vec![0; len] }
+    }
+
+    /// Creates a mask for a window that [`paste`](Self::paste) fills, all invalid.
+    #[must_use]
+    pub fn of_window(window: Window) -> Self {
+        Self::new(MappedPixels::none(window))
+    }
+
+    /// Copies the mask of a part of the window.
+    pub fn paste(&mut self, part: &Self) {
+        paste((self.pixels.window, &mut self.bytes), (part.pixels.window, &part.bytes));
     }
 
     /// The tiles (row, col) of the mask raster whose blocks must be added.

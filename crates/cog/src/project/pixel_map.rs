@@ -21,6 +21,9 @@ use crate::{Error, Result, Window};
 /// Distance in pixels within which a centre is on an edge.
 const ON_EDGE: f64 = 1e-6;
 
+/// Pixels of a part of a window: 8 MiB of mapped pixels, and less than a second for the projections of all of them.
+const PART_PIXELS: u32 = 1 << 20;
+
 /// Maps the pixels of a grid to those of another raster.
 #[derive(Debug)]
 pub struct PixelMap {
@@ -112,12 +115,34 @@ impl PixelMap {
         (drift(to.b, self.size.1) && drift(to.d, self.size.0)).then_some(to)
     }
 
+    /// Whether columns and rows are mapped independently.
+    fn is_apart(&self) -> bool {
+        let is_north_up = |transform: &GeoTransform| transform.b == 0.0 && transform.d == 0.0;
+        self.crs.is_none() && is_north_up(&self.transform) && is_north_up(&self.inverse)
+    }
+
+    /// Divides a window into parts that take little time and memory to be mapped. Windows of ordinary tiles are one part.
+    pub fn parts(&self, window: Window) -> impl Iterator<Item = Window> + use<> {
+        let width = window.width.clamp(1, PART_PIXELS);
+        let height = if self.is_apart() { PART_PIXELS } else { PART_PIXELS / width };
+        let step = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
+        let rows = (window.row_off..window.row_end()).step_by(step(height));
+        rows.flat_map(move |row_off| {
+            let cols = (window.col_off..window.col_end()).step_by(step(width));
+            cols.map(move |col_off| Window {
+                col_off,
+                row_off,
+                width: width.min(window.col_end() - col_off),
+                height: height.min(window.row_end() - row_off),
+            })
+        })
+    }
+
     /// The other raster's pixels for a window of the grid.
     #[must_use]
     pub fn pixels(&self, window: Window) -> MappedPixels {
-        let is_apart = |transform: &GeoTransform| transform.b == 0.0 && transform.d == 0.0;
         let (cols, rows) = (window.col_off..window.col_end(), window.row_off..window.row_end());
-        if self.crs.is_none() && is_apart(&self.transform) && is_apart(&self.inverse) {
+        if self.is_apart() {
             let col = |col: u32| self.col(self.transform.a * centre(col) + self.transform.c, 0.0);
             let row = |row: u32| self.row(0.0, self.transform.e * centre(row) + self.transform.f);
             return MappedPixels::apart(window, cols.map(col), rows.map(row));
@@ -262,6 +287,25 @@ mod tests {
         assert_eq!(found(&map(&grid, &degrees), window(0, 0, 1, 2)), [Some((0, 0)), Some((0, 0))]);
         let elsewhere = RasterInfo::in_epsg(4326, [0.01, 0.0, 20.0, 0.0, -0.01, 41.555], 1, 1);
         assert_eq!(found(&map(&grid, &elsewhere), window(0, 0, 2, 1)), [None, None]);
+    }
+
+    #[test]
+    fn parts_of_a_window() {
+        let grid = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 4, 4);
+        let degrees = RasterInfo::in_epsg(4326, [0.01, 0.0, 2.995, 0.0, -0.01, 41.555], 1, 1);
+        let (apart, each) = (map(&grid, &grid), map(&grid, &degrees));
+        let parts = |map: &PixelMap, window: Window| map.parts(window).collect::<Vec<_>>();
+        let ordinary = window(512, 1024, 1024, 1024);
+        assert_eq!((parts(&apart, ordinary), parts(&each, ordinary)), (vec![ordinary], vec![ordinary]));
+        assert_eq!(parts(&each, window(0, 0, 0, 4)), []);
+        let wide = window(1, 2, 3 << 18, 3);
+        assert_eq!(parts(&apart, wide), [wide]);
+        assert_eq!(parts(&each, wide), [2, 3, 4].map(|row| window(1, row, 3 << 18, 1)));
+        let long = window(7, 9, (1 << 20) + 5, 2);
+        let rows = |row, height| [window(7, row, 1 << 20, height), window(7 + (1 << 20), row, 5, height)];
+        assert_eq!(parts(&apart, long), rows(9, 2));
+        assert_eq!(parts(&each, long), [rows(9, 1), rows(10, 1)].concat());
+        assert_eq!(parts(&each, window(0, 0, 16_384, 16_384)).len(), 256);
     }
 
     #[test]

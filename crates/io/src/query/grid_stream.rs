@@ -7,12 +7,13 @@
 //!
 //! A group holds the decoded tiles of one raster until those of the others are there; that is what bounds its size.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rasteret_cog::Window;
 use rasteret_cog::pixel::{Block, Image, MappedValues};
 
+use super::mask::mapped_values;
 use super::masks_ahead::MasksAhead;
 use super::{BesidePixels, BesideTarget, Reader, Target};
 use crate::tiles::{BlockRequest, BlockStream, Keep, RasterFile};
@@ -198,7 +199,7 @@ impl Group {
         }
         let empty = self.empty.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(window) = empty {
-            let pixels = rasters.iter().map(|raster| raster.pixels(window, Vec::new()));
+            let pixels = rasters.iter().map(|raster| raster.pixels(reader, window, Vec::new()));
             return Some(pixels.collect::<Result<_>>().map(|pixels| GridTile { window, pixels }));
         }
         while let Some((request, block)) = self.blocks.next() {
@@ -214,7 +215,7 @@ impl Group {
             if gathered.missing == 0 {
                 let (window, blocks) = (gathered.window, std::mem::take(&mut gathered.blocks));
                 drop(gathered);
-                let pixels = rasters.iter().zip(blocks).map(|(raster, blocks)| raster.pixels(window, blocks));
+                let pixels = rasters.iter().zip(blocks).map(|(raster, blocks)| raster.pixels(reader, window, blocks));
                 return Some(pixels.collect::<Result<_>>().map(|pixels| GridTile { window, pixels }));
             }
         }
@@ -228,11 +229,13 @@ impl BesideTarget {
         if self.has_same_blocks {
             return vec![self.target.block(row, col)];
         }
-        self.target.raster_band().requests(self.map.pixels(window).tiles(&self.target.band.tiling()))
+        let tiles = |part| self.map.pixels(part).tiles(&self.target.band.tiling());
+        let tiles: BTreeSet<_> = self.map.parts(window).flat_map(tiles).collect();
+        self.target.raster_band().requests(tiles.into_iter().collect())
     }
 
     /// Its pixels in a window, from the blocks of its requests.
-    fn pixels(&self, window: Window, mut blocks: Vec<Block>) -> Result<BesidePixels> {
+    fn pixels(&self, reader: &Reader, window: Window, mut blocks: Vec<Block>) -> Result<BesidePixels> {
         if self.has_same_blocks {
             let lost = || Error::Internal {
                 location: self.target.file.location().clone(),
@@ -240,8 +243,11 @@ impl BesideTarget {
             };
             return blocks.pop().map(BesidePixels::Block).ok_or_else(lost);
         }
-        let mut values = MappedValues::new(self.map.pixels(window));
-        blocks.iter().for_each(|block| values.add(block));
-        Ok(BesidePixels::Values(values))
+        let values = |part| {
+            let mut values = MappedValues::new(self.map.pixels(part));
+            blocks.iter().for_each(|block| values.add(block));
+            Ok(values)
+        };
+        mapped_values(reader, &self.map, window, values).map(BesidePixels::Values)
     }
 }

@@ -29,7 +29,9 @@ impl MasksAhead {
             let Some(window) = target.band.window(row, col) else { continue };
             let of_mask = target.mask.iter().flat_map(|mask| mask.requests(window));
             let of_weights = target.weights.iter().flat_map(|weights| weights.requests(window));
-            for request in of_mask.chain(of_weights) {
+            // The error of an interrupt is that of the blocks.
+            let parts = of_mask.chain(of_weights).take_while(|_| !reader.query().is_interrupted());
+            for request in parts.flatten() {
                 let key = (Arc::as_ptr(&request.band), request.row, request.col);
                 let is_known = known.contains_key(&key);
                 let failure = known.entry(key).or_insert_with(|| reader.tiles().recent_failure(&request));
