@@ -58,6 +58,9 @@ const CLASS: &[Field<Class>] = &[
     Field { name: "fraction", cell: plain!(Double, |class| Some(class.fraction)) },
 ];
 
+/// Bytes of a class: its value in a histogram, the class, and DuckDB's STRUCT, which it may copy.
+const BYTES_OF_A_CLASS: u64 = 96;
+
 /// The scalar function.
 pub(crate) struct CogZonalClasses;
 
@@ -76,7 +79,10 @@ impl ScalarFunction for CogZonalClasses {
         let histograms = session.zonal_histograms(&call.resolve(session, cog_zonal_stats::zone_options)?)?;
         let lengths: Vec<_> =
             histograms.iter().map(|histogram| histogram.as_ref().map(|zone| zone.entries().len())).collect();
-        let mut classes = Vec::with_capacity(lengths.iter().flatten().sum());
+        let count: usize = lengths.iter().flatten().sum();
+        let bytes = u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(BYTES_OF_A_CLASS);
+        session.check_memory(bytes, || format!("the {count} classes of the zones of a call"))?;
+        let mut classes = Vec::with_capacity(count);
         for histogram in histograms.into_iter().flatten() {
             let all = histogram.weight();
             let class = |entry: &rasteret_cog::zonal::Entry| Class {

@@ -3,6 +3,8 @@
 //! Values are distinct, ascending doubles; integers beyond 2^53 become the nearest double. Invalid pixels, NaN and
 //! pixels without weight are ignored.
 
+use std::cmp::Ordering;
+
 use crate::grid::{Coverage, Run, Window};
 use crate::pixel::{Block, Pixels, RunVisitor, Sample};
 use crate::{Error, Result};
@@ -10,8 +12,9 @@ use crate::{Error, Result};
 /// Maximum number of distinct values per zone: 256 MiB.
 pub const MAX_VALUES: usize = 1 << 24;
 
-/// Number of pixels collected before equal values are merged.
-const COLLECTED: usize = 1 << 16;
+/// Least and greatest number of pixels collected before equal values are merged: between them, as many as there are
+/// distinct values.
+const COLLECTED: (usize, usize) = (1 << 16, 1 << 22);
 
 /// Integers of at most this many bits are counted in a table: of all values of the type, if it has at most
 /// [`TABLE_TIMES`] as many entries as there are pixels, or else of the values from the least to the greatest, under the
@@ -41,17 +44,33 @@ pub struct Entry {
 impl Histogram {
     /// Adds the covered pixels of a block. The caller must reject complex samples.
     pub fn add(&mut self, block: &Block, coverage: &Coverage) {
+        self.add_up_to(MAX_VALUES, block, coverage);
+    }
+
+    /// As [`add`](Self::add), with at most `most` distinct values of the block, and of all of them at most [`MAX_VALUES`].
+    /// Returns whether the block has no more; if it has, the histogram is of no use.
+    pub fn add_up_to(&mut self, most: usize, block: &Block, coverage: &Coverage) -> bool {
         let Some(window) = coverage.window().and_then(|window| window.intersection(&block.window)) else {
-            return;
+            return true;
         };
         if block.is_constant() {
-            return self.add_constant(block, coverage, window);
+            self.add_constant(block, coverage, window);
+            return true;
         }
         block.warm(window);
-        let pixels = u64::from(window.width) * u64::from(window.height);
-        let mut collected = Collected { pixels, ..Collected::default() };
+        let most = most.min(MAX_VALUES + 1);
+        let mut collected = Collected { pixels: window.pixels(), most, ..Collected::default() };
         block.visit_runs(coverage.within(window), &mut collected);
-        self.merge(collected.finish());
+        let part = collected.finish();
+        let is_all = part.entries.len() <= most;
+        self.merge(part);
+        is_all
+    }
+
+    /// Memory for the values, in bytes.
+    #[must_use]
+    pub fn byte_len(&self) -> u64 {
+        (self.entries.capacity() * size_of::<Entry>()) as u64
     }
 
     /// Adds a block of equal pixels, as of a sparse tile, by inspecting one of them.
@@ -69,9 +88,7 @@ impl Histogram {
         if self.entries.is_empty() {
             self.entries = other.entries;
         } else if !other.entries.is_empty() {
-            self.entries.extend(other.entries);
-            self.entries.sort_by(|a, b| a.value.total_cmp(&b.value));
-            add_up(&mut self.entries);
+            self.entries = merged(&self.entries, &other.entries);
         }
         if self.entries.len() > MAX_VALUES {
             self.entries.truncate(MAX_VALUES);
@@ -145,6 +162,27 @@ impl Histogram {
     }
 }
 
+/// Merges lists of distinct, ascending values.
+fn merged(mut some: &[Entry], mut others: &[Entry]) -> Vec<Entry> {
+    let mut all = Vec::with_capacity(some.len() + others.len());
+    while let (Some((one, rest)), Some((other, other_rest))) = (some.split_first(), others.split_first()) {
+        let order = one.value.total_cmp(&other.value);
+        all.push(match order {
+            Ordering::Less => *one,
+            Ordering::Equal => Entry { value: one.value, weight: one.weight + other.weight },
+            Ordering::Greater => *other,
+        });
+        some = if order.is_le() { rest } else { some };
+        others = if order.is_ge() { other_rest } else { others };
+    }
+    all.extend_from_slice(some);
+    all.extend_from_slice(others);
+    if all.len() < all.capacity() / 2 {
+        all.shrink_to_fit();
+    }
+    all
+}
+
 /// Merges adjacent entries of equal value.
 fn add_up(entries: &mut Vec<Entry>) {
     entries.dedup_by(|next, entry| {
@@ -161,6 +199,8 @@ fn add_up(entries: &mut Vec<Entry>) {
 struct Collected {
     /// Maximum number of covered pixels.
     pixels: u64,
+    /// Maximum number of distinct values.
+    most: usize,
     /// Weights of integers, indexed from the least value of the type.
     table: Vec<f64>,
     least: i32,
@@ -226,7 +266,7 @@ fn of_table(least: i32, table: &[f64]) -> impl Iterator<Item = Entry> + '_ {
 
 impl RunVisitor for Collected {
     fn visit<T: Sample>(&mut self, run: &Run, pixels: Pixels<'_, T>) {
-        if run.weight <= 0.0 {
+        if run.weight <= 0.0 || self.added > self.most {
             return;
         }
         self.is_short = (1..=TABLE_BITS).contains(&T::WHOLE_BITS);
@@ -253,7 +293,7 @@ impl RunVisitor for Collected {
                 entries.push(Entry { value, weight: run.weight });
             }
         });
-        if self.entries.len() - self.added > self.added.max(COLLECTED) {
+        if self.entries.len() - self.added > self.added.clamp(COLLECTED.0, COLLECTED.1) {
             self.add_up();
         }
     }

@@ -28,7 +28,11 @@ pub trait BlockConsumer: Sync {
 
     /// Returns the result of a tile's block. Called once for each of [`tiles`](Self::tiles), with the position among
     /// them, on any thread and in any order.
-    fn part(&self, tile: usize, block: &Block) -> Self::Part;
+    ///
+    /// # Errors
+    ///
+    /// If the result takes more memory than there may be: fails the call.
+    fn part(&self, tile: usize, block: &Block) -> Result<Self::Part>;
 
     /// Adds the part of a tile; called in the order of [`tiles`](Self::tiles).
     fn add(total: &mut Self::Total, part: Self::Part);
@@ -174,7 +178,7 @@ impl Reading {
     /// block, on any thread and in any order.
     pub(super) fn finish<P: Send + Sync>(
         self,
-        part: impl Fn(usize, usize, &Block) -> P + Sync,
+        part: impl Fn(usize, usize, &Block) -> Result<P> + Sync,
     ) -> Result<Vec<Option<Vec<P>>>> {
         let Self { reader, blocks, masks, targets, consumers, slots, on_error } = self;
         if let Some(masks) = masks.filter(|_| !gives_up(&blocks, &on_error)) {
@@ -188,14 +192,16 @@ impl Reading {
         let fault: Mutex<Option<(usize, Error)>> = Mutex::default();
         let fails = |error: &Error, at: usize| on_error[at] == OnError::Fail || !error.is_of_file();
         let masked = |request: usize, block: Block| targets[request].masked(&reader, block);
-        blocks.for_each(|request, block| match block.and_then(|block| masked(request, block)) {
-            Ok(block) => {
-                for &(at, slot) in &consumers[request] {
-                    // Each slot belongs to one tile of one read, so it is empty.
-                    let _ = parts[slot].set(part(at, slot - slots[at], &block));
-                }
-                ControlFlow::Continue(())
+        let consume = |request: usize, block: Block| {
+            let block = masked(request, block)?;
+            for &(at, slot) in &consumers[request] {
+                // Each slot belongs to one tile of one read, so it is empty.
+                let _ = parts[slot].set(part(at, slot - slots[at], &block)?);
             }
+            Ok(())
+        };
+        blocks.for_each(|request, block| match block.and_then(|block| consume(request, block)) {
+            Ok(()) => ControlFlow::Continue(()),
             Err(error) if consumers[request].iter().any(|(at, _)| fails(&error, *at)) => {
                 let mut fault = fault.lock().unwrap_or_else(PoisonError::into_inner);
                 if fault.as_ref().is_none_or(|(first, _)| request < *first) {

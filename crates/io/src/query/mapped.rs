@@ -88,8 +88,9 @@ impl BlockConsumer for Gather {
         Cow::Borrowed(&self.tiles)
     }
 
-    fn part(&self, _tile: usize, block: &Block) {
+    fn part(&self, _tile: usize, block: &Block) -> Result<()> {
         self.values.lock().unwrap_or_else(PoisonError::into_inner).add(block);
+        Ok(())
     }
 
     fn add((): &mut (), (): ()) {}

@@ -15,6 +15,7 @@
 mod chip;
 mod consumer;
 mod grid_stream;
+mod histograms;
 mod mapped;
 mod mask;
 mod masks_ahead;

@@ -77,16 +77,22 @@ pub struct ResolvedRead<'a> {
     pub request: ReadRequest<'a>,
 }
 
+/// Bytes of a read while it is prepared, in the lists of its steps.
+const BYTES_OF_A_READ: u64 = 1 << 9;
+
 impl Reader {
     /// Finds what rows share: files, bands, ways into pixels. None stays None, and so becomes a row whose `on_error` allows it where
     /// the file's tables contradict its sizes.
     ///
     /// # Errors
     ///
-    /// If a file has no such band or level, or its tables contradict its sizes.
+    /// If a file has no such band or level, its tables contradict its sizes, or there are too many requests for memory.
     pub fn prepare<'a>(&self, requests: Vec<Option<ReadRequest<'a>>>) -> Result<Vec<Option<ResolvedRead<'a>>>> {
+        let count = requests.len() as u64;
+        self.check_memory(count.saturating_mul(BYTES_OF_A_READ), || format!("{count} reads of a call"))?;
         let mut targets: HashMap<TargetKey, Arc<Target>> = HashMap::new();
         let resolved = requests.into_iter().map(|request| {
+            self.query().check()?;
             let Some(request) = request else {
                 return Ok(None);
             };

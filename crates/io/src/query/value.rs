@@ -237,7 +237,8 @@ impl BlockConsumer for Mutex<PointSampler> {
 
     fn add((): &mut (), (): ()) {}
 
-    fn part(&self, _tile: usize, block: &Block) {
+    fn part(&self, _tile: usize, block: &Block) -> Result<()> {
         self.lock().unwrap_or_else(PoisonError::into_inner).consume(block);
+        Ok(())
     }
 }

@@ -122,6 +122,7 @@ impl StartedWindows<'_> {
                 if let Some(part) = parts.get(*window).and_then(|parts| parts.get(range.start + tile)) {
                     windows[*window].consumer.consume(block, &mut part.lock().unwrap_or_else(PoisonError::into_inner));
                 }
+                Ok(())
             })?;
             for ((window, _), read) in batch.into_iter().zip(read) {
                 is_read[window] &= read.is_some();

@@ -7,6 +7,8 @@
 //! | bound | at most |
 //! |---|---|
 //! | windows of a call, which DuckDB may copy | half |
+//! | the distinct values of the zones of a call, which are copied when they are merged | half |
+//! | the entries of a listing | half |
 //! | a coverage while it is computed | a quarter |
 //! | decoded tiles in the cache, tiles in flight | an eighth each |
 //! | headers that are kept | a sixteenth |
@@ -49,7 +51,8 @@ impl Memory {
         self.host.swap(bytes, Ordering::Relaxed) != bytes
     }
 
-    fn limit(&self) -> u64 {
+    /// The limit in bytes.
+    pub(crate) fn limit(&self) -> u64 {
         let host = self.host.load(Ordering::Relaxed);
         match self.set {
             Some(set) => set.min(host),
@@ -61,6 +64,11 @@ impl Memory {
     /// Bytes that one coverage may take while it is computed.
     pub(crate) fn of_coverage(&self) -> u64 {
         self.limit() / 4
+    }
+
+    /// Bytes that the entries of a listing may take, which are copied into the hrefs of files.
+    pub(crate) fn of_listing(&self) -> u64 {
+        self.limit() / 2
     }
 
     /// Bytes of text that a STAC document may have: a page of a search, a Catalog. One of a million links has 100 MiB.
