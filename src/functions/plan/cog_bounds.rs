@@ -83,6 +83,7 @@ pub(super) fn in_crs<T: Clone>(
         if let Some((_, known)) = answers.iter().find(|(name, _)| name == crs) {
             return Ok(Some(known.clone()));
         }
+        session.check_interrupt()?;
         let transform = raster.transform_from(crs, session.transforms())?;
         let found = answer(&raster.footprint(transform.as_ref())?)?;
         answers.push((crs.to_owned(), found.clone()));

@@ -113,6 +113,13 @@ impl Stores {
         self.shared.memory.check(bytes, what)
     }
 
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`](crate::Error::Interrupted) once the query was interrupted.
+    pub fn check_interrupt(&self) -> Result<()> {
+        self.query.check()
+    }
+
     /// A file whose ranges can be read. Makes no request, except the one that finds the region of a public S3 bucket when the bucket
     /// is first used.
     pub async fn open(&self, href: &str) -> Result<Object> {

@@ -1,5 +1,7 @@
 //! Traces the outline of an image in another CRS.
 
+use std::cell::Cell;
+
 use geo_types::Coord;
 
 use crate::crs::nearest_longitude;
@@ -30,6 +32,10 @@ const ASIDE: f64 = 1e-9;
 /// Maximum number of vertices of an outline.
 const MAX_VERTICES: usize = 1 << 16;
 
+/// Maximum number of points that are projected for an outline, which take some seconds. Most outlines take a thousand;
+/// sinusoidal maps whose tips are inside of the image take up to 15 million.
+const MAX_PROJECTIONS: u32 = 1 << 24;
+
 /// Returns a closed ring around the part of an image that is defined in the CRS of a mapping. Longitudes are
 /// continuous: around a pole they end 360 degrees from where they began. The defined part must be star-shaped in
 /// pixels, as maps and their images are.
@@ -39,7 +45,7 @@ const MAX_VERTICES: usize = 1 << 16;
 /// [`Error::InvalidArgument`] if no pixel is defined in that CRS, or if the edge of its map cuts the outline.
 pub(super) fn trace(mapping: &Mapping) -> Result<Vec<Coord<f64>>> {
     let centre = located_pixel(mapping).ok_or_else(unreached)?;
-    let mut trace = Trace { mapping, centre, ring: Vec::new(), unit: 0.0 };
+    let mut trace = Trace { mapping, centre, ring: Vec::new(), unit: 0.0, projections: Cell::new(0) };
     let steps = (0..=4 * POINTS_A_SIDE).map(|step| f64::from(step) / f64::from(POINTS_A_SIDE));
     let points: Vec<_> = steps.filter_map(|t| Some((t, trace.at(t)?))).collect();
     let Some((_, first)) = points.first() else {
@@ -57,7 +63,9 @@ pub(super) fn trace(mapping: &Mapping) -> Result<Vec<Coord<f64>>> {
         }
     }
     let mut kept = vec![first.place];
-    corners.windows(2).for_each(|side| trace.simplify(&trace.ring[side[0]..=side[1]], &mut kept));
+    for side in corners.windows(2) {
+        trace.simplify(&trace.ring[side[0]..=side[1]], &mut kept)?;
+    }
     Ok(kept)
 }
 
@@ -91,6 +99,8 @@ struct Trace<'a> {
     ring: Vec<Located>,
     /// Approximate size of a pixel in the target CRS.
     unit: f64,
+    /// Number of points that were projected.
+    projections: Cell<u32>,
 }
 
 impl Trace<'_> {
@@ -109,17 +119,17 @@ impl Trace<'_> {
         let side = |inset: f64| Coord { x: along(width, x, inset), y: along(height, y, inset) };
         let is_at_edge = |point: Coord<f64>| point.x.abs() > 180.0 - INSET || point.y.abs() > 90.0 - INSET;
         let is_clear = |point: &Coord<f64>| !self.mapping.is_from_degrees() || !is_at_edge(*point);
-        if let Some(place) = self.mapping.locate(side(0.0)).filter(is_clear) {
+        if let Some(place) = self.locate(side(0.0)).filter(is_clear) {
             return Some(Located { pixel: side(0.0), place, is_edge: false });
         }
         let side = side(INSET);
-        if let Some(place) = self.mapping.locate(side) {
+        if let Some(place) = self.locate(side) {
             return Some(Located { pixel: side, place, is_edge: false });
         }
-        let (mut near, mut far) = ((self.centre, self.mapping.locate(self.centre)?), side);
+        let (mut near, mut far) = ((self.centre, self.locate(self.centre)?), side);
         for _ in 0..HALVINGS {
             let middle = (near.0 + far) / 2.0;
-            match self.mapping.locate(middle) {
+            match self.locate(middle) {
                 Some(place) => near = (middle, place),
                 None => far = middle,
             }
@@ -127,8 +137,27 @@ impl Trace<'_> {
         Some(Located { pixel: near.0, place: near.1, is_edge: true })
     }
 
+    fn locate(&self, pixel: Coord<f64>) -> Option<Coord<f64>> {
+        self.projections.update(|count| count.saturating_add(1));
+        self.mapping.locate(pixel)
+    }
+
+    fn project(&self, place: Coord<f64>, longitude: f64) -> Option<Coord<f64>> {
+        self.projections.update(|count| count.saturating_add(1));
+        self.mapping.project(place, longitude)
+    }
+
+    /// Fails once the outline has taken too many projections.
+    fn check(&self) -> Result<()> {
+        match self.projections.get() > MAX_PROJECTIONS {
+            true => Err(invalid("expected an outline that can be followed, found one that is too irregular")),
+            false => Ok(()),
+        }
+    }
+
     /// Appends the points between two points of the outline, and the second.
     fn follow(&mut self, start: (f64, Located), end: (f64, Located), halvings: u32) -> Result<()> {
+        self.check()?;
         let (from, to) = (start.1, end.1);
         let t = f64::midpoint(start.0, end.0);
         let middle = self.at(t).ok_or_else(unreached)?;
@@ -162,15 +191,16 @@ impl Trace<'_> {
         let is_far = |place: Coord<f64>, end: Located| (self.near(place, end.place).x - end.place.x).abs() > MAX_STEP;
         let shares = (1..=HALVINGS).map(|halving| 0.5f64.powi(halving.cast_signed()));
         shares.flat_map(|share| [share, 1.0 - share]).any(|share| {
-            let place = self.mapping.locate(from.pixel + (to.pixel - from.pixel) * share);
+            let place = self.locate(from.pixel + (to.pixel - from.pixel) * share);
             place.is_some_and(|place| is_far(place, from) && is_far(place, to))
         })
     }
 
     /// Appends the points on the straight line between two pixels, and the second.
     fn cross(&mut self, from: Located, to: Located, halvings: u32) -> Result<()> {
+        self.check()?;
         let pixel = (from.pixel + to.pixel) / 2.0;
-        match self.mapping.locate(pixel) {
+        match self.locate(pixel) {
             Some(place) if halvings > 0 && self.passes_cut(from, to) => {
                 let middle = Located { pixel, place, is_edge: true };
                 self.cross(from, middle, halvings - 1)?;
@@ -198,7 +228,7 @@ impl Trace<'_> {
     fn error(&self, point: Coord<f64>, pixel: Coord<f64>) -> f64 {
         let at = |x: f64| {
             let longitude = self.mapping.world(pixel).x;
-            let there = self.mapping.project(Coord { x, y: point.y }, longitude);
+            let there = self.project(Coord { x, y: point.y }, longitude);
             there.map_or(f64::INFINITY, |there| distance(there, pixel))
         };
         match at(point.x) {
@@ -210,9 +240,13 @@ impl Trace<'_> {
     }
 
     /// Simplifies a line (Douglas-Peucker) and appends all points except the first.
-    fn simplify(&self, line: &[Located], kept: &mut Vec<Coord<f64>>) {
+    fn simplify(&self, line: &[Located], kept: &mut Vec<Coord<f64>>) -> Result<()> {
         let mut parts = vec![(0, line.len() - 1)];
         while let Some((start, end)) = parts.pop() {
+            self.check()?;
+            // Distances take a small part of the time of a projection.
+            let distances = u32::try_from((end - start) / 16).unwrap_or(u32::MAX);
+            self.projections.update(|count| count.saturating_add(distances));
             let (a, b) = (line[start].place, line[end].place);
             let on_line = |at: usize| nearest_on_segment(a, b, line[at].place);
             let off = |at: &usize| distance(on_line(*at), line[*at].place);
@@ -222,6 +256,7 @@ impl Trace<'_> {
                 _ => kept.push(b),
             }
         }
+        Ok(())
     }
 
     /// A point at the turn nearest to another.
