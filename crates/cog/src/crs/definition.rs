@@ -27,6 +27,9 @@ pub(super) struct Definition {
     reference: SpatialRef,
 }
 
+/// Longest name of a CRS in bytes. WKT of compound CRSs with all usages takes some ten thousand.
+const MAX_LENGTH: usize = 1 << 16;
+
 /// EPSG code of WGS 84 as longitude and latitude.
 const WGS_84: u32 = 4326;
 
@@ -85,9 +88,20 @@ const ELLIPSOIDS: [&str; 47] = [
 const DATUMS: [&str; 10] =
     ["WGS84", "GGRS87", "NAD83", "NAD27", "potsdam", "carthage", "hermannskogel", "ire65", "nzgd49", "OSGB36"];
 
+/// Refuses names that are too long to be parsed in little time.
+pub(super) fn check_length(name: &str) -> Result<()> {
+    if name.len() <= MAX_LENGTH {
+        return Ok(());
+    }
+    let start: String = name.chars().take(32).collect();
+    let what = format!("CRS '{start}…': expected at most {MAX_LENGTH} bytes, found {}", name.len());
+    Err(Error::InvalidArgument { what })
+}
+
 impl Definition {
     /// Parses a name.
     pub(super) fn parse(name: &str) -> Result<Self> {
+        check_length(name)?;
         let name = name.trim();
         engine::quiet();
         let reference = if name.starts_with('{') {

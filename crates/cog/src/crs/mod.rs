@@ -77,6 +77,8 @@ impl Transforms {
     ///
     /// [`Error::InvalidArgument`] for an invalid name, or if no transformation is known to be right.
     pub fn get(&self, from: &str, to: &str) -> Result<Arc<Transform>> {
+        definition::check_length(from)?;
+        definition::check_length(to)?;
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (from.to_owned(), to.to_owned());
         if let Some(known) = lock().get(&key) {

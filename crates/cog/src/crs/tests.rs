@@ -109,3 +109,13 @@ fn poles_come_back() {
         assert!((back.y - latitude).abs() < 1e-6, "{name}: {back:?}");
     }
 }
+
+#[test]
+fn names_have_a_largest_length() {
+    let padded = |length: usize| format!("EPSG:32631{}", " ".repeat(length - 10));
+    assert!(transform(&padded(1 << 16), "EPSG:32631").is_identity());
+    let error = Transforms::default().get("EPSG:32631", &padded((1 << 16) + 1)).unwrap_err().to_string();
+    assert!(error.contains("expected at most 65536 bytes, found 65537"), "{error}");
+    assert!(error.len() < 200, "{error}");
+    assert!(refusal(&padded(1 << 20)).contains("expected at most 65536 bytes"));
+}

@@ -28,7 +28,7 @@ use object_store::path::Path;
 use url::Url;
 
 pub(crate) use cloud::{Address, Sas, StoreKey, path_of, split_sas};
-pub(crate) use parse::local_from_remote;
+pub(crate) use parse::{check_length, local_from_remote};
 
 /// Where a file is. `Display` and `Debug` are redacted: no query string, no user, no password, no token. Cheap to clone.
 #[derive(Clone)]

@@ -9,6 +9,18 @@ use super::cloud::{Address, Sas, StoreKey, path_of};
 use super::{Inner, Location, LocationKind, redact, split_scheme};
 use crate::{Error, Result, StoreError};
 
+/// Longest href in bytes: paths have 4,096 at most, and servers refuse URLs of more than 8,192 or so.
+const MAX_LENGTH: usize = 1 << 16;
+
+/// Refuses hrefs and patterns of a length that nothing can have.
+pub(crate) fn check_length(href: &str) -> Result<()> {
+    if href.len() <= MAX_LENGTH {
+        return Ok(());
+    }
+    let what = format!("expected a path or a URL of at most {MAX_LENGTH} bytes, found one of {}", href.len());
+    Err(Error::InvalidArgument { what })
+}
+
 impl Location {
     /// Understands an href. Fails on an empty one, on a scheme that cannot be read and on what is not a URL.
     pub fn parse(href: &str) -> Result<Self> {
@@ -24,6 +36,7 @@ impl Location {
         if href.is_empty() {
             return Err(Error::InvalidArgument { what: "expected a path or a URL, found an empty string".to_owned() });
         }
+        check_length(href)?;
         if let Some(inner) = gdal_prefix(href)? {
             return Self::parse_any(&inner);
         }

@@ -214,3 +214,13 @@ fn resources() {
     assert_eq!(resource("https://h/a.tif?sv=1&se=2"), "https://h/a.tif?sv=1&se=2");
     assert_eq!(resource("s3://b/k"), key("s3a://b/k"));
 }
+
+#[test]
+fn hrefs_have_a_largest_length() {
+    for head in ["", "s3://bucket/", "https://host/", "file:///", "/vsicurl/https://host/"] {
+        let longest = format!("{head}{}", "a".repeat((1 << 16) - head.len()));
+        assert!(Location::parse(&longest).is_ok(), "{head}");
+        let error = Location::parse(&format!("{longest}a")).unwrap_err().to_string();
+        assert_eq!(error, "expected a path or a URL of at most 65536 bytes, found one of 65537");
+    }
+}
