@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use percent_encoding::percent_decode_str;
 use rasteret_io::Session;
@@ -221,5 +222,59 @@ fn a_pattern_of_many_directories_is_matched_in_time() {
         assert_eq!(session.files(&[&pattern("**/c")]).unwrap(), [format!("{head}{key}")]);
         assert!(session.files(&[&pattern("b")]).is_err());
         assert_eq!(session.files(&[&format!("{head}**")]).unwrap(), [format!("{head}{key}")]);
+    }
+}
+
+/// The entries of a page, by its number, and the token of the next.
+type Page = fn(usize) -> (Vec<(String, bool)>, String);
+
+/// Lists pages without end.
+fn endless(page: Page) -> Server {
+    let count = AtomicUsize::new(0);
+    Server::start(move |asked, _| {
+        let (entries, next) = page(count.fetch_add(1, Ordering::Relaxed));
+        let page = document(&entries, Some(next), asked.target.contains("comp=list"));
+        Reply::Status(200, "Content-Type: application/xml\r\n".to_owned(), page)
+    })
+}
+
+#[test]
+fn a_listing_without_end_is_an_error() {
+    let repeated: Page = |number| (vec![(format!("{number}.tif"), false)], "token".to_owned());
+    let cycle: Page = |number| (Vec::new(), format!("token {}", number % 3));
+    let empty: Page = |number| (Vec::new(), format!("token {number}"));
+    let same: Page = |number| (vec![("a.tif".to_owned(), false)], format!("token {number}"));
+    for (page, pattern, expected, requests) in [
+        (repeated, "*", "repeats a page", 6),
+        (repeated, "**", "repeats a page", 6),
+        (cycle, "**", "repeats a page", 14),
+        (empty, "*", "more than 1000 consecutive pages without new entries", 1001),
+        (same, "**", "more than 1000 consecutive pages without new entries", 1002),
+    ] {
+        for (cloud, head) in ["s3", "gs", "az"].into_iter().enumerate() {
+            let server = endless(page);
+            let (session, bucket) = &clouds(&server)[cloud];
+            let error = session.files(&[&format!("{bucket}{pattern}")]).unwrap_err().to_string();
+            assert!(error.contains(expected), "{head} {pattern}: {error}");
+            assert_eq!(server.log().len(), requests, "{head} {pattern}");
+        }
+    }
+}
+
+#[test]
+fn the_entries_of_a_listing_are_bounded_by_memory() {
+    let new: Page = |number| {
+        let names = (0..100).map(|key| (format!("{number}/{key}.tif"), false));
+        (names.collect(), format!("token {number}"))
+    };
+    for pattern in ["**", "*"] {
+        let server = endless(new);
+        for (session, head) in clouds(&server) {
+            session.set_memory_limit(1 << 20);
+            let error = session.files(&[&format!("{head}{pattern}")]).unwrap_err().to_string();
+            assert!(error.contains("take more than 524288 bytes"), "{head}{pattern}: {error}");
+        }
+        // An entry takes some 170 bytes.
+        assert!((85..110).contains(&server.log().len()), "{}", server.log().len());
     }
 }

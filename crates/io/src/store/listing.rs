@@ -12,8 +12,8 @@ use glob::{MatchOptions, Pattern};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use super::{Stores, stats};
-use crate::types::location::{Address, Sas, StoreKey, split_sas, split_scheme};
+use super::{Stores, pages, stats};
+use crate::types::location::{Address, Sas, StoreKey, check_length, split_sas, split_scheme};
 use crate::{Error, Location, Result, StoreError};
 
 /// Directories of one pattern listed side by side.
@@ -36,6 +36,7 @@ impl Stores {
     }
 
     fn matches(&self, pattern: &str) -> Result<Vec<String>> {
+        check_length(pattern)?;
         if !is_glob(without_sas(pattern)) {
             // A path that cannot name a file fails here, before anything is read.
             self.locate(pattern)?;
@@ -88,7 +89,8 @@ impl Stores {
         for segment in address.key.split('/').filter(|segment| !segment.is_empty()) {
             segments.push(Segment::parse(segment).map_err(|what| invalid(pattern, &what))?);
         }
-        let keys = stats::of_store(&address.store).scope(walk(store, segments)).await;
+        let walk = pages::bounded(self.memory().of_listing(), walk(store, segments));
+        let keys = stats::of_store(&address.store).scope(walk).await;
         let keys = keys.map_err(|error| fault(StoreError::of_store(&error)))?;
         Ok(keys.into_iter().map(|key| format!("{head}{key}{tail}")).collect())
     }
@@ -142,6 +144,7 @@ async fn walk(store: Arc<dyn ObjectStore>, segments: Vec<Segment>) -> object_sto
                         let key = object.location.as_ref();
                         let names = below(directory, key).map(|names| names.split('/').collect::<Vec<_>>());
                         if names.is_some_and(|names| fits(rest, &names)) {
+                            pages::keep(std::iter::once(key)).map_err(store_error)?;
                             found.insert(key.to_owned());
                         }
                     }
@@ -176,6 +179,10 @@ async fn walk(store: Arc<dyn ObjectStore>, segments: Vec<Segment>) -> object_sto
         }
     }
     Ok(found)
+}
+
+fn store_error(fault: StoreError) -> object_store::Error {
+    object_store::Error::Generic { store: "listing", source: Box::new(fault) }
 }
 
 /// A child by its literal name: `Path::join` would percent-encode it.

@@ -11,6 +11,7 @@ pub(crate) mod host_files;
 mod listing;
 pub(crate) mod local_file;
 pub(crate) mod object;
+mod pages;
 pub(crate) mod registry;
 pub(crate) mod stats;
 mod stores;

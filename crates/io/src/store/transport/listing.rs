@@ -21,18 +21,19 @@ pub(super) fn is_listing(url: &Url) -> bool {
     url.query_pairs().any(|(name, value)| name == "list-type" || (name == "comp" && value == "list"))
 }
 
-/// The page without unreadable entries. One that is not XML stays as it is: `object_store` rejects it.
-pub(super) fn readable(page: Bytes) -> Bytes {
+/// The page without unreadable entries, and the names of the others. One that is not XML stays as it is: `object_store` rejects it.
+pub(super) fn readable(page: Bytes) -> (Bytes, Vec<String>) {
     match without_unreadable(&page) {
-        Ok(Some(shorter)) => shorter.into(),
-        Ok(None) | Err(_) => page,
+        Ok((Some(shorter), names)) => (shorter.into(), names),
+        Ok((None, names)) => (page, names),
+        Err(_) => (page, Vec::new()),
     }
 }
 
-/// None if all entries are readable.
-fn without_unreadable(page: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+/// The page, None if all entries are readable, and the names of readable entries.
+fn without_unreadable(page: &[u8]) -> Result<(Option<Vec<u8>>, Vec<String>), Error> {
     let mut reader = Reader::from_reader(page);
-    let (mut kept, mut copied) = (Vec::new(), 0);
+    let (mut kept, mut copied, mut names) = (Vec::new(), 0, Vec::new());
     loop {
         let start = position(&reader);
         match reader.read_event()? {
@@ -45,9 +46,12 @@ fn without_unreadable(page: &[u8]) -> Result<Option<Vec<u8>>, Error> {
                 reader.read_to_end(tag.name())?;
                 let end = position(&reader);
                 let name = name(page.get(start..end).unwrap_or_default())?;
-                if !name.is_some_and(|name| is_readable(&name, is_prefix)) {
-                    kept.extend_from_slice(page.get(copied..start).unwrap_or_default());
-                    copied = end;
+                match name.filter(|name| is_readable(name, is_prefix)) {
+                    Some(name) => names.push(name),
+                    None => {
+                        kept.extend_from_slice(page.get(copied..start).unwrap_or_default());
+                        copied = end;
+                    }
                 }
             }
             Event::Eof => break,
@@ -55,7 +59,7 @@ fn without_unreadable(page: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         }
     }
     kept.extend_from_slice(page.get(copied..).unwrap_or_default());
-    Ok((copied > 0).then_some(kept))
+    Ok(((copied > 0).then_some(kept), names))
 }
 
 fn position(reader: &Reader<&[u8]>) -> usize {
@@ -141,14 +145,15 @@ mod tests {
         let bad = bad.map(|name| ("Contents", name)).into_iter();
         let bad: Vec<_> =
             bad.chain(["a//", "/", "./", "a/../", "a&#x7f;/"].map(|name| ("CommonPrefixes", name))).collect();
-        assert_eq!(readable(Bytes::from(s3(&bad))), s3(&[]));
+        assert_eq!(readable(Bytes::from(s3(&bad))).0, s3(&[]));
         let clean = s3(&good);
-        assert_eq!(readable(Bytes::from(clean.clone())), clean);
+        let names = ["a b.tif", "a/b&c <d.tif", "...tif", "%2F?*#\u{e9}.tif", "a<b.tif", "a/"];
+        assert_eq!(readable(Bytes::from(clean.clone())), (clean.clone().into(), names.map(str::to_owned).to_vec()));
         for at in 0..=good.len() {
             for entry in &bad {
                 let mut mixed = good.to_vec();
                 mixed.insert(at, *entry);
-                assert_eq!(readable(Bytes::from(s3(&mixed))), clean, "{entry:?} at {at}");
+                assert_eq!(readable(Bytes::from(s3(&mixed))).0, clean, "{entry:?} at {at}");
             }
         }
     }
@@ -161,8 +166,8 @@ mod tests {
                     <BlobPrefix><Name>a/</Name></BlobPrefix><Blob><Name Encoded=\"false\">b.tif</Name></Blob>";
         let bad = "<Blob><Name Encoded=\"true\">a%EF%BF%BE.tif</Name></Blob><BlobPrefix><Name>a//</Name></BlobPrefix>\
                    <Blob><Name>a//b</Name></Blob><Blob><Name></Name></Blob><Blob><Name/></Blob>";
-        assert_eq!(readable(Bytes::from(page(good))), page(good));
-        assert_eq!(readable(Bytes::from(page(&format!("{bad}{good}{bad}")))), page(good));
+        assert_eq!(readable(Bytes::from(page(good))).0, page(good));
+        assert_eq!(readable(Bytes::from(page(&format!("{bad}{good}{bad}")))).0, page(good));
     }
 
     #[test]
@@ -170,7 +175,7 @@ mod tests {
         for page in
             ["", "{}", "<a", "<Contents><Key>a//b</Key>", "<Contents></a>", "<Contents>&#x;</Contents>", "\u{0}"]
         {
-            assert_eq!(readable(Bytes::from_static(page.as_bytes())), page, "{page}");
+            assert_eq!(readable(Bytes::from_static(page.as_bytes())).0, page, "{page}");
         }
     }
 

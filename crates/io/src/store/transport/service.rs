@@ -16,7 +16,7 @@ use super::response;
 use super::{DOCUMENT_MAX, Excess, RangeResponse, Span, Transport, listing, refusal};
 use crate::StoreError;
 use crate::store::access::Access;
-use crate::store::stats;
+use crate::store::{pages, stats};
 
 impl HttpConnector for Transport {
     fn connect(&self, _options: &object_store::ClientOptions) -> object_store::Result<HttpClient> {
@@ -40,7 +40,7 @@ impl HttpService for Transport {
         let span = parts.headers.get(RANGE).and_then(Span::of_header);
         let follow = Follow::of_store(&url, &parts.headers, parts.extensions.get::<Access>());
         self.retrying(parts.extensions.get::<Access>(), || {
-            let span = &span;
+            let (span, url) = (&span, &url);
             let mut request = Request::new(parts.method.clone(), url.clone());
             *request.headers_mut() = parts.headers.clone();
             async move {
@@ -63,8 +63,12 @@ impl HttpService for Transport {
                     return Ok(rebuilt(status, headers, HttpResponseBody::new(body)));
                 }
                 let limit = response::content_length(&headers).unwrap_or(DOCUMENT_MAX);
-                let body = self.body(response, limit, Excess::Refused).await?;
-                let body = if is_listing { listing::readable(body) } else { body };
+                let mut body = self.body(response, limit, Excess::Refused).await?;
+                if is_listing {
+                    let names;
+                    (body, names) = listing::readable(body);
+                    pages::count(url, &names)?;
+                }
                 Ok(rebuilt(status, headers, body.into()))
             }
         })
