@@ -11,10 +11,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rasteret_cog::EncodedGeometry;
-use rasteret_cog::pixel::{ValueOptions, WindowOptions};
+use rasteret_cog::pixel::{MaskRule, ValueOptions, WindowOptions};
+use rasteret_cog::tiff::DataType;
+use rasteret_cog::write::CogOptions;
 use rasteret_cog::zonal::{Method, Statistics};
 use rasteret_io::OnError;
-use rasteret_io::query::{LevelChoice, ReadRequest, ResolvedRead, ZoneOptions};
+use rasteret_io::query::{LevelChoice, MaskSource, ReadRequest, ResolvedRead, WeightSource, ZoneOptions};
+use rasteret_io::write::{CogDescription, PixelWindow};
 use rasteret_io::{Error, Location, RasterFile, Result, Session};
 use support::{Scratch, session};
 
@@ -104,6 +107,20 @@ fn value(session: &Session, path: &str, point: &str, max_distance_pixels: u32) -
     Ok(session.values(&[Some((resolved, options))])?.remove(0))
 }
 
+/// The statistics of a whole file, masked and weighed by others.
+fn masked(session: &Session, path: &str, mask: Option<(&str, MaskRule)>, weights: Option<&str>) -> Result<Statistics> {
+    let resolved = resolved(session, path, None)?;
+    let raster = |path: &str| -> Result<_> {
+        Ok(Arc::new(RasterFile::new(Location::parse(path)?, &session.headers(&[path]).remove(0)?)))
+    };
+    let mask = mask.map(|(path, rule)| Ok(Arc::new(MaskSource { file: raster(path)?, band_index: None, rule })));
+    let weights = weights.map(|path| Ok(Arc::new(WeightSource { file: raster(path)?, band_index: None })));
+    let request = ReadRequest { mask: mask.transpose()?, weights: weights.transpose()?, ..resolved.request };
+    let resolved = session.prepare(vec![Some(request)])?.remove(0).unwrap();
+    let options = ZoneOptions { method: Method::Fraction, scaled: false };
+    Ok(session.zonal_statistics(&[Some((resolved, options))])?.remove(0).unwrap())
+}
+
 /// Ends within a time in which nothing of size has been looked at.
 fn soon<T>(work: impl FnOnce() -> T) -> T {
     let start = Instant::now();
@@ -140,6 +157,89 @@ fn tiles_have_a_largest_size() {
     let path = scratch.file("long.tif", &long);
     let error = value(&session(&[("RASTERET_MAX_TILE_BYTES", "1024")]), &path, "POINT(0 0)", 0).unwrap_err();
     assert!(error.to_string().contains("encoded tile") && error.to_string().contains("limit of 1152"), "{error}");
+}
+
+#[test]
+fn masks_and_weights_of_tiles_that_are_mapped_in_parts() {
+    // More columns than are mapped at once.
+    let (width, height) = ((1 << 20) + 5, 2);
+    let (scratch, session) = (Scratch::new("parts"), session(&[]));
+    let file = |name: &str, value: &dyn Fn(u32) -> u8| {
+        let mut file = strip(width, height, 122, width * height);
+        assert_eq!(file.len(), 122);
+        file.extend((0..width * height).map(value));
+        scratch.file(name, &file)
+    };
+    let data = file("a.tif", &|at| (at % 251) as u8);
+    let other = file("b.tif", &|at| (at / 3 % 17) as u8);
+    let pixels = (0..width * height).map(|at| (f64::from(at % 251), f64::from(at / 3 % 17)));
+    let kept: Vec<_> = pixels.clone().filter(|(_, other)| *other != 5.0).map(|(value, _)| value).collect();
+    let found = masked(&session, &data, Some((&other, MaskRule::Drop(vec![5]))), None).unwrap();
+    assert_eq!((found.count, found.values.unwrap().sum), (kept.len() as f64, kept.iter().sum::<f64>()));
+    let found = masked(&session, &data, None, Some(&other)).unwrap().weighted.unwrap();
+    assert_eq!(found.sum, pixels.map(|(value, weight)| value * weight).sum::<f64>());
+}
+
+#[test]
+fn weights_of_a_tile_are_bounded_by_memory() {
+    let (scratch, session) = (Scratch::new("weights"), session(&[("RASTERET_THREADS", "3")]));
+    let path = scratch.file("a.tif", &sparse(1 << 10, 1 << 10, (1 << 10, 1 << 10)));
+    session.set_memory_limit(3 << 24);
+    assert_eq!(masked(&session, &path, None, Some(&path)).unwrap().weighted.unwrap().sum, 0.0);
+    session.set_memory_limit((3 << 24) - 1);
+    let error = masked(&session, &path, None, Some(&path)).unwrap_err();
+    assert!(matches!(error, Error::OutOfMemory { .. }));
+    assert_eq!(
+        error.to_string(),
+        "the values of another raster in a tile of 1024 x 1024 pixels for each of 3 threads take 50331648 bytes, where \
+         memory_limit allows 50331647: use fewer or smaller ones"
+    );
+}
+
+#[test]
+fn the_values_of_zones_are_bounded_by_memory() {
+    let (scratch, session) = (Scratch::new("values"), session(&[("RASTERET_THREADS", "1")]));
+    // 64 tiles of 64 x 64 pixels of 16 bits, each of which has 4096 values of its own.
+    let (side, tile) = (512_u32, 64_u32);
+    let count = (side / tile).pow(2);
+    let bytes = 2 * tile * tile;
+    let tiles = |at: &dyn Fn(u32) -> u32| (0..count).map(at).collect::<Vec<_>>();
+    let tags = |first: u32| {
+        tiff(&[
+            (256, &[side]),
+            (257, &[side]),
+            (258, &[32]),
+            (259, &[1]),
+            (262, &[1]),
+            (277, &[1]),
+            (322, &[tile]),
+            (323, &[tile]),
+            (324, &tiles(&|at| first + at * 2 * bytes)),
+            (325, &tiles(&|_| 2 * bytes)),
+        ])
+    };
+    let mut file = tags(tags(0).len() as u32);
+    file.extend((0..side * side).rev().flat_map(u32::to_le_bytes));
+    let path = scratch.file("a.tif", &file);
+    let histogram = || {
+        let options = ZoneOptions { method: Method::Fraction, scaled: false };
+        let row = Some((resolved(&session, &path, None)?, options));
+        Ok::<_, Error>(session.zonal_histograms(&[row])?.remove(0).unwrap())
+    };
+    let found = histogram().unwrap();
+    let entries = found.entries();
+    assert!(entries.iter().zip(0_u32..).all(|(entry, value)| entry.value == f64::from(value) && entry.weight == 1.0));
+    assert_eq!(entries.len() as u32, side * side);
+    // 16 bytes a value, twice.
+    session.set_memory_limit(u64::from(side * side * 32));
+    assert_eq!(histogram().unwrap(), found);
+    session.set_memory_limit(u64::from(side * side * 32) - 1);
+    let error = histogram().unwrap_err();
+    assert!(matches!(error, Error::OutOfMemory { .. }));
+    assert!(error.to_string().contains("the distinct values of the zones of a call take 8388608 bytes"), "{error}");
+    // One tile has too many.
+    session.set_memory_limit(u64::from(tile * tile) * 48 - 1);
+    assert!(histogram().unwrap_err().to_string().contains("the distinct values of the zones"));
 }
 
 #[test]
@@ -219,14 +319,54 @@ fn the_search_for_a_valid_pixel_ends() {
 
 #[cfg(unix)]
 #[test]
-fn pipes_and_devices_are_not_opened() {
+fn pipes_and_devices_are_neither_opened_nor_replaced() {
+    use std::os::unix::fs::FileTypeExt;
     let (scratch, session) = (Scratch::new("pipes"), session(&[]));
     let pipe = scratch.path("pipe.tif");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    for path in [pipe.to_str().unwrap(), "/dev/zero", "/dev/null"] {
+    let link = scratch.path("link.tif");
+    std::os::unix::fs::symlink(&pipe, &link).unwrap();
+    for path in [pipe.to_str().unwrap(), link.to_str().unwrap(), "/dev/zero", "/dev/null"] {
         let error = soon(|| session.headers(&[path]).remove(0)).unwrap_err().to_string();
         assert!(error.contains("expected a regular file"), "{path}: {error}");
     }
+    // Nor are they replaced by a file that is written.
+    for path in [pipe.to_str().unwrap(), link.to_str().unwrap()] {
+        let error = session.write_cog(path, CogOptions::default(), CogDescription::default()).unwrap_err().to_string();
+        assert!(error.contains("expected a regular file"), "{path}: {error}");
+    }
+    assert!(std::fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+}
+
+#[test]
+fn many_windows_are_put_together_in_time() {
+    let (scratch, session) = (Scratch::new("many"), session(&[]));
+    let path = scratch.path("a.tif").to_str().unwrap().to_owned();
+    let write = |rows: &[i64]| {
+        let mut writer = session.write_cog(&path, CogOptions::default(), CogDescription::default()).unwrap();
+        for &row in rows {
+            let window = PixelWindow {
+                width: 1,
+                height: 1,
+                col_off: 0,
+                row_off: row,
+                bands: 1,
+                dtype: DataType::Uint8,
+                transform: None,
+                crs: None,
+                nodata: None,
+                data: &[7],
+                mask: &[255],
+            };
+            writer.push(&window).unwrap();
+        }
+        soon(|| writer.finish()).unwrap();
+        let header = session.headers(&[&path]).remove(0).unwrap().header;
+        (header.image.image_height, header.masks.is_empty())
+    };
+    assert_eq!(write(&(0..50_000).collect::<Vec<_>>()), (50_000, true));
+    assert_eq!(write(&[2, 0, 1, 1]), (3, true));
+    assert_eq!(write(&[0, 2]), (3, false));
 }
 
 /// A server that takes connections and says nothing.

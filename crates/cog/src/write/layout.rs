@@ -4,8 +4,8 @@ use super::geo_tags::{TransformTags, gdal_metadata, geo_keys, nodata_text, trans
 use super::levels::levels;
 use super::options::invalid;
 use super::{BigTiff, CogOptions, CogProfile, LevelSize};
-use crate::Result;
 use crate::tiff::{FieldType, Photometric, Predictor, SampleFormat, Tag};
+use crate::{Limits, Result};
 
 /// Bytes before and after a tile: its size, and its last four bytes again.
 const LEADER: u64 = 4;
@@ -59,8 +59,13 @@ impl CogLayout {
     pub fn new(profile: CogProfile, options: CogOptions) -> Result<Self> {
         profile.check()?;
         options.check()?;
+        let levels = levels(profile.width, profile.height, &options);
+        let (tiles, max) = (levels.first().map_or(0, LevelSize::tiles), Limits::default().max_tiles);
+        if tiles > max {
+            return invalid(format!("expected at most {max} tiles, found {tiles}: use a larger block size"));
+        }
         Ok(Self {
-            levels: levels(profile.width, profile.height, &options),
+            levels,
             predictor: options.predictor_for(profile.dtype)?,
             geo_keys: geo_keys(&profile)?,
             profile,

@@ -289,6 +289,18 @@ fn what_cannot_be_written_is_an_error() {
 }
 
 #[test]
+fn tiles_are_bounded_as_in_files_that_are_read() {
+    let layout = |side: u32| {
+        let options = CogOptions { block_size: 16, ..CogOptions::default() };
+        CogLayout::new(CogProfile::new(side, 32 * 1024, 1, DataType::Uint8), options)
+            .map(|layout| layout.levels()[0].tiles())
+    };
+    assert_eq!(layout(16 * 16_384).unwrap(), 1 << 25);
+    let error = layout(16 * 16_384 + 1).unwrap_err().to_string();
+    assert!(error.contains("expected at most 33554432 tiles, found 33556480: use a larger block size"), "{error}");
+}
+
+#[test]
 fn large_files_are_big_tiffs() {
     let profile = CogProfile::new(64, 64, 1, DataType::Uint8);
     let tiles = [

@@ -5,14 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rasteret_cog::tiff::DataType;
-use rasteret_cog::write::{CogLayout, CogOptions, CogProfile, EncodedTile, Pyramid, TileEncoder, TileRow};
+use rasteret_cog::write::{CogLayout, CogOptions, CogProfile, EncodedTile, LevelSize, Pyramid, TileEncoder, TileRow};
 
 use super::grid::{CommonGrid, PixelWindow, Placement, usize_of};
 use super::spool::Spool;
 use super::target::TemporaryFile;
 use crate::tiles::TileReader;
 use crate::types::location::LocationKind;
+use crate::types::stamp::Stamp;
 use crate::{Error, Location, Result, StoreError};
+
+/// Steps in which it is found out whether windows cover the raster: less than a second.
+const MAX_STEPS: usize = 1 << 26;
+
+/// Bytes of a tile in the tables of the file while it is written.
+const BYTES_OF_A_TILE: u64 = 64;
 
 /// Descriptions of the file that are not in its windows.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -90,6 +97,11 @@ impl CogWriter {
             return Err(Error::InvalidArgument { what });
         };
         let target = target.clone();
+        // A file is replaced, which a device or a pipe must not be.
+        if let Ok(metadata) = std::fs::metadata(&target) {
+            let fault = |fault| Error::Store { location: location.clone(), range: None, fault };
+            Stamp::of_metadata(&metadata).map_err(fault)?;
+        }
         let pixels = Spool::new(folder(&target)).map_err(|error| failed(&location, &error))?;
         Ok(Self {
             reader,
@@ -139,7 +151,12 @@ impl CogWriter {
         let strip = u64::from(self.options.block_size) * u64::from(profile.width);
         let strip = strip.saturating_mul(u64::try_from(profile.pixel_bytes()).unwrap_or(u64::MAX) + 1);
         let bytes = Pyramid::bytes(&profile, &self.options).saturating_add(strip.saturating_mul(2));
-        self.reader.check_memory(bytes, || format!("rows of tiles of {} columns", profile.width))?;
+        let tiles: u64 = layout.levels().iter().map(LevelSize::tiles).sum();
+        let bytes = bytes.saturating_add(tiles.saturating_mul(BYTES_OF_A_TILE));
+        let (columns, size) = (profile.width, self.options.block_size);
+        self.reader.check_memory(bytes, || {
+            format!("rows of tiles of {columns} columns, and the tables of {tiles} tiles of {size} x {size} pixels,")
+        })?;
         let tiles = self.encode(&profile, layout.levels().len())?;
         let bytes = self.write(&layout, &tiles)?;
         Ok(WrittenCog { width: profile.width, height: profile.height, bytes })
@@ -160,7 +177,8 @@ impl CogWriter {
         Ok((profile, col, row))
     }
 
-    /// Whether each pixel of the raster is in a window.
+    /// Whether each pixel of the raster is in a window. False also where that takes too long to find out: a mask that is
+    /// not needed does no harm.
     fn covers(&self, profile: &CogProfile, col: i64, row: i64) -> bool {
         let mut edges: Vec<i64> = Vec::with_capacity(2 * self.windows.len());
         for Window { placement, .. } in &self.windows {
@@ -169,14 +187,21 @@ impl CogWriter {
         edges.sort_unstable();
         edges.dedup();
         let mut windows: Vec<_> = self.windows.iter().map(|window| window.placement).collect();
-        windows.sort_unstable_by_key(|placement| placement.col);
+        windows.sort_unstable_by_key(|placement| placement.row);
+        let mut windows = windows.into_iter().peekable();
+        let (mut active, mut steps): (Vec<Placement>, usize) = (Vec::new(), 0);
         // Between two edges, all rows meet the same windows.
         edges.windows(2).all(|edge| {
-            let meets = |placement: &&Placement| {
-                let top = placement.row - row;
-                top <= edge[0] && top + i64::from(placement.height) >= edge[1]
-            };
-            let reach = windows.iter().filter(meets).try_fold(0, |reach, placement| {
+            active.retain(|placement| placement.row - row + i64::from(placement.height) > edge[0]);
+            while let Some(placement) = windows.next_if(|placement| placement.row - row <= edge[0]) {
+                active.push(placement);
+            }
+            steps = steps.saturating_add(active.len());
+            if steps > MAX_STEPS {
+                return false;
+            }
+            active.sort_by_key(|placement| placement.col);
+            let reach = active.iter().try_fold(0, |reach, placement| {
                 let start = placement.col - col;
                 (start <= reach).then(|| reach.max(start + i64::from(placement.width)))
             });
@@ -284,6 +309,9 @@ impl CogWriter {
             let mut bytes = Vec::new();
             for (level, places) in tiles.levels.iter().zip(&tiles.places).rev() {
                 for (tile, at) in level.iter().zip(places) {
+                    if self.reader.query().is_interrupted() {
+                        return Ok(None);
+                    }
                     let mut at = *at;
                     for size in [tile.image, tile.mask].into_iter().filter(|size| *size > 0) {
                         bytes.resize(usize_of(size), 0);
@@ -295,9 +323,6 @@ impl CogWriter {
                         at += u64::from(size);
                         length += u64::from(size) + 8;
                     }
-                }
-                if self.reader.query().is_interrupted() {
-                    return Ok(None);
                 }
             }
             file.rename(&self.target)?;
