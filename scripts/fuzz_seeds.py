@@ -298,6 +298,30 @@ def grids() -> None:
     write("pixel_map", "none", bytes([64, 64, 0, 0]) * 2 + rest)
 
 
+def warps() -> None:
+    """Headers, grids and windows; profiles and options of files."""
+    place = bytes([1, 5, 7, 6, 8, 0])
+    header = level(64, 64, 16) + bytes([0, 0, 0, 0, 0]) + place + bytes([0, 0, 1, 0, 0, 0, 0, 0])
+    floats = level(64, 48, 16, kind=9) + bytes([0, 0, 0, 0, 0]) + place + bytes([0, 0, 1, 0, 1, 4, 0, 0, 0])
+    grids = {
+        "affine": bytes([0, 0, 0, 5, 7, 6, 8, 0, 1, 40, 40]),
+        "rotated": bytes([0, 0, 0, 5, 7, 6, 8, 1, 102, 98, 1, 40, 40]),
+        "degrees": bytes([0, 1, 0, 4, 103, 3, 141, 0, 1, 40, 40]),
+        "aligned": bytes([0, 0, 1, 7, 101, 7, 8, 5]),
+        "around": bytes([0, 3, 2, 5]),
+        "at": bytes([0, 0, 3, 110, 112, 30, 20]),
+    }
+    for name, grid in grids.items():
+        for method in range(7):
+            rest = bytes([method, method + 1, 1, 0, 2, 3, 30, 20]) + bytes(range(256))
+            write("warp", f"{name}-{method}", (floats if method % 2 else header) + grid + rest)
+    for kind in range(14):
+        place = bytes([1, 5, 7, 6, 8, 0, 1, 0])
+        profile = bytes([kind, 40, 33]) + place + bytes([0, kind % 2, 0, 0, 1 + kind % 4])
+        options = bytes([kind % 5, 0, 0, 1 + kind % 3, 1, kind % 3, kind % 3])
+        write("cog_writer", str(kind), profile + options + bytes(range(256)) * 8)
+
+
 def documents() -> None:
     """Listings, settings, and Parquet files."""
     for index, page in enumerate(LISTINGS):
@@ -316,6 +340,7 @@ def main() -> None:
     texts()
     metadata()
     grids()
+    warps()
     documents()
     files = [path for path in SEEDS.rglob("*") if path.is_file()]
     print(f"{len(files)} seeds, {sum(path.stat().st_size for path in files):,} bytes")

@@ -11,7 +11,7 @@ use super::input::Input;
 
 static TRANSFORMS: LazyLock<Transforms> = LazyLock::new(Transforms::default);
 
-const CRSS: [&str; 7] =
+pub(crate) const CRSS: [&str; 7] =
     ["EPSG:32631", "EPSG:4326", "OGC:CRS84", "EPSG:3857", "ESRI:54009", "EPSG:3031", "+proj=sinu +R=6371007.181"];
 
 /// Pixels of another raster lie in it, whatever the grids and CRSs are.

@@ -30,7 +30,7 @@ static SESSION: LazyLock<Session> = LazyLock::new(|| {
 
 static PROJECTORS: LazyLock<ProjectorCache> = LazyLock::new(ProjectorCache::default);
 
-const TYPES: [&str; 16] = [
+pub(crate) const TYPES: [&str; 16] = [
     "uint8",
     "uint16",
     "uint32",
@@ -110,7 +110,7 @@ impl Question {
     }
 }
 
-fn header(input: &mut Input<'_>) -> CogHeader {
+pub(crate) fn header(input: &mut Input<'_>) -> CogHeader {
     let image = level(input);
     CogHeader {
         byte_order: if input.bool() { ByteOrder::Big } else { ByteOrder::Little },

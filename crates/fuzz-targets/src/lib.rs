@@ -11,6 +11,7 @@ mod listing;
 mod records;
 mod remote;
 mod settings;
+mod warps;
 
 use std::path::PathBuf;
 
@@ -28,7 +29,7 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 30] = [
+pub const TARGETS: [Target; 32] = [
     target("header", headers::header),
     target("ifds", headers::ifds),
     target("info", headers::info),
@@ -59,6 +60,8 @@ pub const TARGETS: [Target; 30] = [
     target("pixel_map", grids::pixel_map),
     target("listing", listing::listing),
     target("settings", settings::settings),
+    target("warp", warps::warp),
+    target("cog_writer", warps::cog_writer),
 ];
 
 /// Runs the target of this name on one input.
