@@ -300,6 +300,20 @@ fn windows_are_bounded_together() {
 }
 
 #[test]
+fn reads_of_a_call_are_bounded_together() {
+    let (scratch, session) = (Scratch::new("reads"), session(&[]));
+    let path = scratch.file("a.tif", &sparse(64, 64, (64, 64)));
+    session.set_memory_limit(1000 * 512);
+    let values = |count: usize| {
+        let resolved = resolved(&session, &path, Some("POINT(1 1)")).unwrap();
+        session.band_values(&[Some((resolved, ValueOptions::default(), vec![0; count]))])
+    };
+    assert_eq!(values(1000).unwrap(), vec![Some(0.0); 1000]);
+    let error = values(1001).unwrap_err().to_string();
+    assert!(error.contains("the 1001 reads of a call take 512512 bytes, where memory_limit allows 512000"), "{error}");
+}
+
+#[test]
 fn a_window_has_so_many_pieces() {
     let (scratch, session) = (Scratch::new("pieces"), session(&[("RASTERET_MAX_TILE_BYTES", "9000000000000000000")]));
     let path = scratch.file("thin.tif", &strip(1, 1 << 30, 0, 0));

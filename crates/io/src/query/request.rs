@@ -88,8 +88,7 @@ impl Reader {
     ///
     /// If a file has no such band or level, its tables contradict its sizes, or there are too many requests for memory.
     pub fn prepare<'a>(&self, requests: Vec<Option<ReadRequest<'a>>>) -> Result<Vec<Option<ResolvedRead<'a>>>> {
-        let count = requests.len() as u64;
-        self.check_memory(count.saturating_mul(BYTES_OF_A_READ), || format!("{count} reads of a call"))?;
+        self.check_reads(requests.len())?;
         let mut targets: HashMap<TargetKey, Arc<Target>> = HashMap::new();
         let resolved = requests.into_iter().map(|request| {
             self.query().check()?;
@@ -100,6 +99,12 @@ impl Reader {
             Ok(target.map(|target| ResolvedRead { target, request }))
         });
         resolved.collect()
+    }
+
+    /// Refuses more reads of a call than there may be memory for.
+    pub(super) fn check_reads(&self, count: usize) -> Result<()> {
+        let bytes = u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(BYTES_OF_A_READ);
+        self.check_memory(bytes, || format!("the {count} reads of a call"))
     }
 
     /// The target of a row, shared by all rows with the same one.

@@ -94,11 +94,13 @@ impl Reader {
             rows.push(Row { resolved, options: *options, bands, start });
             start += indices.len();
         }
+        self.check_reads(start)?;
         self.values_of_rows(&rows, start)
     }
 
     /// Bands of the file and level of a row.
     fn bands(&self, resolved: &ResolvedRead<'_>, indices: &[u32]) -> Result<Bands> {
+        self.check_reads(indices.len())?;
         let of_band = |band: &u32| Some(ReadRequest { band_index: Some(*band), ..resolved.request.clone() });
         let prepared = self.prepare(indices.iter().map(of_band).collect())?;
         Ok(prepared.into_iter().map(|band| band.map(|band| band.target)).collect())
@@ -222,8 +224,8 @@ impl BlockConsumer for Pixels<'_> {
         total.extend(part);
     }
 
-    fn part(&self, _tile: usize, block: &Block) -> Self::Part {
-        block.values_at(self.pixels)
+    fn part(&self, _tile: usize, block: &Block) -> Result<Self::Part> {
+        Ok(block.values_at(self.pixels))
     }
 }
 
