@@ -101,7 +101,7 @@ class Function:
 
 def printed(*words: str) -> list[dict]:
     """The documentation that the example prints."""
-    # Builds the whole workspace to share its artifacts with the tests.
+    # The selection of the whole workspace, so that the crates built for the tests are reused.
     built = artifacts.build("build", "--workspace", "--example", "function_docs")
     program = next(artifact.executable for artifact in built if artifact.target == "function_docs")
     done = subprocess.run([str(program), *words], stdout=subprocess.PIPE, text=True)

@@ -222,6 +222,8 @@ def main() -> None:
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.extension = args.extension.resolve()
+    if not args.extension.is_file():
+        sys.exit(f"memory_limit_test: no such file: {args.extension}")
     os.chdir(ROOT)
     if args.worker:
         print("; ".join(check(args, query) for query in QUERIES[args.worker]))

@@ -128,7 +128,7 @@ def web_cases(world: World) -> list[Case]:
         ),
         Case(
             "HTTP",
-            "signing endpoint under a lock",
+            "signing endpoint that is not allowed",
             f"{data}/open/a.tif",
             f'Cannot access file "{world.url("signer")}/token/a/b" - no prefix in RASTERET_ALLOWED_PREFIXES allows it',
             {"RASTERET_ALLOWED_PREFIXES": data},
