@@ -58,6 +58,7 @@ LAYERS = {
         "zonal": Layer("zonal", "pixel"),
         "write": Layer("write", "pixel"),
         "warp": Layer("warp", "project pixel"),
+        "render": Layer("render", "warp"),
         "sampling": Layer("sampling", "tiff"),
     },
     "crates/io/src": {

@@ -80,6 +80,14 @@ QUERIES = {
         " {method: 'median'}) AS m FROM (FROM files LIMIT 500))",
         "SELECT md5(m.data) FROM (SELECT cog_mosaic(list(href), {method: 'stddev', grid: {crs: 'EPSG:3857', resolution: 5}}) AS m FROM (FROM files LIMIT 100))",
     ),
+    "cog_preview": (
+        "SELECT count(p), max(md5(p)), min(md5(p)) FROM (SELECT cog_preview(href, m, {colormap: 'viridis'}) AS p FROM small, files)",
+        "SELECT count(p), max(octet_length(p)) FROM (SELECT cog_preview('test/data/palette.tif', NULL, {size: i::INT % 32 + 1}) AS p"
+        " FROM range(500) t(i))",
+    ),
+    "cog_map_tile": (
+        "SELECT count(t), max(md5(t)) FROM (SELECT cog_map_tile(href, m, 13, 4164, 3054, {size: 512}) AS t FROM small, (FROM files LIMIT 200))",
+    ),
     "cog_pixels": (
         "SELECT count(*), sum(value), sum(x) FROM cog_pixels('test/data/cog.tif', NULL)",
         "SELECT count(*), sum(len(values)) FROM cog_pixels('test/data/planar.tif', NULL, bands := [0, 1, 2, 3])",

@@ -29,6 +29,9 @@ pub(crate) trait OptionValues {
     /// The elements of a list of integers, with None for NULL.
     fn wholes(&self, option: &Parameter) -> Option<Vec<Option<i128>>>;
 
+    /// The elements of a list of numbers, with None for NULL.
+    fn numbers(&self, option: &Parameter) -> Option<Vec<Option<f64>>>;
+
     /// The entries of a MAP of texts.
     fn text_pairs(&self, option: &Parameter) -> Result<Vec<(String, String)>>;
 
@@ -203,6 +206,11 @@ impl OptionValues for RowOptions<'_> {
         Some(range.map(|at| numbers.integer(at).filter(|_| !numbers.is_null(at))).collect())
     }
 
+    fn numbers(&self, option: &Parameter) -> Option<Vec<Option<f64>>> {
+        let (range, numbers) = self.field(option)?.list(self.row)?;
+        Some(range.map(|at| numbers.number(at).filter(|_| !numbers.is_null(at))).collect())
+    }
+
     fn text_pairs(&self, option: &Parameter) -> Result<Vec<(String, String)>> {
         self.pairs(option, "texts", |value, at| value.text(at).map(str::to_owned))
     }
@@ -256,6 +264,10 @@ impl OptionValues for BindInfo {
     fn wholes(&self, option: &Parameter) -> Option<Vec<Option<i128>>> {
         let elements = given(self, option)?.list()?;
         Some(elements.iter().map(|value| value.integer().map(i128::from)).collect())
+    }
+
+    fn numbers(&self, option: &Parameter) -> Option<Vec<Option<f64>>> {
+        given(self, option)?.numbers()
     }
 
     fn text_pairs(&self, option: &Parameter) -> Result<Vec<(String, String)>> {

@@ -7,6 +7,7 @@ mod header;
 mod index;
 mod masks;
 mod params;
+mod picture;
 mod pixel;
 mod plan;
 mod raster_files;
@@ -76,6 +77,8 @@ const FUNCTIONS: &[Function] = &[
     scalar::<pixel::CogPixelsScalar>(),
     scalar::<pixel::CogValue>(),
     scalar::<pixel::CogValues>(),
+    scalar::<picture::CogPreview>(),
+    scalar::<picture::CogMapTile>(),
     copy::<write::CopyCog>(),
     scalar::<zonal::CogZonalStats>(),
     scalar::<zonal::CogZonalQuantiles>(),

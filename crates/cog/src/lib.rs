@@ -11,6 +11,7 @@ mod header;
 mod limits;
 pub mod pixel;
 mod project;
+pub mod render;
 mod sampling;
 pub mod tiff;
 mod tile_cover;

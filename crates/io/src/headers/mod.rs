@@ -2,6 +2,7 @@
 
 mod batch;
 mod cache;
+mod describe;
 mod driver;
 mod files;
 mod in_flight;

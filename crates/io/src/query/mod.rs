@@ -13,6 +13,7 @@
 //! it are not affected: an error belongs to the blocks that could not be made.
 
 mod chip;
+mod color_tables;
 mod consumer;
 mod grid_stream;
 mod histograms;
@@ -21,11 +22,14 @@ mod mask;
 mod masks_ahead;
 mod mosaic;
 mod place;
+mod palette;
+mod picture;
 mod raster_band;
 mod reader;
 mod request;
 mod resample;
 mod statistics;
+mod stretches;
 mod value;
 mod warp;
 mod window;
@@ -38,6 +42,7 @@ pub use mapped::{BesidePixels, BesideTarget, PixelTable};
 pub use mask::{MaskSource, WeightSource};
 pub use mosaic::{MosaicRow, PlannedMosaic};
 pub use place::GridChoice;
+pub use picture::{Frame, PictureOptions};
 pub use reader::Reader;
 pub use request::{LevelChoice, OrNull, ReadRequest, ResolvedRead, Target};
 pub use statistics::ZoneOptions;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use rasteret_cog::ProjectorCache;
 
+use super::color_tables::{ColorTables, color_tables};
+use super::stretches::RangeCache;
 use super::zone::{ZoneCache, zone_cache};
 use crate::Result;
 use crate::headers::Headers;
@@ -23,6 +25,8 @@ pub struct Reader {
 struct Shared {
     projectors: ProjectorCache,
     zones: ZoneCache,
+    color_tables: ColorTables,
+    ranges: RangeCache,
 }
 
 impl Deref for Reader {
@@ -35,8 +39,12 @@ impl Deref for Reader {
 
 impl Reader {
     pub(crate) fn new(stores: Stores) -> Self {
-        let shared =
-            Shared { projectors: ProjectorCache::default(), zones: zone_cache(stores.options().zone_cache_bytes) };
+        let shared = Shared {
+            projectors: ProjectorCache::default(),
+            zones: zone_cache(stores.options().zone_cache_bytes),
+            color_tables: color_tables(),
+            ranges: RangeCache::new(),
+        };
         Self { headers: Headers::new(stores.clone()), tiles: TileReader::new(stores), shared: Arc::new(shared) }
     }
 
@@ -70,5 +78,13 @@ impl Reader {
 
     pub(crate) fn zones(&self) -> &ZoneCache {
         &self.shared.zones
+    }
+
+    pub(super) fn known_color_tables(&self) -> &ColorTables {
+        &self.shared.color_tables
+    }
+
+    pub(super) fn known_ranges(&self) -> &RangeCache {
+        &self.shared.ranges
     }
 }

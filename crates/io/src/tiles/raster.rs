@@ -54,6 +54,11 @@ impl RasterFile {
         &self.header
     }
 
+    /// The version that was indexed, as far as it is known.
+    pub(crate) fn version(&self) -> &ObjectVersion {
+        &self.indexed
+    }
+
     /// Size of the file, if it is known.
     pub(super) fn end(&self) -> Option<u64> {
         self.indexed.size.or_else(|| Some(Stamp::of(self.path()?).ok()?.size))

@@ -1,0 +1,80 @@
+"""Serves the scenes of an index as a web map: python server.py INDEX.parquet --band B04. See README.md."""
+
+import argparse
+import functools
+import http.server
+import json
+import mimetypes
+import os
+from pathlib import Path
+
+import duckdb
+
+HERE = Path(__file__).resolve().parent
+LIBRARY = HERE / "node_modules" / "maplibre-gl" / "dist"
+FILES = {"/": HERE / "index.html", "/map.js": HERE / "map.js"}
+FILES |= {f"/{name}": LIBRARY / name for name in ("maplibre-gl.mjs", "maplibre-gl-worker.mjs", "maplibre-gl.css")}
+TILE = "SELECT cog_map_tile(href, metadata, $2, $3, $4, $5) FROM scenes WHERE scene = $1"
+SCENES = "SELECT scene, id, cog_bounds(metadata, 'OGC:CRS84') FROM scenes ORDER BY scene"
+mimetypes.add_type("text/javascript", ".mjs")
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Files of the page, /scenes.json, and /tiles/SCENE/Z/X/Y.png, which is empty (204) outside of the scene."""
+
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, *words, database, style):
+        self.database, self.style = database, style
+        super().__init__(*words)
+
+    def do_GET(self):
+        path = self.path.partition("?")[0]
+        try:
+            if path.startswith("/tiles/"):
+                numbers = [int(word) for word in path.removeprefix("/tiles/").removesuffix(".png").split("/")]
+                row = self.database.cursor().execute(TILE, [*numbers, self.style]).fetchone()
+                self.respond(200 if row and row[0] else 204, "image/png", (row and row[0]) or b"")
+            elif path == "/scenes.json":
+                rows = self.database.cursor().execute(SCENES).fetchall()
+                scenes = [{"scene": scene, "id": name, "bounds": list(box.values())} for scene, name, box in rows]
+                self.respond(200, "application/json", json.dumps(scenes).encode())
+            else:
+                self.respond(200, mimetypes.guess_type(FILES[path])[0], FILES[path].read_bytes())
+        except KeyError:
+            self.respond(404, "text/plain", b"not found")
+        except (ValueError, duckdb.Error) as error:
+            self.respond(400, "text/plain", str(error).encode())
+
+    def respond(self, status, kind, body):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("index", help="an index of rasteret_enrich: a Parquet file or a glob")
+    parser.add_argument("--band", required=True, help="the asset that is drawn")
+    parser.add_argument(
+        "--range", nargs=2, type=float, default=(0, 3000), help="the values of the ends of the colormap"
+    )
+    parser.add_argument("--colormap", default="viridis")
+    parser.add_argument("--port", type=int, default=8000, help="0 for any")
+    args = parser.parse_args()
+    database = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    database.execute(f"LOAD '{os.environ['RASTERET_EXTENSION']}'")
+    band, metadata = (f'"{name}"' for name in (args.band, f"{args.band}_metadata"))
+    scenes = f"SELECT row_number() OVER (ORDER BY id) AS scene, id, assets.{band}.href AS href, {metadata} AS metadata"
+    database.execute(f"CREATE TABLE scenes AS {scenes} FROM read_parquet(?) WHERE {metadata} IS NOT NULL", [args.index])
+    style = {"range": list(args.range), "colormap": args.colormap}
+    handler = functools.partial(Handler, database=database, style=style)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", args.port), handler) as server:
+        print(f"http://127.0.0.1:{server.server_port}", flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
