@@ -19,8 +19,6 @@ from pathlib import Path
 
 import duckdb
 import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import rasterio
@@ -141,6 +139,8 @@ def main() -> int:
     parser.add_argument("--extension", type=Path, default=Path("build/release/rasteret.duckdb_extension"))
     parser.add_argument("--plot", type=Path, default=Path("ndvi.png"))
     args = parser.parse_args()
+    # Plots are only written to files.
+    matplotlib.use("Agg")
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
     connection.execute(f"LOAD '{args.extension.resolve()}'")
     with tempfile.TemporaryDirectory() as directory:

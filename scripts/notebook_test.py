@@ -1,0 +1,56 @@
+"""Runs examples/notebook.ipynb, and checks its pictures and the series that it plots.
+
+    python notebook_test.py [--extension build/release/rasteret.duckdb_extension] [--output build/notebook.ipynb]
+
+Runs in the environment `notebook`. The executed notebook is written to `--output`. The clear NDVI of each field is that with which the scenes
+were made, although clouds cover a part of most of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+TIMEOUT_S = 300
+# Appended to the cell of the series.
+CHECK = """
+from ndvi import FIELDS, greenness
+wrong = [(row, greenness(row[1].month, FIELDS[row[0]][3])) for row in rows]
+wrong = [(row, expected) for row, expected in wrong if abs(row[2] - expected) > 0.02]
+assert len(rows) > 50 and not wrong, (len(rows), wrong)
+assert any(row[3] < 0.9 for row in rows), "no field is under a cloud"
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--extension", type=Path, default=ROOT / "build" / "release" / "rasteret.duckdb_extension")
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "notebook.ipynb")
+    args = parser.parse_args()
+    notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
+    (series,) = (at for at, cell in enumerate(notebook.cells) if "series = database.sql" in cell.source)
+    notebook.cells.insert(series + 1, nbformat.v4.new_code_cell(CHECK))
+    os.environ["RASTERET_EXTENSION"] = str(args.extension.resolve())
+    NotebookClient(
+        notebook, timeout=TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(EXAMPLES)}}
+    ).execute()
+    notebook.cells.pop(series + 1)
+    nbformat.write(notebook, args.output)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    pictures = sum("image/png" in output.get("data", {}) for output in outputs)
+    if pictures != 3:
+        print(f"expected 3 pictures, found {pictures}", file=sys.stderr)
+        return 1
+    print(f"{pictures} pictures in {args.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
