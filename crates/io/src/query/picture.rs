@@ -357,6 +357,7 @@ impl BandReads<'_> {
             auto_level: true,
             scaled: self.scaled,
             all_touched: false,
+            turns: true,
         }
     }
 }
