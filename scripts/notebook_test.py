@@ -1,14 +1,16 @@
 """Runs examples/notebook.ipynb, and checks its pictures and the series that it plots.
 
-    python notebook_test.py [--extension build/release/rasteret.duckdb_extension] [--output build/notebook.ipynb]
+    python notebook_test.py [--extension build/release/rasteret.duckdb_extension] [--output build/notebook.ipynb] [--pictures docs/pictures]
 
-Runs in the environment `notebook`. The executed notebook is written to `--output`. The clear NDVI of each field is that with which the scenes
+Runs in the environment `notebook`. The executed notebook is written to `--output`, and its pictures to
+`--pictures`: the README shows them. The clear NDVI of each field is that with which the scenes
 were made, although clouds cover a part of most of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import os
 import sys
 from pathlib import Path
@@ -19,6 +21,8 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 TIMEOUT_S = 300
+# The names of its pictures, in their order.
+PICTURES = ("map", "previews", "series")
 # Appended to the cell of the series.
 CHECK = """
 from ndvi import FIELDS, greenness
@@ -33,6 +37,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--extension", type=Path, default=ROOT / "build" / "release" / "rasteret.duckdb_extension")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "notebook.ipynb")
+    parser.add_argument("--pictures", type=Path)
     args = parser.parse_args()
     notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
     (series,) = (at for at, cell in enumerate(notebook.cells) if "series = database.sql" in cell.source)
@@ -44,11 +49,15 @@ def main() -> int:
     notebook.cells.pop(series + 1)
     nbformat.write(notebook, args.output)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    pictures = sum("image/png" in output.get("data", {}) for output in outputs)
-    if pictures != 3:
-        print(f"expected 3 pictures, found {pictures}", file=sys.stderr)
+    pictures = [output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+    if len(pictures) != len(PICTURES):
+        print(f"expected {len(PICTURES)} pictures, found {len(pictures)}", file=sys.stderr)
         return 1
-    print(f"{pictures} pictures in {args.output}")
+    if args.pictures:
+        args.pictures.mkdir(parents=True, exist_ok=True)
+        for name, picture in zip(PICTURES, pictures, strict=True):
+            (args.pictures / f"{name}.png").write_bytes(base64.b64decode(picture))
+    print(f"{len(pictures)} pictures in {args.output}")
     return 0
 
 

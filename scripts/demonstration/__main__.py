@@ -40,7 +40,19 @@ class Walk:
         rows = result is not None
         if rows:
             result.show(max_width=TABLE_WIDTH, max_rows=40)
-        seconds = time.monotonic() - started
+        self._report(time.monotonic() - started)
+
+    def write(self, path: Path, sql: str) -> None:
+        """Runs a query of one BLOB, prints it, and writes the result to a file."""
+        print("\n" + "\n".join(f"  {line}" for line in sql.strip().splitlines()) + "\n", flush=True)
+        servers.reset(self._url)
+        started = time.monotonic()
+        ((blob,),) = self._connection.sql(sql).fetchall()
+        path.write_bytes(blob)
+        print(f"  {len(blob) / 1000:.0f} kB in {path.relative_to(ROOT)}")
+        self._report(time.monotonic() - started)
+
+    def _report(self, seconds: float) -> None:
         count = servers.stats(self._url)
         requests = "no request" if not count["requests"] else (
             f"{count['requests']} requests to {count['urls']} URLs, {count['bytes'] / 1e6:.1f} MB, "
@@ -108,7 +120,36 @@ FROM scenes
 GROUP BY ALL
 ORDER BY area"""
         )
-    print(f"\nThe collection stays in {collection.relative_to(ROOT)}.")
+        heading("6. A statistic per field and date: only the tiles under the fields are requested")
+        walk.run(
+            """
+CREATE TABLE fields AS
+FROM (VALUES ('meadow', 410000, 4590000, 300), ('orchard', 404000, 4594500, 500), ('vineyard', 408500, 4592000, 400)) AS t(field, x, y, radius)
+SELECT field, {xmin: x - radius, ymin: y - radius, xmax: x + radius, ymax: y + radius} AS box"""
+        )
+        walk.run(
+            """
+SELECT field, count(*) AS dates, round(avg((nir.mean - red.mean) / (nir.mean + red.mean)), 3) AS ndvi, round(any_value(red.count)) AS pixels
+FROM (
+    SELECT field,
+        cog_zonal_stats(assets.B04.href, B04_metadata, box, {geometry_crs: 'EPSG:32631'}) AS red,
+        cog_zonal_stats(assets.B08.href, B08_metadata, box, {geometry_crs: 'EPSG:32631'}) AS nir
+    FROM fields, scenes
+    WHERE id LIKE 'S2A_31TDF_%'
+)
+GROUP BY field
+ORDER BY field"""
+        )
+        heading("7. A picture: the overview that suffices is one request")
+        picture = WORK / "preview.png"
+        walk.write(
+            picture,
+            """
+SELECT cog_preview(assets.B08.href, B08_metadata, {size: 512, range: [300, 4000], colormap: 'viridis'})
+FROM scenes
+WHERE id = 'S2A_31TDF_20230705'""",
+        )
+    print(f"\nThe collection stays in {collection.relative_to(ROOT)}, the picture in {picture.relative_to(ROOT)}.")
     return 0
 
 
