@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from . import distributions, masked, scenes, vectors
+from . import distributions, lists, masked, scenes, vectors
 from .common import Answer
 from .contenders import peak_megabytes
 from .read import OURS, TIME_LIMIT_S, WORK
@@ -107,6 +107,25 @@ JOURNEYS = {
         [Goal("cog_read", 1.5)],
         0,
         peak_mb=1000,
+    ),
+    "lists": Journey(
+        lists.files(),
+        {
+            OURS: lists.hrefs_of(lists.FEW),
+            "with-metadata": lists.structs_of(lists.FEW),
+            "pairs": lists.pairs_of(lists.FEW),
+        },
+        [],
+        SINGLE,
+        is_remote=True,
+    ),
+    "lists-100000": Journey(
+        lists.files(),
+        # LISTs with the metadata do not fit into memory.
+        {OURS: lists.hrefs_of(lists.MANY), "pairs": lists.pairs_of(lists.MANY)},
+        [],
+        SINGLE,
+        is_remote=True,
     ),
 }
 

@@ -11,6 +11,8 @@ quantiles five quantiles of 10,000 hexagons over one Sentinel-2 band, from disk
 classes   the classes of 10,000 hexagons and the share of each, from disk
 vectors   the 64 bands of two rasters at 2,000 points, from disk: band after band, and pixel by pixel
 bands     all pixels of a raster of 1024 x 1024 pixels and 64 bands, as rows
+lists     2,000 plots of 6 x 6 pixels on 24 scenes over HTTP at 20 ms: LISTs of hrefs, LISTs of STRUCTs with metadata, and rows of pairs
+lists-100000  the same with 100,000 plots, without metadata in LISTs
 
 Each reader runs in its own process and reads everything for the first time. Readers that use coverage fractions are compared with the
 default of this extension, those that use pixel centres with `method: 'center'`. `limit` is the time of this extension for the tiles
