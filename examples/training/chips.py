@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Chips for training: samples from an index, a dataset for torch, and Parquet shards.
+
+    chips.py samples --index index.parquet --points points.parquet --output samples.parquet
+    chips.py shards  --samples samples.parquet --output shards
+
+`samples.parquet` has one row per chip: its id, split, centre and sources, with the metadata of their headers. Reading chips then costs
+pixels only, and no worker reads a header again. `ChipDataset` reads the chips of a split in a torch DataLoader; `shards` writes them to
+Parquet files once, for training from a local disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+try:
+    from torch.utils.data import IterableDataset, get_worker_info
+except ImportError:
+    # Samples and shards need no torch.
+    IterableDataset, get_worker_info = object, lambda: None
+
+# A chip of each point from the scene with the fewest clouds of those around it. The last source is the label: classes of 20 m on the
+# pixels of the first source. Points in the same 10 km cell are in the same split.
+SAMPLES = """
+COPY (
+    WITH pairs AS (
+        SELECT p.id, s.id AS scene, p.longitude, p.latitude,
+            [{{href: s.assets.B04.href, metadata: s.B04_metadata, resampling: 'bilinear'}},
+             {{href: s.assets.B08.href, metadata: s.B08_metadata, resampling: 'bilinear'}},
+             {{href: s.assets.SCL.href, metadata: s.SCL_metadata, resampling: 'nearest'}}] AS sources
+        FROM '{points}' AS p JOIN '{index}' AS s ON p.longitude BETWEEN s.bbox.xmin AND s.bbox.xmax AND p.latitude BETWEEN s.bbox.ymin AND s.bbox.ymax
+        QUALIFY row_number() OVER (PARTITION BY p.id ORDER BY s."eo:cloud_cover", s.id) = 1
+    )
+    SELECT id, major_tom_cell(latitude, longitude, 10) AS cell, rasteret_split(cell) AS split, scene,
+        format('POINT({{}} {{}})', longitude, latitude) AS centre, sources
+    FROM pairs
+    -- Chips of the same scene follow each other, so that their tiles are read once.
+    ORDER BY scene, latitude DESC, longitude
+) TO '{output}' (FORMAT parquet, ROW_GROUP_SIZE 2048)
+"""
+
+CHIPS = """
+SELECT id, scene, unnest(cog_chip(sources, centre, {{size: {size}}}))
+FROM read_parquet('{samples}', file_row_number := true)
+WHERE split = $split AND file_row_number // {batch} = $batch
+"""
+
+
+def connect(extension: str) -> duckdb.DuckDBPyConnection:
+    """A database of this process, with the extension and one thread: the workers are the threads."""
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true", "threads": 1})
+    connection.execute(f"LOAD '{extension}'")
+    return connection
+
+
+def quoted(text: str | Path) -> str:
+    return str(text).replace("'", "''")
+
+
+def batches(samples: str, batch: int, split: str, connection: duckdb.DuckDBPyConnection) -> list[int]:
+    """The batches of consecutive rows that have samples of a split."""
+    sql = f"""SELECT DISTINCT file_row_number // {batch} FROM read_parquet('{quoted(samples)}', file_row_number := true)
+              WHERE split = $split ORDER BY 1"""
+    return [number for (number,) in connection.execute(sql, {"split": split}).fetchall()]
+
+
+def chips(table: object) -> Iterator[tuple[str, np.ndarray]]:
+    """The id and the pixels of each row of an Arrow table; the arrays are parts of its buffers."""
+    for rows in table.to_batches():
+        data, shapes = rows.column("data"), rows.column("shape")
+        values = data.values.to_numpy(zero_copy_only=True)
+        offsets = data.offsets.to_numpy()
+        for at, name in enumerate(rows.column("id").to_pylist()):
+            yield name, values[offsets[at] : offsets[at + 1]].reshape(shapes[at].as_py())
+
+
+class ChipDataset(IterableDataset):
+    """Image and label of each sample of a split, as arrays of shape (bands, height, width) and (height, width).
+
+    The batches of the samples are divided among the workers of a DataLoader, and shuffled anew in each epoch. Each worker connects
+    when it begins, so that it works with both ways of starting one, fork and spawn.
+    """
+
+    def __init__(
+        self, samples: str, split: str, extension: str, size: int = 256, batch: int = 64, seed: int | None = None
+    ) -> None:
+        self.samples, self.split, self.extension = samples, split, extension
+        self.size, self.batch, self.seed = size, batch, seed
+        self.epoch = 0
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        info = get_worker_info()
+        worker, workers = (info.id, info.num_workers) if info else (0, 1)
+        for _, pixels in self.read(worker, workers):
+            yield pixels[:-1], pixels[-1]
+
+    def read(self, worker: int = 0, workers: int = 1) -> Iterator[tuple[str, np.ndarray]]:
+        """The id and all bands of the samples of one worker."""
+        # Those of all workers together: what the extension uses in one process.
+        os.environ.setdefault("RASTERET_MAX_CONCURRENT", str(max(1, 300 // workers)))
+        connection = connect(self.extension)
+        order = batches(self.samples, self.batch, self.split, connection)
+        if self.seed is not None:
+            np.random.default_rng((self.seed, self.epoch)).shuffle(order)
+        self.epoch += 1
+        sql = CHIPS.format(samples=quoted(self.samples), size=self.size, batch=self.batch)
+        for number in order[worker::workers]:
+            found = connection.execute(sql, {"split": self.split, "batch": number})
+            yield from chips(found.fetch_arrow_table())
+
+
+def write_samples(connection: duckdb.DuckDBPyConnection, args: argparse.Namespace) -> None:
+    names = {name: quoted(getattr(args, name)) for name in ("index", "points", "output")}
+    connection.execute(SAMPLES.format(**names))
+    sql = f"SELECT split, count(*), count(DISTINCT cell) FROM '{names['output']}' GROUP BY ALL ORDER BY ALL"
+    for split, count, cells in connection.execute(sql).fetchall():
+        print(f"{split}: {count} samples in {cells} cells")
+
+
+def write_shards(connection: duckdb.DuckDBPyConnection, args: argparse.Namespace) -> None:
+    """Writes a file per batch and split that appears whole or not at all; files that are there are kept."""
+    written = 0
+    for (split,) in connection.execute(f"SELECT DISTINCT split FROM '{quoted(args.samples)}' ORDER BY 1").fetchall():
+        folder = args.output / f"split={split}"
+        folder.mkdir(parents=True, exist_ok=True)
+        sql = CHIPS.format(samples=quoted(args.samples), size=args.size, batch=args.batch)
+        for number in batches(args.samples, args.batch, split, connection):
+            target = folder / f"shard-{number:05}.parquet"
+            if target.exists():
+                continue
+            unfinished = target.with_suffix(".tmp")
+            connection.execute(
+                f"COPY ({sql}) TO '{quoted(unfinished)}' (FORMAT parquet, COMPRESSION zstd)",
+                {"split": split, "batch": number},
+            )
+            unfinished.rename(target)
+            written += 1
+    print(f"{written} shards written")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--extension", default="build/release/rasteret.duckdb_extension")
+    commands = parser.add_subparsers(dest="command", required=True)
+    samples = commands.add_parser("samples")
+    samples.add_argument("--index", required=True)
+    samples.add_argument("--points", required=True, help="Parquet with id, longitude and latitude")
+    samples.add_argument("--output", required=True)
+    shards = commands.add_parser("shards")
+    shards.add_argument("--samples", required=True)
+    shards.add_argument("--output", type=Path, required=True)
+    shards.add_argument("--size", type=int, default=256)
+    shards.add_argument("--batch", type=int, default=512, help="chips per file")
+    args = parser.parse_args()
+    connection = connect(args.extension)
+    connection.execute(f"SET threads = {os.cpu_count() or 1}")
+    {"samples": write_samples, "shards": write_shards}[args.command](connection, args)
+
+
+if __name__ == "__main__":
+    main()
