@@ -23,12 +23,11 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import rasterio
+import servers
 from rasterio.crs import CRS
 from rasterio.transform import Affine, from_origin
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
-
-import servers
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "examples" / "training"))
@@ -76,7 +75,9 @@ def check(folder: Path, samples: Path, extension: str, size: int, count: int) ->
         assert found.keys() == alone.keys()
         for name, pixels in found.items():
             np.testing.assert_array_equal(pixels, alone[name])
-        print(f"{method}: {len(found)} chips of {size} x {size} from {WORKERS} workers, {len(found) / seconds:.0f} a second")
+        print(
+            f"{method}: {len(found)} chips of {size} x {size} from {WORKERS} workers, {len(found) / seconds:.0f} a second"
+        )
     check_torch(dataset, alone)
     check_shards(folder, samples, extension, size, expected, alone)
 

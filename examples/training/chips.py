@@ -83,7 +83,7 @@ def chips(table: object) -> Iterator[tuple[str, np.ndarray]]:
 class ChipDataset(IterableDataset):
     """Image and label of each sample of a split, as arrays of shape (bands, height, width) and (height, width).
 
-    The batches of the samples are divided among the workers of a DataLoader, and shuffled anew in each epoch. Each worker connects
+    The batches of the samples are divided among the workers of a DataLoader, and shuffled if there is a seed. Each worker connects
     when it begins, so that it works with both ways of starting one, fork and spawn.
     """
 
@@ -94,10 +94,16 @@ class ChipDataset(IterableDataset):
         self.size, self.batch, self.seed = size, batch, seed
         self.epoch = 0
 
+    def set_epoch(self, epoch: int) -> None:
+        """Selects the order of an epoch; to be called before the DataLoader starts its workers."""
+        self.epoch = epoch
+
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         info = get_worker_info()
         worker, workers = (info.id, info.num_workers) if info else (0, 1)
         for _, pixels in self.read(worker, workers):
+            # Buffers of Arrow are read-only; torch expects arrays that it may write to.
+            pixels = pixels.copy()
             yield pixels[:-1], pixels[-1]
 
     def read(self, worker: int = 0, workers: int = 1) -> Iterator[tuple[str, np.ndarray]]:
@@ -108,7 +114,6 @@ class ChipDataset(IterableDataset):
         order = batches(self.samples, self.batch, self.split, connection)
         if self.seed is not None:
             np.random.default_rng((self.seed, self.epoch)).shuffle(order)
-        self.epoch += 1
         sql = CHIPS.format(samples=quoted(self.samples), size=self.size, batch=self.batch)
         for number in order[worker::workers]:
             found = connection.execute(sql, {"split": self.split, "batch": number})
