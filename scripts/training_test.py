@@ -63,7 +63,7 @@ def main() -> None:
 def check(folder: Path, samples: Path, extension: str, size: int, count: int) -> None:
     expected = {split: names(samples, split) for split in ("train", "val", "test")}
     assert sum(map(len, expected.values())) == count, expected
-    dataset = chips.ChipDataset(str(samples), "train", extension, size=size, batch=32, seed=7)
+    dataset = chips.ChipDataset(str(samples), "train", extension, size=size, seed=7)
     alone = dict(dataset.read())
     assert sorted(alone) == sorted(expected["train"])
     compare(folder, samples, alone, size)
@@ -137,7 +137,7 @@ def check_shards(
 ) -> None:
     output = folder / "shards"
     command = [sys.executable, str(ROOT / "examples" / "training" / "chips.py"), "--extension", extension, "shards"]
-    command += ["--samples", str(samples), "--output", str(output), "--size", str(size), "--batch", "64"]
+    command += ["--samples", str(samples), "--output", str(output), "--size", str(size)]
     subprocess.run(command, check=True, timeout=TIME_LIMIT_S, stdout=subprocess.DEVNULL)
     files = sorted(output.rglob("*.parquet"))
     # A file that was lost is written again, the others are kept.

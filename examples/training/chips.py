@@ -4,8 +4,8 @@
     chips.py samples --index index.parquet --points points.parquet --output samples.parquet
     chips.py shards  --samples samples.parquet --output shards
 
-`samples.parquet` has one row per chip: its id, split, centre and sources, with the metadata of their headers. Reading chips then costs
-pixels only, and no worker reads a header again. `ChipDataset` reads the chips of a split in a torch DataLoader; `shards` writes them to
+`samples.parquet` has one row per chip: its id, split, batch, centre and sources, with the metadata of their headers. Reading chips then
+costs pixels only, and no worker reads a header again. `ChipDataset` reads the chips of a split in a torch DataLoader; `shards` writes them to
 Parquet files once, for training from a local disk.
 """
 
@@ -38,17 +38,18 @@ COPY (
         QUALIFY row_number() OVER (PARTITION BY p.id ORDER BY s."eo:cloud_cover", s.id) = 1
     )
     SELECT id, major_tom_cell(latitude, longitude, 10) AS cell, rasteret_split(cell) AS split, scene,
-        format('POINT({{}} {{}})', longitude, latitude) AS centre, sources
+        format('POINT({{}} {{}})', longitude, latitude) AS centre, sources,
+        -- The chips of a batch are of the same scene and near each other, so that their tiles are read once.
+        (row_number() OVER (PARTITION BY split ORDER BY scene, round(latitude, 1) DESC, longitude) - 1) // {batch} AS batch
     FROM pairs
-    -- Chips of the same scene follow each other, so that their tiles are read once.
-    ORDER BY scene, latitude DESC, longitude
+    ORDER BY split, batch
 ) TO '{output}' (FORMAT parquet, ROW_GROUP_SIZE 2048)
 """
 
 CHIPS = """
 SELECT id, scene, unnest(cog_chip(sources, centre, {{size: {size}}}))
-FROM read_parquet('{samples}', file_row_number := true)
-WHERE split = $split AND file_row_number // {batch} = $batch
+FROM '{samples}'
+WHERE split = $split AND batch = $batch
 """
 
 
@@ -63,10 +64,9 @@ def quoted(text: str | Path) -> str:
     return str(text).replace("'", "''")
 
 
-def batches(samples: str, batch: int, split: str, connection: duckdb.DuckDBPyConnection) -> list[int]:
-    """The batches of consecutive rows that have samples of a split."""
-    sql = f"""SELECT DISTINCT file_row_number // {batch} FROM read_parquet('{quoted(samples)}', file_row_number := true)
-              WHERE split = $split ORDER BY 1"""
+def batches(samples: str, split: str, connection: duckdb.DuckDBPyConnection) -> list[int]:
+    """The batches of a split."""
+    sql = f"SELECT DISTINCT batch FROM '{quoted(samples)}' WHERE split = $split ORDER BY batch"
     return [number for (number,) in connection.execute(sql, {"split": split}).fetchall()]
 
 
@@ -87,11 +87,9 @@ class ChipDataset(IterableDataset):
     when it begins, so that it works with both ways of starting one, fork and spawn.
     """
 
-    def __init__(
-        self, samples: str, split: str, extension: str, size: int = 256, batch: int = 64, seed: int | None = None
-    ) -> None:
+    def __init__(self, samples: str, split: str, extension: str, size: int = 256, seed: int | None = None) -> None:
         self.samples, self.split, self.extension = samples, split, extension
-        self.size, self.batch, self.seed = size, batch, seed
+        self.size, self.seed = size, seed
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -111,18 +109,18 @@ class ChipDataset(IterableDataset):
         # Those of all workers together: what the extension uses in one process.
         os.environ.setdefault("RASTERET_MAX_CONCURRENT", str(max(1, 300 // workers)))
         connection = connect(self.extension)
-        order = batches(self.samples, self.batch, self.split, connection)
+        order = batches(self.samples, self.split, connection)
         if self.seed is not None:
             np.random.default_rng((self.seed, self.epoch)).shuffle(order)
-        sql = CHIPS.format(samples=quoted(self.samples), size=self.size, batch=self.batch)
+        sql = CHIPS.format(samples=quoted(self.samples), size=self.size)
         for number in order[worker::workers]:
             found = connection.execute(sql, {"split": self.split, "batch": number})
-            yield from chips(found.fetch_arrow_table())
+            yield from chips(found.to_arrow_table())
 
 
 def write_samples(connection: duckdb.DuckDBPyConnection, args: argparse.Namespace) -> None:
     names = {name: quoted(getattr(args, name)) for name in ("index", "points", "output")}
-    connection.execute(SAMPLES.format(**names))
+    connection.execute(SAMPLES.format(**names, batch=args.batch))
     sql = f"SELECT split, count(*), count(DISTINCT cell) FROM '{names['output']}' GROUP BY ALL ORDER BY ALL"
     for split, count, cells in connection.execute(sql).fetchall():
         print(f"{split}: {count} samples in {cells} cells")
@@ -134,8 +132,8 @@ def write_shards(connection: duckdb.DuckDBPyConnection, args: argparse.Namespace
     for (split,) in connection.execute(f"SELECT DISTINCT split FROM '{quoted(args.samples)}' ORDER BY 1").fetchall():
         folder = args.output / f"split={split}"
         folder.mkdir(parents=True, exist_ok=True)
-        sql = CHIPS.format(samples=quoted(args.samples), size=args.size, batch=args.batch)
-        for number in batches(args.samples, args.batch, split, connection):
+        sql = CHIPS.format(samples=quoted(args.samples), size=args.size)
+        for number in batches(args.samples, split, connection):
             target = folder / f"shard-{number:05}.parquet"
             if target.exists():
                 continue
@@ -157,11 +155,11 @@ def main() -> None:
     samples.add_argument("--index", required=True)
     samples.add_argument("--points", required=True, help="Parquet with id, longitude and latitude")
     samples.add_argument("--output", required=True)
+    samples.add_argument("--batch", type=int, default=64, help="chips that are read by one query")
     shards = commands.add_parser("shards")
     shards.add_argument("--samples", required=True)
     shards.add_argument("--output", type=Path, required=True)
     shards.add_argument("--size", type=int, default=256)
-    shards.add_argument("--batch", type=int, default=512, help="chips per file")
     args = parser.parse_args()
     connection = connect(args.extension)
     connection.execute(f"SET threads = {os.cpu_count() or 1}")
