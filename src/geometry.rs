@@ -98,7 +98,7 @@ impl<'a> GeometryReader<'a> {
         Ok(Self { reader, form: Form::of(reader.kind())?, crs: reader.kind().geometry_crs() })
     }
 
-    /// Whether the vector has the type `"NULL"`. DuckDB gives this type to a bare NULL and to a prepared parameter that
+    /// Whether the vector has the type `"NULL"`. DuckDB uses this type for an untyped NULL and to a prepared parameter that
     /// is NULL; a column only has it if it was created from bare NULLs.
     pub(crate) fn is_untyped(&self) -> bool {
         self.form == Form::Null

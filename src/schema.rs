@@ -5,7 +5,7 @@
 //! column, so that a list of tile offsets is a single copy. Fields are read by name, and metadata written by Python
 //! Rasteret is accepted.
 //!
-//! | module | owns |
+//! | module | contains |
 //! |---|---|
 //! | `fields` | the tables |
 //! | `cell` | the SQL type of a field, and how its values are written to a vector |
@@ -18,6 +18,6 @@ mod raster;
 mod read;
 
 pub(crate) use cell::{Cell, Field, each, plain, struct_lists, structs};
-pub(crate) use fields::{BOUNDS, METADATA, PYTHON_METADATA, TILE};
+pub(crate) use fields::{BOUNDS, METADATA, PYTHON_METADATA, TILE, field};
 pub(crate) use raster::{IndexedRaster, TileTables};
 pub(crate) use read::MetadataReader;

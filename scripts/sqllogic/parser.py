@@ -1,7 +1,7 @@
 """A .test file -> records.
 
-Owns the grammar, a part of that of DuckDB's own runner (`test/sqlite` there), and knows nothing of DuckDB. A line outside that
-part is a `TestFileError` naming it: so is all that DuckDB's runner refuses, and what it reads in another way.
+The grammar is a part of that of DuckDB's own runner (`test/sqlite` there). A line outside of it is a `TestFileError` that names the
+line, also where DuckDB's runner rejects it or interprets it differently.
 
     # comment                                   between records only: within SQL it would end the statement
     statement ok | error | maybe                SQL until a blank line or `----`; after it the expected error, in part

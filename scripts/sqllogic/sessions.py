@@ -1,6 +1,6 @@
 """One database connection, through DuckDB's Python client or through its CLI.
 
-Owns how SQL goes in and text comes out; both give the same rows and the same error texts. Rows are made text by DuckDB
+Both return the same rows and error texts. Rows are converted to text by DuckDB
 itself: a query runs as `SELECT COLUMNS(*)::VARCHAR FROM (query)`, once, so that its requests and side effects happen once.
 Statements that are no table expression (EXPLAIN, PRAGMA, EXECUTE, ...) return plain text or numbers only.
 """

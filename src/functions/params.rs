@@ -43,10 +43,6 @@ pub(super) const METADATA: Parameter = Parameter {
     description: "The result of `cog_metadata`, or a metadata column of an index.",
 };
 
-/// The metadata of a function that does not read pixels.
-pub(super) const HEADER: Parameter =
-    Parameter { description: "The result of `cog_metadata`, or a metadata column of an index.", ..METADATA };
-
 pub(super) const SOURCES: Parameter = Parameter {
     name: "sources",
     value: ValueType::Other("VARCHAR[] or STRUCT(href, metadata, …)[]"),
@@ -88,14 +84,6 @@ pub(super) const GEOMETRY_CRS: Parameter = Parameter {
     description: "The CRS of the geometry: `EPSG:n`, `ESRI:n`, `OGC:CRS84`, WKT, a PROJ string, or `native` for the \
         CRS of the raster. By default the CRS of the geometry's type or value if it has one, else longitude and \
         latitude. See [CRS of a geometry](parameters.md#crs-of-a-geometry).",
-};
-
-/// The CRS of the geometry of a table function.
-pub(super) const CONSTANT_GEOMETRY_CRS: Parameter = Parameter {
-    description: "The CRS of the geometry: `EPSG:n`, `ESRI:n`, `OGC:CRS84`, WKT, a PROJ string, or `native` for the \
-        CRS of the raster. By default the CRS of the geometry's type or value if it has one, else longitude and \
-        latitude. See [CRS of a geometry](parameters.md#crs-of-a-geometry).",
-    ..GEOMETRY_CRS
 };
 
 pub(super) const BAND_INDEX: Parameter = Parameter {
@@ -190,7 +178,7 @@ pub(super) fn level(options: &impl OptionValues) -> Result<LevelChoice> {
                 Err(Error::argument(format!("resolution: expected a number greater than 0, found {resolution}")))
             }
         }
-        // The level that serves the grid is found once the raster is known.
+        // The level is selected when the raster is known.
         (None, Some(word), None) if is_auto(word) && options.has(&GRID) => Ok(LevelChoice::Index(0)),
         (None, Some(word), None) if is_auto(word) => {
             Err(Error::argument("level 'auto': expected a resolution, found none"))
@@ -351,7 +339,8 @@ pub(super) const IMAGE_LEVEL: Parameter = Parameter {
     ..LEVEL
 };
 
-/// Reads the level of a function whose result always has a grid. The level that serves it is found once the raster is known.
+/// Reads the level of a function whose result always has a grid. The level is selected
+/// when the raster is known.
 pub(super) fn image_level<'a>(options: &RowOptions<'a>) -> Result<LevelChoice> {
     match options.text(&LEVEL) {
         Some(word) if word.trim().eq_ignore_ascii_case("auto") => Ok(LevelChoice::Index(0)),

@@ -232,7 +232,8 @@ pub(super) struct SourceArguments<'a> {
 
 impl<'a> SourceArguments<'a> {
     /// The arguments of a function with `href, metadata, geometry` or `sources, geometry`, followed by a number of
-    /// further arguments and options. None if the first argument is a bare NULL, which fits both overloads.
+    /// further arguments and options. None if the first argument is an untyped NULL: DuckDB
+    /// then selects the overload with a list, so the result is a NULL list.
     pub(super) fn new(
         arguments: &'a Arguments<'a>,
         further: usize,

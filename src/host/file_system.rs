@@ -1,6 +1,6 @@
 //! DuckDB's file system, through which a query reads files with `SET rasteret_file_system = 'duckdb'`. Hosts from 1.5.2 on.
 //!
-//! Owns the life of contexts and file handles, and the reading of DuckDB's errors, whose text may hold URLs with signatures.
+//! Manages the lifetime of contexts and file handles, and converts DuckDB's errors, whose text may contain URLs with signatures.
 //!
 //! ```text
 //! bind, each thread of an execution ─> Lease ─┐
@@ -24,8 +24,8 @@ use super::Context;
 use crate::error::{Error, Result};
 use crate::vector::exception::call;
 
-/// How long after an execution the same plan goes on with what it has read. DuckDB evaluates a constant call that fails again and again
-/// while it plans; a prepared statement that is executed later reads files anew.
+/// How long after an execution the plan may reuse data that it has read. While planning, DuckDB repeatedly evaluates a failing call with
+/// constant arguments; a prepared statement that is executed later reads files again.
 const AGAIN: Duration = Duration::from_secs(3);
 
 /// The files of one plan, open while it is bound or executed.
@@ -79,7 +79,7 @@ impl QueryFiles {
         Lease(self.clone())
     }
 
-    /// Whether the plan is being executed, or was a moment ago.
+    /// Whether the plan is being executed, or was within [`AGAIN`].
     pub(crate) fn is_current(&self) -> bool {
         let leases = lock(&self.leases);
         leases.count > 0 || leases.ended.is_none_or(|ended| ended.elapsed() < AGAIN)
@@ -203,7 +203,7 @@ impl HostError {
 
 type Answer<T> = std::result::Result<T, HostError>;
 
-/// Opens a file for reading; gives its handle and its size.
+/// Opens a file for reading; returns its handle and size.
 ///
 /// # Safety
 /// A query of the context's connection must be running.
@@ -236,7 +236,7 @@ unsafe fn open(context: &Context, path: &str) -> Result<Answer<(ffi::duckdb_file
     }
 }
 
-/// Reads at an offset; gives the number of bytes.
+/// Reads at an offset; returns the number of bytes.
 ///
 /// # Safety
 /// The handle must be live, and used by no other thread.

@@ -1,4 +1,4 @@
-//! DuckDB's locks on files, read for each query and enforced by `rasteret_io`.
+//! DuckDB's file access restrictions, read for each query and enforced by `rasteret_io`.
 //!
 //! `enable_external_access`, `allowed_directories` and `allowed_paths` are read as settings. `disabled_filesystems`
 //! reads as an empty string in every release, so DuckDB is made to open a nonexistent file, and its error shows whether

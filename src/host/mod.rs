@@ -1,6 +1,6 @@
 //! The capabilities of the DuckDB release that loaded the extension, and its state for each query.
 //!
-//! | module | owns |
+//! | module | contains |
 //! |---|---|
 //! | [`release`] | features of each release, and the slots of the C API struct that may be used |
 //! | [`api`] | the copied slots of the C API |

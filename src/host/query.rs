@@ -1,4 +1,4 @@
-//! The session of a query: its settings, DuckDB's locks and memory, its interrupts, and the clients that read its files.
+//! The session of a query: its settings, DuckDB's file access restrictions and memory limit, its interrupts, and the clients that read its files.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! Which release of DuckDB has what: the one place that decides, and the table of `docs/hosts.md`.
+//! Features by DuckDB release: decides at run time, and is the source of the table in `docs/hosts.md`.
 
 use rasteret_io::parquet::NullFolders;
 

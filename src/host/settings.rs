@@ -1,5 +1,5 @@
-//! DuckDB settings for all `RASTERET_*` variables except the lock, which SQL must not be able to lift. For hosts from
-//! 1.5.2 on; earlier ones have the variables only.
+//! DuckDB settings for all `RASTERET_*` variables except `RASTERET_ALLOWED_PREFIXES`, a restriction that SQL must not be
+//! able to remove. For hosts from 1.5.2 on; earlier ones have the variables only.
 //!
 //! The default is the value of the variable, else the built-in value. Settings are read and validated for each query,
 //! because DuckDB has no callback for changes.

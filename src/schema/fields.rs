@@ -172,7 +172,7 @@ const LERC_PARAMETERS: Field<Level> =
 const T4_OPTIONS: Field<Level> =
     field("t4_options", plain!(Integer, |level| level.encoding.t4_options.and_then(integer)));
 
-const fn field<R>(name: &'static str, cell: Cell<R>) -> Field<R> {
+pub(crate) const fn field<R>(name: &'static str, cell: Cell<R>) -> Field<R> {
     Field { name, cell }
 }
 

@@ -38,7 +38,7 @@ impl<'a> IndexedRaster<'a> {
         Self { fields, info }
     }
 
-    /// The georeference of the raster.
+    /// The size, bands and georeferencing of the raster.
     pub(crate) fn raster_info(&self) -> &RasterInfo {
         &self.info
     }

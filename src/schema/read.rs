@@ -21,6 +21,12 @@ use super::raster::IndexedRaster;
 use crate::error::{Error, Result};
 use crate::vector::{Integers, Reader, TypeId};
 
+/// The expected values of the field `crs`, for errors.
+const A_CRS: &str = "EPSG:n or WKT";
+
+/// Characters of a text in an error.
+const SHOWN_LENGTH: usize = 40;
+
 /// Reads the metadata STRUCTs of a vector.
 pub(crate) struct MetadataReader<'a> {
     reader: &'a Reader<'a>,
@@ -67,7 +73,7 @@ impl<'a> MetadataReader<'a> {
         let fields = self.fields(row);
         let image = level(&fields)?;
         let header = CogHeader {
-            byte_order: fields.parsed("byte_order")?.unwrap_or(ByteOrder::Little),
+            byte_order: fields.parsed("byte_order", "little or big")?.unwrap_or(ByteOrder::Little),
             overviews: levels(&fields, "overviews")?,
             masks: levels(&fields, "masks")?,
             band_index: fields.integer("band_index")?,
@@ -75,7 +81,7 @@ impl<'a> MetadataReader<'a> {
             transform: transform(&fields)?,
             pixel_scale: fields.doubles("pixel_scale")?,
             tiepoint: fields.doubles("tiepoint")?,
-            crs: fields.parsed::<Crs>("crs")?,
+            crs: fields.parsed::<Crs>("crs", A_CRS)?,
             nodata: fields.number("nodata")?,
             nodata_text: fields.text("nodata_text")?.map(str::to_owned),
             nodata_values: fields.doubles("nodata_values")?,
@@ -98,7 +104,7 @@ impl<'a> MetadataReader<'a> {
         self.raster_info(row)?.map(|info| Ok(IndexedRaster::new(self.fields(row), info))).transpose()
     }
 
-    /// The georeference of the raster of a row; None for NULL.
+    /// The size, bands and georeferencing of the raster of a row; None for NULL.
     pub(crate) fn raster_info(&self, row: usize) -> Result<Option<RasterInfo>> {
         if self.reader.is_null(row) {
             return Ok(None);
@@ -112,7 +118,7 @@ impl<'a> MetadataReader<'a> {
                 narrowed_to: fields.integer("band_index")?,
             },
             transform: transform(&fields)?,
-            crs: fields.parsed("crs")?,
+            crs: fields.parsed("crs", A_CRS)?,
         }))
     }
 
@@ -123,7 +129,7 @@ impl<'a> MetadataReader<'a> {
         }
         let fields = self.fields(row);
         let size = fields.integer("image_width")?.zip(fields.integer("image_height")?);
-        let crs = fields.parsed::<Crs>("crs")?.map(Cow::Owned);
+        let crs = fields.parsed::<Crs>("crs", A_CRS)?.map(Cow::Owned);
         Ok(Some(Georeference { crs, transform: transform(&fields)?, size }))
     }
 
@@ -135,7 +141,7 @@ impl<'a> MetadataReader<'a> {
 /// Reads one image; the top-level fields are those of the full-resolution image.
 fn level(fields: &Fields<'_>) -> Result<Level> {
     let samples_per_pixel = fields.integer("samples_per_pixel")?.unwrap_or(1);
-    let dtype: DataType = fields.required("dtype", fields.parsed("dtype")?)?;
+    let dtype: DataType = fields.required("dtype", fields.parsed("dtype", "a type such as uint16")?)?;
     let image_width = fields.required("image_width", fields.integer("image_width")?)?;
     let tile_width = fields.required("tile_width", fields.integer("tile_width")?)?;
     let offsets: Vec<u64> = fields.required("tile_offsets", fields.integers("tile_offsets")?)?;
@@ -207,7 +213,7 @@ fn compression(fields: &Fields<'_>) -> Result<Compression> {
         Some(code) => u16::try_from(code)
             .map(Compression::from_code)
             .map_err(|_| fields.unexpected("compression", "a TIFF compression code")),
-        None => fields.required("compression", fields.parsed("compression")?),
+        None => fields.required("compression", fields.parsed("compression", "a codec such as deflate")?),
     }
 }
 
@@ -221,6 +227,21 @@ fn transform(fields: &Fields<'_>) -> Result<Option<GeoTransform>> {
         _ => return Err(fields.unexpected("transform", "six numbers (or Python Rasteret's four)")),
     };
     Ok(Some(GeoTransform::from_array(six)))
+}
+
+/// A value for an error: a text or a number, else its type, and the length of a list.
+fn shown(field: &Reader<'_>, row: usize) -> String {
+    let kind = field.kind();
+    if let Some(text) = field.text(row) {
+        let short: String = text.chars().take(SHOWN_LENGTH).collect();
+        let rest = if short.len() < text.len() { "…" } else { "" };
+        return format!("'{short}{rest}'");
+    }
+    match (field.integer(row), field.list(row)) {
+        (Some(number), _) => number.to_string(),
+        (None, Some((range, _))) => format!("{kind} of {} elements", range.len()),
+        (None, None) => format!("a value of {kind}"),
+    }
 }
 
 /// The fields of one STRUCT value.
@@ -242,8 +263,8 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn unexpected(&self, name: &str, expected: &str) -> Error {
-        let found = self.reader.field(name).map(|field| field.kind().to_string()).unwrap_or_default();
-        Error::argument(format!("{}, field {name}: expected {expected}, found another value of {found}", self.context))
+        let found = self.field(name).map_or_else(|| "NULL".to_owned(), |field| shown(field, self.row));
+        Error::argument(format!("{}, field {name}: expected {expected}, found {found}", self.context))
     }
 
     /// A value, through a typed accessor of the reader.
@@ -279,8 +300,8 @@ impl<'a> Fields<'a> {
         self.typed(name, "a BLOB", Reader::bytes)
     }
 
-    fn parsed<T: FromStr>(&self, name: &str) -> Result<Option<T>> {
-        self.typed(name, "a name that rasteret writes", |field, row| field.text(row)?.parse().ok())
+    fn parsed<T: FromStr>(&self, name: &str, expected: &str) -> Result<Option<T>> {
+        self.typed(name, expected, |field, row| field.text(row)?.parse().ok())
     }
 
     fn integers<T: TryFrom<i128>>(&self, name: &str) -> Result<Option<Vec<T>>> {

@@ -33,7 +33,7 @@ pub use types::options::{Given, Options};
 pub use types::store_error::StoreError;
 pub use types::version::{ObjectVersion, VersionCheck, VersionMatch};
 
-/// For fuzz targets: what is not to be had otherwise.
+/// For fuzz targets: internals that are not public otherwise.
 #[doc(hidden)]
 pub mod fuzzing {
     /// Parses the headers, one per line, and the error document of a response.
@@ -42,5 +42,5 @@ pub mod fuzzing {
     }
 }
 
-/// Which requests serve a set of ranges; a plan counts them before anything is read, so the rule is `rasteret-cog`'s.
+/// The rule for coalescing ranges into requests. Part of `rasteret-cog`, because plans count requests without I/O.
 pub use rasteret_cog::CoalesceConfig;

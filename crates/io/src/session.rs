@@ -1,4 +1,4 @@
-//! One loaded extension: its stores, caches and limits behind the functions of all layers.
+//! Sessions: the stores, caches and limits of a loaded extension, with the functions of all layers.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ impl Session {
         Self::from_variables(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 
-    /// A session with the variables that `variable` knows.
+    /// A session with the environment variables returned by `variable`.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Result<Self> {
         let options = Options::from_variables(&variable)?;
         Ok(Self::with_credentials(options, Credentials::from_variables(Variables::new(variable))))
@@ -113,7 +113,7 @@ impl Session {
         self.tiles().workers().set_host_threads(threads);
     }
 
-    /// A session with the same settings and nothing else of this one's: for a child that was forked.
+    /// A session with the same settings but no shared state, for a forked child process.
     #[must_use]
     pub fn anew(&self) -> Self {
         self.with_options(self.options().clone())
@@ -127,7 +127,7 @@ impl Session {
         session
     }
 
-    /// Serves `s3://bucket/` from a store of the caller's, in place of S3.
+    /// Serves `s3://bucket/` from the caller's store instead of S3.
     pub fn serve_bucket(&self, bucket: &str, store: Arc<dyn ObjectStore>) {
         self.registry().insert(StoreKey::S3 { bucket: bucket.to_owned(), region: None }, store);
     }

@@ -16,7 +16,7 @@ static DOC: Documentation = Documentation {
         without fetching the header. Metadata STRUCTs are large, and joins and aggregates copy them for each pair of \
         a plot and a scene; hrefs are cheap to copy. Later calls also use the scale and offset of the metadata, even \
         if they come from a STAC Item.",
-    parameters: &[params::HREF, params::HEADER],
+    parameters: &[params::HREF, params::METADATA],
     options: &[],
     returns: "True if the header is in the cache. False if the cache is too small (`RASTERET_HEADER_CACHE_BYTES`), \
         the metadata is restricted to one band, or a local file has changed since it was indexed. NULL for NULL.",

@@ -11,7 +11,7 @@ use crate::documentation::{Documentation, Example, Kind};
 use crate::error::Result;
 use crate::functions::files;
 use crate::functions::params;
-use crate::schema::{BOUNDS, Cell, Field, plain, struct_lists, structs};
+use crate::schema::{BOUNDS, Cell, Field, field, plain, struct_lists, structs};
 use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId, Writer};
 
 static DOC: Documentation = Documentation {
@@ -74,54 +74,48 @@ macro_rules! texts {
 
 /// The columns.
 const COLUMNS: &[Field<Row>] = &[
-    Field { name: "filename", cell: Cell::Text(|row| Some(Cow::Borrowed(&row.href))) },
-    Field { name: "width", cell: plain!(Integer, |row| i32::try_from(info(row).header.image.image_width).ok()) },
-    Field { name: "height", cell: plain!(Integer, |row| i32::try_from(info(row).header.image.image_height).ok()) },
-    Field { name: "bands", cell: plain!(Integer, |row| Some(info(row).header.bands().count.into())) },
-    Field { name: "dtype", cell: Cell::Text(|row| Some(Cow::Borrowed(info(row).header.image.encoding.dtype.name()))) },
-    Field { name: "nodata", cell: plain!(Double, |row| info(row).header.nodata) },
-    Field { name: "crs", cell: Cell::Text(|row| Some(Cow::Owned(info(row).header.crs.as_ref()?.to_string()))) },
-    Field { name: "resolution", cell: Cell::Doubles(|row| Some(Cow::Owned(info(row).resolution()?.to_vec()))) },
-    Field {
-        name: "bounds",
-        cell: Cell::Nested(
+    field("filename", Cell::Text(|row| Some(Cow::Borrowed(&row.href)))),
+    field("width", plain!(Integer, |row| i32::try_from(info(row).header.image.image_width).ok())),
+    field("height", plain!(Integer, |row| i32::try_from(info(row).header.image.image_height).ok())),
+    field("bands", plain!(Integer, |row| Some(info(row).header.bands().count.into()))),
+    field("dtype", Cell::Text(|row| Some(Cow::Borrowed(info(row).header.image.encoding.dtype.name())))),
+    field("nodata", plain!(Double, |row| info(row).header.nodata)),
+    field("crs", Cell::Text(|row| Some(Cow::Owned(info(row).header.crs.as_ref()?.to_string())))),
+    field("resolution", Cell::Doubles(|row| Some(Cow::Owned(info(row).resolution()?.to_vec())))),
+    field(
+        "bounds",
+        Cell::Nested(
             || Field::struct_of(BOUNDS),
             |writer, rows| structs(writer, rows, BOUNDS, |row| Some(info(row).header.native_bounds())),
         ),
-    },
-    Field {
-        name: "compression",
-        cell: Cell::Text(|row| Some(Cow::Owned(info(row).header.image.encoding.compression.to_string()))),
-    },
-    Field { name: "tile", cell: integers!(|info| vec![info.header.image.tile_width, info.header.image.tile_height]) },
-    Field { name: "overviews", cell: integers!(FileInfo::overview_factors) },
-    Field { name: "size", cell: plain!(Bigint, |row| i64::try_from(row.content.file_size?).ok()) },
-    Field { name: "band_names", cell: texts!(|info| info.band_names.iter().map(Option::as_deref).collect()) },
-    Field { name: "colormap", cell: Cell::Nested(colormap_type, write_colors) },
-    Field { name: "is_cog", cell: plain!(Boolean, |row| Some(info(row).cog_faults.is_empty())) },
-    Field {
-        name: "cog_errors",
-        cell: texts!(|info| info.cog_faults.iter().map(|fault| Some(fault.as_str())).collect()),
-    },
-    Field {
-        name: "tags",
-        cell: Cell::Nested(
+    ),
+    field("compression", Cell::Text(|row| Some(Cow::Owned(info(row).header.image.encoding.compression.to_string())))),
+    field("tile", integers!(|info| vec![info.header.image.tile_width, info.header.image.tile_height])),
+    field("overviews", integers!(FileInfo::overview_factors)),
+    field("size", plain!(Bigint, |row| i64::try_from(row.content.file_size?).ok())),
+    field("band_names", texts!(|info| info.band_names.iter().map(Option::as_deref).collect())),
+    field("colormap", Cell::Nested(colormap_type, write_colors)),
+    field("is_cog", plain!(Boolean, |row| Some(info(row).cog_faults.is_empty()))),
+    field("cog_errors", texts!(|info| info.cog_faults.iter().map(|fault| Some(fault.as_str())).collect())),
+    field(
+        "tags",
+        Cell::Nested(
             || LogicalType::map(&LogicalType::varchar(), &LogicalType::varchar()),
             |writer, rows| struct_lists(writer, rows, TAG, |row| &info(row).tags),
         ),
-    },
+    ),
 ];
 
 /// An entry of `tags`.
 const TAG: &[Field<(String, String)>] = &[
-    Field { name: "key", cell: Cell::Text(|tag| Some(Cow::Borrowed(&tag.0))) },
-    Field { name: "value", cell: Cell::Text(|tag| Some(Cow::Borrowed(&tag.1))) },
+    field("key", Cell::Text(|tag| Some(Cow::Borrowed(&tag.0)))),
+    field("value", Cell::Text(|tag| Some(Cow::Borrowed(&tag.1)))),
 ];
 
 /// An entry of `colormap`.
 const COLOR: &[Field<(i32, Color)>] = &[
-    Field { name: "key", cell: plain!(Integer, |color| Some(color.0)) },
-    Field { name: "value", cell: Cell::Shorts(|color| Some(Cow::Borrowed(&color.1))) },
+    field("key", plain!(Integer, |color| Some(color.0))),
+    field("value", Cell::Shorts(|color| Some(Cow::Borrowed(&color.1)))),
 ];
 
 fn info(row: &Row) -> &FileInfo {

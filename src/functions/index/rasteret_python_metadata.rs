@@ -17,7 +17,7 @@ static DOC: Documentation = Documentation {
     parameters: &[Parameter {
         description: "The result of `cog_metadata`, or a metadata column of an index, including indexes written by \
             Python Rasteret.",
-        ..params::HEADER
+        ..params::METADATA
     }],
     options: &[],
     returns: "The STRUCT for Python Rasteret; NULL for NULL.",

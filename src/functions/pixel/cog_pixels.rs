@@ -48,7 +48,7 @@ static DOC: Documentation = Documentation {
         },
     ],
     options: &[
-        params::CONSTANT_GEOMETRY_CRS,
+        params::GEOMETRY_CRS,
         Parameter { description: "The band, counted from 0.", ..params::BAND_INDEX },
         Parameter {
             description: "Several bands, counted from 0, instead of `band_index`; they form the column \

@@ -22,7 +22,7 @@ static DOC: Documentation = Documentation {
         are followed to a quarter of a pixel. In longitude and latitude, `xmin` is larger than `xmax` if the raster \
         crosses the antimeridian (RFC 7946, 5.2), and a raster that contains a pole extends from -180 to 180.",
     parameters: &[
-        params::HEADER,
+        params::METADATA,
         Parameter {
             name: "crs",
             value: ValueType::Text,
@@ -65,28 +65,28 @@ pub(super) fn in_crs_signatures(returns: fn() -> LogicalType) -> Vec<Signature> 
     ]
 }
 
-/// The result of `answer` for the footprint of each row in the CRS of the second argument; computed once per raster and
+/// The result of `compute` for the footprint of each row in the CRS of the second argument; computed once per raster and
 /// CRS.
 pub(super) fn in_crs<T: Clone>(
     session: &Session,
     arguments: &Arguments<'_>,
     default: &str,
-    answer: impl Fn(&rasteret_cog::Footprint) -> Result<T>,
+    compute: impl Fn(&rasteret_cog::Footprint) -> Result<T>,
 ) -> Result<Vec<Option<T>>> {
     let mut rasters = SharedMetadata::<_, Vec<(String, T)>>::new(arguments.required(0)?, MetadataReader::raster_info)?;
     let crs = arguments.optional(1);
     let rows = (0..arguments.rows()).map(|row| {
         let named = crs.map_or(Some(default), |crs| crs.text(row));
-        let (Some((raster, answers)), Some(crs)) = (rasters.get(row)?, named) else {
+        let (Some((raster, results)), Some(crs)) = (rasters.get(row)?, named) else {
             return Ok(None);
         };
-        if let Some((_, known)) = answers.iter().find(|(name, _)| name == crs) {
+        if let Some((_, known)) = results.iter().find(|(name, _)| name == crs) {
             return Ok(Some(known.clone()));
         }
         session.check_interrupt()?;
         let transform = raster.transform_from(crs, session.transforms())?;
-        let found = answer(&raster.footprint(transform.as_ref())?)?;
-        answers.push((crs.to_owned(), found.clone()));
+        let found = compute(&raster.footprint(transform.as_ref())?)?;
+        results.push((crs.to_owned(), found.clone()));
         Ok(Some(found))
     });
     rows.collect()

@@ -8,7 +8,7 @@ use rasteret_io::Session;
 use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};
 use crate::error::{Error, Result};
 use crate::options::{OptionValues, Options};
-use crate::schema::{Field, plain};
+use crate::schema::{Field, field, plain};
 use crate::vector::{Arguments, LogicalType, Reader, ScalarFunction, Signature, TypeId, Writer};
 
 static DOC: Documentation = Documentation {
@@ -62,12 +62,9 @@ struct Request {
 }
 
 const REQUEST: &[Field<Request>] = &[
-    Field { name: "range_offset", cell: plain!(Bigint, |request| i64::try_from(request.range.start).ok()) },
-    Field {
-        name: "range_length",
-        cell: plain!(Bigint, |request| i64::try_from(request.range.end - request.range.start).ok()),
-    },
-    Field { name: "tile_count", cell: plain!(Integer, |request| i32::try_from(request.tiles).ok()) },
+    field("range_offset", plain!(Bigint, |request| i64::try_from(request.range.start).ok())),
+    field("range_length", plain!(Bigint, |request| i64::try_from(request.range.end - request.range.start).ok())),
+    field("tile_count", plain!(Integer, |request| i32::try_from(request.tiles).ok())),
 ];
 
 /// The scalar function.

@@ -22,7 +22,7 @@ static DOC: Documentation = Documentation {
         multipolygon (RFC 7946, 3.1.9). The result is always valid: around a pole it extends to the pole, around the \
         world it is a box, and for a raster that extends beyond its projection it is the outline of the part inside.",
     parameters: &[
-        params::HEADER,
+        params::METADATA,
         Parameter {
             name: "crs",
             value: ValueType::Text,

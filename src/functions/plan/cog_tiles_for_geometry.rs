@@ -31,7 +31,7 @@ static DOC: Documentation = Documentation {
         Parameter {
             description: "The result of `cog_metadata`, or a metadata column of an index. For an index written by \
                 Python Rasteret, which has no `crs`, use `struct_insert(metadata, crs := 'EPSG:' || \"proj:epsg\")`.",
-            ..params::HEADER
+            ..params::METADATA
         },
         params::GEOMETRY,
     ],

@@ -26,7 +26,7 @@ static DOC: Documentation = Documentation {
         scalar function of the same name, but reads the header from the file.",
     parameters: &[params::HREF, params::GEOMETRY],
     options: &[
-        Parameter { default: Some("NULL"), ..params::CONSTANT_GEOMETRY_CRS },
+        Parameter { default: Some("NULL"), ..params::GEOMETRY_CRS },
         Parameter { value: ValueType::Other("INTEGER"), ..params::PLANNED_LEVEL },
         params::PLANNED_BAND,
     ],

@@ -8,7 +8,7 @@ use crate::documentation::{Documentation, Example, Kind};
 use crate::error::Result;
 use crate::functions::params;
 use crate::functions::sources::{self, SourceArguments};
-use crate::schema::{Field, plain};
+use crate::schema::{Field, field, plain};
 use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, Writer};
 
 static DOC: Documentation = Documentation {
@@ -53,9 +53,9 @@ struct Class {
 
 /// The fields of a class.
 const CLASS: &[Field<Class>] = &[
-    Field { name: "value", cell: plain!(Double, |class| Some(class.value)) },
-    Field { name: "count", cell: plain!(Double, |class| Some(class.count)) },
-    Field { name: "fraction", cell: plain!(Double, |class| Some(class.fraction)) },
+    field("value", plain!(Double, |class| Some(class.value))),
+    field("count", plain!(Double, |class| Some(class.count))),
+    field("fraction", plain!(Double, |class| Some(class.fraction))),
 ];
 
 /// Bytes of a class: its value in a histogram, the class, and DuckDB's STRUCT, which it may copy.

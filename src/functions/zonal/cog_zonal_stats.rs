@@ -8,7 +8,7 @@ use crate::documentation::{Documentation, Example, Kind, Parameter};
 use crate::error::Result;
 use crate::functions::params;
 use crate::functions::sources::{self, Source, SourceArguments};
-use crate::schema::{Field, plain};
+use crate::schema::{Field, field, plain};
 use crate::vector::{Arguments, ScalarFunction, Signature, Writer};
 
 static DOC: Documentation = Documentation {
@@ -87,17 +87,17 @@ pub(super) const OPTIONS: &[Parameter] = &[
 
 /// The fields of the result.
 const STATISTICS: &[Field<Statistics>] = &[
-    Field { name: "count", cell: plain!(Double, |zone| Some(zone.count)) },
-    Field { name: "sum", cell: plain!(Double, |zone| Some(zone.values?.sum)) },
-    Field { name: "mean", cell: plain!(Double, |zone| Some(zone.values?.mean)) },
-    Field { name: "min", cell: plain!(Double, |zone| Some(zone.values?.min)) },
-    Field { name: "max", cell: plain!(Double, |zone| Some(zone.values?.max)) },
-    Field { name: "stddev", cell: plain!(Double, |zone| Some(zone.values?.stddev)) },
-    Field { name: "variance", cell: plain!(Double, |zone| Some(zone.values?.variance)) },
-    Field { name: "weighted_sum", cell: plain!(Double, |zone| Some(zone.weighted?.sum)) },
-    Field { name: "weighted_mean", cell: plain!(Double, |zone| zone.weighted?.mean) },
-    Field { name: "weighted_stddev", cell: plain!(Double, |zone| Some(zone.weighted?.variance?.sqrt())) },
-    Field { name: "weighted_variance", cell: plain!(Double, |zone| zone.weighted?.variance) },
+    field("count", plain!(Double, |zone| Some(zone.count))),
+    field("sum", plain!(Double, |zone| Some(zone.values?.sum))),
+    field("mean", plain!(Double, |zone| Some(zone.values?.mean))),
+    field("min", plain!(Double, |zone| Some(zone.values?.min))),
+    field("max", plain!(Double, |zone| Some(zone.values?.max))),
+    field("stddev", plain!(Double, |zone| Some(zone.values?.stddev))),
+    field("variance", plain!(Double, |zone| Some(zone.values?.variance))),
+    field("weighted_sum", plain!(Double, |zone| Some(zone.weighted?.sum))),
+    field("weighted_mean", plain!(Double, |zone| zone.weighted?.mean)),
+    field("weighted_stddev", plain!(Double, |zone| Some(zone.weighted?.variance?.sqrt()))),
+    field("weighted_variance", plain!(Double, |zone| zone.weighted?.variance)),
 ];
 
 /// The scalar function.

@@ -124,7 +124,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// Without a position: the caller knows the tile.
+/// Without a position, which the caller adds.
 const NOWHERE: FilePosition = FilePosition { ifd: None, tag: None, byte: None };
 
 /// The bytes of the tile are invalid.

@@ -88,7 +88,7 @@ const ELLIPSOIDS: [&str; 47] = [
 const DATUMS: [&str; 10] =
     ["WGS84", "GGRS87", "NAD83", "NAD27", "potsdam", "carthage", "hermannskogel", "ire65", "nzgd49", "OSGB36"];
 
-/// Refuses names that are too long to be parsed in little time.
+/// Rejects names that are too long to be parsed quickly.
 pub(super) fn check_length(name: &str) -> Result<()> {
     if name.len() <= MAX_LENGTH {
         return Ok(());

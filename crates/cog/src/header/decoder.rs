@@ -104,7 +104,7 @@ impl HeaderDecoder {
         if !needs.is_empty() {
             return Ok(DecodeResult::NeedsData(needs));
         }
-        debug_assert!(chain_ended, "a chain that goes on has noted what it misses");
+        debug_assert!(chain_ended, "an incomplete chain has recorded the missing ranges");
         self.assemble().map(DecodeResult::Data)
     }
 

@@ -388,7 +388,7 @@ impl Mask {
     }
 }
 
-/// Without a position: the caller knows the tile.
+/// Without a position, which the caller adds.
 const NOWHERE: FilePosition = FilePosition { ifd: None, tag: None, byte: None };
 
 fn malformed(what: String) -> Error {

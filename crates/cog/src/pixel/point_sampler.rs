@@ -73,13 +73,13 @@ pub struct PointSampler {
     /// In pixel coordinates.
     point: (f64, f64),
     /// Column and row of the pixel that contains the point.
-    holder: (u32, u32),
+    pixel: (u32, u32),
     /// The pixels of the kernel.
     support: Support,
     search: Search,
     scale: Option<(f64, f64)>,
     wanted: Vec<(u32, u32)>,
-    /// Number of rings around the holder inside the tiles that were searched; None while the kernel's tiles are wanted.
+    /// Number of rings around that pixel inside the tiles that were searched; None while the kernel's tiles are wanted.
     searched: Option<u32>,
 }
 
@@ -129,15 +129,15 @@ impl PointSampler {
     pub fn new(band: &Band, point: (f64, f64), options: ValueOptions) -> Result<Option<Self>> {
         band.check_real()?;
         let tiling = band.tiling();
-        let Some(holder) = tiling.pixel_at(point) else {
+        let Some(pixel) = tiling.pixel_at(point) else {
             return Ok(None);
         };
-        let support = Support::around(point, holder, &tiling, options.resampling);
+        let support = Support::around(point, pixel, &tiling, options.resampling);
         let search =
             Search { max_distance: options.max_distance_pixels, pixel_size: band.transform().pixel_size(), best: None };
         let wanted = support.window.tiles(&tiling).collect();
         let scale = options.scaled.then(|| band.scale_and_offset());
-        let this = Self { tiling, point, holder, support, search, scale, wanted, searched: None };
+        let this = Self { tiling, point, pixel, support, search, scale, wanted, searched: None };
         let pixels = this.rings(options.max_distance_pixels).map_or(0, |window| window.pixels());
         if pixels > (2 * u64::from(Self::MAX_DISTANCE) + 1).pow(2) {
             let (max, found) = (Self::MAX_DISTANCE, options.max_distance_pixels);
@@ -163,8 +163,8 @@ impl PointSampler {
         if self.searched.is_none() {
             self.support.take(block);
         }
-        // The holder may be in a later block, and this block may not be passed again.
-        let is_valid = self.support.at(self.holder).is_some();
+        // The pixel that contains the point may be in a later block, and this block may not be passed again.
+        let is_valid = self.support.at(self.pixel).is_some();
         if self.search.max_distance > 0 && !is_valid {
             self.search_in(block);
         }
@@ -176,7 +176,7 @@ impl PointSampler {
     /// The value, if any, once nothing is [`wanted`](Self::wanted).
     #[must_use]
     pub fn value(&self) -> Option<f64> {
-        let value = match self.support.at(self.holder) {
+        let value = match self.support.at(self.pixel) {
             Some(value) => self.support.blend(self.point).unwrap_or(value),
             None => self.search.best?.1,
         };
@@ -192,18 +192,13 @@ impl PointSampler {
             return;
         };
         for row in part.row_off..part.row_end() {
-            let visit = SearchRow {
-                search: &mut self.search,
-                point: self.point,
-                holder: self.holder,
-                row,
-                start: part.col_off,
-            };
+            let visit =
+                SearchRow { search: &mut self.search, point: self.point, pixel: self.pixel, row, start: part.col_off };
             block.visit(row, part.col_off..part.col_end(), visit);
         }
     }
 
-    /// The part of a block to search: none of it if all pixels are invalid, the pixels nearest to the holder if all are
+    /// The part of a block to search: none of it if all pixels are invalid, those nearest to the point if all are
     /// equal.
     fn nearest_of(&self, block: &Block, part: Window) -> Option<Window> {
         if !block.is_constant() {
@@ -212,15 +207,15 @@ impl PointSampler {
         if !block.pixel(part.col_off, part.row_off).is_some_and(|pixel| pixel.is_valid) {
             return None;
         }
-        let (col, row) = self.holder;
+        let (col, row) = self.pixel;
         let away = |at: u32, start: u32, end: u32| at.abs_diff(at.clamp(start, end - 1));
         let ring = away(col, part.col_off, part.col_end()).max(away(row, part.row_off, part.row_end()));
         self.rings(ring.max(1)).and_then(|window| window.intersection(&part))
     }
 
-    /// The window of the rings around the holder.
+    /// The window of the rings around that pixel.
     fn rings(&self, ring: u32) -> Option<Window> {
-        let (col, row) = self.holder;
+        let (col, row) = self.pixel;
         let (left, top) = (col.saturating_sub(ring), row.saturating_sub(ring));
         let window = Window {
             col_off: left,
@@ -265,15 +260,15 @@ impl Search {
 
 impl Support {
     /// The kernel of a point. A cubic kernel that extends beyond the image becomes bilinear.
-    fn around(point: (f64, f64), holder: (u32, u32), tiling: &Tiling, resampling: Resampling) -> Self {
+    fn around(point: (f64, f64), pixel: (u32, u32), tiling: &Tiling, resampling: Resampling) -> Self {
         let image = Window::of_image(tiling.image_width, tiling.image_height);
-        // The pixel whose centre precedes the point: the holder or the previous one.
-        let before = |at: f64, holder: u32| i64::from(holder) - i64::from(at - f64::from(holder) < 0.5);
-        let before = (before(point.0, holder.0), before(point.1, holder.1));
+        // The pixel whose centre precedes the point: that pixel or the previous one.
+        let before = |at: f64, pixel: u32| i64::from(pixel) - i64::from(at - f64::from(pixel) < 0.5);
+        let before = (before(point.0, pixel.0), before(point.1, pixel.1));
         let fits = |first: i64, size: u32| first >= 0 && first + 4 <= i64::from(size);
         let cubic = (before.0 - 1, before.1 - 1);
         let (first, side) = match resampling {
-            Resampling::Nearest => ((i64::from(holder.0), i64::from(holder.1)), 1_u8),
+            Resampling::Nearest => ((i64::from(pixel.0), i64::from(pixel.1)), 1_u8),
             Resampling::Cubic if fits(cubic.0, image.width) && fits(cubic.1, image.height) => (cubic, 4),
             Resampling::Bilinear | Resampling::Cubic => (before, 2),
         };
@@ -366,7 +361,7 @@ fn cubic(at: f64) -> [f64; 4] {
 struct SearchRow<'a> {
     search: &'a mut Search,
     point: (f64, f64),
-    holder: (u32, u32),
+    pixel: (u32, u32),
     row: u32,
     start: u32,
 }
@@ -375,20 +370,20 @@ impl Visitor for SearchRow<'_> {
     type Output = ();
 
     fn visit<T: Sample>(self, pixels: Pixels<'_, T>) {
-        let Self { search, point, holder, row, start } = self;
+        let Self { search, point, pixel, row, start } = self;
         let beyond = |at: f64, first: u32| (f64::from(first) - at).max(at - f64::from(first) - 1.0).max(0.0);
         let down = beyond(point.1, row) * search.pixel_size.1;
         pixels.for_each_valid(|at, sample| {
             let col = start.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
-            let ring = row.abs_diff(holder.1).max(col.abs_diff(holder.0));
+            let ring = row.abs_diff(pixel.1).max(col.abs_diff(pixel.0));
             if search.best.is_some_and(|(best, _)| ring > best.ring) {
                 return;
             }
             let across = beyond(point.0, col) * search.pixel_size.0;
-            let (side, position) = if row.abs_diff(holder.1) == ring {
-                (u8::from(row > holder.1), col)
+            let (side, position) = if row.abs_diff(pixel.1) == ring {
+                (u8::from(row > pixel.1), col)
             } else {
-                (2 + u8::from(col > holder.0), row)
+                (2 + u8::from(col > pixel.0), row)
             };
             let rank = Rank { ring, distance: across * across + down * down, side, position };
             if search.best.is_none_or(|(best, _)| rank < best) {

@@ -1,13 +1,13 @@
 //! Projection of geometries from their CRS to the pixels of a raster.
 //!
-//! Tiles, windows, zones and values all use the same rule: **a geometry covers the pixel coordinates whose location
-//! lies in it.** The location of a pixel coordinate is the point of the geometry's CRS that it maps to and that maps
+//! Tiles, windows, zones and values all use the same rule: **a polygon covers the pixel coordinates whose location is in
+//! it,** a line those whose location is on it, and a point is in the one pixel that contains it ([`points`]). The location of a pixel coordinate is the point of the geometry's CRS that it maps to and that maps
 //! back to it; there is one or none. Longitudes that differ by 360 degrees are the same location, whichever range the
 //! geometry or the raster uses, and polygons wider than one turn cover a location once. Edges are straight in the
 //! geometry's CRS: one from 179 to -179 goes around the world. Parts outside the domain of the projection are in no
 //! raster.
 //!
-//! The rule is implemented in three ways; the first applicable one is used:
+//! The rule is implemented by three methods; the first applicable one is used:
 //!
 //! ```text
 //! 1. the projection is smooth     geometry ── turns ── clip to the box around ── densify + project ── pixels
@@ -19,10 +19,10 @@
 //!
 //! The third is for polygons. Lines are projected forward as in the second, and cut at discontinuities ([`lines`]).
 //!
-//! A mapping is smooth if it has no jump, fold or hole on a grid of samples ([`smooth`]). The first way serves scenes,
-//! the second fields on polar or global rasters, and the third geometries that touch a pole, the edge or a cut of a
-//! map, or that span 360 degrees or more ([`pullback`]). A geometry that crosses a discontinuity in the first or second
-//! way is projected in the third.
+//! A mapping is smooth if it has no jump, fold or hole on a grid of samples ([`smooth`]). The first method
+//! applies to scenes, the second to fields on polar or global rasters, and the third to geometries that touch a pole, the
+//! edge or a cut of a map, or that span 360 degrees or more ([`pullback`]). A geometry that crosses a discontinuity in the
+//! first or second method is projected by the third.
 //!
 //! Points have one pixel each ([`points`]), and so have the pixels of another raster ([`pixel_map`]).
 

@@ -17,7 +17,7 @@
 //! `bilinear` where one of its sixteen pixels is invalid or outside, both as in GDAL.
 //!
 //! Positions are exact to far less than a millionth of a pixel: polynomials replace the projection only where they agree with it
-//! ([`positions`]), and positions near the edge of a pixel are projected exactly. Longitudes that differ by 360 degrees are one place.
+//! ([`positions`]), and positions near the edge of a pixel are projected exactly. Longitudes that differ by 360 degrees are the same location.
 
 mod area;
 mod block;

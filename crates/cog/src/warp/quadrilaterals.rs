@@ -20,7 +20,7 @@ const MAX_OFF_CENTRE: f64 = 0.2;
 /// Pixels larger than the smallest of their block by this factor are looked at.
 const MUCH_LARGER: f64 = 3.0;
 
-/// Blocks of fewer pixels say nothing about the usual size.
+/// Blocks of fewer pixels are not representative of the usual size.
 const FEW_PIXELS: usize = 64;
 
 /// Takes the position of a pixel in its block, row by row, and corners.

@@ -77,7 +77,7 @@ fn converted<const N: usize>(data: &[u8], mask: &[u8], fill: f32, out: &mut [f32
     }
 }
 
-/// Refuses valid integers that a single float might round.
+/// Rejects valid integers that a single-precision float might round.
 fn check_integers(data_type: DataType, data: &[u8], numbers: &[f64], mask: &[u8]) -> Result<()> {
     let is_refused = |(number, mask): (&f64, &u8)| *mask != 0 && number.abs() > MAX_INTEGER;
     let Some(at) = numbers.iter().zip(mask).position(is_refused) else { return Ok(()) };

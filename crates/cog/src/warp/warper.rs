@@ -34,7 +34,7 @@ pub struct Warp {
     pub(super) scale: KernelScale,
     pub(super) data_type: DataType,
     pub(super) nodata_tag: Option<f64>,
-    /// Nodata to keep blended values away from.
+    /// The nodata value, which interpolated values must not equal.
     pub(super) nodata: Option<Nodata>,
     /// Bytes of an invalid pixel.
     pub(super) fill: Vec<u8>,

@@ -26,7 +26,7 @@ pub struct EncodedTile {
     pub mask: u32,
 }
 
-/// Where everything stands in a COG.
+/// The positions of all parts of a COG.
 #[derive(Debug)]
 pub struct CogLayout {
     profile: CogProfile,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use crate::tiff::{Compression, DataType, Predictor};
 use crate::{Error, Result};
 
-/// Smallest and largest side of a tile: TIFF 6.0 wants multiples of 16, GDAL writes none above 4096.
+/// Smallest and largest side of a tile: TIFF 6.0 requires multiples of 16, GDAL writes none above 4096.
 const BLOCK_SIZES: std::ops::RangeInclusive<u32> = 16..=4096;
 
 /// How overviews are computed from the level before.

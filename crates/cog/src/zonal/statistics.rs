@@ -20,7 +20,7 @@ use crate::pixel::{Block, MappedValues, Pixels, RunVisitor, Sample};
 /// 64-bit integers up to this magnitude are summed exactly, including their squares.
 const LARGEST_WHOLE: f64 = (1u64 << 48) as f64;
 
-/// Accumulator for the statistics of a zone.
+/// Accumulator for the [`Statistics`] of a zone, which [`finish`](Self::finish) computes.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ZonalStats {
     /// Integers of weight 1.
@@ -29,46 +29,46 @@ pub struct ZonalStats {
     moments: Moments,
     /// Minimum and maximum.
     extremes: Option<(f64, f64)>,
-    /// Values by the weights of another raster, where there is one.
+    /// Sums weighted by coverage and another raster, if there is one.
     weighted: Option<Weighted>,
 }
 
-/// Statistics of a zone.
+/// Statistics of a zone, computed from a [`ZonalStats`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Statistics {
     /// Total weight of valid pixels.
     pub count: f64,
     /// None without valid pixels.
     pub values: Option<ValueStatistics>,
-    /// By the weights of another raster; None without one, without valid pixels, and where a valid pixel has no weight.
+    /// Weighted by coverage and another raster; None without one, without valid pixels, and if a valid pixel has no weight.
     pub weighted: Option<WeightedStatistics>,
 }
 
 /// Statistics of the values of a zone, each pixel weighted by its coverage and by another raster.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WeightedStatistics {
-    /// The sum of values, each times its weight.
+    /// Sum of values, each multiplied by its coverage and the weight in the other raster.
     pub sum: f64,
-    /// The weighted mean; None where the weights come to 0.
+    /// Mean weighted by coverage and the other raster; None if the weights sum to 0.
     pub mean: Option<f64>,
-    /// The weighted variance of the population; None where the weights come to 0.
+    /// Population variance weighted likewise; None if the weights sum to 0.
     pub variance: Option<f64>,
 }
 
 /// Statistics of the values of a zone with valid pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ValueStatistics {
-    /// Weighted sum.
+    /// Sum weighted by coverage.
     pub sum: f64,
-    /// Weighted mean.
+    /// Mean weighted by coverage.
     pub mean: f64,
     /// Minimum of the values with a positive weight.
     pub min: f64,
     /// Maximum of the values with a positive weight.
     pub max: f64,
-    /// Weighted population standard deviation.
+    /// Population standard deviation weighted by coverage.
     pub stddev: f64,
-    /// Weighted population variance.
+    /// Population variance weighted by coverage.
     pub variance: f64,
 }
 
@@ -167,11 +167,11 @@ impl ZonalStats {
     }
 }
 
-/// Sums of values by coverage and by the weights of another raster, as exactextract has them.
+/// Sums of values weighted by coverage and by another raster, as in exactextract.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Weighted {
     moments: Moments,
-    /// Whether a valid pixel has no weight: then nothing is known.
+    /// Whether a valid pixel has no weight: then the weighted statistics are NULL.
     is_unknown: bool,
 }
 
@@ -208,7 +208,7 @@ impl Weighted {
     }
 }
 
-/// Exact sums of integers. Sums of squares wrap; the difference computed from them later is exact.
+/// Exact sums of integers. Sums of squares are modulo 2^128; the difference that is computed from them later is exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Whole {
     count: u64,

@@ -1,4 +1,4 @@
-//! Where a record's hrefs stand, and which of its assets are GeoTIFFs.
+//! Locates the hrefs of a record, and determines which of its assets are GeoTIFFs.
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};

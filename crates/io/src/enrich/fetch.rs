@@ -33,8 +33,8 @@ use crate::{CogFile, Error, Result};
 /// Returns the header of an href, and whether no other caller needs it yet.
 pub(super) type Fetch = Arc<dyn Fn(&str) -> (SharedHeader, bool) + Send + Sync>;
 
-/// Rows that may wait for the reader. Sixteen vectors of DuckDB's: enough for hundreds of fetches in header when records
-/// share most of their files, few enough that small records cost little.
+/// Rows that may wait for the reader. Sixteen DuckDB vectors: enough for hundreds of concurrent header fetches if records share
+/// most of their files, and little memory for small records.
 const WINDOW_ROWS: u64 = 16 * 2_048;
 
 /// Bytes of records and headers that may wait for the reader.
@@ -100,7 +100,7 @@ pub(super) enum Cell {
     File { header: usize, band: Option<u32>, scaling: Option<Result<Scaling, String>> },
     /// The record has no file for the band.
     Missing(&'static str),
-    /// The record names a band that cannot be.
+    /// The record has an invalid band.
     NoSuchBand(i64),
 }
 
@@ -165,7 +165,7 @@ impl Fetcher {
             index += 1;
             first_row += rows;
         };
-        // Nobody may be there to hear it.
+        // The receiver may have been dropped.
         let _ = send.send(message);
     }
 

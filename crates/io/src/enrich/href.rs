@@ -1,4 +1,4 @@
-//! From the href that a record holds to one that can be opened.
+//! Resolves the href of a record to one that can be opened.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Which columns are read and which bands are fetched for one projection, and where each is found again.
+//! The columns to read and the bands to fetch for a projection, and their positions in the result.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
-//! The enrichment of records: a Parquet source in, the same records with the headers of their assets out.
+//! Adds the headers of assets to the records of a Parquet source.
 //!
-//! Owns which hrefs a record has, that each is fetched once and many at a time, and the columns that are computed from
-//! records and headers. Refuses to read pixels, to drop a record, and to know DuckDB's vectors.
+//! Determines the hrefs of each record, fetches each header once and many at a time, and computes columns from records and
+//! headers. Does not read pixels, drop records, or depend on DuckDB.
 //!
 //! ```text
 //! ParquetSource ── batches ──> hrefs of all bands and rows, each once ── headers, max_concurrent at a time, ahead of
@@ -23,8 +23,8 @@
 //!
 //! # Hrefs
 //!
-//! `url_rewrite` replaces the longest of its prefixes that the href starts with, once. A path is a path from the working
-//! directory, as `cog_metadata(href)` takes it, wherever the record stands.
+//! `url_rewrite` replaces the longest of its prefixes that the href starts with, once. A path is relative to the working
+//! directory, as in `cog_metadata(href)`, regardless of the location of the Parquet file.
 //!
 //! # Failures
 //!

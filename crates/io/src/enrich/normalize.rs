@@ -1,4 +1,4 @@
-//! Columns that collections have and the source lacks: `"proj:epsg"`, `crs`, `bbox`, `year`, `month`.
+//! Computes columns of collections that the source lacks: `"proj:epsg"`, `crs`, `bbox`, `year`, `month`.
 //!
 //! | column | from the record | else |
 //! |---|---|---|

@@ -1,9 +1,9 @@
-//! A record's coordinate reference system, from the members or columns in which catalogs write it.
+//! The coordinate reference system of a record, from its STAC members or columns.
 //!
-//! [`MEMBERS`] is the one order of priority: of members that contradict each other, the first that names a CRS counts.
-//! `proj:code` replaced `proj:epsg` in version 2 of STAC's projection extension, so that a writer which has both keeps the
-//! code right. `read_stac`, `rasteret_enrich`, `rasteret_normalize` and `rasteret_validate` all go by [`first`]. Columns are
-//! looked for at the top level, then in a STRUCT `properties`.
+//! [`MEMBERS`] defines their priority: if members contradict each other, the first that names a CRS is used. `proj:code`
+//! replaced `proj:epsg` in version 2 of STAC's projection extension, so writers of both keep the former correct.
+//! `read_stac`, `rasteret_enrich`, `rasteret_normalize` and `rasteret_validate` all use [`first`]. Columns are looked up at the
+//! top level, then in a STRUCT `properties`.
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};

@@ -1,8 +1,8 @@
-//! Many files at once, from a thread that waits for all of them.
+//! Reads the headers of many files concurrently, while the calling thread waits.
 //!
-//! Owns the distribution of the work: each distinct href once; files in stores by as many tasks as requests may be in
-//! flight, local files by a few blocking threads. Each task takes the next file when it has finished one, so that a
-//! million files need no more memory than their results.
+//! Distributes the work: each distinct href is read once, files in stores by as many tasks as requests may be in flight, local
+//! files by a few blocking threads. Each task takes the next file when it has finished one, so that a million files need
+//! no more memory than their results.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;

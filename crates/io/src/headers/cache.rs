@@ -1,7 +1,7 @@
-//! Headers that were read before, in bounded memory, and recent failures.
+//! Caches headers in bounded memory, and recent failures.
 //!
-//! A header in a store is kept for the session, or until newer ones need its room; one of a local file is compared with the file each
-//! time. A failure is returned again for a while ([`Failures`]). Headers that are being read are shared ([`InFlightHeaders`]).
+//! The header of a file in a store is kept for the session unless it is evicted; that of a local file is compared with the file each time.
+//! Failures are cached for a short time ([`Failures`]). Headers that are being read are shared ([`InFlightHeaders`]).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,4 @@
-//! Fetches the ranges that a decoder needs.
-//!
-//! Owns how many requests a header costs:
+//! Fetches the ranges that a decoder needs, in as few requests as possible:
 //!
 //! ```text
 //! round 0   one GET of the first 32 KiB: a normal COG is done; size, tag and date come with it

@@ -1,4 +1,4 @@
-//! Headers by href: one file or many, cached or as they are now.
+//! Headers by href: of one file or many, from the cache or read again.
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;

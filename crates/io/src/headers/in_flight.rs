@@ -1,7 +1,7 @@
-//! Single flight of headers: callers that need one file at the same time share one cell, which the first of them fills.
+//! Single flight of headers: concurrent callers that need the same file share a cell, which the first of them fills.
 //!
-//! The map holds the cells weakly. If the caller that fills a cell is dropped, the next one goes on; once no caller holds
-//! a cell, it is gone. A header stays shared for as long as any caller holds it, even if the cache has no room for it.
+//! The map holds weak references. If the caller that fills a cell is dropped, another caller continues; a cell is removed with
+//! its last reference. A header is shared as long as any caller holds it, even if it does not fit into the cache.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -22,12 +22,12 @@ pub(crate) struct InFlightHeaders(Mutex<HashMap<String, Weak<HeaderEntry>>>);
 /// A header that is being read, or was read for callers that still hold it.
 pub(crate) struct HeaderEntry {
     cell: OnceCell<Result<CogFile>>,
-    /// Its place in the map, which it leaves when it is dropped.
+    /// Its key in the map, from which it is removed when dropped.
     key: String,
     in_flight: Weak<InFlightHeaders>,
 }
 
-/// A header to come, shared by all that hold it. Cheap to clone.
+/// A pending header, shared by its callers. Cheap to clone.
 #[derive(Clone)]
 pub(crate) enum SharedHeader {
     Ready(Box<Result<CogFile>>),

@@ -1,4 +1,4 @@
-//! Headers of files: fetched in as few requests as they take, many files at once, and cached.
+//! Headers of files: fetched concurrently, in as few requests as possible, and cached.
 
 mod batch;
 mod cache;

@@ -1,4 +1,4 @@
-//! Where an index holds its metadata and the hrefs that it was made from.
+//! Locates the metadata columns of an index, and the hrefs of its records.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Checks an index: problems in it, and files that changed since they were indexed.
 //!
-//! Owns the checks of an index against the index format, its records and its files. Repairs nothing: problems are
-//! reported, and SQL decides which records are enriched again.
+//! An index is compared with the index format, its records and its files. Nothing is repaired: problems are reported, and
+//! records are enriched again in SQL.
 //!
 //! ```text
 //! ParquetSource ── records ──┬─ Validation ── metadata against format, grid and record ──────────> Problem, none where sound

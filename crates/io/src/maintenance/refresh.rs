@@ -78,7 +78,7 @@ pub struct FileStatus {
     pub error: Option<Error>,
 }
 
-/// A look at an index's files whose arguments were checked.
+/// A prepared comparison of an index with its files.
 #[derive(Debug, Clone)]
 pub struct Refresh {
     headers: Headers,
@@ -193,7 +193,7 @@ impl Refresh {
     }
 }
 
-/// A file as the index knows it.
+/// A file with its version in the index.
 #[derive(Debug)]
 struct Indexed {
     written: String,
@@ -217,7 +217,7 @@ fn versions(metadata: &ArrayRef) -> Vec<Option<ObjectVersion>> {
     (0..metadata.len()).map(|row| metadata.is_valid(row).then(|| version(row))).collect()
 }
 
-/// A running look. Dropping it ends its requests.
+/// A running comparison. Dropping it ends its requests.
 #[derive(Debug)]
 pub struct RefreshStream {
     headers: Headers,
@@ -233,7 +233,7 @@ impl RefreshStream {
             if let Some(files) = self.files.lock().await.recv().await {
                 return files.map(Some);
             }
-            // A channel also closes when its other side panics: that must not pass for the end of the files.
+            // A channel also closes when its other side panics: that must not be mistaken for the end of the files.
             match self.task.lock().await.take() {
                 Some(task) => match task.await {
                     Ok(()) => Ok(None),

@@ -55,7 +55,7 @@ pub(super) fn rewrite(schema: &SchemaDescriptor) -> Result<(SchemaDescriptor, Ve
     Ok((SchemaDescriptor::new(Arc::new(root)), leaves))
 }
 
-/// Whether a repeated group stands where its parent's annotation explains it.
+/// Whether the annotation of its parent accounts for a repeated group.
 #[derive(Clone, Copy, PartialEq)]
 enum GroupContext {
     Field,
@@ -115,7 +115,7 @@ fn leaf(field: &TypePtr, leaves: &mut Vec<Leaf>) -> Result<TypePtr> {
     };
     let info = field.get_basic_info();
     let annotation = match info.logical_type_ref() {
-        // A type that this library does not know yet: DuckDB uses the converted type then.
+        // A type that this library does not support yet: DuckDB then uses the converted type.
         Some(LogicalType::_Unknown { .. }) | None => None,
         known => known,
     };

@@ -1,6 +1,6 @@
 //! Columns that the folders of Hive-partitioned files name: `.../year=2024/month=5/a.parquet`.
 //!
-//! Owns what `read_parquet` makes of a path: which columns there are, in what order, of which type, and each file's value.
+//! Columns, their order, types and values are those of DuckDB's `read_parquet`:
 //!
 //! - A folder `key=value` with one `=` is a partition. Its key stands as it is, its value is URL-decoded. Of a key that occurs
 //!   twice the first value counts.

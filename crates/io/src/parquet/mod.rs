@@ -1,7 +1,7 @@
 //! Records of Parquet files as Arrow batches with the types of DuckDB's `read_parquet`.
 //!
-//! Owns how Parquet types become Arrow types, which columns of a file are read, and in what order batches come. Refuses to
-//! fetch anything else than the Parquet files themselves, and knows nothing of assets or bands: that is [`crate::enrich`].
+//! Determines the Arrow type of each Parquet type, the columns that are read, and the order of batches. Only reads the Parquet
+//! files themselves; for their assets and bands, see [`crate::enrich`].
 //!
 //! The file's own `ARROW:schema` entry is ignored, as DuckDB ignores it: a dictionary-encoded column is its value type, a
 //! large or view type is the plain one, a fixed-size list is a list, a duration is an integer.

@@ -98,7 +98,7 @@ impl Reader {
     /// Returns the total of each read, its parts added in the order of [`BlockConsumer::tiles`]; None if its file
     /// cannot be read and its `on_error` permits that.
     ///
-    /// Blocks the calling thread, which decodes along with as many others as the session's limit allows.
+    /// The calling thread blocks, and decodes together with helper threads up to the session's limit.
     ///
     /// # Errors
     ///
@@ -182,7 +182,7 @@ impl Reading {
     ) -> Result<Vec<Option<Vec<P>>>> {
         let Self { reader, blocks, masks, targets, consumers, slots, on_error } = self;
         if let Some(masks) = masks.filter(|_| !gives_up(&blocks, &on_error)) {
-            // The tiles of the masks first, which the targets' would leave no room in the budget.
+            // Masks first: the tiles of the targets could exhaust the budget.
             masks.start();
             blocks.start();
             masks.finish()?;

@@ -1,4 +1,4 @@
-//! The pixels of several rasters on the grid of the first, one tile of the first after the other, read ahead of the threads that take them.
+//! Pixels of several rasters on the grid of the first, tile by tile, read ahead of the consuming threads.
 //!
 //! ```text
 //! tiles of the first ── as many as memory allows ──> Group ── one BlockStream for all rasters ──> GridTile, when all of its blocks

@@ -1,4 +1,4 @@
-//! The histograms of zones, for `cog_zonal_quantiles` and `cog_zonal_classes`.
+//! Histograms of zones, for `cog_zonal_quantiles` and `cog_zonal_classes`.
 //!
 //! ```text
 //! tiles of a zone   0   1   2   3   4      neighbours are merged as soon as both are there, whatever the order in which they arrive,

@@ -12,7 +12,7 @@ use super::{BlockConsumer, Read, ResolvedRead, Target};
 use crate::Result;
 use crate::tiles::Keep;
 
-/// A raster beside another, on whose grid its values are wanted.
+/// A raster whose values are read on the grid of another.
 #[derive(Debug)]
 pub struct BesideTarget {
     pub(super) target: Arc<Target>,

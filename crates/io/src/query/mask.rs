@@ -1,4 +1,4 @@
-//! Masks by another raster, of any grid and CRS: applied to each block of a target before anything takes it.
+//! Masks by another raster, of any grid and CRS: applied to each block of a target before it is used.
 //!
 //! ```text
 //! block of the target ── PixelMap ──> tiles of the mask ── read as any others ──> Mask ──> the block, masked
@@ -15,14 +15,14 @@ use crate::Result;
 use crate::tiles::{BlockRequest, Keep, RasterFile};
 use rasteret_cog::Window;
 
-/// A raster that masks others, and how.
+/// A raster that masks others, and the rule for its values.
 #[derive(Debug)]
 pub struct MaskSource {
     /// The file.
     pub file: Arc<RasterFile>,
     /// The band, counted from 0; None: the band that the header was narrowed to, else the first.
     pub band_index: Option<u32>,
-    /// Which values let a pixel count.
+    /// The values that make a pixel valid.
     pub rule: MaskRule,
 }
 

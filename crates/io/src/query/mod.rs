@@ -1,9 +1,9 @@
 //! Reads pixels for many rows at once: each distinct tile is fetched and decoded once for all of them.
 //!
 //! ```text
-//! ReadRequest (a row) ── prepare ──> Target: Band, GeometryProjector ── zone ──> Coverage ──> BlockConsumer ─┐
-//! …                                                                            ├── distinct blocks ──> parts of each BlockConsumer,
-//! ReadRequest (a row) ── prepare ──> Target: Band, GeometryProjector ── zone ──> Coverage ──> BlockConsumer ─┘   in the order of its tiles
+//! ReadRequest (a row) ── prepare ──> Target ── coverage ──> Coverage ── Zone: BlockConsumer ─┐
+//! …                                                                                          ├── distinct blocks ──> parts of each BlockConsumer,
+//! ReadRequest (a row) ── prepare ──> Target ── coverage ──> Coverage ── Zone: BlockConsumer ─┘                       in the order of its tiles
 //! ```
 //!
 //! Blocks arrive in any order and on several threads. The parts of a read are kept apart and merged in the order of its

@@ -1,12 +1,12 @@
-//! One image of several rasters.
+//! Combines several rasters to one image.
 //!
 //! ```text
 //! MosaicRow ── grid of the first source ──> blocks of the grid, of all rows, as many as there is memory for
 //!                                             └── sources that meet each ── read together ──> composited in parallel
 //! ```
 //!
-//! A block holds its pixels of all sources, so that it is smaller the more sources there are. Sources that do not meet a block are not
-//! read for it.
+//! The pixels of all sources of a block are in memory at once, so blocks are smaller with more sources. Sources that do not intersect a
+//! block are not read for it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! Headers, tiles and coverages of a session, as one query reads them.
+//! The context of the layer `query`: headers, tiles and coverages.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::headers::Headers;
 use crate::store::Stores;
 use crate::tiles::{BlockRequest, BlockStream, Keep, TileReader};
 
-/// Answers the rows of a query from [`Headers`], which it derefs to, and from tiles. Cheap to clone; clones share all caches.
+/// Computes the results of rows from headers and tiles. Derefs to [`Headers`]. Cheap to clone; clones share all caches.
 #[derive(Debug, Clone)]
 pub struct Reader {
     headers: Headers,

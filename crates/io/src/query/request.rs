@@ -28,13 +28,13 @@ pub struct ReadRequest<'a> {
     pub masked: bool,
     /// Another raster that makes pixels invalid.
     pub mask: Option<Arc<MaskSource>>,
-    /// Another raster that weighs pixels in statistics.
+    /// Another raster with the weights of pixels in statistics.
     pub weights: Option<Arc<WeightSource>>,
     /// The geometry; None for the whole image.
     pub geometry: Option<EncodedGeometry<'a>>,
-    /// The CRS that was named for the geometry.
+    /// The CRS given by the call for the geometry.
     pub geometry_crs: Option<&'a str>,
-    /// The CRS of the geometry's SQL type: counts where neither the call nor the geometry names one.
+    /// The CRS of the geometry's SQL type: used if neither the call nor the geometry names one.
     pub type_crs: Option<&'a str>,
     /// Whether a file that cannot be read makes the row NULL.
     pub on_error: OnError,
@@ -60,11 +60,11 @@ pub struct Target {
     pub level: u32,
     /// Another raster that makes pixels invalid.
     pub(super) mask: Option<TargetMask>,
-    /// Another raster that weighs pixels.
+    /// The weights in another raster.
     pub(super) weights: Option<TargetWeights>,
     /// The grid, which coverages depend on.
     grid: Arc<Grid>,
-    /// Ways from CRSs of geometries to the level's pixels.
+    /// Projectors by CRS.
     projectors: Mutex<HashMap<String, Arc<GeometryProjector>>>,
 }
 
@@ -101,7 +101,7 @@ impl Reader {
         resolved.collect()
     }
 
-    /// Refuses more reads of a call than there may be memory for.
+    /// Returns an error if the reads of a call need more memory than its limit.
     pub(super) fn check_reads(&self, count: usize) -> Result<()> {
         let bytes = u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(BYTES_OF_A_READ);
         self.check_memory(bytes, || format!("the {count} reads of a call"))
@@ -198,7 +198,7 @@ impl Target {
         })
     }
 
-    /// Refuses files whose tiles are too large to be decoded, before anything is planned or fetched.
+    /// Rejects files whose tiles are too large to be decoded, before anything is planned or fetched.
     fn check_tiles(&self, max: u64) -> Result<()> {
         let bytes = self.band.tile_bytes();
         if bytes <= max {

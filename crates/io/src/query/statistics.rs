@@ -1,4 +1,4 @@
-//! Zones, and their statistics for `cog_zonal_stats`.
+//! Coverages of rows, and their statistics for `cog_zonal_stats`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,27 +10,27 @@ use super::Reader;
 use super::{BlockConsumer, OrNull, Read, ResolvedRead};
 use crate::{Keep, Result};
 
-/// How the pixels of a zone become numbers.
+/// Options of zonal functions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ZoneOptions {
-    /// When a pixel counts.
+    /// The weight of a pixel.
     pub method: Method,
     /// Whether values are multiplied by the band's scale, and its offset added.
     pub scaled: bool,
 }
 
-/// The pixels of a row's geometry.
+/// The coverage of a row's geometry.
 pub(super) struct Zone {
     pub(super) coverage: Arc<Coverage>,
     /// The tiles with covered pixels.
     pub(super) tiles: Vec<(u32, u32)>,
 }
 
-/// Sums the pixels of a zone.
+/// The zone of a row, which consumes blocks: sums its pixels.
 struct Sums(Zone);
 
 impl Reader {
-    /// The statistics of rows' zones; None for None, and if the file cannot be read and `on_error` allows that.
+    /// Computes the statistics of the zone of each row. None if the request is None, or if the file cannot be read and `on_error` allows that.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl Reader {
         self.zones_of(resolved, Sums, |_, total, scale, _| Ok(total.finish(scale)))
     }
 
-    /// The results of rows' zones, which `finish` makes of a zone's consumer and its total, and of the scale and offset that apply.
+    /// Computes the result of each row: `finish` receives the consumer of its zone, the accumulated total, and the scale and offset to apply.
     pub(super) fn zones_of<C: BlockConsumer + Send, T>(
         &self,
         resolved: &[Option<(ResolvedRead<'_>, ZoneOptions)>],

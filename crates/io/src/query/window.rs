@@ -80,7 +80,7 @@ impl Reader {
     /// Asks for the bytes of windows, which come while the caller makes room for the pixels.
     pub fn start_windows<'a>(&self, windows: impl Iterator<Item = &'a PlannedWindow>) -> StartedWindows<'a> {
         let windows: Vec<_> = windows.collect();
-        // Whole images pass through once; of what windows touch, other rows may want more.
+        // Tiles of whole images are used once; those of windows may be needed by other rows.
         let is_scan = windows.iter().all(|window| window.consumer.is_whole());
         let keep = if is_scan { Keep::Nothing } else { Keep::Tiles };
         let batches = batches(windows.iter().map(|window| window.consumer.tiles().len()));

@@ -1,4 +1,4 @@
-//! Caches coverages: a field is usually read for several bands and dates over one grid.
+//! Cache of coverages: a field is usually read for several bands and dates on the same grid.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;

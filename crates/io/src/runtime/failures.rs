@@ -1,10 +1,10 @@
 //! Recent failures, returned again without another request.
 //!
-//! DuckDB evaluates a call of constants that fails again and again while it plans, and each time would cost the file's requests, retries and
-//! time-outs. Remembered is what a file or its store is the cause of; not what a lock forbids, which depends on the query, nor that a
-//! file has changed, which depends on the index, nor a fault of this library.
+//! While planning, DuckDB repeatedly evaluates a failing call with constant arguments, and each evaluation would repeat the requests, retries
+//! and timeouts of its file. Errors caused by a file or its store are cached. Not cached are access restrictions, which depend on the query,
+//! changes of a file, which depend on the index, and internal errors.
 //!
-//! A failure is remembered for one lifetime after its last use, so that a slow planning phase does not outlive it, and
+//! A failure is cached for one lifetime after its last use, so that a slow planning phase does not outlive it, and
 //! for at most [`LIFETIMES_MAX`] lifetimes in total.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! The state of one query besides its locks: interrupts, whether its progress is shown, and the time that it may spend on retries.
+//! The state of one query: interrupts, whether its progress is shown, and the time left for retries.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,8 +69,8 @@ impl fmt::Debug for Query {
     }
 }
 
-/// How long requests of a query are repeated, all together: from the first repetition on. One request is repeated a few times, but a
-/// query may name millions of files on a server that wants to be left alone.
+/// The time for retries of all requests of a query, counted from the first retry. Each request is retried a few times only, but a query may
+/// name millions of files on a server that asks clients to wait.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
     since: OnceLock<Instant>,

@@ -1,4 +1,4 @@
-//! The bound on what one call makes: windows, coverages, records.
+//! Memory limit for the results of one call: windows, coverages, records.
 //!
 //! The host counts the vectors that a query keeps, but neither those between two functions of an expression nor
 //! intermediate results. The memory that a call will take is therefore compared with the limit before it is allocated.
@@ -92,7 +92,7 @@ impl Memory {
         }
     }
 
-    /// Refuses what would take more than the limit.
+    /// Returns an error for more bytes than the limit.
     ///
     /// # Errors
     ///

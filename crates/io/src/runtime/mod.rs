@@ -1,7 +1,7 @@
-//! The one tokio runtime, on which everything that waits runs.
+//! The tokio runtime for all I/O.
 //!
-//! It is a static and never dropped: DuckDB may still call while a process ends, and a runtime that is dropped on one of its
-//! own threads panics.
+//! It is a static that is never dropped: DuckDB may still call functions while the process exits, and a runtime that is dropped
+//! on one of its own threads panics.
 
 pub(crate) mod byte_cache;
 pub(crate) mod descriptors;

@@ -1,4 +1,4 @@
-//! Values that belong to one process: after a fork, the child makes its own.
+//! Values of one process: after a fork, the child creates its own.
 //!
 //! A forked child has a copy of the parent's memory, but only the thread that called `fork`. A runtime has no threads there, a
 //! connection pool shares its sockets with the parent, and a lock that another thread held is never released. A child therefore

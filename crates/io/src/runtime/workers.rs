@@ -1,4 +1,4 @@
-//! Threads that help a caller, bounded over all callers.
+//! Helper threads of calls, limited over all callers.
 //!
 //! DuckDB calls from several threads at once, or from one with the others idle (a scan that keeps order, a handful of rows):
 //! a caller starts helpers as far as the session's limit goes, counting all callers. A helper that finds the limit exceeded,
@@ -6,9 +6,9 @@
 //!
 //! # Why scoped threads and no pool
 //!
-//! Work borrows the caller's rows, which `std::thread::scope` allows without unsafe code; a pool of rayon's would as well, but
-//! its threads would stay when the database is closed, and would be counted apart from the callers. Starting a thread takes
-//! some 30 us where decoding a tile takes two milliseconds.
+//! Work borrows the caller's rows, which `std::thread::scope` allows without unsafe code. A rayon pool would allow this too, but
+//! its threads would remain after the database is closed, and would not count against the limit of the callers. Starting a
+//! thread takes about 30 us, decoding a tile two milliseconds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Items in, a table out: each item is checked, widens the schema and goes to the spool.
+//! Collects Items into a table: each is validated, extends the schema, and is written to the spool.
 //!
 //! Memory is bounded by the schema and by one item at a time, not by how many there are: see [`super::shape`] and
 //! [`super::spool`].

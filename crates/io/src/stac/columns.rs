@@ -1,6 +1,6 @@
 //! JSON values as Arrow arrays of the types of their shapes.
 //!
-//! Owns the names of STRUCT fields too: DuckDB's ignore letter case, JSON's do not.
+//! Names of STRUCT fields that differ only in letter case are made unique, because DuckDB ignores case and JSON does not.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

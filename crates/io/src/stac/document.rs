@@ -1,8 +1,7 @@
-//! JSON as it is found in files: one Item, an ItemCollection, a list of Items, or one of these a line.
+//! Splits JSON files into Items: a file has one Item, an ItemCollection, a list of Items, or one of these per line.
 //!
-//! Owns where one item ends and the next begins. Items are passed on as they are parsed, so that a file of any length takes no
-//! more memory than its largest item, whose text is limited. A first line longer than that limit is read as the beginning of one
-//! document.
+//! Items are passed on as they are parsed, so that a file of any length needs no more memory than its largest item, whose text is
+//! limited. A first line longer than that limit is read as the beginning of a single document.
 
 use std::cell::Cell;
 use std::fmt;
@@ -18,7 +17,7 @@ use crate::{Error, Result};
 /// Bytes of a file that are buffered for the parser.
 const BUFFER: usize = 1 << 16;
 
-/// Where in a file an item stands.
+/// The position of an item in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ItemPosition {
     /// The file is the item.

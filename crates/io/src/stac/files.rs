@@ -1,7 +1,7 @@
-//! `read_stac`: files to items, in the order of the files.
+//! Reads Items of files in the order of the files, for `read_stac`.
 //!
-//! The beginnings of some files are fetched ahead, which for most items is all of them; the rest of a larger one follows in
-//! windows while it is parsed.
+//! The beginning of each file, which is a whole Item in most cases, is fetched some files ahead. The rest of a larger file is
+//! fetched in windows while it is parsed.
 
 use std::cell::RefCell;
 use std::io::{self, Read};

@@ -1,7 +1,7 @@
-//! One Item of any STAC version, checked and brought into one form.
+//! Validates an Item of any STAC version and converts it to a record.
 //!
-//! Owns what an item must have to be a record, and what is made of it: hrefs that can be opened from anywhere, WKB, a box,
-//! one notation of times, CRS codes and bands. Refuses to invent: a member that is absent stays so.
+//! Hrefs are made absolute, geometries converted to WKB and boxes, and times, CRS codes and bands to one notation. Absent
+//! members remain absent.
 //!
 //! | record | from |
 //! |---|---|

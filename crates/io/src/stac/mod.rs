@@ -1,7 +1,6 @@
-//! STAC in: items of files, of APIs and of static catalogs as one table.
+//! Reads STAC Items of files, APIs and static catalogs as one table, from STAC 0.7 to 1.1.
 //!
-//! Owns the reading of STAC 0.7 to 1.1 and the search for items. Refuses to know assets' files: their headers are
-//! [`crate::enrich`]'s.
+//! Does not read the files of assets; see [`crate::enrich`].
 //!
 //! ```text
 //! files ──> JSON, NDJSON, Parquet ─┐                                      ┌─> schema

@@ -1,7 +1,7 @@
 //! Rows of STAC GeoParquet as Items, so that they unify with items of any other file.
 //!
-//! Owns the way back from columns to JSON (stac-geoparquet 1.0 and 1.1). A member that is NULL is absent: a STRUCT of assets
-//! has a field for every asset of any item.
+//! Converts columns back to JSON (stac-geoparquet 1.0 and 1.1). A NULL becomes an absent member, because a STRUCT of assets has a
+//! field for every asset of any item.
 
 use arrow_array::RecordBatch;
 use arrow_schema::DataType;

@@ -38,7 +38,7 @@ pub(super) struct TableColumn {
     pub(super) column: Column,
 }
 
-/// Where in a record a column's values stand.
+/// The position of a column's values in a record.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Path {
     Record(&'static str),

@@ -1,7 +1,7 @@
 //! GeoJSON geometries to the WKB that DuckDB's GEOMETRY holds: little-endian, ISO codes, one dimension throughout.
 //!
-//! Longitude and latitude stay as they are written: nothing is closed, turned or repaired, since the catalog's footprint is
-//! data. Refuses what has no such shape. A geometry some of whose positions lack a height has none. RFC 7946, section 3.1.
+//! Coordinates are not changed: rings are not closed, reoriented or repaired, since a footprint is data of the catalog. Other
+//! shapes are errors. Heights are dropped if a position has none. RFC 7946, section 3.1.
 
 use serde_json::{Map, Value};
 

@@ -1,11 +1,11 @@
-//! The clouds' credentials, read from the environment once.
+//! Credentials of the clouds, read from the environment once.
 //!
-//! A value that no request can be made with is an error for all files of its cloud (see [`environment`]).
+//! An unusable value is an error for all files of its cloud (see [`environment`]).
 //!
-//! Owns which variables count, and the order: variables, then the clouds' own files (profiles of AWS, the login of Google's tools), else none.
-//! Metadata services are asked only where `RASTERET_AWS_CREDENTIALS` or a rule of `rasteret_credentials` says so. `Debug` shows none of it.
+//! The order is: variables, then the clouds' own files (profiles of AWS, the login of Google's tools), else none. Metadata services are used
+//! only if `RASTERET_AWS_CREDENTIALS` or a rule of `rasteret_credentials` names them. `Debug` shows no credentials.
 //!
-//! | module | owns |
+//! | module | contains |
 //! |---|---|
 //! | [`login`], [`netrc`], [`cookies`] | credentials of URLs |
 //! | [`aws`] | profiles, roles, single sign-on |
@@ -282,7 +282,7 @@ impl AzureSecrets {
         Self(key.or_else(|| pair(AzureConfigKey::SasKey, &connection.sas)).into_iter().collect())
     }
 
-    /// Whether they are exchanged for tokens, which may end before they say so.
+    /// Whether they are exchanged for tokens, which may become invalid before their expiry.
     pub(crate) fn are_renewable(&self) -> bool {
         let has = |wanted| self.0.iter().any(|(key, _)| *key == wanted);
         has(AzureConfigKey::ClientId) && !has(AzureConfigKey::Token) && !has(AzureConfigKey::AccessKey)

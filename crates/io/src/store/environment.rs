@@ -1,5 +1,5 @@
-//! Variables of the clouds that no request can be made with. `object_store` puts them into URLs and headers and panics where that
-//! fails; here they are errors that name the variable. Values are not shown: endpoints may hold passwords.
+//! Validates the environment variables of the clouds. `object_store` writes them to URLs and headers and panics if that fails; here
+//! unusable values are errors that name the variable. Values are not shown, because endpoints may contain passwords.
 
 use crate::types::url_text::{URL_PART_MAX, is_endpoint, is_label, is_url_text, with_scheme};
 
@@ -70,7 +70,7 @@ const AZURE: &[(&str, Form)] = &[
     ("AZURE_CLIENT_SECRET", Secret),
 ];
 
-/// Checks the variables that `get` knows.
+/// Checks the variables returned by `get`.
 pub(crate) fn check(get: impl Fn(&str) -> Option<String>) -> Unusable {
     let first = |variables: &[(&str, Form)]| {
         variables.iter().find_map(|(name, form)| {

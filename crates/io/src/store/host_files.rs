@@ -1,7 +1,7 @@
 //! Files that are read through a file system of the host, instead of the clients here.
 //!
-//! Owns the size of reads, the open files of a query and the blocks of them that are kept. Refuses what such a file system lacks:
-//! listings, entity tags and dates.
+//! Determines the size of reads, and keeps the open files of a query and blocks of them. Listings, entity tags and dates are not supported,
+//! because such a file system lacks them.
 //!
 //! The file system reads from one position at a time, and opening a remote file may cost a request. Files are therefore kept open as
 //! long as the query may need them, several of one file for reads side by side. A small read costs a file system as much as
@@ -234,7 +234,7 @@ mod tests {
 
     use super::*;
 
-    /// One file of 2.5 blocks whose bytes tell their offset, and what was asked of it.
+    /// One file of 2.5 blocks whose bytes encode their offset, and the reads that were made.
     #[derive(Default)]
     struct Counted {
         opened: AtomicUsize,

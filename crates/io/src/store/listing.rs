@@ -1,7 +1,7 @@
-//! Paths and globs to hrefs.
+//! Expands paths and globs to hrefs.
 //!
-//! Owns what a pattern matches: `*` and `?` within a name, `[abc]` and `[!a-z]` one character of it, `**` as a whole segment
-//! any number of directories. Refuses to guess at what a web server holds: HTTP has no listing.
+//! `*` and `?` match within a name, `[abc]` and `[!a-z]` one character, and `**` as a whole segment any number of directories.
+//! Web servers are not listed, because HTTP has no listing.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -209,7 +209,7 @@ fn fits(pattern: &[Segment], key: &[&str]) -> bool {
     matched[0] = true;
     for (at, segment) in pattern.iter().enumerate() {
         match segment {
-            // At the end it stands for any file below; before that for any directories, none included.
+            // At the end it matches any file below; before that any number of directories, including none.
             Segment::AnyDirectories => {
                 let mut is_reached = false;
                 for found in &mut matched {

@@ -1,7 +1,6 @@
 //! Objects by location: local files, URLs, S3, Google Cloud Storage and Azure.
 //!
-//! Owns clients, credentials, requests and their repetition, coalesced ranges, listings, and the check whether a query may open a
-//! location. Knows nothing of what the bytes mean.
+//! Contains clients, credentials, requests and retries, coalesced ranges, listings, and the access check. Does not interpret the bytes.
 
 pub(crate) mod access;
 pub(crate) mod coalesce;

@@ -242,7 +242,7 @@ impl Object {
         self.counters.scope(version).await.map_err(|fault| self.error(None, fault))
     }
 
-    /// All of the file, in one request without a range: for servers that know none. For documents, whose size is bounded.
+    /// Reads the whole file in one request without a range, for servers without support for ranges. For documents, whose size is limited.
     pub(crate) async fn document(&self) -> Result<Bytes, StoreError> {
         self.access.permit(&self.location)?;
         match &self.source {
@@ -385,7 +385,7 @@ impl std::fmt::Debug for Source {
     }
 }
 
-/// A part of a file through a file system of the host, which knows no version but the size. Blocks.
+/// Reads a part of a file through a file system of the host, whose only version is the size. Blocks.
 fn of_host(files: &HostFiles, path: &str, span: &Span, counters: &Arc<Counters>) -> Result<OpenResponse, StoreError> {
     let range = match span {
         Span::Range(range) => range.clone(),

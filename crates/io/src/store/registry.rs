@@ -1,7 +1,7 @@
-//! One client per bucket or container and rule, made when first needed and shared by all threads.
+//! One client per bucket or container and rule, created when first needed and shared by all threads.
 //!
-//! Owns which credentials are used: those of the longest matching prefix of `rasteret_credentials`, else the cloud's variables, else its files;
-//! else requests are not signed. Two prefixes with different credentials have two clients, also for one bucket.
+//! Credentials are those of the longest matching prefix of `rasteret_credentials`, else of the cloud's variables, else of its files; otherwise
+//! requests are not signed. Two prefixes with different credentials have two clients, also for one bucket.
 
 mod builder;
 mod cloud_store;
@@ -91,7 +91,7 @@ impl Registry {
     fn signs(&self, store: &StoreKey, rule: Option<&Arc<Rule>>) -> bool {
         match rule.map(|rule| &rule.source) {
             None | Some(Origin::Environment) => self.credentials().cover(store),
-            // These go into URLs as they stand.
+            // These are inserted into URLs unchanged.
             Some(Origin::Anonymous | Origin::SasEnv(_) | Origin::SasUrl(_)) => false,
             Some(_) => true,
         }

@@ -1,7 +1,7 @@
 //! Counts requests, bytes and cache hits per origin, over all sessions of the process.
 //!
-//! Owns the names of origins, which hold no secret, and a bound on their number. Counters are atomics; looking up those of a
-//! location takes a read lock and allocates nothing.
+//! Names of origins contain no secrets, and their number is limited. Counters are atomics; looking up those of a location takes a
+//! read lock and allocates nothing.
 //!
 //! | location | origin |
 //! |---|---|
@@ -136,7 +136,7 @@ pub(crate) fn of_url(url: &Url) -> Arc<Counters> {
     )
 }
 
-/// The counters of all locations of a scheme that only a file system of the host knows: how they go on is its own.
+/// The counters of all locations of a scheme that only a file system of the host supports: the rest of such a location has no defined form.
 fn of_scheme(path: &str) -> Arc<Counters> {
     let name = format!("{}://", split_scheme(path).map_or("", |(scheme, _)| scheme));
     here().find(

@@ -104,7 +104,7 @@ impl Stores {
         &self.shared.options
     }
 
-    /// Refuses what would take more memory than the host, or `RASTERET_MEMORY_LIMIT_BYTES`, allows one call.
+    /// Returns an error for more memory than the host, or `RASTERET_MEMORY_LIMIT_BYTES`, allows for one call.
     ///
     /// # Errors
     ///

@@ -1,9 +1,8 @@
-//! The one HTTP client, under every store: connections, time-outs, retries, and what a status means.
+//! The HTTP client of all stores: connections, timeouts, retries, and the interpretation of statuses.
 //!
-//! Owns the connection pool (keep-alive, per host), the retry policy and the parsing of responses. The bytes of a file
-//! are streams, which the caller resumes where a connection was lost (see `RangeStream`); documents and listings are
-//! read completely, and requested again if their connection is lost. Both must arrive within the time-out of their
-//! request.
+//! Contains the connection pool (keep-alive, per host), the retry policy and the parsing of responses. The bytes of a file
+//! are streams, which the caller resumes after a lost connection (see `RangeStream`); documents and listings are read
+//! completely, and requested again if their connection is lost. Both must arrive within the timeout of their request.
 //!
 //! # Why not the retries of object_store
 //!
@@ -313,7 +312,7 @@ impl Transport {
         waited.inspect_err(|_| counters.add_error())
     }
 
-    /// The same as [`Self::retrying`]; a request that is refused with credentials that can be had anew is repeated once more.
+    /// The same as [`Self::retrying`]; a request rejected with credentials that can be renewed is repeated once more.
     async fn with_login<T, F>(
         &self,
         access: &Access,
@@ -341,7 +340,7 @@ impl Transport {
     {
         let counters = stats::current();
         let answer = self.repeated(access, attempt, &counters).await;
-        // The end of a file is an answer.
+        // The end of a file is a valid response.
         if answer.as_ref().is_err_and(|fault| !matches!(fault, StoreError::BeyondEnd(_))) {
             counters.add_error();
         }
@@ -395,7 +394,7 @@ impl Transport {
         }
         let retry_after = refusal.retry_after.unwrap_or_default();
         let wait = retry_after.max(backoff(tries)).min(BACKOFF_MAX);
-        // A server that wants to be left alone for longer would refuse again.
+        // A server that asks clients to wait longer would reject the next request.
         if retry_after > self.0.retry_time {
             return Err(refusal.fault);
         }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 /// How long a stalled call waits for others to release memory: ten times a usual request of 20 ms.
 pub(super) const PATIENCE: Duration = Duration::from_millis(200);
 
-/// The same for a call that has waited for so long in vain, and is still stalled after a block.
+/// The same for a call that has already exceeded the limit once, and is stalled again after a block.
 pub(super) const PATIENCE_AGAIN: Duration = Duration::from_millis(5);
 
 /// Shared by all calls of a session.

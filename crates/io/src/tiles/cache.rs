@@ -1,6 +1,6 @@
-//! Decoded tiles that later calls may need.
+//! Cache of decoded tiles.
 //!
-//! A key names the version of the file, so a tile of an old version is never found for a new one.
+//! A key contains the version of the file, so that tiles of different versions are never mixed up.
 
 use std::sync::Arc;
 

@@ -1,12 +1,12 @@
-//! One encoded tile on its way to samples, shared by all calls that need it at the same time.
+//! A tile that is being fetched or decoded, shared by all calls that need it at the same time.
 //!
 //! ```text
 //! InFlightTiles: TileKey ──> Weak<TileEntry> ─┬─ fetched: shared future of the bytes, completed by a SpanFetch
 //!                                             └─ decoded: OnceLock, filled by the first thread that needs the samples
 //! ```
 //!
-//! Owns the single flight of a tile. Calls hold entries by [`TileHandle`]; the map holds them weakly. An entry keeps the task that
-//! fetches it running, so a fetch ends early once no call holds any of its tiles.
+//! Calls hold entries by [`TileHandle`], the map holds weak references. An entry keeps the task that fetches it running; a fetch is
+//! cancelled once no call holds any of its tiles.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

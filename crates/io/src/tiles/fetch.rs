@@ -92,7 +92,7 @@ impl SpanFetch {
         }
     }
 
-    /// The error of a request. A file that ends too early has changed, unless the index says the same.
+    /// The error of a request. A file that ends too early has changed, unless its size is that of the index.
     fn error(&self, object: &Object, request: &Range<u64>, fault: StoreError, check: VersionCheck) -> Error {
         if let StoreError::BeyondEnd(Some(size)) = &fault {
             let version = ObjectVersion { size: Some(*size), ..ObjectVersion::default() };

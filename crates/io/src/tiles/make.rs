@@ -1,4 +1,4 @@
-//! Makes a block out of its tiles, each decoded by the first thread that needs it.
+//! Assembles a block from its tiles, each decoded by the first thread that needs it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

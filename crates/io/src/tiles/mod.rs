@@ -1,4 +1,4 @@
-//! Turns requests for blocks into blocks of samples: which bytes are fetched, when, how often, and in how much memory.
+//! Reads blocks of samples: plans, fetches and decodes their tiles in bounded memory.
 //!
 //! ```text
 //! requests ── Plan ──> distinct tiles ─┬─ cached, or in flight for another call ────────────────────────────┐
@@ -7,8 +7,8 @@
 //!                                         BlockStream::next(): decode each tile once ──> Band::block <──────┘
 //! ```
 //!
-//! Owns the memory limit for tiles being fetched or decoded, the single flight of a tile over all threads, the cache of decoded tiles,
-//! and the check that a file is still the one that was indexed. tokio's threads wait on sockets; decoding runs on the calling threads.
+//! Contains the memory limit for tiles being fetched or decoded, fetching each tile once for all threads, the cache of decoded tiles, and
+//! the check that a file has not changed since it was indexed. tokio's threads wait for sockets; tiles are decoded on the calling threads.
 //!
 //! Locks are taken in this order: a call's state, the map of tiles in flight, the cache.
 

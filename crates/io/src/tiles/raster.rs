@@ -1,6 +1,6 @@
-//! A file of pixels, and the version of it that was indexed.
+//! A file of pixels with its indexed version.
 //!
-//! Owns the check that a file has not changed since it was indexed: the offsets of an old file read wrong pixels from a new one.
+//! A file that has changed since it was indexed is an error, because the offsets of the old version would give wrong pixels.
 //!
 //! Versions are compared by [`ObjectVersion::compare`]. Where the index has no version, later responses are compared with the first.
 

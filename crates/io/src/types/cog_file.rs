@@ -1,4 +1,4 @@
-//! A header, and the version of the file that it is of.
+//! A header with the version of its file.
 
 use std::sync::Arc;
 

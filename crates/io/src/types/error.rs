@@ -1,4 +1,4 @@
-//! Errors with their location and the cause in words; never a query string, a token or a signature.
+//! Errors with their location and a description of the cause, without query strings, tokens and signatures.
 
 use std::fmt;
 use std::ops::Range;
@@ -160,7 +160,7 @@ impl fmt::Display for DisplayRange<'_> {
     }
 }
 
-/// The error of a tile without its position in the file (`file: `), which decoders do not know.
+/// The error of a tile without the prefix `file: `, because decoders do not have its position in the file.
 struct DisplayCause<'a>(&'a rasteret_cog::Error);
 
 impl fmt::Display for DisplayCause<'_> {

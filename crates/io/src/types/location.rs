@@ -1,7 +1,7 @@
-//! Where a file is: the text that a user or a catalog calls an href, understood once.
+//! The location of a file, parsed from an href.
 //!
-//! Owns every rule about how locations are written, and that their secrets are never shown. Refuses schemes that no store
-//! here can read, by name, instead of treating them as local paths.
+//! Contains all rules for the syntax of locations and for hiding their secrets. A scheme that no store supports is an error
+//! that names it, not a local path.
 //!
 //! | written | is |
 //! |---|---|

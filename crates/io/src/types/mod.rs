@@ -1,6 +1,6 @@
-//! Values that the whole crate shares: locations, versions, headers of files, errors, settings.
+//! Types used in the whole crate: locations, versions, headers of files, errors, settings.
 //!
-//! Imports nothing else of this crate.
+//! Does not import other modules of this crate.
 
 pub(crate) mod cog_file;
 pub(crate) mod credentials;

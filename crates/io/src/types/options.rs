@@ -117,7 +117,7 @@ impl Options {
         Self::read(|name| Some(Given { place: format!("environment variable {name}"), text: variable(name)? }))
     }
 
-    /// The defaults, replaced by the options that `given` knows by the names of their variables.
+    /// The defaults, overridden by the options in `given`, by the names of their variables.
     ///
     /// # Errors
     ///

@@ -33,7 +33,7 @@ pub enum StoreError {
         /// Letters and digits only.
         code: Option<String>,
     },
-    /// An HTTP status that refuses the request for its credentials, or for the lack of them.
+    /// An HTTP status for missing or rejected credentials.
     Refusal {
         /// Status code.
         status: u16,
@@ -97,11 +97,11 @@ impl StoreError {
         }
     }
 
-    /// The server refuses the request for its credentials, or for the lack of them.
+    /// Whether the server rejected the request because of missing or invalid credentials.
     pub(crate) fn is_refusal(&self) -> bool {
         match self {
             Self::Http { status: 401 | 403, .. } | Self::Refusal { .. } => true,
-            // S3 and STS refuse what has expired so.
+            // S3 and STS reject expired credentials with these codes.
             Self::Http { status: 400, code: Some(code) } => EXPIRED.contains(&code.as_str()),
             _ => false,
         }

@@ -1,7 +1,7 @@
-//! Times as STAC writes them, and as catalogs write what STAC does not allow.
+//! Parses the times of STAC, including common forms that STAC does not allow.
 //!
-//! RFC 3339 is what the specification has (STAC 1.1, "Common Metadata", Date and Time). Older items have a date alone, a blank
-//! for the `T`, no zone (UTC is meant), or a zone without its colon.
+//! The specification requires RFC 3339 (STAC 1.1, "Common Metadata", Date and Time). Older items have only a date, a blank
+//! instead of the `T`, no time zone (meaning UTC), or a time zone without a colon.
 
 use chrono::{DateTime, Days, Months, NaiveDate, NaiveTime};
 

@@ -1,4 +1,4 @@
-//! Why a TLS handshake failed, in words: the certificate's issuer, its names, its end.
+//! Descriptions of failed TLS handshakes: the issuer, host names and expiry of the certificate.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,11 +1,11 @@
-//! Texts that become parts of URLs: endpoints, regions, names of buckets and accounts.
+//! Texts that are inserted into URLs: endpoints, regions, names of buckets and accounts.
 
 use url::Url;
 
-/// Bytes of a value that becomes part of a URL. The `http` crate takes URLs of 64 KiB, in which a byte may become three.
+/// Maximum length in bytes of a value in a URL. The `http` crate accepts URLs of 64 KiB, and percent-encoding triples a byte.
 pub(crate) const URL_PART_MAX: usize = 2 << 10;
 
-/// Whether an endpoint is a URL as it stands: what a browser would mend or `object_store` would append a path to in vain is none.
+/// Whether an endpoint is a valid URL. Rejects URLs that a browser would repair, and those to which `object_store` cannot append a path.
 pub(crate) fn is_endpoint(text: &str) -> bool {
     let after_scheme = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     is_url_text(text)
@@ -13,7 +13,7 @@ pub(crate) fn is_endpoint(text: &str) -> bool {
         && Url::parse(text).is_ok_and(|url| url.has_host())
 }
 
-/// Characters that stand for themselves in a URL (RFC 3986, section 2).
+/// Characters that are literal in a URL (RFC 3986, section 2).
 pub(crate) fn is_url_text(text: &str) -> bool {
     let is_url = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
     text.len() <= URL_PART_MAX && text.bytes().all(is_url)

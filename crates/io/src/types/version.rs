@@ -1,7 +1,7 @@
-//! Which version of a file an index describes, and whether a store still serves it.
+//! Versions of files, and their comparison with the version in an index.
 //!
-//! The one comparison of versions: reads of pixels, `rasteret_refresh` and the header cache all use [`ObjectVersion::compare`],
-//! so that a file which one of them accepts is never called changed by another.
+//! Reads of pixels, `rasteret_refresh` and the header cache all use [`ObjectVersion::compare`], so that they agree on whether a
+//! file has changed.
 //!
 //! | [`VersionCheck`] | both sides have | the version is the same if |
 //! |---|---|---|

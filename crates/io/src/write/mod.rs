@@ -1,13 +1,13 @@
 //! Windows of pixels written as one cloud-optimized GeoTIFF.
 //!
 //! ```text
-//! windows, in any order ── CogWriter::push ──> file of pixels without a name
-//!                       ── CogWriter::finish: row of tiles by row of tiles ──> encoded tiles, a file without a name
+//! windows, in any order ── CogWriter::push ──> unnamed temporary file of pixels
+//!                       ── CogWriter::finish: row of tiles by row of tiles ──> unnamed temporary file of encoded tiles
 //!                                             head, tiles ──> temporary file ── rename, or multipart upload ──> target
 //! ```
 //!
-//! The grid of the file is that of the first window, and reaches as far as the windows do. Memory holds a row of tiles of
-//! each level. A target has its old content, or none, until it has all of the new one.
+//! The grid of the file is that of the first window, and reaches as far as the windows do. A row of tiles of each level is
+//! in memory at a time. The target is replaced only once the new file is complete.
 
 mod cog_writer;
 mod grid;

@@ -1,4 +1,4 @@
-//! Bytes kept in a file without a name until they are needed.
+//! Unnamed temporary files.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

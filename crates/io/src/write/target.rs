@@ -1,4 +1,4 @@
-//! The file that is written: a temporary one beside the target that is renamed, or an upload.
+//! The target: a temporary file next to it that is renamed, or an upload.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};

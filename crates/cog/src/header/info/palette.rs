@@ -39,7 +39,7 @@ pub(super) fn read(file: &File, ifd: &Ifd, header: &CogHeader) -> Option<Vec<Col
     Some(colors)
 }
 
-/// Returns the divisor that maps entries to 0–255. 65535 stands for 255, so the divisor is 257. Some writers shift by 8
+/// Returns the divisor that maps entries to 0–255. 65535 represents 255, so the divisor is 257. Some writers shift by 8
 /// bits, which yields multiples of 256, and some store 0 to 255 directly.
 fn divisor(values: &[u16]) -> u16 {
     if values.iter().all(|value| *value < 256) {

@@ -1,4 +1,4 @@
-//! An index against the files' headers as they are now.
+//! Compares an index with the current headers of its files.
 
 use rasteret_cog::{CogHeader, Level};
 

@@ -1,4 +1,4 @@
-//! A column of metadata STRUCTs, and what is wrong in one of its rows.
+//! Finds problems in the rows of a column of metadata STRUCTs.
 
 use std::str::FromStr;
 

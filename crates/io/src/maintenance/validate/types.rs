@@ -1,4 +1,4 @@
-//! The type of an index: which columns there are, and the fields of its metadata STRUCTs.
+//! Checks of the columns of an index, and of the fields of its metadata STRUCTs.
 
 use arrow_schema::{DataType, Field};
 

@@ -1,6 +1,6 @@
-//! The conditions of a search, applied to records: for catalogs that are only files.
+//! Applies the conditions of a search to the records of static catalogs.
 //!
-//! A missing value meets no condition: an item without a box is nowhere, one without a time at no time.
+//! A missing value meets no condition, such as the box or the time of an item without one.
 
 use rasteret_cog::ParsedGeometry;
 use serde_json::{Map, Value};
@@ -132,7 +132,7 @@ fn footprint(record: &Map<String, Value>) -> Option<Parts> {
     let Ok(parsed) = ParsedGeometry::from_wkb(&wkb) else { return bbox() };
     let parts = Parts::of(&parsed.geometry);
     // The box crosses the antimeridian and the geometry goes around the rest of the world instead: it was not cut in two as
-    // RFC 7946, section 3.1.9, wants it.
+    // Required by RFC 7946, section 3.1.9.
     let folded = sides(record).is_some_and(|[west, _, east, _]| west > east) && parts.is_wider_than(180.0);
     if folded { bbox() } else { Some(parts) }
 }

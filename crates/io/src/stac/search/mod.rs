@@ -1,7 +1,6 @@
 //! `stac_search`: items of a STAC API, or of a static catalog, that meet conditions.
 //!
-//! Owns the conditions: what they mean is the same whether an API applies them or, for a catalog that is only files, this
-//! module does. Source: STAC API 1.0, Item Search, with its Query and Filter extensions.
+//! Conditions have the same meaning whether an API applies them or, for a static catalog, this module does. Source: STAC API 1.0, Item Search, with its Query and Filter extensions.
 //!
 //! | the URL is | so |
 //! |---|---|

@@ -1,9 +1,9 @@
-//! Which files a query may open.
+//! File access restrictions of a query.
 //!
-//! Owns the comparison of locations with DuckDB's settings and with `RASTERET_ALLOWED_PREFIXES`. Every location is checked when it is
-//! opened or listed, before any cache is looked at, and again for each request and each redirect.
+//! Compares locations with DuckDB's settings and with `RASTERET_ALLOWED_PREFIXES`. Every location is checked when it is opened or listed,
+//! before any cache lookup, and again for each request and each redirect.
 //!
-//! | setting | refuses |
+//! | setting | rejects |
 //! |---|---|
 //! | `enable_external_access = false` | all files but `allowed_paths` and those below `allowed_directories` |
 //! | `disabled_filesystems` | all files of the file system that DuckDB would read them through |
@@ -204,7 +204,7 @@ fn file_system(place: &LocationKind, location: &Location) -> FileSystem {
         LocationKind::File(_) => FileSystem::Local,
         LocationKind::Url { .. } => FileSystem::Http,
         LocationKind::Object { .. } => of_scheme(&location.to_string()),
-        // The host refuses such a file if its own file system is disabled.
+        // The host rejects such a file if its own file system is disabled.
         LocationKind::Other(_) => FileSystem::Local,
     }
 }

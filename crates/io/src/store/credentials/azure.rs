@@ -1,4 +1,4 @@
-//! Connection strings of Azure, and credentials of its stores that are had per request.
+//! Connection strings of Azure, and credentials of its stores that are resolved per request.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::variables::Variables;
 use crate::StoreError;
 use crate::types::credentials::rule::Variable;
 
-/// The account of Azurite and of the older emulator, which everybody knows.
+/// The account of Azurite and of the older emulator, which is public.
 const DEVELOPMENT: &str = "AccountName=devstoreaccount1;BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
 /// The parts of a connection string that matter to reading.
@@ -27,7 +27,7 @@ pub(crate) struct ConnectionString {
 }
 
 impl ConnectionString {
-    /// Reads `Name=value;…`; the error says what is missing, and shows nothing of the text.
+    /// Reads `Name=value;…`; the error names the missing part, and does not show the text.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let get = |wanted: &str| {
             let found = text.split(';').filter_map(|part| part.trim().split_once('='));

@@ -1,6 +1,6 @@
-//! Cookies of a login (RFC 6265), kept for the session and sent to the host that set them, and to no other.
+//! Cookies of a login (RFC 6265), kept for the session and sent only to the host that set them.
 //!
-//! Refuses the `Domain` attribute: a cookie goes to its own host only.
+//! The `Domain` attribute is ignored.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};

@@ -1,4 +1,4 @@
-//! Credentials that expire: kept, and had anew a while before their end, by one request for all.
+//! Credentials that expire: cached, and renewed some time before their expiry by a single request for all callers.
 
 use std::fmt;
 use std::future::Future;
@@ -23,7 +23,7 @@ struct Current<T> {
 }
 
 impl<T> Expiring<T> {
-    /// The credentials in use, or those that `resolve` gives, with their end.
+    /// The credentials in use, or those returned by `resolve`, with their expiry.
     pub(crate) async fn get<F>(&self, resolve: impl FnOnce() -> F) -> Result<Arc<T>, StoreError>
     where
         F: Future<Output = Result<(T, Option<SystemTime>), StoreError>>,

@@ -138,7 +138,7 @@ impl GoogleTokens {
         }
     }
 
-    /// Token and end of an answer of OAuth, or of the service that gives out those of service accounts.
+    /// Token and expiry in a response of OAuth, or of the service that issues tokens of service accounts.
     fn token(&self, answer: &Value) -> Result<(GcpCredential, Option<SystemTime>), StoreError> {
         let text = |name: &str| answer.get(name).and_then(Value::as_str);
         let token = text("access_token").or_else(|| text("accessToken"));

@@ -1,8 +1,8 @@
 //! Credentials of URLs: headers, `.netrc` with the cookies of its logins, shared access signatures.
 //!
-//! Owns which request gets which: headers and signatures go to URLs below the rule's prefix; a login of `.netrc` goes to the host that it
-//! names, also when a redirect leads there, as with `curl --location --netrc`; a cookie goes back to the host that set it. Credentials of an
-//! `https` prefix are never sent over plain HTTP.
+//! Headers and signatures are sent to URLs below the prefix of the rule; a login of `.netrc` to the host that the file names, also after a
+//! redirect, as with `curl --location --netrc`; a cookie to the host that set it. Credentials of an `https` prefix are never sent over plain
+//! HTTP.
 
 use std::collections::HashSet;
 use std::fmt;

@@ -1,6 +1,6 @@
 //! Logins of `.netrc`, by host (the file of ftp(1), as curl reads it).
 //!
-//! Owns the grammar: `machine HOST`, `default`, `login NAME`, `password TEXT`, `account TEXT`, `macdef` up to an empty line; tokens are separated
+//! The grammar is `machine HOST`, `default`, `login NAME`, `password TEXT`, `account TEXT`, `macdef` up to an empty line; tokens are separated
 //! by white space and may be quoted; `#` begins a comment.
 
 use std::fmt;
@@ -137,7 +137,7 @@ impl Tokens<'_> {
         }
     }
 
-    /// A token in quotes, in which a backslash stands before a quote or a backslash.
+    /// A token in quotes, in which quotes and backslashes are escaped by a backslash.
     fn quoted(&mut self) -> String {
         let mut token = String::new();
         let mut characters = self.0.char_indices().skip(1);

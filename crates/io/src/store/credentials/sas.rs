@@ -1,7 +1,7 @@
 //! Shared access signatures of Azure: from a variable, or from an endpoint that signs, renewed before they expire.
 //!
-//! The endpoint answers a GET with the token as text, or with JSON that has a `token` and perhaps an `msft:expiry`, as that of the Planetary
-//! Computer. `{account}` and `{container}` in its URL stand for those of the file.
+//! The endpoint responds to a GET with the token as text, or with JSON with a `token` and optionally an `msft:expiry`, like that of the
+//! Planetary Computer. `{account}` and `{container}` in its URL stand for those of the file.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,7 +21,7 @@ use crate::types::location::redacted;
 /// Tokens are renewed so long before they expire, or a tenth of their lifetime before, whichever is less.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// Bytes of a token and of an answer with one.
+/// Maximum bytes of a token, and of a response with one.
 const TOKEN_MAX: usize = 16 << 10;
 const ANSWER_MAX: u64 = 64 << 10;
 

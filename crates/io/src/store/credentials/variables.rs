@@ -1,4 +1,4 @@
-//! Environment variables that credentials are read from when they are needed.
+//! Environment variables with credentials, read when they are needed.
 
 use std::fmt;
 use std::sync::Arc;

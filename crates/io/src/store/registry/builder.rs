@@ -36,7 +36,7 @@ pub(super) struct Built {
     pub(super) is_renewable: bool,
 }
 
-/// Credentials of S3, and what a profile says about the service.
+/// Credentials of S3, and the settings of the service in a profile.
 #[derive(Default)]
 struct AwsPlan {
     how: String,

@@ -1,6 +1,6 @@
-//! A client of one bucket or container that is made anew where a server refuses its credentials or names another region.
+//! A client of one bucket or container that is replaced if a server rejects its credentials or names another region.
 //!
-//! A request that was refused is repeated once. Its error says how the request was signed, and where it went.
+//! A rejected request is repeated once. Its error describes how the request was signed, and the host that it was sent to.
 
 use std::fmt;
 use std::future::Future;

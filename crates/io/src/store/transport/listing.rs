@@ -1,4 +1,4 @@
-//! Pages of listings, without the entries that no file can be read by.
+//! Removes entries that cannot be requested from the pages of listings.
 //!
 //! `object_store` fails a whole page for one key that is not one of its paths, such as `a//b`, `a/./b` or one with a control character. It
 //! takes a leading or trailing slash off a key, which then names another object; a folder marker `a/` looks like a file `a`.

@@ -1,5 +1,5 @@
-//! Redirects, followed one by one: each target is checked against what the query may open, and secrets stay with the server that they
-//! were meant for.
+//! Follows redirects one by one: each target is checked against the access restrictions of the query, and secrets are sent only to the
+//! server that they are for.
 //!
 //! | request | is followed to |
 //! |---|---|

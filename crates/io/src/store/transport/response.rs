@@ -27,7 +27,7 @@ pub(crate) enum Span {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RangeResponse {
     pub(crate) body: Body,
-    /// Where in the file `body` stands.
+    /// The position of `body` in the file.
     pub(crate) start: u64,
     /// Of the whole file.
     pub(crate) version: ObjectVersion,

@@ -1,8 +1,8 @@
-//! TLS as reqwest would do it, but for when the system's certificates are read: with the first handshake.
+//! TLS as configured by reqwest, except that the system's certificates are read at the first handshake.
 //!
-//! On many systems they are hundreds of files, which take longer to read than a header to fetch. Plain HTTP never needs them.
+//! On many systems they are hundreds of files, which take longer to read than a header takes to fetch. Plain HTTP never needs them.
 //!
-//! Owns no decision: whom to trust is `rustls-platform-verifier`'s, what a signature is worth the cryptography's.
+//! Certificates are verified by `rustls-platform-verifier`, signatures by the cryptography provider.
 
 use std::sync::{Arc, OnceLock};
 

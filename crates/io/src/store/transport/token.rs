@@ -1,4 +1,4 @@
-//! Requests of endpoints that give out tokens.
+//! Requests of tokens.
 
 use bytes::Bytes;
 use object_store::client::{HttpError, HttpRequest, HttpResponse, HttpService};
@@ -10,7 +10,7 @@ use super::{DOCUMENT_MAX, Excess, Transport, refusal, response};
 use crate::StoreError;
 
 impl Transport {
-    /// The answer of an endpoint that gives out credentials. Redirects lead to the same server only.
+    /// The response of an endpoint that issues credentials. Redirects are followed to the same server only.
     pub(crate) async fn token_document(&self, url: &Url, max: u64) -> Result<Bytes, StoreError> {
         self.retrying(None, || async {
             let client = &self.client()?;
@@ -27,7 +27,7 @@ impl Transport {
         .await
     }
 
-    /// The answer to a request for a token. The code of a refusal is the endpoint's own.
+    /// The response to a request for a token. Error codes are those of the endpoint.
     pub(super) async fn token(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let host = request.uri().host().unwrap_or_default().to_owned();
         let sent = async {
@@ -44,7 +44,7 @@ impl Transport {
     }
 }
 
-/// The fault of a request for a token that had no answer.
+/// The error of a request for a token without a response.
 fn token_fault(error: &HttpError) -> StoreError {
     StoreError::of_source(error)
         .unwrap_or_else(|| StoreError::Other("no answer from the endpoint for tokens".to_owned()))

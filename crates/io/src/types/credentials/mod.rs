@@ -1,7 +1,7 @@
 //! `rasteret_credentials`: prefixes and the credentials of the locations below them.
 //!
-//! Owns the canonical form of prefixes and locations: a bucket's or a container's `https://` URL is the same place as its `s3://`, `gs://` or
-//! `az://` URL. The longest prefix decides.
+//! Prefixes and locations are compared in their canonical form: the `https://` URL of a bucket or container is the same location as its
+//! `s3://`, `gs://` or `az://` URL. The longest matching prefix is used.
 
 pub(crate) mod rule;
 

@@ -1,7 +1,7 @@
 //! One entry of `rasteret_credentials`: a prefix, and the credentials of the locations below it.
 //!
-//! Owns the grammar of the values. A value names a profile, a variable, a file or an endpoint and never holds a secret; errors show none of
-//! a value that is not understood, because it may be one.
+//! A value names a profile, a variable, a file or an endpoint, and never contains a secret. Errors do not show values that cannot be parsed,
+//! because they may be secrets.
 //!
 //! ```text
 //! value    = term *( "," term )

@@ -1,6 +1,6 @@
-//! Which bucket or container of which cloud a location names.
+//! Addresses of objects: the cloud and the bucket or container of a location.
 //!
-//! Owns the forms of object addresses in each cloud. A URL of a host that is not listed here is not an object.
+//! A URL of a host that is not listed here is not an object.
 
 use std::fmt;
 

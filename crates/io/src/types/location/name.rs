@@ -33,7 +33,7 @@ pub(crate) fn of_place(place: &LocationKind) -> Option<Cow<'_, str>> {
         LocationKind::File(path) => Some(of_path(path).into()),
         LocationKind::Url { url, .. } => of_url(url).map(Cow::Owned),
         LocationKind::Object { store, path } => of_object(store, path.as_ref()).map(Cow::Owned),
-        // Only the host knows the meaning of such a path: no prefix allows it.
+        // The meaning of such a path depends on the host: no prefix allows it.
         LocationKind::Other(_) => None,
     }
 }

@@ -9,10 +9,10 @@ use super::cloud::{Address, Sas, StoreKey, path_of};
 use super::{Inner, Location, LocationKind, redact, split_scheme};
 use crate::{Error, Result, StoreError};
 
-/// Longest href in bytes: paths have 4,096 at most, and servers refuse URLs of more than 8,192 or so.
+/// Longest href in bytes: paths have 4,096 at most, and servers reject URLs of more than about 8,192.
 const MAX_LENGTH: usize = 1 << 16;
 
-/// Refuses hrefs and patterns of a length that nothing can have.
+/// Rejects hrefs and patterns that are longer than any real one.
 pub(crate) fn check_length(href: &str) -> Result<()> {
     if href.len() <= MAX_LENGTH {
         return Ok(());
@@ -124,7 +124,7 @@ impl Location {
     }
 }
 
-/// The href that a path of a GDAL virtual file system stands for; None for other paths.
+/// The href of a path of a GDAL virtual file system; None for other paths.
 fn gdal_prefix(href: &str) -> Result<Option<String>> {
     let Some(rest) = href.strip_prefix("/vsi") else {
         return Ok(None);

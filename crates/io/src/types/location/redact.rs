@@ -1,6 +1,6 @@
 //! The displayable form of a location, and the part of a URL that identifies the file.
 //!
-//! Owns the rules where secrets are in a URL: user and password before `@`, and anything after `?` or `#`.
+//! These parts of a URL are treated as secrets: user and password before `@`, and everything after `?` or `#`.
 
 use std::borrow::Cow;
 

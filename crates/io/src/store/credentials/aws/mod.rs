@@ -1,6 +1,6 @@
 //! Credentials of AWS profiles and web identities, renewed before they expire.
 //!
-//! Owns the order within a profile: a role (`role_arn` with `source_profile`, `credential_source` or `web_identity_token_file`), single sign-on,
+//! The order within a profile is: a role (`role_arn` with `source_profile`, `credential_source` or `web_identity_token_file`), single sign-on,
 //! keys, `credential_process`. Requests to STS and single sign-on go through the session's own HTTP client, so that proxies, certificates
 //! and time-outs are the same.
 
@@ -28,7 +28,7 @@ use crate::StoreError;
 pub(crate) use profile::{Profile, Profiles};
 pub(crate) use resolved::Resolver;
 
-/// Profiles that may stand behind one another.
+/// Maximum length of a chain of profiles.
 const DEPTH_MAX: usize = 8;
 
 /// The origin of credentials.

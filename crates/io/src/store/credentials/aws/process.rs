@@ -10,7 +10,7 @@ use super::profile::Profile;
 use super::resolved::Resolved;
 use crate::StoreError;
 
-/// How long a command may take: some ask an identity provider.
+/// Timeout of a command: some send requests to an identity provider.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Bytes that it may print.

@@ -107,7 +107,7 @@ impl Profile {
         self.get(name).ok_or_else(|| self.fault(&format!("expected {name}")))
     }
 
-    /// Whether it says where credentials are.
+    /// Whether it names a source of credentials.
     pub(crate) fn has_credentials(&self) -> bool {
         [
             "aws_access_key_id",

@@ -60,7 +60,7 @@ impl Resolved {
         resolved.is_sendable().then_some(resolved)
     }
 
-    /// Whether it can stand in headers.
+    /// Whether it is valid in headers.
     pub(super) fn is_sendable(&self) -> bool {
         let is_visible = |text: &str| text.len() <= 16 << 10 && text.bytes().all(|byte| byte.is_ascii_graphic());
         is_visible(&self.id) && is_visible(&self.secret) && self.token.as_deref().is_none_or(is_visible)
