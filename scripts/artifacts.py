@@ -15,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVELOPMENT = ("test", "--workspace", "--no-run")
+# The library and one example, with the packages and features of DEVELOPMENT: compiles no tests, and reuses the crates that they use.
+LIBRARY = ("build", "--workspace", "--example", "function_docs")
 RELEASE = ("build", "--release", "--package", "rasteret", "--lib")
 LIBRARY_SUFFIXES = (".so", ".dylib", ".dll")
 

@@ -101,8 +101,7 @@ class Function:
 
 def printed(*words: str) -> list[dict]:
     """The documentation that the example prints."""
-    # The selection of the whole workspace, so that the crates built for the tests are reused.
-    built = artifacts.build("build", "--workspace", "--example", "function_docs")
+    built = artifacts.build(*artifacts.LIBRARY)
     program = next(artifact.executable for artifact in built if artifact.target == "function_docs")
     done = subprocess.run([str(program), *words], stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:

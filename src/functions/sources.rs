@@ -120,7 +120,7 @@ impl<'a> Sources<'a> {
             let is_null = geometries.of_row(row)?.is_none();
             lengths.push((!is_null).then_some(range.len()));
             if !is_null {
-                places.extend(range.map(|place| (row, place)));
+                places.extend(range.map(|element| (row, element)));
             }
         }
         let Some(elements) = elements else {
@@ -178,13 +178,13 @@ impl<'a> Sources<'a> {
     }
 
     /// The href of a source; None for a NULL source.
-    fn href(&self, place: usize) -> Option<&'a str> {
-        self.structs.is_none_or(|structs| !structs.is_null(place)).then(|| self.hrefs.text(place)).flatten()
+    fn href(&self, element: usize) -> Option<&'a str> {
+        self.structs.is_none_or(|structs| !structs.is_null(element)).then(|| self.hrefs.text(element)).flatten()
     }
 
     /// A field of a source that exists and is not NULL.
-    fn field(&self, name: &str, place: usize) -> Option<&Reader<'a>> {
-        self.structs?.field(name).filter(|field| !field.is_null(place))
+    fn field(&self, name: &str, element: usize) -> Option<&Reader<'a>> {
+        self.structs?.field(name).filter(|field| !field.is_null(element))
     }
 }
 
@@ -285,8 +285,8 @@ impl<'a> SourceArguments<'a> {
 
     /// A source by position, in the order of the rows and their lists, also if it is NULL.
     pub(super) fn source(&'a self, at: usize) -> Option<Source<'a>> {
-        let &(row, place) = self.sources.places.get(at)?;
-        Some(Source { row, options: self.options.row(row), fields: &self.sources, place })
+        let &(row, element) = self.sources.places.get(at)?;
+        Some(Source { row, options: self.options.row(row), fields: &self.sources, element })
     }
 
     /// The arguments of a function with `href, metadata`, and the given geometries and options.
@@ -308,36 +308,36 @@ impl<'a> SourceArguments<'a> {
         self.arguments.required(self.first + index)
     }
 
-    /// Resolves the sources, each with the result of `of_source`; None if the result is NULL.
+    /// Resolves the sources, each with the options that `read_options` returns; None if the result is NULL.
     pub(super) fn resolve<T>(
         &'a self,
         session: &Session,
-        of_source: impl Fn(&Source<'a>) -> Result<T>,
+        read_options: impl Fn(&Source<'a>) -> Result<T>,
     ) -> Result<Vec<Option<(ResolvedRead<'a>, T)>>> {
         let sources = &self.sources;
         let mut masks = SourceMasks::new(self)?;
         let mut rows = Vec::with_capacity(sources.places.len());
-        for (at, &(row, place)) in sources.places.iter().enumerate() {
-            let (Some(_), Some(geometry)) = (sources.href(place), self.geometries.of_row(row)?) else {
+        for (index, &(row, element)) in sources.places.iter().enumerate() {
+            let (Some(_), Some(geometry)) = (sources.href(element), self.geometries.of_row(row)?) else {
                 continue;
             };
-            let source = Source { row, options: self.options.row(row), fields: sources, place };
+            let source = Source { row, options: self.options.row(row), fields: sources, element };
             masks.push(&source)?;
             let level = (self.level)(&source.options)?;
-            rows.push(unresolved(at, &source, (geometry, level), &of_source)?);
+            rows.push(unresolved(index, &source, (geometry, level), &read_options)?);
         }
-        let of_places: Vec<usize> = rows.iter().map(|row| row.place).collect();
-        let files = files(session, sources.hrefs, sources.metadata, &of_places)?;
+        let indices: Vec<usize> = rows.iter().map(|row| row.element).collect();
+        let files = files(session, sources.hrefs, sources.metadata, &indices)?;
         let masks = masks.resolve(session)?;
         let weights = self.weights(session, &rows)?;
         let mut requests: Vec<Option<ReadRequest<'a>>> = sources.places.iter().map(|_| None).collect();
-        let mut beside: Vec<Option<T>> = sources.places.iter().map(|_| None).collect();
+        let mut source_options: Vec<Option<T>> = sources.places.iter().map(|_| None).collect();
         for (((row, file), mask), weights) in rows.into_iter().zip(files).zip(masks).zip(weights) {
-            let Unresolved { at, geometry, geometry_crs, level, band_index, masked, on_error, of_source, .. } = row;
+            let Unresolved { index, geometry, geometry_crs, level, band_index, masked, on_error, options, .. } = row;
             let files = file.and_then(|file| Ok((file, mask.transpose()?, weights.transpose()?)));
             let (file, mask, weights) = match files {
                 Ok(files) => files,
-                // An invalid href counts as an unreadable file; a file excluded by a lock of DuckDB does not.
+                // An invalid href counts as an unreadable file; a file that DuckDB's settings forbid does not.
                 Err(error) if on_error == OnError::Null && error.denial().is_none() => {
                     check(geometry, geometry_crs)?;
                     continue;
@@ -345,7 +345,7 @@ impl<'a> SourceArguments<'a> {
                 Err(error) => return Err(error.into()),
             };
             let type_crs = self.geometries.type_crs();
-            requests[at] = Some(ReadRequest {
+            requests[index] = Some(ReadRequest {
                 file,
                 level,
                 band_index,
@@ -357,10 +357,10 @@ impl<'a> SourceArguments<'a> {
                 type_crs,
                 on_error,
             });
-            beside[at] = Some(of_source);
+            source_options[index] = Some(options);
         }
-        let resolved = session.prepare(requests)?.into_iter().zip(beside);
-        Ok(resolved.map(|(resolved, of_source)| Some((resolved?, of_source?))).collect())
+        let resolved = session.prepare(requests)?.into_iter().zip(source_options);
+        Ok(resolved.map(|(resolved, options)| Some((resolved?, options?))).collect())
     }
 
     /// The weights of rows, from the option `weights`.
@@ -422,8 +422,8 @@ impl<'a> SourceMasks<'a> {
 
     /// Adds the mask of a source.
     fn push(&mut self, source: &Source<'_>) -> Result<()> {
-        let of = |masks: &Option<Masks<'_>>, place| masks.as_ref().map_or(Ok(None), |masks| masks.of_row(place));
-        let is_own = if let Some(mask) = of(&self.of_sources, source.place)? {
+        let of = |masks: &Option<Masks<'_>>, element| masks.as_ref().map_or(Ok(None), |masks| masks.of_row(element));
+        let is_own = if let Some(mask) = of(&self.of_sources, source.element)? {
             self.own.push(mask);
             Some(true)
         } else if let Some(mask) = of(&self.of_options, source.row)? {
@@ -461,19 +461,19 @@ pub(super) struct Source<'a> {
     /// The options of the row.
     pub(super) options: RowOptions<'a>,
     fields: &'a Sources<'a>,
-    place: usize,
+    element: usize,
 }
 
 impl Source<'_> {
     /// Whether it is NULL, or its href is.
     pub(super) fn is_null(&self) -> bool {
-        self.fields.href(self.place).is_none()
+        self.fields.href(self.element).is_none()
     }
 
     /// The bands of the source, else those of the options; None for the band of the file's header, or the first.
     pub(super) fn bands(&self) -> Result<Vec<Option<u32>>> {
-        let own = |field: &Parameter| self.fields.field(field.name, self.place);
-        let numbers = own(&params::BANDS).and_then(|field| field.list(self.place));
+        let own = |field: &Parameter| self.fields.field(field.name, self.element);
+        let numbers = own(&params::BANDS).and_then(|field| field.list(self.element));
         let bands = match numbers.map(|(range, numbers)| range.map(|at| numbers.integer(at)).collect::<Vec<_>>()) {
             Some(numbers) => Some(params::bands_of(&numbers)?),
             None if own(&params::BAND_INDEX).is_some() => None,
@@ -487,13 +487,15 @@ impl Source<'_> {
 
     /// The resampling method of the source, else that of the options; None for the default of the raster.
     pub(super) fn method(&self) -> Result<Option<Method>> {
-        let own = self.fields.field(params::GRID_RESAMPLING.name, self.place).and_then(|field| field.text(self.place));
+        let own =
+            self.fields.field(params::GRID_RESAMPLING.name, self.element).and_then(|field| field.text(self.element));
         own.map_or_else(|| params::grid_method(&self.options), |name| params::method_named(name).map(Some))
     }
 
     /// The band of the source, else that of the options.
     fn band_index(&self) -> Result<Option<u32>> {
-        let own = self.fields.field(params::BAND_INDEX.name, self.place).and_then(|field| field.integer(self.place));
+        let own =
+            self.fields.field(params::BAND_INDEX.name, self.element).and_then(|field| field.integer(self.element));
         let Some(band) = own else {
             return params::band_index(&self.options);
         };
@@ -503,43 +505,45 @@ impl Source<'_> {
 
     /// Whether values are scaled, according to the source, else the options.
     pub(super) fn scaled(&self) -> bool {
-        let own = self.fields.field(params::SCALED.name, self.place).and_then(|field| field.boolean(self.place));
+        let own = self.fields.field(params::SCALED.name, self.element).and_then(|field| field.boolean(self.element));
         own.unwrap_or_else(|| params::scaled(&self.options))
     }
 }
 
 /// A source whose file is not resolved yet.
 struct Unresolved<'a, T> {
-    at: usize,
+    /// Its position among the sources.
+    index: usize,
     row: usize,
-    place: usize,
+    /// Its position in the list of hrefs.
+    element: usize,
     geometry: Option<EncodedGeometry<'a>>,
     geometry_crs: Option<&'a str>,
     level: LevelChoice,
     band_index: Option<u32>,
     masked: bool,
     on_error: OnError,
-    of_source: T,
+    options: T,
 }
 
 /// The request of a source, by its row's options.
 fn unresolved<'a, T>(
-    at: usize,
+    index: usize,
     source: &Source<'a>,
     (geometry, level): (Option<EncodedGeometry<'a>>, LevelChoice),
-    of_source: impl Fn(&Source<'a>) -> Result<T>,
+    read_options: impl Fn(&Source<'a>) -> Result<T>,
 ) -> Result<Unresolved<'a, T>> {
     Ok(Unresolved {
-        at,
+        index,
         row: source.row,
-        place: source.place,
+        element: source.element,
         geometry,
         geometry_crs: source.options.borrowed_text(&params::GEOMETRY_CRS),
         level,
         band_index: source.band_index()?,
         masked: params::masked(&source.options),
         on_error: params::on_error(&source.options)?.unwrap_or(OnError::Fail),
-        of_source: of_source(source)?,
+        options: read_options(source)?,
     })
 }
 

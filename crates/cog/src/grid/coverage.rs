@@ -1,4 +1,4 @@
-//! Coverage of a geometry as runs of pixels.
+//! Coverage of a geometry as runs of pixels. It is computed in `zonal/coverage/`.
 //!
 //! Consecutive equal rows, as those of a rectangle, are stored once: a raster may have 2^31 rows.
 

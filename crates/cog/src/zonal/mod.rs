@@ -1,4 +1,5 @@
-//! Zones: coverage fractions of pixels, and statistics of their values.
+//! Zones: coverage fractions of pixels, and statistics of their values. `masked_window` adds the windows of coverages to
+//! [`WindowWriter`](crate::pixel::WindowWriter), which cannot depend on this module.
 
 mod coverage;
 mod histogram;

@@ -64,14 +64,15 @@ struct State {
     ready: VecDeque<usize>,
     /// The first blocks in `ready`, which fail.
     failures: usize,
-    /// Tiles that the producer waits for.
+    /// Number of tiles that the producer waits for.
     arriving: usize,
-    /// The last spans were fetched beyond the memory limit, because the call was stalled.
+    /// Whether the last spans exceeded the memory limit, because the call was stalled.
     has_exceeded_limit: bool,
-    /// Blocks that no thread has taken.
+    /// Number of blocks that no thread has taken.
     left: usize,
-    /// The producer has ended.
-    is_produced: bool,
+    /// Whether the producer has ended.
+    producer_has_ended: bool,
+    /// Whether the call was ended or interrupted: no more blocks are returned.
     closed: bool,
 }
 
@@ -169,7 +170,7 @@ impl BlockStream {
                 call.release(block);
                 return Some((block, made));
             }
-            if state.is_produced {
+            if state.producer_has_ended {
                 let block = state.missing.iter().position(|missing| *missing > 0)?;
                 state.missing[block] = 0;
                 state.left -= 1;
@@ -229,7 +230,7 @@ struct Producer(Arc<Call>);
 
 impl Drop for Producer {
     fn drop(&mut self) {
-        self.0.lock().is_produced = true;
+        self.0.lock().producer_has_ended = true;
         self.0.wake.notify_all();
     }
 }
@@ -394,7 +395,7 @@ impl State {
             arriving: 0,
             has_exceeded_limit: false,
             left: plan.blocks.len(),
-            is_produced: plan.fetches.is_empty(),
+            producer_has_ended: plan.fetches.is_empty(),
             closed: false,
         }
     }

@@ -1,4 +1,5 @@
-//! Coverage of pixels by a geometry: which pixels, and what fraction of each.
+//! Computes a [`Coverage`]: the pixels that a geometry covers, and the covered fraction of each. The type and its other methods are in
+//! `grid/coverage.rs`.
 //!
 //! ```text
 //!      0    1    2    3    4          edges are traversed pixel by pixel; in each, the height that they cross and
