@@ -374,11 +374,14 @@ fn many_windows_are_put_together_in_time() {
             };
             writer.push(&window).unwrap();
         }
-        soon(|| writer.finish()).unwrap();
+        let start = Instant::now();
+        writer.finish().unwrap();
+        // If each were compared with all others, half a minute would not be enough.
+        assert!(start.elapsed() < Duration::from_secs(25), "{:?}", start.elapsed());
         let header = session.headers(&[&path]).remove(0).unwrap().header;
         (header.image.image_height, header.masks.is_empty())
     };
-    assert_eq!(write(&(0..50_000).collect::<Vec<_>>()), (50_000, true));
+    assert_eq!(write(&(0..40_000).collect::<Vec<_>>()), (40_000, true));
     assert_eq!(write(&[2, 0, 1, 1]), (3, true));
     assert_eq!(write(&[0, 2]), (3, false));
 }
