@@ -107,7 +107,9 @@ def check_unwritable(extension: Path, folder: Path, source: Path) -> None:
 
 def check_killed(extension: Path, folder: Path, source: Path) -> int:
     """Processes that are killed while they write; gives how many had not finished."""
-    chance, unfinished = random.Random(1), 0
+    chance, unfinished, started = random.Random(1), 0, time.monotonic()
+    connect(extension).execute(copy(source, folder / "timed.tif", "COMPRESSION deflate, LEVEL 9"))
+    whole = time.monotonic() - started
     for number in range(KILLS):
         target = folder / f"killed{number}.tif"
         if number % 2:
@@ -117,7 +119,7 @@ def check_killed(extension: Path, folder: Path, source: Path) -> int:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             process.stdout.readline()
-            time.sleep(chance.uniform(0, 0.5))
+            time.sleep(chance.uniform(0, 1.1 * whole))
             process.kill()
         if target.exists() and target.read_bytes() != OLD:
             assert is_whole(target, source), f"{target} is there, but not whole"
