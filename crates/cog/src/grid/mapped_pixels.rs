@@ -1,6 +1,7 @@
 //! Mapping of pixels from one raster to another, in integers.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::tiling::Tiling;
 use super::window::Window;
@@ -108,6 +109,17 @@ impl MappedPixels {
             }
         };
         set.into_iter().collect()
+    }
+
+    /// The columns of the other raster that the pixels are mapped to; None if columns and rows are not mapped
+    /// independently.
+    pub(crate) fn cols(&self) -> Option<Range<u32>> {
+        let Kind::Apart { cols, .. } = &self.kind else {
+            return None;
+        };
+        let there = || cols.iter().filter(|col| **col != NONE);
+        let least = there().min().copied().unwrap_or(0);
+        Some(least..there().max().map_or(least, |most| most.saturating_add(1)))
     }
 
     /// All pixels, as runs mapped to a single row of the other raster. Runs outside of it are omitted.

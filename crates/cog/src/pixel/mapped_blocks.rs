@@ -39,7 +39,9 @@ pub(super) fn take<T: Copy, V: Visitor<Output = Vec<T>>>(
     out: &mut [T],
     visitor: impl Fn() -> V,
 ) {
-    let cols = block.window.col_off..block.window.col_end();
+    let all = block.window.col_off..block.window.col_end();
+    // The columns that are mapped to, which may be a small part of the block.
+    let cols = pixels.cols().map_or(all.clone(), |cols| cols.start.max(all.start)..cols.end.min(all.end));
     // The row of the block that was read last, and where it was written.
     let mut row: Option<(u32, Vec<T>, usize)> = None;
     for run in pixels.runs() {

@@ -113,7 +113,15 @@ impl<'a> Classes<'a> {
         Self { rule, bytes }
     }
 
-    fn byte(&self, value: f64) -> u8 {
+    #[inline]
+    fn byte<T: Sample>(&self, sample: T) -> u8 {
+        match u8::try_from(sample.whole()) {
+            Ok(class) if T::WHOLE_BITS > 0 => self.bytes[usize::from(class)],
+            _ => self.byte_of(sample.to_f64()),
+        }
+    }
+
+    fn byte_of(&self, value: f64) -> u8 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "compared with the value")]
         let class = value as u8;
         match self.bytes.get(usize::from(class)) {
@@ -135,7 +143,7 @@ impl Visitor for Accepted<'_> {
 
     fn visit<T: Sample>(self, pixels: Pixels<'_, T>) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(pixels.len());
-        pixels.for_each(|sample, is_valid| bytes.push(if is_valid { self.0.byte(sample.to_f64()) } else { 0 }));
+        pixels.for_each(|sample, is_valid| bytes.push(if is_valid { self.0.byte(sample) } else { 0 }));
         bytes
     }
 }
