@@ -188,4 +188,32 @@ mod tests {
             assert!(error.ends_with(&format!("bits: expected positions from 0 to 63, found {position}")), "{error}");
         }
     }
+
+    #[test]
+    fn classes_are_what_the_rule_accepts() {
+        let rules =
+            [MaskRule::Keep(vec![4, 5, -7, 300]), MaskRule::Drop(vec![3, -1, 256]), MaskRule::Bits(0b1_0000_1010)];
+        for rule in rules {
+            let classes = Classes::new(&rule);
+            let expected = |value: f64| byte_of(rule.accepts(value));
+            for value in -600..=600_i16 {
+                assert_eq!(classes.byte(value), expected(value.into()), "{rule:?}, {value}");
+                assert_eq!(
+                    classes.byte(f64::from(value) / 2.0),
+                    expected(f64::from(value) / 2.0),
+                    "{rule:?}, {value} / 2"
+                );
+            }
+            for value in 0..=u8::MAX {
+                assert_eq!(classes.byte(value), expected(value.into()), "{rule:?}, {value}");
+            }
+            // Beyond the range of a signed integer, the lowest bits are those of a class.
+            for value in [u64::MAX, u64::MAX - 251, (1 << 63) + 4] {
+                assert_eq!(classes.byte(value), expected(value.to_f64()), "{rule:?}, {value}");
+            }
+            for value in [f32::NAN, f32::INFINITY, -0.0, 1e30] {
+                assert_eq!(classes.byte(value), expected(value.into()), "{rule:?}, {value}");
+            }
+        }
+    }
 }
