@@ -82,6 +82,10 @@ BESIDE = (
     "SELECT unnest(cog_value(['DATA', 'URL'], " + POINT + "))",
     "SELECT unnest(cog_pixels(['DATA', 'URL'], " + BOX.replace(", OPTION", "") + "))",
     f"SELECT unnest(cog_pixels(['DATA'], {BOX.replace('OPTION', MASK)}), recursive := true)",
+    "SELECT unnest(cog_chip(['DATA', 'URL'], " + POINT + "))",
+    f"SELECT unnest(cog_chip('DATA', {POINT[:-1]}, {MASK}}}))",
+    "SELECT unnest(cog_mosaic(['DATA', 'URL']))",
+    f"SELECT unnest(cog_mosaic('DATA', {BOX.replace('OPTION', MASK)}))",
     "FROM cog_pixels({a: 'DATA', b: 'URL'}, NULL)",
     f"FROM cog_pixels('DATA', NULL, {MASK.replace(':', ' :=', 1)})",
 )

@@ -38,7 +38,7 @@ pub use block::WarpBlock;
 pub use grid::TargetGrid;
 pub use method::Method;
 pub use mosaic::Composite;
-pub use patch::{SourcePixels, WarpedBlock};
+pub use patch::{SourcePixels, WarpedBlock, clear_outside, fill_invalid, fill_values};
 pub use scale::level_for_grid;
 pub use source_map::Copied;
 pub use values::to_singles;

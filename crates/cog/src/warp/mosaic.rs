@@ -87,89 +87,184 @@ impl Composite {
     #[must_use]
     pub fn combine(self, window: Window, of_sources: DataType, fill: &[u8], blocks: &[WarpedBlock]) -> WarpedBlock {
         let (width, height) = (window.width as usize, window.height as usize);
-        let (size, of_result) = (of_sources.size(), self.data_type(of_sources));
         let mut data = fill.repeat(width * height);
         let mut mask = vec![if self == Self::Count { u8::MAX } else { 0 }; width * height];
-        // The values of a row, source by source.
-        let mut numbers = vec![f64::NAN; blocks.len() * width];
-        let mut column = Vec::with_capacity(blocks.len());
-        let rows = data.chunks_exact_mut((width * of_result.size()).max(1)).zip(mask.chunks_exact_mut(width.max(1)));
-        for (row, (data, mask)) in rows.enumerate() {
-            for (block, line) in blocks.iter().zip(numbers.chunks_exact_mut(width.max(1))) {
-                block.read_row(of_sources, row, line);
+        let mut row = Row::new(width, blocks.len());
+        let line = (width * fill.len()).max(1);
+        for (at, (data, mask)) in data.chunks_exact_mut(line).zip(mask.chunks_exact_mut(width.max(1))).enumerate() {
+            for (block, line) in blocks.iter().zip(row.numbers.chunks_exact_mut(width.max(1))) {
+                block.read_row(of_sources, at, line);
             }
-            for ((col, out), valid) in data.chunks_exact_mut(of_result.size()).enumerate().zip(mask) {
-                column.clear();
-                let values = numbers.iter().skip(col).step_by(width.max(1)).copied().enumerate();
-                column.extend(values.filter(|(_, value)| !value.is_nan()));
-                if column.is_empty() {
-                    continue;
+            match self {
+                Self::First | Self::Last | Self::Min | Self::Max => {
+                    let bytes =
+                        |source: usize, col: usize| blocks.get(source)?.value(of_sources.size(), at * width + col);
+                    self.pick(&mut row, of_sources, &bytes);
+                    row.copy_picked(&bytes, (data, mask));
                 }
-                *valid = u8::MAX;
-                let at = row * width + col;
-                let bytes = |source: usize| blocks.get(source)?.data.get(at * size..(at + 1) * size);
-                match self.of_values(of_sources, &mut column, bytes) {
-                    Found::Source(source) => out.copy_from_slice(bytes(source).unwrap_or(fill)),
-                    #[expect(clippy::cast_possible_truncation, reason = "rounds, as intended")]
-                    Found::Number(number) if of_result == DataType::Float32 => {
-                        out.copy_from_slice(&(number as f32).to_le_bytes());
-                    }
-                    Found::Number(number) => out.copy_from_slice(&number.to_le_bytes()),
-                }
+                Self::Median => row.medians(),
+                Self::Mean | Self::Count | Self::Stddev => row.moments(self),
+            }
+            if !self.picks() {
+                row.write(self.data_type(of_sources), (data, mask));
             }
         }
         WarpedBlock { window, data, mask }
     }
 
-    /// The result of values that are not none, each with its source. `bytes` are those of the value of a source.
-    fn of_values<'a>(
-        self,
-        of_sources: DataType,
-        values: &mut [(usize, f64)],
-        bytes: impl Fn(usize) -> Option<&'a [u8]>,
-    ) -> Found {
-        let count = values.len() as f64;
-        let mean = |values: &[(usize, f64)]| values.iter().map(|(_, value)| value).sum::<f64>() / count;
-        let order = |a: &(usize, f64), b: &(usize, f64)| match (bytes(a.0), bytes(b.0)) {
-            (Some(first), Some(second)) => compared(of_sources, (a.1, first), (b.1, second)),
-            _ => a.1.total_cmp(&b.1),
-        };
-        let picked = match self {
-            Self::Count => return Found::Number(count),
-            Self::Mean => return Found::Number(mean(values)),
-            Self::Stddev => {
-                let mean = mean(values);
-                let squares = values.iter().map(|(_, value)| (value - mean) * (value - mean));
-                return Found::Number((squares.sum::<f64>() / count).sqrt());
+    /// Whether values are those of a source.
+    fn picks(self) -> bool {
+        matches!(self, Self::First | Self::Last | Self::Min | Self::Max)
+    }
+
+    /// Finds the source of each pixel of a row; the first of equal values.
+    fn pick<'a>(self, row: &mut Row, of_sources: DataType, bytes: &impl Fn(usize, usize) -> Option<&'a [u8]>) {
+        let is_long = matches!(of_sources, DataType::Uint64 | DataType::Int64);
+        row.picked.fill(NONE);
+        for (source, line) in row.numbers.chunks_exact(row.width.max(1)).enumerate() {
+            for (col, ((number, best), picked)) in line.iter().zip(&mut row.results).zip(&mut row.picked).enumerate() {
+                // Longs that are one double differ by their bytes.
+                let order = |wanted: Ordering| match number.total_cmp(best) {
+                    Ordering::Equal if is_long => {
+                        compared(of_sources, bytes(source, col), bytes(*picked, col)) == wanted
+                    }
+                    order => order == wanted,
+                };
+                let is_better = !number.is_nan()
+                    && (*picked == NONE
+                        || match self {
+                            Self::First => false,
+                            Self::Min => order(Ordering::Less),
+                            Self::Max => order(Ordering::Greater),
+                            _ => true,
+                        });
+                if is_better {
+                    (*best, *picked) = (*number, source);
+                }
             }
-            Self::Median => return Found::Number(median(values)),
-            Self::First => values.first(),
-            Self::Last => values.last(),
-            // The first of equal values.
-            Self::Min => values.iter().reduce(|best, next| if order(next, best).is_lt() { next } else { best }),
-            Self::Max => values.iter().reduce(|best, next| if order(next, best).is_gt() { next } else { best }),
-        };
-        Found::Source(picked.map_or(0, |(source, _)| *source))
+        }
     }
 }
 
-/// The value of a pixel: that of a source, or a number.
-enum Found {
-    Source(usize),
-    Number(f64),
+/// No source.
+const NONE: usize = usize::MAX;
+
+/// A row of a block of all sources.
+struct Row {
+    width: usize,
+    /// The values, source by source; NaN where they are invalid.
+    numbers: Vec<f64>,
+    /// The values of the composite; NaN without any.
+    results: Vec<f64>,
+    /// The sources of picked values.
+    picked: Vec<usize>,
+    /// Sums and counts.
+    sums: Vec<f64>,
+    counts: Vec<f64>,
+    /// The values of a pixel.
+    column: Vec<f64>,
 }
 
-/// The median: the mean of the middle two of an even number.
-fn median(values: &mut [(usize, f64)]) -> f64 {
+impl Row {
+    fn new(width: usize, sources: usize) -> Self {
+        Self {
+            width,
+            numbers: vec![f64::NAN; width * sources],
+            results: vec![f64::NAN; width],
+            picked: vec![NONE; width],
+            sums: vec![0.0; width],
+            counts: vec![0.0; width],
+            column: Vec::with_capacity(sources),
+        }
+    }
+
+    /// The median: the mean of the middle two of an even number.
+    fn medians(&mut self) {
+        for (col, result) in self.results.iter_mut().enumerate() {
+            let values = self.numbers.iter().skip(col).step_by(self.width.max(1));
+            self.column.clear();
+            self.column.extend(values.filter(|value| !value.is_nan()));
+            *result = median(&mut self.column);
+        }
+    }
+
+    /// Mean, standard deviation or count.
+    fn moments(&mut self, composite: Composite) {
+        self.sums.fill(0.0);
+        self.counts.fill(0.0);
+        for line in self.numbers.chunks_exact(self.width.max(1)) {
+            for ((number, sum), count) in line.iter().zip(&mut self.sums).zip(&mut self.counts) {
+                let is_value = !number.is_nan();
+                *sum += if is_value { *number } else { 0.0 };
+                *count += if is_value { 1.0 } else { 0.0 };
+            }
+        }
+        if composite == Composite::Count {
+            self.results.copy_from_slice(&self.counts);
+            return;
+        }
+        // 0 / 0 is NaN.
+        let means = self.results.iter_mut().zip(self.sums.iter().zip(&self.counts));
+        means.for_each(|(mean, (sum, count))| *mean = sum / count);
+        if composite == Composite::Mean {
+            return;
+        }
+        self.sums.fill(0.0);
+        for line in self.numbers.chunks_exact(self.width.max(1)) {
+            for ((number, mean), sum) in line.iter().zip(&self.results).zip(&mut self.sums) {
+                let square = (number - mean) * (number - mean);
+                *sum += if number.is_nan() { 0.0 } else { square };
+            }
+        }
+        let deviations = self.results.iter_mut().zip(self.sums.iter().zip(&self.counts));
+        deviations.for_each(|(result, (sum, count))| *result = (sum / count).sqrt());
+    }
+
+    /// Copies the picked values to a row of data and mask.
+    fn copy_picked<'a>(&self, bytes: &impl Fn(usize, usize) -> Option<&'a [u8]>, (data, mask): (&mut [u8], &mut [u8])) {
+        let size = data.len() / self.width.max(1);
+        let pixels = data.chunks_exact_mut(size.max(1)).zip(mask).zip(&self.picked).enumerate();
+        for (col, ((out, valid), source)) in pixels.filter(|(_, (_, source))| **source != NONE) {
+            if let Some(bytes) = bytes(*source, col) {
+                out.copy_from_slice(bytes);
+                *valid = u8::MAX;
+            }
+        }
+    }
+
+    /// Writes the results to a row of data and mask. Sums of infinite values may be NaN, as in numpy; pixels without values are NaN, too.
+    fn write(&self, data_type: DataType, (data, mask): (&mut [u8], &mut [u8])) {
+        let pixels = data.chunks_exact_mut(data_type.size()).zip(mask).zip(&self.results);
+        for ((out, valid), result) in pixels {
+            match data_type {
+                #[expect(clippy::cast_possible_truncation, reason = "rounds, as intended")]
+                DataType::Float32 => out.copy_from_slice(&(*result as f32).to_le_bytes()),
+                _ => out.copy_from_slice(&result.to_le_bytes()),
+            }
+            *valid = if result.is_nan() { 0 } else { u8::MAX };
+        }
+    }
+}
+
+/// The median of values; NaN without any.
+fn median(values: &mut [f64]) -> f64 {
     let middle = values.len() / 2;
+    if values.is_empty() {
+        return f64::NAN;
+    }
     let is_even = values.len().is_multiple_of(2);
-    let (below, upper, _) = values.select_nth_unstable_by(middle, |a, b| a.1.total_cmp(&b.1));
-    let upper = upper.1;
-    let lower = if is_even { below.iter().map(|(_, value)| *value).fold(f64::NEG_INFINITY, f64::max) } else { upper };
-    if lower == upper { upper } else { f64::midpoint(lower, upper) }
+    let (below, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let upper = *upper;
+    let lower = if is_even { below.iter().copied().fold(f64::NEG_INFINITY, f64::max) } else { upper };
+    if lower.total_cmp(&upper).is_eq() { upper } else { f64::midpoint(lower, upper) }
 }
 
 impl WarpedBlock {
+    /// The bytes of the value of a pixel.
+    fn value(&self, size: usize, at: usize) -> Option<&[u8]> {
+        self.data.get(at * size..(at + 1) * size)
+    }
+
     /// Reads the values of a row as numbers, NaN for invalid ones; valid complex numbers as 0.
     fn read_row(&self, data_type: DataType, row: usize, line: &mut [f64]) {
         let (size, width) = (data_type.size(), line.len());
@@ -186,13 +281,12 @@ impl WarpedBlock {
     }
 }
 
-/// Order of two values; 64-bit integers exactly.
-fn compared(data_type: DataType, a: (f64, &[u8]), b: (f64, &[u8])) -> Ordering {
-    let bytes = |value: (f64, &[u8])| <[u8; 8]>::try_from(value.1).unwrap_or_default();
+/// Order of two 64-bit integers.
+fn compared(data_type: DataType, a: Option<&[u8]>, b: Option<&[u8]>) -> Ordering {
+    let bytes = |value: Option<&[u8]>| value.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).unwrap_or_default();
     match data_type {
         DataType::Uint64 => u64::from_le_bytes(bytes(a)).cmp(&u64::from_le_bytes(bytes(b))),
-        DataType::Int64 => i64::from_le_bytes(bytes(a)).cmp(&i64::from_le_bytes(bytes(b))),
-        _ => a.0.total_cmp(&b.0),
+        _ => i64::from_le_bytes(bytes(a)).cmp(&i64::from_le_bytes(bytes(b))),
     }
 }
 

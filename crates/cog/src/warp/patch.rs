@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use super::method::unsupported;
 use crate::Result;
 use crate::codec::Samples;
-use crate::grid::Window;
+use crate::grid::{Coverage, Window};
 use crate::pixel::{Sample, WindowBuffers, WindowProfile};
 use crate::tiff::DataType;
 
@@ -44,6 +44,49 @@ impl SourcePixels {
     /// The memory, to be filled.
     pub fn buffers(&mut self) -> WindowBuffers<'_> {
         WindowBuffers { data: bytes(&mut self.samples), mask: &mut self.mask }
+    }
+}
+
+/// Values that are copied at once.
+const PATTERN: usize = 1024;
+
+/// Sets all values of a window.
+pub fn fill_values(fill: &[u8], data: &mut [u8]) {
+    match fill {
+        [first, rest @ ..] if rest.iter().all(|byte| byte == first) => data.fill(*first),
+        _ => {
+            // Copies of many values take much less time than as many copies of one.
+            let pattern = fill.repeat(PATTERN);
+            for part in data.chunks_mut(pattern.len().max(1)) {
+                part.copy_from_slice(pattern.get(..part.len()).unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// Sets the values of invalid pixels.
+pub fn fill_invalid(fill: &[u8], buffers: &mut WindowBuffers<'_>) {
+    if buffers.mask.contains(&0) {
+        let values = buffers.data.chunks_exact_mut(fill.len().max(1)).zip(buffers.mask.iter());
+        values.filter(|(_, mask)| **mask == 0).for_each(|(value, _)| value.copy_from_slice(fill));
+    }
+}
+
+/// Makes pixels outside of a coverage invalid.
+pub fn clear_outside(window: Window, coverage: &Coverage, mask: &mut [u8]) {
+    let width = window.width as usize;
+    let place = |row: u32, col: u32| (row - window.row_off) as usize * width + (col - window.col_off) as usize;
+    let mut at = 0;
+    // Runs are in the order of pixels.
+    for run in coverage.within(window) {
+        let (start, end) = (place(run.row, run.start), place(run.row, run.end));
+        if let Some(before) = mask.get_mut(at..start) {
+            before.fill(0);
+        }
+        at = at.max(end);
+    }
+    if let Some(after) = mask.get_mut(at..) {
+        after.fill(0);
     }
 }
 

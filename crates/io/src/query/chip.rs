@@ -141,12 +141,13 @@ impl Reader {
                 }
             }
         }
-        let room = self.memory().shares(self.options()).in_flight;
+        // As many as possible, since chips share tiles.
+        let room = self.memory().of_coverage() / 2;
         let mut bands = bands.into_iter().peekable();
         while bands.peek().is_some() {
             let mut bytes = 0_u64;
             let mut group = Vec::new();
-            let fits = |band: &OutputBand<'_>, bytes: u64| bytes == 0 || bytes + band.byte_len() <= room;
+            let fits = |band: &OutputBand<'_>, bytes: u64| bytes == 0 || bytes.saturating_add(band.byte_len()) <= room;
             while let Some(band) = bands.next_if(|band| fits(band, bytes)) {
                 bytes += band.byte_len();
                 group.push(band);

@@ -14,11 +14,11 @@ use rasteret_cog::Window;
 use rasteret_cog::geo::{BBox, GeoTransform};
 use rasteret_cog::pixel::WindowBuffers;
 use rasteret_cog::tiff::DataType;
-use rasteret_cog::warp::{Composite, TargetGrid, Warp, WarpedBlock};
+use rasteret_cog::warp::{Composite, TargetGrid, Warp, WarpedBlock, clear_outside, fill_invalid, fill_values};
 use rasteret_cog::zonal::Coverage;
 
 use super::place::{RowGeometry, argument};
-use super::resample::{Part, clear_outside, fill_invalid};
+use super::resample::Part;
 use super::{GridChoice, OrNull, PlannedWarp, ReadRequest, Reader, ResolvedRead, SourceBand, WarpOptions};
 use crate::{Error, Result};
 
@@ -282,10 +282,7 @@ impl Reader {
         for (mosaic, range) in mosaics.iter().zip(starts.windows(2)) {
             for output in buffers.get_mut(range[0]..range[1]).unwrap_or_default() {
                 output.mask.fill(if mosaic.composite == Composite::Count { u8::MAX } else { 0 });
-                output
-                    .data
-                    .chunks_exact_mut(mosaic.fill.len().max(1))
-                    .for_each(|value| value.copy_from_slice(&mosaic.fill));
+                fill_values(&mosaic.fill, output.data);
             }
         }
         let room = self.memory().shares(self.options()).in_flight;

@@ -13,8 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rasteret_cog::Window;
 use rasteret_cog::pixel::{WindowBuffers, WindowWriter};
-use rasteret_cog::warp::{Copied, SourcePixels, Warp, WarpBlock, WarpedBlock};
-use rasteret_cog::zonal::Coverage;
+use rasteret_cog::warp::{Copied, SourcePixels, Warp, WarpBlock, WarpedBlock, clear_outside, fill_invalid};
 
 use super::Reader;
 use super::warp::PlannedWarp;
@@ -248,25 +247,4 @@ fn finish_copies(
         }
     }
     Ok(())
-}
-
-/// Makes pixels outside of a geometry invalid.
-pub(super) fn clear_outside(window: Window, coverage: &Coverage, mask: &mut [u8]) {
-    let width = window.width as usize;
-    let mut is_inside = vec![false; mask.len()];
-    for run in coverage.within(window) {
-        let start = (run.row - window.row_off) as usize * width + (run.start - window.col_off) as usize;
-        if let Some(inside) = is_inside.get_mut(start..start + (run.end - run.start) as usize) {
-            inside.fill(true);
-        }
-    }
-    mask.iter_mut().zip(is_inside).filter(|(_, is_inside)| !is_inside).for_each(|(byte, _)| *byte = 0);
-}
-
-/// Sets the values of invalid pixels.
-pub(super) fn fill_invalid(fill: &[u8], output: &mut WindowBuffers<'_>) {
-    if output.mask.contains(&0) {
-        let values = output.data.chunks_exact_mut(fill.len().max(1)).zip(output.mask.iter());
-        values.filter(|(_, mask)| **mask == 0).for_each(|(value, _)| value.copy_from_slice(fill));
-    }
 }
