@@ -125,6 +125,8 @@ TILES_ONCE = {
     "{geometry_crs: 'native'}) AS s FROM PAIRS GROUP BY i)",
     "classes": "SELECT sum(len(cog_zonal_classes(href, NULL, box, {geometry_crs: 'native'}))) FROM PAIRS",
     "pixels": "SELECT sum(len(p)) FROM (SELECT cog_pixels(list(href), any_value(box), {geometry_crs: 'native'}) AS p FROM PAIRS GROUP BY i)",
+    "chips": "SELECT sum(list_sum(c.data)) FROM (SELECT cog_chip(list(href), any_value(point), {geometry_crs: 'native', size: 3, fill: 0}) AS c"
+    " FROM PAIRS GROUP BY i)",
     "table": "SELECT sum(a + b + c) FROM cog_pixels({a: '0.tif', b: '1.tif', c: '2.tif'}, NULL)",
 }
 POINTS, FILES = 400, 5

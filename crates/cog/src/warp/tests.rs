@@ -238,3 +238,46 @@ proptest! {
         prop_assert!(found.iter().flatten().all(|value| (least - 1e-9..=most + 1e-9).contains(value)));
     }
 }
+
+#[test]
+fn windows_that_do_not_meet_the_source_need_no_pixels() {
+    let sources = [
+        RasterInfo::in_epsg(32631, [10.0, 0.0, 700_000.0, 0.0, -10.0, 5_000_000.0], 900, 700),
+        RasterInfo::in_epsg(32632, [7.0, 7.0, 250_000.0, 7.0, -7.0, 5_000_000.0], 600, 600),
+        RasterInfo::in_epsg(4326, [0.001, 0.0, 5.3, 0.0, -0.001, 45.3], 400, 500),
+    ];
+    let targets = [
+        grid(32631, [10.0, 0.0, 690_000.0, 0.0, -10.0, 5_010_000.0], 2600, 2600),
+        grid(3857, [20.0, 0.0, 580_000.0, 0.0, -20.0, 5_680_000.0], 3000, 3000),
+        grid(4326, [0.0005, 0.0, 4.9, 0.0, -0.0005, 45.6], 3000, 2000),
+    ];
+    for (source, target) in sources.iter().flat_map(|source| targets.iter().map(move |target| (source, target))) {
+        let map = map(target, source);
+        let (mut apart, mut meeting) = (0, 0);
+        for window in Warp::blocks(Window::of_image(target.width, target.height)) {
+            let windows = map.positions(window, false, true).windows(&map, window, (2.0, 2.0), false);
+            if map.may_meet(window) {
+                meeting += usize::from(!windows.is_empty());
+            } else {
+                assert!(windows.is_empty(), "{target:?} {window:?}");
+                apart += 1;
+            }
+        }
+        assert!(apart > 20 && meeting > 2, "{target:?}: {apart} apart, {meeting} meeting");
+    }
+}
+
+#[test]
+fn copies_are_of_the_shared_pixels() {
+    let source = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 5_000_000.0], 40, 30);
+    let window = |col_off, row_off, width, height| Window { col_off, row_off, width, height };
+    let target = grid(32631, [10.0, 0.0, 499_950.0, 0.0, -10.0, 5_000_020.0], 100, 100);
+    let map = map(&target, &source);
+    let part = |source, target| Copied::Part { source, target };
+    assert_eq!(map.copied(window(0, 0, 100, 100)), part(window(0, 0, 40, 30), window(5, 2, 40, 30)));
+    assert_eq!(map.copied(window(10, 10, 5, 5)), part(window(5, 8, 5, 5), window(10, 10, 5, 5)));
+    assert_eq!(map.copied(window(44, 31, 9, 9)), part(window(39, 29, 1, 1), window(44, 31, 1, 1)));
+    assert_eq!(map.copied(window(45, 0, 5, 5)), Copied::Outside);
+    let shifted = grid(32631, [10.0, 0.0, 499_955.0, 0.0, -10.0, 5_000_020.0], 100, 100);
+    assert_eq!(SourceMap::new(&shifted, &source, &Transforms::default()).unwrap().copied(window(0, 0, 9, 9)), Copied::No);
+}
