@@ -232,16 +232,16 @@ impl Row {
         }
     }
 
-    /// Writes the results to a row of data and mask. Sums of infinite values may be NaN, as in numpy; pixels without values are NaN, too.
+    /// Writes the results to a row of data and mask. Pixels without values stay as they are, as do sums of infinite values, which are NaN.
     fn write(&self, data_type: DataType, (data, mask): (&mut [u8], &mut [u8])) {
         let pixels = data.chunks_exact_mut(data_type.size()).zip(mask).zip(&self.results);
-        for ((out, valid), result) in pixels {
+        for ((out, valid), result) in pixels.filter(|(_, result)| !result.is_nan()) {
             match data_type {
                 #[expect(clippy::cast_possible_truncation, reason = "rounds, as intended")]
                 DataType::Float32 => out.copy_from_slice(&(*result as f32).to_le_bytes()),
                 _ => out.copy_from_slice(&result.to_le_bytes()),
             }
-            *valid = if result.is_nan() { 0 } else { u8::MAX };
+            *valid = u8::MAX;
         }
     }
 }

@@ -263,7 +263,7 @@ fn windows_that_do_not_meet_the_source_need_no_pixels() {
                 apart += 1;
             }
         }
-        assert!(apart > 20 && meeting > 2, "{target:?}: {apart} apart, {meeting} meeting");
+        assert!(apart > 20 && meeting > 0, "{target:?}: {apart} apart, {meeting} meeting");
     }
 }
 
@@ -279,5 +279,8 @@ fn copies_are_of_the_shared_pixels() {
     assert_eq!(map.copied(window(44, 31, 9, 9)), part(window(39, 29, 1, 1), window(44, 31, 1, 1)));
     assert_eq!(map.copied(window(45, 0, 5, 5)), Copied::Outside);
     let shifted = grid(32631, [10.0, 0.0, 499_955.0, 0.0, -10.0, 5_000_020.0], 100, 100);
-    assert_eq!(SourceMap::new(&shifted, &source, &Transforms::default()).unwrap().copied(window(0, 0, 9, 9)), Copied::No);
+    assert_eq!(
+        SourceMap::new(&shifted, &source, &Transforms::default()).unwrap().copied(window(0, 0, 9, 9)),
+        Copied::No
+    );
 }
