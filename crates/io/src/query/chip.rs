@@ -102,7 +102,17 @@ impl Reader {
             let (grid, count, fill) = chip?;
             Some(PlannedChip { grid, bands: warps.by_ref().take(count).collect(), fill })
         });
-        Ok(planned.collect())
+        let planned: Vec<_> = planned.collect();
+        // A band is read in the type of its raster before it is converted.
+        let bands = planned.iter().flatten().flat_map(|chip| chip.bands.iter().flatten());
+        let largest = bands.map(PlannedWarp::byte_len).max().unwrap_or(0);
+        self.check_memory(values.saturating_mul(2 * size_of::<f32>() as u64).saturating_add(largest), || {
+            format!(
+                "the chips of {} rows, which DuckDB may copy, and a band of {largest} bytes",
+                planned.iter().flatten().count()
+            )
+        })?;
+        Ok(planned)
     }
 
     /// The grid of a chip; None where the geometry is empty, or not defined in the CRS of the grid.
@@ -203,7 +213,7 @@ struct OutputBand<'a> {
 impl OutputBand<'_> {
     /// Memory for its pixels as read, in bytes.
     fn byte_len(&self) -> u64 {
-        (self.warp.data_len() as u64).saturating_add(self.warp.mask_len() as u64)
+        self.warp.byte_len()
     }
 }
 

@@ -135,8 +135,8 @@ impl PlannedMosaic {
         window.pixels().saturating_mul(self.of_sources.size() as u64 + 1)
     }
 
-    /// The blocks that have pixels inside the geometry and that a source may meet.
-    fn blocks(&self, at: usize, room: u64) -> impl Iterator<Item = Block> {
+    /// The blocks that have pixels inside the geometry and that a source may meet, until the query is interrupted.
+    fn blocks(&self, at: usize, room: u64, reader: &Reader) -> impl Iterator<Item = Block> {
         let count = self.bands.iter().map(Vec::len).sum::<usize>() as u64;
         let mut side = Warp::BLOCK;
         let bytes = |side| self.source_bytes(Window::of_image(side, side)).saturating_mul(count);
@@ -146,6 +146,7 @@ impl PlannedMosaic {
         let coverage = self.place.coverage.as_ref();
         let neighborhoods = Warp::blocks_of(self.window(), NEIGHBORHOOD);
         let windows = neighborhoods.flat_map(move |window| Warp::blocks_of(window, side));
+        let windows = windows.take_while(|_| !reader.query().is_interrupted());
         let windows =
             windows.filter(move |window| coverage.is_none_or(|coverage| coverage.within(*window).next().is_some()));
         windows.filter_map(move |window| {
@@ -250,6 +251,7 @@ impl Reader {
     fn bounds_of_sources(&self, row: &MosaicRow<'_>, lattice: &TargetGrid) -> Result<Option<BBox>> {
         let mut all: Option<BBox> = None;
         for source in row.bands.iter().flatten() {
+            self.query().check()?;
             let target = &source.resolved.target;
             let info = target.file.header().raster_info();
             let bounds = match &lattice.crs {
@@ -287,7 +289,7 @@ impl Reader {
         }
         let room = self.memory().shares(self.options()).in_flight;
         let outputs: Vec<Mutex<&mut WindowBuffers<'_>>> = buffers.iter_mut().map(Mutex::new).collect();
-        let mut blocks = mosaics.iter().enumerate().flat_map(|(at, mosaic)| mosaic.blocks(at, room)).peekable();
+        let mut blocks = mosaics.iter().enumerate().flat_map(|(at, mosaic)| mosaic.blocks(at, room, self)).peekable();
         while blocks.peek().is_some() {
             let (mut group, mut bytes) = (Vec::new(), 0_u64);
             let byte_len = |block: &Block| {
@@ -302,7 +304,9 @@ impl Reader {
             self.check_memory(bytes, || "a block of all sources of a mosaic".to_owned())?;
             self.composite_blocks(mosaics, &group, &starts, &outputs)?;
         }
+        drop(blocks);
         drop(outputs);
+        self.query().check()?;
         for (mosaic, range) in mosaics.iter().zip(starts.windows(2)) {
             let Some(coverage) = &mosaic.place.coverage else { continue };
             for output in buffers.get_mut(range[0]..range[1]).unwrap_or_default() {

@@ -94,6 +94,11 @@ impl PlannedWarp {
         self.mask_len() * self.warp.data_type().size()
     }
 
+    /// Memory for the values and the mask, in bytes.
+    pub(super) fn byte_len(&self) -> u64 {
+        (self.data_len() as u64).saturating_add(self.mask_len() as u64)
+    }
+
     /// Size of the mask in bytes.
     #[must_use]
     pub fn mask_len(&self) -> usize {

@@ -68,7 +68,7 @@ impl Stores {
     fn local(&self, pattern: &str) -> Result<Vec<String>> {
         let access = self.access();
         access.check_local_pattern(pattern)?;
-        let found = local(pattern)?;
+        let found = local(pattern, || self.query().check())?;
         if access.is_restricted() {
             for file in &found {
                 access.check(&Location::local(PathBuf::from(file), crate::types::location::redacted(file)))?;
@@ -297,7 +297,7 @@ fn tail_of(address: &Address) -> String {
 }
 
 /// Local files that match, sorted.
-fn local(pattern: &str) -> Result<Vec<String>> {
+fn local(pattern: &str, check: impl Fn() -> Result<()>) -> Result<Vec<String>> {
     // A file that is named like the pattern is meant by it.
     if PathBuf::from(pattern).exists() {
         return Ok(vec![pattern.to_owned()]);
@@ -312,6 +312,7 @@ fn local(pattern: &str) -> Result<Vec<String>> {
         glob::glob_with(pattern, MATCH).map_err(|error| invalid(pattern, &format!("not a glob: {}", error.msg)))?;
     let mut files = BTreeSet::new();
     for path in paths {
+        check()?;
         let path = path.map_err(|error| {
             let location = Location::local(error.path().to_owned(), error.path().display().to_string());
             Error::Store { location, range: None, fault: StoreError::of_file(error.error()) }
