@@ -57,7 +57,7 @@ fn pixels() -> Vec<(u32, u32)> {
     (0..3).chain(1..2).flat_map(of_tiles).chain([(RASTER.across * side, 0)]).collect()
 }
 
-/// What is in a file of [`RASTER`]; None outside, and in the tile that is lost.
+/// The value of a file of [`RASTER`] at a pixel; None outside, and in the missing tile.
 fn expected((col, row): (u32, u32)) -> Option<f64> {
     let (side, is_inside) = (RASTER.side, col < RASTER.across * RASTER.side);
     let tile = row / side * RASTER.across + col / side;

@@ -251,9 +251,9 @@ fn windows_that_do_not_meet_the_source_need_no_pixels() {
         grid(3857, [20.0, 0.0, 580_000.0, 0.0, -20.0, 5_680_000.0], 3000, 3000),
         grid(4326, [0.0005, 0.0, 4.9, 0.0, -0.0005, 45.6], 3000, 2000),
     ];
-    let (mut apart, mut meeting) = (0, 0);
     for (source, target) in sources.iter().flat_map(|source| targets.iter().map(move |target| (source, target))) {
         let map = map(target, source);
+        let (mut apart, mut meeting) = (0, 0);
         for window in Warp::blocks(Window::of_image(target.width, target.height)) {
             let windows = map.positions(window, false, true).windows(&map, window, (2.0, 2.0), false);
             if map.may_meet(window) {
@@ -263,8 +263,10 @@ fn windows_that_do_not_meet_the_source_need_no_pixels() {
                 apart += 1;
             }
         }
+        // The rotated source, whose western corner is at 5.82 degrees, lies east of the first two targets.
+        let is_east = source == &sources[1] && target != &targets[2];
+        assert!(apart > 10 && (meeting > 0) != is_east, "{target:?}: {apart} apart, {meeting} meeting");
     }
-    assert!(apart > 200 && meeting > 20, "{apart} apart, {meeting} meeting");
 }
 
 #[test]

@@ -481,7 +481,7 @@ fn ignores_proxies() -> bool {
     excluded.split(',').any(|entry| entry.trim() == "*")
 }
 
-/// What becomes of bytes that were not requested.
+/// Whether bytes beyond the requested ones are cut off or an error.
 #[derive(Clone, Copy)]
 enum Excess {
     Cut,
