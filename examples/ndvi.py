@@ -1,18 +1,24 @@
 #!/usr/bin/env python3
-"""Computes a year of NDVI per field, as a table and as a plot.
+"""Computes a year of NDVI per field without clouds, as a table and as a plot, with the query of README.md.
 
-    python ndvi.py [--extension build/release/rasteret.duckdb_extension] [--plot ndvi.png]
+    python ndvi.py [--extension build/release/rasteret.duckdb_extension] [--plot ndvi.png] [--folder build/example]
 
-Needs `pip install duckdb rasterio matplotlib`. Generates twelve scenes of two bands with a seasonal cycle and a table of six fields,
-indexes the scenes with `rasteret_enrich`, joins fields and scenes on their bounding boxes, computes one `cog_zonal_stats` per band, and
-plots the series. Like Sentinel-2 scenes since 2022, the files store reflectance with a scale and an offset that are only in the STAC
-Items (`stac_scale`). One scene is cloudy and excluded. The result is verified: the peak of each field must be in the month that was
-used to generate it, and all values must match.
+Needs `pip install duckdb rasterio matplotlib`. Generates twelve scenes with a seasonal cycle, each with the bands red (B04) and near
+infrared (B08), and a scene classification (SCL) that marks clouds, and a table of six fields. Indexes the scenes with
+`rasteret_enrich`, joins fields and scenes on their bounding boxes, computes one `cog_zonal_stats` per band, and plots the series. Like
+Sentinel-2 scenes since 2022, the files store reflectance with a scale and an offset that are only in the STAC Items (`stac_scale`).
+The result is verified: every value must be the one that the scenes were generated with, although clouds cover a part of most of
+them, and only fields that are under clouds may be missing.
+
+With `--folder`, the scenes are kept, as data for the other examples: `items.parquet`, the index `collection`, and `fields.parquet` and
+`points.parquet` in longitude and latitude.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import struct
 import sys
 import tempfile
 from pathlib import Path
@@ -23,32 +29,46 @@ import matplotlib.pyplot as plt
 import numpy as np
 import rasterio
 from rasterio.transform import from_origin
+from rasterio.warp import transform, transform_bounds
 
 EPSG = 32631
 WEST, NORTH, RESOLUTION, SIZE = 500_000, 4_600_000, 10, 768
-BANDS = ("B04", "B08")
+BANDS = ("B04", "B08", "SCL")
 MONTHS = range(1, 13)
 # Stored value = (reflectance - OFFSET) / SCALE.
 SCALE, OFFSET = 0.0001, -0.1
+# Classes of Sentinel-2's scene classification.
+VEGETATION, SOIL, CLOUD = 4, 5, 9
+CLOUD_REFLECTANCE = 0.45
+# The month whose scene is covered by clouds.
 CLOUDY_MONTH = 11
 # Field -> its hexagon's centre in pixels, its radius, and the month in which it is greenest.
 FIELDS = {
     "north": (150, 120, 40, 5), "west": (90, 400, 55, 6), "middle": (384, 384, 70, 7),
     "east": (660, 300, 45, 8), "south": (400, 690, 50, 9), "corner": (680, 690, 60, 6),
 }  # fmt: skip
+# Distances of a pixel from the centre of its field, relative to the radius: inside the hexagon, and outside of it.
+INSIDE, OUTSIDE = 0.8, 1.1
 
+# The query of README.md.
 SERIES = """
-    SELECT field, month, (nir.mean - red.mean) / (nir.mean + red.mean) AS ndvi, red.count AS pixels
-    FROM (
-        SELECT field, month,
-            cog_zonal_stats(assets.B04.href, B04_metadata, plot, {geometry_crs: 'EPSG:32631', scaled: true}) AS red,
-            cog_zonal_stats(assets.B08.href, B08_metadata, plot, {geometry_crs: 'EPSG:32631', scaled: true}) AS nir
-        FROM fields JOIN scenes
-            ON east >= bounds.xmin AND west <= bounds.xmax AND north >= bounds.ymin AND south <= bounds.ymax
-        WHERE B04_metadata IS NOT NULL AND B08_metadata IS NOT NULL AND "eo:cloud_cover" < 20
-    )
-    ORDER BY field, month
+SELECT field, datetime::DATE AS date, round((nir.mean - red.mean) / (nir.mean + red.mean), 3) AS ndvi, round(red.count, 1) AS pixels
+FROM (
+    SELECT field, datetime,
+        cog_zonal_stats(assets.B04.href, B04_metadata, plot,
+            {scaled: true, mask: {href: assets.SCL.href, metadata: SCL_metadata, keep: [4, 5]}}) AS red,
+        cog_zonal_stats(assets.B08.href, B08_metadata, plot,
+            {scaled: true, mask: {href: assets.SCL.href, metadata: SCL_metadata, keep: [4, 5]}}) AS nir
+    FROM fields JOIN read_parquet('collection/**/*.parquet', hive_partitioning := true) AS scene
+        ON fields.xmax >= scene.bbox.xmin AND fields.xmin <= scene.bbox.xmax
+        AND fields.ymax >= scene.bbox.ymin AND fields.ymin <= scene.bbox.ymax
+    WHERE year = 2024 AND B04_metadata IS NOT NULL AND B08_metadata IS NOT NULL AND SCL_metadata IS NOT NULL
+)
+WHERE red.count > 0
+ORDER BY field, date
 """
+
+Series = list[tuple[str, datetime.date, float, float]]
 
 
 def greenness(month: int, peak: int) -> float:
@@ -56,29 +76,70 @@ def greenness(month: int, peak: int) -> float:
     return 0.2 + 0.6 * np.exp(-(((month - peak) / 2.0) ** 2))
 
 
+def distances(col: float, row: float) -> np.ndarray:
+    """Distances of all pixels from a place, in pixels."""
+    rows, cols = np.mgrid[:SIZE, :SIZE]
+    return np.hypot(cols - col, rows - row)
+
+
+def cloudy(month: int) -> np.ndarray:
+    """The pixels under clouds: three discs, at other places each month; all of them in one month."""
+    if month == CLOUDY_MONTH:
+        return np.full((SIZE, SIZE), True)
+    generator = np.random.default_rng(1000 + month)
+    discs = [
+        distances(generator.integers(SIZE), generator.integers(SIZE)) <= generator.integers(60, 200) for _ in range(3)
+    ]
+    return np.any(discs, axis=0)
+
+
 def write_scene(directory: Path, month: int) -> dict[str, Path]:
-    """The two bands of a month, from the NDVI that each pixel is to have, with noise."""
+    """The assets of a month, from the NDVI that each pixel is to have, with noise, and its clouds."""
     generator = np.random.default_rng(month)
     ndvi = np.full((SIZE, SIZE), 0.1)
-    rows, cols = np.mgrid[:SIZE, :SIZE]
     for col, row, radius, peak in FIELDS.values():
-        ndvi[(cols - col) ** 2 + (rows - row) ** 2 <= (radius + 4) ** 2] = greenness(month, peak)
-    if month == CLOUDY_MONTH:
-        ndvi[:] = 0
+        ndvi[distances(col, row) <= radius + 4] = greenness(month, peak)
+    clouds = cloudy(month)
     brightness = generator.normal(0.2, 0.006, (SIZE, SIZE))
-    reflectance = {"B04": brightness * (1 - ndvi), "B08": brightness * (1 + ndvi)}
-    bands = {band: (pixels - OFFSET) / SCALE for band, pixels in reflectance.items()}
+    pixels = {}
+    for band, reflectance in {"B04": brightness * (1 - ndvi), "B08": brightness * (1 + ndvi)}.items():
+        stored = (np.where(clouds, CLOUD_REFLECTANCE, reflectance) - OFFSET) / SCALE
+        pixels[band] = np.clip(stored, 1, 65535).astype("uint16")
+    pixels["SCL"] = np.full((SIZE, SIZE), VEGETATION, "uint8")
+    pixels["SCL"][: SIZE // 2] = SOIL
+    pixels["SCL"][clouds] = CLOUD
     paths = {}
-    for band, pixels in bands.items():
+    for band, array in pixels.items():
         paths[band] = directory / f"{month:02d}_{band}.tif"
         profile = {
-            "driver": "COG", "width": SIZE, "height": SIZE, "count": 1, "dtype": "uint16", "crs": f"EPSG:{EPSG}",
+            "driver": "COG", "width": SIZE, "height": SIZE, "count": 1, "dtype": array.dtype, "crs": f"EPSG:{EPSG}",
             "transform": from_origin(WEST, NORTH, RESOLUTION, RESOLUTION), "nodata": 0,
             "compress": "deflate", "predictor": 2, "blocksize": 256,
         }  # fmt: skip
         with rasterio.open(paths[band], "w", **profile) as target:
-            target.write(np.clip(pixels, 1, 65535).astype("uint16"), 1)
+            target.write(array, 1)
     return paths
+
+
+def asset(band: str, path: Path) -> dict[str, object]:
+    """The STAC asset of a file; only bands of reflectance have a scale and an offset."""
+    return {"href": str(path), "raster:bands": None if band == "SCL" else [{"scale": SCALE, "offset": OFFSET}]}
+
+
+def write_items(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Writes the scenes and `items.parquet`, their records."""
+    asset_type = 'STRUCT(href VARCHAR, "raster:bands" STRUCT(scale DOUBLE, "offset" DOUBLE)[])'
+    columns = ", ".join(f"{band} {asset_type}" for band in BANDS)
+    connection.execute(
+        f'CREATE TEMP TABLE items (id VARCHAR, datetime TIMESTAMP, "eo:cloud_cover" DOUBLE, assets STRUCT({columns}))'
+    )
+    for month in MONTHS:
+        assets = {band: asset(band, path) for band, path in write_scene(folder, month).items()}
+        connection.execute(
+            "INSERT INTO items VALUES ($1, make_timestamp(2024, $2, 15, 10, 30, 0.0), $3, $4)",
+            [f"scene {month:02d}", month, round(100 * float(cloudy(month).mean()), 1), assets],
+        )
+    connection.execute(f"COPY items TO '{folder}/items.parquet' (FORMAT parquet); DROP TABLE items")
 
 
 def hexagon(col: float, row: float, radius: float) -> list[tuple[float, float]]:
@@ -90,47 +151,74 @@ def hexagon(col: float, row: float, radius: float) -> list[tuple[float, float]]:
     return list(zip(x.tolist(), y.tolist(), strict=True))
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, work: Path) -> None:
-    """Tables `fields` and `scenes`, the latter an index."""
-    asset = 'STRUCT(href VARCHAR, "raster:bands" STRUCT(scale DOUBLE, "offset" DOUBLE)[])'
-    connection.execute(
-        'CREATE TABLE items (id VARCHAR, datetime TIMESTAMP, "eo:cloud_cover" DOUBLE, '
-        f"assets STRUCT(B04 {asset}, B08 {asset}))"
-    )
-    for month in MONTHS:
-        paths = write_scene(work, month)
-        raster_bands = [{"scale": SCALE, "offset": OFFSET}]
-        assets = {band: {"href": str(path), "raster:bands": raster_bands} for band, path in paths.items()}
-        cloud_cover = 95.0 if month == CLOUDY_MONTH else 5.0
-        connection.execute(
-            "INSERT INTO items VALUES ($1, make_timestamp(2024, $2, 15, 10, 30, 0.0), $3, $4)",
-            [f"s{month}", month, cloud_cover, assets],
-        )
-    connection.execute(f"COPY items TO '{work}/items.parquet' (FORMAT parquet)")
-    connection.execute(
-        f"CREATE TABLE scenes AS SELECT *, cog_bounds(B04_metadata) AS bounds "
-        f"FROM rasteret_enrich('{work}/items.parquet', bands := {list(BANDS)}, on_error := 'fail', stac_scale := true)"
-    )
-    connection.execute(
-        "CREATE TABLE fields (field VARCHAR, plot VARCHAR, west DOUBLE, south DOUBLE, east DOUBLE, north DOUBLE)"
-    )
+def fields() -> list[tuple[str, str, float, float, float, float]]:
+    """Names, outlines in the scenes' CRS as EWKT, and bounding boxes in longitude and latitude."""
+    rows = []
     for name, (col, row, radius, _) in FIELDS.items():
         corners = hexagon(col, row, radius)
-        wkt = "POLYGON((" + ", ".join(f"{x!r} {y!r}" for x, y in corners) + "))"
-        xs, ys = [x for x, _ in corners], [y for _, y in corners]
-        connection.execute(
-            "INSERT INTO fields VALUES ($1, $2, $3, $4, $5, $6)", [name, wkt, min(xs), min(ys), max(xs), max(ys)]
-        )
+        outline = f"SRID={EPSG};POLYGON((" + ", ".join(f"{x!r} {y!r}" for x, y in corners) + "))"
+        xs, ys = zip(*corners, strict=True)
+        box = transform_bounds(f"EPSG:{EPSG}", "OGC:CRS84", min(xs), min(ys), max(xs), max(ys))
+        rows.append((name, outline, *box))
+    return rows
 
 
-def draw(series: list[tuple[str, int, float, float]], path: Path) -> None:
+def write_fields(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Writes outlines as WKB and centres of the fields, in longitude and latitude."""
+    connection.execute("CREATE TEMP TABLE outlines (field VARCHAR, geometry BLOB, longitude DOUBLE, latitude DOUBLE)")
+    for name, (col, row, radius, _) in FIELDS.items():
+        ring = list(zip(*transform(f"EPSG:{EPSG}", "OGC:CRS84", *zip(*hexagon(col, row, radius))), strict=True))
+        outline = struct.pack("<BIII", 1, 3, 1, len(ring)) + b"".join(struct.pack("<dd", *point) for point in ring)
+        centre = np.mean(ring[:-1], axis=0).tolist()
+        connection.execute("INSERT INTO outlines VALUES ($1, $2, $3, $4)", [name, outline, *centre])
+    connection.execute(f"COPY (SELECT field, geometry FROM outlines) TO '{folder}/fields.parquet' (FORMAT parquet)")
+    connection.execute(
+        f"COPY (SELECT field AS id, longitude, latitude FROM outlines) TO '{folder}/points.parquet' (FORMAT parquet)"
+    )
+
+
+def compute(connection: duckdb.DuckDBPyConnection, folder: Path) -> Series:
+    """Indexes the scenes and runs the query."""
+    write_items(connection, folder)
+    connection.execute(
+        f"""
+        COPY (FROM rasteret_enrich('{folder}/items.parquet', bands := {list(BANDS)}, stac_scale := true, on_error := 'fail'))
+        TO '{folder}/collection' (FORMAT parquet, PARTITION_BY (year, month), OVERWRITE)
+        """
+    )
+    connection.execute(
+        "CREATE TABLE fields (field VARCHAR, plot VARCHAR, xmin DOUBLE, ymin DOUBLE, xmax DOUBLE, ymax DOUBLE)"
+    )
+    connection.executemany("INSERT INTO fields VALUES ($1, $2, $3, $4, $5, $6)", fields())
+    return connection.execute(SERIES.replace("'collection/", f"'{folder}/collection/")).fetchall()
+
+
+def verify(series: Series) -> list[str]:
+    """Values that differ from those of the scenes, and dates that are missing, or that are there although a field is under clouds."""
+    found = {(field, date.month): (ndvi, pixels) for field, date, ndvi, pixels in series}
+    faults = []
+    for name, (col, row, radius, peak) in FIELDS.items():
+        away = distances(col, row) / radius
+        for month in MONTHS:
+            clear = ~cloudy(month)
+            ndvi, pixels = found.get((name, month), (None, 0.0))
+            if ndvi is None and np.any(clear & (away < INSIDE)):
+                faults.append(f"{name}, month {month}: expected a value, found none")
+            if ndvi is not None and abs(ndvi - greenness(month, peak)) > 0.005:
+                faults.append(f"{name}, month {month}: expected {greenness(month, peak):.3f}, found {ndvi}")
+            if pixels > np.count_nonzero(clear & (away < OUTSIDE)):
+                faults.append(f"{name}, month {month}: {pixels} pixels, some of which are under clouds")
+    return faults
+
+
+def draw(series: Series, path: Path) -> None:
     """One line per field."""
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for name in FIELDS:
-        points = [(month, ndvi) for field, month, ndvi, _ in series if field == name]
+        points = [(date, ndvi) for field, date, ndvi, _ in series if field == name]
         axes.plot(*zip(*points, strict=True), marker="o", label=name)
-    axes.set(xlabel="month of 2024", ylabel="NDVI, mean by coverage", xticks=list(MONTHS), ylim=(0, 1))
-    axes.legend(title="field")
+    axes.set(ylabel="NDVI of clear pixels", ylim=(0, 1))
+    axes.legend(title="field", ncols=3)
     figure.savefig(path, dpi=120)
 
 
@@ -138,23 +226,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--extension", type=Path, default=Path("build/release/rasteret.duckdb_extension"))
     parser.add_argument("--plot", type=Path, default=Path("ndvi.png"))
+    parser.add_argument("--folder", type=Path, help="where scenes and tables are kept")
     args = parser.parse_args()
     # Plots are only written to files.
     matplotlib.use("Agg")
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
     connection.execute(f"LOAD '{args.extension.resolve()}'")
     with tempfile.TemporaryDirectory() as directory:
-        prepare(connection, Path(directory))
-        series = connection.execute(SERIES).fetchall()
+        folder = (args.folder or Path(directory)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        series = compute(connection, folder)
+        write_fields(connection, folder)
     draw(series, args.plot)
-    faults = []
-    for name, (_, _, _, peak) in FIELDS.items():
-        months = {month: ndvi for field, month, ndvi, _ in series if field == name}
-        clear = [month for month in MONTHS if month != CLOUDY_MONTH]
-        wrong = [month for month in clear if abs(months.get(month, np.nan) - greenness(month, peak)) > 0.005]
-        if wrong or sorted(months) != clear or max(months, key=months.get) != peak:
-            faults.append(f"{name}: expected the season that was drawn, found {months}")
-    print("\n".join(faults) or f"{len(series)} values of {len(FIELDS)} fields, each as drawn; plot in {args.plot}")
+    faults = verify(series)
+    print("\n".join(faults) or f"{len(series)} values of {len(FIELDS)} fields, each as generated; plot in {args.plot}")
     return 1 if faults else 0
 
 

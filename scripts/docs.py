@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Generates the function reference, the tables of functions, settings and DuckDB releases, and the function list of the community page
-from the documentation constants in the source code.
+"""Generates the function reference, the tables of settings and DuckDB releases, and the function list of the community page from the
+documentation constants in the source code.
 
-    docs.py             writes docs/functions.md, docs/function_descriptions.csv, and the parts of README.md, docs/settings.md
-                        and docs/hosts.md between their two markers
+    docs.py             writes docs/functions.md, docs/function_descriptions.csv, and the parts of docs/settings.md and docs/hosts.md
+                        between their two markers
     docs.py --check     fails if these files are not up to date, and runs all examples as tests; changes nothing
-    docs.py --pages     runs only the SQL of the pages in docs/
+    docs.py --pages     runs only the SQL of README.md and the pages in docs/
 
 Pages with a comment `<!-- run: NAME = PATH, ... -->` are tests: their ```sql blocks run in order, and a ```text block after an SQL
 block has its expected rows. NAME is the name of a file in the page, PATH its path in the test.
@@ -30,10 +30,9 @@ import artifacts
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "functions.md"
-README = ROOT / "README.md"
 # For the page of the extension on DuckDB's site, which joins it with duckdb_functions() by name.
 DESCRIPTIONS = ROOT / "docs" / "function_descriptions.csv"
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = ROOT / "build" / "docs" / "examples"
 SETTINGS = ROOT / "docs" / "settings.md"
 HOSTS = ROOT / "docs" / "hosts.md"
@@ -146,12 +145,6 @@ def section(function: Function) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def overview(documented: list[Function]) -> str:
-    """The README's table."""
-    rows = [[f"[`{each.name}`](docs/functions.md#{each.anchor})", each.kind, each.summary] for each in documented]
-    return table(["function", "kind", "description"], rows)
-
-
 def settings(documented: list[dict]) -> str:
     """The table of settings."""
     rows = [
@@ -232,15 +225,16 @@ def page_tests(pages: list[Path]) -> dict[str, str]:
         if not run:
             continue
         paths = dict(pair.split(" = ") for pair in re.split(r",\s+", run[1].strip()))
-        records = [f"# docs/{page.name}", "require rasteret"]
+        name = page.relative_to(ROOT).as_posix()
+        records = [f"# {name}", "require rasteret"]
         if since := re.search(r"<!-- since: (\S+) -->", text):
             records.append(f"require-env DUCKDB_SINCE_{since[1].replace('.', '_')} 1")
         blocks = re.findall(r"^```sql\n(.*?);\n```(?:\n\n```text\n(.*?)\n```)?", text, re.DOTALL | re.MULTILINE)
         if len(blocks) != text.count("```sql\n"):
-            raise DocsError(f"docs/{page.name}: a block of SQL does not end in a semicolon")
+            raise DocsError(f"{name}: a block of SQL does not end in a semicolon")
         for sql, result in blocks:
-            for name, path in paths.items():
-                sql = re.sub(rf"'{re.escape(name)}(?=['/])", f"'{path}", sql)
+            for file, path in paths.items():
+                sql = re.sub(rf"'{re.escape(file)}(?=['/])", f"'{path}", sql)
             records.append(query_test(sql, result) if result else f"statement ok\n{sql}")
         files[f"{page.stem}.test"] = "\n\n".join(records) + "\n"
     return files
@@ -268,7 +262,6 @@ def main() -> int:
         documented = functions()
         made = {
             REFERENCE: reference(documented),
-            README: with_part(README, "functions", overview(documented)),
             SETTINGS: with_part(SETTINGS, "settings", settings(printed("settings"))),
             HOSTS: with_part(HOSTS, "features", features(printed("features"))),
             DESCRIPTIONS: descriptions(documented),

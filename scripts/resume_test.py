@@ -21,7 +21,7 @@ import servers
 ROOT = Path(__file__).resolve().parent.parent
 TIME_LIMIT_S = 1800
 
-# As in docs/recipes.md: each INSERT is a transaction, and the anti-join continues after the last one.
+# As in docs/maintenance.md: each INSERT is a transaction, and the anti-join continues after the last one.
 STEP = """
 INSERT INTO collection BY NAME
 FROM query(rasteret_enrich_sql(

@@ -10,7 +10,7 @@ pub struct Documentation {
     pub kind: Kind,
     /// The overloads, in SQL syntax.
     pub signatures: &'static [&'static str],
-    /// A description in Markdown; the first sentence is the summary in the README.
+    /// A description in Markdown; the first sentence is the summary in the contents of the reference.
     pub description: &'static str,
     /// Its positional parameters.
     pub parameters: &'static [Parameter],

@@ -38,6 +38,12 @@ class Paths(unittest.TestCase):
                 with self.subTest(page=page.name, link=link):
                     self.assertTrue((page.parent / link).exists(), f"{page.relative_to(ROOT)} links to {link}")
 
+    def test_ndvi_example_has_the_query_of_the_readme(self) -> None:
+        (query,) = re.findall(
+            r'^SERIES = """\n(.+?)"""$', (ROOT / "examples" / "ndvi.py").read_text(), re.MULTILINE | re.DOTALL
+        )
+        self.assertIn(f"{query.rstrip()};\n```", (ROOT / "README.md").read_text())
+
     def test_dbt_example_has_the_versions_that_are_tested(self) -> None:
         (line,) = re.findall(r"^pip install (.+)$", (ROOT / "examples" / "dbt" / "README.md").read_text(), re.MULTILINE)
         section = (ROOT / "scripts" / "environments.ini").read_text().partition("\n[dbt]\n")[2].partition("\n\n")[0]
