@@ -7,8 +7,9 @@ documentation constants in the source code.
     docs.py --check     fails if these files are not up to date, and runs all examples as tests; changes nothing
     docs.py --pages     runs only the SQL of README.md and the pages in docs/
 
-Pages with a comment `<!-- run: NAME = PATH, ... -->` are tests: their ```sql blocks run in order, and a ```text block after an SQL
-block has its expected rows. NAME is the name of a file in the page, PATH its path in the test.
+Pages with a comment `<!-- run: NAME = PATH, ... -->` or `<!-- run -->` are tests: their ```sql blocks run in order, and a ```text block
+after an SQL block has its expected rows. NAME is the name of a file in the page, PATH its path in the test. Blocks with a title are left out.
+`<!-- since: RELEASE -->` restricts a page to hosts of this DuckDB release and later.
 
 The Cargo example `function_docs` prints the constants as JSON.
 """
@@ -221,10 +222,10 @@ def page_tests(pages: list[Path]) -> dict[str, str]:
     files = {}
     for page in pages:
         text = page.read_text()
-        run = re.search(r"<!-- run: (.*?) -->", text, re.DOTALL)
+        run = re.search(r"<!-- run(?:: (.*?))? -->", text, re.DOTALL)
         if not run:
             continue
-        paths = dict(pair.split(" = ") for pair in re.split(r",\s+", run[1].strip()))
+        paths = dict(pair.split(" = ") for pair in re.split(r",\s+", run[1].strip())) if run[1] else {}
         name = page.relative_to(ROOT).as_posix()
         records = [f"# {name}", "require rasteret"]
         if since := re.search(r"<!-- since: (\S+) -->", text):
