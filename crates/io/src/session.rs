@@ -103,7 +103,7 @@ impl Session {
         if self.memory().set_host(bytes) {
             let shares = self.memory().shares(self.options());
             self.set_bytes(shares.headers);
-            self.zones().set_bytes(shares.zones);
+            self.coverages().set_bytes(shares.zones);
             self.tiles().tiles().set_bytes(shares.tiles, shares.in_flight);
         }
     }

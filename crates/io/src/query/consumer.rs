@@ -80,7 +80,7 @@ pub struct Read<S> {
 type BlockKey = (*const Target, u32, u32);
 
 /// The blocks of several reads, and the consumers of each.
-pub(super) struct Reading {
+pub(super) struct PendingRead {
     reader: Reader,
     blocks: BlockStream,
     masks: Option<MasksAhead>,
@@ -110,7 +110,7 @@ impl Reader {
             let batched = batch
                 .iter()
                 .map(|(read, range)| (&reads[*read].target, reads[*read].on_error, &tiles[*read][range.clone()]));
-            let parts = self.reading(batched, keep).finish(|at, tile, block| {
+            let parts = self.pending_read(batched, keep).finish(|at, tile, block| {
                 let (read, range) = &batch[at];
                 reads[*read].consumer.part(range.start + tile, block)
             })?;
@@ -125,11 +125,11 @@ impl Reader {
     }
 
     /// The blocks of all reads, given the target and tiles of each. A block that several reads need is read once.
-    pub(super) fn reading<'a, T>(
+    pub(super) fn pending_read<'a, T>(
         &self,
         reads: impl Iterator<Item = (&'a Arc<Target>, OnError, T)>,
         keep: Keep,
-    ) -> Reading
+    ) -> PendingRead
     where
         T: AsRef<[(u32, u32)]>,
     {
@@ -155,7 +155,7 @@ impl Reader {
         let of_masks = targets.iter().zip(&requests).map(|(target, request)| (target, request.row, request.col));
         let (masks, failures) = MasksAhead::new(self, of_masks);
         let blocks = self.tiles().blocks_except(requests, keep, &failures);
-        Reading { reader: self.clone(), blocks, masks, targets, consumers, slots, on_error: rules }
+        PendingRead { reader: self.clone(), blocks, masks, targets, consumers, slots, on_error: rules }
     }
 }
 
@@ -164,7 +164,7 @@ fn gives_up(blocks: &BlockStream, on_error: &[OnError]) -> bool {
     blocks.is_failing() && on_error.contains(&OnError::Fail)
 }
 
-impl Reading {
+impl PendingRead {
     /// Starts fetching, so that bytes arrive while the caller prepares for them.
     pub(super) fn start(&self) {
         if let Some(masks) = self.masks.as_ref().filter(|_| !gives_up(&self.blocks, &self.on_error)) {

@@ -15,6 +15,7 @@
 mod chip;
 mod color_tables;
 mod consumer;
+mod coverage_cache;
 mod grid_stream;
 mod histograms;
 mod mapped;
@@ -33,7 +34,6 @@ mod stretches;
 mod value;
 mod warp;
 mod window;
-mod zone;
 
 pub use chip::{ChipRow, PlannedChip};
 pub use consumer::{BlockConsumer, Read};

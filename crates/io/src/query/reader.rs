@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rasteret_cog::ProjectorCache;
 
 use super::color_tables::{ColorTables, color_tables};
+use super::coverage_cache::{CoverageCache, coverage_cache};
 use super::stretches::RangeCache;
-use super::zone::{ZoneCache, zone_cache};
 use crate::Result;
 use crate::headers::Headers;
 use crate::store::Stores;
@@ -24,7 +24,7 @@ pub struct Reader {
 #[derive(Debug)]
 struct Shared {
     projectors: ProjectorCache,
-    zones: ZoneCache,
+    coverages: CoverageCache,
     color_tables: ColorTables,
     ranges: RangeCache,
 }
@@ -41,7 +41,7 @@ impl Reader {
     pub(crate) fn new(stores: Stores) -> Self {
         let shared = Shared {
             projectors: ProjectorCache::default(),
-            zones: zone_cache(stores.options().zone_cache_bytes),
+            coverages: coverage_cache(stores.options().zone_cache_bytes),
             color_tables: color_tables(),
             ranges: RangeCache::new(),
         };
@@ -76,8 +76,8 @@ impl Reader {
         &self.tiles
     }
 
-    pub(crate) fn zones(&self) -> &ZoneCache {
-        &self.shared.zones
+    pub(crate) fn coverages(&self) -> &CoverageCache {
+        &self.shared.coverages
     }
 
     pub(super) fn known_color_tables(&self) -> &ColorTables {

@@ -8,9 +8,9 @@ use rasteret_cog::zonal::{Coverage, Method};
 use rasteret_cog::{CogHeader, DEFAULT_CRS, EncodedGeometry, Geometry, GeometryProjector, ParsedGeometry, RasterInfo};
 
 use super::Reader;
+use super::coverage_cache::{CoverageKey, GridKey};
 use super::mask::{MaskSource, TargetMask, TargetWeights, WeightSource};
 use super::raster_band::{RasterBand, fault};
-use super::zone::{Grid, ZoneKey};
 use crate::OnError;
 use crate::tiles::{BlockRequest, RasterFile};
 use crate::{Error, Result};
@@ -63,7 +63,7 @@ pub struct Target {
     /// The weights in another raster.
     pub(super) weights: Option<TargetWeights>,
     /// The grid, which coverages depend on.
-    grid: Arc<Grid>,
+    grid: Arc<GridKey>,
     /// Projectors by CRS.
     projectors: Mutex<HashMap<String, Arc<GeometryProjector>>>,
 }
@@ -186,7 +186,7 @@ impl LevelChoice {
 impl Target {
     fn new(file: &Arc<RasterFile>, level: u32, band_index: u32, masked: bool) -> Result<Self> {
         let band = Band::new(file.header().clone(), level, band_index, masked).map_err(|source| fault(file, source))?;
-        let grid = Arc::new(Grid::of(file.header(), &band));
+        let grid = Arc::new(GridKey::of(file.header(), &band));
         Ok(Self {
             file: file.clone(),
             band: Arc::new(band),
@@ -316,8 +316,8 @@ impl ResolvedRead<'_> {
             return Ok(Arc::new(Coverage::whole(tiling.image_width, tiling.image_height)));
         };
         let crs = [self.request.geometry_crs, self.request.type_crs];
-        let key = ZoneKey::new(geometry, crs, &self.target.grid, method);
-        if let Some(known) = reader.zones().get(&key) {
+        let key = CoverageKey::new(geometry, crs, &self.target.grid, method);
+        if let Some(known) = reader.coverages().get(&key) {
             return Ok(known);
         }
         let pixels = self.pixels(reader)?.unwrap_or_default();
@@ -330,7 +330,7 @@ impl ResolvedRead<'_> {
             method,
             &self.target.band.transform(),
         ));
-        reader.zones().put(key, coverage.clone());
+        reader.coverages().put(key, coverage.clone());
         Ok(coverage)
     }
 }

@@ -7,7 +7,7 @@ use rasteret_cog::CogHeader;
 use rasteret_cog::pixel::{WindowBuffers, WindowOptions, WindowPart, WindowProfile, WindowWriter};
 
 use super::Reader;
-use super::consumer::{Reading, batches};
+use super::consumer::{PendingRead, batches};
 use super::{OrNull, ResolvedRead, Target};
 use crate::OnError;
 use crate::{Keep, Result};
@@ -27,7 +27,7 @@ pub struct StartedWindows<'a> {
     keep: Keep,
     /// For each batch, the windows and their tiles. Those of the first batch are being fetched.
     batches: Vec<Vec<(usize, Range<usize>)>>,
-    first: Reading,
+    first: PendingRead,
 }
 
 impl PlannedWindow {
@@ -84,19 +84,24 @@ impl Reader {
         let is_scan = windows.iter().all(|window| window.consumer.is_whole());
         let keep = if is_scan { Keep::Nothing } else { Keep::Tiles };
         let batches = batches(windows.iter().map(|window| window.consumer.tiles().len()));
-        let first = reading(self, &windows, batches.first().map_or(&[], Vec::as_slice), keep);
+        let first = pending_read(self, &windows, batches.first().map_or(&[], Vec::as_slice), keep);
         first.start();
         StartedWindows { reader: self.clone(), windows, keep, batches, first }
     }
 }
 
 /// The tiles of a batch.
-fn reading(reader: &Reader, windows: &[&PlannedWindow], batch: &[(usize, Range<usize>)], keep: Keep) -> Reading {
+fn pending_read(
+    reader: &Reader,
+    windows: &[&PlannedWindow],
+    batch: &[(usize, Range<usize>)],
+    keep: Keep,
+) -> PendingRead {
     let reads = batch.iter().map(|(at, range)| {
         let window = windows[*at];
         (&window.target, window.on_error, &window.consumer.tiles()[range.clone()])
     });
-    reader.reading(reads, keep)
+    reader.pending_read(reads, keep)
 }
 
 impl StartedWindows<'_> {
@@ -116,7 +121,7 @@ impl StartedWindows<'_> {
         let mut is_read = vec![true; windows.len()];
         let mut first = Some(first);
         for batch in batches {
-            let reading = first.take().unwrap_or_else(|| reading(&reader, &windows, &batch, keep));
+            let reading = first.take().unwrap_or_else(|| pending_read(&reader, &windows, &batch, keep));
             let read = reading.finish(|at, tile, block| {
                 let (window, range) = &batch[at];
                 if let Some(part) = parts.get(*window).and_then(|parts| parts.get(range.start + tile)) {

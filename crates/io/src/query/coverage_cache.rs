@@ -11,14 +11,14 @@ use crate::runtime::byte_cache::ByteCache;
 
 /// The grid that a coverage depends on: the pixels of the level and their CRS.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Grid {
+pub(super) struct GridKey {
     transform: [u64; 6],
     width: u32,
     height: u32,
     crs: Option<String>,
 }
 
-impl Grid {
+impl GridKey {
     pub(super) fn of(header: &CogHeader, band: &Band) -> Self {
         let tiling = band.tiling();
         Self {
@@ -40,16 +40,21 @@ enum Form {
 
 /// A geometry over a grid.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ZoneKey {
+pub(crate) struct CoverageKey {
     geometry: Box<[u8]>,
     form: Form,
     crs: [Option<Box<str>>; 2],
-    grid: Arc<Grid>,
+    grid: Arc<GridKey>,
     method: Method,
 }
 
-impl ZoneKey {
-    pub(super) fn new(geometry: EncodedGeometry<'_>, crs: [Option<&str>; 2], grid: &Arc<Grid>, method: Method) -> Self {
+impl CoverageKey {
+    pub(super) fn new(
+        geometry: EncodedGeometry<'_>,
+        crs: [Option<&str>; 2],
+        grid: &Arc<GridKey>,
+        method: Method,
+    ) -> Self {
         let (geometry, form) = match geometry {
             EncodedGeometry::Text(text) => (text.as_bytes().into(), Form::Text),
             EncodedGeometry::Wkb(bytes) => (bytes.into(), Form::Wkb),
@@ -64,7 +69,7 @@ impl ZoneKey {
 
 /// Hashes only the affine transform of the grid: a CRS may be a page of WKT and rarely distinguishes grids of the same
 /// transform.
-impl Hash for ZoneKey {
+impl Hash for CoverageKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.geometry.hash(state);
         self.grid.transform.hash(state);
@@ -73,14 +78,14 @@ impl Hash for ZoneKey {
 }
 
 /// Coverages of a session.
-pub(crate) type ZoneCache = ByteCache<ZoneKey, Arc<Coverage>>;
+pub(crate) type CoverageCache = ByteCache<CoverageKey, Arc<Coverage>>;
 
 /// A field of some thousand pixels.
 const USUAL_BYTES: u64 = 2048;
 
 /// A cache that keeps coverages of so many bytes together.
-pub(crate) fn zone_cache(bytes: u64) -> ZoneCache {
+pub(crate) fn coverage_cache(bytes: u64) -> CoverageCache {
     ByteCache::new(bytes, USUAL_BYTES, |key, coverage| {
-        (size_of::<ZoneKey>() + key.geometry.len() + coverage.byte_len()) as u64
+        (size_of::<CoverageKey>() + key.geometry.len() + coverage.byte_len()) as u64
     })
 }
