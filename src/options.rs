@@ -125,8 +125,19 @@ impl<'a> Options<'a> {
         }
     }
 
+    /// Two optional arguments, a geometry and options; a single one that has the type of options is the options.
+    pub(crate) fn with_geometry(
+        arguments: [Option<&'a Reader<'a>>; 2],
+        known: &[Parameter],
+    ) -> (Option<&'a Reader<'a>>, Option<&'a Reader<'a>>) {
+        match arguments {
+            [Some(options), None] if Self::are_options(options.kind(), known) => (None, Some(options)),
+            [geometry, options] => (geometry, options),
+        }
+    }
+
     /// Whether a type is a STRUCT with only option names as fields.
-    pub(crate) fn are_options(kind: &LogicalType, known: &[Parameter]) -> bool {
+    fn are_options(kind: &LogicalType, known: &[Parameter]) -> bool {
         let fields = kind.fields();
         let is_option = |name: &str| known.iter().any(|option| option.name.eq_ignore_ascii_case(name));
         !fields.is_empty() && fields.iter().all(|(name, _)| is_option(name))

@@ -2,7 +2,7 @@
 //! than a type check, parsers.
 
 use rasteret_cog::pixel::{Resampling, WindowOptions};
-use rasteret_cog::warp::Method;
+use rasteret_cog::warp::Resampling;
 use rasteret_cog::zonal;
 use rasteret_io::OnError;
 use rasteret_io::query::{GridChoice, LevelChoice, WarpOptions};
@@ -286,24 +286,24 @@ pub(super) const GRID_RESAMPLING: Parameter = Parameter {
 };
 
 /// The names of resampling methods.
-const METHODS: [(&str, Method); 7] = [
-    ("nearest", Method::Nearest),
-    ("bilinear", Method::Bilinear),
-    ("cubic", Method::Cubic),
-    ("average", Method::Average),
-    ("mode", Method::Mode),
-    ("min", Method::Min),
-    ("max", Method::Max),
+const RESAMPLINGS: [(&str, Resampling); 7] = [
+    ("nearest", Resampling::Nearest),
+    ("bilinear", Resampling::Bilinear),
+    ("cubic", Resampling::Cubic),
+    ("average", Resampling::Average),
+    ("mode", Resampling::Mode),
+    ("min", Resampling::Min),
+    ("max", Resampling::Max),
 ];
 
 /// The resampling method of a grid; None for the default of the raster.
-pub(super) fn grid_method(options: &impl OptionValues) -> Result<Option<Method>> {
-    options.choice(&GRID_RESAMPLING, &METHODS)
+pub(super) fn resampling(options: &impl OptionValues) -> Result<Option<Resampling>> {
+    options.choice(&GRID_RESAMPLING, &RESAMPLINGS)
 }
 
 /// A resampling method by name.
-pub(super) fn method_named(name: &str) -> Result<Method> {
-    choose(&GRID_RESAMPLING, name, &METHODS)
+pub(super) fn resampling_named(name: &str) -> Result<Resampling> {
+    choose(&GRID_RESAMPLING, name, &RESAMPLINGS)
 }
 
 /// The options for resampling to a grid; None without a grid.
@@ -312,9 +312,9 @@ pub(super) fn warp_options(
     grid: Option<&GridChoice>,
     window: WindowOptions,
 ) -> Result<Option<WarpOptions>> {
-    let method = grid_method(options)?;
+    let resampling = resampling(options)?;
     let Some(grid) = grid else {
-        return match method {
+        return match resampling {
             Some(_) => Err(Error::argument("resampling: expected a grid with it, found none")),
             None => Ok(None),
         };
@@ -322,7 +322,7 @@ pub(super) fn warp_options(
     let WindowOptions { scaled, all_touched } = window;
     Ok(Some(WarpOptions {
         grid: grid.clone(),
-        method,
+        resampling,
         auto_level: is_grid_level(options)?,
         scaled,
         all_touched,

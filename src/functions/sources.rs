@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use rasteret_cog::pixel::MaskRule;
-use rasteret_cog::warp::Method;
+use rasteret_cog::warp::Resampling;
 use rasteret_cog::{EncodedGeometry, crs};
 use rasteret_io::OnError;
 use rasteret_io::Session;
@@ -59,6 +59,14 @@ pub(super) enum Geometries<'a> {
 }
 
 impl<'a> Geometries<'a> {
+    /// The geometries of an argument that may be missing, or a NULL without a type: then all rows read the whole image.
+    pub(super) fn or_whole(argument: Option<&'a Reader<'a>>) -> Result<Self> {
+        Ok(match argument.map(GeometryReader::new).transpose()? {
+            Some(reader) if !reader.is_untyped() => Self::Each(reader),
+            _ => Self::Whole,
+        })
+    }
+
     /// The geometry of a row: None for a NULL, `Some(None)` for the whole image.
     fn of_row(&self, row: usize) -> Result<Option<Option<EncodedGeometry<'a>>>> {
         match self {
@@ -486,10 +494,10 @@ impl Source<'_> {
     }
 
     /// The resampling method of the source, else that of the options; None for the default of the raster.
-    pub(super) fn method(&self) -> Result<Option<Method>> {
+    pub(super) fn resampling(&self) -> Result<Option<Resampling>> {
         let own =
             self.fields.field(params::GRID_RESAMPLING.name, self.element).and_then(|field| field.text(self.element));
-        own.map_or_else(|| params::grid_method(&self.options), |name| params::method_named(name).map(Some))
+        own.map_or_else(|| params::resampling(&self.options), |name| params::resampling_named(name).map(Some))
     }
 
     /// The band of the source, else that of the options.

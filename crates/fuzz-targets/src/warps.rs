@@ -6,7 +6,7 @@ use rasteret_cog::crs::Transforms;
 use rasteret_cog::geo::{BBox, GeoTransform};
 use rasteret_cog::pixel::{Band, WindowWriter};
 use rasteret_cog::tiff::{Compression, Predictor};
-use rasteret_cog::warp::{Composite, Method, SourcePixels, TargetGrid, Warp, WarpedBlock, level_for_grid};
+use rasteret_cog::warp::{Composite, Resampling, SourcePixels, TargetGrid, Warp, WarpedBlock, level_for_grid};
 use rasteret_cog::write::{
     BigTiff, CogLayout, CogOptions, CogProfile, EncodedTile, OverviewResampling, PredictorChoice, Pyramid, TileEncoder,
 };
@@ -17,8 +17,15 @@ use super::{grids, index};
 
 static TRANSFORMS: LazyLock<Transforms> = LazyLock::new(Transforms::default);
 
-const METHODS: [Method; 7] =
-    [Method::Nearest, Method::Bilinear, Method::Cubic, Method::Average, Method::Mode, Method::Min, Method::Max];
+const METHODS: [Resampling; 7] = [
+    Resampling::Nearest,
+    Resampling::Bilinear,
+    Resampling::Cubic,
+    Resampling::Average,
+    Resampling::Mode,
+    Resampling::Min,
+    Resampling::Max,
+];
 
 const COMPOSITES: [Composite; 8] = [
     Composite::First,

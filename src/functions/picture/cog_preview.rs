@@ -9,7 +9,6 @@ use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};
 use crate::error::Result;
 use crate::functions::params;
 use crate::functions::sources::{Geometries, SourceArguments};
-use crate::geometry::GeometryReader;
 use crate::options::Options;
 use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
 
@@ -89,10 +88,7 @@ impl ScalarFunction for CogPreview {
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
         let options = Options::new(arguments.optional(2), DOC.options)?;
-        let geometries = match options.column(&GEOMETRY).map(GeometryReader::new).transpose()? {
-            Some(geometries) if !geometries.is_untyped() => Geometries::Each(geometries),
-            _ => Geometries::Whole,
-        };
+        let geometries = Geometries::or_whole(options.column(&GEOMETRY))?;
         let call = SourceArguments::of_rows(arguments, 2, geometries, options)?;
         let rows = call.resolve(session, |source| {
             let size = options::size(&source.options, &SIZE, USUAL_SIZE, MAX_PREVIEW_SIZE)?;

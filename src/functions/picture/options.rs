@@ -72,7 +72,7 @@ pub(super) fn picture_options(source: &Source<'_>, frame: Frame) -> Result<Pictu
         bands: params::bands(options)?,
         stretch: stretch(options)?,
         colormap,
-        method: params::grid_method(options)?,
+        resampling: params::resampling(options)?,
         scaled: source.scaled(),
     })
 }

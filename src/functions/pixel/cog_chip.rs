@@ -207,7 +207,7 @@ fn rows<'a>(
     grids: &Grids,
 ) -> Result<Vec<Option<ChipRow<'a>>>> {
     let resolved = call.resolve(session, |source| {
-        Ok((source.bands()?, source.method()?, params::is_grid_level(&source.options)?, source.scaled()))
+        Ok((source.bands()?, source.resampling()?, params::is_grid_level(&source.options)?, source.scaled()))
     })?;
     let mut resolved = resolved.into_iter().enumerate();
     let mut rows = Vec::with_capacity(of_rows.len());
@@ -219,11 +219,11 @@ fn rows<'a>(
             has_grid |= source.is_some() && !has_first;
             has_first |= !given.is_null();
             match source {
-                Some((read, (of_source, method, auto_level, scaled))) => {
+                Some((read, (of_source, resampling, auto_level, scaled))) => {
                     bands.extend(of_source.into_iter().map(|band_index| {
                         let request = ReadRequest { band_index, ..read.request.clone() };
                         let resolved = ResolvedRead { request, target: read.target.clone() };
-                        Some(SourceBand { resolved, method, auto_level, scaled })
+                        Some(SourceBand { resolved, resampling, auto_level, scaled })
                     }));
                 }
                 None => bands.extend(given.bands()?.iter().map(|_| None)),

@@ -11,7 +11,6 @@ use crate::error::{Error, Result};
 use crate::functions::grids::Grids;
 use crate::functions::params;
 use crate::functions::sources::{Geometries, SourceArguments};
-use crate::geometry::GeometryReader;
 use crate::options::{OptionValues, Options, RowOptions};
 use crate::schema::Field;
 use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
@@ -134,14 +133,9 @@ impl ScalarFunction for CogMosaic {
     }
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
-        let (geometry, options) = match (arguments.optional(1), arguments.optional(2)) {
-            (Some(options), None) if Options::are_options(options.kind(), DOC.options) => (None, Some(options)),
-            given => given,
-        };
-        let geometries = match geometry.map(GeometryReader::new).transpose()? {
-            Some(geometries) if !geometries.is_untyped() => Geometries::Each(geometries),
-            _ => Geometries::Whole,
-        };
+        let given = [arguments.optional(1), arguments.optional(2)];
+        let (geometry, options) = Options::with_geometry(given, DOC.options);
+        let geometries = Geometries::or_whole(geometry)?;
         let options = Options::new(options, DOC.options)?;
         let grids = Grids::new(options.column(&params::GRID), arguments.rows())?;
         let of_rows =
@@ -161,14 +155,14 @@ fn rows<'a>(
     grids: &Grids,
 ) -> Result<Vec<Option<MosaicRow<'a>>>> {
     let resolved = call.resolve(session, |source| {
-        Ok((source.bands()?, source.method()?, params::is_grid_level(&source.options)?, source.scaled()))
+        Ok((source.bands()?, source.resampling()?, params::is_grid_level(&source.options)?, source.scaled()))
     })?;
     let mut resolved = resolved.into_iter();
     let mut rows = Vec::with_capacity(of_rows.len());
     for (row, (length, options)) in call.lengths().iter().zip(of_rows).enumerate() {
         let mut bands: Vec<Vec<SourceBand<'a>>> = Vec::new();
         for source in resolved.by_ref().take(length.unwrap_or(0)) {
-            let Some((read, (of_source, method, auto_level, scaled))) = source else { continue };
+            let Some((read, (of_source, resampling, auto_level, scaled))) = source else { continue };
             if bands.is_empty() {
                 bands.resize_with(of_source.len(), Vec::new);
             }
@@ -181,7 +175,7 @@ fn rows<'a>(
             for (band, band_index) in bands.iter_mut().zip(of_source) {
                 let request = ReadRequest { band_index, ..read.request.clone() };
                 let resolved = ResolvedRead { request, target: read.target.clone() };
-                band.push(SourceBand { resolved, method, auto_level, scaled });
+                band.push(SourceBand { resolved, resampling, auto_level, scaled });
             }
         }
         let ImageOptions { composite, all_touched } = *options;

@@ -12,7 +12,6 @@ use crate::error::Result;
 use crate::functions::grids::Grids;
 use crate::functions::params;
 use crate::functions::sources::{self, Geometries, SourceArguments};
-use crate::geometry::GeometryReader;
 use crate::options::{OptionValues, Options};
 use crate::schema::Field;
 use crate::vector::{Arguments, LogicalType, ScalarFunction, Signature, TypeId, Writer};
@@ -101,14 +100,9 @@ impl ScalarFunction for CogRead {
     }
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
-        let (geometry, options) = match (arguments.optional(2), arguments.optional(3)) {
-            (Some(options), None) if Options::are_options(options.kind(), DOC.options) => (None, Some(options)),
-            given => given,
-        };
-        let geometries = match geometry.map(GeometryReader::new).transpose()? {
-            Some(geometries) if !geometries.is_untyped() => Geometries::Each(geometries),
-            _ => Geometries::Whole,
-        };
+        let given = [arguments.optional(2), arguments.optional(3)];
+        let (geometry, options) = Options::with_geometry(given, DOC.options);
+        let geometries = Geometries::or_whole(geometry)?;
         let options = Options::new(options, DOC.options)?;
         let grids = Grids::new(options.column(&params::GRID), arguments.rows())?;
         let call = SourceArguments::of_rows(arguments, 3, geometries, options)?;

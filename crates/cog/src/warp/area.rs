@@ -1,9 +1,9 @@
 //! Resampling by the area of target pixels: exact shares of the source pixels under a quadrilateral.
 
 use super::block::WarpBlock;
-use super::method::Method;
 use super::patch::{Output, Patch, WarpSample};
 use super::quadrilaterals::Corners;
+use super::resampling::Resampling;
 use super::source_map::SourceMap;
 
 /// Share of a source pixel below which it is not under a target pixel, but for rounding.
@@ -11,7 +11,7 @@ const NO_SHARE: f64 = 1e-9;
 
 pub(super) fn resample<T: WarpSample>(
     map: &SourceMap,
-    method: Method,
+    method: Resampling,
     block: &WarpBlock,
     patches: &[Patch<'_, T>],
     output: &mut Output<T>,
@@ -50,14 +50,14 @@ impl<T> Default for Pixel<T> {
 }
 
 impl<T: WarpSample> Pixel<T> {
-    fn add(&mut self, method: Method, sample: T, share: f64) {
+    fn add(&mut self, method: Resampling, sample: T, share: f64) {
         match method {
-            Method::Mode => match self.shares.last_mut() {
+            Resampling::Mode => match self.shares.last_mut() {
                 Some((last, sum)) if *last == sample => *sum += share,
                 _ => self.shares.push((sample, share)),
             },
-            Method::Min => self.keep(sample, |sample, best| sample < best),
-            Method::Max => self.keep(sample, |sample, best| sample > best),
+            Resampling::Min => self.keep(sample, |sample, best| sample < best),
+            Resampling::Max => self.keep(sample, |sample, best| sample > best),
             _ => self.sum += sample.to_f64() * share,
         }
         self.total += share;
@@ -75,10 +75,10 @@ impl<T: WarpSample> Pixel<T> {
         }
     }
 
-    fn finish(&mut self, method: Method, at: usize, output: &mut Output<T>) {
+    fn finish(&mut self, method: Resampling, at: usize, output: &mut Output<T>) {
         if self.total > 0.0 {
             match method {
-                Method::Mode => {
+                Resampling::Mode => {
                     self.shares.sort_by(|a, b| a.0.order(b.0));
                     let mut best: Option<(T, f64)> = None;
                     for same in self.shares.chunk_by(|a, b| a.0.order(b.0).is_eq()) {
@@ -90,7 +90,7 @@ impl<T: WarpSample> Pixel<T> {
                     }
                     best.into_iter().for_each(|(sample, _)| output.copy(at, sample));
                 }
-                Method::Min | Method::Max => self.best.into_iter().for_each(|sample| output.copy(at, sample)),
+                Resampling::Min | Resampling::Max => self.best.into_iter().for_each(|sample| output.copy(at, sample)),
                 _ => output.blend(at, Some(self.sum / self.total)),
             }
         }

@@ -1,8 +1,8 @@
 //! Nearest, bilinear and cubic resampling, as in GDAL's warper.
 
 use super::block::WarpBlock;
-use super::method::Method;
 use super::patch::{Output, Patch, WarpSample};
+use super::resampling::Resampling;
 use super::scale::KernelScale;
 use super::source_map::ON_EDGE;
 
@@ -14,7 +14,7 @@ const NO_WEIGHT_OF_FOUR: f64 = 1e-5;
 
 pub(super) fn resample<T: WarpSample>(
     scale: KernelScale,
-    method: Method,
+    method: Resampling,
     block: &WarpBlock,
     patches: &[Patch<'_, T>],
     output: &mut Output<T>,
@@ -26,10 +26,12 @@ pub(super) fn resample<T: WarpSample>(
         let Some(patch) = patches.iter().find(|patch| patch.window.contains(col, row)) else { continue };
         let Some(sample) = patch.valid(col, row) else { continue };
         match method {
-            Method::Bilinear if wide.is_widened => output.blend(at, wide.value(patch, *x, *y, bilinear_weight, 1.0)),
-            Method::Cubic if wide.is_widened => output.blend(at, wide.value(patch, *x, *y, cubic_weight, 2.0)),
-            Method::Bilinear => output.blend(at, four(patch, *x, *y)),
-            Method::Cubic => output.blend(at, sixteen(patch, *x, *y).or_else(|| four(patch, *x, *y))),
+            Resampling::Bilinear if wide.is_widened => {
+                output.blend(at, wide.value(patch, *x, *y, bilinear_weight, 1.0))
+            }
+            Resampling::Cubic if wide.is_widened => output.blend(at, wide.value(patch, *x, *y, cubic_weight, 2.0)),
+            Resampling::Bilinear => output.blend(at, four(patch, *x, *y)),
+            Resampling::Cubic => output.blend(at, sixteen(patch, *x, *y).or_else(|| four(patch, *x, *y))),
             _ => output.copy(at, sample),
         }
     }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 
-use super::method::unsupported;
+use super::resampling::unsupported;
 use crate::Result;
 use crate::codec::Samples;
 use crate::grid::{Coverage, Window};

@@ -1,7 +1,7 @@
 //! Size of target pixels in the source: how far kernels are widened, and which level suffices.
 
 use super::grid::TargetGrid;
-use super::method::Method;
+use super::resampling::Resampling;
 use super::source_map::SourceMap;
 use crate::Result;
 use crate::crs::Transforms;
@@ -63,10 +63,10 @@ impl KernelScale {
     }
 
     /// How far from the centre of a target pixel source pixels count, along each axis.
-    pub(super) fn reach(self, method: Method) -> (f64, f64) {
+    pub(super) fn reach(self, method: Resampling) -> (f64, f64) {
         let radius = match method {
-            Method::Bilinear => 1.0,
-            Method::Cubic => 2.0,
+            Resampling::Bilinear => 1.0,
+            Resampling::Cubic => 2.0,
             _ => return (0.0, 0.0),
         };
         (radius / self.x.min(1.0) + 0.5, radius / self.y.min(1.0) + 0.5)

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::method::Method;
+use super::resampling::Resampling;
 use super::scale::KernelScale;
 use super::source_map::SourceMap;
 use super::*;
@@ -19,7 +19,7 @@ fn map(grid: &TargetGrid, source: &RasterInfo) -> SourceMap {
     SourceMap::new(grid, source, &Transforms::default()).unwrap()
 }
 
-fn warp(grid: &TargetGrid, source: &RasterInfo, method: Method) -> Warp {
+fn warp(grid: &TargetGrid, source: &RasterInfo, method: Resampling) -> Warp {
     let map = map(grid, source);
     let scale = KernelScale::new(&map, Window::of_image(grid.width, grid.height));
     Warp {
@@ -35,7 +35,7 @@ fn warp(grid: &TargetGrid, source: &RasterInfo, method: Method) -> Warp {
 }
 
 /// The values of a grid, None where invalid, given those of the whole source.
-fn resampled(grid: &TargetGrid, source: &RasterInfo, method: Method, values: &[Option<f64>]) -> Vec<Option<f64>> {
+fn resampled(grid: &TargetGrid, source: &RasterInfo, method: Resampling, values: &[Option<f64>]) -> Vec<Option<f64>> {
     let warp = warp(grid, source, method);
     let width = source.width as usize;
     let mut found = vec![None; grid.width as usize * grid.height as usize];
@@ -125,7 +125,14 @@ fn pixels_of_the_own_grid_are_copied_by_every_method() {
         [None, pixel(6), pixel(7), None],
         [pixel(9), pixel(10), pixel(11), None],
     ];
-    for method in [Method::Nearest, Method::Bilinear, Method::Cubic, Method::Average, Method::Mode, Method::Min] {
+    for method in [
+        Resampling::Nearest,
+        Resampling::Bilinear,
+        Resampling::Cubic,
+        Resampling::Average,
+        Resampling::Mode,
+        Resampling::Min,
+    ] {
         assert_eq!(resampled(&target, &source, method, &values), expected.concat(), "{method:?}");
     }
 }
@@ -136,13 +143,13 @@ fn kernels_halfway_between_pixels() {
     let values = some(&(0..16).map(|number| f64::from(number * number)).collect::<Vec<_>>());
     let target = grid(32631, [10.0, 0.0, 500_015.0, 0.0, -10.0, 4_999_985.0], 1, 1);
     let of = |method| resampled(&target, &source, method, &values)[0].unwrap();
-    assert_eq!(of(Method::Nearest), 100.0);
-    assert_eq!(of(Method::Bilinear), (25.0 + 36.0 + 81.0 + 100.0) / 4.0);
+    assert_eq!(of(Resampling::Nearest), 100.0);
+    assert_eq!(of(Resampling::Bilinear), (25.0 + 36.0 + 81.0 + 100.0) / 4.0);
     let cubic = |values: [f64; 4]| (-values[0] + 9.0 * values[1] + 9.0 * values[2] - values[3]) / 16.0;
     let rows = [0, 4, 8, 12].map(|row| cubic([0, 1, 2, 3].map(|col| f64::from((row + col) * (row + col)))));
-    assert!((of(Method::Cubic) - cubic(rows)).abs() < 1e-12);
-    assert_eq!(of(Method::Average), (25.0 + 36.0 + 81.0 + 100.0) / 4.0);
-    assert_eq!((of(Method::Min), of(Method::Max), of(Method::Mode)), (25.0, 100.0, 25.0));
+    assert!((of(Resampling::Cubic) - cubic(rows)).abs() < 1e-12);
+    assert_eq!(of(Resampling::Average), (25.0 + 36.0 + 81.0 + 100.0) / 4.0);
+    assert_eq!((of(Resampling::Min), of(Resampling::Max), of(Resampling::Mode)), (25.0, 100.0, 25.0));
 }
 
 #[test]
@@ -154,14 +161,14 @@ fn invalid_pixels_are_left_out() {
     let of = |method| resampled(&target, &source, method, &values)[0];
     let weights = [0.4 * 0.4, 0.6 * 0.4, 0.6 * 0.6];
     let mean = (weights[0] + 3.0 * weights[1] + 8.0 * weights[2]) / weights.iter().sum::<f64>();
-    for method in [Method::Bilinear, Method::Cubic, Method::Average] {
+    for method in [Resampling::Bilinear, Resampling::Cubic, Resampling::Average] {
         assert!((of(method).unwrap() - mean).abs() < 1e-12, "{method:?}: {:?} {mean}", of(method));
     }
-    assert_eq!(of(Method::Mode), Some(8.0));
+    assert_eq!(of(Resampling::Mode), Some(8.0));
     // A centre in the invalid pixel has no value by kernels; its area has.
     let target = grid(32631, [10.0, 0.0, 500_002.0, 0.0, -10.0, 4_999_992.0], 1, 1);
-    assert_eq!(resampled(&target, &source, Method::Bilinear, &values), [None]);
-    assert!(resampled(&target, &source, Method::Average, &values)[0].is_some());
+    assert_eq!(resampled(&target, &source, Resampling::Bilinear, &values), [None]);
+    assert!(resampled(&target, &source, Resampling::Average, &values)[0].is_some());
 }
 
 #[test]
@@ -169,7 +176,7 @@ fn the_pole_and_what_is_beyond_a_map() {
     let source = RasterInfo::in_epsg(4326, [1.0, 0.0, -180.0, 0.0, -1.0, 90.0], 360, 20);
     let values: Vec<_> = (0..360 * 20).map(|at| Some(f64::from(at / 360))).collect();
     let target = grid(3413, [50_000.0, 0.0, -525_000.0, 0.0, -50_000.0, 525_000.0], 21, 21);
-    for method in [Method::Nearest, Method::Average, Method::Max] {
+    for method in [Resampling::Nearest, Resampling::Average, Resampling::Max] {
         let found = resampled(&target, &source, method, &values);
         // The value is the distance from the pole in degrees, of some 111 km.
         for (at, value) in found.iter().enumerate() {
@@ -181,7 +188,7 @@ fn the_pole_and_what_is_beyond_a_map() {
     }
     let mollweide = "+proj=moll +lon_0=0 +datum=WGS84 +units=m";
     let target = TargetGrid { crs: Some(mollweide.to_owned()), ..grid(3857, [1e6, 0.0, 17e6, 0.0, -1e6, 9e6], 3, 3) };
-    let found = resampled(&target, &source, Method::Nearest, &values);
+    let found = resampled(&target, &source, Resampling::Nearest, &values);
     assert_eq!(found, [None; 9]);
 }
 
@@ -216,7 +223,7 @@ proptest! {
         );
         let transform = [size * cosine, size * sine, corner.0, size * sine, -size * cosine, corner.1];
         let target = grid(32631, transform, side, side);
-        let warp = warp(&target, &source, Method::Average);
+        let warp = warp(&target, &source, Resampling::Average);
         let blocks = warp.plan(Window::of_image(side, side)).unwrap();
         let mut shares = vec![0.0; 36];
         for block in &blocks {
@@ -233,7 +240,7 @@ proptest! {
             prop_assert!((share - 1.0).abs() < 1e-9, "{shares:?}");
         }
         // And averages are those shares: a constant stays, and means are between the extremes.
-        let found = resampled(&target, &source, Method::Average, &some(&values));
+        let found = resampled(&target, &source, Resampling::Average, &some(&values));
         let (least, most) = (values.iter().copied().fold(f64::MAX, f64::min), values.iter().copied().fold(f64::MIN, f64::max));
         prop_assert!(found.iter().flatten().all(|value| (least - 1e-9..=most + 1e-9).contains(value)));
     }

@@ -4,8 +4,8 @@ use half::f16;
 
 use super::block::WarpBlock;
 use super::grid::TargetGrid;
-use super::method::{Method, unsupported};
 use super::patch::{Output, Patch, SourcePixels, WarpSample, WarpedBlock};
+use super::resampling::{Resampling, unsupported};
 use super::scale::KernelScale;
 use super::source_map::{Copied, SourceMap};
 use super::{area, kernel};
@@ -30,7 +30,7 @@ const MAX_SOURCE_PIXELS: u64 = 1 << 24;
 #[derive(Debug)]
 pub struct Warp {
     pub(super) map: SourceMap,
-    pub(super) method: Method,
+    pub(super) method: Resampling,
     pub(super) scale: KernelScale,
     pub(super) data_type: DataType,
     pub(super) nodata_tag: Option<f64>,
@@ -50,23 +50,23 @@ impl Warp {
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] where no transformation between the CRSs is known to be right, or where one has a CRS and the other
-    /// none; [`Error::Unsupported`] for complex samples, unless the method is [`Method::Nearest`] and values are not scaled.
+    /// none; [`Error::Unsupported`] for complex samples, unless the method is [`Resampling::Nearest`] and values are not scaled.
     pub fn new(
         band: &Band,
         source: &RasterInfo,
         (grid, window): (&TargetGrid, Window),
-        (method, scaled): (Method, bool),
+        (method, scaled): (Resampling, bool),
         transforms: &Transforms,
     ) -> Result<Self> {
         let map = SourceMap::new(grid, source, transforms)?;
-        if method != Method::Nearest || scaled {
+        if method != Resampling::Nearest || scaled {
             band.check_real()?;
         }
         let data_type = if scaled { DataType::Float64 } else { band.data_type() };
         // On the source's own pixels, every method copies; this one copies bits.
-        let method = if map.is_translation() { Method::Nearest } else { method };
+        let method = if map.is_translation() { Resampling::Nearest } else { method };
         let scale = match method {
-            Method::Bilinear | Method::Cubic => KernelScale::new(&map, window),
+            Resampling::Bilinear | Resampling::Cubic => KernelScale::new(&map, window),
             _ => KernelScale::ONE,
         };
         Ok(Self {
@@ -164,7 +164,7 @@ impl Warp {
     }
 
     fn plan_one(&self, window: Window) -> WarpBlock {
-        let positions = self.map.positions(window, self.method.is_of_area(), self.method == Method::Nearest);
+        let positions = self.map.positions(window, self.method.is_of_area(), self.method == Resampling::Nearest);
         let reach = self.scale.reach(self.method);
         let sources = positions.windows(&self.map, window, reach, self.method.is_of_area());
         WarpBlock { window, sources, positions }

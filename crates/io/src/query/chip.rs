@@ -86,10 +86,10 @@ impl Reader {
             // As in boundless windows, nothing lies beyond the sides of a raster on its own grid.
             let turns = row.grid.is_some();
             warps.extend(row.bands.into_iter().map(|band| {
-                let SourceBand { resolved, method, auto_level, scaled } = band?;
+                let SourceBand { resolved, resampling, auto_level, scaled } = band?;
                 let grid = GridChoice::Grid(Arc::clone(&grid));
                 let request = ReadRequest { geometry: None, ..resolved.request };
-                let options = WarpOptions { grid, method, auto_level, scaled, all_touched: false, turns };
+                let options = WarpOptions { grid, resampling, auto_level, scaled, all_touched: false, turns };
                 Some((ResolvedRead { request, ..resolved }, options))
             }));
         }

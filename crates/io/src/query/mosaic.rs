@@ -175,10 +175,10 @@ impl Reader {
             let counts: Vec<usize> = row.bands.iter().map(Vec::len).collect();
             let grid = GridChoice::Grid(Arc::clone(&place.grid));
             warps.extend(row.bands.into_iter().flatten().map(|source| {
-                let SourceBand { resolved, method, auto_level, scaled } = source;
+                let SourceBand { resolved, resampling, auto_level, scaled } = source;
                 let request = ReadRequest { geometry: None, ..resolved.request };
                 let grid = grid.clone();
-                let options = WarpOptions { grid, method, auto_level, scaled, all_touched: false, turns: true };
+                let options = WarpOptions { grid, resampling, auto_level, scaled, all_touched: false, turns: true };
                 Some((ResolvedRead { request, ..resolved }, options))
             }));
             beside.push(Some((place, counts, row.composite)));

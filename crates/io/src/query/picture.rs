@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rasteret_cog::pixel::WindowBuffers;
 use rasteret_cog::render::{BandPixels, Colormap, Colors, MapTile, Picture, Range, Stretch, preview_grid};
 use rasteret_cog::tiff::{DataType, Photometric};
-use rasteret_cog::warp::{Method, TargetGrid};
+use rasteret_cog::warp::{Resampling, TargetGrid};
 use rasteret_cog::{CogHeader, Window};
 
 use super::Reader;
@@ -43,7 +43,7 @@ pub struct PictureOptions {
     /// Colours for one band.
     pub colormap: Option<Colormap>,
     /// The resampling method; None for the default of the raster.
-    pub method: Option<Method>,
+    pub resampling: Option<Resampling>,
     /// Applies scale and offset of the bands.
     pub scaled: bool,
 }
@@ -63,7 +63,7 @@ struct BandReads<'a> {
     resolved: ResolvedRead<'a>,
     bands: Vec<u32>,
     grid: Arc<TargetGrid>,
-    method: Option<Method>,
+    resampling: Option<Resampling>,
     scaled: bool,
 }
 
@@ -175,9 +175,9 @@ impl Reader {
         for ((at, target), table) in with_table.iter().zip(self.color_tables_of(&files)?) {
             let Some(row) = framed[*at].take() else { continue };
             let Some(table) = table.or_null(row.resolved.request.on_error)? else { continue };
-            let blends = of_row(*at)
-                .and_then(|options| options.method)
-                .is_some_and(|method| matches!(method, Method::Bilinear | Method::Cubic | Method::Average));
+            let blends = of_row(*at).and_then(|options| options.resampling).is_some_and(|resampling| {
+                matches!(resampling, Resampling::Bilinear | Resampling::Cubic | Resampling::Average)
+            });
             if table.is_some() && blends {
                 let what = "resampling: expected 'nearest', 'mode', 'min' or 'max' for a raster with a color table, found another";
                 return Err(target.fault(rasteret_cog::Error::InvalidArgument { what: what.to_owned() }));
@@ -335,7 +335,7 @@ impl<'a> Framed<'a> {
             resolved: self.resolved.clone(),
             bands: self.bands.clone(),
             grid: Arc::clone(&self.grid),
-            method: options.method,
+            resampling: options.resampling,
             scaled: options.scaled,
         }
     }
@@ -353,7 +353,7 @@ impl BandReads<'_> {
     fn warp_options(&self) -> WarpOptions {
         WarpOptions {
             grid: GridChoice::Grid(Arc::clone(&self.grid)),
-            method: self.method,
+            resampling: self.resampling,
             auto_level: true,
             scaled: self.scaled,
             all_touched: false,
@@ -379,7 +379,7 @@ fn range_key(resolved: &ResolvedRead<'_>, bands: &[u32], options: &PictureOption
         percentiles,
         masked: request.masked,
         scaled: options.scaled,
-        method: options.method,
+        resampling: options.resampling,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Ranges of values that all map tiles of a raster are stretched from.
 
 use rasteret_cog::render::Range;
-use rasteret_cog::warp::Method;
+use rasteret_cog::warp::Resampling;
 
 use crate::ObjectVersion;
 use crate::runtime::byte_cache::ByteCache;
@@ -18,7 +18,7 @@ pub(super) struct RangeKey {
     pub(super) percentiles: Option<[u64; 2]>,
     pub(super) masked: bool,
     pub(super) scaled: bool,
-    pub(super) method: Option<Method>,
+    pub(super) resampling: Option<Resampling>,
 }
 
 impl RangeKey {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rasteret_cog::geo::GeoTransform;
 use rasteret_cog::tiff::{DataType, Photometric};
-use rasteret_cog::warp::{Method, TargetGrid, Warp, level_for_grid};
+use rasteret_cog::warp::{Resampling, TargetGrid, Warp, level_for_grid};
 use rasteret_cog::zonal::{self, Coverage};
 use rasteret_cog::{CogHeader, Geometry, Window};
 
@@ -20,8 +20,8 @@ const MAX_BYTES: u64 = 1 << 31;
 pub struct WarpOptions {
     /// The grid.
     pub grid: GridChoice,
-    /// The method; None for the default of the raster.
-    pub method: Option<Method>,
+    /// The resampling method; None for the default of the raster.
+    pub resampling: Option<Resampling>,
     /// Whether the level is chosen by the size of the grid's pixels; otherwise it is that of the row.
     pub auto_level: bool,
     /// Applies the band's scale and offset.
@@ -37,8 +37,8 @@ pub struct WarpOptions {
 pub struct SourceBand<'a> {
     /// The band.
     pub resolved: ResolvedRead<'a>,
-    /// The method; None for the default of the raster.
-    pub method: Option<Method>,
+    /// The resampling method; None for the default of the raster.
+    pub resampling: Option<Resampling>,
     /// Whether the level is chosen by the size of the grid's pixels; otherwise it is that of the source.
     pub auto_level: bool,
     /// Applies the band's scale and offset.
@@ -106,10 +106,10 @@ impl PlannedWarp {
     }
 }
 
-/// The method of a raster without one: classes are not blended.
-fn default_method(header: &CogHeader, data_type: DataType) -> Method {
+/// The resampling of a raster without this option: classes are not blended.
+fn default_resampling(header: &CogHeader, data_type: DataType) -> Resampling {
     let is_of_classes = header.image.encoding.photometric == Some(Photometric::Palette);
-    if is_of_classes || data_type.is_complex() { Method::Nearest } else { Method::Bilinear }
+    if is_of_classes || data_type.is_complex() { Resampling::Nearest } else { Resampling::Bilinear }
 }
 
 impl Reader {
@@ -168,9 +168,10 @@ impl Reader {
         let Placed { grid, window, pixels } = placed;
         let target = &resolved.target;
         let fault = |source| target.fault(source);
-        let method = options.method.unwrap_or_else(|| default_method(target.file.header(), target.band.data_type()));
+        let resampling =
+            options.resampling.unwrap_or_else(|| default_resampling(target.file.header(), target.band.data_type()));
         let source = target.raster_info();
-        let warp = Warp::new(&target.band, &source, (&grid, window), (method, options.scaled), self.transforms())
+        let warp = Warp::new(&target.band, &source, (&grid, window), (resampling, options.scaled), self.transforms())
             .map_err(fault)?;
         let warp = if options.turns { warp } else { warp.without_turns() };
         let bytes = window.pixels().saturating_mul(warp.data_type().size() as u64 + 1);

@@ -5,7 +5,7 @@ use crate::{Error, FilePosition};
 
 /// Resampling method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Method {
+pub enum Resampling {
     /// The pixel that contains the centre.
     Nearest,
     /// Linear weights by distance along each axis.
@@ -22,7 +22,7 @@ pub enum Method {
     Max,
 }
 
-impl Method {
+impl Resampling {
     /// Whether values depend on the area of the target pixel, not only on its centre.
     pub(super) fn is_of_area(self) -> bool {
         matches!(self, Self::Average | Self::Mode | Self::Min | Self::Max)
