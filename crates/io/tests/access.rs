@@ -155,14 +155,17 @@ fn headers_are_kept_by_credential() {
     });
     let session = session(&[]);
     let with = |user: &str| server.url("a.tif").replace("http://", &format!("http://{user}@"));
+    let (none, login) = ("without credentials", "with the login of the location");
+    let query = "with the query of the location, and no other credentials";
     for (good, bad) in [
-        (with("me:pw"), [server.url("a.tif"), with("me:guess")]),
-        (server.url("b.tif?sig=good"), [server.url("b.tif"), server.url("b.tif?sig=guess")]),
+        (with("me:pw"), [(server.url("a.tif"), none), (with("me:guess"), login)]),
+        (server.url("b.tif?sig=good"), [(server.url("b.tif"), none), (server.url("b.tif?sig=guess"), query)]),
     ] {
         session.headers(&[&good]).remove(0).unwrap();
-        for bad in bad {
+        for (bad, credentials) in bad {
             let error = session.headers(&[&bad]).remove(0).unwrap_err().to_string();
-            assert!(error.ends_with("forbidden (HTTP 403)"), "{error}");
+            let expected = format!("forbidden (HTTP 403); the request was made {credentials}");
+            assert!(error.ends_with(&expected), "{error}");
         }
         session.headers(&[&good]).remove(0).unwrap();
     }

@@ -124,7 +124,7 @@ impl Transport {
         login: Login<'_>,
     ) -> Result<OpenResponse, StoreError> {
         let range = span.header()?;
-        self.with_login(access, login, || async {
+        self.with_login(url, access, login, || async {
             let deadline = self.deadline();
             let client = &self.client()?;
             // The builder turns `user:password@` of the URL into an Authorization header.
@@ -156,7 +156,7 @@ impl Transport {
         let first = Span::Range(0..1);
         let range = first.header()?;
         let tag = etag.and_then(|etag| HeaderValue::try_from(etag).ok());
-        self.with_login(access, login, || async {
+        self.with_login(url, access, login, || async {
             let client = &self.client()?;
             let mut request = client.get(url.clone()).header(RANGE, range.clone());
             if let Some(tag) = &tag {
@@ -192,7 +192,7 @@ impl Transport {
         access: &Access,
         login: Login<'_>,
     ) -> Result<Bytes, StoreError> {
-        self.with_login(access, login, || async {
+        self.with_login(&document.url, access, login, || async {
             let client = &self.client()?;
             let request = match &document.body {
                 None => client.get(document.url.clone()),
@@ -315,6 +315,7 @@ impl Transport {
     /// The same as [`Self::retrying`]; a request rejected with credentials that can be renewed is repeated once more.
     async fn with_login<T, F>(
         &self,
+        url: &Url,
         access: &Access,
         login: Login<'_>,
         attempt: impl Fn() -> F,
@@ -323,7 +324,8 @@ impl Transport {
         F: Future<Output = Result<T, Refusal>>,
     {
         let Some(login) = login else {
-            return self.retrying(Some(access), attempt).await;
+            let answer = self.retrying(Some(access), attempt).await;
+            return answer.map_err(|fault| fault.explained(|| own_credentials(url).to_owned()));
         };
         let generation = login.generation();
         let mut answer = self.retrying(Some(access), &attempt).await;
@@ -497,6 +499,17 @@ struct Refusal {
 impl From<StoreError> for Refusal {
     fn from(fault: StoreError) -> Self {
         Self { fault, retry_after: None }
+    }
+}
+
+/// The credentials of a request that no rule covers: only its URL can have them.
+fn own_credentials(url: &Url) -> &'static str {
+    if !url.username().is_empty() || url.password().is_some() {
+        "the request was made with the login of the location"
+    } else if url.query().is_some() {
+        "the request was made with the query of the location, and no other credentials"
+    } else {
+        "the request was made without credentials"
     }
 }
 
