@@ -94,6 +94,8 @@ class Google:
         bucket = request.path.lstrip("/").partition("/")[0]
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         is_signed = token.count(".") == 2
+        if bucket == "paid" and not request.headers.get("x-goog-user-project"):
+            return xml_error(400, "UserProjectMissing")
         if bucket == "public" or token in self.tokens or bucket == "signed" and is_signed:
             return the_file(request)
         return xml_error(401 if token else 403, "AuthenticationRequired" if token else "AccessDenied")

@@ -16,7 +16,7 @@
 //! | cloud | signed when | also read |
 //! |---|---|---|
 //! | S3 | `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and `AWS_SESSION_TOKEN`), `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN`, or `RASTERET_AWS_CREDENTIALS=imds` | `AWS_REGION`, `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `AWS_REQUEST_PAYER`, `AWS_VIRTUAL_HOSTED_STYLE_REQUEST`; never signed with `AWS_NO_SIGN_REQUEST` or `AWS_SKIP_SIGNATURE` |
-//! | GCS | `GOOGLE_SERVICE_ACCOUNT`, `GOOGLE_SERVICE_ACCOUNT_PATH`, `GOOGLE_SERVICE_ACCOUNT_KEY` or `GOOGLE_APPLICATION_CREDENTIALS` | `STORAGE_EMULATOR_HOST` |
+//! | GCS | `GOOGLE_SERVICE_ACCOUNT`, `GOOGLE_SERVICE_ACCOUNT_PATH`, `GOOGLE_SERVICE_ACCOUNT_KEY` or `GOOGLE_APPLICATION_CREDENTIALS` | `STORAGE_EMULATOR_HOST`, `GS_USER_PROJECT` |
 //! | Azure | `AZURE_STORAGE_ACCOUNT_KEY`, `AZURE_STORAGE_ACCESS_KEY`, `AZURE_STORAGE_SAS_TOKEN`, `AZURE_STORAGE_SAS_KEY`, `AZURE_STORAGE_TOKEN`, `AZURE_STORAGE_CONNECTION_STRING`, or client id and tenant with a secret or `AZURE_FEDERATED_TOKEN_FILE` | `AZURE_STORAGE_ACCOUNT_NAME`, `AZURE_STORAGE_ACCOUNT`, `AZURE_STORAGE_ENDPOINT` |
 
 pub(crate) mod aws;
@@ -57,6 +57,7 @@ pub(crate) struct Credentials {
     pub(crate) aws_virtual_hosted: bool,
     pub(crate) google: Option<Google>,
     pub(crate) google_endpoint: Option<String>,
+    pub(crate) google_user_project: Option<String>,
     pub(crate) azure: Azure,
     pub(crate) variables: Variables,
     unusable: Unusable,
@@ -167,6 +168,7 @@ impl Credentials {
             ))
             .map(Google),
             google_endpoint: get("STORAGE_EMULATOR_HOST"),
+            google_user_project: get("GS_USER_PROJECT"),
             azure: Azure::new(
                 first(&["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT"]),
                 first(&["AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"]),

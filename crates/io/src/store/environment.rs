@@ -1,7 +1,7 @@
 //! Validates the environment variables of the clouds. `object_store` writes them to URLs and headers and panics if that fails; here
 //! unusable values are errors that name the variable. Values are not shown, because endpoints may contain passwords.
 
-use crate::types::url_text::{URL_PART_MAX, is_endpoint, is_label, is_url_text, with_scheme};
+use crate::types::url_text::{URL_PART_MAX, is_endpoint, is_label, is_project, is_url_text, with_scheme};
 
 /// Bytes of a secret. SAS tokens are part of a URL; the longest ones, like bearer tokens, have some kilobytes.
 const SECRET_MAX: usize = 16 << 10;
@@ -27,11 +27,13 @@ enum Form {
     Label,
     /// A name in a query string.
     Name,
+    /// The id of a project of Google.
+    Project,
     /// The value of a header or a query string.
     Secret,
 }
 
-use Form::{Endpoint, Host, Label, Name, Path, Secret};
+use Form::{Endpoint, Host, Label, Name, Path, Project, Secret};
 
 const AWS: &[(&str, Form)] = &[
     ("AWS_ENDPOINT_URL_S3", Endpoint),
@@ -49,7 +51,7 @@ const AWS: &[(&str, Form)] = &[
     ("AWS_SESSION_TOKEN", Secret),
 ];
 
-const GOOGLE: &[(&str, Form)] = &[("STORAGE_EMULATOR_HOST", Host)];
+const GOOGLE: &[(&str, Form)] = &[("STORAGE_EMULATOR_HOST", Host), ("GS_USER_PROJECT", Project)];
 
 const AZURE: &[(&str, Form)] = &[
     ("AZURE_STORAGE_ENDPOINT", Endpoint),
@@ -90,6 +92,7 @@ impl Form {
             Path => (value.starts_with('/') && is_url_text(value), "a path such as /v2/credentials"),
             Label => (is_label(value), "letters, digits, dots, hyphens and underscores"),
             Name => (value.len() <= URL_PART_MAX && is_visible(value), "at most 2048 visible ASCII characters"),
+            Project => (is_project(value), "the id of a project: letters, digits, hyphens, dots and colons"),
             Secret => (value.len() <= SECRET_MAX && is_visible(value), "at most 16384 visible ASCII characters"),
         };
         (!is_valid).then_some(form)
@@ -123,6 +126,7 @@ mod tests {
                 Path => ["/v2/credentials/0-1", "/", "/get?role=a%20b"],
                 Label => ["eu-central-1", "devstoreaccount1", "x"],
                 Name => ["AKIA/+=", "arn:aws:iam::1:role/a b", "x"],
+                Project => ["my-project", "example.com:mine", "123"],
                 Secret => ["AKIA/+=", "?sv=2022&sig=a%2B", &long[1..]],
             };
             for value in good {

@@ -130,7 +130,14 @@ impl Stores {
     pub async fn open_at(&self, location: &Location) -> Result<Object> {
         self.access.check(location)?;
         let source = match &self.files {
-            Some(files) => Source::Host { files: files.clone(), path: location.host_path().into_owned() },
+            Some(files) => {
+                let path = location.host_path().map_err(|fault| Error::Store {
+                    location: location.clone(),
+                    range: None,
+                    fault,
+                })?;
+                Source::Host { files: files.clone(), path: path.into_owned() }
+            }
             None => self.shared.registry.source(location, &self.access).await?,
         };
         let (requests, access) = (self.shared.requests.clone(), self.access.clone());

@@ -40,6 +40,7 @@ use url::Url;
 pub(crate) use authorize::{Authorize, Login};
 pub(crate) use body::{Body, BodyStream, DOCUMENT_MAX, Incoming};
 pub(crate) use response::{OpenResponse, RangeResponse, Span};
+pub(crate) use service::Billed;
 
 use self::body::{Arriving, too_much};
 use self::redirect::{Failure, Follow};

@@ -25,10 +25,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use object_store::path::Path;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 pub(crate) use cloud::{Address, Sas, StoreKey, path_of, split_sas};
 pub(crate) use parse::{check_length, local_from_remote};
+
+use crate::StoreError;
+
+/// Characters that are escaped in the path of a URL: all but the unreserved ones of RFC 3986, and slashes.
+const URL_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// Where a file is. `Display` and `Debug` are redacted: no query string, no user, no password, no token. Cheap to clone.
 #[derive(Clone)]
@@ -67,13 +73,23 @@ impl Location {
     }
 
     /// The path of the file in a file system of the host.
-    pub(crate) fn host_path(&self) -> Cow<'_, str> {
-        match &self.0.place {
+    pub(crate) fn host_path(&self) -> Result<Cow<'_, str>, StoreError> {
+        Ok(match &self.0.place {
             LocationKind::File(path) => path.to_string_lossy(),
+            LocationKind::Object { store: StoreKey::Azure { account, container, sas: Some(Sas(sas)) }, path } => {
+                // DuckDB's azure extension reads with secrets only; its httpfs sends the query of a URL.
+                let account = account.as_ref().ok_or_else(|| {
+                    StoreError::Other(
+                        "expected the name of the account in the location, because it has a SAS".to_owned(),
+                    )
+                })?;
+                let path = utf8_percent_encode(path.as_ref(), URL_PATH);
+                Cow::Owned(format!("https://{account}.blob.core.windows.net/{container}/{path}?{sas}"))
+            }
             LocationKind::Object { store, path } => Cow::Owned(format!("{store}/{path}")),
             LocationKind::Url { url, .. } => Cow::Borrowed(url.as_str()),
             LocationKind::Other(path) => Cow::Borrowed(path),
-        }
+        })
     }
 
     pub(crate) fn kind(&self) -> &LocationKind {

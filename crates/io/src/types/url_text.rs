@@ -25,6 +25,12 @@ pub(crate) fn is_label(text: &str) -> bool {
     !text.is_empty() && text.len() <= 255 && !text.starts_with('.') && text.bytes().all(is_label)
 }
 
+/// Whether a text can be the id of a project of Google; those of a domain begin with its name and a colon.
+pub(crate) fn is_project(text: &str) -> bool {
+    let is_id = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:".contains(&byte);
+    !text.is_empty() && text.len() <= 255 && text.bytes().all(is_id)
+}
+
 /// The convention of Google's emulators leaves the scheme out.
 pub(crate) fn with_scheme(endpoint: &str) -> String {
     match endpoint.contains("://") {

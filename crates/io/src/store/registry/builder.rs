@@ -7,6 +7,7 @@ use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
+use reqwest::header::HeaderValue;
 use url::Url;
 
 use crate::StoreError;
@@ -15,7 +16,7 @@ use crate::store::credentials::{
     Aws, AzureBearer, AzureSecrets, BearerProvider, ConnectionString, Credentials, GoogleBearer, GoogleKind,
     SasProvider, SasTokens, aws_chain, sas_pairs, shown_path, well_known_file,
 };
-use crate::store::transport::Transport;
+use crate::store::transport::{Billed, Transport};
 use crate::types::credentials::rule::{Header, Rule, Source};
 use crate::types::location::{Sas, StoreKey};
 use crate::types::url_text::{is_endpoint, is_label, with_scheme};
@@ -63,7 +64,7 @@ impl StoreBuilder {
             StoreKey::S3 { bucket, region: named } => {
                 self.s3(bucket, region.or_else(|| named.clone()), rule, source).await
             }
-            StoreKey::Gcs { bucket } => self.gcs(bucket, source).await,
+            StoreKey::Gcs { bucket } => self.gcs(bucket, rule, source).await,
             StoreKey::Azure { account, container, sas } => {
                 self.azure(account.as_deref(), container, sas.as_ref(), source)
             }
@@ -191,12 +192,16 @@ impl StoreBuilder {
         Arc::new(AwsProvider::new(source, resolver))
     }
 
-    async fn gcs(&self, bucket: &str, source: &Source) -> Result<Built, StoreError> {
+    async fn gcs(&self, bucket: &str, rule: Option<&Rule>, source: &Source) -> Result<Built, StoreError> {
         let credentials = &self.credentials;
+        let user_project =
+            rule.and_then(|rule| rule.user_project.as_ref()).or(credentials.google_user_project.as_ref());
+        let project = user_project.map(|project| HeaderValue::try_from(project.as_str())).transpose();
+        let project = project.map_err(|_| StoreError::Other("not a valid name of a project of Google".to_owned()))?;
         let builder = GoogleCloudStorageBuilder::new()
             .with_bucket_name(bucket)
             .with_retry(no_retries())
-            .with_http_connector(self.transport.clone());
+            .with_http_connector(Billed { transport: self.transport.clone(), project });
         let (builder, host) = match &credentials.google_endpoint {
             Some(endpoint) => (builder.with_base_url(&with_scheme(endpoint)), host_of(&with_scheme(endpoint))),
             None => (builder, "storage.googleapis.com".to_owned()),

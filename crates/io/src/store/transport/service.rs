@@ -7,7 +7,7 @@ use http_body_util::StreamBody;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
 };
-use reqwest::header::{HeaderMap, RANGE};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RANGE};
 use reqwest::{Method, Request, StatusCode};
 use url::Url;
 
@@ -17,6 +17,9 @@ use super::{DOCUMENT_MAX, Excess, RangeResponse, Span, Transport, listing, refus
 use crate::StoreError;
 use crate::store::access::Access;
 use crate::store::{pages, stats};
+
+/// The header that names the project which pays for a request.
+const USER_PROJECT: HeaderName = HeaderName::from_static("x-goog-user-project");
 
 impl HttpConnector for Transport {
     fn connect(&self, _options: &object_store::ClientOptions) -> object_store::Result<HttpClient> {
@@ -74,6 +77,33 @@ impl HttpService for Transport {
         })
         .await
         .map_err(service_error)
+    }
+}
+
+/// The transport of a bucket of Google, whose requests a project pays for.
+#[derive(Debug, Clone)]
+pub(crate) struct Billed {
+    pub(crate) transport: Transport,
+    /// None: the owner of the bucket pays.
+    pub(crate) project: Option<HeaderValue>,
+}
+
+impl HttpConnector for Billed {
+    fn connect(&self, _options: &object_store::ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl HttpService for Billed {
+    async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        // Not the requests for tokens.
+        if let Some(project) = &self.project
+            && matches!(*request.method(), Method::GET | Method::HEAD)
+        {
+            request.headers_mut().insert(USER_PROJECT, project.clone());
+        }
+        self.transport.call(request).await
     }
 }
 

@@ -10,7 +10,7 @@
 //!          | "profile=" NAME | "credentials_file=" FILE | "netrc" [ "=" FILE ]
 //!          | "bearer_env=" VARIABLE | "header_env=" HEADER ":" VARIABLE
 //!          | "sas_env=" VARIABLE | "sas_url=" URL | "account_key_env=" VARIABLE | "connection_string_env=" VARIABLE
-//! option   = "requester_pays" | "region=" NAME | "endpoint=" URL
+//! option   = "requester_pays" | "region=" NAME | "endpoint=" URL | "user_project=" NAME
 //! ```
 //!
 //! A value has one source, or several headers. Without a source the environment is used.
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use reqwest::header::HeaderName;
 use url::Url;
 
-use crate::types::url_text::{is_endpoint, is_label};
+use crate::types::url_text::{is_endpoint, is_label, is_project};
 
 /// The prefix's service, which decides what its value may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub(crate) struct Rule {
     pub(crate) service: Service,
     pub(crate) source: Source,
     pub(crate) requester_pays: bool,
+    /// The project of Google that pays for the requests.
+    pub(crate) user_project: Option<String>,
     pub(crate) region: Option<String>,
     pub(crate) endpoint: Option<String>,
 }
@@ -98,7 +100,9 @@ impl Service {
             Self::S3 => {
                 "anonymous, environment, profile=NAME, metadata_service, requester_pays, region=NAME, endpoint=URL"
             }
-            Self::Gcs => "anonymous, environment, credentials_file=FILE, bearer_env=VARIABLE, metadata_service",
+            Self::Gcs => {
+                "anonymous, environment, credentials_file=FILE, bearer_env=VARIABLE, metadata_service, user_project=NAME"
+            }
             Self::Azure => {
                 "anonymous, environment, connection_string_env=VARIABLE, account_key_env=VARIABLE, sas_env=VARIABLE, sas_url=URL, \
                  bearer_env=VARIABLE, azure_cli, metadata_service"
@@ -131,8 +135,15 @@ impl Service {
 impl Rule {
     /// The rule of a canonical prefix. The error has no part of the value that could be a secret.
     pub(crate) fn parse(prefix: String, service: Service, value: &str) -> Result<Self, String> {
-        let mut rule =
-            Self { prefix, service, source: Source::Environment, requester_pays: false, region: None, endpoint: None };
+        let mut rule = Self {
+            prefix,
+            service,
+            source: Source::Environment,
+            requester_pays: false,
+            user_project: None,
+            region: None,
+            endpoint: None,
+        };
         let (mut source, mut headers) = (None, Vec::new());
         for term in value.split(',').map(str::trim) {
             let (name, text) = match term.split_once('=') {
@@ -142,6 +153,10 @@ impl Rule {
             let found = match (name, text) {
                 ("requester_pays", None) if service == Service::S3 => {
                     rule.requester_pays = true;
+                    continue;
+                }
+                ("user_project", Some(text)) if service == Service::Gcs && is_project(text) => {
+                    rule.user_project = Some(text.to_owned());
                     continue;
                 }
                 ("region", Some(text)) if service == Service::S3 && is_label(text) => {
@@ -327,6 +342,10 @@ mod tests {
         assert_eq!(rule.source, Source::Profile("work".to_owned()));
         assert!(rule.requester_pays && rule.region.as_deref() == Some("eu-west-1"));
         assert_eq!(parse(Service::S3, "requester_pays").unwrap().source, Source::Environment);
+        let rule = parse(Service::Gcs, "credentials_file=/a.json, user_project=example.com:mine-1").unwrap();
+        assert_eq!(rule.user_project.as_deref(), Some("example.com:mine-1"));
+        assert!(parse(Service::Gcs, "user_project=two words").is_err());
+        assert!(parse(Service::S3, "user_project=mine").is_err());
         assert_eq!(parse(Service::Http, "netrc=/a/b").unwrap().source, Source::Netrc(Some("/a/b".into())));
         let headers = parse(Service::Http, "header_env=X-Api-Key:API_KEY,bearer_env=TOKEN").unwrap().source;
         let Source::Headers(headers) = headers else { panic!("{headers:?}") };

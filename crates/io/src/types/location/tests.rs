@@ -53,6 +53,22 @@ fn local_files() {
 }
 
 #[test]
+fn paths_for_the_file_system_of_the_host() {
+    let path = |href: &str| Location::parse(href).unwrap().host_path().map(Cow::into_owned);
+    assert_eq!(path("s3a://b/a b.tif").unwrap(), "s3://b/a b.tif");
+    assert_eq!(path("az://a.blob.core.windows.net/c/d/e.tif").unwrap(), "az://a.blob.core.windows.net/c/d/e.tif");
+    assert_eq!(
+        path("az://a.blob.core.windows.net/c/d/e f#.tif?sv=1&sig=a%2Bb").unwrap(),
+        "https://a.blob.core.windows.net/c/d/e%20f%23.tif?sv=1&sig=a%2Bb"
+    );
+    assert_eq!(
+        path("abfss://c@a.dfs.core.windows.net/d.tif?sv=1&sig=b").unwrap(),
+        "https://a.blob.core.windows.net/c/d.tif?sv=1&sig=b"
+    );
+    assert!(path("az://c/d.tif?sv=1&sig=SECRET").unwrap_err().to_string().contains("name of the account"));
+}
+
+#[test]
 fn objects() {
     assert_eq!(object("s3://b/dir/a b+c%20#?.tif"), (s3("b", None), "dir/a b+c%20#?.tif".to_owned()));
     assert_eq!(object("S3A://b/ü.tif"), (s3("b", None), "ü.tif".to_owned()));
