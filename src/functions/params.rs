@@ -1,7 +1,7 @@
 //! Parameters shared by several functions, with their names, types, defaults, documentation and, if a value needs more
 //! than a type check, parsers.
 
-use rasteret_cog::pixel::{Resampling, WindowOptions};
+use rasteret_cog::pixel::{Interpolation, WindowOptions};
 use rasteret_cog::warp::Resampling;
 use rasteret_cog::zonal;
 use rasteret_io::OnError;
@@ -297,7 +297,7 @@ const RESAMPLINGS: [(&str, Resampling); 7] = [
 ];
 
 /// The resampling method of a grid; None for the default of the raster.
-pub(super) fn resampling(options: &impl OptionValues) -> Result<Option<Resampling>> {
+pub(super) fn grid_resampling(options: &impl OptionValues) -> Result<Option<Resampling>> {
     options.choice(&GRID_RESAMPLING, &RESAMPLINGS)
 }
 
@@ -312,7 +312,7 @@ pub(super) fn warp_options(
     grid: Option<&GridChoice>,
     window: WindowOptions,
 ) -> Result<Option<WarpOptions>> {
-    let resampling = resampling(options)?;
+    let resampling = grid_resampling(options)?;
     let Some(grid) = grid else {
         return match resampling {
             Some(_) => Err(Error::argument("resampling: expected a grid with it, found none")),
@@ -367,9 +367,10 @@ pub(super) const RESAMPLING: Parameter = Parameter {
         point is invalid.",
 };
 
-pub(super) fn resampling(options: &impl OptionValues) -> Result<Resampling> {
-    let choices = [("nearest", Resampling::Nearest), ("bilinear", Resampling::Bilinear), ("cubic", Resampling::Cubic)];
-    Ok(options.choice(&RESAMPLING, &choices)?.unwrap_or(Resampling::Nearest))
+pub(super) fn interpolation(options: &impl OptionValues) -> Result<Interpolation> {
+    let choices =
+        [("nearest", Interpolation::Nearest), ("bilinear", Interpolation::Bilinear), ("cubic", Interpolation::Cubic)];
+    Ok(options.choice(&RESAMPLING, &choices)?.unwrap_or(Interpolation::Nearest))
 }
 
 pub(super) const MAX_DISTANCE: Parameter = Parameter {

@@ -497,7 +497,7 @@ impl Source<'_> {
     pub(super) fn resampling(&self) -> Result<Option<Resampling>> {
         let own =
             self.fields.field(params::GRID_RESAMPLING.name, self.element).and_then(|field| field.text(self.element));
-        own.map_or_else(|| params::resampling(&self.options), |name| params::resampling_named(name).map(Some))
+        own.map_or_else(|| params::grid_resampling(&self.options), |name| params::resampling_named(name).map(Some))
     }
 
     /// The band of the source, else that of the options.

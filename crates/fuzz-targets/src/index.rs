@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use rasteret_cog::geo::{Crs, GeoTransform};
-use rasteret_cog::pixel::{MaskRule, Resampling, ValueOptions, WindowBuffers, WindowOptions};
+use rasteret_cog::pixel::{Interpolation, MaskRule, ValueOptions, WindowBuffers, WindowOptions};
 use rasteret_cog::tiff::{
     ByteOrder, Compression, DataType, ExtraSample, FillOrder, Photometric, PlanarConfiguration, Predictor, SampleFormat,
 };
@@ -264,10 +264,13 @@ fn windows(rows: &[Option<(ResolvedRead<'_>, WindowOptions)>]) {
 fn values(file: &Arc<RasterFile>, question: &Question, point: &str) {
     let request = ReadRequest { geometry: Some(EncodedGeometry::Text(point)), ..question.request(file, None) };
     let Ok(resolved) = SESSION.prepare(vec![Some(request)]) else { return };
-    for (resampling, max_distance_pixels) in
-        [(Resampling::Nearest, 0), (Resampling::Nearest, 3), (Resampling::Bilinear, 3), (Resampling::Cubic, 3)]
-    {
-        let options = ValueOptions { resampling, max_distance_pixels, scaled: question.scaled };
+    for (interpolation, max_distance_pixels) in [
+        (Interpolation::Nearest, 0),
+        (Interpolation::Nearest, 3),
+        (Interpolation::Bilinear, 3),
+        (Interpolation::Cubic, 3),
+    ] {
+        let options = ValueOptions { interpolation, max_distance_pixels, scaled: question.scaled };
         let rows: Vec<_> = resolved.iter().map(|resolved| Some((resolved.clone()?, options))).collect();
         let _ = SESSION.values(&rows);
         let bands = |(resolved, options)| (resolved, options, vec![0, 1]);

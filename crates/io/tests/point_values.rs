@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 
 use rasteret_cog::EncodedGeometry;
-use rasteret_cog::pixel::{Resampling, ValueOptions};
+use rasteret_cog::pixel::{Interpolation, ValueOptions};
 use rasteret_io::query::{LevelChoice, ReadRequest, ResolvedRead};
 use rasteret_io::{Location, OnError, RasterFile, Session};
 use support::raster::Raster;
@@ -20,7 +20,8 @@ const RASTER: Raster = Raster { across: 4, down: 4, side: 16, gap: 300 << 10, se
 /// The tile that the server does not find.
 const LOST: u32 = 5;
 
-const NEAREST: ValueOptions = ValueOptions { resampling: Resampling::Nearest, max_distance_pixels: 0, scaled: false };
+const NEAREST: ValueOptions =
+    ValueOptions { interpolation: Interpolation::Nearest, max_distance_pixels: 0, scaled: false };
 
 fn rows<'a>(
     session: &Session,
@@ -94,7 +95,7 @@ fn rows_share_tiles_and_fail_by_tile() {
     assert_eq!(session.band_values(&of_many).unwrap(), repeated);
 
     // Interpolation at the centre of a pixel is its value.
-    let bilinear = ValueOptions { resampling: Resampling::Bilinear, ..NEAREST };
+    let bilinear = ValueOptions { interpolation: Interpolation::Bilinear, ..NEAREST };
     let inside = |at: &usize| {
         let (col, row) = pixels()[*at];
         (1..RASTER.side - 1).contains(&(col % RASTER.side)) && (1..RASTER.side - 1).contains(&(row % RASTER.side))

@@ -72,7 +72,7 @@ pub(super) fn picture_options(source: &Source<'_>, frame: Frame) -> Result<Pictu
         bands: params::bands(options)?,
         stretch: stretch(options)?,
         colormap,
-        resampling: params::resampling(options)?,
+        resampling: params::grid_resampling(options)?,
         scaled: source.scaled(),
     })
 }

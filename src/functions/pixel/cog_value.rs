@@ -88,7 +88,7 @@ impl ScalarFunction for CogValue {
 /// The sampling options of a source.
 pub(super) fn value_options(source: &Source<'_>) -> Result<ValueOptions> {
     Ok(ValueOptions {
-        resampling: params::resampling(&source.options)?,
+        interpolation: params::interpolation(&source.options)?,
         max_distance_pixels: params::max_distance(&source.options)?,
         scaled: source.scaled(),
     })

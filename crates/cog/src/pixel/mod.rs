@@ -26,7 +26,7 @@ pub use block::{Block, Pixel, Pixels, RunVisitor, Visitor};
 pub use mapped_values::MappedValues;
 pub use mask::{Mask, MaskRule};
 pub use nodata::Nodata;
-pub use point_sampler::{PointSampler, Resampling, ValueOptions};
+pub use point_sampler::{Interpolation, PointSampler, ValueOptions};
 pub use sample::Sample;
 pub use value_rows::ValueRows;
 pub use window_profile::{WindowOptions, WindowProfile};

@@ -9,7 +9,7 @@
 //!                                   └───┴───┴───┴───┘             2 2 2 2 2
 //! ```
 //!
-//! Resampling follows GDAL's warper: there is no value if the pixel that contains the point is invalid; bilinear
+//! Interpolation follows GDAL's warper: there is no value if the pixel that contains the point is invalid; bilinear
 //! interpolation uses the valid pixels of four, with weights normalized to 1; cubic interpolation (Catmull-Rom, a =
 //! -0.5) needs sixteen valid pixels, and falls back to bilinear. Invalid values never contribute, and kernels with
 //! negative weights are never renormalized.
@@ -27,9 +27,9 @@ use super::sample::Sample;
 use crate::grid::{Run, Tiling, Window};
 use crate::{Error, Result};
 
-/// Resampling method.
+/// Interpolation of a value at a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Resampling {
+pub enum Interpolation {
     /// The pixel that contains the point.
     #[default]
     Nearest,
@@ -42,10 +42,10 @@ pub enum Resampling {
 /// Options for sampling a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ValueOptions {
-    /// Resampling method.
-    pub resampling: Resampling,
+    /// Interpolation of a value at a point.
+    pub interpolation: Interpolation,
     /// Number of rings to search for a valid pixel if the one that contains the point is invalid. Its value is used
-    /// without resampling.
+    /// without interpolation.
     pub max_distance_pixels: u32,
     /// Applies the band's scale and offset.
     pub scaled: bool,
@@ -132,7 +132,7 @@ impl PointSampler {
         let Some(pixel) = tiling.pixel_at(point) else {
             return Ok(None);
         };
-        let support = Support::around(point, pixel, &tiling, options.resampling);
+        let support = Support::around(point, pixel, &tiling, options.interpolation);
         let search =
             Search { max_distance: options.max_distance_pixels, pixel_size: band.transform().pixel_size(), best: None };
         let wanted = support.window.tiles(&tiling).collect();
@@ -260,17 +260,17 @@ impl Search {
 
 impl Support {
     /// The kernel of a point. A cubic kernel that extends beyond the image becomes bilinear.
-    fn around(point: (f64, f64), pixel: (u32, u32), tiling: &Tiling, resampling: Resampling) -> Self {
+    fn around(point: (f64, f64), pixel: (u32, u32), tiling: &Tiling, interpolation: Interpolation) -> Self {
         let image = Window::of_image(tiling.image_width, tiling.image_height);
         // The pixel whose centre precedes the point: that pixel or the previous one.
         let before = |at: f64, pixel: u32| i64::from(pixel) - i64::from(at - f64::from(pixel) < 0.5);
         let before = (before(point.0, pixel.0), before(point.1, pixel.1));
         let fits = |first: i64, size: u32| first >= 0 && first + 4 <= i64::from(size);
         let cubic = (before.0 - 1, before.1 - 1);
-        let (first, side) = match resampling {
-            Resampling::Nearest => ((i64::from(pixel.0), i64::from(pixel.1)), 1_u8),
-            Resampling::Cubic if fits(cubic.0, image.width) && fits(cubic.1, image.height) => (cubic, 4),
-            Resampling::Bilinear | Resampling::Cubic => (before, 2),
+        let (first, side) = match interpolation {
+            Interpolation::Nearest => ((i64::from(pixel.0), i64::from(pixel.1)), 1_u8),
+            Interpolation::Cubic if fits(cubic.0, image.width) && fits(cubic.1, image.height) => (cubic, 4),
+            Interpolation::Bilinear | Interpolation::Cubic => (before, 2),
         };
         let part = |first: i64, size: u32| {
             let start = u32::try_from(first).unwrap_or(0);

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rasteret_cog::pixel::{Block, PointSampler, Resampling, ValueOptions};
+use rasteret_cog::pixel::{Block, Interpolation, PointSampler, ValueOptions};
 
 use super::{BlockConsumer, OrNull, Read, ReadRequest, ResolvedRead};
 use super::{Reader, Target};
@@ -199,7 +199,7 @@ impl Row<'_> {
         let Some(point) = self.resolved.point(reader)? else {
             return Ok(None);
         };
-        if self.options.resampling == Resampling::Nearest && self.options.max_distance_pixels == 0 {
+        if self.options.interpolation == Interpolation::Nearest && self.options.max_distance_pixels == 0 {
             let pixel = self.resolved.target.band.tiling().pixel_at(point);
             return Ok(pixel.map(|(col, row)| Place::Pixel(col, row)));
         }

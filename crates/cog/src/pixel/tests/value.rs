@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::{CASES, File, level};
-use crate::pixel::{PointSampler, Resampling, ValueOptions};
+use crate::pixel::{Interpolation, PointSampler, ValueOptions};
 use crate::tiff::DataType;
 
 /// The values in the rasters of `scripts/make-pixel-cases`.
@@ -31,8 +31,8 @@ fn ask(file: &File, level: u32, point: (f64, f64), options: ValueOptions) -> (Op
     (search.value(), rounds)
 }
 
-fn value(file: &File, point: (f64, f64), resampling: Resampling) -> Option<f64> {
-    ask(file, 0, point, ValueOptions { resampling, ..ValueOptions::default() }).0
+fn value(file: &File, point: (f64, f64), interpolation: Interpolation) -> Option<f64> {
+    ask(file, 0, point, ValueOptions { interpolation, ..ValueOptions::default() }).0
 }
 
 fn nearest(file: &File, point: (f64, f64), max_distance_pixels: u32) -> Option<f64> {
@@ -51,17 +51,17 @@ fn values_agree_with_gdals_warper() {
     let mut seen = 0;
     for line in CASES.lines() {
         let fields: Vec<&str> = line.split('\t').collect();
-        let &["value", resampling, width, height, invalid, x, y, expected] = fields.as_slice() else {
+        let &["value", interpolation, width, height, invalid, x, y, expected] = fields.as_slice() else {
             continue;
         };
-        let resampling = if resampling == "cubic" { Resampling::Cubic } else { Resampling::Bilinear };
+        let interpolation = if interpolation == "cubic" { Interpolation::Cubic } else { Interpolation::Bilinear };
         let pair = |text: &str| {
             let (col, row) = text.split_once(':').unwrap();
             (col.parse().unwrap(), row.parse().unwrap())
         };
         let invalid = invalid.split_whitespace().map(pair).collect();
         let file = holed(width.parse().unwrap(), height.parse().unwrap(), invalid);
-        let found = value(&file, (x.parse().unwrap(), y.parse().unwrap()), resampling);
+        let found = value(&file, (x.parse().unwrap(), y.parse().unwrap()), interpolation);
         match (found, expected) {
             (None, "none") => {}
             (Some(found), expected) if expected != "none" => {
@@ -78,20 +78,20 @@ fn values_agree_with_gdals_warper() {
 #[test]
 fn pixels_hold_their_left_and_upper_edge() {
     let file = holed(10, 7, vec![]);
-    for resampling in [Resampling::Nearest, Resampling::Bilinear, Resampling::Cubic] {
+    for interpolation in [Interpolation::Nearest, Interpolation::Bilinear, Interpolation::Cubic] {
         for outside in [(-1e-9, 1.0), (1.0, -1e-9), (10.0, 1.0), (1.0, 7.0), (f64::NAN, 1.0), (f64::INFINITY, 1.0)] {
-            assert_eq!(value(&file, outside, resampling), None);
+            assert_eq!(value(&file, outside, interpolation), None);
             assert_eq!(nearest(&file, outside, 5), None);
         }
     }
-    assert_eq!(value(&file, (0.0, 0.0), Resampling::Nearest), Some(pattern(0, 0)));
-    assert_eq!(value(&file, (3.0, 2.999_999), Resampling::Nearest), Some(pattern(3, 2)));
-    assert_eq!(value(&file, (10.0_f64.next_down(), 7.0_f64.next_down()), Resampling::Nearest), Some(pattern(9, 6)));
-    assert_eq!(value(&file, (10.0_f64.next_down(), 7.0_f64.next_down()), Resampling::Cubic), Some(pattern(9, 6)));
+    assert_eq!(value(&file, (0.0, 0.0), Interpolation::Nearest), Some(pattern(0, 0)));
+    assert_eq!(value(&file, (3.0, 2.999_999), Interpolation::Nearest), Some(pattern(3, 2)));
+    assert_eq!(value(&file, (10.0_f64.next_down(), 7.0_f64.next_down()), Interpolation::Nearest), Some(pattern(9, 6)));
+    assert_eq!(value(&file, (10.0_f64.next_down(), 7.0_f64.next_down()), Interpolation::Cubic), Some(pattern(9, 6)));
     // At a centre all agree, whatever is around it.
     let file = holed(10, 7, vec![(4, 4), (5, 3)]);
-    for resampling in [Resampling::Nearest, Resampling::Bilinear, Resampling::Cubic] {
-        let found = value(&file, (5.5, 4.5), resampling).unwrap();
+    for interpolation in [Interpolation::Nearest, Interpolation::Bilinear, Interpolation::Cubic] {
+        let found = value(&file, (5.5, 4.5), interpolation).unwrap();
         assert!((found - pattern(5, 4)).abs() < 1e-12, "{found}");
     }
 }
@@ -100,27 +100,27 @@ fn pixels_hold_their_left_and_upper_edge() {
 fn nan_is_a_value_unless_it_is_nodata() {
     let rule = |_, col, _| if col == 1 { f64::NAN } else { 5.0 };
     let file = || File::new(level((4, 1), (4, 1), 1, false, DataType::Float32), rule);
-    assert!(value(&file(), (1.5, 0.5), Resampling::Nearest).unwrap().is_nan());
-    assert!(value(&file(), (1.2, 0.5), Resampling::Bilinear).unwrap().is_nan());
+    assert!(value(&file(), (1.5, 0.5), Interpolation::Nearest).unwrap().is_nan());
+    assert!(value(&file(), (1.2, 0.5), Interpolation::Bilinear).unwrap().is_nan());
     let file = file().with(|header| header.nodata = Some(f64::NAN));
-    assert_eq!(value(&file, (1.5, 0.5), Resampling::Nearest), None);
-    assert_eq!(value(&file, (0.8, 0.5), Resampling::Bilinear), Some(5.0));
+    assert_eq!(value(&file, (1.5, 0.5), Interpolation::Nearest), None);
+    assert_eq!(value(&file, (0.8, 0.5), Interpolation::Bilinear), Some(5.0));
     assert_eq!(nearest(&file, (1.5, 0.5), 1), Some(5.0));
 }
 
 #[test]
 fn tiles_are_those_of_the_pixels_that_count() {
     let file = holed(20, 12, vec![(4, 3), (5, 3), (4, 4), (3, 2), (3, 3)]);
-    let tiles = |point, resampling, max_distance_pixels| {
-        ask(&file, 0, point, ValueOptions { resampling, max_distance_pixels, scaled: false }).1
+    let tiles = |point, interpolation, max_distance_pixels| {
+        ask(&file, 0, point, ValueOptions { interpolation, max_distance_pixels, scaled: false }).1
     };
-    assert_eq!(tiles((9.9, 7.2), Resampling::Nearest, 9), [vec![(2, 2)]]);
-    assert_eq!(tiles((9.5, 7.5), Resampling::Bilinear, 0), [vec![(2, 2)]]);
-    assert_eq!(tiles((8.2, 6.3), Resampling::Bilinear, 0), [vec![(1, 1), (1, 2), (2, 1), (2, 2)]]);
-    assert_eq!(tiles((6.9, 7.2), Resampling::Cubic, 0), [vec![(1, 1), (1, 2), (2, 1), (2, 2)]]);
+    assert_eq!(tiles((9.9, 7.2), Interpolation::Nearest, 9), [vec![(2, 2)]]);
+    assert_eq!(tiles((9.5, 7.5), Interpolation::Bilinear, 0), [vec![(2, 2)]]);
+    assert_eq!(tiles((8.2, 6.3), Interpolation::Bilinear, 0), [vec![(1, 1), (1, 2), (2, 1), (2, 2)]]);
+    assert_eq!(tiles((6.9, 7.2), Interpolation::Cubic, 0), [vec![(1, 1), (1, 2), (2, 1), (2, 2)]]);
     // A candidate in the first tile bounds the search.
-    assert_eq!(tiles((4.2, 3.2), Resampling::Nearest, 9), [vec![(1, 1)], vec![(0, 0), (0, 1), (1, 0)]]);
-    assert_eq!(tiles((4.2, 3.2), Resampling::Nearest, 0), [vec![(1, 1)]]);
+    assert_eq!(tiles((4.2, 3.2), Interpolation::Nearest, 9), [vec![(1, 1)], vec![(0, 0), (0, 1), (1, 0)]]);
+    assert_eq!(tiles((4.2, 3.2), Interpolation::Nearest, 0), [vec![(1, 1)]]);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn the_search_goes_ring_by_ring() {
     assert_eq!(nearest(&file, (4.99, 3.5), 2), Some(pattern(6, 3)));
     assert_eq!(nearest(&file, (0.5, 6.5), u32::MAX), Some(pattern(6, 3)));
     // The value of the nearest pixel is not resampled.
-    let options = ValueOptions { resampling: Resampling::Bilinear, max_distance_pixels: 4, scaled: false };
+    let options = ValueOptions { interpolation: Interpolation::Bilinear, max_distance_pixels: 4, scaled: false };
     assert_eq!(ask(&file, 0, (4.99, 3.5), options).0, Some(pattern(6, 3)));
     invalid.push((6, 3));
     assert_eq!(nearest(&holed(10, 7, invalid), (4.99, 3.5), u32::MAX), None);
