@@ -31,8 +31,8 @@ fn refusing(status: u16) -> Server {
 fn statuses_that_stay_are_asked_once() {
     for (status, words) in [
         (400, "request refused (HTTP 400)"),
-        (401, "unauthorized (HTTP 401); the request was made without credentials"),
-        (403, "forbidden (HTTP 403); the request was made without credentials"),
+        (401, "unauthorized (HTTP 401); the request was made with the query of the location, and no other credentials"),
+        (403, "forbidden (HTTP 403); the request was made with the query of the location, and no other credentials"),
         (404, "not found (HTTP 404)"),
         (410, "gone (HTTP 410)"),
         (501, "server error (HTTP 501)"),
@@ -78,7 +78,10 @@ fn the_code_of_a_store_is_shown_and_nothing_else_of_its_answer() {
     let xml = "Content-Type: application/xml\r\n".to_owned();
     let body = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>SECRET</Message></Error>";
     let server = Server::start(move |_, _| Reply::Status(403, xml.clone(), body.to_owned()));
-    assert_eq!(error_of(&server, &[]), "forbidden (HTTP 403), AccessDenied; the request was made without credentials");
+    assert_eq!(
+        error_of(&server, &[]),
+        "forbidden (HTTP 403), AccessDenied; the request was made with the query of the location, and no other credentials"
+    );
 
     let server =
         Server::start(|_, _| Reply::Status(404, "x-ms-error-code: BlobNotFound\r\n".to_owned(), String::new()));
