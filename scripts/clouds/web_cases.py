@@ -78,7 +78,11 @@ def web_cases(world: World) -> list[Case]:
             files={"logins": both},
         ),
         Case(
-            "HTTP", "`.netrc`, not asked for", f"{data}/basic/a.tif", "unauthorized (HTTP 401); the request was made without credentials", files={".netrc": both}
+            "HTTP",
+            "`.netrc`, not asked for",
+            f"{data}/basic/a.tif",
+            "unauthorized (HTTP 401); the request was made without credentials",
+            files={".netrc": both},
         ),
         Case(
             "HTTP",
