@@ -133,17 +133,15 @@ impl Service {
 }
 
 impl Rule {
+    /// The rule of an empty value.
+    fn of_environment(prefix: String, service: Service) -> Self {
+        let source = Source::Environment;
+        Self { prefix, service, source, requester_pays: false, user_project: None, region: None, endpoint: None }
+    }
+
     /// The rule of a canonical prefix. The error has no part of the value that could be a secret.
     pub(crate) fn parse(prefix: String, service: Service, value: &str) -> Result<Self, String> {
-        let mut rule = Self {
-            prefix,
-            service,
-            source: Source::Environment,
-            requester_pays: false,
-            user_project: None,
-            region: None,
-            endpoint: None,
-        };
+        let mut rule = Self::of_environment(prefix, service);
         let (mut source, mut headers) = (None, Vec::new());
         for term in value.split(',').map(str::trim) {
             let (name, text) = match term.split_once('=') {
