@@ -1,7 +1,7 @@
 """Reads the headers of N distinct URLs with each contender, at several latencies.
 
-The contenders take turns, so that changes of the machine's speed affect all of them; medians are compared. Client and server share
-the cores of the machine, so only ratios are meaningful.
+Runs of the contenders alternate, so that changes of the machine's speed affect all of them, and medians are compared. Client and server
+share the cores of the machine, so only ratios are meaningful.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Measured = dict[str, float]
 
 
 def measure(contender: str, server: str, file: str, count: int, tag: str) -> Measured:
-    """One run of one contender in a process of its own."""
+    """Runs one contender in a separate process."""
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.contenders", contender]
     command += ["--server", server, "--file", file, "--count", str(count), "--tag", tag]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=TIME_LIMIT_S)
@@ -37,20 +37,20 @@ def measure(contender: str, server: str, file: str, count: int, tag: str) -> Mea
 
 
 def show(contender: str, latency: float, file: str, count: int, runs: list[Measured]) -> float:
-    """Prints a line; gives the median of headers a second."""
+    """Prints a line; returns the median of headers per second."""
     rates = sorted(count / run["seconds"] for run in runs)
     rate, last = statistics.median(rates), runs[-1]
     spread = f"{rates[0]:.0f}-{rates[-1]:.0f}"
     print(
         f"{file:13} {latency:5.0f} ms  {contender:16} {rate:8.0f} headers/s ({spread:>13}) {last['requests'] / count:6.2f} requests"
-        f" {last['bytes'] / count / 1024:7.1f} KiB a URL {last['peak_in_flight']:5.0f} in flight {last['peak_mb']:7.0f} MB",
+        f" {last['bytes'] / count / 1024:7.1f} KiB per URL {last['peak_in_flight']:5.0f} in flight {last['peak_mb']:7.0f} MB",
         flush=True,
     )
     return rate
 
 
 def enrich(args: argparse.Namespace) -> list[dict[str, object]]:
-    """The whole comparison; prints as it goes."""
+    """Runs the comparison and prints its results."""
     results: list[dict[str, object]] = []
     rasters.make(WORK)
     with servers.http_server(WORK) as server:

@@ -1,4 +1,4 @@
-"""Steps that the contenders of `benchmarks.journeys` share."""
+"""Functions shared by the contenders of `benchmarks.journeys`."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ NATIVE = "{geometry_crs: 'native'}"
 
 @dataclass(frozen=True)
 class Taken:
-    """Seconds by the clock, and of the processor in all threads."""
+    """Elapsed seconds, and CPU seconds of all threads."""
 
     seconds: float
     cpu: float
 
 
-# (what was taken, an array by which answers are compared; None: not compared)
+# Time taken, and an array for the comparison of results; None if they are not compared.
 Answer = tuple[Taken, object]
 
 
 def connect(threads: int) -> object:
-    """DuckDB with the extension."""
+    """Opens DuckDB with the extension."""
     import duckdb
 
     os.environ["RASTERET_THREADS"] = str(threads)
@@ -36,14 +36,14 @@ def connect(threads: int) -> object:
 
 
 def timed(work: Callable[[], object]) -> tuple[Taken, object]:
-    """What the work took, and its result."""
+    """Returns the time of the work and its result."""
     started, cpu = time.perf_counter(), time.process_time()
     found = work()
     return Taken(time.perf_counter() - started, time.process_time() - cpu), found
 
 
 def add_polygons(connection: object, rings: object) -> None:
-    """The table `plots` of numbers and outlines."""
+    """Creates the table `plots` of numbers and outlines."""
     import shapely
 
     wkb = list(shapely.to_wkb(shapely.polygons(rings)))
@@ -51,7 +51,7 @@ def add_polygons(connection: object, rings: object) -> None:
 
 
 def frame_of(rings: object) -> object:
-    """The polygons as exactextract takes them."""
+    """Returns the polygons in the form that exactextract expects."""
     import geopandas
     import shapely
 
@@ -59,14 +59,14 @@ def frame_of(rings: object) -> object:
 
 
 def opened(href: str) -> object:
-    """A file as rasterio opens it."""
+    """Opens a file with rasterio."""
     import rasterio
 
     return rasterio.open(f"/vsicurl/{href}" if href.startswith("http") else href)
 
 
 def array_source(values: object, left: float, top: float, **options: object) -> object:
-    """exactextract's raster of an array of the scenes' pixels."""
+    """Returns an exactextract raster of an array of pixels of the scenes."""
     from exactextract.raster import NumPyRasterSource
     from rasterio.crs import CRS
 

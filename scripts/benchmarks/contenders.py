@@ -1,7 +1,7 @@
-"""Each reader: it gets the headers of N distinct URLs and says how long that took.
+"""Contenders that read the headers of N distinct URLs.
 
 `python -m benchmarks.contenders NAME --server URL --file F --count N --tag T` prints one line of JSON: seconds, the process's
-peak of memory in MB, and the server's counters. What is prepared (imports, the table of URLs) is not timed.
+peak memory in MB, and the server's counters. Preparation (imports, the table of URLs) is not timed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Work = Callable[[], int]
 
 
 def urls(server: str, file: str, count: int, tag: str) -> list[str]:
-    """Distinct URLs of one file."""
+    """Returns distinct URLs of one file."""
     return [f"{server}/at/{tag}-{index:06d}/{file}" for index in range(count)]
 
 
@@ -48,7 +48,7 @@ def rasteret_duckdb(server: str, hrefs: list[str]) -> Work:
     )
 
     def work() -> int:
-        # A table in memory, as Python Rasteret's: nobody here writes a file.
+        # A table in memory, as in Python Rasteret: no contender writes a file.
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE collection AS FROM rasteret_enrich('{items}', bands := ['B04'])"
         )
@@ -61,7 +61,7 @@ def rasteret_duckdb(server: str, hrefs: list[str]) -> Work:
 
 
 def python_rasteret(server: str, hrefs: list[str]) -> Work:
-    """Python Rasteret, with a store that accepts plain HTTP; the rest as it ships."""
+    """Python Rasteret with default settings, except for a store that accepts plain HTTP."""
     import logging
 
     import pyarrow as pa
@@ -97,7 +97,7 @@ def python_rasteret(server: str, hrefs: list[str]) -> Work:
 
 
 def obstore_get(server: str, hrefs: list[str]) -> Work:
-    """One GET of the first 32 KiB each, and nothing done with it: the floor of a reader in Python."""
+    """One GET of the first 32 KiB per URL, without processing: the lower limit of a reader in Python."""
     import obstore
     from obstore.store import HTTPStore
 
@@ -146,11 +146,11 @@ CONTENDERS: dict[str, Callable[[str, list[str]], Work]] = {
 
 
 def peak_megabytes() -> float:
-    """The largest resident size of this process so far."""
+    """Returns the peak resident size of this process."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    # Linux's ru_maxrss begins with the size of the process that started this one.
+    # On Linux, ru_maxrss starts with the size of the parent process.
     (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024 / 1e6
 

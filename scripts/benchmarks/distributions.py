@@ -1,4 +1,4 @@
-"""Quantiles and classes of 10,000 hexagons of 60 pixels, from disk: `files` are one scene."""
+"""Contenders for quantiles and classes of 10,000 hexagons, 60 pixels across, in one scene on disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def plots() -> object:
 
 
 def tables(hrefs: list[str], threads: int) -> object:
-    """A connection with the plots and an index of the scene."""
+    """Returns a connection with the plots and an index of the scene."""
     connection = connect(threads)
     connection.execute(
         "CREATE TABLE scene AS SELECT href, cog_metadata(href) AS m FROM (SELECT unnest($1) AS href)", [hrefs]
@@ -25,7 +25,7 @@ def tables(hrefs: list[str], threads: int) -> object:
 
 
 def quantiles(hrefs: list[str], threads: int) -> Answer:
-    """A list per plot."""
+    """One LIST per plot."""
     import numpy as np
 
     connection = tables(hrefs, threads)
@@ -36,7 +36,7 @@ def quantiles(hrefs: list[str], threads: int) -> Answer:
 
 
 def classes(hrefs: list[str], threads: int) -> Answer:
-    """A list of classes per plot."""
+    """One LIST of classes per plot."""
     import numpy as np
 
     connection = tables(hrefs, threads)
@@ -51,7 +51,7 @@ def classes(hrefs: list[str], threads: int) -> Answer:
 
 
 def exact(hrefs: list[str], operations: list[str], is_array: bool) -> tuple[Taken, object]:
-    """exactextract on the file, or on an array that rasterio read whole."""
+    """Runs exactextract on the file, or on an array that rasterio has read completely."""
     from exactextract import exact_extract
 
     frame = frame_of(plots())

@@ -1,10 +1,10 @@
-"""Compares the clients of the extension with DuckDB's file system: requests, bytes and seconds.
+"""Compares the extension's own file access with DuckDB's file system: requests, bytes and seconds.
 
     python file_system.py FILE [--extension build/release/rasteret.duckdb_extension] [--files 100] [--latency-ms 20]
 
-Runs in the environment file-system. FILE is a COG, which is read from the disk and, under many URLs, from the range server of the tests.
-Requests and bytes of URLs are those that the server counts; for local files they are those of rasteret_stats(). Seconds are medians of five
-runs, each in a new database.
+Runs in the environment file-system. FILE is a COG, which is read from disk and, with many URLs, from the range server of the tests.
+Requests and bytes are counted by the server for URLs, and by rasteret_stats() for local files. Seconds are medians of five runs, each in
+a new database.
 """
 
 from __future__ import annotations

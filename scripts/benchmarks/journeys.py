@@ -1,7 +1,6 @@
-"""Whole questions of `scripts/bench zonal`, each against the readers that answer it today.
+"""Compares complete workflows of `scripts/bench zonal` with other readers.
 
-Each contender runs in a process of its own and reads everything for the first time; answers have to agree. A goal that is missed is
-printed as such.
+Each contender runs in its own process with empty caches, and results must agree. Missed goals are marked in the output.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from .contenders import peak_megabytes
 from .read import OURS, TIME_LIMIT_S, WORK
 
 LATENCY_MS = 20.0
-# exactextract holds coverage in single precision.
+# exactextract stores coverage in single precision.
 SINGLE = 2e-6
 
 
 @dataclass(frozen=True)
 class Goal:
-    """This extension takes at most so many times as long as a contender; less than 1 is faster."""
+    """Maximum time of this extension relative to a contender; values below 1 are faster."""
 
     contender: str
     most: float
-    # Seconds that are added to what the contender took.
+    # Seconds added to the time of the contender.
     more_s: float = 0.0
 
 
@@ -43,9 +42,9 @@ class Journey:
     files: list[str]
     contenders: dict[str, Callable[[list[str], int], Answer]]
     goals: list[Goal]
-    # Relative, by which answers may differ.
+    # Relative tolerance of results.
     tolerance: float
-    # Absolute, by contender.
+    # Absolute tolerance, by contender.
     rounding: dict[str, float] = field(default_factory=dict)
     is_remote: bool = False
     peak_mb: float | None = None
@@ -131,7 +130,7 @@ JOURNEYS = {
 
 
 def compare(name: str, server: str, threads: int, repeat: int) -> list[dict[str, object]]:
-    """All contenders in turns; prints their medians, and ends where an answer differs."""
+    """Runs all contenders alternately and prints their medians. Exits if results differ."""
     journey = JOURNEYS[name]
     scenes.make(WORK, sorted({file.rpartition("/")[2] for file in journey.files}))
     urllib.request.urlopen(f"{server}/__latency?ms={LATENCY_MS}", timeout=10).close()
@@ -153,7 +152,7 @@ def rows_of(name: str, contender: str) -> Path:
 
 
 def measure(name: str, contender: str, hrefs: list[str], threads: int) -> dict[str, float]:
-    """One run in a process of its own."""
+    """Runs a contender in a separate process."""
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.journeys", name, contender, str(threads), *hrefs]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S)
     if done.returncode != 0:
@@ -162,19 +161,19 @@ def measure(name: str, contender: str, hrefs: list[str], threads: int) -> dict[s
 
 
 def show(name: str, journey: Journey, threads: int, runs: dict[str, list[dict[str, float]]]) -> None:
-    """A line per contender, and one per goal."""
+    """Prints one line per contender and one per goal."""
     seconds = {contender: statistics.median(run["seconds"] for run in measured) for contender, measured in runs.items()}
     cpu = {contender: statistics.median(run["cpu"] for run in measured) for contender, measured in runs.items()}
     peak = {contender: max(run["peak_mb"] for run in measured) for contender, measured in runs.items()}
     for contender, median in seconds.items():
         print(
-            f"{name:13} {threads} thread(s)  {contender:21} {median:8.3f} s {cpu[contender]:8.3f} s of processor {peak[contender]:6.0f} MB"
+            f"{name:13} {threads} thread(s)  {contender:21} {median:8.3f} s {cpu[contender]:8.3f} s CPU {peak[contender]:6.0f} MB"
             f" {median / seconds[OURS]:7.2f} times as long",
             flush=True,
         )
     for goal in journey.goals:
         ratio = seconds[OURS] / (seconds[goal.contender] + goal.more_s)
-        text = f"at most {goal.most:.2f} times {goal.contender}" + (" and a round trip" if goal.more_s else "")
+        text = f"at most {goal.most:.2f} times {goal.contender}" + (" plus a round trip" if goal.more_s else "")
         print(f"{name:13} {threads} thread(s)  goal {text}: {ratio:.2f}{'' if ratio <= goal.most else '  MISSED'}")
     if journey.peak_mb is not None:
         missed = "" if peak[OURS] <= journey.peak_mb else "  MISSED"
@@ -182,7 +181,7 @@ def show(name: str, journey: Journey, threads: int, runs: dict[str, list[dict[st
 
 
 def check(name: str, journey: Journey) -> None:
-    """Holds the answers of the last turn against one another."""
+    """Compares the results of the last run."""
     import numpy as np
 
     expected = np.load(rows_of(name, OURS))
@@ -197,11 +196,11 @@ def check(name: str, journey: Journey) -> None:
             atol=journey.rounding.get(contender, journey.tolerance),
             equal_nan=True,
         ):
-            sys.exit(f"bench: {name}: {contender} answers otherwise than {OURS}")
+            sys.exit(f"bench: {name}: the result of {contender} differs from {OURS}")
 
 
 def main() -> None:
-    """One contender, once: a line of JSON, and its answer in a file."""
+    """Runs one contender; prints a line of JSON and writes the result to a file."""
     parser = argparse.ArgumentParser()
     parser.add_argument("name", choices=JOURNEYS)
     parser.add_argument("contender")

@@ -29,7 +29,7 @@ WHERE bbox.xmin < 12 AND bbox.xmax > 10 AND bbox.ymin < 48 AND bbox.ymax > 46
     AND datetime >= TIMESTAMP '2024-06-01' AND datetime < TIMESTAMP '2024-09-01'
 """
 BY_LOCATION = "ORDER BY floor(bbox.ymin), bbox.xmin, datetime"
-# Name, options of COPY, and order of the records: by date, as in catalogs, or by location.
+# Name, options of COPY, and order of records: by date, as in catalogs, or by location.
 LAYOUTS = [
     ("snappy, by date", "COMPRESSION snappy", ""),
     ("zstd, by date", "COMPRESSION zstd", ""),
@@ -52,7 +52,7 @@ LAYOUTS = [
 
 
 def tables(rng: np.random.Generator, rows: int, side: int, start: np.ndarray) -> tuple[dict[str, pa.Array], np.ndarray]:
-    """The tile tables of a level of every record, and where each ends in its file."""
+    """Returns the tile tables of a level of every record, and the end offset of each level."""
     tiles = (-(-side // TILE)) ** 2
     counts = rng.integers(100_000, 1_500_000, (rows, tiles), dtype=np.int32)
     ends = start[:, None] + np.cumsum(counts.astype(np.int64) + 8, axis=1)
@@ -66,7 +66,7 @@ def tables(rng: np.random.Generator, rows: int, side: int, start: np.ndarray) ->
 
 
 def level(rows: int, side: int, made: dict[str, pa.Array]) -> dict[str, pa.Array]:
-    """The fields of an image."""
+    """Returns the fields of a level."""
 
     def same(value: object, kind: pa.DataType) -> pa.Array:
         return pa.repeat(pa.scalar(value, kind), rows)
@@ -85,7 +85,7 @@ def level(rows: int, side: int, made: dict[str, pa.Array]) -> dict[str, pa.Array
 
 
 def write_records(path: Path, rows: int) -> None:
-    """The index, by date."""
+    """Writes the index, ordered by date."""
     rng = np.random.default_rng(1)
     places = rows // DATES
     lon, lat = rng.uniform(-10, 30, places), rng.uniform(36, 60, places)
@@ -123,12 +123,12 @@ def _named(fields: dict[str, pa.Array]) -> dict[str, list]:
 
 
 def bytes_read() -> int:
-    """Bytes that this process has read from files and pipes."""
+    """Returns the bytes that this process has read from files and pipes."""
     return int(Path("/proc/self/io").read_text().split()[1])
 
 
 def measure(files: str, repeat: int) -> tuple[int, float, float]:
-    """Rows, median seconds and bytes of the query."""
+    """Returns rows, median seconds and bytes of the query."""
     seconds, touched, rows = [], 0, 0
     for _ in range(repeat):
         with duckdb.connect() as connection:
@@ -140,7 +140,7 @@ def measure(files: str, repeat: int) -> tuple[int, float, float]:
 
 
 def compare(args: argparse.Namespace) -> list[dict[str, object]]:
-    """Prints a line of a Markdown table a layout."""
+    """Prints a Markdown table with one line per layout."""
     work = WORK / "layout"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
@@ -178,14 +178,14 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
             }
         )
     if len({result["rows"] for result in results}) != 1:
-        raise SystemExit("bench: the layouts do not answer the query alike")
-    print(f"\n{results[0]['rows']} of {args.records:,} records answer the query")
+        raise SystemExit("bench: the query returns different rows for the layouts")
+    print(f"\n{results[0]['rows']} of {args.records:,} records match the query")
     shutil.rmtree(work)
     return results
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The benchmark's own arguments."""
+    """Adds the arguments of the benchmark."""
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--json", type=Path, help="also write all figures to this file")

@@ -1,6 +1,6 @@
-"""Means of many small plots on 24 scenes, whose tiles are few: how a query passes the sources, as docs/planning.md compares.
+"""Contenders for means of many small plots on 24 scenes, with different forms of the sources; see docs/planning.md.
 
-The files are 24 scenes of 484 tiles; all plots are inside 16 tiles.
+Scenes have 484 tiles; all plots are inside of 16 tiles.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from .common import NATIVE, Answer, add_polygons, connect, timed
 from .read import CORNER, SIDE
 
 SCENES, FEW, MANY = 24, 2_000, 100_000
-# Of the outlines; six pixels across.
+# Vertices per outline; plots are six pixels across.
 ACROSS = 6
 Work = Callable[[list[str], int], Answer]
 
 
 def files() -> list[str]:
-    """Paths below the server."""
+    """Returns the paths of the files on the server."""
     return [f"{scene}/{scenes.SCENE}" for scene in range(SCENES)]
 
 
 def answer(hrefs: list[str], threads: int, plots: int, query: str, is_cached: bool = False) -> Answer:
-    """Runs a query over the tables `plots` (j, g) and `collection` (i, href, m); its result has the columns j and total."""
+    """Runs a query on the tables `plots` (j, g) and `collection` (i, href, m); it must return the columns j and total."""
     connection = connect(threads)
     connection.execute(
         "CREATE TABLE collection AS SELECT i, href, cog_metadata(href) AS m FROM "
@@ -39,7 +39,7 @@ def answer(hrefs: list[str], threads: int, plots: int, query: str, is_cached: bo
 
 
 def of_lists(source: str) -> str:
-    """A row per plot, with a LIST of all scenes."""
+    """Returns a query with one row per plot, with a LIST of all scenes."""
     statistics = f"cog_zonal_stats(list({source} ORDER BY i), any_value(g), {NATIVE})"
     return (
         f"SELECT j, list_sum(list_transform(z, lambda s: s.mean)) AS total FROM "
@@ -48,7 +48,7 @@ def of_lists(source: str) -> str:
 
 
 def hrefs_of(plots: int) -> Work:
-    """LISTs of hrefs, whose headers are in the header cache."""
+    """LISTs of hrefs, with headers in the header cache."""
     return lambda hrefs, threads: answer(hrefs, threads, plots, of_lists("href"), is_cached=True)
 
 
@@ -58,7 +58,7 @@ def structs_of(plots: int) -> Work:
 
 
 def pairs_of(plots: int) -> Work:
-    """A row per plot and scene."""
+    """One row per plot and scene."""
     statistics = f"cog_zonal_stats(href, m, g, {NATIVE}).mean"
     query = f"SELECT j, sum(mean ORDER BY i) AS total FROM (SELECT j, i, {statistics} AS mean FROM plots, collection) GROUP BY j"
     return lambda hrefs, threads: answer(hrefs, threads, plots, query)

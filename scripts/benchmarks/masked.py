@@ -1,6 +1,6 @@
-"""A year of NDVI without clouds, per field and date: of the means of the bands, and of the NDVI of each pixel.
+"""Contenders for one year of cloud-free NDVI per field and date: from the means of the bands, and as the mean of the NDVI of pixels.
 
-The files are those of B04, then of B08, then of SCL at 20 m, by date.
+The files of B04, B08 and SCL at 20 m follow one another, each ordered by date.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ INVALID = 0
 
 
 def files() -> list[str]:
-    """Paths below the server."""
+    """Returns the paths of the files on the server."""
     red = [scenes.DATES[date % 10] for date in range(DATES)]
     nir = [scenes.DATES[(date + 5) % 10] for date in range(DATES)]
     names = zip(("B04", "B08", "SCL"), (red, nir, [scenes.DATE_CLASSES] * DATES), strict=True)
@@ -26,7 +26,7 @@ def files() -> list[str]:
 
 
 def fields() -> object:
-    """Outlines inside sixteen tiles of a date."""
+    """Returns outlines inside of 16 tiles of each date."""
     return scenes.hexagons(FIELDS, CORNER, SIDE)
 
 
@@ -35,7 +35,7 @@ def by_asset(hrefs: list[str]) -> list[list[str]]:
 
 
 def tables(hrefs: list[str], threads: int) -> object:
-    """A connection with the fields, and an index of one row per date."""
+    """Returns a connection with the fields and an index with one row per date."""
     connection = connect(threads)
     indexed = ", ".join(f"{asset}, cog_metadata({asset}) AS {asset}_metadata" for asset in ("red", "nir", "scl"))
     connection.execute(
@@ -48,7 +48,7 @@ def tables(hrefs: list[str], threads: int) -> object:
 
 
 def finished(connection: object, query: str) -> Answer:
-    """Runs a query whose result has the columns j, date, ndvi; gives an array of (date, field)."""
+    """Runs a query with the columns j, date, ndvi; returns an array of (date, field)."""
     import numpy as np
 
     taken, _ = timed(lambda: connection.execute(f"CREATE TEMP TABLE answer AS {query}"))
@@ -57,7 +57,7 @@ def finished(connection: object, query: str) -> Answer:
 
 
 def of_means(hrefs: list[str], threads: int, has_metadata: bool = False) -> Answer:
-    """One aggregate per field: a LIST of the sources of both bands, whose headers are in the header cache."""
+    """One aggregate per field: a LIST of the sources of both bands, with headers in the header cache."""
     connection = tables(hrefs, threads)
     cached = " AND ".join(f"cog_cache_header({asset}, {asset}_metadata)" for asset in ("red", "nir", "scl"))
     (found,) = connection.execute(f"SELECT count(*) FROM collection WHERE {cached}").fetchone()
@@ -77,12 +77,12 @@ def of_means(hrefs: list[str], threads: int, has_metadata: bool = False) -> Answ
 
 
 def of_means_with_metadata(hrefs: list[str], threads: int) -> Answer:
-    """The same with the headers in the sources."""
+    """Like `of_means`, with the headers in the sources."""
     return of_means(hrefs, threads, has_metadata=True)
 
 
 def of_pixels(hrefs: list[str], threads: int) -> Answer:
-    """Rows of pixels by `unnest`, and DuckDB's own aggregates."""
+    """Pixels as rows by `unnest`, and aggregates of DuckDB."""
     mask = f"{{href: scl, metadata: scl_metadata, keep: {list(CLEAR)}}}"
     pixels = (
         "cog_pixels([{href: red, metadata: red_metadata}, {href: nir, metadata: nir_metadata}], g, "
@@ -95,7 +95,7 @@ def of_pixels(hrefs: list[str], threads: int) -> Answer:
 
 
 def limit(hrefs: list[str], threads: int) -> Answer:
-    """The distinct tiles and nothing else: one polygon around all fields, for all files at once."""
+    """Reads only the distinct tiles: one polygon around all fields, for all files at once."""
     connection = tables(hrefs, threads)
     left, top = scenes.LEFT + CORNER[0] * scenes.PIXEL, scenes.TOP - CORNER[1] * scenes.PIXEL
     right, bottom = left + SIDE * scenes.PIXEL, top - SIDE * scenes.PIXEL
@@ -106,7 +106,7 @@ def limit(hrefs: list[str], threads: int) -> Answer:
 
 
 def of_dates(hrefs: list[str], threads: int, work: Callable[[list[str]], object]) -> Answer:
-    """Dates in threads, each with GDAL's settings."""
+    """Processes dates in threads, with GDAL's settings."""
     import numpy as np
     import rasterio
 
@@ -127,7 +127,7 @@ def of_dates(hrefs: list[str], threads: int, work: Callable[[list[str]], object]
 
 
 def clear_bands(date: list[str], window: tuple[int, int, int, int]) -> tuple[object, object]:
-    """Red and near infrared of a window, invalid where the classes are not clear."""
+    """Reads red and near infrared of a window; pixels of other than clear classes are invalid."""
     import numpy as np
     from rasterio.windows import Window
 
@@ -144,7 +144,7 @@ def clear_bands(date: list[str], window: tuple[int, int, int, int]) -> tuple[obj
 
 
 def field_windows(hrefs: list[str], threads: int) -> Answer:
-    """rasterio reads the window of each field, exactextract weighs it: no more than the pixels that are needed."""
+    """rasterio reads the window of each field, and exactextract computes its mean: only required pixels are read."""
     import geopandas
     import numpy as np
     from exactextract import exact_extract
@@ -175,7 +175,7 @@ def field_windows(hrefs: list[str], threads: int) -> Answer:
 
 
 def whole_window(hrefs: list[str], threads: int, is_of_pixels: bool = False) -> Answer:
-    """rasterio reads the box of all fields once per date, exactextract weighs all fields on it: one round of reads per file."""
+    """rasterio reads the bounding box of all fields once per date, and exactextract computes all means: one read per file."""
     import numpy as np
     from exactextract import exact_extract
 
@@ -200,5 +200,5 @@ def whole_window(hrefs: list[str], threads: int, is_of_pixels: bool = False) -> 
 
 
 def whole_window_pixels(hrefs: list[str], threads: int) -> Answer:
-    """The same, of the NDVI of each pixel."""
+    """Like `whole_window`, with the NDVI of each pixel."""
     return whole_window(hrefs, threads, is_of_pixels=True)

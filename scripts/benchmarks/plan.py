@@ -30,29 +30,29 @@ TIME_LIMIT_S = 3600
 
 SIZE, TILE, PIXEL = 10980, 512, 10.0
 LEFT, TOP, EPSG = 500_000.0, 4_600_000.0, 32631
-# Tiles of the same ground -> sides of the image and of a tile: what a larger raster costs.
+# Number of tiles over the same area -> sizes of the image and of a tile, to measure the cost of larger rasters.
 GRIDS = {484: (10980, 512), 6_400: (20480, 256), 1_000_000: (256_000, 256)}
 OURS = "rasteret-duckdb"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The result of a contender, and its CPU seconds."""
+    """The result of a contender and its CPU seconds."""
 
     found: int
     seconds: float
     tiles: list[list[int]]
-    # Of those seconds, what the same query takes without geometries.
+    # CPU seconds of the same query without geometries.
     join_seconds: float | None = None
 
 
 def seconds() -> float:
-    """The processor's time of this process so far."""
+    """Returns the CPU seconds of this process."""
     return time.process_time()
 
 
 def hexagons(count: int, tiles: int) -> Path:
-    """A Parquet file of `i` and `geometry`: WKB in longitudes and latitudes, 60 pixels of a grid across."""
+    """Returns a Parquet file with `i` and `geometry`: WKB in longitude and latitude, 60 pixels across."""
     path = WORK / f"hexagons-{count}-{tiles}.parquet"
     if path.exists():
         return path
@@ -79,7 +79,7 @@ def hexagons(count: int, tiles: int) -> Path:
 
 
 def metadata(tiles: int) -> str:
-    """The STRUCT of a raster over the ground, as SQL."""
+    """Returns the metadata STRUCT of a raster over the area, as SQL."""
     size, tile = GRIDS[tiles]
     pixel = SIZE * PIXEL / size
     return (
@@ -104,7 +104,7 @@ def rasteret_duckdb(path: Path, tiles: int) -> Answer:
     connection.execute(f"CREATE TABLE raster AS SELECT {metadata(tiles)} AS m")
     connection.execute(f"CREATE TABLE hexagons AS FROM '{path}'")
     plan = "cog_tiles_for_geometry(m, geometry)"
-    connection.execute(f"SELECT {plan} FROM raster, (FROM hexagons LIMIT 1)").fetchall()  # the CRS tables are read once
+    connection.execute(f"SELECT {plan} FROM raster, (FROM hexagons LIMIT 1)").fetchall()  # loads the CRS tables
     started = seconds()
     (found,) = connection.execute(f"SELECT sum(len({plan})) FROM hexagons, raster").fetchone()
     planned = seconds()
@@ -146,7 +146,7 @@ def duckdb_spatial(path: Path, tiles: int) -> Answer:
 
 
 def python(path: Path, tiles: int) -> Answer:
-    """Whole arrays at once; only hexagons whose box meets several tiles are held against them."""
+    """numpy, pyproj and shapely on whole arrays; only hexagons whose bounding box intersects several tiles are compared with them."""
     import numpy as np
     import pyarrow.parquet
     import pyproj
@@ -179,7 +179,7 @@ def python(path: Path, tiles: int) -> Answer:
     )
     ends = np.minimum((col[several] + 1) * tile, size), np.minimum((row[several] + 1) * tile, size)
     boxes = shapely.box(col[several] * tile, row[several] * tile, *ends)
-    # Insides that meet share an area: a third of the time of cutting.
+    # If the interiors intersect, the shared area is positive; this takes a third of the time of computing the intersection.
     kept[several] = shapely.relate_pattern(pixels[shape[several]], boxes, "T********")
     index, shape = (row * across + col)[kept], shape[kept]
     found = len(index)
@@ -193,12 +193,12 @@ CONTENDERS: dict[str, Callable[[Path, int], Answer]] = {
     "python": python,
     "duckdb-spatial": duckdb_spatial,
 }
-# Spatial is on a registry for one host.
+# PyPI has the spatial extension for one host only.
 ENVIRONMENTS = {"duckdb-spatial": "host-1.5.5"}
 
 
 def measure(contender: str, path: Path, tiles: int) -> dict[str, object]:
-    """One run in a process of its own."""
+    """Runs a contender in a separate process."""
     interpreter = sys.executable
     if name := ENVIRONMENTS.get(contender):
         interpreter = str(venvs.ensure([name])[name])
@@ -217,7 +217,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def compare(args: argparse.Namespace) -> list[dict[str, object]]:
-    """The whole comparison; prints as it goes. Answers that differ end it."""
+    """Runs the comparison and prints its results. Exits if results differ."""
     path = hexagons(args.rows, 484)
     results: list[dict[str, object]] = []
     medians: dict[str, float] = {}
@@ -238,13 +238,13 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
             print(f"{OURS} is {medians[name] / medians[OURS]:.1f} times {name}", flush=True)
     if len({run["digest"] for measured in runs.values() for run in measured}) > 1:
         sys.exit("bench: the contenders found different tiles")
-    print("all found the same tiles", flush=True)
+    print("all contenders found the same tiles", flush=True)
     for tiles in GRIDS if OURS in runs else []:
         larger = hexagons(args.rows, tiles)
         measured = [measure(OURS, larger, tiles) for _ in range(args.repeat)]
         total, join = (statistics.median(float(run[key]) for run in measured) for key in ("seconds", "join_seconds"))
         print(
-            f"{tiles} tiles  {OURS:15} {total:8.3f} s  {total / args.rows * 1e6:8.2f} us a row, of which DuckDB's join "
+            f"{tiles} tiles  {OURS:15} {total:8.3f} s  {total / args.rows * 1e6:8.2f} us per row, of which DuckDB's join "
             f"{join / args.rows * 1e6:.2f}",
             flush=True,
         )
@@ -253,7 +253,7 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
 
 
 def main() -> None:
-    """One contender, once: a line of JSON."""
+    """Runs one contender and prints a line of JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--run", choices=CONTENDERS, required=True)
     parser.add_argument("--hexagons", type=Path, required=True)

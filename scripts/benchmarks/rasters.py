@@ -1,4 +1,4 @@
-"""COGs of the shapes that archives have: what a header reader does depends on the number of tiles, not on the pixels."""
+"""Generates COGs with typical numbers of tiles. The cost of reading a header depends on the number of tiles, not on the pixels."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 import rasterio
 from rasterio.transform import from_origin
 
-# Name -> side of the image and of a tile: 16 tiles, and Sentinel-2's 484.
+# Name -> sizes of the image and of a tile: 16 tiles, and 484 tiles as in Sentinel-2.
 SHAPES = {"tiles16.tif": (1024, 256), "tiles484.tif": (10980, 512)}
 
 
 def make(directory: Path) -> None:
-    """Writes what is missing."""
+    """Writes missing files."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, (size, block) in SHAPES.items():
         if not (directory / name).exists():

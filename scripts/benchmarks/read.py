@@ -1,10 +1,9 @@
-"""Reads the pixels of whole images, windows and points with each reader, on one thread and on two, from disk and over HTTP at 20 ms.
+"""Reads the pixels of whole images, windows and points with each reader, on one and two threads, from disk and over HTTP at 20 ms.
 
-Each reader runs in its own process and reads everything for the first time; the results are then compared. Only codecs (`image-...`)
-are measured by the median of five reads, each of which opens the file again: the first read of 4096 x 4096 pixels spends a third of its
-time on memory that the process has not used yet. This extension uses its index, as intended; the time of other readers includes opening
-the files. `limit` is the time of this extension for the distinct tiles alone: the box of the 16 tiles, or the whole image. Peak memory
-is that of the process after reading, with the pixels in the memory of the reader.
+Each reader runs in its own process with empty caches; the results are then compared. Only codecs (`image-...`) are measured by the median
+of five reads, each of which opens the file again: the first read of 4096 x 4096 pixels spends a third of its time on page faults. This
+extension uses an index; the time of other readers includes opening the files. `limit` is the time of this extension for only the distinct
+tiles: the box of the 16 tiles, or the whole image. Peak memory is that of the process after reading, including the pixels.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ OURS = "rasteret-duckdb"
 TIME_LIMIT_S = 1800
 RASTERIO = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif", "VSI_CACHE": True,
             "GDAL_CACHEMAX": 512, "GDAL_INGESTED_BYTES_AT_OPEN": 32768}  # fmt: skip
-# Sixteen tiles: a square of four by four, from the fifth row and column on.
+# A square of 4 x 4 tiles, starting at the fifth row and column.
 CORNER, SIDE = (2048, 2048), 2048
 
-# What is read of which files, and how much of it.
+# Workload -> files to read.
 WORKLOADS: dict[str, list[str]] = {
     **{f"image-{codec}": [scenes.codec_file(codec)] for codec in scenes.CODECS},
     "image": [scenes.SCENE],
@@ -48,27 +47,27 @@ WORKLOADS: dict[str, list[str]] = {
     "sorted": scenes.DATES,
 }
 
-# Times that an image is read where what counts is its codec.
+# Number of reads of an image, to measure its codec.
 TIMES = 5
 
 
 @dataclass(frozen=True)
 class Watch:
-    """The cost of reading: seconds, and the peak memory of the process so far."""
+    """The cost of reading: seconds, and the peak memory of the process."""
 
     seconds: float
     peak_mb: float
 
 
-# (what reading took, what was read: arrays, in an order that all readers share)
+# The cost of reading, and the arrays read, in the same order for all readers.
 Answer = tuple[Watch, list[object]]
 
 
 def watched(read: Callable[[], object], times: int = 1) -> tuple[Watch, object]:
-    """The median of some readings, and what the last one read."""
+    """Returns the median cost of several reads, and the result of the last one."""
     seconds, found = [], None
     for _ in range(times):
-        found = None  # one answer at a time in memory
+        found = None  # keeps one result at a time in memory
         started = time.perf_counter()
         found = read()
         seconds.append(time.perf_counter() - started)
@@ -80,19 +79,19 @@ def times(workload: str) -> int:
 
 
 def shapes(workload: str) -> object:
-    """Corners of the hexagons that are read."""
+    """Returns the corners of the hexagons."""
     return scenes.hexagons(200, CORNER, SIDE) if workload == "windows" else scenes.hexagons(200, (0, 0), scenes.SIZE)
 
 
 def targets(workload: str) -> list[tuple[int, object]]:
-    """Positions of points by file."""
+    """Returns the positions of points by file."""
     if workload == "points":
         return [(0, scenes.points(1000, scenes.SIZE))]
     return [(file, scenes.points(1000, scenes.DATE_SIZE, file)) for file in range(len(scenes.DATES))]
 
 
 def rasteret_duckdb(workload: str, hrefs: list[str], threads: int, limit: bool = False) -> Answer:
-    """This extension, on a table that holds its index."""
+    """This extension, with an index in a table."""
     import duckdb
     import numpy as np
 
@@ -106,7 +105,7 @@ def rasteret_duckdb(workload: str, hrefs: list[str], threads: int, limit: bool =
     )
     native = "geometry_crs: 'native'"
     if workload.startswith("image") or limit and workload != "windows":
-        # What reads the pixels is timed, into DuckDB's own memory; what hands them to Python, for the comparison, is not.
+        # Reading pixels into DuckDB's memory is timed; their conversion to Python, for the comparison, is not.
         read = "(SELECT cog_read(href, m, NULL) AS r FROM scene)"
         image = connection.execute
         watch, _ = watched(lambda: image(f"SELECT octet_length(r.data) FROM {read}").fetchall(), times(workload))
@@ -137,13 +136,13 @@ def rasteret_duckdb(workload: str, hrefs: list[str], threads: int, limit: bool =
 
 
 def limit(workload: str, hrefs: list[str], threads: int) -> Answer:
-    """How long the distinct tiles take this extension."""
+    """This extension, reading only the distinct tiles."""
     watch, _ = rasteret_duckdb(workload, hrefs, threads, limit=True)
     return watch, []
 
 
 def rasterio_reads(workload: str, hrefs: list[str], threads: int) -> Answer:
-    """rasterio as recommended to users: GDAL's own threads for images, one dataset per thread for the rest."""
+    """rasterio with recommended settings: threads of GDAL for images, otherwise one dataset per thread."""
     import numpy as np
     import rasterio
     import shapely
@@ -183,7 +182,7 @@ def rasterio_reads(workload: str, hrefs: list[str], threads: int) -> Answer:
             return mask(dataset(paths[0]), [polygon], crop=True, indexes=1, nodata=0)[0]
 
         return watched(lambda: side_by_side(window, polygons))
-    # Sorted by rows of tiles, as those who know GDAL's cache do.
+    # Sorted by rows of tiles, which is best for GDAL's block cache.
     jobs = []
     for file, positions in targets(workload):
         for part in np.array_split(np.lexsort(positions.T), threads):
@@ -200,7 +199,7 @@ def rasterio_reads(workload: str, hrefs: list[str], threads: int) -> Answer:
 
 
 def python_rasteret(workload: str, hrefs: list[str], threads: int) -> Answer:
-    """Python Rasteret over HTTP, which is all that it reads; its index is made before. It sets its own threads."""
+    """Python Rasteret over HTTP, the only source that it supports. Its index is built before; it sets its own number of threads."""
     import datetime
     import logging
 
@@ -243,7 +242,7 @@ def python_rasteret(workload: str, hrefs: list[str], threads: int) -> Answer:
 
 
 def async_geotiff(workload: str, hrefs: list[str], threads: int) -> Answer:
-    """async-geotiff on obstore; its decoding pool has as many threads as it takes."""
+    """async-geotiff on obstore. It sets its own number of decoding threads."""
     import numpy as np
     from async_geotiff import GeoTIFF
     from obstore.store import HTTPStore, LocalStore
@@ -272,7 +271,7 @@ CONTENDERS: dict[str, Callable[[str, list[str], int], Answer]] = {
 
 
 def takes_part(contender: str, workload: str, over_http: bool, threads: int) -> bool:
-    """Python Rasteret reads windows and points over HTTP, async-geotiff images; neither lets its threads be set."""
+    """Python Rasteret reads windows and points over HTTP, async-geotiff reads images; the threads of both are fixed."""
     match contender:
         case "python-rasteret":
             return over_http and workload in ("windows", "spread", "points") and threads == max_threads()
@@ -288,7 +287,7 @@ def max_threads() -> int:
 
 
 def measure(contender: str, workload: str, hrefs: list[str], threads: int) -> dict[str, object]:
-    """One run in a process of its own; None where the reader fails."""
+    """Runs a contender in a separate process; values are None if it fails."""
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.read", "--run", contender, "--workload", workload]
     done = subprocess.run(
         [*command, "--threads", str(threads), *hrefs],
@@ -311,7 +310,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def compare(args: argparse.Namespace) -> list[dict[str, object]]:
-    """The whole comparison; prints as it goes. Answers that differ end it, but for lossy codecs."""
+    """Runs the comparison and prints its results. Exits if results differ, except for lossy codecs."""
     scenes.make(WORK, [name for workload in args.workload for name in WORKLOADS[workload]])
     results: list[dict[str, object]] = []
     with servers.http_server(WORK) as server:
@@ -319,7 +318,7 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
             for latency in args.latency:
                 over_http = latency >= 0
                 if over_http and workload.startswith("image-"):
-                    continue  # what a codec costs shows from disk
+                    continue  # codecs are only measured from disk
                 if over_http:
                     urllib.request.urlopen(f"{server}/__latency?ms={latency}", timeout=10).close()
                 for threads in args.threads:
@@ -339,7 +338,7 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
 
 
 def show(workload: str, where: str, threads: int, runs: dict[str, list[dict[str, object]]]) -> list[dict[str, object]]:
-    """Prints a line a reader."""
+    """Prints one line per reader."""
     medians: dict[str, float] = {}
     for name, measured in runs.items():
         if fault := next((run["failed"] for run in measured if "failed" in run), None):
@@ -368,7 +367,7 @@ def show(workload: str, where: str, threads: int, runs: dict[str, list[dict[str,
 
 
 def main() -> None:
-    """One contender, once: a line of JSON."""
+    """Runs one contender and prints a line of JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--run", choices=CONTENDERS, required=True)
     parser.add_argument("--workload", choices=WORKLOADS, required=True)

@@ -1,7 +1,7 @@
-"""Figures for docs/scaling.md: requests per second of processor time, memory per worker, and the effect of the order of the work.
+"""Measures figures for docs/scaling.md: requests per second of CPU time, memory per worker, and the effect of the order of work.
 
-Each workload runs in worker processes of their own, one thread each. Processor time is that of the workers alone, so that the figures
-depend little on what else the machine does; elapsed seconds do.
+Each workload runs in worker processes with one thread each. CPU time is that of the workers only, so it depends little on other load of
+the machine; elapsed time does.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def connect(extension: Path) -> duckdb.DuckDBPyConnection:
 
 
 def child(args: argparse.Namespace) -> None:
-    """A worker: runs its share of a workload, prints what it took."""
+    """Runs one worker's share of a workload, and prints its cost."""
     connection = connect(args.extension)
     share = f"i % {args.workers} = {args.child}"
     href = f"'{args.server}/as/{FILE}/' || i || '.tif'"
@@ -55,7 +55,7 @@ def child(args: argparse.Namespace) -> None:
         order = {"zones": "", "by-scene": "ORDER BY scene, i", "by-field": "ORDER BY i, scene"}[args.workload]
         scenes = 1 if args.workload == "zones" else 12
         href = href if args.workload == "zones" else f"'{args.server}/at/' || scene || '/{FILE}'"
-        # The header comes from a row of an index, as it does in the pages' queries.
+        # The header is read from an index, as in the queries of the documentation.
         connection.execute(f"CREATE TABLE index AS SELECT cog_metadata('{WORK}/{FILE}') AS metadata")
         connection.execute("UPDATE index SET metadata = struct_update(metadata, etag := NULL, last_modified := NULL)")
         (found,) = connection.execute(
@@ -77,7 +77,7 @@ def child(args: argparse.Namespace) -> None:
 def run(
     args: argparse.Namespace, server: str, workload: str, count: int, workers: int, settings: dict[str, str]
 ) -> dict[str, float]:
-    """A workload, divided among workers that run side by side."""
+    """Runs a workload, divided among concurrent workers."""
     with tempfile.TemporaryDirectory(prefix="rasteret-scale-") as output:
         servers.reset(server)
         command = [sys.executable, "-m", "benchmarks", "scale", "--extension", str(args.extension), "--server", server]
@@ -101,7 +101,7 @@ def run(
 
 
 def compare(args: argparse.Namespace) -> list[dict[str, object]]:
-    """Every figure; prints as it goes."""
+    """Measures and prints all figures."""
     if args.child is not None:
         child(args)
         return []
@@ -120,7 +120,7 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
             found = run(args, server, workload, count, workers, settings)
             print(
                 f"{workload:9} {workers} workers, {settings}: {found['requests']:.0f} requests, {found['mb']:.0f} MB, at most"
-                f" {found['in_flight']:.0f} in flight, {found['seconds']:.1f} s, {found['processor']:.2f} s of processor time:"
+                f" {found['in_flight']:.0f} in flight, {found['seconds']:.1f} s, {found['processor']:.2f} s of CPU time:"
                 f" {found['requests'] / found['processor']:.0f} requests/s per core; at most {found['peak_mb']:.0f} MB each",
                 flush=True,
             )
@@ -129,7 +129,9 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--count", type=int, default=20_000, help="URLs to index, and five times as many as to read")
+    parser.add_argument(
+        "--count", type=int, default=20_000, help="number of URLs to index, five times the number to read"
+    )
     parser.add_argument("--latency", type=float, default=50, metavar="MS")
     parser.add_argument("--extension", type=Path, default=EXTENSION)
     parser.add_argument("--json", type=Path)

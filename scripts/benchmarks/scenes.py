@@ -1,6 +1,6 @@
-"""The inputs of pixel benchmarks: rasters that compress like satellite images, and the requested plots and points.
+"""Generates the inputs of pixel benchmarks: rasters that compress like satellite images, plots and points.
 
-Each scene is Sentinel-2's 10 m grid (10980 pixels in tiles of 512) or a quarter of it, deterministic, made once.
+Scenes have Sentinel-2's 10 m grid (10980 pixels in tiles of 512) or a quarter of it. They are deterministic, and only written once.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from rasterio.transform import from_origin
 SIZE, TILE, PIXEL = 10980, 512, 10.0
 LEFT, TOP, EPSG = 500_000.0, 4_600_000.0, 32631
 SCENE = "scene.tif"
-# Ten dates of one grid, smaller so that all fit on a disk.
+# Dates of one grid, smaller than the scene to save disk space.
 DATES, DATE_SIZE = [f"date{index}.tif" for index in range(10)], 5120
-# Classes from 0 to 11, as of a scene classification: at 20 m beside the dates, and at 10 m beside the scene.
+# Classes from 0 to 11, as in a scene classification: at 20 m for the dates, and at 10 m for the scene.
 DATE_CLASSES, SCENE_CLASSES = "classes20.tif", "classes10.tif"
-# 64 bands of bytes, band after band and pixel by pixel.
+# 64 bands of bytes, planar and chunky.
 EMBEDDINGS = ("bands-planar.tif", "bands-chunky.tif")
 EMBEDDING_SIZE, EMBEDDING_BANDS = 1024, 64
 # Codec -> options of GDAL's driver: 4096 pixels in tiles of 512.
@@ -37,13 +37,13 @@ CODECS: dict[str, dict[str, object]] = {
     "webp_lossless": {"compress": "webp", "webp_lossless": True},
 }
 CODEC_SIZE = 4096
-# Codecs of pictures: three bands of bytes.
+# Image codecs, for three bands of bytes.
 PICTURES = ("jpeg", "webp", "webp_lossless")
 LOSSY = ("jpeg", "webp")
 
 
 def field(size: int, seed: int) -> np.ndarray:
-    """Reflectances: hills of some hundred pixels, fields of some tens, and noise; never 0."""
+    """Returns reflectances: large-scale and small-scale variation and noise, without 0."""
     generator = np.random.default_rng(seed)
 
     def smooth(step: int, height: float) -> np.ndarray:
@@ -58,7 +58,7 @@ def field(size: int, seed: int) -> np.ndarray:
 
 
 def classes(size: int) -> np.ndarray:
-    """Classes in patches of some tens of pixels, with grains of others in them."""
+    """Returns classes in patches of tens of pixels, with single pixels of other classes."""
     generator = np.random.default_rng(11)
     patches = generator.integers(3, 10, (size // 24 + 1, size // 24 + 1), dtype="uint8")
     image = patches.repeat(24, 0).repeat(24, 1)[:size, :size]
@@ -68,7 +68,7 @@ def classes(size: int) -> np.ndarray:
 
 
 def embedding() -> np.ndarray:
-    """Bands that are mixtures of a few fields, as learned ones are."""
+    """Returns bands that are linear combinations of a few fields, like learned embeddings."""
     generator = np.random.default_rng(13)
     fields = np.stack([field(EMBEDDING_SIZE, 100 + seed) for seed in range(8)]).astype("float32")
     fields -= fields.mean((1, 2), keepdims=True)
@@ -77,7 +77,7 @@ def embedding() -> np.ndarray:
 
 
 def make(directory: Path, names: list[str]) -> None:
-    """Writes those of `names` that are missing: the scene, dates, classes, embeddings, or `codec-NAME.tif`."""
+    """Writes missing files of `names`: the scene, dates, classes, embeddings, or `codec-NAME.tif`."""
     directory.mkdir(parents=True, exist_ok=True)
     for name in names:
         if (directory / name).exists():
@@ -120,7 +120,7 @@ def _write(path: Path, image: np.ndarray, options: dict[str, object], pixel: flo
 
 
 def hexagons(count: int, corner: tuple[int, int], side: int, across: float = 60) -> np.ndarray:
-    """Corners (count, 7, 2) in the scene's CRS of hexagons so many pixels across, inside a square of pixels."""
+    """Returns the corners, of shape (count, 7, 2), of hexagons inside a square of pixels, in the scene's CRS."""
     generator = np.random.default_rng(3)
     radius = across / 2
     centres = np.array(corner) + generator.uniform(radius, side - radius, (count, 1, 2))
@@ -131,5 +131,5 @@ def hexagons(count: int, corner: tuple[int, int], side: int, across: float = 60)
 
 
 def points(count: int, size: int, seed: int = 7) -> np.ndarray:
-    """Positions (count, 2) in the scene's CRS, anywhere over so many pixels."""
+    """Returns random positions, of shape (count, 2), within `size` pixels, in the scene's CRS."""
     return np.random.default_rng(seed).uniform(0, size, (count, 2)) * [PIXEL, -PIXEL] + [LEFT, TOP]

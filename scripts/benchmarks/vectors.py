@@ -1,4 +1,4 @@
-"""Rasters of 64 bands, from disk: the bands at 2,000 points, and all pixels."""
+"""Contenders for rasters of 64 bands on disk: all bands at 2,000 points, and all pixels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def points() -> object:
 
 
 def table(hrefs: list[str], threads: int) -> object:
-    """A connection with an index of the files."""
+    """Returns a connection with an index of the files."""
     connection = connect(threads)
     connection.execute(
         "CREATE TABLE scene AS SELECT i, href, cog_metadata(href) AS m FROM "
@@ -25,7 +25,7 @@ def table(hrefs: list[str], threads: int) -> object:
 
 
 def values(hrefs: list[str], threads: int) -> Answer:
-    """A list per point."""
+    """One LIST per point."""
     import numpy as np
 
     connection = table(hrefs, threads)
@@ -40,7 +40,7 @@ def values(hrefs: list[str], threads: int) -> Answer:
 
 
 def sampled(hrefs: list[str], threads: int) -> Answer:
-    """rasterio.sample; GDAL's cache holds all blocks."""
+    """rasterio.sample, with all blocks in GDAL's cache."""
     import numpy as np
 
     def one(href: str) -> object:
@@ -52,7 +52,7 @@ def sampled(hrefs: list[str], threads: int) -> Answer:
 
 
 def pixel_rows(hrefs: list[str], threads: int) -> Answer:
-    """A row per pixel, of which every value is made and none is kept; the sums of bands are not timed."""
+    """One row per pixel; all values are computed and discarded. The sums of bands are not timed."""
     import numpy as np
 
     connection = connect(threads)

@@ -1,22 +1,22 @@
-"""Computes statistics of polygons with each reader, on one thread and on two.
+"""Computes statistics of polygons with each reader, on one and two threads.
 
 fields    10,000 hexagons 60 pixels across over one Sentinel-2 band, from disk
 countries 50 outlines of 5,000 vertices, some 2,000 pixels across, over the same band
 dense     200 hexagons inside 16 tiles
 series    500 hexagons inside 16 tiles of each of 12 dates and 2 bands, over HTTP at 20 ms; this extension uses the query of
           docs/planning.md, "Many files at once"
-masked    a year of NDVI without clouds: 12 dates of B04, B08 and SCL at 20 m, 300 fields, over HTTP at 20 ms, straight from GROUP BY
-masked-pixels  the same from the NDVI of each pixel
+masked    one year of cloud-free NDVI: 12 dates of B04, B08 and SCL at 20 m, 300 fields, over HTTP at 20 ms, as an aggregate with GROUP BY
+masked-pixels  the same, as the mean of the NDVI of pixels
 quantiles five quantiles of 10,000 hexagons over one Sentinel-2 band, from disk
 classes   the classes of 10,000 hexagons and the share of each, from disk
-vectors   the 64 bands of two rasters at 2,000 points, from disk: band after band, and pixel by pixel
+vectors   the 64 bands of two rasters, planar and chunky, at 2,000 points, from disk
 bands     all pixels of a raster of 1024 x 1024 pixels and 64 bands, as rows
 lists     2,000 plots of 6 x 6 pixels on 24 scenes over HTTP at 20 ms: LISTs of hrefs, LISTs of STRUCTs with metadata, and rows of pairs
 lists-100000  the same with 100,000 plots, without metadata in LISTs
 
-Each reader runs in its own process and reads everything for the first time. Readers that use coverage fractions are compared with the
-default of this extension, those that use pixel centres with `method: 'center'`. `limit` is the time of this extension for the tiles
-alone, as in `scripts/bench read`; the goal for `series` is this time and one round trip.
+Each reader runs in its own process with empty caches. Readers that use coverage fractions are compared with the default of this
+extension, those that use pixel centres with `method: 'center'`. `limit` is the time of this extension for only the tiles, as in
+`scripts/bench read`; the goal for `series` is this time plus one round trip.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ WORKLOADS = {
 NAMES = [*WORKLOADS, *journeys.JOURNEYS]
 STATISTICS = ("count", "mean", "min", "max", "stddev")
 
-# (seconds, rows of STATISTICS: files after one another, polygons in order)
+# Seconds, and rows of STATISTICS ordered by file and polygon.
 Answer = tuple[float, object]
 
 
 def rings(workload: str) -> object:
-    """Corners of the polygons, in the scene's CRS."""
+    """Returns the corners of the polygons, in the scene's CRS."""
     import numpy as np
 
     match workload:
@@ -82,7 +82,7 @@ def rings(workload: str) -> object:
 
 
 def rasteret_duckdb(workload: str, hrefs: list[str], threads: int, method: str = "coverage") -> Answer:
-    """This extension, on a join of its index and the polygons."""
+    """This extension, on a join of an index and the polygons."""
     import duckdb
     import numpy as np
     import shapely
@@ -110,12 +110,12 @@ def rasteret_duckdb(workload: str, hrefs: list[str], threads: int, method: str =
 
 
 def rasteret_center(workload: str, hrefs: list[str], threads: int) -> Answer:
-    """The same by pixel centres."""
+    """This extension, by pixel centres."""
     return rasteret_duckdb(workload, hrefs, threads, "center")
 
 
 def limit(workload: str, hrefs: list[str], threads: int) -> Answer:
-    """The same tiles and nothing else: one polygon around all of them."""
+    """This extension, reading only the tiles, with one polygon around all of them."""
     import duckdb
 
     os.environ["RASTERET_THREADS"] = str(threads)
@@ -142,7 +142,7 @@ def source_of(href: str) -> str:
 
 
 def side_by_side(work: Callable[[str], object], hrefs: list[str], threads: int) -> list[object]:
-    """Files in threads, each with GDAL's settings."""
+    """Processes files in threads, with GDAL's settings."""
     import rasterio
 
     def one(href: str) -> object:
@@ -156,7 +156,7 @@ def side_by_side(work: Callable[[str], object], hrefs: list[str], threads: int) 
 
 
 def exactextract(workload: str, hrefs: list[str], threads: int) -> Answer:
-    """exactextract on a file; it has no threads of its own."""
+    """exactextract on a file. It has no threads of its own."""
     import geopandas
     import numpy as np
     import rasterio
@@ -176,7 +176,7 @@ def exactextract(workload: str, hrefs: list[str], threads: int) -> Answer:
 
 
 def exactextract_array(workload: str, hrefs: list[str], threads: int) -> Answer:
-    """exactextract on an array that rasterio read whole."""
+    """exactextract on an array that rasterio has read completely."""
     import geopandas
     import numpy as np
     import rasterio
@@ -199,7 +199,7 @@ def exactextract_array(workload: str, hrefs: list[str], threads: int) -> Answer:
 
 
 def rasterstats(workload: str, hrefs: list[str], threads: int) -> Answer:
-    """rasterstats, which goes by pixel centres."""
+    """rasterstats, which uses pixel centres."""
     import numpy as np
     import shapely
     from rasterstats import zonal_stats
@@ -247,7 +247,7 @@ CONTENDERS: dict[str, Callable[[str, list[str], int], Answer]] = {
     "rasterio": rasterio_mask,
     "rasterstats": rasterstats,
 }
-# Rule -> contenders whose answers must agree. exactextract holds coverage in single precision.
+# Method -> contenders whose results must agree. exactextract stores coverage in single precision.
 RULES = {
     "coverage": ((OURS, "exactextract", "exactextract-array"), 2e-6),
     "centres": (("rasteret-center", "rasterio", "rasterstats"), 1e-9),
@@ -255,15 +255,15 @@ RULES = {
 
 
 def takes_part(contender: str, workload: str, threads: int) -> bool:
-    """Those without threads of their own run on one where there is one file."""
+    """Whether a contender runs a workload. Contenders without threads run single files on one thread only."""
     if contender in ("exactextract", "rasterstats", "rasterio") and threads > 1:
         return workload == "series"
-    # Whole images over HTTP are what an index is there to avoid; rasterstats alone takes minutes.
+    # Reading whole images over HTTP is not compared; rasterstats would take minutes.
     return not (contender in ("exactextract-array", "rasterstats") and workload == "series")
 
 
 def measure(contender: str, workload: str, hrefs: list[str], threads: int, rows: Path) -> dict[str, object]:
-    """One run in a process of its own; its rows go to a file."""
+    """Runs a contender in a separate process, which writes its rows to a file."""
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.zonal", "--run", contender, "--workload", workload]
     command += ["--threads", str(threads), "--rows", str(rows), *hrefs]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S)
@@ -281,7 +281,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def compare(args: argparse.Namespace) -> list[dict[str, object]]:
-    """The whole comparison; prints as it goes. Answers that differ end it."""
+    """Runs the comparison and prints its results. Exits if results differ."""
     scenes.make(WORK, [scenes.SCENE])
     results: list[dict[str, object]] = []
     with servers.http_server(WORK) as server:
@@ -308,7 +308,7 @@ def compare(args: argparse.Namespace) -> list[dict[str, object]]:
 
 
 def show(workload: str, threads: int, runs: dict[str, list[dict[str, object]]]) -> None:
-    """Prints a line a reader, and holds the answers of each rule against one another."""
+    """Prints one line per reader, and compares the results of each method."""
     import numpy as np
 
     medians = {name: statistics.median(float(run["seconds"]) for run in measured) for name, measured in runs.items()}
@@ -323,13 +323,13 @@ def show(workload: str, threads: int, runs: dict[str, list[dict[str, object]]]) 
         answers = {name: np.load(WORK / f"zonal-{name}.npy") for name in names if name in runs}
         for name, rows in answers.items():
             first = next(iter(answers.values()))
-            # stddev is small beside the values that it comes from: it is held against their size.
+            # stddev may be small relative to the values, so its tolerance is relative to their size.
             if not np.allclose(rows, first, rtol=tolerance, atol=tolerance * np.abs(first[:, 3]).max()):
-                sys.exit(f"bench: {workload}: by {rule}, {name} answers otherwise than {next(iter(answers))}")
+                sys.exit(f"bench: {workload}: by {rule}, the result of {name} differs from {next(iter(answers))}")
 
 
 def main() -> None:
-    """One contender, once: a line of JSON, and its rows in a file."""
+    """Runs one contender; prints a line of JSON and writes its rows to a file."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--run", choices=CONTENDERS, required=True)
     parser.add_argument("--workload", choices=WORKLOADS, required=True)
