@@ -1,8 +1,8 @@
 """Runs random tests with a seed: the same seed generates the same cases on every machine.
 
-    scripts/random-tests                          about a minute, as in scripts/check
+    scripts/random-tests                          one minute, as in scripts/check
     scripts/random-tests --seed 7 --cases 20000 --seconds 7200
-    scripts/random-tests --only geometry --seed 7 --number 41      a single case, as shown with a difference
+    scripts/random-tests --only geometry --seed 7 --number 41      a single case, as printed with a difference
 
 Each difference is printed with the arguments that reproduce its file and query. The last line has the numbers of cases, comparisons and
 differences. The exit status is 1 if there are differences, or if fewer cases ran than --minimum.
@@ -33,14 +33,14 @@ PARTS = {
 
 
 def run_part(session: Session, name: str, args: argparse.Namespace) -> int:
-    """Runs one part up to its share of the cases or of the time; gives the number of cases."""
+    """Runs one part within its share of the cases and the time; returns the number of cases."""
     before, until = session.cases, time.monotonic() + args.seconds / len(args.only)
     number = args.number or 0
     while session.cases - before < args.cases / len(args.only) and time.monotonic() < until:
         differences = session.differences.total()
         PARTS[name](session, f"{args.seed}/{name}/{number}")
         if session.differences.total() > differences:
-            print(f"  again: scripts/random-tests --only {name} --seed {args.seed} --number {number}\n", flush=True)
+            print(f"  reproduce: scripts/random-tests --only {name} --seed {args.seed} --number {number}\n", flush=True)
         if args.number is not None:
             break
         number += 1

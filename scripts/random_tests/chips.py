@@ -1,4 +1,4 @@
-"""One random chip: `cog_chip` of several rasters against rasterio's boundless windows and, for rasters on other grids, as in `warps`."""
+"""Compares random chips of `cog_chip` with boundless windows of rasterio, and for rasters on other grids as in `warps`."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def run(session: Session, seed: str) -> None:
 def chip_source(
     rng: random.Random, session: Session, seed: str, number: int, crs: str, place: tuple[float, float]
 ) -> Source:
-    """A raster near a place, of a type that FLOAT holds; the first one in a CRS."""
+    """Returns a raster near a location, of a type that FLOAT represents exactly."""
     others = [name for name in CRSS if is_near(name, *place)]
     crs = crs if number == 0 or rng.random() < 0.5 or not others else rng.choice(others)
     centre = pyproj.Transformer.from_crs("OGC:CRS84", crs, always_xy=True).transform(*place)
@@ -72,7 +72,7 @@ def chip_source(
 
 
 def chip_sql(rng: random.Random, sources: list[Source], method: str) -> tuple[str, tuple[int, int] | None]:
-    """A chip around a point or a box, in the coordinates of the first raster, or in degrees; and its size, if it is named."""
+    """Returns SQL for a chip around a point or a box, in the CRS of the first raster or in degrees, and its size, if given."""
     first = sources[0].grid
     col, row = rng.uniform(-8, first.width + 8), rng.uniform(-8, first.height + 8)
     if rng.random() < 0.3:
@@ -99,16 +99,18 @@ def chip_sql(rng: random.Random, sources: list[Source], method: str) -> tuple[st
 
 
 def is_shifted(grid: Grid, other: Grid) -> bool:
-    """Whether the pixels of one are those of the other, further on."""
+    """Whether the grids have the same pixel lattice."""
     a, b, c, d, e, f = (~grid.transform * other.transform)[:6]
     return np.allclose([a, b, d, e], [1, 0, 0, 1], atol=1e-9) and max(abs(c - round(c)), abs(f - round(f))) < 1e-7
 
 
 def compare_boundless(session: Session, source: Source, grid: Grid, found: np.ndarray, about: str) -> None:
-    """Exactly the pixels of the raster, NaN beyond it and where they are nodata."""
+    """Checks for the pixels of the raster, with NaN outside of it and for nodata."""
     _, _, col, _, _, row = (~source.grid.transform * grid.transform)[:6]
     session.compare(
-        "chip.lattice", is_shifted(source.grid, grid), lambda: f"{about}\n  {grid} is not on the pixels of the raster"
+        "chip.lattice",
+        is_shifted(source.grid, grid),
+        lambda: f"{about}\n  {grid} is not aligned with the pixels of the raster",
     )
     cols, rows = np.meshgrid(np.arange(grid.width) + round(col), np.arange(grid.height) + round(row))
     inside = (cols >= 0) & (rows >= 0) & (cols < source.grid.width) & (rows < source.grid.height)
@@ -116,7 +118,7 @@ def compare_boundless(session: Session, source: Source, grid: Grid, found: np.nd
     own = np.where(source.valid, source.data, np.nan).astype("f4")
     expected[inside] = own[rows[inside], cols[inside]]
     if source.grid.transform.b == 0:
-        # Boundless windows of rotated rasters are empty.
+        # rasterio returns empty boundless windows for rotated rasters.
         with rasterio.open(source.path) as file:
             window = Window(round(col), round(row), grid.width, grid.height)
             boundless = file.read(1, window=window, boundless=True, fill_value=0).astype("f4")

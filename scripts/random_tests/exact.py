@@ -1,7 +1,7 @@
-"""Exact coverage where a polygon has a plain image in pixels: no pole, no fold, no edge of a map.
+"""Exact coverage of polygons that have a continuous image in pixels, without poles, folds and edges of a map.
 
-Edges are cut so short that their images are straight, and each vertex is transformed forward; shapely intersects the image with every
-pixel. The lattice of the oracle has to agree with it, or the polygon has no plain image and only the oracle's bounds apply.
+Edges are densified until their images are straight, vertices are transformed forward, and shapely intersects the image with every
+pixel. If the lattice of the oracle disagrees, the image is not continuous, and only the bounds of the oracle are compared.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .oracle import TURNS, Oracle, dilate
 from .projections import in_degrees, transform, turned_difference
 from .shapes import MAX_PIECES, edge_points
 
-# Pixels that a cut edge may be from its curve; much less than what is compared.
+# Maximum distance in pixels between a densified edge and its curve, far below the compared tolerance.
 STRAIGHT = 1e-3
-# Pixels that a projection may be off on polar and global rasters, where it is approximated piece by piece: a part of the quarter that
-# the reference promises, of which edges that are straight already use nothing. Scenes have none.
+# Error in pixels of the piecewise approximation of projections on polar and global rasters, part of the documented tolerance of a quarter
+# of a pixel. Scenes are not approximated.
 APPROXIMATION = 0.06
-# Metres by which two implementations of one projection differ, as in crates/cog/tests/crs_oracle.rs.
+# Maximum difference in metres between two implementations of a projection, as in crates/cog/tests/crs_oracle.rs.
 PROJECTION_ERROR_M = 0.01
 METRES_PER_DEGREE = 111_000.0
 ROUNDING = 1e-7
@@ -30,7 +30,7 @@ ROUNDING = 1e-7
 
 @dataclass(frozen=True)
 class Exact:
-    """Coverage of each pixel, how far it may be off, and the image's box in pixels."""
+    """Coverage of each pixel, its tolerance, and the image of the polygon in pixels."""
 
     coverage: np.ndarray
     tolerance: np.ndarray
@@ -38,12 +38,12 @@ class Exact:
 
 
 def same_crs(oracle: Oracle) -> bool:
-    """Whether coordinates of the geometry are those of the grid, but for turns."""
+    """Whether geometry and grid have the same coordinates, except for multiples of 360 degrees."""
     return oracle.geometry_crs == oracle.grid.crs or in_degrees(oracle.geometry_crs) and oracle.grid.in_degrees
 
 
 def densify(oracle: Oracle, polygon: BaseGeometry) -> BaseGeometry | None:
-    """The polygon with edges so short that they are straight in pixels; None where that takes too many."""
+    """Returns the polygon with edges that are straight in pixels; None if that needs too many vertices."""
     if same_crs(oracle):
         return polygon
     pieces = 16
@@ -57,7 +57,7 @@ def densify(oracle: Oracle, polygon: BaseGeometry) -> BaseGeometry | None:
 
 
 def _bend(oracle: Oracle, polygon: BaseGeometry) -> float:
-    """How far the middles of edges are from the middles of their images, in pixels."""
+    """Returns the largest distance between the image of an edge's midpoint and the midpoint of its image, in pixels."""
     worst = 0.0
     for part in getattr(polygon, "geoms", [polygon]):
         for ring in (part.exterior, *part.interiors):
@@ -82,14 +82,14 @@ def _pixels(oracle: Oracle, points: np.ndarray) -> np.ndarray:
 
 
 def exact(oracle: Oracle, polygon: BaseGeometry, inside: np.ndarray, edges: np.ndarray) -> Exact | None:
-    """The coverage of a densified polygon, of which the oracle found these cells; None without a plain image."""
+    """Returns the coverage of a densified polygon, given the cells of the oracle; None if its image is not continuous."""
     image = _image(oracle, polygon)
     if image is None or not _agrees(oracle, image, inside, edges):
         return None
     grid = oracle.grid
     col, row = np.meshgrid(np.arange(grid.width), np.arange(grid.height))
     pixels = shapely.box(col, row, col + 1, row + 1)
-    # An edge that is off reaches into pixels beside those that it crosses.
+    # The error of an edge may affect pixels next to those that it crosses.
     error = _error(oracle)
     around = shapely.box(col - error, row - error, col + 1 + error, row + 1 + error)
     shapely.prepare(image)
@@ -104,7 +104,7 @@ def exact(oracle: Oracle, polygon: BaseGeometry, inside: np.ndarray, edges: np.n
 
 
 def _error(oracle: Oracle) -> float:
-    """How far an edge may be off, in pixels."""
+    """Returns the maximum error of an edge, in pixels."""
     if same_crs(oracle):
         return ROUNDING
     a, b, _, d, e, _ = oracle.grid.transform[:6]
@@ -113,7 +113,7 @@ def _error(oracle: Oracle) -> float:
 
 
 def _image(oracle: Oracle, polygon: BaseGeometry) -> BaseGeometry | None:
-    """The polygon in pixels, at all turns."""
+    """Returns the polygon in pixels, at all multiples of 360 degrees."""
     parts = []
     for part in getattr(polygon, "geoms", [polygon]):
         rings = []
@@ -137,13 +137,13 @@ def _image(oracle: Oracle, polygon: BaseGeometry) -> BaseGeometry | None:
     turned = [shapely.affinity.translate(image, turn_x * turn, turn_y * turn) for turn in TURNS]
     turned = [each for each in turned if each.intersection(frame).area > 0]
     if len(turned) > 1:
-        # Parts are in the image at different turns: of each turn, those count that are there.
+        # Parts may be inside of the image at different multiples of 360 degrees.
         turned = [part for each in turned for part in getattr(each, "geoms", [each]) if part.envelope.intersects(frame)]
     return shapely.union_all(turned)
 
 
 def _continuous(oracle: Oracle, pixels: np.ndarray) -> np.ndarray:
-    """Vertices each at the turn nearest to the one before."""
+    """Shifts each vertex by multiples of 360 degrees to be nearest to the previous one."""
     turn = oracle.grid.pixels_per_turn
     degrees = pixels[:, 0] / turn[0] * 360
     steps = turned_difference(degrees[1:], degrees[:-1])

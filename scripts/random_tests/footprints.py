@@ -1,4 +1,4 @@
-"""`cog_footprint` of a grid: valid, around the image and nothing else, and met by every tile."""
+"""Checks `cog_footprint` of a grid: it is valid, contains exactly the image, and intersects every tile."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .oracle import SAMPLES, Oracle, dilate
 from .projections import GEOGRAPHIC, turned_difference
 from .session import Session, literal
 
-# The reference: sides are followed to a quarter of a pixel. Half of one, because the sides are curves on both ways.
+# The documented tolerance of sides is a quarter of a pixel; doubled, because sides are curves in both directions.
 TOLERANCE = 0.5
 
 Describe = Callable[[object, object], str]
 
 
 def check(session: Session, path: Path, grid: Grid) -> None:
-    """The footprint and the bounds in longitudes and latitudes."""
+    """Checks the footprint and the bounds in longitude and latitude."""
     oracle = Oracle(grid, GEOGRAPHIC)
     if not oracle.places[2].any():
         return
@@ -56,7 +56,7 @@ def check(session: Session, path: Path, grid: Grid) -> None:
 
 
 def in_image(oracle: Oracle, turns: range) -> np.ndarray:
-    """Lattice points that are in the image, at any of some turns."""
+    """Returns the lattice points inside of the image, at any of the given multiples of 360 degrees."""
     grid = oracle.grid
     cols, rows = oracle.lattice
     found = np.zeros(cols.shape, bool)
@@ -67,13 +67,13 @@ def in_image(oracle: Oracle, turns: range) -> np.ndarray:
 
 
 def _check_bounds(session: Session, oracle: Oracle, box: dict[str, float], describe: Describe) -> None:
-    """All places of the image are in its box, which is no higher than they are."""
+    """Checks that the bounds contain all points of the image, and are not higher than its latitudes."""
     x, y, _ = oracle.places
     held = in_image(oracle, range(1))
     if not held.any():
         return
     x, y = turned_difference(x[held], np.array(0.0)), y[held]
-    # Of the lattice points' distance from the sides, and of the curves of those.
+    # For the distance of lattice points from the sides, and the curvature of the sides.
     latitudes = oracle.places[1]
     down, across = np.abs(np.diff(latitudes, axis=0))[held[1:]], np.abs(np.diff(latitudes, axis=1))[held[:, 1:]]
     room = TOLERANCE * max(down.max(initial=0) * SAMPLES, across.max(initial=0) * SAMPLES, 1e-9)
@@ -90,7 +90,7 @@ def _check_bounds(session: Session, oracle: Oracle, box: dict[str, float], descr
 
 
 def _check_places(session: Session, oracle: Oracle, outline: shapely.Geometry, describe: Describe) -> None:
-    """Places well inside the image are in the outline; places well outside are not, unless the image holds them elsewhere."""
+    """Points clearly inside of the image must be in the outline; points clearly outside must not, unless they are elsewhere in the image."""
     x, y, reached = oracle.places
     found = oracle.inside(outline)
     held = in_image(oracle, range(-2, 3))
@@ -98,7 +98,7 @@ def _check_places(session: Session, oracle: Oracle, outline: shapely.Geometry, d
     border[:, 1:] |= held[:, 1:] != held[:, :-1]
     border[1:] |= held[1:] != held[:-1]
     certain = ~dilate(border, TOLERANCE * SAMPLES + 1)
-    # An outline that goes around a pole ends at 180 degrees: what lies there is on its sides.
+    # An outline around a pole ends at 180 degrees, so points there are on its sides.
     at_end = np.abs(np.abs(x) - 180) < 1e-9
     missing, extra = held & certain & ~found & ~at_end, ~held & certain & reached & found
     for name, wrong in (("inside", missing), ("outside", extra)):

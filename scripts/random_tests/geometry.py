@@ -1,4 +1,4 @@
-"""One grid, and polygons and points on it in several CRSs: the extension's answers against the oracle's."""
+"""Compares results for polygons and points on a random grid, in several CRSs, with the oracle."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from .shapes import geometry_crs, overlaps_itself, random_shape
 
 CRSS_PER_GRID = 2
 SHAPES_PER_CRS = 3
-# What the reference promises: edges follow the curve to a quarter of a pixel.
+# The documented tolerance: edges follow the curve within a quarter of a pixel.
 CURVE_TOLERANCE = 0.25
-# Coverage of a pixel adds up areas in floating point.
+# Coverage is a sum of areas in floating point.
 ROUNDING = 1e-6
-# Tiles of less are as good as touched: the plan's sign of an area is exact, a sum of coverages is not.
+# Smaller areas in a tile are ignored: the sign of an area is exact in the plan, but not in a sum of coverages.
 NO_AREA = 1e-9
-# More rows than the extension answers before it makes polynomials of a projection, and shapes for which that takes little time.
+# More rows than the extension processes before it approximates a projection by polynomials, and vertices of shapes for which this is fast.
 MANY_ROWS = 80
 FEW_VERTICES = 100
 
 
 @dataclass(frozen=True)
-class Question:
-    """A polygon on a file, and what is known of the answer."""
+class Query:
+    """A polygon on a file, and properties of the expected result."""
 
     path: Path
     oracle: Oracle
     polygon: BaseGeometry
     bounds: Bounds
     exact: Exact | None
-    # Whether each pixel's centre is certainly inside, certainly outside, or neither.
+    # Pixels whose centre is certainly inside or certainly outside; others are uncertain.
     centre_in: np.ndarray
     centre_out: np.ndarray
 
@@ -59,7 +59,7 @@ class Question:
 
 
 def run(session: Session, seed: str) -> None:
-    """All cases of one random grid."""
+    """Runs all cases of one random grid."""
     rng = random.Random(seed)
     grid = random_grid(rng)
     path = session.folder / f"{seed.replace('/', '-')}.tif"
@@ -77,17 +77,17 @@ def run(session: Session, seed: str) -> None:
             if shape is None:
                 continue
             if overlaps_itself(shape, oracle.geometry_crs):
-                # The union of its turns is as close as a curve is followed, not exact.
-                check(session, question(path, oracle, shape, is_fine=False))
+                # The union of its copies at multiples of 360 degrees is only as accurate as a curve.
+                check(session, query_of(path, oracle, shape, is_fine=False))
             elif rng.random() < 0.5 and (fine := densify(oracle, shape)) is not None:
-                check(session, question(path, oracle, fine, is_fine=True))
+                check(session, query_of(path, oracle, fine, is_fine=True))
             else:
-                check(session, question(path, oracle, shape, is_fine=same_crs(oracle)))
+                check(session, query_of(path, oracle, shape, is_fine=same_crs(oracle)))
     path.unlink()
 
 
 def check_unreached(session: Session, path: Path, oracle: Oracle) -> None:
-    """A raster of which nothing has a place says so."""
+    """Checks the error for a raster outside of the domain of its CRS."""
     session.cases += 1
     sql = f"SELECT cog_value({literal(path)}, NULL, 'POINT (0 0)', {{geometry_crs: {literal(oracle.geometry_crs)}}})"
     try:
@@ -100,43 +100,43 @@ def check_unreached(session: Session, path: Path, oracle: Oracle) -> None:
     )
 
 
-def question(path: Path, oracle: Oracle, polygon: BaseGeometry, is_fine: bool) -> Question:
-    """The properties of a polygon; `is_fine` if its edges are straight in pixels."""
+def query_of(path: Path, oracle: Oracle, polygon: BaseGeometry, is_fine: bool) -> Query:
+    """Returns the query for a polygon; `is_fine` if its edges are straight in pixels."""
     inside, edges = oracle.cells(polygon)
     tolerance = 0.01 if is_fine else CURVE_TOLERANCE
     bounds = oracle.bounds(inside, edges, tolerance)
     centre_in, centre_out = oracle.centres(inside, edges, tolerance)
     known = exact(oracle, polygon, inside, edges) if is_fine else None
-    return Question(path, oracle, polygon, bounds, known, centre_in, centre_out)
+    return Query(path, oracle, polygon, bounds, known, centre_in, centre_out)
 
 
-def check(session: Session, asked: Question) -> None:
+def check(session: Session, query: Query) -> None:
     """Compares all functions."""
     session.cases += 1
-    coverage = check_pixels(session, asked)
+    coverage = check_pixels(session, query)
     if coverage is not None:
-        check_zone(session, asked, coverage)
-        check_tiles(session, asked, coverage)
-    check_window(session, asked)
+        check_zone(session, query, coverage)
+        check_tiles(session, query, coverage)
+    check_window(session, query)
 
 
-def check_pixels(session: Session, asked: Question) -> np.ndarray | None:
-    """cog_pixels: positions, values, and coverage within the oracle's bounds; gives the coverage."""
-    grid = asked.oracle.grid
-    sql = f"FROM cog_pixels({literal(asked.path)}, {literal(asked.wkt)}, geometry_crs := {literal(asked.oracle.geometry_crs)})"
+def check_pixels(session: Session, query: Query) -> np.ndarray | None:
+    """Checks positions, values and coverage of cog_pixels; returns the coverage."""
+    grid = query.oracle.grid
+    sql = f"FROM cog_pixels({literal(query.path)}, {literal(query.wkt)}, geometry_crs := {literal(query.oracle.geometry_crs)})"
     try:
         found = session.connection.execute(f"SELECT col, row, x, y, value, coverage {sql}").fetchnumpy()
     except Exception as error:
         session.fail(
             "cog_pixels.error",
             error,
-            f"  {grid.recipe(asked.path)}\n  {sql}\n  expected about {asked.bounds.most.sum():.1f} pixels",
+            f"  {grid.recipe(query.path)}\n  {sql}\n  expected about {query.bounds.most.sum():.1f} pixels",
         )
         return None
     col, row, coverage = (np.asarray(found[name]) for name in ("col", "row", "coverage"))
     dense = np.zeros((grid.height, grid.width))
     dense[row, col] = coverage
-    describe = asked.describe
+    describe = query.describe
     once = len(set(zip(col.tolist(), row.tolist()))) == len(col)
     session.compare("cog_pixels.once", once, lambda: describe(sql, "each pixel once", f"{len(col)} rows"))
     most = float(coverage.max(initial=0))
@@ -147,13 +147,13 @@ def check_pixels(session: Session, asked: Question) -> np.ndarray | None:
     same = np.array_equal(np.asarray(found["value"]), grid.values[row, col])
     session.compare("cog_pixels.value", same, lambda: describe(sql, grid.values[row, col], found["value"]))
     within(
-        session, asked, "cog_pixels.coverage", sql, dense, asked.bounds.least - ROUNDING, asked.bounds.most + ROUNDING
+        session, query, "cog_pixels.coverage", sql, dense, query.bounds.least - ROUNDING, query.bounds.most + ROUNDING
     )
-    if asked.exact:
-        known = asked.exact
+    if query.exact:
+        known = query.exact
         within(
             session,
-            asked,
+            query,
             "cog_pixels.exact",
             sql,
             dense,
@@ -164,7 +164,7 @@ def check_pixels(session: Session, asked: Question) -> np.ndarray | None:
 
 
 def within(
-    session: Session, asked: Question, name: str, sql: str, found: np.ndarray, least: np.ndarray, most: np.ndarray
+    session: Session, query: Query, name: str, sql: str, found: np.ndarray, least: np.ndarray, most: np.ndarray
 ) -> None:
     """Compares arrays with bounds; describes the worst pixel and the sums."""
     beyond = np.maximum(least - found, found - most)
@@ -172,7 +172,7 @@ def within(
     def describe() -> str:
         row, col = np.unravel_index(beyond.argmax(), beyond.shape)
         expected = f"pixel ({col} {row}) within {least[row, col]:.6f} and {most[row, col]:.6f}, sum within {least.sum():.4f} and {most.sum():.4f}"
-        return asked.describe(
+        return query.describe(
             f"SELECT col, row, coverage {sql}",
             expected,
             f"{found[row, col]:.6f}, sum {found.sum():.4f}, {(beyond > 0).sum()} pixels beyond",
@@ -181,15 +181,15 @@ def within(
     session.compare(name, bool((beyond <= 0).all()), describe)
 
 
-def check_zone(session: Session, asked: Question, coverage: np.ndarray) -> None:
-    """cog_zonal_stats: the weighted statistics of the values under that coverage."""
-    sql = asked.sql("cog_zonal_stats")
+def check_zone(session: Session, query: Query, coverage: np.ndarray) -> None:
+    """Checks that cog_zonal_stats returns the statistics of the values, weighted by the coverage."""
+    sql = query.sql("cog_zonal_stats")
     try:
         found = session.rows(sql)[0][0]
     except Exception as error:
-        session.fail("cog_zonal_stats.error", error, asked.describe(sql, coverage.sum(), "an error"))
+        session.fail("cog_zonal_stats.error", error, query.describe(sql, coverage.sum(), "an error"))
         return
-    values, weights = asked.oracle.grid.values.astype("f8"), coverage
+    values, weights = query.oracle.grid.values.astype("f8"), coverage
     count = weights.sum()
     covered = values[weights > 0]
     expected = {"count": count, "sum": (weights * values).sum()}
@@ -199,114 +199,114 @@ def check_zone(session: Session, asked: Question, coverage: np.ndarray) -> None:
         expected["variance"] = (weights * (values - mean) ** 2).sum() / count
     for name, number in expected.items():
         given = found[name]
-        # Cancellation in the variance of large values: relative to the values' square.
+        # Allows for cancellation in the variance of large values, relative to their square.
         tolerance = 1e-9 * max(1.0, abs(number)) if name != "variance" else 1e-9 * max(1.0, values.max() ** 2)
         same = number == 0 and given is None or given is not None and abs(given - number) <= tolerance
         session.compare(
             f"cog_zonal_stats.{name}",
             same,
-            lambda name=name, number=number: asked.describe(sql, f"{name} {number!r}", found),
+            lambda name=name, number=number: query.describe(sql, f"{name} {number!r}", found),
         )
 
 
-def check_tiles(session: Session, asked: Question, coverage: np.ndarray) -> None:
-    """cog_tiles_for_geometry: the tiles of the covered pixels."""
-    sql = f"SELECT cog_tiles_for_geometry(cog_metadata({literal(asked.path)}), {literal(asked.wkt)}, {asked.options})"
+def check_tiles(session: Session, query: Query, coverage: np.ndarray) -> None:
+    """Checks that cog_tiles_for_geometry returns the tiles of the covered pixels."""
+    sql = f"SELECT cog_tiles_for_geometry(cog_metadata({literal(query.path)}), {literal(query.wkt)}, {query.options})"
     try:
         tiles = session.rows(sql)[0][0]
     except Exception as error:
-        session.fail("cog_tiles_for_geometry.error", error, asked.describe(sql, "tiles", "an error"))
+        session.fail("cog_tiles_for_geometry.error", error, query.describe(sql, "tiles", "an error"))
         return
-    check_rows(session, asked, tiles)
+    check_rows(session, query, tiles)
     found = {(tile["tile_col"], tile["tile_row"]) for tile in tiles}
     rows, cols = np.nonzero(coverage > NO_AREA)
     must = set(zip((cols // TILE).tolist(), (rows // TILE).tolist()))
-    rows, cols = np.nonzero(asked.bounds.most > 0)
+    rows, cols = np.nonzero(query.bounds.most > 0)
     may = set(zip((cols // TILE).tolist(), (rows // TILE).tolist()))
     same = must <= found <= may
     session.compare(
         "cog_tiles_for_geometry",
         same,
-        lambda: asked.describe(sql, f"at least {sorted(must)}, at most {sorted(may)}", sorted(found)),
+        lambda: query.describe(sql, f"at least {sorted(must)}, at most {sorted(may)}", sorted(found)),
     )
 
 
-def check_rows(session: Session, asked: Question, tiles: list[dict[str, int]]) -> None:
-    """Many rows of one raster: after some, polynomials stand in for the projection, and may change nothing."""
-    if shapely.get_num_coordinates(asked.polygon) > FEW_VERTICES:
+def check_rows(session: Session, query: Query, tiles: list[dict[str, int]]) -> None:
+    """Checks many rows of one raster: the polynomials that replace the projection after some rows must not change the result."""
+    if shapely.get_num_coordinates(query.polygon) > FEW_VERTICES:
         return
-    # Blanks, so that the rows are no constant.
-    shape = f"{literal(asked.wkt)} || repeat(' ', row % 3)"
+    # Trailing blanks, so that the geometry is not constant.
+    shape = f"{literal(query.wkt)} || repeat(' ', row % 3)"
     sql = (
-        f"SELECT DISTINCT cog_tiles_for_geometry(m, {shape}, {asked.options})"
-        f" FROM (SELECT cog_metadata({literal(asked.path)}) AS m), range({MANY_ROWS}) AS rows(row)"
+        f"SELECT DISTINCT cog_tiles_for_geometry(m, {shape}, {query.options})"
+        f" FROM (SELECT cog_metadata({literal(query.path)}) AS m), range({MANY_ROWS}) AS rows(row)"
     )
     try:
         found = session.rows(sql)
     except Exception as error:
-        session.fail("cog_tiles_for_geometry.rows_error", error, asked.describe(sql, tiles, "an error"))
+        session.fail("cog_tiles_for_geometry.rows_error", error, query.describe(sql, tiles, "an error"))
         return
     same = found == [(tiles,)]
-    session.compare("cog_tiles_for_geometry.rows", same, lambda: asked.describe(sql, tiles, found))
+    session.compare("cog_tiles_for_geometry.rows", same, lambda: query.describe(sql, tiles, found))
 
 
-def check_window(session: Session, asked: Question) -> None:
-    """cog_read: a window around all that is covered, pixels by their centres, the rest filled."""
-    sql = asked.sql("cog_read")
+def check_window(session: Session, query: Query) -> None:
+    """Checks that cog_read returns a window around all covered pixels, and masks pixels by their centres."""
+    sql = query.sql("cog_read")
     try:
         found = session.rows(sql)[0][0]
     except Exception as error:
-        session.fail("cog_read.error", error, asked.describe(sql, f"{asked.centre_in.sum()} pixels", "an error"))
+        session.fail("cog_read.error", error, query.describe(sql, f"{query.centre_in.sum()} pixels", "an error"))
         return
-    grid = asked.oracle.grid
+    grid = query.oracle.grid
     if found is None:
         session.compare(
             "cog_read.null",
-            not (asked.bounds.least > 0).any(),
-            lambda: asked.describe(sql, f"{asked.bounds.least.sum():.2f} pixels at least", found),
+            not (query.bounds.least > 0).any(),
+            lambda: query.describe(sql, f"{query.bounds.least.sum():.2f} pixels at least", found),
         )
         return
     place = (found["col_off"], found["row_off"], found["width"], found["height"])
-    rows, cols = np.nonzero(asked.bounds.least > 0)
+    rows, cols = np.nonzero(query.bounds.least > 0)
     if len(rows):
         left, top, right, bottom = cols.min(), rows.min(), cols.max() + 1, rows.max() + 1
         around = place[0] <= left and place[1] <= top and place[0] + place[2] >= right and place[1] + place[3] >= bottom
         session.compare(
             "cog_read.window",
             bool(around),
-            lambda: asked.describe(sql, f"columns {left} to {right} and rows {top} to {bottom}", place),
+            lambda: query.describe(sql, f"columns {left} to {right} and rows {top} to {bottom}", place),
         )
-    if asked.exact and (window := exact_window(asked)):
-        session.compare("cog_read.exact_window", place == window, lambda: asked.describe(sql, window, place))
+    if query.exact and (window := exact_window(query)):
+        session.compare("cog_read.exact_window", place == window, lambda: query.describe(sql, window, place))
     part = np.s_[place[1] : place[1] + place[3], place[0] : place[0] + place[2]]
     data = np.frombuffer(found["data"], "uint16").reshape(place[3], place[2])
     mask = np.frombuffer(found["mask"], "uint8").reshape(place[3], place[2])
     values = grid.values[part]
-    inside, outside = asked.centre_in[part], asked.centre_out[part]
+    inside, outside = query.centre_in[part], query.centre_out[part]
     same = (data[inside] == values[inside]).all() and (mask[inside] == 255).all()
     session.compare(
         "cog_read.inside",
         bool(same),
-        lambda: asked.describe(sql, f"values at {np.argwhere(inside).tolist()}", data.tolist()),
+        lambda: query.describe(sql, f"values at {np.argwhere(inside).tolist()}", data.tolist()),
     )
     same = (data[outside] == 0).all() and (mask[outside] == 0).all()
     session.compare(
         "cog_read.outside",
         bool(same),
-        lambda: asked.describe(sql, f"0 at {np.argwhere(outside).tolist()}", data.tolist()),
+        lambda: query.describe(sql, f"0 at {np.argwhere(outside).tolist()}", data.tolist()),
     )
 
 
-def exact_window(asked: Question) -> tuple[int, int, int, int] | None:
-    """rasterio's window of the image's box; None where the box ends so near to a whole pixel that rounding decides.
+def exact_window(query: Query) -> tuple[int, int, int, int] | None:
+    """Returns rasterio's window of the image's bounding box; None if rounding decides, because a side is close to a whole pixel.
 
-    Also None where a polygon of another CRS reaches out of the raster: parts far away have no image, and widen no window.
+    Also None if a polygon in another CRS extends beyond the raster, because distant parts have no image.
     """
-    grid, box = asked.oracle.grid, np.array(asked.exact.image.bounds)
-    if not same_crs(asked.oracle) and not asked.exact.image.within(shapely.box(0, 0, grid.width, grid.height)):
+    grid, box = query.oracle.grid, np.array(query.exact.image.bounds)
+    if not same_crs(query.oracle) and not query.exact.image.within(shapely.box(0, 0, grid.width, grid.height)):
         return None
-    # Where a projection is approximated, a box that ends nearer to a whole pixel than that decides nothing.
-    off = 0.01 if asked.oracle.is_scene or same_crs(asked.oracle) else CURVE_TOLERANCE
+    # If a projection is approximated, sides within this distance of a whole pixel are not compared.
+    off = 0.01 if query.oracle.is_scene or same_crs(query.oracle) else CURVE_TOLERANCE
     if (np.abs(box - np.round(box)) < off).any():
         return None
     left, top = max(0, int(np.floor(box[0]))), max(0, int(np.floor(box[1])))

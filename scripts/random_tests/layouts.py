@@ -1,4 +1,4 @@
-"""Random layouts of TIFF files, written by GDAL: types, depths, codecs, predictors, tiles, byte orders, nodata, masks, scales."""
+"""Generates TIFF files of random layouts with GDAL: types, depths, codecs, predictors, tiles, byte orders, nodata, masks, scales."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FLOATS = ["float32", "float64"]
 BYTE_CODECS = ["NONE", "LZW", "DEFLATE", "ZSTD", "PACKBITS", "LZMA"]
 LERC = ["LERC", "LERC_DEFLATE", "LERC_ZSTD"]
 PREDICTED = ["LZW", "DEFLATE", "ZSTD"]
-# Depths that are no multiple of a byte, or not that of the type, for each type that holds them.
+# Type -> bit depths (NBITS) other than that of the type.
 DEPTHS = {
     "uint8": [1, 2, 3, 4, 5, 6, 7],
     "uint16": [9, 10, 11, 12, 13, 14, 15],
@@ -30,7 +30,7 @@ DEPTHS = {
 
 @dataclass(frozen=True)
 class Layout:
-    """A file but for its pixels' values."""
+    """All properties of a file except for its pixels."""
 
     dtype: str
     width: int
@@ -58,7 +58,7 @@ class Layout:
         return str(self.options["COMPRESS"]).startswith("CCITT")
 
     def plain(self) -> Layout:
-        """The same pixels and nodata without mask and alpha: what GDAL's mask band of it says is nodata alone."""
+        """Returns the layout without mask and alpha, so that GDAL's mask band depends only on nodata."""
         options = {key: value for key, value in self.options.items() if key != "ALPHA"}
         return replace(self, options={**options, "ALPHA": "UNSPECIFIED"}, alpha=False, mask=False)
 
@@ -87,7 +87,7 @@ def random_layout(rng: random.Random) -> Layout:
     if rng.random() < 0.6:
         options |= {"TILED": "YES", "BLOCKXSIZE": 16 * rng.randint(1, 4), "BLOCKYSIZE": 16 * rng.randint(1, 4)}
     else:
-        # Strips of JPEG are whole blocks of 8 rows.
+        # The height of JPEG strips must be a multiple of 8.
         options["BLOCKYSIZE"] = 8 * rng.randint(1, 4) if options["COMPRESS"] == "JPEG" else rng.randint(1, height)
     options["ENDIANNESS"] = rng.choice(["LITTLE", "BIG"])
     options["BIGTIFF"] = rng.choice(["YES", "NO", "NO"])
@@ -103,10 +103,10 @@ def random_layout(rng: random.Random) -> Layout:
         )
         if options["PHOTOMETRIC"] == "RGB" and options["INTERLEAVE"] == "PIXEL" and options["COMPRESS"] == "JPEG":
             options["PHOTOMETRIC"] = "MINISBLACK"
-    # Where GDAL's reading is not what decides about values, it cannot decide about nodata.
+    # If values are not compared with GDAL, nodata cannot be either.
     plain = options["COMPRESS"] == "JPEG" or str(options["COMPRESS"]).startswith("CCITT")
     nodata = nodata_text(rng, dtype) if not plain and rng.random() < 0.6 else None
-    # GDAL gives the mask no overview beside some nodata values, and then makes one up when it reads.
+    # With some nodata values, GDAL writes no overview of the mask, and computes one when reading.
     mask = rng.random() < 0.25
     overview = rng.random() < 0.15 and not plain and not (mask and nodata)
     return Layout(
@@ -125,7 +125,7 @@ def random_layout(rng: random.Random) -> Layout:
 
 
 def random_pixels(rng: random.Random, layout: Layout) -> np.ndarray:
-    """Values over the type's range, in noise, ramps and blocks, with those that decide about nodata among them."""
+    """Returns values over the range of the type, as noise, ramps and blocks, including values close to nodata."""
     shape = (layout.count, layout.height, layout.width)
     numbers = np.random.default_rng(rng.getrandbits(32))
     dtype = np.dtype(layout.dtype)
@@ -156,7 +156,7 @@ def _range(layout: Layout) -> tuple[int, int]:
 
 
 def _decisive(layout: Layout) -> list[np.generic]:
-    """Nodata in the type, its neighbours, and the ends of the type."""
+    """Returns the nodata value in the type, its neighbours, and the limits of the type."""
     dtype = np.dtype(layout.dtype)
     if dtype.kind == "f":
         found = (
@@ -190,7 +190,7 @@ def _decisive(layout: Layout) -> list[np.generic]:
 
 
 def write(path: Path, layout: Layout, pixels: np.ndarray, mask: np.ndarray | None) -> None:
-    """Writes a file; nodata and metadata are set afterwards, as texts."""
+    """Writes a file, and then sets nodata and metadata as texts."""
     path.unlink(missing_ok=True)
     georeferencing = {} if layout.transform is None else {"transform": layout.transform, "crs": "EPSG:32631"}
     with (
@@ -212,7 +212,7 @@ def write(path: Path, layout: Layout, pixels: np.ndarray, mask: np.ndarray | Non
             target.write_mask(mask)
     texts = {tags.GDAL_NODATA: layout.nodata, tags.GDAL_METADATA: layout.metadata}
     tags.replace_texts(path, {tag: text for tag, text in texts.items() if text is not None})
-    # Afterwards, so that overviews have the nodata too.
+    # Set last, so that overviews are written with the same nodata.
     if layout.overview:
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as target:
             target.build_overviews([2])

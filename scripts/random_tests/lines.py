@@ -1,4 +1,4 @@
-"""Lines in any CRS: the tiles they meet, and their length in the raster's units, as `cog_zonal_stats` weighs it."""
+"""Checks lines in any CRS: the tiles that they intersect, and their length in pixels, as weighted by `cog_zonal_stats`."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .session import Session, literal
 
 ATTEMPTS = 20
 POINTS_PER_EDGE = 3000
-# Longer steps are halved, as often as this: around the world or near a pole, 3,000 points leave steps of pixels.
+# Longer steps are halved up to HALVINGS times: near a pole or for global lines, steps between 3,000 points span several pixels.
 SHORT_STEP = 0.25
 HALVINGS = 12
-# The reference: longitudes beyond are an error.
+# Larger longitudes are documented to be an error.
 MAX_LONGITUDE = 540
-# The reference: edges follow the curve to a quarter of a pixel.
+# The documented tolerance: edges follow the curve within a quarter of a pixel.
 CURVE_TOLERANCE = 0.25
 ROUNDING = 1e-6
-# Steps between two points of a traced edge that are longer lie across a seam, and are no part of the line's image.
+# Longer steps between points of a traced edge cross a seam, and are not part of the image.
 LONGEST_STEP = 0.5
 
 
 def check(session: Session, path: Path, oracle: Oracle, rng: random.Random) -> None:
-    """One random line."""
+    """Checks one random line."""
     found = _random_line(oracle, rng)
     if found is None:
         return
@@ -60,9 +60,9 @@ def check(session: Session, path: Path, oracle: Oracle, rng: random.Random) -> N
         length_in_image(oracle, cols, rows, -2 * tolerance),
         length_in_image(oracle, cols, rows, 2 * tolerance),
     )
-    # A chord is shorter than its arc: with a bow of a quarter of a pixel over a few pixels, by less than this.
+    # A chord is shorter than its arc, by less than this for a sagitta of a quarter of a pixel.
     shorter = 1 - ROUNDING if same_crs(oracle) else 0.93
-    # A point of the line is the image's or not with the whole of its step; a line leaves the image a few times at most.
+    # A step counts completely or not at all; a line leaves the image a few times at most.
     steps = np.hypot(np.diff(cols), np.diff(rows))
     step = 4 * float(steps[steps < LONGEST_STEP].max(initial=0))
     room = (2 * tolerance + step + ROUNDING) * float(np.hypot(grid.transform.a, grid.transform.d))
@@ -71,7 +71,7 @@ def check(session: Session, path: Path, oracle: Oracle, rng: random.Random) -> N
 
 
 def _random_line(oracle: Oracle, rng: random.Random) -> tuple[LineString, np.ndarray, np.ndarray] | None:
-    """A line of one or two edges near the image, with points along it in pixels."""
+    """Returns a line of one or two edges near the image, with points along it in pixels."""
     grid = oracle.grid
     for _ in range(ATTEMPTS):
         count = rng.choice([2, 2, 3])
@@ -94,13 +94,13 @@ def _random_line(oracle: Oracle, rng: random.Random) -> tuple[LineString, np.nda
 
 
 def _along(points: np.ndarray, count: int) -> np.ndarray:
-    """So many points along each edge of a line."""
+    """Returns `count` points along each edge of a line."""
     steps = np.linspace(0, 1, count)[:, None]
     return np.concatenate([start + (end - start) * steps for start, end in zip(points[:-1], points[1:])])
 
 
 def _refined(oracle: Oracle, along: np.ndarray, image: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of points along a line, with more points where steps are long; those that stay long lie across a seam."""
+    """Returns pixel coordinates of points along a line, with more points in long steps. Steps that remain long cross a seam."""
     for _ in range(HALVINGS):
         is_long = np.flatnonzero(np.hypot(np.diff(image[0]), np.diff(image[1])) > SHORT_STEP)
         if not len(is_long):
@@ -116,7 +116,7 @@ def _turned(oracle: Oracle, cols: np.ndarray, rows: np.ndarray) -> list[tuple[np
 
 
 def _tiles(oracle: Oracle, cols: np.ndarray, rows: np.ndarray, inset: float) -> set[tuple[int, int]]:
-    """Tiles whose part of the image, made smaller by `inset` on all sides, meets the line."""
+    """Returns the tiles that intersect the line, after shrinking each tile by `inset`."""
     grid = oracle.grid
     found = set()
     for col, row in _turned(oracle, cols, rows):
@@ -133,14 +133,14 @@ def _tiles(oracle: Oracle, cols: np.ndarray, rows: np.ndarray, inset: float) -> 
 
 
 def _pieces(cols: np.ndarray, rows: np.ndarray) -> shapely.MultiLineString:
-    """The line through points, without steps across seams."""
+    """Returns the line through points, without steps across seams."""
     ends = np.flatnonzero(np.hypot(np.diff(cols), np.diff(rows)) >= LONGEST_STEP) + 1
     points = np.stack([cols, rows], axis=1)
     return shapely.MultiLineString([part for part in np.split(points, ends) if len(part) > 1])
 
 
 def length_in_image(oracle: Oracle, cols: np.ndarray, rows: np.ndarray, outset: float) -> float:
-    """The length of the line's image within the image made larger by `outset` on all sides."""
+    """Returns the length of the line in the image, which is expanded by `outset` on all sides."""
     grid = oracle.grid
     total = 0.0
     for col, row in _turned(oracle, cols, rows):

@@ -1,4 +1,4 @@
-"""One random mosaic: `cog_mosaic` against numpy over reads of WarpedVRTs, and against `rasterio.merge` for rasters on one lattice."""
+"""Compares random mosaics of `cog_mosaic` with numpy on reads of WarpedVRTs, and with `rasterio.merge` for rasters on one lattice."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from .warps import (
 PICKS = ("first", "last", "min", "max")
 METHODS = (*PICKS, "mean", "median", "count", "stddev")
 ZONES = ("EPSG:32631", "EPSG:32632")
-# Single floats, relative to their size.
+# Relative error of single precision.
 SINGLE = 3e-7
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A raster, its classes on the same or on coarser pixels, and the raster without the dropped ones."""
+    """A raster, its mask on the same or coarser pixels, and the raster without masked pixels."""
 
     source: Source
     classes: Source | None
@@ -72,7 +72,7 @@ def nodata_of(dtype: str) -> float:
 
 
 def run_merge(session: Session, rng: random.Random, path: Path) -> None:
-    """Rasters on one lattice, over the whole of which they are merged."""
+    """Merges rasters on one lattice over their union."""
     dtype = rng.choice(["uint8", "int16", "uint16", "int32", "uint32", "float32", "float64"])
     lattice = Affine(10.0, 0.0, 500_000.0, 0.0, -10.0, 5_000_000.0)
     sources = []
@@ -103,7 +103,7 @@ def run_merge(session: Session, rng: random.Random, path: Path) -> None:
 
 
 def run_warped(session: Session, rng: random.Random, path: Path) -> None:
-    """Rasters in one or two UTM zones, on a grid in either."""
+    """Merges rasters in one or two UTM zones on a grid in one of them."""
     dtype = rng.choice(["uint8", "int16", "uint16", "int32", "float32", "float64"])
     zones = rng.choice([ZONES[:1], ZONES, ZONES])
     lon, lat = 6.0 + rng.uniform(-0.3, 0.3), 45.0 + rng.uniform(-0.3, 0.3)
@@ -141,7 +141,7 @@ def run_warped(session: Session, rng: random.Random, path: Path) -> None:
     )
     allowed = np.abs(expected) * SINGLE + 1e-12 if method not in PICKS else np.zeros(found.shape)
     if method == "stddev":
-        # Of large values with a small deviation.
+        # Large values with a small deviation.
         allowed = allowed + SINGLE * span
     if resampling == "bilinear" and method != "count":
         allowed = allowed + KERNEL * span + (1 if np.dtype(dtype).kind != "f" else 0)
@@ -185,8 +185,8 @@ def read(session: Session, name: str, sql: str) -> tuple[np.ndarray, np.ndarray,
 
 
 def expected_values(scenes: list[Scene], target: Grid, resampling: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The values of all scenes as doubles, NaN where they are invalid; where rounding decides; where kernels are
-    away from invalid pixels."""
+    """Returns the values of all scenes as doubles, NaN if invalid; masks of pixels decided by rounding, and of pixels whose kernels
+    contain no invalid pixels."""
     kind = Resampling[resampling]
     cols, rows = np.meshgrid(np.arange(target.width) + 0.5, np.arange(target.height) + 0.5)
     near = np.zeros(cols.shape, bool)
@@ -197,7 +197,7 @@ def expected_values(scenes: list[Scene], target: Grid, resampling: str) -> tuple
         warped = warped_exactly(source, target, kind, source.nodata)
         x, y = places(source.grid, target, cols, rows)
         if resampling == "bilinear":
-            # Validity is that of exact positions; values are those of the kernel of the whole grid.
+            # Validity is computed with exact positions, values with the kernel of the whole grid.
             at_once, has_exact_place = warped_at_once(source, target, kind, source.nodata, x, y)
             is_valid = warped != source.nodata
             exact &= ~is_valid | (
@@ -211,7 +211,7 @@ def expected_values(scenes: list[Scene], target: Grid, resampling: str) -> tuple
 
 
 def combined(values: np.ndarray, method: str) -> np.ndarray:
-    """The mosaic by numpy, NaN without values."""
+    """Computes the mosaic with numpy; NaN where there are no values."""
     count = np.isfinite(values).sum(0)
     if method == "count":
         return count.astype("f8")

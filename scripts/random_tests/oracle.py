@@ -1,12 +1,12 @@
-"""Coverage of a grid's pixels by a polygon in another CRS, computed from the pixels' side.
+"""Coverage of pixels by a polygon in another CRS, computed by inverse projection of the pixels.
 
-Points of a lattice in every pixel are transformed to the polygon's CRS by pyproj and looked for in the polygon. Nothing is clipped,
-cut or turned on the way, so that poles, seams and folds need no rule: a place on Earth is in the polygon or it is not. A lattice
-point counts only if it comes back to itself, since beyond the edges of maps projections give other places or nonsense.
+A lattice of points in every pixel is transformed to the CRS of the polygon with pyproj, and tested for containment. Nothing is clipped,
+cut or shifted, so that poles, seams and folds need no special treatment. A lattice point only counts if it is transformed back to
+itself, because projections return other or meaningless coordinates beyond the edges of a map.
 
-Cells of the lattice that the polygon's edges run through are uncertain, and so are those nearer to them than the tolerance: coverage
-lies between the cells that are certainly inside and those that are not certainly outside. The edges are followed by transforming
-points on them forward; where that fails, edges are still seen between cells of which one is inside and the other is not.
+Lattice cells within the tolerance of an edge are uncertain: the coverage is between the share of cells that are certainly inside and
+of cells that are not certainly outside. Edges are traced by transforming points on them forward; where that fails, an edge is detected
+between cells of which only one is inside.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from shapely.geometry.base import BaseGeometry
 from .grids import Grid
 from .projections import GEOGRAPHIC, in_degrees, transform, turned_difference
 
-# Lattice points along a pixel's side.
+# Lattice points per pixel and axis.
 SAMPLES = 12
-# Pixels around the image that are looked at as well, because edges there may be followed into the image.
+# Margin in pixels around the image, because the error of edges there may extend into the image.
 MARGIN = 1
-# How far, in pixels, a point may come back from where it started.
+# Maximum distance in pixels between a point and its round trip.
 RETURN_TOLERANCE = 0.01
-# Of lattice cells: the spacing of points that follow an edge.
+# Spacing of points along an edge, in lattice cells.
 SPACING = 0.4
-# Degrees: what lies within is a scene.
+# Limits of a scene, in degrees.
 SCENE_LATITUDE, SCENE_WIDTH = 75, 20
 MAX_TRACED = 400_000
-# As many turns of 360 degrees as lie between any two longitudes that occur.
+# Multiples of 360 degrees between any two longitudes of the tests.
 TURNS = range(-4, 5)
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """The least and the most that each pixel may be covered, as arrays of (height, width)."""
+    """Lower and upper bounds of the coverage of each pixel, as arrays of (height, width)."""
 
     least: np.ndarray
     most: np.ndarray
 
 
 class Oracle:
-    """A grid as seen from the CRS of geometries."""
+    """A grid and the CRS of geometries."""
 
     def __init__(self, grid: Grid, geometry_crs: str) -> None:
         self.grid = grid
@@ -53,7 +53,7 @@ class Oracle:
 
     @cached_property
     def lattice(self) -> tuple[np.ndarray, np.ndarray]:
-        """Columns and rows of the lattice points, each (rows, columns), the margin included."""
+        """Columns and rows of the lattice points, including the margin, as arrays of (rows, columns)."""
 
         def axis(pixels: int) -> np.ndarray:
             count = (pixels + 2 * MARGIN) * SAMPLES
@@ -64,14 +64,14 @@ class Oracle:
 
     @cached_property
     def places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The lattice points in the geometry's CRS, and whether each has a place there."""
+        """Coordinates of the lattice points in the CRS of the geometry, and whether they are valid."""
         cols, rows = self.lattice
         x, y = transform(self.grid.crs, self.geometry_crs, *self.grid.world(cols, rows))
         return x, y, self.returns(x, y, cols, rows)
 
     @cached_property
     def is_scene(self) -> bool:
-        """Whether the image and what is around it are far from poles, seams and the edges of maps."""
+        """Whether the image and its surroundings are far from poles, seams and the edges of maps."""
         if not self.places[2].all():
             return False
         cols, rows = (each[:: SAMPLES // 2, :: SAMPLES // 2] for each in self.lattice)
@@ -79,7 +79,7 @@ class Oracle:
         return bool(np.abs(latitudes).max() < SCENE_LATITUDE and np.ptp(longitudes) < SCENE_WIDTH)
 
     def returns(self, x: np.ndarray, y: np.ndarray, cols: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Whether places of the geometry's CRS lead to these pixel coordinates."""
+        """Whether coordinates in the CRS of the geometry are transformed to the given pixels."""
         back_x, back_y = transform(self.geometry_crs, self.grid.crs, x, y)
         world_x, world_y = self.grid.world(cols, rows)
         with np.errstate(invalid="ignore"):
@@ -89,7 +89,7 @@ class Oracle:
             return np.hypot(back_col - cols, back_row - rows) < RETURN_TOLERANCE
 
     def inside(self, polygon: BaseGeometry) -> np.ndarray:
-        """Which lattice points are in the polygon, at any turn."""
+        """Returns which lattice points are inside of the polygon, at any multiple of 360 degrees."""
         x, y, reached = self.places
         found = np.zeros(x.shape, bool)
         shapely.prepare(polygon)
@@ -102,7 +102,7 @@ class Oracle:
         return found
 
     def trace(self, ring: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pixel coordinates along a ring, close enough to meet every lattice cell near the image that it runs through."""
+        """Returns pixel coordinates along a ring, with a spacing that visits every lattice cell of the ring near the image."""
         start, end = ring[:-1], ring[1:]
         at = np.repeat(np.arange(len(start)), 17) + np.tile(np.linspace(0, 1, 17), len(start))
         for _ in range(6):
@@ -117,7 +117,7 @@ class Oracle:
         return self._forward(start, end, at)
 
     def _forward(self, start: np.ndarray, end: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels of positions along a ring, counted in edges."""
+        """Returns the pixel coordinates of positions along a ring, in units of edges."""
         edge = np.minimum(at.astype(int), len(start) - 1)
         points = start[edge] + (end[edge] - start[edge]) * (at - edge)[:, None]
         x, y = transform(self.geometry_crs, self.grid.crs, points[:, 0], points[:, 1])
@@ -128,7 +128,7 @@ class Oracle:
             return self.grid.pixel(x, y)
 
     def _pieces(self, cols: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """The number of pieces for each step of a trace: steps that may intersect the image and exceed the spacing are divided."""
+        """Returns the number of pieces of each step of a trace: steps that may intersect the image and exceed the spacing are divided."""
         with np.errstate(invalid="ignore"):
             length = np.hypot(np.diff(cols), np.diff(rows))
 
@@ -143,7 +143,7 @@ class Oracle:
         return np.where(near | ~np.isfinite(length), np.clip(pieces, 1, 64), 1).astype(int)
 
     def edges(self, polygon: BaseGeometry, inside: np.ndarray) -> np.ndarray:
-        """Lattice cells that edges run through, or that differ from a neighbour."""
+        """Returns the lattice cells that edges cross, or that differ from a neighbour."""
         marked = np.zeros(inside.shape, bool)
         across, down = inside[:, 1:] != inside[:, :-1], inside[1:] != inside[:-1]
         for low, high, differs in ((np.s_[:, 1:], np.s_[:, :-1], across), (np.s_[1:], np.s_[:-1], down)):
@@ -162,19 +162,19 @@ class Oracle:
         return marked
 
     def cells(self, polygon: BaseGeometry) -> tuple[np.ndarray, np.ndarray]:
-        """Lattice points inside, and cells that edges run through."""
+        """Returns the lattice points inside, and the cells that edges cross."""
         inside = self.inside(polygon)
         return inside, self.edges(polygon, inside)
 
     def bounds(self, inside: np.ndarray, edges: np.ndarray, tolerance: float) -> Bounds:
-        """Each pixel's coverage, where edges may be off by so many pixels."""
+        """Returns bounds of the coverage for edges with an error of up to `tolerance` pixels."""
         uncertain = self.uncertain(edges, tolerance)
         return Bounds(self.per_pixel(inside & ~uncertain), self.per_pixel(inside | uncertain))
 
     def centres(self, inside: np.ndarray, edges: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels whose centre is certainly inside, and those whose centre is certainly outside."""
+        """Returns the pixels whose centre is certainly inside, and those whose centre is certainly outside."""
         certain = ~self.uncertain(edges, tolerance)
-        # With an even number of samples, the four cells that meet in the centre.
+        # With an even number of samples, four cells meet in the centre.
         middle = [SAMPLES // 2 - 1, SAMPLES // 2]
 
         def all_four(cells: np.ndarray) -> np.ndarray:
@@ -184,21 +184,21 @@ class Oracle:
 
     @staticmethod
     def uncertain(edges: np.ndarray, tolerance: float) -> np.ndarray:
-        # One cell for what lies between the points that follow an edge.
+        # One more cell for the part of an edge between its points.
         return dilate(edges, tolerance * SAMPLES + 1)
 
     def per_pixel(self, cells: np.ndarray) -> np.ndarray:
         return self._blocks(cells).mean(axis=(1, 3))
 
     def _blocks(self, cells: np.ndarray) -> np.ndarray:
-        """Cells of the image as (row, sample, column, sample)."""
+        """Returns the cells of the image as (row, sample, column, sample)."""
         frame = MARGIN * SAMPLES
         height, width = self.grid.height, self.grid.width
         return cells[frame:-frame, frame:-frame].reshape(height, SAMPLES, width, SAMPLES)
 
 
 def dilate(cells: np.ndarray, radius: float) -> np.ndarray:
-    """Cells within a radius of a marked one, by their centres."""
+    """Returns the cells whose centre is within a radius of that of a marked cell."""
     reach = int(radius)
     grown = np.zeros(cells.shape, bool)
     padded = np.pad(cells, reach)

@@ -1,7 +1,7 @@
-"""One random TIFF: `cog_read`, `cog_value` and `cog_zonal_stats` against what rasterio reads of it.
+"""Compares `cog_read`, `cog_value` and `cog_zonal_stats` of a random TIFF with rasterio.
 
-A pixel is valid where it is not nodata, and where the mask IFD and the alpha band are not 0. GDAL's mask band has one of the three at a
-time, so that nodata is taken from a twin of the file without mask and alpha.
+A pixel is valid if it is not nodata, and if neither the mask IFD nor the alpha band is 0. GDAL's mask band is based on only one of the
+three, so that nodata is read from a copy of the file without mask and alpha.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from .session import Session, literal
 from .texts import INTEGER_TEXT
 
 POINTS = 6
-# Two decoders of one JPEG may round a level apart (ITU-T T.83).
+# Decoders of the same JPEG may differ by one level (ITU-T T.83).
 JPEG_LEVELS = 1
-# Sums of doubles in another order, relative to the sum of their sizes.
+# Error of sums in another order, relative to the sum of absolute values.
 ROUNDING = 1e-9
-# Squares of more overflow.
+# Squares of larger values overflow.
 LARGEST_SQUARED = 1e150
 
 
@@ -43,7 +43,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Case:
-    """A file, and how to describe a difference in it."""
+    """A file; describes differences."""
 
     session: Session
     path: Path
@@ -51,14 +51,14 @@ class Case:
 
     @property
     def about(self) -> str:
-        """The layout on one line."""
+        """The layout as one line."""
         return " ".join(repr(self.layout).split())
 
     def compare(self, name: str, same: bool, sql: str, expected: object, found: object) -> None:
         self.session.compare(name, same, lambda: f"  {self.about}\n  {sql}\n  expected {expected}\n  found    {found}")
 
-    def ask(self, name: str, sql: str) -> Any:
-        """The one value of a query; None after an error, which is counted."""
+    def value(self, name: str, sql: str) -> Any:
+        """Returns the single value of a query; None after an error, which is counted."""
         try:
             return self.session.rows(sql)[0][0]
         except Exception as error:
@@ -67,7 +67,7 @@ class Case:
 
 
 def run(session: Session, seed: str) -> None:
-    """Writes the file and its twin, and compares all that is in them."""
+    """Writes the file and its copy without mask and alpha, and compares all results."""
     rng = random.Random(seed)
     layout = random_layout(rng)
     pixels = random_pixels(rng, layout)
@@ -81,7 +81,7 @@ def run(session: Session, seed: str) -> None:
     for level in (0, 1) if layout.overview and min(layout.width, layout.height) > 1 else (0,):
         expected = read(path, twin, layout, level)
         if layout.is_fax:
-            # libtiff loses a run that ends with the last bit of a tile: the pixels as they were written.
+            # libtiff loses a run that ends with the last bit of a tile, so the written pixels are expected.
             expected = replace(expected, data=pixels)
         check_metadata(case, expected)
         for band in {0, layout.count - 1}:
@@ -111,18 +111,18 @@ def read(path: Path, twin: Path, layout: Layout, level: int) -> Expected:
         if layout.mask:
             valid &= source.read_masks() != 0
         if ColorInterp.alpha in source.colorinterp:
-            # Of a band that is no colour beside grey, the alpha band is the second of any number.
+            # GDAL reads the second of any number of bands as alpha if the first is grey.
             alpha = source.colorinterp.index(ColorInterp.alpha)
             others = np.arange(layout.count) != alpha
             valid[others] &= data[alpha] != 0
-        # GDAL keeps scales at the full resolution; they hold for all levels.
+        # GDAL stores scales at the full resolution; they apply to all levels.
         return Expected(data, not_nodata, valid, whole.scales, whole.offsets)
 
 
 def check_metadata(case: Case, expected: Expected) -> None:
-    """Scale, offset, and nodata where it is a plain number."""
+    """Compares scale, offset and numeric nodata."""
     sql = f"SELECT cog_metadata({literal(case.path)})"
-    found = case.ask("cog_metadata", sql)
+    found = case.value("cog_metadata", sql)
     if found is None:
         return
     for name, numbers, none in (("scale", expected.scales, 1.0), ("offset", expected.offsets, 0.0)):
@@ -131,7 +131,7 @@ def check_metadata(case: Case, expected: Expected) -> None:
     if case.layout.nodata is not None and INTEGER_TEXT.fullmatch(case.layout.nodata) and case.layout.dtype != "float32":
         nodata = int(case.layout.nodata)
         if case.layout.dtype == "uint64":
-            # GDAL reads it by strtoull: a negative number is what it is modulo 2^64.
+            # GDAL uses strtoull, which reads negative numbers modulo 2^64.
             nodata %= 1 << 64
         nodata = float(nodata)
         case.compare("cog_metadata.nodata", found["nodata"] == nodata, sql, nodata, found["nodata"])
@@ -144,7 +144,7 @@ def same_pixels(layout: Layout, found: np.ndarray, expected: np.ndarray) -> bool
 
 
 def arrays(layout: Layout, window: dict[str, Any], dtype: str) -> tuple[np.ndarray, np.ndarray]:
-    """A window's pixels and mask."""
+    """Returns the pixels and the mask of a window."""
     shape = (window["height"], window["width"])
     return np.frombuffer(window["data"], dtype).reshape(shape), np.frombuffer(window["mask"], "uint8").reshape(shape)
 
@@ -160,11 +160,11 @@ def equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def check_read(case: Case, expected: Expected, band: int, level: int) -> None:
-    """The whole image, with and without mask and alpha."""
+    """Compares the whole image, with and without mask and alpha."""
     dtype = "float16" if case.layout.dtype == "float32" and case.layout.bits == 16 else case.layout.dtype
     for masked, valid in ((True, expected.valid[band]), (False, expected.not_nodata[band])):
         sql = f"SELECT cog_read({literal(case.path)}, NULL, NULL, {{band_index: {band}, level: {level}, masked: {masked}}})"
-        window = case.ask("cog_read", sql)
+        window = case.value("cog_read", sql)
         if window is None:
             return
         case.compare("cog_read.dtype", window["dtype"] == dtype, sql, dtype, window["dtype"])
@@ -194,9 +194,9 @@ def _mask_difference(right: np.ndarray, stored: np.ndarray, mask: np.ndarray) ->
 
 
 def check_scaled(case: Case, expected: Expected, band: int, level: int) -> None:
-    """value * scale + offset, NaN for nodata."""
+    """Compares value * scale + offset, NaN for nodata."""
     sql = f"SELECT cog_read({literal(case.path)}, NULL, NULL, {{band_index: {band}, level: {level}, scaled: true}})"
-    window = case.ask("cog_read", sql)
+    window = case.value("cog_read", sql)
     if window is None or case.layout.is_lossy:
         return
     case.compare("cog_read.scaled_dtype", window["dtype"] == "float64", sql, "float64", window["dtype"])
@@ -204,7 +204,7 @@ def check_scaled(case: Case, expected: Expected, band: int, level: int) -> None:
     with np.errstate(all="ignore"):
         scaled = expected.data[band].astype("f8") * expected.scales[band] + expected.offsets[band]
         scaled = np.where(expected.not_nodata[band], scaled, np.nan)
-        # Fused or not: relative to the terms.
+        # With or without fused multiply-add: relative to the terms.
         close = np.abs(data - scaled) <= 1e-15 * (np.abs(scaled) + abs(expected.offsets[band]))
     looked_at = expected.valid[band] | ~expected.not_nodata[band]
     same = equal(data, scaled) | close | ~looked_at
@@ -212,7 +212,7 @@ def check_scaled(case: Case, expected: Expected, band: int, level: int) -> None:
 
 
 def georeferenced(case: Case, cols: np.ndarray, rows: np.ndarray) -> list[str]:
-    """Pixel coordinates as WKT's pairs in the raster's own coordinates."""
+    """Converts pixel coordinates to coordinate pairs of WKT in the CRS of the raster."""
     transform = case.layout.transform
     x, y = (cols, rows) if transform is None else (transform.c + transform.a * cols, transform.f + transform.e * rows)
     return [f"{float(a)!r} {float(b)!r}" for a, b in zip(x, y)]
@@ -224,13 +224,13 @@ def rectangle(case: Case, left: float, top: float, right: float, bottom: float) 
 
 
 def check_window(case: Case, expected: Expected, band: int, rng: random.Random) -> None:
-    """A window of whole pixels, across tiles."""
+    """Compares a window of whole pixels, across tiles."""
     height, width = expected.data.shape[1:]
     left, top = rng.randrange(width), rng.randrange(height)
     right, bottom = rng.randint(left + 1, width), rng.randint(top + 1, height)
     shape = literal(rectangle(case, left, top, right, bottom))
     sql = f"SELECT cog_read({literal(case.path)}, NULL, {shape}, {{geometry_crs: 'native', band_index: {band}}})"
-    window = case.ask("cog_read", sql)
+    window = case.value("cog_read", sql)
     if window is None:
         return
     place = (window["col_off"], window["row_off"], window["width"], window["height"])
@@ -248,7 +248,7 @@ def check_window(case: Case, expected: Expected, band: int, rng: random.Random) 
 
 
 def check_values(case: Case, expected: Expected, band: int, rng: random.Random) -> None:
-    """Pixels at their centres."""
+    """Compares values at pixel centres."""
     height, width = expected.data.shape[1:]
     places = [(rng.randrange(width), rng.randrange(height)) for _ in range(POINTS)]
     centres = georeferenced(case, *(np.array(places).T + 0.5))
@@ -258,7 +258,7 @@ def check_values(case: Case, expected: Expected, band: int, rng: random.Random) 
         f"SELECT list(cog_value({literal(case.path)}, NULL, point, {options}) ORDER BY number)"
         f" FROM (SELECT unnest([{points}]) AS point, unnest(range({POINTS})) AS number)"
     )
-    answers = case.ask("cog_value", sql)
+    answers = case.value("cog_value", sql)
     for (col, row), found in zip(places, answers or []):
         stored = float(expected.data[band, row, col]) if expected.valid[band, row, col] else None
         if found is None or stored is None:
@@ -271,13 +271,13 @@ def check_values(case: Case, expected: Expected, band: int, rng: random.Random) 
 
 
 def overlap(low: float, high: float, count: int) -> np.ndarray:
-    """How much of each of `count` pixels in a row lies between two coordinates."""
+    """Returns the share of each of `count` pixels that is between two coordinates."""
     edges = np.clip(np.arange(count + 1), low, high)
     return np.diff(edges)
 
 
 def check_zone(case: Case, expected: Expected, band: int, rng: random.Random) -> None:
-    """Statistics of a rectangle with fractions of pixels at its sides."""
+    """Compares statistics of a rectangle with partial pixels at its sides."""
     if case.layout.is_lossy:
         return
     height, width = expected.data.shape[1:]
@@ -285,7 +285,7 @@ def check_zone(case: Case, expected: Expected, band: int, rng: random.Random) ->
     right, bottom = left + rng.uniform(0.1, width), top + rng.uniform(0.1, height)
     shape = literal(rectangle(case, left, top, right, bottom))
     sql = f"SELECT cog_zonal_stats({literal(case.path)}, NULL, {shape}, {{geometry_crs: 'native', band_index: {band}}})"
-    found = case.ask("cog_zonal_stats", sql)
+    found = case.value("cog_zonal_stats", sql)
     if found is None:
         return
     weights = np.outer(overlap(top, bottom, height), overlap(left, right, width))
@@ -305,7 +305,7 @@ def check_zone(case: Case, expected: Expected, band: int, rng: random.Random) ->
 
 
 def weighted(values: np.ndarray, weights: np.ndarray) -> tuple[dict[str, float | None], dict[str, float]]:
-    """Weighted statistics, and how far rounding may take them; without those that infinities or overflow decide."""
+    """Returns weighted statistics and their tolerances, without statistics affected by infinities or overflow."""
     count = float(weights.sum())
     if not len(values):
         return {"count": 0.0, "sum": None, "mean": None, "min": None, "max": None, "variance": None}, {"count": 0.0}

@@ -1,7 +1,7 @@
-"""Points in and out of a grid, from any CRS: `cog_value` against pyproj.
+"""Compares `cog_value` at points inside and outside of a grid, in any CRS, with pyproj.
 
-A point's pixel is where pyproj takes it, at any turn, if it comes back from there. Points nearer to a side of a pixel than two
-projections may differ are left out; on a seam, where two pixels hold the point, either is right.
+The expected pixel is that of pyproj's coordinates, at any multiple of 360 degrees, if the point is transformed back to itself. Points
+too close to a side of a pixel are left out, because projections may differ; on a seam, where two pixels contain the point, both are right.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from .projections import GEOGRAPHIC, at_pole, in_degrees, is_on_map, transform, 
 from .session import Session, literal
 
 NEAR, FAR = 40, 15
-# Pixels from a side within which a point is left out: more than two projections differ by in the smallest pixels.
+# Points within this distance in pixels of a side are left out; projections differ by less in the smallest pixels.
 SIDE = 0.01
-# In metres or, times this, degrees: how exactly a point has to come back. One that another is folded onto is off by a good part of a map;
-# coordinates beyond the other pole of a stereographic map, or far up on Mercator's, are known to this share of them.
+# Maximum distance between a point and its round trip, in metres, and relative to large coordinates, which are less accurate near the
+# opposite pole of a stereographic projection and at high latitudes of Mercator. Points affected by folding differ by far more.
 RETURN_M = 0.05
 RETURN_SHARE = 1e-7
 DEGREES_PER_METRE = 1e-5
 
 
 def check(session: Session, path: Path, oracle: Oracle, rng: random.Random) -> None:
-    """One query with many points; where it fails, one with each."""
+    """Runs one query with many points; if it fails, one query per point."""
     places = _near(oracle, rng) + _far(oracle, rng)
-    asked = [(x, y, accepted) for x, y in places if (accepted := pixels_of(oracle, x, y)) is not None]
-    asked += _seams(oracle, rng)
+    points = [(x, y, accepted) for x, y in places if (accepted := pixels_of(oracle, x, y)) is not None]
+    points += _seams(oracle, rng)
     session.cases += 1
     options = f"{{geometry_crs: {literal(oracle.geometry_crs)}}}"
-    texts = [f"POINT ({x!r} {y!r})" for x, y, _ in asked] + ["POINT EMPTY"]
-    accepted = [pixels for _, _, pixels in asked] + [set()]
+    texts = [f"POINT ({x!r} {y!r})" for x, y, _ in points] + ["POINT EMPTY"]
+    accepted = [pixels for _, _, pixels in points] + [set()]
     sql = f"SELECT cog_value({literal(path)}, NULL, point, {options})"
     try:
         listed = ", ".join(map(literal, texts))
@@ -69,7 +69,7 @@ def _alone(session: Session, sql: str, text: str) -> object:
 
 
 def _near(oracle: Oracle, rng: random.Random) -> list[tuple[float, float]]:
-    """Places in the image and around it, at any turn."""
+    """Returns points in and around the image, at any multiple of 360 degrees."""
     grid = oracle.grid
     cols = np.array([rng.uniform(-0.3, 1.3) * grid.width for _ in range(NEAR)])
     rows = np.array([rng.uniform(-0.3, 1.3) * grid.height for _ in range(NEAR)])
@@ -81,7 +81,7 @@ def _near(oracle: Oracle, rng: random.Random) -> list[tuple[float, float]]:
 
 
 def _far(oracle: Oracle, rng: random.Random) -> list[tuple[float, float]]:
-    """Places anywhere on Earth."""
+    """Returns points anywhere on Earth."""
     longitudes = np.array([rng.uniform(-180, 180) for _ in range(FAR)])
     latitudes = np.array([rng.uniform(-90, 90) for _ in range(FAR)])
     x, y = transform(GEOGRAPHIC, oracle.geometry_crs, longitudes, latitudes)
@@ -89,7 +89,7 @@ def _far(oracle: Oracle, rng: random.Random) -> list[tuple[float, float]]:
 
 
 def pixels_of(oracle: Oracle, x: float, y: float) -> set[tuple[int, int]] | None:
-    """The pixels that hold a point, none outside; None where that is not certain."""
+    """Returns the pixels that contain a point; None if that is uncertain."""
     if not np.isfinite(x) or not np.isfinite(y) or not is_on_map(oracle.geometry_crs, np.array([x]), np.array([y]))[0]:
         return None
     if at_pole(oracle.geometry_crs, np.array([x]), np.array([y]))[0]:
@@ -121,7 +121,7 @@ def _comes_back(oracle: Oracle, x: float, y: float, world: tuple[np.ndarray, np.
 
 
 def _seams(oracle: Oracle, rng: random.Random) -> list[tuple[float, float, set[tuple[int, int]]]]:
-    """Points exactly where a raster in degrees begins and ends, if it goes around the world: the pixels on both sides hold them."""
+    """Returns points on the seam of a raster that spans 360 degrees, where the pixels on both sides contain them."""
     grid = oracle.grid
     if not (grid.in_degrees and in_degrees(oracle.geometry_crs)) or grid.transform.b != 0:
         return []
@@ -137,7 +137,7 @@ def _seams(oracle: Oracle, rng: random.Random) -> list[tuple[float, float, set[t
             x = edge + 360 * turn
             col = round((edge - grid.transform.c) / grid.transform.a)
             turned = [col + steps * grid.pixels_per_turn[0] for steps in TURNS]
-            # On a side between pixels, or within one where the raster is no whole number of turns.
+            # On a side between pixels, or inside of a pixel if the width of the raster is not a multiple of 360 degrees.
             sides = {int(np.floor(at + step)) for at in turned for step in (-1e-6, 1e-6)}
             if abs(x) <= 540:
                 found.append((x, y, {(at, row) for at in sides if 0 <= at < grid.width}))

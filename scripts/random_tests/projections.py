@@ -8,11 +8,11 @@ import numpy as np
 import pyproj
 import pyproj.network
 
-# Results must not depend on grid files of this machine; the extension uses none.
+# Results must not depend on installed grid files, because the extension uses none.
 pyproj.network.set_network_enabled(False)
 
 GEOGRAPHIC = "OGC:CRS84"
-# Degrees, ten metres.
+# Degrees, about ten metres.
 POLE = 1e-4
 
 
@@ -27,10 +27,10 @@ def in_degrees(crs: str) -> bool:
 
 
 def transform(source: str, target: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates in another CRS; infinite where there are none."""
+    """Transforms coordinates to another CRS; infinite if they are outside of its domain."""
     x, y = np.asarray(x, "f8"), np.asarray(y, "f8")
     if in_degrees(source):
-        # The limit is the pole: pyproj passes larger latitudes on between geographic CRSs.
+        # Latitudes beyond a pole are invalid, but pyproj does not reject them between geographic CRSs.
         y = np.where(np.abs(y) > 90, np.inf, y)
     found = transformer(source, target).transform(x, y, errcheck=False)
     finite = np.isfinite(found[0]) & np.isfinite(found[1]) & np.isfinite(y)
@@ -38,25 +38,25 @@ def transform(source: str, target: str, x: np.ndarray, y: np.ndarray) -> tuple[n
 
 
 def turned_difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a - b of longitudes, within 180 degrees."""
+    """Returns the difference a - b of longitudes, within 180 degrees."""
     with np.errstate(invalid="ignore"):
         difference = a - b
         return difference - 360 * np.round(difference / 360)
 
 
 def is_on_map(crs: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Whether coordinates name a place that the CRS gives the same coordinates: beyond the edge of a map they do not."""
+    """Whether coordinates are transformed back to themselves, which is not the case beyond the edge of a map."""
     if in_degrees(crs):
         return np.abs(y) <= 90
     longitude, latitude = transform(crs, GEOGRAPHIC, x, y)
     again_x, again_y = transform(GEOGRAPHIC, crs, longitude, latitude)
     with np.errstate(invalid="ignore"):
-        # Beyond the edge it is off by a map. Near a pole Mercator's coordinates are known to a metre or so.
+        # Beyond the edge, the difference is of the size of the map. Near a pole, Mercator coordinates have an error of about a metre.
         tolerance = 1e-3 + 1e-7 * np.hypot(x, y)
         return np.hypot(again_x - x, again_y - y) <= tolerance
 
 
 def at_pole(crs: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Whether places are so near to a pole that rounding decides about their longitude: it is all longitudes' place."""
+    """Whether points are so close to a pole that their longitude is undefined."""
     _, latitude = (x, y) if in_degrees(crs) else transform(crs, GEOGRAPHIC, x, y)
     return np.abs(latitude) > 90 - POLE

@@ -1,4 +1,4 @@
-"""A DuckDB connection with the extension, and the record of what was compared."""
+"""A DuckDB connection with the extension, and counts of comparisons."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 
 import duckdb
 
-# Differences that are printed in full per check; all are counted.
+# Maximum number of differences printed per check; all are counted.
 SHOWN_PER_CHECK = 3
 
 
 @dataclass
 class Session:
-    """One tester's connection, scratch folder and counts."""
+    """The connection, temporary folder and counts of a test run."""
 
     extension: Path
     folder: Path
-    # Where files with a difference are kept.
+    # Folder for copies of files with a difference.
     keep: Path | None = None
     cases: int = 0
     comparisons: int = 0
@@ -36,7 +36,7 @@ class Session:
         return self.connection.execute(sql).fetchall()
 
     def compare(self, check: str, same: bool, describe: Callable[[], str]) -> bool:
-        """Counts one comparison; prints the first differences of each check with their reproduction."""
+        """Counts a comparison; prints the first differences of each check."""
         self.comparisons += 1
         if not same:
             self.differences[check] += 1
@@ -45,13 +45,13 @@ class Session:
         return same
 
     def fail(self, check: str, error: Exception, reproduction: str) -> None:
-        """Counts a query that failed although a result is expected."""
+        """Counts a query that failed although a result was expected."""
         first_line = str(error).splitlines()[0]
-        self.compare(check, False, lambda: f"{reproduction}\n  expected an answer, found {first_line}")
+        self.compare(check, False, lambda: f"{reproduction}\n  expected a result, found {first_line}")
 
 
 def literal(value: object) -> str:
-    """A value as SQL."""
+    """Returns a value as SQL."""
     return "'" + str(value).replace("'", "''") + "'"
 
 

@@ -1,4 +1,4 @@
-"""Random polygons near a grid, in any CRS, that lie on the map of their own CRS."""
+"""Generates random polygons near a grid, in any CRS, within the domain of the CRS."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .grids import NORTH_POLAR, SOUTH_POLAR, WORLD_MAPS, Grid
 from .projections import GEOGRAPHIC, in_degrees, is_on_map, transform, turned_difference
 
 ATTEMPTS = 60
-# Points per edge that must lie on the map.
+# Number of points per edge that must be in the domain.
 CHECKED = 24
-# The longest densified rings, in vertices per edge.
+# Maximum number of vertices per edge of densified rings.
 MAX_PIECES = 400
 
 
 def geometry_crs(rng: random.Random, grid: Grid) -> str:
-    """A CRS for geometries on this grid."""
+    """Returns a CRS for geometries on this grid."""
     longitude, latitude = transform(
         grid.crs, GEOGRAPHIC, *grid.world(np.array(grid.width / 2), np.array(grid.height / 2))
     )
@@ -50,7 +50,7 @@ def star(rng: random.Random, x: float, y: float, radius: float) -> Polygon:
 
 
 def around(rng: random.Random, x: float, y: float, radius: float) -> BaseGeometry:
-    """A box, a star, one with a hole, or two apart."""
+    """Returns a box, a star, a star with a hole, or two separate stars."""
     kind = rng.random()
     if kind < 0.35:
         return box(
@@ -66,7 +66,7 @@ def around(rng: random.Random, x: float, y: float, radius: float) -> BaseGeometr
 
 
 def large(rng: random.Random, crs: str) -> BaseGeometry | None:
-    """Caps, bands and whole maps: shapes that run along poles and seams."""
+    """Returns caps, bands and whole maps, which extend along poles and seams."""
     if in_degrees(crs):
         west, south = rng.choice([-180.0, 0.0, rng.uniform(-180, 180)]), rng.uniform(-85, 80)
         width = rng.choice([360.0, 380.0, rng.uniform(5, 180)])
@@ -75,7 +75,7 @@ def large(rng: random.Random, crs: str) -> BaseGeometry | None:
         return box(west, bottom, west + width, top)
     for name, half_width, half_height in WORLD_MAPS:
         if name == crs:
-            # A hair within the seam, which pyproj takes for the other side.
+            # Slightly inside of the seam, because pyproj may return the other side for points on it.
             x, y = half_width * (1 - 1e-9), half_height * rng.uniform(0.3, 0.85)
             return rng.choice([box(-x, -y, x, y), box(-x, -y, x, 0), box(-x, -y, rng.uniform(-0.9, 0.9) * x, y)])
     if crs in NORTH_POLAR + SOUTH_POLAR:
@@ -86,7 +86,7 @@ def large(rng: random.Random, crs: str) -> BaseGeometry | None:
 
 
 def local(rng: random.Random, grid: Grid, crs: str) -> BaseGeometry | None:
-    """A shape of some pixels in size, around a place in or near the image."""
+    """Returns a shape of a few pixels, in or near the image."""
     col, row = rng.uniform(-0.15, 1.15) * grid.width, rng.uniform(-0.15, 1.15) * grid.height
     x, y = transform(grid.crs, crs, *grid.world(np.array([col, col + 0.5, col]), np.array([row, row, row + 0.5])))
     if not np.isfinite(x).all() or not np.isfinite(y).all():
@@ -106,7 +106,7 @@ def local(rng: random.Random, grid: Grid, crs: str) -> BaseGeometry | None:
 
 
 def cut_at_antimeridian(shape: BaseGeometry) -> BaseGeometry:
-    """The same places with all longitudes within 180, as RFC 7946 wants them."""
+    """Cuts a shape at the antimeridian, as RFC 7946 recommends, with longitudes from -180 to 180."""
     parts = [
         shapely.affinity.translate(shape.intersection(box(360 * turn - 180, -90, 360 * turn + 180, 90)), -360 * turn, 0)
         for turn in (-1, 0, 1)
@@ -116,7 +116,7 @@ def cut_at_antimeridian(shape: BaseGeometry) -> BaseGeometry:
 
 
 def edge_points(shape: BaseGeometry, pieces: int) -> BaseGeometry:
-    """The same shape with every edge cut into so many pieces."""
+    """Divides every edge of a shape into `pieces` pieces."""
 
     def cut(ring: np.ndarray) -> np.ndarray:
         start, end = ring[:-1], ring[1:]
@@ -133,13 +133,13 @@ def edge_points(shape: BaseGeometry, pieces: int) -> BaseGeometry:
 
 
 def overlaps_itself(shape: BaseGeometry, crs: str) -> bool:
-    """Whether a shape is wider than the world, so that parts of it are the same place."""
+    """Whether a shape is wider than 360 degrees, so that parts of it coincide."""
     west, _, east, _ = shape.bounds
     return in_degrees(crs) and east - west > 360
 
 
 def is_usable(shape: BaseGeometry | None, crs: str) -> bool:
-    """Valid polygons whose edges lie on the map of their CRS: what is beyond has no place."""
+    """Whether a polygon is valid and its edges are in the domain of its CRS."""
     if shape is None or shape.is_empty or shape.geom_type not in ("Polygon", "MultiPolygon"):
         return False
     if not shape.is_valid or shape.area == 0:
@@ -152,7 +152,7 @@ def is_usable(shape: BaseGeometry | None, crs: str) -> bool:
 
 
 def random_shape(rng: random.Random, grid: Grid, crs: str) -> BaseGeometry | None:
-    """A usable shape, or None where none was found."""
+    """Returns a usable shape, or None if none was found."""
     for _ in range(ATTEMPTS):
         shape = large(rng, crs) if rng.random() < 0.2 else local(rng, grid, crs)
         if is_usable(shape, crs):

@@ -1,7 +1,7 @@
-"""Replaces tags of a finished TIFF: texts that no writer would make.
+"""Replaces ASCII tags of an existing TIFF by texts that no writer would create.
 
-The first IFD is written again at the end of the file, with the new entries among the old ones, and the header points there. Pixels stay
-where they are. Classic TIFF and BigTIFF, both byte orders.
+The first IFD is written again at the end of the file, with the new entries in tag order, and the header points there. Pixels are not
+moved. Supports classic TIFF and BigTIFF in both byte orders.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ CLASSIC, BIG = 42, 43
 
 
 def replace_texts(path: Path, texts: dict[int, bytes]) -> None:
-    """Sets tags of the first IFD to ASCII values, each with a NUL at its end."""
+    """Sets tags of the first IFD to NUL-terminated ASCII values."""
     path.write_bytes(with_texts(path.read_bytes(), texts))
 
 
@@ -23,7 +23,7 @@ def with_texts(data: bytes, texts: dict[int, bytes]) -> bytes:
     order = {b"II": "<", b"MM": ">"}[data[:2]]
     (magic,) = struct.unpack_from(f"{order}H", data, 2)
     is_big = {CLASSIC: False, BIG: True}[magic]
-    # Formats of the number of entries, of an entry's count and of an offset; the place of the first offset.
+    # Formats of the number of entries, the count of an entry and an offset; the position of the first IFD's offset.
     count_format, pointer, header = ("Q", "Q", 8) if is_big else ("H", "I", 4)
     inline = struct.calcsize(pointer)
     entry_size = 4 + 2 * inline

@@ -1,4 +1,4 @@
-"""Texts for GDAL_NODATA and GDAL_METADATA: usual, rounded, out of range, malformed."""
+"""Generates texts for GDAL_NODATA and GDAL_METADATA: usual, rounded, out of range, malformed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-# An integer that a double holds exactly.
+# Largest power of two up to which a double represents all integers.
 INTEGER_TEXT = re.compile(rb"-?[0-9]{1,15}")
 SPELLED = """
     nan NaN NAN -nan inf -inf Inf infinity 1.8e308 -1.8e308 1.7976931348623157e+308 -1.7976931348623157e+308 1e400 -1e400
@@ -20,7 +20,7 @@ ODD_NUMBERS = [*SPELLED.split(), " 5", "5 ", "\t5", "5\n", *NOT_NUMBERS]
 
 
 def nodata_text(rng: random.Random, dtype: str) -> bytes:
-    """Values of GDAL_NODATA for bands of a type."""
+    """Returns a value of GDAL_NODATA for bands of a type."""
     if rng.random() < 0.35:
         return rng.choice(ODD_NUMBERS).encode()
     if dtype.startswith("float"):
@@ -37,7 +37,7 @@ def nodata_text(rng: random.Random, dtype: str) -> bytes:
 
 
 def metadata_text(rng: random.Random, count: int, dtype: str) -> bytes:
-    """GDAL_METADATA with scales, offsets, nodata values and other items, now and then damaged."""
+    """Returns GDAL_METADATA with scales, offsets, nodata values and other items, sometimes malformed."""
     items = []
     if rng.random() < 0.8:
         for sample in range(count):
@@ -106,7 +106,7 @@ def _number(rng: random.Random) -> str:
 
 
 def _damaged(rng: random.Random, text: str) -> str:
-    """The text cut, doubled, or with another root."""
+    """Returns the text truncated, repeated or with another root."""
     at = rng.randint(0, len(text))
     return rng.choice(
         [

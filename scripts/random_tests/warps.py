@@ -1,10 +1,11 @@
-"""One random pair of grids: `cog_read` with a grid against rasterio's WarpedVRT and, for areas, against shapely.
+"""Compares `cog_read` on a random grid with rasterio's WarpedVRT and, for area-based methods, with shapely.
 
-A WarpedVRT with a tolerance of 0 fails, and the option of `rasterio.warp.reproject` has no effect in rasterio 1.4: positions may be off by an eighth of a pixel.
+A WarpedVRT with a tolerance of 0 fails, and the option of `rasterio.warp.reproject` has no effect in rasterio 1.4, so that positions of
+GDAL have an error of up to an eighth of a pixel.
 
-Nearest is identical but within `TIE` of the edge of a pixel. Bilinear and cubic are within a thousandth of the range of values, and within 1
-of integers. The kernels of GDAL are those of its chunk, so that the whole grid is one. Average, mode, min and max are compared with
-the intersections of quadrilaterals and pixels: GDAL's are axis-aligned boxes.
+Results of nearest must be identical, except within `TIE` of the edge of a pixel. Bilinear and cubic must agree within a thousandth of the
+range of values, and within 1 for integers. GDAL chooses kernels per chunk, so the whole grid is warped as one chunk. Average, mode, min
+and max are compared with intersections of quadrilaterals and pixels, because GDAL uses axis-aligned boxes.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ from rasterio.warp import reproject
 
 from .session import Session, literal
 
-# Distance from the edge of a source pixel, in pixels, within which either side is right.
+# Distance from the edge of a source pixel, in pixels, within which the values of both sides are accepted.
 TIE = 2e-6
-# Distance in metres between the CRS engine and PROJ: half a millimetre in EPSG:3035.
+# Maximum distance in metres between the CRS engine and PROJ; 0.5 mm in EPSG:3035.
 ENGINE = {"EPSG:3035": 1e-3}
-# Differences of kernels, relative to the range of values; of integers, one more for rounding.
+# Tolerance of kernels, relative to the range of values; plus 1 for integers.
 KERNEL = 1e-3
-# Largest error of positions by GDAL's approximation where values are compared.
+# Values are compared if the error of GDAL's approximated positions is at most this.
 EXACT = 1e-4
-# Of sums of shares.
+# Tolerance of sums of areas.
 AREA = 1e-6
 METHODS = ("nearest", "bilinear", "cubic", "average", "mode", "min", "max")
-# Shares this small are decided by rounding.
+# Smaller areas may be lost to rounding.
 SLIVER = 1e-5
-# CRSs with a place that is in all of their domains, and the size of a pixel of about ten metres.
+# CRS -> longitude and latitude of a point in its domain, and the size of a pixel of about ten metres.
 CRSS = {
     "EPSG:32631": (3.0, 45.0, 10.0),
     "EPSG:32632": (9.0, 45.0, 10.0),
@@ -80,7 +81,7 @@ class Source:
 def random_grid(
     rng: random.Random, crs: str, centre: tuple[float, float], size: float, pixels: tuple[int, int]
 ) -> Grid:
-    """A grid around a place in the CRS."""
+    """Returns a grid around a location in the CRS."""
     width, height = rng.randint(*pixels), rng.randint(*pixels)
     angle = rng.uniform(0, 360) if rng.random() < 0.25 else 0.0
     scale = Affine.scale(size, -size * rng.choice([1.0, 1.0, rng.uniform(0.5, 2.0)]))
@@ -117,7 +118,7 @@ def write_source(source: Source, overviews: bool = False) -> None:
 
 
 def position_error(source: Grid, target: Grid) -> float:
-    """How far the CRS engine may be from PROJ, in source pixels."""
+    """Returns the maximum distance between the CRS engine and PROJ, in source pixels."""
     if source.crs == target.crs:
         return TIE
     metres = 111_000 if source.crs == "EPSG:4326" else 1
@@ -126,7 +127,7 @@ def position_error(source: Grid, target: Grid) -> float:
 
 
 def places(source: Grid, target: Grid, cols: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Source pixel coordinates of target pixel coordinates, by PROJ."""
+    """Transforms target to source pixel coordinates with PROJ."""
     x, y = target.transform * (cols, rows)
     if source.crs != target.crs:
         x, y = pyproj.Transformer.from_crs(target.crs, source.crs, always_xy=True).transform(x, y)
@@ -146,7 +147,7 @@ def run(session: Session, seed: str) -> None:
     ratio = math.exp(rng.uniform(-1.2, 1.8))
     size = abs(source.grid.transform.a + 1j * source.grid.transform.d) * CRSS[other][2] / CRSS[crs][2] * ratio
     if crs == other and rng.random() < 0.3:
-        # Aligned grids, where edges lie on edges.
+        # Aligned grids, whose edges coincide.
         step = rng.choice([1, 2, 3])
         transform = (
             source.grid.transform * Affine.translation(rng.randint(-5, 5), rng.randint(-5, 5)) * Affine.scale(step)
@@ -179,7 +180,7 @@ def run(session: Session, seed: str) -> None:
 
 
 def is_near(name: str, lon: float, lat: float) -> bool:
-    """Whether a place is in the domain of a CRS."""
+    """Whether a location is in the domain of a CRS."""
     east, north, _ = CRSS[name]
     apart = abs((lon - east + 180) % 360 - 180)
     return name == "EPSG:4326" or (apart < 10 and abs(lat - north) < 15) or (name == "EPSG:3857" and abs(lat) < 80)
@@ -194,7 +195,7 @@ def first(wrong: np.ndarray, expected: np.ndarray, found: np.ndarray, mask: np.n
 
 
 def compare_kernel(source: Source, target: Grid, method: str, found: np.ndarray, mask: np.ndarray):
-    """Against GDAL's warper."""
+    """Compares with GDAL's warper."""
     kind = {"nearest": Resampling.nearest, "bilinear": Resampling.bilinear, "cubic": Resampling.cubic}[method]
 
     unset = -1e30 if source.data.dtype.kind == "f" else float(np.iinfo(source.data.dtype).max) - 1
@@ -224,7 +225,7 @@ def compare_kernel(source: Source, target: Grid, method: str, found: np.ndarray,
 
 
 def warped_exactly(source: Source, target: Grid, kind: Resampling, unset: float) -> np.ndarray:
-    """Exact positions; kernels are not those of the whole grid."""
+    """Warps with exact positions; kernels differ from those of the whole grid."""
     grid = {"crs": target.crs, "transform": target.transform, "width": target.width, "height": target.height}
     options = {"resampling": kind, "tolerance": 1e-9, "src_nodata": source.nodata, "nodata": unset}
     with rasterio.open(source.path) as file, WarpedVRT(file, **grid, **options) as warped:
@@ -234,7 +235,7 @@ def warped_exactly(source: Source, target: Grid, kind: Resampling, unset: float)
 def warped_at_once(
     source: Source, target: Grid, kind: Resampling, unset: float, x: np.ndarray, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The kernels of the whole grid, and where positions are exact: those of a raster of its own coordinates."""
+    """Warps the whole grid at once; also returns where positions are exact, which is determined with a raster of coordinates."""
     grids = {"src_transform": source.grid.transform, "src_crs": source.grid.crs, "dst_transform": target.transform}
     options = {"dst_crs": target.crs, "resampling": kind, "num_threads": 1, "init_dest_nodata": False}
 
@@ -245,13 +246,13 @@ def warped_at_once(
 
     ramps = np.meshgrid(np.arange(source.grid.width) + 0.5, np.arange(source.grid.height) + 0.5)
     errors = [np.abs(warped(ramp.astype("f8"), None, -1e30) - place) for ramp, place in zip(ramps, (x, y))]
-    # At the sides of the image, ramps end. Where nothing is projected, positions are exact.
+    # Ramps end at the sides of the image. Without projection, positions are exact.
     exact = (np.maximum(*errors) < EXACT) | (source.grid.crs == target.crs)
     return warped(source.data, source.nodata, unset), exact
 
 
 def away_from_invalid(source: Source, target: Grid, x: np.ndarray, y: np.ndarray, method: str) -> np.ndarray:
-    """Where no invalid pixel is near a kernel."""
+    """Returns the pixels whose kernel contains no invalid pixel."""
     step = max(np.abs(np.diff(x, axis=1)).max(initial=1), np.abs(np.diff(y, axis=0)).max(initial=1), 1)
     reach = math.ceil((2 if method == "cubic" else 1) * step * 1.5) + 2
     invalid = np.pad(~source.valid, reach)
@@ -264,7 +265,7 @@ def away_from_invalid(source: Source, target: Grid, x: np.ndarray, y: np.ndarray
 
 
 def compare_area(source: Source, target: Grid, method: str, found: np.ndarray, mask: np.ndarray):
-    """Against intersections of polygons."""
+    """Compares with intersections of polygons."""
     cols, rows = np.meshgrid(np.arange(target.width + 1.0), np.arange(target.height + 1.0))
     x, y = places(source.grid, target, cols, rows)
     worst_valid = worst = None
@@ -298,7 +299,7 @@ def compare_area(source: Source, target: Grid, method: str, found: np.ndarray, m
         else:
             pick = np.min if method == "min" else np.max
             expected = float(pick(values[shares > SLIVER])) if (shares > SLIVER).any() else float(pick(values))
-            # A sliver may count or not.
+            # Slivers may be included or not.
             right = value == expected or value == float(pick(values))
         if not right:
             worst = f"column {col}, row {row}: expected {expected!r}, found {value!r}, corners {corners}"
@@ -307,7 +308,7 @@ def compare_area(source: Source, target: Grid, method: str, found: np.ndarray, m
 
 
 def shares_of(source: Source, corners: list[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
-    """Values and shares of the valid pixels under a quadrilateral."""
+    """Returns values and areas of the valid pixels in a quadrilateral."""
     polygon = shapely.Polygon(corners)
     left, top, right, bottom = polygon.bounds
     cols = np.arange(max(math.floor(left), 0), min(math.ceil(right), source.grid.width))

@@ -1,8 +1,8 @@
-"""Zones of one random raster, with a mask and weights on grids of their own: every operation against exactextract 0.3.
+"""Compares all operations on zones of a random raster, with a mask and weights on other grids, with exactextract 0.3.
 
-The mask's and the weights' values at pixel centres are those of GDAL's warper (nearest, no approximation) in one CRS, and of pyproj
-between two. exactextract then works on an array whose invalid pixels are NaN, in double precision, so that quantiles of integers are
-not truncated. It holds coverages in single precision: zones with a pixel of which hardly anything is covered are compared by sums only.
+Values of the mask and weights at pixel centres are computed by GDAL's warper (nearest, no approximation) in the same CRS, and with pyproj
+between CRSs. exactextract then runs on an array of doubles with NaN for invalid pixels, so that quantiles of integers are not truncated.
+It stores coverage in single precision: only sums are compared for zones with a pixel of minimal coverage.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from .session import Session, literal
 ZONES, POINTS = 25, 12
 CRS, LEFT, TOP, PIXEL = "EPSG:32631", 500_000.0, 4_600_000.0, 10.0
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-# A quantile may jump where exactextract's coverage is off: it is compared with those a little below and above.
+# Rounding of exactextract's coverage may change a quantile, which is therefore compared with quantiles slightly below and above.
 NEAR = 1e-5
-# Coverages in single precision, relative to sums.
+# Error of coverage in single precision, relative to sums.
 SINGLE = 1e-5
-# Coverage below which exactextract may not see a pixel.
+# exactextract may omit pixels with less coverage.
 HARDLY = 1e-5
 KINDS = ("same", "half", "twice", "odd", "rotated", "degrees", "next zone")
 
 
 @dataclass(frozen=True)
 class Other:
-    """A mask or weights: a file, its SQL, and its values at the pixels of the raster (NaN: none)."""
+    """A mask or weights: a file, its SQL, and its values at the pixels of the raster, NaN if it has none."""
 
     about: str
     sql: str
@@ -64,7 +64,7 @@ class Raster:
 
 
 def run(session: Session, seed: str) -> None:
-    """Makes the files of a case and compares all of its zones."""
+    """Writes the files of a case and compares all of its zones."""
     rng, numbers = random.Random(seed), np.random.default_rng(random.Random(f"{seed}/numbers").getrandbits(64))
     name = seed.replace("/", "-").replace(" ", "-")
     raster = random_raster(session.folder / f"{name}.tif", rng, numbers)
@@ -101,7 +101,7 @@ def write(
 
 
 def random_raster(path: Path, rng: random.Random, numbers: np.random.Generator) -> Raster:
-    """Few or many values of any type, with NaN among floats."""
+    """Returns a raster with few or many values of any type, including NaN for floats."""
     shape = (rng.randint(3, 90), rng.randint(3, 90))
     dtype = np.dtype(rng.choice(["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"]))
     few = rng.random() < 0.5
@@ -120,7 +120,7 @@ def random_raster(path: Path, rng: random.Random, numbers: np.random.Generator) 
 
 
 def random_grid(kind: str, raster: Raster, rng: random.Random) -> tuple[str, Affine, tuple[int, int]]:
-    """A CRS, a transform and a shape that cover most of the raster."""
+    """Returns CRS, transform and shape of a grid that covers most of the raster."""
     height, width = raster.pixels.shape
     left, top = LEFT + PIXEL * rng.randint(-4, 4), TOP + PIXEL * rng.randint(-4, 4)
     match kind:
@@ -151,7 +151,7 @@ def random_grid(kind: str, raster: Raster, rng: random.Random) -> tuple[str, Aff
 
 
 def at_centres(pixels: np.ndarray, nodata: float | None, crs: str, transform: Affine, raster: Raster) -> np.ndarray:
-    """The values of another raster at the pixel centres; NaN outside and on nodata."""
+    """Returns the values of another raster at the pixel centres; NaN outside and for nodata."""
     shape = raster.pixels.shape
     values = pixels.astype("float64")
     if nodata is not None:
@@ -174,7 +174,7 @@ def at_centres(pixels: np.ndarray, nodata: float | None, crs: str, transform: Af
 
 
 def random_mask(path: Path, raster: Raster, rng: random.Random, numbers: np.random.Generator) -> Other:
-    """Classes with a rule; its values are 1 where a pixel counts."""
+    """Returns a mask of classes with a rule; its values are 1 for kept pixels."""
     kind = rng.choice(KINDS)
     crs, transform, shape = random_grid(kind, raster, rng)
     pixels = numbers.integers(0, 12, shape).astype(rng.choice(["uint8", "int16", "uint16", "float32"]))
@@ -197,7 +197,7 @@ def random_mask(path: Path, raster: Raster, rng: random.Random, numbers: np.rand
 
 
 def random_weights(path: Path, raster: Raster, rng: random.Random, numbers: np.random.Generator) -> Other:
-    """Integers or floats, with nodata or NaN."""
+    """Returns weights as integers or floats, with nodata or NaN."""
     kind = rng.choice(KINDS)
     crs, transform, shape = random_grid(kind, raster, rng)
     whole = rng.random() < 0.5
@@ -211,7 +211,7 @@ def random_weights(path: Path, raster: Raster, rng: random.Random, numbers: np.r
 
 
 def random_zones(raster: Raster, rng: random.Random, numbers: np.random.Generator) -> list[shapely.Polygon]:
-    """Stars of any size, inside and across the sides."""
+    """Returns stars of any size, inside and across the sides of the raster."""
     height, width = raster.pixels.shape
     zones: list[shapely.Polygon] = []
     while len(zones) < ZONES:
@@ -229,7 +229,7 @@ def random_zones(raster: Raster, rng: random.Random, numbers: np.random.Generato
 
 @dataclass(frozen=True)
 class Case:
-    """A raster with what makes its pixels count, and how to describe a difference."""
+    """A raster with its mask and weights; describes differences."""
 
     session: Session
     about: str
@@ -241,7 +241,7 @@ class Case:
     weights: Other | None
 
     def call(self, function: str, geometry: str, *further: str, **options: str) -> str:
-        """A call of a function of `href, metadata, geometry`."""
+        """Returns a call of a function with the parameters `href, metadata, geometry`."""
         given = ", ".join(f"{name}: {value}" for name, value in {**self.options, **options}.items())
         return f"{function}({literal(self.raster.path)}, NULL, {', '.join([geometry, *further])}, {{{given}}})"
 
@@ -267,7 +267,7 @@ class Case:
         return NumPyRasterSource(values, LEFT, TOP - PIXEL * height, LEFT + PIXEL * width, TOP, nodata=np.nan)
 
     def check_zones(self, zones: list[shapely.Polygon]) -> None:
-        """Every statistic of every zone."""
+        """Compares every statistic of every zone."""
         quantiles = [each for quantile in QUANTILES for each in (quantile - NEAR, quantile, quantile + NEAR)]
         weights = {} if self.weights is None else {"weights": self.weights.sql}
         calls = (
@@ -303,7 +303,7 @@ class Case:
             self.check_weighted(zone, of_weights, statistics, bool(covered) and not hardly)
 
     def close(self, expected: float | None, found: float | None, size: float) -> bool:
-        """Whether numbers are equal, in single precision of sums of that size."""
+        """Whether numbers are equal in single precision, relative to sums of the given size."""
         expected = None if expected is None or math.isnan(expected) else expected
         if expected is None or found is None:
             return expected is None and found is None
@@ -358,7 +358,7 @@ class Case:
             self.compare("weighted", self.close(wanted, own, size), f"{name} of {zone.wkt}", wanted, own)
 
     def check_table(self, zone: shapely.Polygon, statistics: dict[str, Any], pixels: list[dict[str, Any]]) -> None:
-        """The pixels of the zone have the values of the array, and come to the statistics."""
+        """Checks that the pixels of the zone have the values of the array and add up to the statistics."""
         valid = [(pixel["values"][0], pixel["coverage"]) for pixel in pixels if pixel["values"][0] is not None]
         expected = [self.values[pixel["row"], pixel["col"]] for pixel in pixels]
         found = [pixel["values"][0] for pixel in pixels]
@@ -378,11 +378,11 @@ class Case:
         )
 
     def check_pixels(self, zone: shapely.Polygon, rng: random.Random) -> None:
-        """The whole image, as a window and as rows, and values at points."""
+        """Compares the whole image, as a window and as rows, and values at points."""
         ((window,),) = self.rows("read", f"SELECT {self.call('cog_read', 'NULL')}") or ((None,),)
         if window is not None:
             valid = np.frombuffer(window["mask"], "uint8").reshape(self.values.shape) == 255
-            # NaN that is not nodata is a value of a window.
+            # In a window, NaN is a valid value unless it is nodata.
             expected = ~np.isnan(self.values) | self.kept_nan()
             self.compare("read", bool((valid == expected).all()), "whole image", int(expected.sum()), int(valid.sum()))
         mask = f", mask := {self.options['mask']}" if "mask" in self.options else ""
@@ -409,7 +409,7 @@ class Case:
                 self.compare("values", both, point, value, values)
 
     def kept_nan(self) -> np.ndarray:
-        """Pixels that are NaN in the file, and that the mask keeps."""
+        """Returns the pixels that are NaN in the file and kept by the mask."""
         if self.raster.pixels.dtype.kind != "f":
             return np.zeros(self.values.shape, bool)
         return np.isnan(self.raster.pixels.astype("float64")) & self.kept
