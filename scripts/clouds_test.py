@@ -1,10 +1,10 @@
-"""Every case of docs/clouds.md, in a process of its own, against servers that verify what they are sent.
+"""Runs every case of docs/clouds.md in its own process, against servers that verify credentials.
 
     python clouds_test.py [--extension build/release/rasteret.duckdb_extension] [--only NAME] [--write]
 
-Runs in an environment with DuckDB, botocore, azure-storage-blob and cryptography, and with Azurite from npm. After each case it is looked
-whether a secret stands in an error or in a setting, and whether a server has got credentials that are another's. `--write` puts the table of
-the cases into docs/clouds.md; without it the table has to be there.
+Requires an environment with DuckDB, botocore, azure-storage-blob and cryptography, and Azurite from npm. After each case, errors and
+settings are searched for secrets, and the requests of each server for credentials of another one. `--write` writes the table of cases to
+docs/clouds.md; without it, an outdated table is a failure.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from clouds.cases import all_cases
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "clouds.md"
 BEGIN, END = "<!-- cases: scripts/clouds_test.py --write -->", "<!-- end of cases -->"
-# Parts of a cell that are not shown: secrets, signatures, keys.
+# Parts of a cell that are replaced by an ellipsis: secrets, signatures, keys.
 SECRET = re.compile(r"(?<=\?)[^\s`']*sig=[^\s`']*|(?<=AccountKey=)[^;`]+|[^\s`'\";=<]*(?:-|eyJhbGci)SECRET[^\s`'\";<]*")
 SECRET_VARIABLE = re.compile(r"(_KEY|_SECRET|TOKEN|SAS)$")
 HEADERS = {
@@ -61,7 +61,7 @@ def main() -> int:
 
 
 def run(case: Case, servers: world.World, extension: Path) -> list[str]:
-    """What is wrong with a case."""
+    """Runs a case and returns its problems."""
     servers.clear()
     home = servers.folder / folder_of(case)
     write_files(home, case.files)
@@ -70,8 +70,8 @@ def run(case: Case, servers: world.World, extension: Path) -> list[str]:
         settings["rasteret_credentials"] = case.credentials
     steps = case.steps or ["SELECT cog_metadata('HREF').image_width"]
     steps = [step.replace("HREF", case.href) for step in steps]
-    *found, shown = world.ask(extension, home, case.variables, settings, steps)
-    # DuckDB shows a setting as it was set, also where a secret was written into it by mistake.
+    *found, shown = world.run_steps(extension, home, case.variables, settings, steps)
+    # DuckDB shows the value of a setting unchanged, including a secret written into it by mistake.
     for value in (case.credentials or {}).values():
         shown = shown.replace(value, "")
     problems = [f"found a secret: {text}" for text in [*found, shown] if "SECRET" in text]
@@ -82,7 +82,7 @@ def run(case: Case, servers: world.World, extension: Path) -> list[str]:
     for request in servers.requests("other"):
         sent = [name for name in world.SECRET_HEADERS if name in request.headers]
         if sent or "SECRET" in request.raw_path:
-            problems.append(f"another server got {sent} for {request.raw_path}")
+            problems.append(f"the credentials {sent} were sent to another server, for {request.raw_path}")
     try:
         if case.check is not None:
             case.check(servers)
@@ -96,7 +96,7 @@ def folder_of(case: Case) -> str:
 
 
 def render(cases: list[Case], servers: world.World) -> str:
-    """The tables of all clouds."""
+    """Renders the tables of all clouds."""
     lines = []
     for cloud, title in HEADERS.items():
         lines += [f"### {title}", "", "| case | href | configuration | result |", "|---|---|---|---|"]
@@ -120,14 +120,14 @@ def written(case: Case) -> str:
 
 
 def content(text: str) -> str:
-    """A file in one line, without what is long or different each time."""
+    """Returns a file as one line, without private keys."""
     if "BEGIN" in text:
         text = re.sub(r"-----BEGIN.*-----", "…", text, flags=re.DOTALL)
     return "; ".join(text.strip().splitlines())
 
 
 def shown(text: str, case: Case, servers: world.World) -> str:
-    """Text with names in place of addresses, and without secrets."""
+    """Replaces addresses by names, and removes secrets."""
     names = {
         "s3": "s3.example.com",
         "sts": "sts.example.com",
@@ -157,7 +157,7 @@ def shown(text: str, case: Case, servers: world.World) -> str:
 
 
 def put(table: str, write: bool) -> int:
-    """Puts the table into the page, or looks whether it is there."""
+    """Writes the table to the page, or checks that it is up to date."""
     page = PAGE.read_text()
     head, rest = page.split(BEGIN)
     _, tail = rest.split(END)
@@ -168,11 +168,7 @@ def put(table: str, write: bool) -> int:
     if wanted == page:
         return 0
     print(
-        "".join(
-            difflib.unified_diff(
-                page.splitlines(True), wanted.splitlines(True), "docs/clouds.md", "as it is to be", n=0
-            )
-        )
+        "".join(difflib.unified_diff(page.splitlines(True), wanted.splitlines(True), "docs/clouds.md", "expected", n=0))
     )
     return 1
 

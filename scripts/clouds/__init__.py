@@ -1,1 +1,1 @@
-"""Servers of the clouds for tests, and the cases of docs/clouds.md."""
+"""Stub servers of cloud services, and the cases of docs/clouds.md."""

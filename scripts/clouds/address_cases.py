@@ -1,4 +1,4 @@
-"""Cases of docs/clouds.md: those of addresses, certificates and proxies."""
+"""Cases of docs/clouds.md for addresses, certificates and proxies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def address_cases(world: World) -> list[Case]:
     def proxied(count: int) -> Callable[[World], None]:
         def check(world: World) -> None:
             found = len(world.requests("proxy"))
-            assert found == count, f"expected {count} requests of the proxy, found {found}"
+            assert found == count, f"expected {count} requests to the proxy, found {found}"
 
         return check
 
@@ -50,7 +50,7 @@ def address_cases(world: World) -> list[Case]:
         ),
         Case(
             "Addresses",
-            "CA that is not there",
+            "missing CA file",
             f"{secure}/a.tif",
             "no secure connection (TLS handshake failed): environment variable AWS_CA_BUNDLE: expected a file of certificates in PEM",
             {"AWS_CA_BUNDLE": "/no/such.pem"},
@@ -73,10 +73,10 @@ def address_cases(world: World) -> list[Case]:
         ),
         Case(
             "Addresses",
-            "no TLS there",
+            "server without TLS",
             data.replace("http:", "https:") + "/open/a.tif",
             "no secure connection (TLS handshake failed): the server does not speak TLS on this port",
-            trusted("no TLS there", "SSL_CERT_FILE"),
+            trusted("server without TLS", "SSL_CERT_FILE"),
             files=bundle,
         ),
         Case(
@@ -88,14 +88,14 @@ def address_cases(world: World) -> list[Case]:
         ),
         Case(
             "Addresses",
-            "no proxy for anything",
+            "no proxy for all hosts",
             f"{data}/open/a.tif",
             variables={"HTTP_PROXY": world.url("proxy"), "NO_PROXY": "*"},
             check=proxied(0),
         ),
         Case(
             "Addresses",
-            "proxy that refuses",
+            "proxy that refuses CONNECT",
             "https://no.such.host.example/a.tif",
             "no connection through the proxy",
             {"HTTPS_PROXY": world.url("proxy"), "NO_PROXY": ""},
@@ -131,7 +131,7 @@ def address_cases(world: World) -> list[Case]:
             "bucket before the endpoint's host",
             "s3://one/a.tif",
             variables={
-                # The name is one that the proxy alone knows.
+                # Only the proxy can resolve this name.
                 "AWS_ENDPOINT_URL_S3": "http://s3.test",
                 "HTTP_PROXY": world.url("s3"),
                 "NO_PROXY": "",

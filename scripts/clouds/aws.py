@@ -1,11 +1,11 @@
-"""Stubs of S3, STS and AWS' single sign-on that verify signatures with botocore's signer.
+"""Stubs of S3, STS and AWS single sign-on that verify signatures with botocore's signer.
 
-| bucket | is |
+| bucket | access |
 |---|---|
-| `public` | readable by anybody |
-| `one`, `two` | of an account each |
+| `public` | public |
+| `one`, `two` | private, of the account with the same name |
 | `paid` | requester pays |
-| `far` | in eu-west-1; the others are in us-east-1 |
+| `far` | in eu-west-1; all others are in us-east-1 |
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from clouds.http_server import Answer, Request, the_file, xml_error
+from clouds.http_server import Request, Response, the_file, xml_error
 
 AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, SignedHeaders=([^,]+), Signature=([0-9a-f]{64})"
@@ -41,7 +41,7 @@ class Key:
 
 
 class Aws:
-    """The accounts, and what each endpoint answers."""
+    """The accounts, and the responses of each endpoint."""
 
     def __init__(self) -> None:
         self.keys = {
@@ -53,7 +53,7 @@ class Aws:
         self.issued = 0
 
     def issue(self, account: str, seconds: float = 3600) -> dict[str, str]:
-        """A new session key."""
+        """Issues a session key."""
         self.issued += 1
         name = f"ASIAISSUED{self.issued}"
         self.keys[name] = Key(f"issued-{self.issued}-SECRET", account, f"issued-token-{self.issued}-SECRET")
@@ -72,8 +72,8 @@ class Aws:
             if name.startswith("ASIAISSUED"):
                 key.is_expired = True
 
-    def signed_by(self, request: Request, service: str, region: str) -> Key | Answer:
-        """The key of a request, or why it is refused."""
+    def signed_by(self, request: Request, service: str, region: str) -> Key | Response:
+        """Returns the key that signed a request, or the error response."""
         found = AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
         if not found:
             return xml_error(403, "AccessDenied")
@@ -100,7 +100,7 @@ class Aws:
             return xml_error(400, "InvalidToken")
         return xml_error(400, "ExpiredToken") if key.is_expired else key
 
-    def s3(self, request: Request) -> Answer:
+    def s3(self, request: Request) -> Response:
         """`/bucket/key`, or `/key` of a host that begins with the bucket."""
         bucket, _, path = request.path.lstrip("/").partition("/")
         if not re.match(r"^[\d.]+(:\d+)?$", request.host):
@@ -109,7 +109,7 @@ class Aws:
         if bucket == "public" and "authorization" not in request.headers:
             return self.object(request, bucket, path)
         key = self.signed_by(request, "s3", region)
-        if isinstance(key, Answer):
+        if isinstance(key, Response):
             return key
         is_paid_for = request.headers.get("x-amz-request-payer") == "requester"
         owners = {"one": "one", "two": "two", "far": "one"}
@@ -118,7 +118,7 @@ class Aws:
         return self.object(request, bucket, path)
 
     @staticmethod
-    def object(request: Request, bucket: str, path: str) -> Answer:
+    def object(request: Request, bucket: str, path: str) -> Response:
         if "list-type" not in request.query:
             return the_file(request) if path.endswith(".tif") else xml_error(404, "NoSuchKey")
         prefix = request.query.get("prefix", "")
@@ -128,10 +128,10 @@ class Aws:
             for key in keys
         )
         body = f"<ListBucketResult><Name>{bucket}</Name><IsTruncated>false</IsTruncated>{found}</ListBucketResult>"
-        return Answer(200, body.encode(), [("Content-Type", "application/xml")])
+        return Response(200, body.encode(), [("Content-Type", "application/xml")])
 
-    def sts(self, request: Request) -> Answer:
-        """`AssumeRole` and `AssumeRoleWithWebIdentity`; roles are named `arn:…:role/ACCOUNT`."""
+    def sts(self, request: Request) -> Response:
+        """Serves `AssumeRole` and `AssumeRoleWithWebIdentity`; roles are named `arn:…:role/ACCOUNT`."""
         form = dict(urllib.parse.parse_qsl(request.body.decode()))
         account = form.get("RoleArn", "").rpartition("/")[2]
         action = form.get("Action", "")
@@ -140,7 +140,7 @@ class Aws:
                 return xml_error(400, "InvalidIdentityToken")
         else:
             key = self.signed_by(request, "sts", "us-east-1")
-            if isinstance(key, Answer):
+            if isinstance(key, Response):
                 return key
             if account == "external" and form.get("ExternalId") != "outside":
                 return xml_error(403, "AccessDenied")
@@ -152,21 +152,21 @@ class Aws:
             f"<SessionToken>{key['token']}</SessionToken><Expiration>{key['end']}</Expiration></Credentials>"
             f"</{action}Result></{action}Response>"
         )
-        return Answer(200, body.encode(), [("Content-Type", "text/xml")])
+        return Response(200, body.encode(), [("Content-Type", "text/xml")])
 
-    def metadata(self, request: Request) -> Answer:
-        """The metadata service of a virtual machine (IMDSv2), and at `/container` that of a container."""
+    def metadata(self, request: Request) -> Response:
+        """Serves the metadata of a virtual machine (IMDSv2), and at `/container` that of a container."""
         token = request.headers.get("x-aws-ec2-metadata-token")
         if request.path == "/latest/api/token" and request.method == "PUT":
-            return Answer(200, b"machine-SECRET")
+            return Response(200, b"machine-SECRET")
         if request.path == "/container" and request.headers.get("authorization") != "container-SECRET":
-            return Answer(401)
+            return Response(401)
         if request.path != "/container" and token != "machine-SECRET":
-            return Answer(401)
+            return Response(401)
         if request.path == "/latest/meta-data/iam/security-credentials/":
-            return Answer(200, b"reader")
+            return Response(200, b"reader")
         if request.path not in ("/container", "/latest/meta-data/iam/security-credentials/reader"):
-            return Answer(404)
+            return Response(404)
         key = self.issue("one")
         found = {
             "Code": "Success",
@@ -175,19 +175,19 @@ class Aws:
             "Token": key["token"],
             "Expiration": key["end"],
         }
-        return Answer(200, json.dumps(found).encode(), [("Content-Type", "application/json")])
+        return Response(200, json.dumps(found).encode(), [("Content-Type", "application/json")])
 
-    def sso(self, request: Request) -> Answer:
-        """Single sign-on and its OIDC endpoint."""
+    def sso(self, request: Request) -> Response:
+        """Serves single sign-on and its OIDC endpoint."""
         if request.path == "/token":
-            asked = json.loads(request.body)
-            if asked.get("refreshToken") != "refresh-SECRET":
-                return Answer(400, b'{"error": "invalid_grant", "error_description": "SECRET"}')
-            return Answer(200, json.dumps({"accessToken": SSO_FRESH_TOKEN, "expiresIn": 3600}).encode())
+            body = json.loads(request.body)
+            if body.get("refreshToken") != "refresh-SECRET":
+                return Response(400, b'{"error": "invalid_grant", "error_description": "SECRET"}')
+            return Response(200, json.dumps({"accessToken": SSO_FRESH_TOKEN, "expiresIn": 3600}).encode())
         if request.headers.get("x-amz-sso_bearer_token") not in (SSO_TOKEN, SSO_FRESH_TOKEN):
-            return Answer(401, b'{"message": "Session token not found or invalid"}')
+            return Response(401, b'{"message": "Session token not found or invalid"}')
         if request.query.get("account_id") != "111122223333" or request.query.get("role_name") != "reader":
-            return Answer(403, b'{"message": "No access"}')
+            return Response(403, b'{"message": "No access"}')
         key = self.issue("one")
         found = {
             "accessKeyId": key["id"],
@@ -195,4 +195,4 @@ class Aws:
             "sessionToken": key["token"],
             "expiration": int(key["end_ms"]),
         }
-        return Answer(200, json.dumps({"roleCredentials": found}).encode())
+        return Response(200, json.dumps({"roleCredentials": found}).encode())

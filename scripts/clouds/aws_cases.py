@@ -1,4 +1,4 @@
-"""Cases of docs/clouds.md: those of S3."""
+"""Cases of docs/clouds.md for S3."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def aws_cases(world: World) -> list[Case]:
     def one_header_each(count: int) -> Callable[[World], None]:
         def check(world: World) -> None:
             found = [request.path for request in world.requests("s3")]
-            assert len(found) == count, f"expected {count} requests of S3, found {found}"
+            assert len(found) == count, f"expected {count} requests to S3, found {found}"
 
         return check
 
@@ -106,7 +106,7 @@ def aws_cases(world: World) -> list[Case]:
         ),
         Case(
             "S3",
-            "requester pays, not agreed to",
+            "requester pays, without `requester_pays`",
             "s3://paid/a.tif",
             refused.format("signed with AWS_ACCESS_KEY_ID"),
             endpoint | one,

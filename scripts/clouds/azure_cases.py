@@ -1,4 +1,4 @@
-"""Cases of docs/clouds.md: those of Azure."""
+"""Cases of docs/clouds.md for Azure."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def azure_cases(world: World) -> list[Case]:
     }
     blob = "az://one.blob.core.windows.net/data/dir/a.tif"
 
-    def asked(count: int) -> Callable[[World], None]:
+    def signer_requests(count: int) -> Callable[[World], None]:
         def check(world: World) -> None:
             found = len(world.requests("signer"))
-            assert found == count, f"expected {count} requests of the signing endpoint, found {found}"
+            assert found == count, f"expected {count} requests to the signing endpoint, found {found}"
 
         return check
 
@@ -125,18 +125,18 @@ def azure_cases(world: World) -> list[Case]:
                 "SELECT cog_metadata('HREF').image_width",
                 "SELECT 63 + count(*) FROM cog_metadata('az://one.blob.core.windows.net/data/dir/*.tif')",
             ],
-            check=asked(1),
+            check=signer_requests(1),
         ),
         Case(
             "Azure",
             "signing endpoint, for URLs",
             f"{url}/one/data/dir/a.tif",
             credentials={f"{url}/one/data/": f"sas_url={world.url('signer')}/token/one/data"},
-            check=asked(1),
+            check=signer_requests(1),
         ),
         Case(
             "Azure",
-            "signing endpoint that is not there",
+            "missing signing endpoint",
             blob,
             f"no SAS token from {world.url('signer')}/tokens: not found (HTTP 404)",
             one,

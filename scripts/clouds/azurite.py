@@ -1,4 +1,4 @@
-"""Azurite, Microsoft's emulator of Azure storage, from npm: with accounts of our own, and signatures for its containers."""
+"""Runs Azurite, Microsoft's emulator of Azure storage, from npm, with test accounts; creates SAS tokens for its containers."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ START_S = 30
 
 
 class Unavailable(Exception):
-    """No node or npm on this machine."""
+    """Node or npm is missing on this machine."""
 
 
 def installed() -> Path:
-    """The program, installed if it is not there yet."""
+    """Returns the path of the program, which is installed if it is missing."""
     main = FOLDER / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
     if not main.is_file():
         if not shutil.which("npm"):
@@ -50,7 +50,7 @@ def installed() -> Path:
 
 @contextlib.contextmanager
 def running() -> Iterator[str]:
-    """Serves container `data` of both accounts with `dir/a.tif`, and `open` for anybody; gives the address."""
+    """Serves a private container `data` of both accounts with `dir/a.tif`, and a public one `open`; yields the address."""
     main = installed()
     accounts = ";".join(f"{name}:{key}" for name, key in ACCOUNTS.items())
     with tempfile.TemporaryDirectory(prefix="rasteret-azurite-") as folder:
@@ -76,14 +76,14 @@ def running() -> Iterator[str]:
 
 
 def address(log: Path, process: subprocess.Popen[bytes]) -> str:
-    """What Azurite prints once it listens."""
+    """Waits until Azurite listens, and returns its address."""
     deadline = time.monotonic() + START_S
     while process.poll() is None and time.monotonic() < deadline:
         for word in log.read_text().split():
             if word.startswith("http://127.0.0.1:"):
                 return word.rstrip("/.")
         time.sleep(0.05)
-    raise Unavailable(f"Azurite does not start: {log.read_text()}")
+    raise Unavailable(f"Azurite did not start: {log.read_text()}")
 
 
 def fill(url: str) -> None:
@@ -95,7 +95,7 @@ def fill(url: str) -> None:
 
 
 def sas(account: str, container: str, seconds: float = 3600) -> str:
-    """A signature that reads and lists a container."""
+    """Returns a SAS token with read and list permissions for a container."""
     return generate_container_sas(
         account,
         container,

@@ -1,4 +1,4 @@
-"""A case of docs/clouds.md: the settings of a user, and the result."""
+"""A case of docs/clouds.md: a configuration and the expected result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ READ = "64"
 
 @dataclass
 class Case:
-    """One row of the table, and one process."""
+    """One row of the table, which runs in its own process."""
 
     cloud: str
     name: str
@@ -22,9 +22,9 @@ class Case:
     expected: str = READ
     variables: dict[str, str] = field(default_factory=dict)
     credentials: dict[str, str] | None = None
-    # Below the home directory; a value that is a list is JSON lines of a program.
+    # Contents of files, by path relative to the home directory.
     files: dict[str, str] = field(default_factory=dict)
-    # Asked instead of the header of the href, HREF standing for it.
+    # Statements to run instead of reading the header of the href; HREF is replaced by it.
     steps: list[str] = field(default_factory=list)
     check: Callable[[World], None] | None = None
     settings: dict[str, object] = field(default_factory=dict)

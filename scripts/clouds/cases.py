@@ -12,5 +12,5 @@ from clouds.world import World
 
 
 def all_cases(world: World) -> list[Case]:
-    """All of them, in the order of the page."""
+    """Returns all cases, in the order of the page."""
     return [*aws_cases(world), *azure_cases(world), *google_cases(world), *web_cases(world), *address_cases(world)]

@@ -1,4 +1,4 @@
-"""Cases of docs/clouds.md: those of Google Cloud Storage."""
+"""Cases of docs/clouds.md for Google Cloud Storage."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def google_cases(world: World) -> list[Case]:
 
 
 def service_account() -> str:
-    """A key file of Google with a key of its own."""
+    """Returns a Google key file with a new private key."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 

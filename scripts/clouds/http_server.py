@@ -1,4 +1,4 @@
-"""An HTTP server for tests whose answers are functions of the request: the ground that the clouds' stubs stand on."""
+"""An HTTP server for tests, whose responses are computed by a function. The stubs of cloud services are based on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DATA = FILE.read_bytes()
 
 @dataclass
 class Request:
-    """What came in."""
+    """An HTTP request."""
 
     method: str
     path: str
@@ -29,38 +29,38 @@ class Request:
 
 
 @dataclass
-class Answer:
-    """What goes out."""
+class Response:
+    """An HTTP response."""
 
     status: int
     body: bytes = b""
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
-def the_file(request: Request) -> Answer:
-    """The COG of the tests, or the range of it that was asked for."""
+def the_file(request: Request) -> Response:
+    """Returns the COG of the tests, or the requested range of it."""
     found = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
     headers = [("ETag", '"1"'), ("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT"), ("Content-Type", "image/tiff")]
     if not found:
-        return Answer(200, DATA, headers)
+        return Response(200, DATA, headers)
     first, last = map(int, found.groups())
     part = DATA[first : last + 1]
     headers.append(("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(DATA)}"))
-    return Answer(206, part, headers)
+    return Response(206, part, headers)
 
 
-def xml_error(status: int, code: str, more: str = "", headers: list[tuple[str, str]] | None = None) -> Answer:
-    """An error document of S3, GCS, Azure or STS."""
+def xml_error(status: int, code: str, more: str = "", headers: list[tuple[str, str]] | None = None) -> Response:
+    """Returns an error document of S3, GCS, Azure or STS."""
     body = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>secret-looking message</Message>{more}</Error>'
-    return Answer(status, body.encode(), [("Content-Type", "application/xml"), *(headers or [])])
+    return Response(status, body.encode(), [("Content-Type", "application/xml"), *(headers or [])])
 
 
 class Server:
-    """Serves on a free port of an address until it is closed; keeps what it was asked."""
+    """Serves on a free port until it is closed, and records all requests."""
 
     def __init__(
         self,
-        answer: Callable[[Request], Answer],
+        respond: Callable[[Request], Response],
         address: str = "127.0.0.1",
         tls: ssl.SSLContext | None = None,
         name: str | None = None,
@@ -84,33 +84,33 @@ class Server:
                     host=self.headers.get("Host", ""),
                 )
                 outer.requests.append(request)
-                answer = answer_of(request)
-                self.send_response(answer.status)
-                for name, value in answer.headers:
+                response = handle(request)
+                self.send_response(response.status)
+                for name, value in response.headers:
                     self.send_header(name, value)
                 is_head = self.command == "HEAD"
-                self.send_header("Content-Length", str(len(answer.body)))
+                self.send_header("Content-Length", str(len(response.body)))
                 self.end_headers()
-                self.wfile.write(b"" if is_head else answer.body)
+                self.wfile.write(b"" if is_head else response.body)
 
             do_GET = do_HEAD = do_POST = do_PUT = do_CONNECT = serve
 
             def log_message(self, *_: object) -> None:
-                """Nothing: the answers are what is looked at."""
+                """Disables logging."""
 
-        def answer_of(request: Request) -> Answer:
-            return answer(request)
+        def handle(request: Request) -> Response:
+            return respond(request)
 
         class Quiet(http.server.ThreadingHTTPServer):
             request_queue_size = 512
 
             def handle_error(self, *_: object) -> None:
-                """Refused handshakes and closed connections are expected."""
+                """Ignores failed handshakes and closed connections, which are expected."""
 
         self.server = Quiet((address, 0), Handler)
         self.port = self.server.server_address[1]
         if tls is not None:
-            # The handshake is made by the thread of a connection, not by the one that accepts it.
+            # The handshake runs in the thread of the connection, not in the accepting one.
             self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         scheme = "http" if tls is None else "https"
         self.host = f"{name or address}:{self.port}"

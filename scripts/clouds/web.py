@@ -1,4 +1,4 @@
-"""Stubs of web servers with logins, of Google's storage and token endpoints, of Azure with tokens, and of an endpoint that signs."""
+"""Stubs of web servers with logins, Google's storage and token endpoints, Azure with tokens, and a signing endpoint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import datetime
 import json
 import urllib.parse
 
-from clouds.http_server import Answer, Request, the_file, xml_error
+from clouds.http_server import Request, Response, the_file, xml_error
 
 BEARER = "bearer-SECRET"
 API_KEY = "api-key-SECRET"
@@ -19,7 +19,7 @@ def basic(user: str, password: str) -> str:
 
 
 class Web:
-    """A data server, and a server that users log in at, as those of Earthdata."""
+    """A data server and a login server, like those of Earthdata."""
 
     def __init__(self) -> None:
         self.data_url = self.login_url = self.other_url = ""
@@ -29,31 +29,31 @@ class Web:
     def expire_cookies(self) -> None:
         self.valid_cookie = f"cookie-SECRET-{int(self.valid_cookie[-1]) + 1}"
 
-    def data(self, request: Request) -> Answer:
+    def data(self, request: Request) -> Response:
         """`/WAY/...`: a file that the way leads to."""
         way, _, rest = request.path.lstrip("/").partition("/")
         sent = request.headers.get("authorization")
         if way == "open":
             return the_file(request)
         if way == "bearer":
-            return the_file(request) if sent == f"Bearer {BEARER}" else Answer(401)
+            return the_file(request) if sent == f"Bearer {BEARER}" else Response(401)
         if way == "key":
-            return the_file(request) if request.headers.get("x-api-key") == API_KEY else Answer(403)
+            return the_file(request) if request.headers.get("x-api-key") == API_KEY else Response(403)
         if way == "basic":
-            return the_file(request) if sent == basic(USER, PASSWORD) else Answer(401)
+            return the_file(request) if sent == basic(USER, PASSWORD) else Response(401)
         if way == "away":
-            return Answer(302, headers=[("Location", f"{self.other_url}/{rest}")])
+            return Response(302, headers=[("Location", f"{self.other_url}/{rest}")])
         if way == "back":
             headers = [("Location", f"/login/{rest}"), ("Set-Cookie", f"session={self.valid_cookie}; Path=/; HttpOnly")]
-            return Answer(302, headers=headers)
+            return Response(302, headers=headers)
         if way == "login":
             if f"session={self.valid_cookie}" in request.headers.get("cookie", ""):
                 return the_file(request)
             target = urllib.parse.quote(f"{self.data_url}/back/{rest}", safe="")
-            return Answer(302, headers=[("Location", f"{self.login_url}/authorize?redirect={target}")])
+            return Response(302, headers=[("Location", f"{self.login_url}/authorize?redirect={target}")])
         if way == "stac":
             if sent != f"Bearer {BEARER}":
-                return Answer(401)
+                return Response(401)
             item = {
                 "type": "Feature",
                 "stac_version": "1.0.0",
@@ -66,22 +66,22 @@ class Web:
             }
             if rest.startswith("search"):
                 page = {"type": "FeatureCollection", "features": [item], "links": []}
-                return Answer(200, json.dumps(page).encode(), [("Content-Type", "application/geo+json")])
+                return Response(200, json.dumps(page).encode(), [("Content-Type", "application/geo+json")])
             links = [{"rel": "search", "href": f"{self.data_url}/stac/search", "method": "POST"}]
             root = {"type": "Catalog", "id": "r", "stac_version": "1.0.0", "description": "", "links": links}
             root["conformsTo"] = ["https://api.stacspec.org/v1.0.0/item-search"]
-            return Answer(200, json.dumps(root).encode(), [("Content-Type", "application/json")])
-        return Answer(404)
+            return Response(200, json.dumps(root).encode(), [("Content-Type", "application/json")])
+        return Response(404)
 
-    def login(self, request: Request) -> Answer:
+    def login(self, request: Request) -> Response:
         if request.headers.get("authorization") != basic(USER, PASSWORD):
-            return Answer(401)
+            return Response(401)
         self.logins += 1
-        return Answer(302, headers=[("Location", request.query["redirect"])])
+        return Response(302, headers=[("Location", request.query["redirect"])])
 
 
 class Google:
-    """Storage that takes tokens, and the endpoints that give them."""
+    """Storage that requires tokens, and the token endpoints."""
 
     def __init__(self) -> None:
         self.tokens = {"google-bearer-SECRET"}
@@ -90,7 +90,7 @@ class Google:
     def revoke_issued(self) -> None:
         self.tokens = {"google-bearer-SECRET"}
 
-    def storage(self, request: Request) -> Answer:
+    def storage(self, request: Request) -> Response:
         bucket = request.path.lstrip("/").partition("/")[0]
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         is_signed = token.count(".") == 2
@@ -100,70 +100,70 @@ class Google:
             return the_file(request)
         return xml_error(401 if token else 403, "AuthenticationRequired" if token else "AccessDenied")
 
-    def metadata(self, request: Request) -> Answer:
-        """The metadata service of a virtual machine."""
+    def metadata(self, request: Request) -> Response:
+        """Serves the metadata of a virtual machine."""
         is_known = request.path == "/computeMetadata/v1/instance/service-accounts/default/token"
         if not is_known or request.headers.get("metadata-flavor") != "Google":
-            return Answer(404)
+            return Response(404)
         self.issued += 1
         name = f"google-issued-{self.issued}-SECRET"
         self.tokens.add(name)
-        answer = {"access_token": name, "expires_in": 3600, "token_type": "Bearer"}
-        return Answer(200, json.dumps(answer).encode(), [("Content-Type", "application/json")])
+        body = {"access_token": name, "expires_in": 3600, "token_type": "Bearer"}
+        return Response(200, json.dumps(body).encode(), [("Content-Type", "application/json")])
 
-    def token(self, request: Request) -> Answer:
+    def token(self, request: Request) -> Response:
         form = dict(urllib.parse.parse_qsl(request.body.decode()))
         self.issued += 1
         name = f"google-issued-{self.issued}-SECRET"
         if request.path == "/impersonate":
             if request.headers.get("authorization", "").removeprefix("Bearer ") != "federated-SECRET":
-                return Answer(403, b'{"error": {"code": 403, "status": "PERMISSION_DENIED"}}')
+                return Response(403, b'{"error": {"code": 403, "status": "PERMISSION_DENIED"}}')
             self.tokens.add(name)
             end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
-            answer = {"accessToken": name, "expireTime": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
-            return Answer(200, json.dumps(answer).encode())
+            body = {"accessToken": name, "expireTime": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+            return Response(200, json.dumps(body).encode())
         if form.get("subject_token") == "subject-SECRET":
-            return Answer(200, json.dumps({"access_token": "federated-SECRET", "expires_in": 3600}).encode())
+            return Response(200, json.dumps({"access_token": "federated-SECRET", "expires_in": 3600}).encode())
         if form.get("refresh_token") != "refresh-SECRET":
-            return Answer(400, b'{"error": "invalid_grant", "error_description": "Token SECRET has been revoked."}')
+            return Response(400, b'{"error": "invalid_grant", "error_description": "Token SECRET has been revoked."}')
         self.tokens.add(name)
-        return Answer(200, json.dumps({"access_token": name, "expires_in": 3600}).encode())
+        return Response(200, json.dumps({"access_token": name, "expires_in": 3600}).encode())
 
 
 class Signer:
-    """Signs containers of Azure, as the Planetary Computer does."""
+    """Signs containers of Azure, like the Planetary Computer."""
 
     def __init__(self) -> None:
         self.sign = lambda account, container, seconds: ""
         self.seconds = 3600.0
-        self.asked = 0
+        self.requests = 0
 
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         parts = request.path.strip("/").split("/")
         if len(parts) != 3 or parts[0] != "token":
-            return Answer(404, b'{"detail": "Not found"}')
-        self.asked += 1
+            return Response(404, b'{"detail": "Not found"}')
+        self.requests += 1
         end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self.seconds)
         token = self.sign(parts[1], parts[2], self.seconds)
-        answer = {"msft:expiry": end.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "token": token}
-        return Answer(200, json.dumps(answer).encode())
+        body = {"msft:expiry": end.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "token": token}
+        return Response(200, json.dumps(body).encode())
 
 
 class AzureTokens:
-    """Blobs for bearer tokens, and the endpoint of service principals and workload identities."""
+    """Blobs that require bearer tokens, and the token endpoint of service principals and workload identities."""
 
     TOKEN = "entra-token-SECRET"
 
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         if request.path.endswith("/oauth2/v2.0/token"):
             form = dict(urllib.parse.parse_qsl(request.body.decode()))
             is_known = (
                 form.get("client_secret") == "client-SECRET" or form.get("client_assertion") == "federated-SECRET"
             )
             if not is_known or form.get("client_id") != "client":
-                return Answer(401, b'{"error": "invalid_client", "error_description": "AADSTS7000215: SECRET"}')
-            answer = {"token_type": "Bearer", "expires_in": 3600, "access_token": self.TOKEN}
-            return Answer(200, json.dumps(answer).encode(), [("Content-Type", "application/json")])
+                return Response(401, b'{"error": "invalid_client", "error_description": "AADSTS7000215: SECRET"}')
+            body = {"token_type": "Bearer", "expires_in": 3600, "access_token": self.TOKEN}
+            return Response(200, json.dumps(body).encode(), [("Content-Type", "application/json")])
         if request.headers.get("authorization") != f"Bearer {self.TOKEN}":
             return xml_error(
                 401, "InvalidAuthenticationInfo", headers=[("x-ms-error-code", "InvalidAuthenticationInfo")]

@@ -1,4 +1,4 @@
-"""Cases of docs/clouds.md: those of web servers."""
+"""Cases of docs/clouds.md for web servers."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def web_cases(world: World) -> list[Case]:
         ),
         Case(
             "HTTP",
-            "`.netrc`, not asked for",
+            "`.netrc`, without `netrc`",
             f"{data}/basic/a.tif",
             "unauthorized (HTTP 401); the request was made without credentials",
             files={".netrc": both},

@@ -1,4 +1,4 @@
-"""All servers of the cases, and the process that asks them."""
+"""Starts all servers of the cases, and runs statements in a separate process."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ import trustme
 
 from clouds import azurite
 from clouds.aws import Aws
-from clouds.http_server import Answer, Request, Server, the_file
+from clouds.http_server import Request, Response, Server, the_file
 from clouds.web import AzureTokens, Google, Signer, Web
 
 TIME_LIMIT_S = 60
-# Headers that hold credentials.
+# Request headers that contain credentials.
 SECRET_HEADERS = ("authorization", "cookie", "x-api-key", "x-amz-security-token", "x-amz-sso_bearer_token")
 
-ASK = """
+CHILD = """
 import duckdb, json, sys, urllib.request
-asked = json.load(sys.stdin)
+job = json.load(sys.stdin)
 connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
-connection.execute(f"LOAD '{asked['extension']}'")
-for setting, value in asked["settings"].items():
+connection.execute(f"LOAD '{job['extension']}'")
+for setting, value in job["settings"].items():
     connection.execute(f"SET {setting} = ?", [value])
 found = []
-for step in asked["steps"]:
+for step in job["steps"]:
     if step.startswith("GET "):
         urllib.request.urlopen(step[4:]).close()
         continue
@@ -48,7 +48,7 @@ print(json.dumps(found))
 
 @dataclass
 class World:
-    """The servers, by what stands in for them in documentation."""
+    """The servers, by name."""
 
     aws: Aws = field(default_factory=Aws)
     web: Web = field(default_factory=Web)
@@ -86,16 +86,16 @@ def running() -> Iterator[World]:
         authority.issue_cert(name, not_after=not_after).configure_cert(context)
         return context
 
-    def control(request: Request) -> Answer:
+    def control(request: Request) -> Response:
         actions[request.path]()
-        return Answer(200)
+        return Response(200)
 
-    def proxy(request: Request) -> Answer:
+    def proxy(request: Request) -> Response:
         if request.raw_path.startswith("http://"):
             return the_file(request)
-        return Answer(407 if request.method == "CONNECT" else 400)
+        return Response(407 if request.method == "CONNECT" else 400)
 
-    answers: dict[str, tuple[Callable[[Request], Answer], str, str | None]] = {
+    endpoints: dict[str, tuple[Callable[[Request], Response], str, str | None]] = {
         "s3": (world.aws.s3, "127.0.0.1", None),
         "sts": (world.aws.sts, "127.0.0.1", None),
         "sso": (world.aws.sso, "127.0.0.1", None),
@@ -107,13 +107,13 @@ def running() -> Iterator[World]:
         "gcs": (world.google.storage, "127.0.0.1", None),
         "google": (world.google.token, "127.0.0.1", None),
         "google-metadata": (world.google.metadata, "127.0.0.1", None),
-        "signer": (world.signer.answer, "127.0.0.1", None),
-        "entra": (AzureTokens().answer, "127.0.0.1", None),
+        "signer": (world.signer.respond, "127.0.0.1", None),
+        "entra": (AzureTokens().respond, "127.0.0.1", None),
         "control": (control, "127.0.0.1", None),
     }
     with contextlib.ExitStack() as stack:
-        for name, (answer, address, shown) in answers.items():
-            server = Server(answer, address, name=shown)
+        for name, (respond, address, shown) in endpoints.items():
+            server = Server(respond, address, name=shown)
             stack.callback(server.close)
             world.servers[name] = server
         yesterday = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
@@ -133,21 +133,21 @@ def running() -> Iterator[World]:
         yield world
 
 
-def ask(
+def run_steps(
     extension: Path, folder: Path, environment: dict[str, str], settings: dict[str, object], steps: list[str]
 ) -> list[str]:
-    """What a process of its own finds, with this folder as home; last its settings."""
+    """Runs statements in a new process with `folder` as home directory; returns their results, and its settings as the last one."""
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
     kept |= {"HOME": str(folder), "RASTERET_MAX_RETRIES": "0", "NO_PROXY": "*"}
-    asked = {"extension": str(extension), "settings": settings, "steps": steps}
-    answer = subprocess.run(
-        [sys.executable, "-c", ASK],
-        input=json.dumps(asked),
+    job = {"extension": str(extension), "settings": settings, "steps": steps}
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD],
+        input=json.dumps(job),
         env={**kept, **environment},
         capture_output=True,
         text=True,
         timeout=TIME_LIMIT_S,
     )
-    if answer.returncode != 0:
-        return [f"the process ended with status {answer.returncode}: {answer.stderr}", ""]
-    return json.loads(answer.stdout)
+    if done.returncode != 0:
+        return [f"the process ended with status {done.returncode}: {done.stderr}", ""]
+    return json.loads(done.stdout)
