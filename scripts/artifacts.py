@@ -1,8 +1,7 @@
-"""The development build: tests, examples and the extension's library, from one run of cargo.
+"""Builds tests, examples and the extension's library with the development profile.
 
-Cargo unites the features of the packages that it is told to build. `--package` with one name gives another set than `--workspace`, and
-another build of nearly all dependencies with it. So everything that is not the release comes from the same selection:
-`cargo test --workspace --no-run`.
+Cargo unifies the features of the selected packages: `--package` with one name enables other features than `--workspace`, and therefore
+rebuilds nearly all dependencies. All development artifacts are built with the same selection, `cargo test --workspace --no-run`.
 """
 
 from __future__ import annotations
@@ -15,19 +14,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVELOPMENT = ("test", "--workspace", "--no-run")
-# The library and one example, with the packages and features of DEVELOPMENT: compiles no tests, and reuses the crates that they use.
+# Only the library and one example, with the packages and features of DEVELOPMENT, so that dependencies are shared with the tests.
 LIBRARY = ("build", "--workspace", "--example", "function_docs")
 RELEASE = ("build", "--release", "--package", "rasteret", "--lib")
 LIBRARY_SUFFIXES = (".so", ".dylib", ".dll")
 
 
 class BuildError(Exception):
-    """A build that failed, or that left out a file that is needed."""
+    """A build failed, or did not produce a required file."""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file that cargo built, of which target of which package."""
+    """A file built by cargo, with its package and target."""
 
     package: str
     version: str
@@ -40,7 +39,7 @@ class Artifact:
 
 @cache
 def build(*words: str) -> tuple[Artifact, ...]:
-    """Runs cargo, once for the same words; its artifacts of this workspace."""
+    """Runs cargo and returns the artifacts of this workspace. Results are cached by arguments."""
     command = ["cargo", words[0], "--locked", *words[1:], "--message-format=json-render-diagnostics"]
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
@@ -51,7 +50,7 @@ def build(*words: str) -> tuple[Artifact, ...]:
 
 
 def _artifact(message: dict) -> Artifact:
-    # A package's id is `path+file:///folder#name@version`, without the name where the folder has it.
+    # A package id is `path+file:///folder#name@version`; the name is omitted if it equals that of the folder.
     fragment = message["package_id"].rpartition("#")[2]
     folder = Path(message["manifest_path"]).parent
     name, _, version = fragment.rpartition("@")
@@ -68,7 +67,7 @@ def _artifact(message: dict) -> Artifact:
 
 
 def tests(package: str, target: str | None = None) -> list[Artifact]:
-    """The test programs of a package, or the one of a target."""
+    """Returns the test executables of a package, or of one of its targets."""
     found = [
         artifact
         for artifact in build(*DEVELOPMENT)
@@ -80,7 +79,7 @@ def tests(package: str, target: str | None = None) -> list[Artifact]:
 
 
 def library(*words: str) -> Artifact:
-    """The extension's shared library of a build; `files` holds it alone."""
+    """Returns the shared library of the extension; `files` contains only this file."""
     for artifact in build(*words):
         files = tuple(file for file in artifact.files if file.suffix in LIBRARY_SUFFIXES)
         if artifact.target == "rasteret" and files:

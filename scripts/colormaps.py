@@ -33,7 +33,7 @@ NDVI = (
 
 
 def tables() -> bytes:
-    """All tables, one after the other."""
+    """Returns the concatenated tables."""
     ndvi = LinearSegmentedColormap.from_list("ndvi", NDVI, N=256)
     maps = [ndvi if name == "ndvi" else matplotlib.colormaps[name] for name in MAPS]
     return b"".join(bytes(colors(index, bytes=True)[:3]) for colors in maps for index in range(256))

@@ -1,15 +1,15 @@
-"""Geometries over small images, and the pixels that GDAL and exactextract find: `scripts/make-coverage-cases`.
+"""Generates geometries over small images, and the pixels that GDAL and exactextract select: `scripts/make-coverage-cases`.
 
 Writes crates/cog/tests/coverage_cases.tsv, one case per line, tab-separated:
 
     center | all_touched | fraction    by rasterio.features.rasterize, the same with all_touched, and exactextract
-    up | down                          where y goes in the world: opposite to rows, as in most rasters, or with them
+    up | down                          direction of y in world coordinates: `up` is opposite to the rows, as in most rasters
     width, height                      of the image, in pixels
     WKT                                in pixel coordinates, y downwards
-    pixels                             `row:start-end` for burnt pixels, `row:col=weight` for weighed ones, separated by blanks
+    pixels                             `row:start-end` for burnt pixels, `row:col=weight` for weighted pixels, separated by blanks
 
-Geometries are random, from a fixed seed. Vertices lie anywhere, or on multiples of a half, a quarter or an eighth of a pixel, so that
-many edges run through corners, along sides and through centres; many geometries reach beyond the image.
+Geometries are random, from a fixed seed. Vertices have arbitrary coordinates, or multiples of 1/2, 1/4 or 1/8 pixel, so that many edges
+run through corners, along sides and through centres of pixels. Many geometries extend beyond the image.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from shapely.geometry.base import BaseGeometry
 
 CASES = Path(__file__).resolve().parent.parent / "crates" / "cog" / "tests" / "coverage_cases.tsv"
 SEED = 20240607
-# A plain reflection or nothing at all, so that coordinates stay exactly what they are.
+# A reflection or the identity, so that coordinates remain exact.
 WORLDS = {"up": Affine(1, 0, 0, 0, -1, 0), "down": Affine(1, 0, 0, 0, 1, 0)}
 
 
 def snapped(rng: random.Random) -> float:
-    """A grid for vertices, 0 for none."""
+    """Returns a random spacing of vertices, 0 for arbitrary coordinates."""
     return rng.choice([0, 0, 0, 1, 0.5, 0.25, 0.125])
 
 
@@ -47,7 +47,7 @@ def vertex(x: float, y: float, grid: float) -> tuple[float, float]:
 
 
 def star(rng: random.Random, width: int, height: int) -> Polygon:
-    """A ring around a centre, its vertices in the order of their directions, now and then with a hole."""
+    """Returns a star-shaped polygon, sometimes with a hole."""
     grid = snapped(rng)
     x, y = rng.uniform(-2, width + 2), rng.uniform(-2, height + 2)
     size = math.exp(rng.uniform(math.log(0.05), math.log(30)))
@@ -64,7 +64,7 @@ def star(rng: random.Random, width: int, height: int) -> Polygon:
 
 
 def sliver(rng: random.Random, width: int, height: int) -> Polygon:
-    """A long and thin triangle."""
+    """Returns a long, thin triangle."""
     grid = snapped(rng)
     a, b = ((rng.uniform(-3, width + 3), rng.uniform(-3, height + 3)) for _ in "ab")
     c = (b[0] + rng.uniform(-0.2, 0.2), b[1] + rng.uniform(-0.2, 0.2))
@@ -101,7 +101,7 @@ def geometry(rng: random.Random, width: int, height: int) -> BaseGeometry:
 
 
 def is_usable(shape: BaseGeometry) -> bool:
-    """Valid, as the reader of geometries wants it; parts of a multipolygon may overlap."""
+    """Whether the geometry is valid for the geometry reader, which accepts overlapping parts of a multipolygon."""
     parts = shape.geoms if hasattr(shape, "geoms") else [shape]
     return all(part.is_valid and not part.is_empty for part in parts)
 
@@ -111,7 +111,7 @@ def in_world(shape: BaseGeometry, world: str) -> BaseGeometry:
 
 
 def burnt(shape: BaseGeometry, width: int, height: int, world: str, all_touched: bool) -> str:
-    """The pixels burnt by GDAL, as runs."""
+    """Returns the pixels burnt by GDAL, as runs."""
     image = rasterio.features.rasterize(
         [(mapping(in_world(shape, world)), 1)],
         (height, width),
@@ -127,8 +127,8 @@ def burnt(shape: BaseGeometry, width: int, height: int, world: str, all_touched:
 
 
 def is_weighable(shape: BaseGeometry, width: int, height: int) -> bool:
-    """Whether exactextract 0.3.0 can be asked: it knows no points, gives nothing for lines along an axis, crashes on polygons
-    that do no more than touch the raster, and on some rings with repeated vertices, or puts them elsewhere."""
+    """Whether exactextract 0.3.0 supports the geometry. It has no points, returns nothing for lines along an axis, crashes on polygons
+    that only touch the raster, and crashes or returns wrong pixels for some rings with repeated vertices."""
     if not shapely.equals_exact(shape, shapely.remove_repeated_points(shape)):
         return False
     parts = shape.geoms if hasattr(shape, "geoms") else [shape]
@@ -137,7 +137,7 @@ def is_weighable(shape: BaseGeometry, width: int, height: int) -> bool:
 
 
 def weighed(shape: BaseGeometry, width: int, height: int) -> str:
-    """The weights of exactextract, which are float32."""
+    """Returns the weights of exactextract, which are float32."""
     raster = NumPyRasterSource(np.zeros((height, width)), xmin=0, ymin=-height, xmax=width, ymax=0)
     feature = {"type": "Feature", "properties": {}, "geometry": mapping(in_world(shape, "up"))}
     found = exact_extract(raster, feature, ["cell_id", "coverage"])[0]["properties"]
@@ -166,9 +166,7 @@ def cases(count: int, seed: int) -> Iterator[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--check", action="store_true", help="change nothing, fail where the file is not what would be made"
-    )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is out of date")
     parser.add_argument("--count", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, default=CASES)
@@ -179,7 +177,7 @@ def main() -> int:
         args.out.write_text(text)
         return 0
     if args.out.read_text() != text:
-        print(f"{args.out}: not what scripts/make-coverage-cases makes", file=sys.stderr)
+        print(f"{args.out} is out of date: run scripts/make-coverage-cases", file=sys.stderr)
         return 1
     return 0
 

@@ -1,16 +1,15 @@
-"""GeoKeys in every combination, and the CRS that GDAL reads from them: `scripts/make-crs-cases`.
+"""Generates combinations of GeoKeys, and the CRS that GDAL reads from each: `scripts/make-crs-cases`.
 
 Writes crates/cog/tests/crs_cases.tsv, one case per line, tab-separated:
 
-    keys    `key=value`, separated by blanks: a SHORT, a DOUBLE (with a point), several (with commas), or an ASCII text in JSON
-    CRS     `EPSG:n` where GDAL has all of the code's definition; `CRS n m` where it has another, with the code that it has all the same
-            and that of the geographic CRS below it, or `-`; `none` where it has a local, geocentric or vertical one, or none, or
-            one that PROJ does not project to
-    points  `lon lat x y`, separated by `;`, of CRSs that are not `EPSG:n`: longitude and latitude in degrees from Greenwich, on the
-            datum of a projected CRS, else on WGS 84, and what pyproj makes of them in GDAL's CRS
+    keys    `key=value`, separated by blanks: a SHORT, a DOUBLE (with a decimal point), a list (with commas), or ASCII text as JSON
+    CRS     `EPSG:n` if GDAL's CRS equals the definition of its code; `CRS n m` if it differs, with its code and that of its
+            geographic CRS, or `-`; `none` if GDAL reads no CRS, or one that is local, geocentric, vertical or unsupported by PROJ
+    points  `lon lat x y`, separated by `;`, for CRSs other than `EPSG:n`: longitude and latitude in degrees from Greenwich, on the
+            datum of a projected CRS, otherwise on WGS 84, and their coordinates in GDAL's CRS according to pyproj
 
-GeoTIFFs are written by scripts/fixtures/tiff.py, but for the keys of the last group, which are GDAL's own for CRSs of the EPSG and Esri
-registries. Those are drawn at random, from a fixed seed.
+GeoTIFFs are written by scripts/fixtures/tiff.py. The last group contains the keys that GDAL writes for CRSs of the EPSG and Esri
+registries, which are sampled at random, from a fixed seed.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-# Deprecated codes stand for themselves, here as in the decoder. Set before GDAL looks.
+# Deprecated codes are not replaced, as in the decoder. Must be set before GDAL is used.
 os.environ["OSR_USE_NON_DEPRECATED"] = "NO"
 os.environ["PROJ_NETWORK"] = "OFF"
 warnings.simplefilter("ignore")
@@ -78,7 +77,7 @@ def tiff(keys: Keys) -> bytes:
 
 
 def keys_of(file: bytes) -> Keys:
-    """The GeoKeys of a classic, little-endian TIFF."""
+    """Returns the GeoKeys of a classic little-endian TIFF."""
     (at,) = struct.unpack_from("<I", file, 4)
     (count,) = struct.unpack_from("<H", file, at)
     tags = {}
@@ -89,7 +88,7 @@ def keys_of(file: bytes) -> Keys:
         if tag in (34735, 34736, 34737):
             start = place if size * length <= 4 else struct.unpack_from("<I", file, place)[0]
             tags[tag] = struct.unpack_from(f"<{length}{form}", file, start)
-    # GDAL keeps some CRSs in a file beside the image only.
+    # GDAL writes some CRSs to an auxiliary file only.
     directory, keys = tags.get(34735, (1, 1, 0, 0)), {}
     for index in range(4, 4 * directory[3] + 4, 4):
         key, location, length, value = directory[index : index + 4]
@@ -115,20 +114,20 @@ def spelled(keys: Keys) -> str:
 
 
 def gdal(keys: Keys) -> str | None:
-    """WKT of GDAL's CRS."""
+    """Returns the WKT of the CRS that GDAL reads."""
     with contextlib.suppress(CRSError), MemoryFile(tiff(keys)) as file, file.open() as source:
         return source.crs.to_wkt() if source.crs else None
     return None
 
 
 def code_of(crs: pyproj.CRS) -> str | None:
-    """The EPSG code that a CRS has by its own account."""
+    """Returns the EPSG code declared by a CRS."""
     identity = crs.to_json_dict().get("id", {})
     return str(identity["code"]) if identity.get("authority") == "EPSG" else None
 
 
 def is_registered(crs: pyproj.CRS, code: str) -> bool:
-    """Whether the code stands for the same. GDAL rounds the flattening of ellipsoids, which PROJ then takes for others."""
+    """Whether the CRS equals the definition of the code. GDAL rounds the flattening of ellipsoids, so that PROJ considers them different."""
     registered = pyproj.CRS.from_epsg(int(code))
     if crs.equals(registered, ignore_axis_order=True):
         return True
@@ -140,15 +139,15 @@ def is_registered(crs: pyproj.CRS, code: str) -> bool:
 
 
 def base_of(crs: pyproj.CRS) -> tuple[pyproj.CRS, float, float]:
-    """The projection of a projected CRS, with its prime meridian and unit in degrees."""
+    """Returns the geographic CRS of a CRS, with its prime meridian and unit in degrees."""
     base, meridian = crs.geodetic_crs, crs.geodetic_crs.prime_meridian
     longitude = math.degrees(meridian.longitude * meridian.unit_conversion_factor)
     return base, longitude, math.degrees(base.axis_info[0].unit_conversion_factor)
 
 
 @functools.cache
-def answer(wkt: str | None, centre: tuple[float, float]) -> tuple[str, str]:
-    """The CRS and the points."""
+def expected(wkt: str | None, centre: tuple[float, float]) -> tuple[str, str]:
+    """Returns the columns `CRS` and `points`."""
     if not wkt or wkt.startswith(("LOCAL_CS", "ENGCRS", "GEOCCS", "VERT_CS", "VERTCRS")):
         return "none", ""
     found = []
@@ -173,7 +172,7 @@ def answer(wkt: str | None, centre: tuple[float, float]) -> tuple[str, str]:
 
 
 def models() -> Iterator[Case]:
-    """Model types and codes, of all kinds and in the wrong places."""
+    """Model types and codes of all kinds, including codes under the wrong key."""
     geographic = [None, 0, 32767, 4326, 4269, 4314, 4807, 4979, 4978, 9999, 32631, 31467]
     projected = [None, 0, 32767, 32631, 31467, 2154, 4326, 4314, 7415, 5773, 1999, 54009]
     for model, gcs, pcs in itertools.product([None, 1, 2, 3, 32767], geographic, projected):
@@ -200,7 +199,7 @@ LINEAR: list[Keys] = [
 
 
 def linear_units() -> Iterator[Case]:
-    """Units of lengths over those of a code, with the code alone and with its parts."""
+    """Linear units that override the unit of a code, for the code alone and with its components."""
     codes = {
         32631: (4326, FRANCE),
         2154: (4171, FRANCE),
@@ -272,10 +271,10 @@ def projections() -> Iterator[Case]:
 
 
 def methods() -> Iterator[Case]:
-    """Projections by method, with parameters under each of their keys, units of angles and of lengths."""
+    """Projections by method, with parameters under each of their keys, and with angular and linear units."""
     lon, lat = 9.0, 48.0
     origins = [(3080, 3081), (3084, 3085), (3088, 3089)]
-    # But for 17, equirectangular: PROJ 9.8, which the engine follows, has another formula for ellipsoids than PROJ 9.5.
+    # Method 17, equirectangular, is excluded: PROJ 9.8, which the decoder follows, uses another ellipsoidal formula than PROJ 9.5.
     for method in [*range(0, 17), *range(18, 30), 99, 9815, 32767]:
         base = {1024: 1, 2048: 4326, 3072: 32767, 3075: method}
         oblique = {3094: 30.0, 3096: 30.0} if method in (3, 4, 9815) else {}
@@ -309,7 +308,7 @@ def methods() -> Iterator[Case]:
     ]:
         south = -1 if extra[3081] < 0 else 1
         yield {1024: 1, 2048: 4326, 3075: 15, 3095: -45.0, 3082: 10.0} | extra, (10.0, 72.0 * south)
-    # A code with the keys of its own projection, and with others.
+    # A code with the keys of its own projection, and with those of another one.
     utm = {3075: 1, 3080: 3.0, 3081: 0.0, 3092: 0.9996, 3082: 500000.0, 3083: 0.0}
     for extra in [
         {},
@@ -378,7 +377,7 @@ PARTS: list[Keys] = [
 
 
 def geographic() -> Iterator[Case]:
-    """Keys of the geographic CRS, by itself and below a projected one."""
+    """Keys of the geographic CRS, alone and as the base of a projected CRS."""
     kinds: list[Keys] = [{1024: 2}, {1024: 1, 3075: 1, 3080: 9.0, 3082: 500000.0}]
     codes = {None: GERMANY, 32767: GERMANY, 4326: GERMANY, 4269: ONTARIO, 4314: GERMANY, 4807: FRANCE}
     for kind, (code, centre) in itertools.product(kinds, codes.items()):
@@ -399,7 +398,7 @@ PE_STRING = (
 
 
 def citations() -> Iterator[Case]:
-    """Citations that say more than a name."""
+    """Citations that contain more than a name."""
     for keys in [
         {1024: 32767, 3073: PE_STRING},
         {3073: PE_STRING},
@@ -454,7 +453,7 @@ def verticals() -> Iterator[Case]:
 
 
 def written() -> Iterator[Case]:
-    """Keys that GDAL writes for CRSs of the registries."""
+    """Keys that GDAL writes for CRSs of the EPSG and Esri registries."""
     rng = random.Random(SEED)
     kinds = [PJType.PROJECTED_CRS, PJType.GEOGRAPHIC_2D_CRS, PJType.GEOGRAPHIC_3D_CRS, PJType.COMPOUND_CRS]
     for authority, kind, number in [
@@ -480,7 +479,7 @@ def written() -> Iterator[Case]:
                 except CRSError:
                     continue
                 keys = keys_of(file.read())
-            # Method 17: see above. GDAL takes the height of a compound CRS for another kind of CRS.
+            # Method 17: see `methods`. GDAL reads back a compound CRS with a height as another kind of CRS.
             if not keys or keys.get(3075) == 17 or keys.get(4096):
                 continue
             centre = (round((area.west + area.east) / 2, 1), round((area.south + area.north) / 2, 1))
@@ -489,7 +488,7 @@ def written() -> Iterator[Case]:
 
 def line(case: Case) -> str:
     keys, centre = case
-    return "\t".join([spelled(keys), *answer(gdal(keys), centre)])
+    return "\t".join([spelled(keys), *expected(gdal(keys), centre)])
 
 
 def cases() -> list[str]:
@@ -503,9 +502,7 @@ def cases() -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if the file is not what would be written"
-    )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is out of date")
     arguments = parser.parse_args()
     pyproj.network.set_network_enabled(False)
     made = f"# scripts/make-crs-cases, rasterio {rasterio.__version__}, GDAL {rasterio.__gdal_version__}, pyproj {pyproj.__version__}\n"
@@ -513,7 +510,7 @@ def main() -> None:
     if not arguments.check:
         CASES.write_text(made)
     elif CASES.read_text() != made:
-        sys.exit(f"{CASES} is not what scripts/make-crs-cases makes")
+        sys.exit(f"{CASES} is out of date: run scripts/make-crs-cases")
 
 
 if __name__ == "__main__":

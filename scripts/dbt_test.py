@@ -1,4 +1,4 @@
-"""Runs examples/dbt with the range server, in the environment `dbt`: `python dbt_test.py --extension FILE`.
+"""Tests examples/dbt with the range server, in the environment `dbt`: `python dbt_test.py --extension FILE`.
 
 The first run indexes six records, the second run two more, and the third run, with `refresh: true`, a file that was replaced.
 The server counts the requests: one for the header and those for the planned pixels of each new or changed file, and one conditional
@@ -27,7 +27,7 @@ DATA = ROOT / "test" / "data"
 
 
 class Run:
-    """The project in a scratch folder."""
+    """The dbt project in a temporary folder."""
 
     def __init__(self, extension: Path, work: Path) -> None:
         self.work = work
@@ -42,7 +42,7 @@ class Run:
         }
 
     def items(self, hrefs: list[str]) -> None:
-        """Writes the records, one a file."""
+        """Writes one record per file."""
         with duckdb.connect() as connection:
             connection.execute(
                 """
@@ -58,7 +58,7 @@ class Run:
             )
 
     def dbt(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """`dbt build` with more words."""
+        """Runs `dbt build` with additional arguments."""
         dbt = Path(sys.executable).parent / "dbt"
         command = [str(dbt), "build", "--profiles-dir", ".", *words]
         return subprocess.run(
@@ -66,7 +66,7 @@ class Run:
         )
 
     def build(self, *words: str) -> None:
-        """`dbt build`; its output is shown when it fails."""
+        """Runs `dbt build`, and exits with its output if it fails."""
         done = self.dbt(*words)
         if done.returncode != 0:
             sys.exit(f"dbt_test: {' '.join(words) or 'dbt build'} failed\n{done.stdout}")
@@ -86,7 +86,7 @@ def expect(what: str, expected: object, found: object) -> None:
 
 
 def fields_elsewhere(run: Run) -> None:
-    """Fields that meet no scene fail the build, and by the one test that is about them."""
+    """Checks that fields outside all scenes fail the build, with exactly the test for this case."""
     seed = run.project / "seeds" / "fields.csv"
     kept = seed.read_text()
     seed.write_text('field,geometry\nfar,"POLYGON ((9 41, 9.1 41, 9.1 41.1, 9 41))"\n')
@@ -94,15 +94,15 @@ def fields_elsewhere(run: Run) -> None:
     failed = [
         line.split("Failure in test ")[1].split()[0] for line in done.stdout.splitlines() if "Failure in test " in line
     ]
-    expect("failed tests where no field meets a scene", (1, ["fields_meet_scenes"]), (done.returncode, failed))
+    expect("failed tests if no field intersects a scene", (1, ["fields_meet_scenes"]), (done.returncode, failed))
     seed.write_text(kept)
 
 
 def remote_index(run: Run, http: str) -> None:
-    """The published index, read over HTTP by a project that has none of its own."""
+    """Reads the published index over HTTP, with a project that has no index of its own."""
     found = importlib.util.find_spec("duckdb_extension_httpfs")
     if found is None or found.origin is None:
-        print("no httpfs on this machine: the target `remote` is left out")
+        print("httpfs is not installed: skipping the target `remote`")
         return
     (httpfs,) = Path(found.origin).parent.glob(f"extensions/v{duckdb.__version__}/httpfs.duckdb_extension")
     database = run.work / "remote.duckdb"
@@ -114,7 +114,7 @@ def remote_index(run: Run, http: str) -> None:
     }
     servers.reset(http)
     run.build("--target", "remote")
-    # Each query of the view reads the index; the files themselves are read for pixels alone.
+    # Queries of the view read the index; the rasters are only read for pixels.
     pixels = [entry for entry in servers.log(http) if entry[1].startswith("/at/")]
     expect("requests for headers", 0, len([entry for entry in pixels if entry[2] == 0]))
     expect("requests for pixels", True, len(pixels) > 0)
@@ -139,20 +139,24 @@ def main() -> None:
             servers.reset(http)
             run.items(hrefs)
             run.build()
-            expect("requests of the second run, two records more", 2 + 2 * reads, servers.stats(http)["requests"])
+            expect("requests of the second run, two more records", 2 + 2 * reads, servers.stats(http)["requests"])
             expect("records", [(8, 8)], run.query("SELECT count(*), count(DISTINCT id) FROM collection"))
             cost = run.query("SELECT count(*), bool_and(requests > 0 AND bytes > 0), max(fields) FROM plan_cost")
-            expect("files planned, all with a cost, fields of each", [(8, True, 2)], cost)
+            expect("planned files, whether each has a cost, fields per file", [(8, True, 2)], cost)
             means = "SELECT count(*), count(DISTINCT (id, field)), count(DISTINCT mean) FROM field_statistics"
-            expect("statistics, of distinct fields and files, values", [(16, 16, 2)], run.query(means))
-        # The server maps a file once: another one serves what was replaced.
+            expect("statistics, distinct pairs of field and file, distinct values", [(16, 16, 2)], run.query(means))
+        # The server maps each file once, so a new server is needed to serve the replaced file.
         port = int(http.rpartition(":")[2])
         shutil.copy(DATA / "bigtiff.tif", files / "cog.tif")
         with servers.http_server(files, port=port) as http:
             run.build("--vars", "refresh: true")
             [(reads,)] = run.query("SELECT max(requests) FROM plan_cost")
             requests = servers.stats(http)["requests"]
-            expect("requests of the refresh, eight files asked for and read", 16 + 8 * reads, requests)
+            expect(
+                "requests of the refresh, eight conditional requests and the pixels of eight files",
+                16 + 8 * reads,
+                requests,
+            )
             expect("records", [(8, 8)], run.query("SELECT count(*), count(DISTINCT id) FROM collection"))
             changed = run.query("SELECT count(DISTINCT B04_metadata.etag), min(B04_metadata.file_size) FROM collection")
             expect("versions, size", [(1, (DATA / "bigtiff.tif").stat().st_size)], changed)

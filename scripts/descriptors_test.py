@@ -1,9 +1,9 @@
-"""Few file descriptors: an index of 3,000 URLs on several servers is complete, and local files of ours and of DuckDB's are read beside it.
+"""Builds an index of 3,000 URLs on several servers with few file descriptors, while the extension and DuckDB also read local files.
 
     python descriptors_test.py [--extension build/release/rasteret.duckdb_extension]
 
-Runs in an environment with DuckDB, on systems that have limits. Each limit is that of a process of its own: 1024 and 256 are what Linux and
-macOS give a shell, 128 and 64 what a busy host leaves. A second run has all descriptors taken for a while, as by another thread of the host.
+Runs in an environment with DuckDB, on systems with descriptor limits. Each limit is tested in its own process: 1024 and 256 are the defaults
+of Linux and macOS, 128 and 64 are the remainder in a busy host. In another run, a thread holds all free descriptors for one second.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ else:
 
 
 def index(folder: Path, urls: list[str]) -> None:
-    """An index of URLs on all servers, DuckDB files to join it with, and local rasters."""
+    """Writes an index of URLs on all servers, Parquet files to join with it, and local rasters."""
     import duckdb
 
     connection = duckdb.connect()
@@ -74,7 +74,7 @@ def index(folder: Path, urls: list[str]) -> None:
 
 
 def run(arguments: list[str]) -> str:
-    """The output of the child; a failure or an end that does not come is one of the test."""
+    """Returns the output of the child process. Exits if it fails or exceeds the time limit."""
     command = [sys.executable, "-c", CHILD, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S)
     return done.stdout if done.returncode == 0 else f"status {done.returncode}: {done.stderr[-1500:]}"
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--extension", type=Path, default=ROOT / "build" / "release" / "rasteret.duckdb_extension")
     extension = str(parser.parse_args().extension.resolve())
     if sys.platform == "win32":
-        print("no limit of descriptors on Windows")
+        print("skipped: Windows has no limit of file descriptors")
         return
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rasteret-descriptors-"))
@@ -97,8 +97,8 @@ def main() -> None:
                 sys.exit(f"{limit} descriptors: expected {expected!r}, found {found}")
         found = run([extension, folder, "128", "taken", f"{urls[0]}/cog.tif", f"{DATA}/cog.tif"])
         if found != "200\n64\n":
-            sys.exit(f"all descriptors taken for a second: expected 200 headers and 64, found {found}")
-    print(f"{URLS} URLs are complete with {', '.join(map(str, LIMITS))} descriptors")
+            sys.exit(f"no free descriptors for one second: expected 200 headers and the width 64, found {found}")
+    print(f"{URLS} URLs indexed with {', '.join(map(str, LIMITS))} file descriptors")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Runs the DuckLake block of docs/scaling.md, in the environment `ducklake`: `python ducklake_test.py --extension FILE`.
+"""Tests the DuckLake example of docs/scaling.md, in the environment `ducklake`: `python ducklake_test.py --extension FILE`.
 
-The catalog must hold the index as `rasteret_enrich` returns it, metadata STRUCTs included, and the statistics from it must be the same.
+The catalog must contain the rows of `rasteret_enrich`, including the metadata STRUCTs, and return the same statistics.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
     package = Path(duckdb_extension_ducklake.__file__).parent
     (ducklake,) = package.glob(f"extensions/v{duckdb.__version__}/ducklake.duckdb_extension")
     with tempfile.TemporaryDirectory(prefix="rasteret-ducklake-") as folder:
-        # The page names files of the folder it runs in; hrefs of the records are relative to the repository.
+        # Files in the page are relative to the working directory, hrefs of the records to the repository.
         (Path(folder) / "test").mkdir()
         shutil.copytree(DATA, Path(folder) / "test" / "data")
         shutil.copy(DATA / "items.parquet", folder)
@@ -48,14 +48,14 @@ def main() -> None:
             SELECT count(*) FROM lake.collection AS a JOIN rasteret_enrich('items.parquet', bands := ['B04']) AS b USING (id)
             WHERE a.B04_metadata = b.B04_metadata AND a.assets = b.assets AND a.year = b.year
             """
-        expect("records as rasteret_enrich returns them", [(4,)], connection.execute(same).fetchall())
+        expect("records equal to those of rasteret_enrich", [(4,)], connection.execute(same).fetchall())
         expect(
             "records",
             [(4, 4)],
             connection.execute("SELECT count(*), count(DISTINCT id) FROM lake.collection").fetchall(),
         )
         mean = f"SELECT DISTINCT round(cog_zonal_stats(assets.B04.href, B04_metadata, '{SQUARE}').mean, 1) FROM lake.collection"
-        expect("the mean of an area, from the catalog", [(2587.8,)], connection.execute(mean).fetchall())
+        expect("mean of an area, from the catalog", [(2587.8,)], connection.execute(mean).fetchall())
 
 
 if __name__ == "__main__":

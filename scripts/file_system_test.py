@@ -1,9 +1,9 @@
-"""`SET rasteret_file_system = 'duckdb'`: files are read through DuckDB's file system, with its secrets, locks and Python's file systems.
+"""Tests `SET rasteret_file_system = 'duckdb'`: reads through DuckDB's file system, with its secrets and locks and with fsspec.
 
     s3-server python file_system_test.py [--extension build/release/rasteret.duckdb_extension] [--hosted]
 
-Runs in the environment file-system, with httpfs, fsspec and, beside scripts/s3-server, a private bucket; with --hosted in a host without
-them. Every test ends by a signal if it waits for ever.
+Runs in the environment file-system, with httpfs, fsspec and a private bucket of scripts/s3-server; with --hosted in a host without
+them. A signal ends tests that exceed a time limit.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "test" / "data"
 COG = DATA / "cog.tif"
 TIME_LIMIT_S = 120
-# Every way to read: headers, pixels and zones, scalar and table functions, Parquet and STAC.
-QUESTIONS = (
+# All kinds of reads: headers, pixels and zones, scalar and table functions, Parquet and STAC.
+QUERIES = (
     "SELECT cog_metadata('BASE/cog.tif').image_width, cog_metadata('BASE/rgba.tif').dtype",
     "SELECT count(*), sum(value) FROM cog_pixels('BASE/cog.tif', NULL)",
     "SELECT md5(r.data), md5(r.mask) FROM (SELECT cog_read('BASE/' || f, NULL, NULL) AS r FROM (VALUES ('cog.tif'), ('cog_b.tif')) t(f))",
@@ -62,7 +62,7 @@ def expect(what: str, found: object, expected: object) -> None:
 
 
 def error_of(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
-    """The error of a query that has to fail."""
+    """Returns the error of a query that must fail."""
     try:
         rows = connection.execute(sql).fetchall()
     except duckdb.Error as error:
@@ -75,16 +75,16 @@ def requests(connection: duckdb.DuckDBPyConnection, origin: str) -> int:
     return row[0] if row else 0
 
 
-def answers(connection: duckdb.DuckDBPyConnection, base: object) -> list[object]:
-    return [connection.execute(sql.replace("BASE", str(base))).fetchall() for sql in QUESTIONS]
+def results(connection: duckdb.DuckDBPyConnection, base: object) -> list[object]:
+    return [connection.execute(sql.replace("BASE", str(base))).fetchall() for sql in QUERIES]
 
 
 def local(extension: Path) -> None:
-    """Local files answer as they do natively, constants and prepared statements too, and change between executions."""
-    expected = answers(connect(extension), DATA)
+    """Local files return the same results as with the native client, also in constants and prepared statements, and after they have changed."""
+    expected = results(connect(extension), DATA)
     connection = through_duckdb(extension)
     for _ in range(3):
-        expect("local files", answers(connection, DATA), expected)
+        expect("local files", results(connection, DATA), expected)
     copy = ROOT / "build" / f"file-system-{os.getpid()}.tif"
     copy.parent.mkdir(exist_ok=True)
     try:
@@ -94,7 +94,7 @@ def local(extension: Path) -> None:
         for name in ("header", "scalar"):
             expect(name, connection.execute(f"EXECUTE {name}").fetchall(), [("uint16",)])
         shutil.copy(DATA / "rgba.tif", copy)
-        # What an execution has read serves those of the same plan for three seconds.
+        # Executions of the same plan reuse headers for three seconds.
         time.sleep(3.5)
         for name in ("header", "scalar"):
             expect(name, connection.execute(f"EXECUTE {name}").fetchall(), [("uint8",)])
@@ -125,11 +125,11 @@ def errors(extension: Path) -> None:
 
 
 def locks(extension: Path) -> None:
-    """`enable_external_access = false` stops it, and so do allowed directories and disabled file systems."""
+    """Reads respect `enable_external_access = false`, allowed directories and disabled file systems."""
     connection = through_duckdb(extension)
     connection.execute("SET allowed_directories = ['/nowhere/']")
     connection.execute("SET enable_external_access = false")
-    for sql in QUESTIONS:
+    for sql in QUERIES:
         found = error_of(connection, sql.replace("BASE", str(DATA)))
         expect(f"{sql}: {found}", "PermissionException" in found and "disabled by configuration" in found, True)
     connection = through_duckdb(extension)
@@ -139,8 +139,8 @@ def locks(extension: Path) -> None:
 
 
 def databases(extension: Path) -> None:
-    """Two databases in one process with different settings at the same time, eight threads each."""
-    expected = answers(connect(extension), DATA)
+    """Two databases of one process use different settings concurrently, with eight threads each."""
+    expected = results(connect(extension), DATA)
     failed: list[str] = []
 
     def work(file_system: str) -> None:
@@ -148,7 +148,7 @@ def databases(extension: Path) -> None:
             connection = connect(extension)
             connection.execute(f"SET rasteret_file_system = '{file_system}'")
             for _ in range(5):
-                if (found := answers(connection, DATA)) != expected:
+                if (found := results(connection, DATA)) != expected:
                     failed.append(f"{file_system}: expected {expected}, found {found}")
             many = f"SELECT count(DISTINCT cog_metadata('{COG}').image_width) FROM range(300000)"
             connection.execute(many).fetchall()
@@ -165,11 +165,11 @@ def databases(extension: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    expect("databases beside one another", failed, [])
+    expect("concurrent databases", failed, [])
 
 
 def left_early(extension: Path, url: str) -> None:
-    """Connections that are closed while files are read: results that are not fetched, errors, LIMIT."""
+    """Closes connections while files are read: unfetched results, errors, LIMIT."""
     for round_ in range(5):
         connection = through_duckdb(extension, httpfs=True)
         slow = f"{url}/slow/100/at/{round_}"
@@ -186,7 +186,7 @@ def left_early(extension: Path, url: str) -> None:
 
 
 def interrupted(extension: Path, url: str) -> None:
-    """An interrupt ends a query once the reads that have begun are over."""
+    """An interrupted query ends when its running reads are complete."""
     connection = through_duckdb(extension, httpfs=True)
     timer = threading.Timer(1, connection.interrupt)
     timer.start()
@@ -201,10 +201,10 @@ def interrupted(extension: Path, url: str) -> None:
 
 
 def web(extension: Path, url: str) -> None:
-    """URLs through httpfs: the answers of the native client, and its errors; no signature in any of them."""
-    expected = answers(connect(extension), url)
+    """URLs through httpfs return the results and errors of the native client; errors contain no signatures."""
+    expected = results(connect(extension), url)
     connection = through_duckdb(extension, httpfs=True)
-    expect("URLs", answers(connection, url), expected)
+    expect("URLs", results(connection, url), expected)
     for sql, words in (
         (f"SELECT cog_metadata('{url}/status/403/cog.tif?sig=SECRET')", "403"),
         (f"SELECT cog_metadata('{url}/missing.tif?sig=SECRET')", "404"),
@@ -212,11 +212,11 @@ def web(extension: Path, url: str) -> None:
     ):
         found = error_of(connection, sql)
         expect(found, words in found and "SECRET" not in found, True)
-    # A constant that fails is evaluated again and again while DuckDB plans.
+    # DuckDB evaluates a failing constant repeatedly while planning.
     servers.reset(url)
     error_of(connection, f"SELECT unnest(cog_metadata('{url}/at/once/missing.tif'))")
     made = servers.stats(url)["requests"]
-    expect(f"requests of a constant that fails: {made}", made <= 2, True)
+    expect(f"requests of a failing constant: {made}", made <= 2, True)
 
 
 def secrets(extension: Path) -> None:
@@ -224,7 +224,7 @@ def secrets(extension: Path) -> None:
     endpoint = os.environ["RASTERET_TEST_S3_ENDPOINT"].removeprefix("http://")
     key, secret = os.environ["RASTERET_TEST_S3_ACCESS_KEY"], os.environ["RASTERET_TEST_S3_SECRET_KEY"]
     shutil.copytree(DATA, Path(os.environ["RASTERET_TEST_S3_ROOT"]) / "private", dirs_exist_ok=True)
-    expected = answers(connect(extension), DATA)
+    expected = results(connect(extension), DATA)
     create = (
         "CREATE OR REPLACE SECRET s (TYPE s3, KEY_ID '{}', SECRET '{}', ENDPOINT '{}', USE_SSL false, URL_STYLE 'path')"
     )
@@ -233,12 +233,12 @@ def secrets(extension: Path) -> None:
     found = error_of(connection, "SELECT cog_metadata('s3://private/cog.tif')")
     expect(found, "403" in found, True)
     connection.execute(create.format(key, secret, endpoint))
-    expect("a private bucket", answers(connection, "s3://private"), expected)
+    expect("a private bucket", results(connection, "s3://private"), expected)
     expect("its counts", requests(connection, "s3://private") > 0, True)
     connection.execute(create.format(key, "WRONG-SECRET", endpoint))
     found = error_of(connection, "SELECT cog_metadata('s3://private/cog.tif')")
     expect(found, "403" in found and "WRONG-SECRET" not in found and key not in found, True)
-    # Another database of the process has no secret, and no header of the first one.
+    # Another database of the process has neither the secret nor cached headers of the first one.
     other = through_duckdb(extension, httpfs=True)
     other.execute(f"SET s3_endpoint = '{endpoint}'; SET s3_use_ssl = false; SET s3_url_style = 'path'")
     connection.execute(create.format(key, secret, endpoint))
@@ -249,14 +249,14 @@ def secrets(extension: Path) -> None:
     )
     found = error_of(other, "SELECT cog_metadata('s3://private/cog.tif')")
     expect(found, "403" in found, True)
-    # A lock holds whatever secret there is.
+    # Secrets do not circumvent a lock.
     connection.execute("SET enable_external_access = false")
     found = error_of(connection, "SELECT cog_metadata('s3://private/cog.tif')")
     expect(found, "PermissionException" in found, True)
 
 
 def python_files(extension: Path) -> None:
-    """fsspec's file system in memory, registered with DuckDB; slow reads while the connection is closed."""
+    """Reads fsspec's in-memory file system, registered with DuckDB, and closes a connection during slow reads."""
     import fsspec
     from fsspec.implementations.memory import MemoryFileSystem
 
@@ -275,10 +275,10 @@ def python_files(extension: Path) -> None:
         for file_system in (memory, slow):
             with file_system.open(f"/{name}", "wb") as file:
                 file.write((DATA / name).read_bytes())
-    expected = answers(connect(extension), DATA)
+    expected = results(connect(extension), DATA)
     connection = through_duckdb(extension)
     connection.register_filesystem(memory)
-    expect("fsspec", answers(connection, "memory:/"), expected)
+    expect("fsspec", results(connection, "memory:/"), expected)
     found = error_of(connection, "FROM rasteret_enrich('memory://items.parquet', bands := ['B04'])")
     expect(found, "a remote document cannot refer to a local file" in found, True)
     found = error_of(connection, "SELECT cog_metadata('memory://missing.tif')")
@@ -313,7 +313,7 @@ def main() -> None:
                 print(f"    {test.__name__}", flush=True)
                 test(extension, url)
     signal.alarm(0)
-    print(f"DuckDB {duckdb.__version__}: files are read through its file system")
+    print(f"DuckDB {duckdb.__version__}: all reads through its file system passed")
 
 
 if __name__ == "__main__":

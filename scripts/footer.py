@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Appends the 534 bytes that turn a shared library into a DuckDB extension.
+"""Appends the metadata footer of DuckDB extensions to a shared library.
 
     footer.py FILE --version v0.1.0        append the footer to FILE
-    footer.py FILE --check                 print the fields of the footer, and fail if they are not as expected
+    footer.py FILE --check                 print the fields of the footer, and fail if they differ from this build
 
 Layout (DuckDB's scripts/append_metadata.cmake and ParsedExtensionMetaData):
 
@@ -37,7 +37,7 @@ UNUSED_FIELDS = 3
 SIGNATURE_SIZE = 256
 FOOTER_SIZE = len(SECTION) + 8 * FIELD_SIZE + SIGNATURE_SIZE
 
-# The stable part of the C API that every supported host has; see ARCHITECTURE.md for the slots it allows.
+# The stable C API version of all supported hosts; see ARCHITECTURE.md for the permitted slots.
 ABI = "C_STRUCT"
 C_API_VERSION = "v1.2.0"
 MAGIC = "4"
@@ -47,7 +47,7 @@ MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "a
 
 
 class FooterError(Exception):
-    """A file that carries no footer, a damaged one, or one of another extension build."""
+    """A file has no footer, a damaged footer or the footer of another build."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Footer:
 
     @classmethod
     def decode(cls, data: bytes) -> Footer:
-        """Reads the footer at the end of `data`."""
+        """Decodes the footer at the end of `data`."""
         tail = data[-FOOTER_SIZE:]
         if len(tail) < FOOTER_SIZE or not tail.startswith(SECTION):
             raise FooterError(f"no footer: expected {FOOTER_SIZE} bytes that begin with {SECTION!r} at the end")
@@ -90,20 +90,20 @@ def _pad(text: str) -> bytes:
 
 
 def host_platform() -> str:
-    """DuckDB's name of the machine this runs on, such as `linux_amd64`."""
+    """Returns DuckDB's name of the current platform, such as `linux_amd64`."""
     system, machine = platform.system(), platform.machine().lower()
     if system not in OPERATING_SYSTEMS or machine not in MACHINES:
-        raise FooterError(f"no DuckDB platform name is known for {system} on {machine}")
+        raise FooterError(f"unknown DuckDB platform name for {system} on {machine}")
     return f"{OPERATING_SYSTEMS[system]}_{MACHINES[machine]}"
 
 
 def for_this_build(version: str) -> Footer:
-    """The footer of an extension of that version, built for this machine."""
+    """Returns the footer for an extension version on the current platform."""
     return Footer(ABI, version, C_API_VERSION, host_platform())
 
 
 def append(library: bytes, footer: Footer) -> bytes:
-    """The extension made of a shared library's bytes."""
+    """Returns the library with the footer appended."""
     if library[-FOOTER_SIZE:].startswith(SECTION):
         raise FooterError("the file already has a footer")
     return library + footer.encode()
@@ -114,9 +114,7 @@ def main() -> int:
     parser.add_argument("file", type=Path)
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--version", help="append a footer with this extension version")
-    action.add_argument(
-        "--check", action="store_true", help="print the footer; fail if it is not that of this extension"
-    )
+    action.add_argument("--check", action="store_true", help="print the footer; fail if it differs from this build")
     args = parser.parse_args()
     try:
         if args.check:

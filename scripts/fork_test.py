@@ -1,14 +1,13 @@
-"""Forks a process that has used the extension: the children, and afterwards the parent, must return the same results.
+"""Forks processes that have used the extension: children and parent must return the same results.
 
     python fork_test.py [--rounds 5] [--extension build/release/rasteret.duckdb_extension]
 
-Runs in an environment with DuckDB. Three forms: multiprocessing, with a process for each task; workers that live on and take batches from
-a queue, as torch's DataLoader has them; a master that loads everything, forks workers that fork in turn, and replaces those that die, as
-gunicorn does with `preload_app`. Meanwhile another thread of the parent reads over HTTP, so that locks are held and connections are open
-at the moment of the fork. A child that waits for a thread or a connection of its parent's would wait for ever: that is a failure.
+Runs in an environment with DuckDB. Three forms are tested: multiprocessing with one process per task; long-lived workers that take batches
+from a queue, like torch's DataLoader; and a master that loads everything, forks workers that fork again, and replaces dead workers, like
+gunicorn with `preload_app`. Meanwhile another thread of the parent reads over HTTP, so that locks are held and connections are open
+during the fork. A child that waits for a thread or connection of its parent would never end, which a time limit detects.
 
-Before these, processes that fork while another thread reads the tables of CRSs for the first time, which takes milliseconds; each in a
-process of its own, `--first-use`.
+`--first-use` tests, each in its own process, forks while another thread loads the CRS tables, which takes milliseconds.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ Rows = list[tuple[object, ...]]
 
 
 class Database:
-    """A database with the extension, and questions of it: headers, pixels and zones, remote and local, scalar, table and prepared."""
+    """A database with the extension and test queries: headers, pixels and zones, remote and local, scalar, table and prepared."""
 
     def __init__(self, extension: Path, url: str) -> None:
         config = {"allow_unsigned_extensions": "true", "threads": 2}
@@ -60,20 +59,20 @@ class Database:
         for name, query in prepared.items():
             self.connection.execute(f"PREPARE {name} AS {query}")
 
-    def answers(self) -> list[Rows]:
+    def results(self) -> list[Rows]:
         return [self.connection.execute(question).fetchall() for question in self.questions]
 
 
 def check(database: Database, expected: list[Rows]) -> None:
-    """In a child, which ends by a signal if it waits for ever: the answers are the parent's, twice."""
+    """Checks in a child that two runs return the results of the parent. A signal ends a child that exceeds the time limit."""
     signal.alarm(TIME_LIMIT_S)
-    for found in (database.answers(), database.answers()):
+    for found in (database.results(), database.results()):
         if found != expected:
             raise SystemExit(f"expected {expected}, found {found}")
 
 
 def joined(processes: list[multiprocessing.process.BaseProcess], form: str) -> None:
-    """Waits for children; one that fails or does not end is a failure."""
+    """Waits for children, and exits if one fails or exceeds the time limit."""
     end = time.monotonic() + TIME_LIMIT_S
     for process in processes:
         process.join(max(0.1, end - time.monotonic()))
@@ -85,7 +84,7 @@ def joined(processes: list[multiprocessing.process.BaseProcess], form: str) -> N
 
 
 def tasks(database: Database, extension: Path, url: str, expected: list[Rows]) -> None:
-    """A process for each task: half of them with the parent's database, half with their own."""
+    """One process per task: half of them use the parent's database, half their own."""
 
     def own() -> None:
         check(Database(extension, url), expected)
@@ -98,7 +97,7 @@ def tasks(database: Database, extension: Path, url: str, expected: list[Rows]) -
 
 
 def loader(database: Database, expected: list[Rows]) -> None:
-    """Workers that live on and take indexes from a queue of their own."""
+    """Long-lived workers that take indexes from their own queues."""
 
     def work(indexes, results) -> None:
         cursor = database.connection.cursor()
@@ -119,7 +118,7 @@ def loader(database: Database, expected: list[Rows]) -> None:
     except Exception as error:
         for process in processes:
             process.kill()
-        sys.exit(f"loader: no answer of a worker: {error!r}")
+        sys.exit(f"loader: no result from a worker: {error!r}")
     for queue in queues:
         queue.put(None)
     joined(processes, "loader")
@@ -128,7 +127,7 @@ def loader(database: Database, expected: list[Rows]) -> None:
 
 
 def master(database: Database, expected: list[Rows]) -> None:
-    """A preloaded master with workers by os.fork, which fork in turn; one is killed at work and replaced."""
+    """A preloaded master with workers by os.fork, which fork again; one is killed during a query and replaced."""
 
     def spawn(dies: bool) -> int:
         child = os.fork()
@@ -145,7 +144,7 @@ def master(database: Database, expected: list[Rows]) -> None:
                 os._exit(0)
             status = os.waitpid(grandchild, 0)[1]
         finally:
-            # As a worker that ends, without the destructors of what it inherited.
+            # Workers end without running destructors of inherited objects.
             os._exit(1 if status else 0)
 
     alive = {spawn(dies=index == 0): index == 0 for index in range(WORKERS)}
@@ -161,13 +160,13 @@ def master(database: Database, expected: list[Rows]) -> None:
         elif time.monotonic() > end:
             for child in alive:
                 os.kill(child, signal.SIGKILL)
-            sys.exit("master: a worker has no end")
+            sys.exit("master: a worker did not end")
         else:
             time.sleep(0.01)
 
 
 def closing(database: Database) -> None:
-    """A child that uses nothing, and closes what it inherited: where DuckDB itself survives that, which 2.0.0 does not."""
+    """A child that only closes its inherited database. Skipped for DuckDB 2.0.0, which itself does not survive this."""
     plain = FORK.Process(target=duckdb.connect(config={"threads": 2}).close)
     plain.start()
     plain.join(TIME_LIMIT_S)
@@ -177,12 +176,12 @@ def closing(database: Database) -> None:
         joined([process], "closing")
 
 
-# Seconds between the start of the thread and the fork: before, in and after the milliseconds that tables take.
+# Seconds between the start of the thread and the fork: before, while and after the tables are loaded.
 FIRST_USES = (0.0, 0.0, 0.0005, 0.001, 0.001, 0.002, 0.004, 0.008)
 
 
 def first_use(extension: Path, delay: float) -> None:
-    """Forks this long after another thread has started to use a CRS for the first time; the child uses it, too."""
+    """Forks `delay` seconds after another thread begins the first use of a CRS; the child uses the CRS as well."""
     footprints = "SELECT count(cog_footprint(m, 'EPSG:3035')) FROM t"
 
     def opened() -> duckdb.DuckDBPyConnection:
@@ -209,11 +208,11 @@ def first_use(extension: Path, delay: float) -> None:
     status = os.waitpid(child, 0)[1]
     thread.join()
     if status:
-        sys.exit(f"first use of a CRS: a child that was forked {delay} s after it ended with status {status}")
+        sys.exit(f"first use of a CRS: a child forked after {delay} s ended with status {status}")
 
 
 def first_uses(extension: Path) -> None:
-    """Each in a process that has used no CRS."""
+    """Runs each first use in a new process."""
     for delay in FIRST_USES:
         command = [sys.executable, __file__, "--extension", str(extension), "--first-use", str(delay)]
         if subprocess.run(command).returncode:
@@ -222,7 +221,7 @@ def first_uses(extension: Path) -> None:
 
 @contextmanager
 def busy(extension: Path, url: str) -> Iterator[None]:
-    """A thread with a database of its own that reads all the time."""
+    """Runs a thread that reads continuously from its own database."""
     done = threading.Event()
 
     def read() -> None:
@@ -244,7 +243,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--extension", type=Path, default=ROOT / "build" / "release" / "rasteret.duckdb_extension")
     parser.add_argument(
-        "--first-use", type=float, metavar="SECONDS", help="one fork so long after the first use of a CRS"
+        "--first-use", type=float, metavar="SECONDS", help="only fork this long after the first use of a CRS"
     )
     args = parser.parse_args()
     extension = args.extension.resolve()
@@ -254,16 +253,16 @@ def main() -> None:
     first_uses(extension)
     with servers.http_server(DATA) as url:
         database = Database(extension, url)
-        expected = database.answers()
+        expected = database.results()
         with busy(extension, url):
             for _ in range(args.rounds):
                 tasks(database, extension, url, expected)
                 loader(database, expected)
                 master(database, expected)
                 closing(database)
-                if (found := database.answers()) != expected:
+                if (found := database.results()) != expected:
                     sys.exit(f"the parent: expected {expected}, found {found}")
-    print(f"DuckDB {duckdb.__version__}: {args.rounds} rounds, every child and the parent answered alike")
+    print(f"DuckDB {duckdb.__version__}: {args.rounds} rounds, all children and the parent returned equal results")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Writes the seeds of the fuzz targets to test/fuzz/TARGET: `scripts/make-fuzz-seeds`.
 
-Seeds are small and right: tiles that GDAL encodes in every codec and predictor, geometries in every encoding. GDAL's bytes differ between
-its versions, so they are kept and not compared. Files named `crash-*` are crashers of the past: they are kept too.
+Seeds are small and valid: tiles encoded by GDAL with every codec and predictor, geometries in every encoding. Existing seeds are not
+compared, because the output of GDAL differs between versions. Files named `crash-*` are inputs of fixed crashes, and are kept.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rasterio.io import MemoryFile
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "test" / "data"
 SEEDS = ROOT / "test" / "fuzz"
-# Documents that a parser learns from; others are alike or long.
+# Documents with distinct structure; the others are similar or long.
 LARGEST = 5_000
 SIDE = 16
 # Positions in CODES of crates/fuzz-targets/src/codecs.rs.
@@ -95,14 +95,14 @@ SETTINGS = (
 
 
 def write(target: str, name: str, data: bytes) -> None:
-    """A seed of a target."""
+    """Writes a seed of a target."""
     folder = SEEDS / target
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(data)
 
 
 def first_tile(tiff: bytes) -> bytes:
-    """The first tile of a little-endian classic TIFF whose tables have one entry or stand in the file."""
+    """Returns the first tile of a classic little-endian TIFF."""
     (at,) = struct.unpack_from("<I", tiff, 4)
     (count,) = struct.unpack_from("<H", tiff, at)
     entries = {}
@@ -122,12 +122,12 @@ def first_tile(tiff: bytes) -> bytes:
 def prefix(
     bits: int, kind: int, samples: int, predictor: int = 1, photometric: int = 1, flags: int = 0, second: int = 0
 ) -> bytes:
-    """The prefix of the bytes of a tile; see crates/fuzz-targets/src/codecs.rs."""
+    """Returns the prefix of a tile input; see crates/fuzz-targets/src/codecs.rs."""
     return bytes([bits, kind, samples - 1, predictor + 5 * photometric, flags, SIDE, SIDE, second])
 
 
 def tile(dtype: str, count: int, **options: object) -> bytes:
-    """A tile that GDAL encodes."""
+    """Returns a tile encoded by GDAL."""
     rows, columns = np.mgrid[0:SIDE, 0:SIDE]
     values = (rows * 13 + columns * 3 + (rows * columns) % 7) % (2 if options.get("nbits") == 1 else 251)
     profile = {"driver": "GTiff", "width": SIDE, "height": SIDE, "count": count, "dtype": dtype}
@@ -166,7 +166,7 @@ def codecs() -> None:
         write("lerc", f"{name.lower()}-lossy", prefix(32, 3, 1, second=second) + lossy)
     grey = tile("uint8", 1, compress="JPEG", jpegtablesmode=0)
     write("jpeg", "grey", prefix(8, 1, 1) + grey)
-    # JPEGTables of their own: cut off where the prefix can say no more.
+    # JPEGTables are truncated to the length that the prefix can represent.
     write("jpeg", "tables", prefix(8, 1, 1, flags=TABLES, second=200) + grey[:200] + grey)
     color = tile("uint8", 3, compress="JPEG", photometric="YCBCR", interleave="pixel", jpegtablesmode=0)
     write("jpeg", "ycbcr", prefix(8, 1, 3, photometric=6, flags=SUBSAMPLED, second=2 | 2 << 3) + color)
@@ -265,15 +265,15 @@ def texts() -> None:
 def level(
     width: int, height: int, tile: int, *, samples: int = 1, kind: int = 0, codec: int = 0, planar: int = 1
 ) -> bytes:
-    """A level as crates/fuzz-targets/src/index.rs reads it: sizes below 200, types and codecs by their positions there."""
+    """Returns a level in the format of crates/fuzz-targets/src/index.rs: sizes below 200, types and codecs by position."""
     sizes = bytes([width, height, tile, tile])
     encoding = bytes([samples, kind, codec, 1, planar, 1, 1, 0, 0, 1, 0, 0, 0, 0])
-    # As many entries as tiles, from byte 1 on, and no other ones.
+    # One entry per tile, starting at byte 1, and no extra entries.
     return sizes + encoding + bytes([10]) + struct.pack("<HBH", 1, 64, tile * tile) + bytes([0, 1])
 
 
 def metadata() -> None:
-    """Metadata of an index, what is asked of it, and the bytes of its file."""
+    """Metadata of an index, a request, and the bytes of the file."""
     place = bytes([1, 5, 7, 6, 8, 0])
     pixels = bytes(range(256)) * 16
     simple = bytes([0, 0, 0, 0, 0]) + place + bytes([0, 0, 1, 0, 1, 2, 0, 0, 0, 0])

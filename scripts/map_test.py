@@ -1,9 +1,10 @@
-"""examples/map: its server, and a screenshot of the page in Chromium.
+"""Tests examples/map: the server, and a screenshot of the page in Chromium.
 
     python map_test.py [--extension build/release/rasteret.duckdb_extension] [--screenshot build/map.png]
 
-Runs in the environment `pictures`, with npm; without Chromium, only the server is tested. The scenes are two rasters whose colours are known: the screenshot has them, and the
-footprints. The server responds to tiles with status 200, 204 outside of the scene, and 400 for one that does not exist.
+Runs in the environment `pictures`, with npm; without Chromium, only the server is tested. The scenes are two rasters with known colours,
+which the screenshot must contain, with the footprints. The server responds with status 200 to tiles, 204 to tiles outside of the scene
+and 400 to tiles that do not exist.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ EXAMPLE = ROOT / "examples" / "map"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SIZE = (1000, 700)
 TIMEOUT_S = 120
-# The first and the last colour of magma, and that of the footprints.
+# First and last colour of magma, and colour of the footprints.
 LOW, HIGH, FOOTPRINT = (0, 0, 3), (251, 252, 191), (209, 73, 91)
 SERVER_ERROR = "expected a number from 0 to"
 
 
 def make_index(extension: Path, folder: Path) -> Path:
-    """An index of two scenes side by side, each half low and half high."""
+    """Writes an index of two adjacent scenes, each with one half of low and one of high values."""
     assets = []
     for number, west in enumerate((500000, 510000)):
         data = np.full((1, 1000, 1000), 100, "uint16")
@@ -65,7 +66,7 @@ def make_index(extension: Path, folder: Path) -> Path:
 
 @contextlib.contextmanager
 def serving(extension: Path, index: Path) -> Iterator[str]:
-    """The server of the example; gives its address."""
+    """Starts the server of the example and yields its address."""
     options = ["--band", "B04", "--range", "100", "4000", "--colormap", "magma", "--port", "0"]
     environment = {**os.environ, "RASTERET_EXTENSION": str(extension)}
     command = [sys.executable, str(EXAMPLE / "server.py"), str(index), *options]
@@ -80,7 +81,7 @@ def serving(extension: Path, index: Path) -> Iterator[str]:
 
 
 def status(url: str) -> tuple[int, bytes]:
-    """The status and body of a response."""
+    """Returns the status and body of a response."""
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
             return response.status, response.read()
@@ -89,7 +90,7 @@ def status(url: str) -> tuple[int, bytes]:
 
 
 def check_server(url: str) -> None:
-    """Tiles, files and errors."""
+    """Checks tiles, files and errors."""
     found, png = status(f"{url}/tiles/1/14/8330/6110.png")
     assert (found, png[:4]) == (200, b"\x89PNG"), (found, png[:100])
     assert status(f"{url}/tiles/1/14/0/0.png") == (204, b"")
@@ -102,7 +103,7 @@ def check_server(url: str) -> None:
 
 
 def take(browser: str, url: str, picture: Path) -> None:
-    """A screenshot of the page once everything is drawn."""
+    """Takes a screenshot of the page after the map has been drawn."""
     options = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=options)
@@ -115,7 +116,7 @@ def take(browser: str, url: str, picture: Path) -> None:
 
 
 def check_screenshot(picture: Path) -> None:
-    """The halves of the scenes and the footprints are on the picture."""
+    """Checks that the screenshot contains both halves of the scenes and the footprints."""
     pixels = np.asarray(Image.open(picture).convert("RGB")).astype(int)
     for name, color, least in (
         ("low values", LOW, 0.05),
@@ -141,7 +142,7 @@ def main() -> int:
         with serving(args.extension, index) as url:
             check_server(url)
             if browser is None:
-                print("the server is right; no Chromium: no screenshot of the page")
+                print("the server passed; skipping the screenshot, because Chromium is not installed")
                 return 0
             take(browser, url, args.screenshot)
     check_screenshot(args.screenshot)

@@ -1,10 +1,10 @@
-"""Runs every function with increasing values of DuckDB's `memory_limit`, until it is sufficient: the result must be correct, or the error must be
-DuckDB's "Out of Memory Error", and the host must survive.
+"""Runs every function with increasing values of DuckDB's `memory_limit`, until it is sufficient: each run must return the correct result or
+DuckDB's "Out of Memory Error", without a crash of the host.
 
     python memory_limit_test.py [--extension build/release/rasteret.duckdb_extension] [--cli DUCKDB] [--only FUNCTION...]
 
-Runs in an environment with DuckDB, or on a CLI. DuckDB throws exceptions where it allocates, including functions of its C API, and an exception
-that unwinds into Rust aborts the process. Each function therefore runs in its own process. A function without a query here is a failure.
+Runs in an environment with DuckDB, or on a CLI. Functions of DuckDB's C API may throw an exception when an allocation fails, and an exception
+that unwinds into Rust aborts the process. Each function therefore runs in its own process. A function without a query is a failure.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from sqllogic.sessions import CliSession, PythonSession, Session, SqlError
 ROOT = Path(__file__).resolve().parent.parent
 EXTENSION = ROOT / "build" / "release" / "rasteret.duckdb_extension"
 CLASS = "Out of Memory Error: "
-# kB, each twice the one before, until two of them were enough.
+# Limits in kB are doubled until two of them were sufficient.
 LOWEST_KB, STEP, HIGHEST_KB = 64, 2.0, 2_000_000
 BAND = "{geometry_crs: 'native', band_index: 0}"
 SQUARE = "POLYGON((500000 4599360, 500640 4599360, 500640 4600000, 500000 4600000, 500000 4599360))"
 
-# Of a file with 6,400 tiles, whose tables are 100 kB a row, and of one with 64 x 64 pixels.
+# One file has 6,400 tiles, with 100 kB of metadata per row, the other 64 x 64 pixels.
 TABLES = """
 CREATE TABLE long AS SELECT 'test/data/long_tables.tif' || left('', i::INT) AS href FROM range(200) t(i);
 CREATE TABLE files AS SELECT 'test/data/cog.tif' || left('', i::INT) AS href FROM range(2000) t(i);
@@ -35,7 +35,7 @@ CREATE TABLE headers AS SELECT cog_metadata('test/data/long_tables.tif') AS m;
 CREATE TABLE small AS SELECT cog_metadata('test/data/cog.tif') AS m;
 """
 
-# A function -> queries of it whose results are large where they can be.
+# Function -> queries, with large results where possible.
 QUERIES = {
     "cog_metadata": (
         "SELECT count(m), sum(len(m.tile_offsets)), max(m.crs) FROM (SELECT cog_metadata(href) AS m FROM long)",
@@ -152,7 +152,7 @@ QUERIES = {
 
 
 def limits() -> Iterator[int]:
-    """Limits in kB, upwards."""
+    """Yields increasing limits in kB."""
     limit = float(LOWEST_KB)
     while limit < HIGHEST_KB:
         yield int(limit)
@@ -160,14 +160,14 @@ def limits() -> Iterator[int]:
 
 
 def opened(args: argparse.Namespace) -> Session:
-    """A session of the host, with the extension."""
+    """Opens a session of the host and loads the extension."""
     session: Session = CliSession(args.cli) if args.cli else PythonSession()
     session.execute(f"LOAD '{args.extension}'")
     return session
 
 
 def functions(args: argparse.Namespace) -> set[str]:
-    """The names that the extension registers."""
+    """Returns the names of the functions registered by the extension."""
     session = opened(args)
     rows = session.query(
         "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_name ~ '^(try_)?(cog_|rasteret_)|stac|tom_'"
@@ -184,7 +184,7 @@ def check(args: argparse.Namespace, query: str) -> str:
     refused, enough = 0, 0
     for limit in limits():
         session.reopen(None)
-        # Nothing is spilled: what does not fit is refused.
+        # Without spilling, a query that exceeds the limit fails.
         session.execute(f"SET temp_directory = ''; LOAD '{args.extension}'")
         session.execute(TABLES)
         try:
@@ -200,17 +200,17 @@ def check(args: argparse.Namespace, query: str) -> str:
             enough += 1
         if enough == 2:
             break
-        # What was refused leaves the host as it was.
+        # The host must work as before after failed queries.
         session.execute("RESET memory_limit")
         session.execute("SELECT 1")
     else:
-        sys.exit(f"{HIGHEST_KB} kB are not enough\n  {query}")
+        sys.exit(f"{HIGHEST_KB} kB are not sufficient\n  {query}")
     session.close()
-    return f"{refused} refused, enough is {limit} kB"
+    return f"{refused} out of memory errors, {limit} kB are sufficient"
 
 
 def run(args: argparse.Namespace, function: str) -> str | None:
-    """A function in a process of its own; gives what is wrong."""
+    """Runs a function in its own process; returns the failure, if any."""
     command = [sys.executable, __file__, "--extension", str(args.extension), "--worker", function]
     if args.cli:
         command += ["--cli", args.cli]
@@ -237,10 +237,14 @@ def main() -> None:
         print("; ".join(check(args, query) for query in QUERIES[args.worker]))
         return
     if missing := functions(args) - set(QUERIES):
-        sys.exit(f"no query of {', '.join(sorted(missing))}")
+        sys.exit(f"no query for {', '.join(sorted(missing))}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         wrong = [text for text in pool.map(lambda function: run(args, function), args.only) if text]
-    print("\n".join(wrong) if wrong else f"{len(args.only)} functions answered or were refused, and the host lived")
+    print(
+        "\n".join(wrong)
+        if wrong
+        else f"{len(args.only)} functions returned the expected result or an out of memory error"
+    )
     sys.exit(bool(wrong))
 
 

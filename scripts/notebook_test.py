@@ -1,10 +1,10 @@
-"""Runs examples/notebook.ipynb, and checks its pictures and the series that it plots.
+"""Runs examples/notebook.ipynb, and checks its pictures and time series.
 
     python notebook_test.py [--extension build/release/rasteret.duckdb_extension] [--output build/notebook.ipynb] [--pictures docs/pictures]
 
-Runs in the environment `notebook`. The executed notebook is written to `--output`, and its pictures to
-`--pictures`: the README shows them. The clear NDVI of each field is that with which the scenes
-were made, although clouds cover a part of most of them.
+Runs in the environment `notebook`. Writes the executed notebook to `--output`, and its pictures, which the README shows, to
+`--pictures`. The cloud-free NDVI of each field must equal the value from which the scenes were generated, although clouds cover
+parts of most scenes.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 TIMEOUT_S = 300
-# The names of its pictures, in their order.
+# File names of the pictures, in the order of the notebook.
 PICTURES = ("map", "previews", "series")
-# Appended to the cell of the series.
+# Appended to the cell that computes the time series.
 CHECK = """
 from ndvi import FIELDS, greenness
 wrong = [(row, greenness(row[1].month, FIELDS[row[0]][3])) for row in rows]
 wrong = [(row, expected) for row, expected in wrong if abs(row[2] - expected) > 0.02]
 assert len(rows) > 50 and not wrong, (len(rows), wrong)
-assert any(row[3] < 0.9 for row in rows), "no field is under a cloud"
+assert any(row[3] < 0.9 for row in rows), "no field is covered by clouds"
 """
 
 

@@ -31,7 +31,7 @@ DESCRIPTION = ROOT / "description.yml"
 FUNCTIONS = ROOT / "docs" / "function_descriptions.csv"
 RELEASE = ROOT / "build" / "release" / f"{NAME}.duckdb_extension"
 LICENCES = ("LICENSE", "NOTICE", "NOTICE.terrio-crs")
-# A fixed date, so that the same extension makes the same archive.
+# A fixed date makes archives reproducible.
 DATE = (1980, 1, 1, 0, 0, 0)
 
 # Rules of github.com/duckdb/community-extensions at cf203979 (2026-08-19): scripts/build.py, scripts/generate_md.sh and the descriptions
@@ -51,17 +51,17 @@ PLATFORMS = {
     "linux_amd64", "linux_arm64", "linux_amd64_musl", "linux_arm64_musl", "osx_amd64", "osx_arm64", "windows_amd64", "windows_arm64",
     "windows_amd64_mingw", "windows_amd64_rtools", "wasm_mvp", "wasm_eh", "wasm_threads",
 }  # fmt: skip
-# What the release workflow builds: the community repository is to build the same.
+# Platforms of the release workflow; the community repository must build the same ones.
 BUILT = {"linux_amd64", "linux_arm64", "osx_arm64", "windows_amd64"}
 CSV_COLUMNS = ["function", "description", "comment", "example"]
 
 
 class PackageError(Exception):
-    """A file that is missing, or that is not as it must be."""
+    """A file is missing or invalid."""
 
 
 def version() -> str:
-    """The version that Cargo.toml declares for the workspace: every other place takes it from here, or is compared with it."""
+    """Returns the version of the workspace in Cargo.toml, the source for all other occurrences."""
     found = re.search(r'^\[workspace\.package\]\nversion = "([^"]+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
     if not found:
         raise PackageError("Cargo.toml: expected a version at the head of [workspace.package]")
@@ -69,7 +69,7 @@ def version() -> str:
 
 
 def notes(of: str) -> str:
-    """The CHANGELOG's part for a version; while that is not released, the part above it."""
+    """Returns the section of CHANGELOG.md for a version, or `Unreleased` if there is none."""
     parts = re.split(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
     sections = {title.split()[0].strip("[]"): text.strip() for title, text in zip(parts[1::2], parts[2::2])}
     text = sections.get(of) or sections.get("Unreleased")
@@ -79,7 +79,7 @@ def notes(of: str) -> str:
 
 
 def description_faults(text: str) -> list[str]:
-    """The parts of a description that the community repository would reject, or build differently from a release."""
+    """Returns parts of a description that the community repository would reject, or build differently from a release."""
     import yaml
 
     try:
@@ -99,7 +99,7 @@ def description_faults(text: str) -> list[str]:
 
 def _extension_faults(extension: dict) -> list[str]:
     def words(key: str) -> set[str]:
-        # The workflow splits at semicolons and passes the rest on, so that a space would become a part of a name.
+        # The workflow splits at semicolons without trimming, so a space would become part of a name.
         return set(filter(None, str(extension.get(key, "")).split(";")))
 
     faults = []
@@ -140,26 +140,28 @@ def _docs_faults(docs: dict) -> list[str]:
     faults = [
         f"docs.{key}: expected text" for key, text in docs.items() if not isinstance(text, str) or not text.strip()
     ]
-    # Jekyll reads `{{` and `{%` as its own.
+    # Jekyll interprets `{{` and `{%`.
     return faults + [
-        f"docs.{key}: a brace that Jekyll reads" for key, text in docs.items() if re.search(r"\{[{%]", str(text))
+        f"docs.{key}: contains template syntax of Jekyll"
+        for key, text in docs.items()
+        if re.search(r"\{[{%]", str(text))
     ]
 
 
 def csv_faults(text: str) -> list[str]:
-    """The problems of joining this file with the page of functions by name."""
+    """Returns problems that would affect the join of this file with the functions by name."""
     lines = list(csv.reader(text.splitlines(keepends=True)))
     if not lines or lines[0] != CSV_COLUMNS:
         return [f"expected the columns {', '.join(CSV_COLUMNS)}, found {lines[:1]}"]
     faults = [f"line {at}: {len(row)} columns" for at, row in enumerate(lines[1:], 2) if len(row) != len(CSV_COLUMNS)]
     names = [row[0] for row in lines[1:]]
-    # The page joins by name alone: a second row would double the function there.
+    # The page joins by name only: a second row would duplicate the function.
     faults += [f"{name} has several rows" for name in sorted({name for name in names if names.count(name) > 1})]
     return faults + [f"{row[0]}: no description" for row in lines[1:] if not (len(row) > 1 and row[1])]
 
 
 def check() -> list[str]:
-    """Every fault of the files that the community repository takes."""
+    """Returns the faults of all files for the community repository."""
     faults = [f"description.yml: {fault}" for fault in description_faults(DESCRIPTION.read_text())]
     faults += [f"docs/{FUNCTIONS.name}: {fault}" for fault in csv_faults(FUNCTIONS.read_text())]
     workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text()
@@ -175,7 +177,7 @@ def commit() -> str:
 
 
 def archive(extension: Path, folder: Path) -> Path:
-    """Writes the archive of an extension; its name has the version and the platform that the footer names."""
+    """Writes the archive of an extension, named after the version and platform in its footer."""
     data = extension.read_bytes()
     found = footer.Footer.decode(data)
     if found != footer.for_this_build(found.extension_version):
@@ -193,7 +195,7 @@ def archive(extension: Path, folder: Path) -> Path:
 
 
 def write_sums(folder: Path) -> Path:
-    """SHA-256 of every archive in a folder, as `sha256sum --check` reads them."""
+    """Writes the SHA-256 of every archive in a folder, in the format of `sha256sum --check`."""
     archives = sorted(folder.glob("*.zip"))
     if not archives:
         raise PackageError(f"{folder}: no archive")
@@ -203,7 +205,7 @@ def write_sums(folder: Path) -> Path:
 
 
 def dist(extension: Path | None) -> list[Path]:
-    """The files of a release for this platform."""
+    """Writes the release files of this platform and returns their paths."""
     if extension is None:
         subprocess.run([sys.executable, str(ROOT / "scripts" / "build")], check=True)
     DIST.mkdir(parents=True, exist_ok=True)
@@ -232,10 +234,7 @@ def main() -> int:
             print(notes(version()), end="")
         elif args.command == "check":
             faults = check()
-            print(
-                "\n".join(faults)
-                or "description.yml, docs/function_descriptions.csv, release.yml: as the community repository needs them"
-            )
+            print("\n".join(faults) or "description.yml, docs/function_descriptions.csv, release.yml: no faults")
             return 1 if faults else 0
         elif args.command == "sums":
             print(write_sums(args.folder))

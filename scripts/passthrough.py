@@ -25,7 +25,7 @@ ORIGIN = re.compile(r"\w+://[^/]+/")
 
 
 class Differs(Exception):
-    """A column that did not pass through, or a row without headers or a reason."""
+    """A column differs from the source, or a row has neither headers nor an error."""
 
 
 def quoted(path: Path) -> str:
@@ -33,25 +33,25 @@ def quoted(path: Path) -> str:
 
 
 def described(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple[str, str]]:
-    """Names and types of the columns."""
+    """Returns the names and types of the columns."""
     return [(name, data_type) for name, data_type, *_ in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
 
 
 def rows(
     connection: duckdb.DuckDBPyConnection, source: str, columns: list[tuple[str, str]]
 ) -> list[tuple[str | None, ...]]:
-    """These columns as DuckDB prints them."""
+    """Returns the columns as text."""
     return connection.execute(f"SELECT {', '.join(as_text(*column) for column in columns)} FROM {source}").fetchall()
 
 
 def as_text(name: str, data_type: str) -> str:
-    """The expression that prints a column."""
+    """Returns the expression that converts a column to text."""
     identifier = '"' + name.replace('"', '""') + '"'
     return f"ST_AsWKB({identifier})::BLOB::VARCHAR" if data_type == "GEOMETRY" else f"{identifier}::VARCHAR"
 
 
 def rewrites(connection: duckdb.DuckDBPyConnection, file: Path, server: str) -> str:
-    """A MAP that sends every origin of the assets to the server's COG, and the first of several TIFFs to its 404."""
+    """Returns a MAP that rewrites every origin of the assets to the server's COG, and the first of several TIFFs to a missing file."""
     texts = connection.execute(f"SELECT assets::VARCHAR FROM read_parquet({quoted(file)})").fetchall()
     hrefs = [href for (text,) in texts if text for href in HREF.findall(text)]
     targets = {ORIGIN.match(href)[0]: f"{server}/as/cog.tif/" for href in hrefs}
@@ -61,7 +61,7 @@ def rewrites(connection: duckdb.DuckDBPyConnection, file: Path, server: str) -> 
 
 
 def compare(connection: duckdb.DuckDBPyConnection, file: Path, server: str) -> str:
-    """Compares one file; gives a line about it."""
+    """Compares one file and returns a summary."""
     source = f"read_parquet({quoted(file)})"
     enriched = (
         f"rasteret_enrich({quoted(file)}, url_rewrite := {rewrites(connection, file, server)}, on_error := 'null')"
@@ -85,7 +85,7 @@ def compare(connection: duckdb.DuckDBPyConnection, file: Path, server: str) -> s
     errors = sum(error is not None for (error,) in rows(connection, enriched, [("rasteret_error", "VARCHAR")]))
     if not read:
         raise Differs("expected at least one header")
-    return f"{len(before)} rows, {len(expected)} columns as read_parquet has them; {len(bands)} bands, {read} headers, {errors} rows with errors"
+    return f"{len(before)} rows, {len(expected)} columns equal to those of read_parquet; {len(bands)} bands, {read} headers, {errors} rows with errors"
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Names that a Windows library exports, from the export directory of the PE format: Windows has no `nm`."""
+"""Reads the exported names of a Windows library from the export directory of the PE format, because Windows has no `nm`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ EXPORTS_AT = {0x10B: 96, PE32_PLUS: 112}
 
 
 def exports(data: bytes) -> set[str]:
-    """The names in the export table of a DLL; raises ValueError where the bytes are no PE file."""
+    """Returns the names in the export table of a DLL. Raises ValueError if the bytes are not a PE file."""
     if data[:2] != b"MZ":
         raise ValueError("not a PE file: expected MZ at the start")
     (pe,) = struct.unpack_from("<I", data, 60)
@@ -27,11 +27,11 @@ def exports(data: bytes) -> set[str]:
     ]  # fmt: skip
 
     def place(address: int) -> int:
-        """The byte of the file that is loaded to a relative virtual address."""
+        """Returns the file offset of a relative virtual address."""
         for virtual_size, virtual, size, raw in headers:
             if virtual <= address < virtual + max(virtual_size, size):
                 return address - virtual + raw
-        raise ValueError(f"no section holds address {address:#x}")
+        raise ValueError(f"no section contains address {address:#x}")
 
     count, _, names = struct.unpack_from("<3I", data, place(table) + 24)
     addresses = struct.unpack_from(f"<{count}I", data, place(names))

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs cases from the test suites of other libraries: `scripts/peer_cases.py --extension E --corpus DIR`.
 
-DIR/peer_cases.jsonl contains operations with a file, arguments, and expected results. Each operation is mapped to a query here, or listed
-in `does_not_apply` with the reason. The last line is `N passed, N failed, N do not apply`.
+DIR/peer_cases.jsonl contains operations with a file, arguments and expected results. Each operation is mapped to a query, or listed
+in `does_not_apply` with a reason. The last line is `N passed, N failed, N do not apply`.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ import duckdb
 import numpy as np
 
 Case = dict[str, object]
-# Pairs of what was found and what is expected.
+# Pairs of the found and the expected value.
 Check = Callable[["Reader", Case], list[tuple[object, object]]]
 
 
 @dataclass
 class Reader:
-    """A connection, and the file of a case."""
+    """A connection and the file of a case."""
 
     connection: duckdb.DuckDBPyConnection
     path: str
 
     def one(self, sql: str, *arguments: object) -> object:
-        """A single value; `$1` is the file."""
+        """Returns a single value; `$1` is the file."""
         return self.connection.execute(sql, [self.path, *arguments]).fetchone()[0]
 
     def bands(self) -> list[np.ndarray]:
-        """Samples of every band."""
+        """Returns the samples of every band."""
         return [self.band(index) for index in range(self.one("SELECT cog_metadata($1).samples_per_pixel"))]
 
     def band(self, index: int) -> np.ndarray:
@@ -49,11 +49,11 @@ def sum_of_samples(reader: Reader, case: Case) -> list[tuple[object, object]]:
         bits = reader.one("SELECT cog_metadata($1).bits_per_sample[1]")
         unpacked = pixels.reshape(len(pixels), -1, 1) >> np.arange(bits - 1, -1, -1) & 1
         packed = np.packbits(unpacked.reshape(len(pixels), -1).astype("uint8"), axis=1)
-        # The peer inverts WhiteIsZero, samples here are as stored.
+        # The other library inverts WhiteIsZero; samples here are as stored.
         is_inverted = reader.one("SELECT cog_metadata($1).photometric") == 0
         total = int((~packed if is_inverted else packed).sum(dtype="int64"))
     elif pixels.dtype == np.float32:
-        # The peer adds in single precision, one sample after the other.
+        # The other library accumulates in single precision.
         total = float(np.add.accumulate(pixels.ravel(), dtype="float32")[-1])
         return [(total, float(np.float32(case["expected"])))]
     else:
@@ -122,7 +122,7 @@ def value_at_point(reader: Reader, case: Case) -> list[tuple[object, object]]:
     else:
         point = arguments.get("wkt") or f"POINT({arguments['x']!r} {arguments['y']!r})"
     if "nodata" in arguments:
-        # The peer's value is nodata, and masked.
+        # The value is nodata, which is masked here.
         metadata, expected = f"struct_update(cog_metadata($1), nodata := {arguments['nodata']}::DOUBLE)", [None]
     if isinstance(expected, dict):
         expected = expected["value"]
@@ -146,7 +146,7 @@ def pixel_of_world(reader: Reader, case: Case) -> list[tuple[object, object]]:
     return [(read["row_off"], case["expected"]["row"]), (read["col_off"], case["expected"]["col"])]
 
 
-# The beginning of an operation -> how it is run.
+# Prefix of an operation -> function that runs it.
 OPERATIONS: dict[str, Check] = {
     "sum of all decoded samples": sum_of_samples,
     "sum of each tile": sums_of_tiles,
@@ -168,7 +168,7 @@ OPERATIONS: dict[str, Check] = {
 
 
 def does_not_apply(case: Case) -> str | None:
-    """Why a case is not ours to answer."""
+    """Returns the reason why a case does not apply, if any."""
     if "do not use" in str(case["note"]):
         return str(case["note"])
     return None
@@ -181,7 +181,7 @@ def is_close(found: object, expected: object, tolerance: float) -> bool:
 
 
 def run(connection: duckdb.DuckDBPyConnection, corpus: Path, case: Case) -> list[str]:
-    """The difference from the expected result."""
+    """Returns the differences from the expected result."""
     check = next((check for start, check in OPERATIONS.items() if str(case["op"]).startswith(start)), None)
     if check is None:
         return [f"no query for {case['op']!r}"]

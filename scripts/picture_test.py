@@ -1,13 +1,13 @@
-"""Pictures of `cog_preview` and `cog_map_tile`, decoded by Pillow and compared with rio-tiler and with pixels of `cog_read`.
+"""Compares PNGs of `cog_preview` and `cog_map_tile`, decoded by Pillow, with rio-tiler and with pixels of `cog_read`.
 
     python picture_test.py [--extension build/release/rasteret.duckdb_extension] [--cases 60] [--seed 1]
 
 Runs in the environment `pictures`.
 
-- Each random case draws a raster of a random type, nodata or mask, grid and CRS with random options. Its pixels are those of `cog_read` on the
-  same grid, stretched by rio-tiler's `linear_rescale` and coloured by rio-tiler's colormaps: all samples are equal.
-- Previews of the size of an overview are equal to rio-tiler's arrays, for all methods. Other sizes, and map tiles, are compared with them over
-  smooth rasters, where the choice of the overview and of its pixels changes few values by more than `TOLERANCES`.
+- Random cases render rasters of a random type, nodata or mask, grid and CRS with random options. All samples must equal the pixels of
+  `cog_read` on the same grid, stretched by rio-tiler's `linear_rescale` and coloured by rio-tiler's colormaps.
+- Previews of the size of an overview must equal rio-tiler's arrays, for all methods. Other sizes and map tiles are compared on smooth
+  rasters, where the choice of the overview and of its pixels changes few values by more than `TOLERANCES`.
 
 The last line is `N cases, N faults`.
 """
@@ -42,18 +42,18 @@ CRSS = [
     ("EPSG:4326", Affine(0.001, 0, 3.5, 0, -0.001, 45.25)),
     ("EPSG:3035", Affine(25, 0, 4000000, 0, -25, 3000000)),
 ]
-# Colormaps that rio-tiler has under the same name.
+# Colormaps with the same name in rio-tiler.
 COLORMAPS = ["viridis", "magma", "greys", "terrain", "viridis_r"]
-# The largest difference of 8-bit values in 99 of 100 pixels. GDAL warps to a virtual raster before it reads that at the size of the picture.
+# Largest difference of 8-bit values in 99 % of pixels. GDAL warps to a virtual raster, and then reads it at the size of the picture.
 TOLERANCES = {"nearest": 2, "bilinear": 1, "cubic": 1}
-# The largest share of pixels that are valid in one picture only, all at edges.
+# Largest share of pixels, all of them at edges, that are valid in one picture only.
 EDGES = 0.005
 
 Picture = np.ndarray
 
 
 def decode(png: bytes) -> tuple[Picture, Picture]:
-    """Colours (bands first) and opacity of a PNG."""
+    """Returns the colours (bands first) and opacity of a PNG."""
     image = Image.open(io.BytesIO(png))
     image.load()
     array = np.asarray(image)
@@ -64,7 +64,7 @@ def decode(png: bytes) -> tuple[Picture, Picture]:
 
 
 class Test:
-    """The database, and the cases that have run."""
+    """A database, with counts of cases and faults."""
 
     def __init__(self, extension: Path, folder: Path) -> None:
         self.database = duckdb.connect(config={"allow_unsigned_extensions": "true"})
@@ -84,7 +84,7 @@ class Test:
             print(f"{name}: {fault}", flush=True)
 
     def compare(self, name: str, found: object, colors: Picture, valid: Picture, allowed: float = 0) -> None:
-        """Compares a PNG with 8-bit colours; `allowed` is the largest difference in 99 of 100 pixels, 0 for none in all."""
+        """Compares a PNG with 8-bit colours; `allowed` is the largest difference in 99 % of pixels, 0 if all must be equal."""
         if found is None:
             self.check(name, "found NULL, expected a picture" if valid.any() else None)
             return
@@ -106,7 +106,7 @@ class Test:
 
 
 def write(path: Path, data: np.ndarray, crs: str, transform: Affine, **profile: object) -> Path:
-    """A COG with overviews."""
+    """Writes a COG with overviews."""
     mask = profile.pop("mask", None)
     overviews = profile.pop("overviews", "average")
     shape = {"count": data.shape[0], "height": data.shape[1], "width": data.shape[2], "dtype": data.dtype}
@@ -121,13 +121,13 @@ def write(path: Path, data: np.ndarray, crs: str, transform: Affine, **profile: 
 
 
 def stretched(data: np.ndarray, low: float, high: float) -> np.ndarray:
-    """8-bit values, as rio-tiler makes them."""
+    """Stretches values to 8 bits with rio-tiler."""
     with np.errstate(invalid="ignore"):
         return linear_rescale(np.nan_to_num(data, nan=low), (low, high)).astype("uint8")
 
 
 def random_cases(test: Test, count: int, generator: np.random.Generator) -> None:
-    """Pictures of random rasters, against pixels of `cog_read` on the same grid."""
+    """Compares pictures of random rasters with pixels of `cog_read` on the same grid."""
     for number in range(count):
         dtype = np.dtype(str(generator.choice(DTYPES)))
         bands, (height, width) = int(generator.choice([1, 3, 4])), generator.integers(1, 300, 2)
@@ -152,7 +152,7 @@ def random_cases(test: Test, count: int, generator: np.random.Generator) -> None
 
 
 def preview_grid(path: Path, size: int) -> tuple[Affine, int, int]:
-    """The grid of a preview, as documented."""
+    """Returns the documented grid of a preview."""
     with rasterio.open(path) as raster:
         width, height, transform = raster.width, raster.height, raster.transform
     if max(width, height) <= size:
@@ -166,7 +166,7 @@ def preview_grid(path: Path, size: int) -> tuple[Affine, int, int]:
 def check_random(
     test: Test, name: str, path: Path, bands: list[int], size: int, method: str, generator: np.random.Generator
 ) -> None:
-    """One random raster."""
+    """Checks one random raster."""
     transform, width, height = preview_grid(path, size)
     with rasterio.open(path) as raster:
         grid = {"crs": str(raster.crs), "transform": list(transform)[:6], "width": width, "height": height}
@@ -199,14 +199,14 @@ def check_random(
 
 
 def constant(band: np.ndarray, low: float, high: float) -> np.ndarray:
-    """8-bit values; values above a range without an extent are white."""
+    """Stretches a band with an empty range; values above it are white."""
     if low < high:
         return stretched(band, low, high)
     return ((band > low) * 255).astype("uint8")
 
 
 def band_masks(test: Test, path: Path, bands: list[int], grid: dict[str, object], method: str) -> Iterator[np.ndarray]:
-    """The valid pixels of each band."""
+    """Yields the valid pixels of each band."""
     for band in bands:
         read = test.value(
             "cog_read(?, NULL, NULL, {band_index: ?, grid: ?, resampling: ?})", str(path), band, grid, method
@@ -216,7 +216,7 @@ def band_masks(test: Test, path: Path, bands: list[int], grid: dict[str, object]
 
 
 def smooth_rasters(test: Test) -> Iterator[tuple[str, Path]]:
-    """Rasters whose values change by about one from pixel to pixel."""
+    """Yields rasters whose values change by about one per pixel."""
     rows, columns = np.mgrid[0:1024, 0:1024]
     wave = 4000 + 300 * np.sin(columns / 300) + 300 * np.cos(rows / 300)
     bands = np.stack([wave, wave + 100 * np.sin(rows / 120), wave - columns / 2]).astype("uint16")
@@ -233,7 +233,7 @@ def smooth_rasters(test: Test) -> Iterator[tuple[str, Path]]:
 
 
 def compare_rio_tiler(test: Test) -> None:
-    """Previews and tiles of smooth rasters, against rio-tiler."""
+    """Compares previews and tiles of smooth rasters with rio-tiler."""
     for name, path in smooth_rasters(test):
         with Reader(str(path)) as reader:
             for size in (256, 512, 1024, 300, 700):
@@ -259,7 +259,7 @@ def preview(test: Test, name: str, reader: Reader, path: Path, size: int, method
 
 
 def tile(test: Test, name: str, reader: Reader, path: Path, at: object, method: str) -> None:
-    """One tile of a web map."""
+    """Compares one map tile."""
     x, y, zoom = at.x, at.y, at.z
     options = {"bands": [0, 1, 2], "range": [3000, 5000], "resampling": method}
     found = test.value("cog_map_tile(?, NULL, ?, ?, ?, ?)", str(path), zoom, x, y, options)

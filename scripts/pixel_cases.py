@@ -1,15 +1,15 @@
-"""Values at points and windows of geometries, as GDAL's warper and rasterio have them: `scripts/make-pixel-cases`.
+"""Generates values at points and windows of geometries with GDAL's warper and rasterio: `scripts/make-pixel-cases`.
 
 Writes crates/cog/src/pixel/tests/cases.tsv, one case per line, tab-separated. Pixel (col, row) of every raster holds
-`(37 * col + 101 * row + 13 * col * row) % 97 + 1`, or 0, which is nodata there, if it is listed as invalid.
+`(37 * col + 101 * row + 13 * col * row) % 97 + 1`, or the nodata value 0 if it is listed as invalid.
 
     value     bilinear | cubic, width, height, invalid pixels as `col:row`, x and y in pixels, the value or `none`
     window    transform a b c d e f, width, height, WKT in world coordinates, `col_off row_off width height` or `none`
     mask      transform, width, height, nodata or `none`, WKT, all_touched, window, its values row by row, its mask row by row
 
-`value` is what rasterio.warp.reproject gives for a pixel of the raster's own size that is centred on the point; not of rasters of one
-row or column, which GDAL does not interpolate along the other. `window` and `mask` are
-rasterio.mask's with crop=True. Points, transforms and geometries are random, from a fixed seed; a third of the geometries run along pixels.
+`value` is the result of rasterio.warp.reproject for one pixel centred on the point, with the resolution of the raster. Rasters of one
+row or column are excluded, because GDAL does not interpolate them along the other axis. `window` and `mask` are results of rasterio.mask
+with crop=True. Points, transforms and geometries are random, from a fixed seed; a third of the geometries are aligned with pixels.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def value_cases(rng: random.Random) -> list[str]:
         everywhere = [(col, row) for row in range(height) for col in range(width)]
         invalid = set(rng.sample(everywhere, rng.choice([0, 0, 1, 3]) % len(everywhere)))
         x, y = rng.uniform(0, width), rng.uniform(0, height)
-        # GDAL is off by a billionth of a pixel or so, and then on the other side of a centre or an edge.
+        # Coordinates in GDAL have an error of about 1e-9 pixels, which may move a point across a centre or an edge.
         if min(abs(at * 2 - round(at * 2)) for at in (x, y)) < 1e-3:
             continue
         pixels = raster(width, height, invalid)
@@ -102,7 +102,7 @@ def dataset(transform: Affine, width: int, height: int, nodata: int | None) -> D
 
 
 def geometry(rng: random.Random, transform: Affine, width: int, height: int) -> tuple[dict, str]:
-    """A triangle, a box along pixels, a line or a point, in and out of the image."""
+    """Returns a triangle, a box aligned with pixels, a line or a point, inside or outside of the image."""
     left, top = rng.uniform(-3, width + 1), rng.uniform(-3, height + 1)
     right, bottom = left + rng.uniform(0.1, width), top + rng.uniform(0.1, height)
     kind = rng.choice(["Polygon", "Polygon", "box", "box", "LineString", "Point"])
@@ -127,7 +127,7 @@ def window_cases(rng: random.Random) -> list[str]:
         nodata = rng.choice([None, 0, 200])
         shape, wkt = geometry(rng, transform, width, height)
         with dataset(transform, width, height, nodata) as source:
-            # What GDAL wrote may differ in the last bit.
+            # The transform written by GDAL may differ in the last bit.
             transform = source.transform
             try:
                 window = geometry_window(source, [shape])
@@ -159,9 +159,7 @@ def window_cases(rng: random.Random) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if the file is not what would be written"
-    )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is out of date")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     rng = random.Random(SEED)
@@ -170,7 +168,7 @@ def main() -> None:
     if not arguments.check:
         CASES.write_text(made)
     elif CASES.read_text() != made:
-        sys.exit(f"{CASES} is not what scripts/make-pixel-cases makes")
+        sys.exit(f"{CASES} is out of date: run scripts/make-pixel-cases")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The progress of `rasteret_enrich`, in a pseudo-terminal: shown while a query waits, at most ten times a second, gone before rows are printed.
+"""Tests the progress display of `rasteret_enrich` in a pseudo-terminal: updated at most ten times per second, erased before rows are printed.
 
     python progress_test.py [--extension build/release/rasteret.duckdb_extension] [--cli DUCKDB]
 
-Runs in an environment with DuckDB; with --cli also through DuckDB's command line client.
+Runs in an environment with DuckDB; with --cli also with DuckDB's command line client.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def expect(what: str, found: object, expected: object) -> None:
 
 
 def in_terminal(command: list[str], stderr: int | None = None) -> tuple[str, float]:
-    """What a command writes to its terminal, and the seconds that it took."""
+    """Runs a command in a terminal; returns its output and its duration in seconds."""
     main, terminal = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
     started = time.monotonic()
@@ -64,7 +64,7 @@ def in_terminal(command: list[str], stderr: int | None = None) -> tuple[str, flo
         try:
             part = os.read(main, 65536) if ready else b""
         except OSError:
-            # The last process has closed the terminal.
+            # All processes have closed the terminal.
             break
         if not part and ready:
             break
@@ -78,7 +78,7 @@ def in_terminal(command: list[str], stderr: int | None = None) -> tuple[str, flo
 
 
 def screen(text: str) -> list[str]:
-    """The lines that a terminal shows after the text."""
+    """Returns the lines that a terminal shows after the text."""
     lines, row, column = [""], 0, 0
     for token in re.findall(r"\x1b\[[\d;?]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", text):
         if token == "\n":
@@ -94,17 +94,17 @@ def screen(text: str) -> list[str]:
             elif token.endswith("A"):
                 row = max(0, row - count)
             elif token.endswith(("G", "D", "C", "J", "H")):
-                sys.exit(f"an escape sequence that this test does not know: {token!r}")
+                sys.exit(f"unknown escape sequence: {token!r}")
         else:
             line = lines[row].ljust(column)
             lines[row] = line[:column] + token + line[column + len(token) :]
             column += len(token)
-    # DuckDB's own bar, which it draws after two seconds, keeps a line of its own.
+    # DuckDB's own progress bar, shown after two seconds, has a separate line.
     return [line.rstrip() for line in lines if line.strip() and not re.fullmatch(r"\s*\d+% ▕.*▏.*", line)]
 
 
 def check_shown(text: str, took: float) -> None:
-    """Some updates with growing counts, and not too many."""
+    """Checks the number of updates, and that counts increase."""
     files = [int(found[1].replace(",", "")) for found in LINE.findall(text)]
     expect(f"updates: {files} in {text!r}", len(files) > 3 and files == sorted(files) and files[0] < files[-1], True)
     expect(f"{len(files)} updates in {took:.1f} s", len(files) <= 10 * took, True)
@@ -116,18 +116,18 @@ def python(extension: Path, records: Path) -> None:
     text, took = in_terminal([*command, query])
     check_shown(text, took)
     expect("the screen", screen(text), [f"[({FILES},)]"])
-    # Rows are printed by the client; nothing is left between them.
+    # The client prints the rows; no part of the progress display remains between them.
     text, took = in_terminal([*command, ROWS.replace("RECORDS", str(records))])
     check_shown(text, took)
     expect(
-        "lines of the screen",
+        "lines on the screen",
         len(screen(text)[-1]) > FILES * 5 and "rasteret_enrich" not in "".join(screen(text)),
         True,
     )
-    # Standard error is no terminal, although standard output is one.
+    # Standard error is not a terminal, although standard output is.
     text, _ = in_terminal([*command, query], stderr=subprocess.DEVNULL)
     expect("without a terminal", (LINE.findall(text), screen(text)), ([], [f"[({FILES},)]"]))
-    # By variable everywhere, by setting where there are settings.
+    # Disabled by the environment variable on every host, and by the setting where available.
     has_settings = tuple(map(int, duckdb.__version__.split("."))) >= (1, 5, 2)
     off = [["env", "RASTERET_PROGRESS=off", *command, query]]
     off += [[*command, "SET rasteret_progress = false", query]] if has_settings else []
@@ -137,8 +137,8 @@ def python(extension: Path, records: Path) -> None:
 
 
 def client(cli: Path, extension: Path, records: Path) -> None:
-    """The command line client prints rows to the same terminal, in its modes that print while a query runs too."""
-    # The client asks the terminal for its colours unless it is told.
+    """Tests the command line client, which prints rows to the same terminal, in some modes while the query runs."""
+    # Otherwise the client queries the colours of the terminal.
     command = [str(cli), "-dark-mode", "-unsigned", "-cmd", f"LOAD '{extension}'"]
     text, took = in_terminal([*command, "-csv", "-c", ROWS.replace("RECORDS", str(records))])
     check_shown(text, took)
@@ -162,7 +162,7 @@ def main() -> None:
     with servers.http_server(DATA) as url, tempfile.TemporaryDirectory() as folder:
         for name in ("python", "cli") if args.cli else ("python",):
             records = Path(folder) / f"{name}.parquet"
-            # Five at a time and 300 ms each: 2.4 s.
+            # Five concurrent requests of 300 ms each take 2.4 s in total.
             href = f"'{url}/slow/300/at/{name}-' || i || '/cog.tif'"
             duckdb.execute(f"COPY (SELECT i AS id, {href} AS href FROM range({FILES}) t(i)) TO '{records}'")
         python(extension, Path(folder) / "python.parquet")

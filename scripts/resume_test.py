@@ -75,7 +75,7 @@ def main() -> None:
         builder = subprocess.Popen(command)
         while servers.stats(http)["requests"] < args.records / 2:
             if builder.poll() is not None or time.monotonic() - started > TIME_LIMIT_S:
-                sys.exit("resume_test: expected a builder half way, found one that ended")
+                sys.exit("resume_test: the build ended before it was killed")
             time.sleep(0.01)
         builder.kill()
         builder.wait()
@@ -93,10 +93,10 @@ def main() -> None:
         f" {stats['requests']} requests, {stats['urls']} URLs, at most {stats['max_requests_per_url']} each; {seconds:.1f} s"
     )
     if not 0 < before < args.records:
-        sys.exit("resume_test: the kill came too early or too late to prove anything")
+        sys.exit("resume_test: the build was killed before the first or after the last piece")
     if found != (args.records, args.records, args.records, 0):
         sys.exit(f"resume_test: expected {args.records} rows, ids and headers, and no error")
-    # Besides the piece that was under way, the builder reads no header twice.
+    # Only headers of the interrupted piece may be read twice.
     if stats["requests"] > args.records + args.piece:
         sys.exit(f"resume_test: expected at most {args.records + args.piece} requests")
 

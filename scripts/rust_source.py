@@ -1,7 +1,7 @@
-"""Rust source as `layers.py` reads it: code without comments, strings and tests; imports, paths, items and functions.
+"""Reads Rust source for `layers.py`: code without comments, strings and tests; imports, paths, items and functions.
 
-A reader of this repository's own rustfmt-formatted code, not a Rust parser. Every transformation keeps the length and the line
-breaks of its input, so that an offset is a place in the file.
+This is not a Rust parser: it relies on the rustfmt formatting of this repository. Every transformation keeps the length and line
+breaks of its input, so that offsets remain valid.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _OPEN, _CLOSE = "([{", ")]}"
 
 
 def blank(text: str, start: int, end: int) -> str:
-    """`text` with spaces from `start` to `end`; line breaks stay."""
+    """Replaces `text` from `start` to `end` by spaces, except line breaks."""
     return text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
 
 
 def mask(text: str) -> str:
-    """The code without comments, strings and character literals."""
+    """Blanks comments, strings and character literals."""
     pieces: list[str] = []
     position = 0
     while match := _LITERAL.search(text, position):
@@ -72,7 +72,7 @@ def _literal_end(text: str, match: re.Match[str]) -> int:
 
 
 def without_tests(code: str) -> str:
-    """Masked code without the parts compiled only for tests."""
+    """Blanks the parts of masked code that are only compiled for tests."""
     while match := _TEST_ONLY.search(code):
         position = match.end()
         while attribute := _ATTRIBUTE.match(code, position):
@@ -82,7 +82,7 @@ def without_tests(code: str) -> str:
 
 
 def _item_end(code: str, position: int) -> int:
-    """The end of the item, field or statement at `position`."""
+    """Returns the end of the item, field or statement at `position`."""
     ends = ";" if _ITEM_WORD.match(code, position) else ";,"
     while position < len(code):
         character = code[position]
@@ -99,7 +99,7 @@ def _item_end(code: str, position: int) -> int:
 
 
 def closing(code: str, opening: int) -> int:
-    """The place of the bracket that closes the one at `opening`."""
+    """Returns the offset of the bracket that closes the one at `opening`."""
     depth = 0
     for position in range(opening, len(code)):
         if code[position] in _OPEN:
@@ -112,13 +112,13 @@ def closing(code: str, opening: int) -> int:
 
 
 def line_at(code: str, position: int) -> int:
-    """The line of an offset, from 1."""
+    """Returns the line of an offset, from 1."""
     return code.count("\n", 0, position) + 1
 
 
 @dataclass(frozen=True)
 class Import:
-    """One leaf of a `use`: `path` is bound to `name`, or all of it is where `name` is `*`."""
+    """One leaf of a `use` tree, which binds `path` to `name`; a glob import if `name` is `*`."""
 
     path: tuple[str, ...]
     name: str
@@ -128,7 +128,7 @@ class Import:
 
 @dataclass(frozen=True)
 class Source:
-    """The parts of one module's own code; modules inside it are sources of their own."""
+    """The code of one module, without its inline modules, which are separate sources."""
 
     imports: tuple[Import, ...]
     items: frozenset[str]
@@ -139,11 +139,11 @@ class Source:
 
 
 def read(code: str) -> Source:
-    """Reads masked code that has no tests in it."""
+    """Reads masked code without tests."""
     inline: dict[str, Source] = {}
     while match := _INLINE_MODULE.search(code):
         end = closing(code, match.end() - 1)
-        # The body stays where it was, so that its lines are the file's.
+        # The offset of the body is kept, so that its line numbers are those of the file.
         inline[match[1]] = read(re.sub(r"[^\n]", " ", code[: match.end()]) + code[match.end() : end])
         code = blank(code, match.start(), end + 1)
     code = _VISIBILITY.sub(lambda match: "pub" + " " * (len(match[0]) - 3), code)
@@ -160,7 +160,7 @@ def read(code: str) -> Source:
 
 
 def _leaves(tree: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The paths of a use tree, each with the name that it binds."""
+    """Yields the paths of a use tree, each with the name that it binds."""
     tree = tree.strip()
     if tree.endswith("}"):
         opening = tree.index("{")
@@ -193,7 +193,7 @@ def _branches(text: str) -> Iterator[str]:
 
 
 def _outermost(code: str) -> str:
-    """The code outside all braces."""
+    """Returns the code outside all braces."""
     pieces: list[str] = []
     position = 0
     while (opening := code.find("{", position)) >= 0:
@@ -213,7 +213,7 @@ class Function:
 
 
 def functions(code: str) -> Iterator[Function]:
-    """The functions of masked code, including nested ones."""
+    """Yields the functions of masked code, including nested ones."""
     for match in _FUNCTION.finditer(code):
         opening = _body(code, match.end())
         if opening is None:
@@ -224,14 +224,14 @@ def functions(code: str) -> Iterator[Function]:
 
 
 def _body(code: str, position: int) -> int | None:
-    """The brace that opens a function's body; None for a declaration or a function pointer type."""
+    """Returns the offset of the brace that opens a function's body; None for a declaration or a function pointer type."""
     while position < len(code) and code[position] not in "{;":
         position = closing(code, position) + 1 if code[position] in "([" else position + 1
     return position if position < len(code) and code[position] == "{" else None
 
 
 def _is_flat_match(body: str) -> bool:
-    """Whether a body is one `match`, perhaps after a few `let`s, whose arms have no control flow of their own."""
+    """Whether a body is a single `match`, optionally after `let` statements, without control flow in its arms."""
     match = re.search(r"(?:^|[;{}])\s*match\b[^{]*\{", body)
     if not match:
         return False

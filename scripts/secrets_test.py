@@ -1,8 +1,8 @@
-"""No secret is in an error, in a setting, in the statistics, in a plan or in a Parquet file, whichever way it came in.
+"""Checks that errors, settings, statistics, plans and Parquet files contain no secrets.
 
     python secrets_test.py [--extension build/release/rasteret.duckdb_extension]
 
-Runs in an environment with DuckDB. Every secret here contains the same word, which is then looked for in everything that comes out.
+Runs in an environment with DuckDB. Every secret contains the same word, which is searched for in all outputs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ENVIRONMENT = {
     "AZURE_STORAGE_SAS_TOKEN": f"sv=1&sig={WORD}",
     "RASTERET_MAX_RETRIES": "0",
 }
-# Forms of a location with a secret; URL and HOST are those of the range server.
+# Locations with a secret; URL and HOST are those of the range server.
 LOCATIONS = (
     f"http://user:{WORD}@HOST/STATUS/cog.tif",
     f"http://{WORD}@HOST/STATUS/cog.tif",
@@ -52,7 +52,7 @@ LOCATIONS = (
 )
 STATUSES = ("status/403", "status/500", "truncated/100", "at/1")
 GEOMETRY = "'POINT(500015 4599985)', {geometry_crs: 'native'}"
-# Of hrefs in a table, so that plans hold no constant.
+# Hrefs are in a table, so that plans contain no constants.
 QUERIES = (
     "SELECT cog_metadata(href) FROM hrefs",
     "SELECT (try_cog_metadata(href)).error FROM hrefs",
@@ -75,7 +75,7 @@ QUERIES = (
 
 
 class Search:
-    """A connection, and everything that it has given out."""
+    """A connection, with counts of searched texts and errors."""
 
     def __init__(self, extension: Path) -> None:
         self.connection = duckdb.connect(config={"allow_unsigned_extensions": "true", "threads": 4})
@@ -88,12 +88,12 @@ class Search:
             sys.exit(f"a secret is in {what}: {text[:2000]}")
 
     def run(self, sql: str, href: str, what: str) -> None:
-        """A query whose error, or whose rows, hold no secret: the caller's own href in a column of its own apart."""
+        """Runs a query and searches its rows or its error for secrets. The href itself, as a value of a column, is permitted."""
         try:
             rows = self.connection.execute(sql).fetchall()
         except duckdb.Error as error:
             self.errors += 1
-            # DuckDB repeats the line of the statement, with the caller's own text.
+            # DuckDB appends the line of the statement, which contains the href.
             text = str(error).split("\nLINE ")[0]
             self.look(f"the error of {what}", text)
             return
@@ -101,7 +101,7 @@ class Search:
 
 
 def tables(search: Search) -> None:
-    """Settings and statistics."""
+    """Searches settings and statistics."""
     settings = "SELECT * FROM duckdb_settings() WHERE name LIKE 'rasteret%'"
     for sql in (
         settings,
@@ -113,7 +113,7 @@ def tables(search: Search) -> None:
 
 
 def locations(search: Search, url: str, folder: Path) -> None:
-    """Every form of a location, with every answer of the server, in every function."""
+    """Runs every function with all forms of a location and all kinds of responses."""
     records = folder / "records.parquet"
     search.connection.execute(f"COPY (SELECT 'REWRITTEN/x.tif' AS href) TO '{records}'")
     host = url.removeprefix("http://")
@@ -130,7 +130,7 @@ def locations(search: Search, url: str, folder: Path) -> None:
 
 
 def files(search: Search, url: str, folder: Path) -> None:
-    """Parquet files of indexes whose files were read with secrets, with failures in them."""
+    """Searches Parquet files of indexes that were built with secrets, including failed rows."""
     records = folder / "many.parquet"
     paths = ("at/1/cog.tif", "status/403/cog.tif", "missing.tif", "not_a_tiff.tif")
     rows = ", ".join(f"('REWRITTEN/{path}')" for path in paths)
@@ -183,7 +183,7 @@ def main() -> None:
             files(each, url, Path(folder))
             tables(each)
     print(
-        f"DuckDB {duckdb.__version__}: no secret in {search.searched + with_key.searched} texts, {search.errors + with_key.errors} of them errors"
+        f"DuckDB {duckdb.__version__}: no secrets in {search.searched + with_key.searched} texts, {search.errors + with_key.errors} of them errors"
     )
 
 

@@ -1,7 +1,7 @@
-"""Servers that run while something else does: the HTTP range server, the STAC API and the S3 one.
+"""Starts the servers of tests: the HTTP range server and the STAC API.
 
-A server prints `ready URL` as its first line and serves until its standard input or its process is closed; here it is a
-context manager that gives the URL.
+A server prints `ready URL` as its first line and runs until its standard input is closed. Each function returns a context manager
+that yields the URL.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ STAC_API = ROOT / "test" / "stac_api.py"
 
 
 class ServerError(Exception):
-    """A server that did not start."""
+    """A server did not start."""
 
 
 @contextlib.contextmanager
 def running(command: list[str]) -> Iterator[str]:
-    """Starts a server, gives the URL it prints, and ends it."""
+    """Starts a server, yields its URL, and stops it."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
@@ -38,28 +38,28 @@ def running(command: list[str]) -> Iterator[str]:
 
 
 def http_server(root: Path, latency_ms: float = 0, port: int = 0) -> contextlib.AbstractContextManager[str]:
-    """The project's own range server, on a free port unless one is named."""
+    """Starts the range server of the tests, by default on a free port."""
     command = [sys.executable, str(HTTP_SERVER), "--root", str(root), "--latency-ms", str(latency_ms)]
     return running([*command, "--port", str(port)])
 
 
 def stac_api() -> contextlib.AbstractContextManager[str]:
-    """The STAC API of the tests on a free port."""
+    """Starts the STAC API of the tests on a free port."""
     return running([sys.executable, str(STAC_API)])
 
 
 def stats(url: str) -> dict[str, int]:
-    """The range server's counters since the last reset."""
-    with urllib.request.urlopen(f"{url}/__stats", timeout=10) as answer:
-        return json.load(answer)
+    """Returns the counters of the range server since the last reset."""
+    with urllib.request.urlopen(f"{url}/__stats", timeout=10) as response:
+        return json.load(response)
 
 
 def log(url: str) -> list[list]:
-    """The range server's requests since the last reset, as [method, path, first byte, length]."""
-    with urllib.request.urlopen(f"{url}/__log", timeout=10) as answer:
-        return json.load(answer)
+    """Returns the requests of the range server since the last reset, as [method, path, first byte, length]."""
+    with urllib.request.urlopen(f"{url}/__log", timeout=10) as response:
+        return json.load(response)
 
 
 def reset(url: str) -> None:
-    """Zeroes the range server's counters."""
+    """Resets the counters of the range server."""
     urllib.request.urlopen(f"{url}/__reset", timeout=10).close()

@@ -1,8 +1,8 @@
-"""Settings with many threads: two databases of one process with different values at the same time, connections that differ, and EXECUTE.
+"""Tests settings with many threads: two databases of one process with different values, connections with different values, and EXECUTE.
 
     python settings_test.py [--extension build/release/rasteret.duckdb_extension]
 
-Runs in an environment with DuckDB. Before DuckDB 1.5.2, SET is an error that names the setting, and the variables hold.
+Runs in an environment with DuckDB. Before DuckDB 1.5.2, SET returns an error that names the setting, and environment variables apply.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def expect(what: str, found: object, expected: object) -> None:
 
 
 def outcome(connection: duckdb.DuckDBPyConnection, sql: str) -> object:
-    """The one value of a query, or the text of its error."""
+    """Returns the single value of a query, or the text of its error."""
     try:
         row = connection.execute(sql).fetchone()
     except duckdb.Error as error:
@@ -46,17 +46,17 @@ def outcome(connection: duckdb.DuckDBPyConnection, sql: str) -> object:
 
 
 def check(connection: duckdb.DuckDBPyConnection, tile_bytes: int, names: tuple[str, str]) -> None:
-    """Queries and prepared statements under a limit."""
+    """Checks queries and prepared statements with a limit."""
     connection.execute(f"SET rasteret_max_tile_bytes = {tile_bytes}")
     for sql, answer in ((READ, 8192), (ROWS, 4095), (f"EXECUTE {names[0]}", 8192), (f"EXECUTE {names[1]}", 4095)):
         found = outcome(connection, sql)
         is_expected = found == answer if tile_bytes >= 1000 else isinstance(found, str) and TOO_LARGE in found
         if not is_expected:
-            raise AssertionError(f"{sql} with {tile_bytes} bytes a tile: found {found!r}")
+            raise AssertionError(f"{sql} with {tile_bytes} bytes per tile: found {found!r}")
 
 
 def many(extension: Path) -> None:
-    """Eight threads over two databases, each thread a connection with a value of its own that changes between queries."""
+    """Eight threads use two databases, each with its own connection and a value that changes between queries."""
     databases = [connect(extension), connect(extension)]
     failed: list[str] = []
 
@@ -87,14 +87,14 @@ def globally(extension: Path) -> None:
     expect("another connection", TOO_LARGE in str(outcome(second, READ)), True)
     expect("another database", outcome(other, READ), 8192)
     one.execute("SET SESSION rasteret_max_tile_bytes = 2000")
-    expect("a connection's own value", outcome(one, READ), 8192)
-    expect("another connection afterwards", TOO_LARGE in str(outcome(second, READ)), True)
+    expect("value set by a connection", outcome(one, READ), 8192)
+    expect("another connection after SET GLOBAL", TOO_LARGE in str(outcome(second, READ)), True)
     one.execute("RESET GLOBAL rasteret_max_tile_bytes")
     expect("after RESET", outcome(second, READ), 8192)
 
 
 def timeouts(extension: Path) -> None:
-    """Values of two databases hold at the same time: one gives up on a slow server, the other waits."""
+    """Two databases use different timeouts concurrently: one returns an error for a slow server, the other its result."""
     with servers.http_server(DATA) as url:
         found: dict[str, object] = {}
 
@@ -109,12 +109,12 @@ def timeouts(extension: Path) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        expect("the patient one", found["20"], 64)
+        expect("the database with the longer timeout", found["20"], 64)
         expect(f"the other: {found['0.3']}", "within 0.3 s" in str(found["0.3"]), True)
 
 
 def before_settings(extension: Path) -> None:
-    """1.4: DuckDB names the unknown setting; the variable is what holds, and one that cannot is an error that names the release."""
+    """DuckDB 1.4: SET fails with the name of the setting. Variables apply; one that needs settings fails with the required release."""
     connection = connect(extension)
     found = str(outcome(connection, "SET rasteret_max_tile_bytes = 500"))
     expect(found, 'unrecognized configuration parameter "rasteret_max_tile_bytes"' in found, True)
@@ -126,7 +126,7 @@ def before_settings(extension: Path) -> None:
     expected = "environment variable RASTERET_FILE_SYSTEM: 'duckdb' needs DuckDB 1.5.2 or later, found v1.4.5"
     expect(found, expected in found, True)
     os.environ["RASTERET_FILE_SYSTEM"] = "native"
-    expect("the native one", outcome(connect(extension), READ), 8192)
+    expect("the native client", outcome(connect(extension), READ), 8192)
 
 
 def main() -> None:
@@ -139,7 +139,7 @@ def main() -> None:
     else:
         for test in (many, globally, timeouts):
             test(extension)
-    print(f"DuckDB {duckdb.__version__}: settings hold for their connections")
+    print(f"DuckDB {duckdb.__version__}: settings apply to their connections")
 
 
 if __name__ == "__main__":

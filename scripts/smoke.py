@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "test" / "data"
 NAME = "rasteret.duckdb_extension"
 SQUARE = "POLYGON ((3.001 41.547, 3.003 41.547, 3.003 41.549, 3.001 41.549, 3.001 41.547))"
-# From the files' headers; tiles by shapely 2.2.0, zones by exactextract 0.3.0, the value by rasterio 1.4.4.
+# Expected values: tiles by shapely 2.2.0, zones by exactextract 0.3.0, the value by rasterio 1.4.4, others from the headers of the files.
 CASES = [
     ("SELECT m.image_width, m.dtype, m.crs, len(m.tile_offsets) FROM (SELECT cog_metadata('{data}/cog.tif') AS m)", [(64, "uint16", "EPSG:32631", 16)]),
     ("SELECT count(*) FROM read_stac('{data}/stac/item.json')", [(1,)]),
@@ -29,7 +29,7 @@ CASES = [
 
 
 def check(extension: Path) -> int:
-    """The number of cases with another result."""
+    """Returns the number of failed cases."""
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
     connection.execute(f"LOAD '{extension.as_posix()}'")
     loaded = connection.execute("SELECT rasteret_version()").fetchone()
@@ -51,7 +51,7 @@ def main() -> int:
     file = Path(sys.argv[1]).resolve()
     if file.suffix != ".zip":
         return int(check(file) > 0)
-    # The process keeps the library open, which Windows does not let anyone delete.
+    # The process keeps the library open, and Windows does not delete open files.
     with tempfile.TemporaryDirectory(prefix="rasteret-smoke-", ignore_cleanup_errors=True) as folder:
         with zipfile.ZipFile(file) as archive:
             archive.extract(NAME, folder)

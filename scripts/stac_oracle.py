@@ -3,8 +3,8 @@
 
     stac_oracle.py --extension FILE STAC_DIRECTORY
 
-STAC_DIRECTORY contains files/ and oracle.jsonl, created with json and pyarrow only. Targets of relative hrefs, which are not part of
-the oracle, are computed here from the files. All files are also read in a single call, which unifies their schemas.
+STAC_DIRECTORY contains files/ and oracle.jsonl, created only with json and pyarrow. Targets of relative hrefs, which are not part of
+the oracle, are computed from the files. All files are also read in a single call, which unifies their schemas.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GEOMETRY_TYPES = dict(enumerate(["Point", "LineString", "Polygon", "MultiPoint",
 
 
 class Differs(Exception):
-    """A value that is not the oracle's."""
+    """A value differs from the oracle."""
 
 
 def check(what: str, found: Any, expected: Any) -> None:
@@ -42,7 +42,7 @@ def quoted(text: str) -> str:
 
 
 def resolved(href: str, base: str) -> str:
-    """Where an href leads from the place of its item."""
+    """Resolves an href relative to its item."""
     if "://" in href or href.startswith("/"):
         return href
     if "://" in base:
@@ -51,7 +51,7 @@ def resolved(href: str, base: str) -> str:
 
 
 def instant(text: str) -> datetime.datetime:
-    """A date or date-time in UTC, without its zone."""
+    """Returns a date or date-time in UTC, without its zone."""
     parsed = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     return parsed.astimezone(datetime.timezone.utc).replace(tzinfo=None) if parsed.tzinfo else parsed
 
@@ -64,7 +64,7 @@ def box(numbers: list[float] | None) -> dict[str, float] | None:
 
 
 def own_links(path: Path) -> list[str | None]:
-    """For each item of a JSON file, its `self` link."""
+    """Returns the `self` link of each item of a JSON file."""
     text = path.read_text(encoding="utf-8")
     try:
         parsed = json.loads(text)
@@ -78,7 +78,7 @@ def own_links(path: Path) -> list[str | None]:
 
 
 def plain(key: str, keys: set[str]) -> str:
-    """The key of an asset: where two differ in letter case alone, the second's field has a number behind it."""
+    """Returns the key of an asset. If two keys differ only in letter case, the field of the second one has a numeric suffix."""
     stem = re.sub(r"_\d+$", "", key)
     return stem if stem != key and stem.lower() in keys else key
 
@@ -88,7 +88,7 @@ def check_bands(expected: dict[str, Any], bands: list[dict[str, Any]] | None) ->
     for number, (want, band) in enumerate(zip(expected["bands"], bands or [])):
         for name, value in want.items():
             have = band.get(BAND_NAMES.get(name, name), band.get(name))
-            # The oracle keeps one of the prefixed and the plain name; ours has the prefix.
+            # The oracle contains either the prefixed or the plain name; read_stac returns the prefixed one.
             if name == "nodata" and isinstance(value, str):
                 value, have = str(float(value)), str(have)
             check(f"band {number}, {name}", have, value)
@@ -103,7 +103,7 @@ def check_asset(expected: dict[str, Any], asset: dict[str, Any], row: dict[str, 
         check(name, own if own is not None else row.get(name), expected.get(name))
     codes = [asset.get("proj:epsg"), asset.get("proj:code"), row.get("proj:epsg")]
     code = next((code for code in codes if code is not None), None)
-    # The oracle looks at assets one by one; the record's code may be what all of them agree on.
+    # The oracle treats assets separately; the code of a record may be derived from all of them.
     if "proj:epsg" in expected or expected["is_tiff"]:
         found = int(code.removeprefix("EPSG:")) if isinstance(code, str) else code
         check("proj:epsg", found, expected.get("proj:epsg"))
@@ -111,7 +111,7 @@ def check_asset(expected: dict[str, Any], asset: dict[str, Any], row: dict[str, 
 
 
 def check_item(expected: dict[str, Any], row: dict[str, Any], base: str) -> int:
-    """Compares one item; gives how many assets it has."""
+    """Compares one item and returns its number of assets."""
     for name in ("id", "collection", "stac_version"):
         check(name, row[name], expected[name])
     for name in ("datetime", "start_datetime", "end_datetime"):
@@ -132,14 +132,14 @@ def check_item(expected: dict[str, Any], row: dict[str, Any], base: str) -> int:
 
 
 def rows(connection: duckdb.DuckDBPyConnection, paths: str) -> list[dict[str, Any]]:
-    """All columns of all items; the geometry as WKB."""
+    """Returns all columns of all items, with the geometry as WKB."""
     cursor = connection.execute(f"SELECT * REPLACE (ST_AsWKB(geometry)::BLOB AS geometry) FROM read_stac({paths})")
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row)) for row in cursor.fetchall()]
 
 
 def compare(found: list[dict[str, Any]], expected: dict[str, Any], path: Path) -> str:
-    """Compares the items of one file; gives a line about it."""
+    """Compares the items of one file and returns a summary."""
     check("items", len(found), expected["n_items"])
     if expected["kind"] == "parquet":
         check("first and last id", [found[0]["id"], found[-1]["id"]], [expected["first_id"], expected["last_id"]])
@@ -178,7 +178,7 @@ def main() -> int:
             report(path.name, compare(rows(connection, quoted(str(path))), expected, path))
         except (Differs, duckdb.Error) as error:
             report(path.name, None, error)
-    # All at once: what is unified must be as it was alone, and in the order of the files.
+    # A single call must return the same items, in the order of the files.
     try:
         found = iter(rows(connection, "[" + ", ".join(quoted(str(path)) for path in paths) + "]"))
         for path, expected in zip(paths, oracle):

@@ -1,4 +1,4 @@
-"""`rasteret_stats()` against the range server's own counters: requests, bytes, retries, errors, cache hits, and a fork.
+"""Compares `rasteret_stats()` with the counters of the range server: requests, bytes, retries, errors, cache hits, and a fork.
 
     python stats_test.py [--extension build/release/rasteret.duckdb_extension]
 
@@ -29,7 +29,7 @@ def connect(extension: Path) -> duckdb.DuckDBPyConnection:
 
 
 def counts(connection: duckdb.DuckDBPyConnection, origin: str) -> dict[str, int]:
-    """The row of an origin; zeros where there is none."""
+    """Returns the counts of an origin; zeros if it has no row."""
     query = f"SELECT {', '.join(COUNTS)} FROM rasteret_stats() WHERE origin = ?"
     row = connection.execute(query, [origin]).fetchone()
     return dict(zip(COUNTS, row or [0] * len(COUNTS), strict=True))
@@ -41,7 +41,7 @@ def expect(what: str, found: object, expected: object) -> None:
 
 
 def changes(connection: duckdb.DuckDBPyConnection, origin: str, sql: str, fails: bool = False) -> dict[str, int]:
-    """The counts that a query adds."""
+    """Returns the counts added by a query."""
     before = counts(connection, origin)
     try:
         connection.execute(sql).fetchall()
@@ -53,7 +53,7 @@ def changes(connection: duckdb.DuckDBPyConnection, origin: str, sql: str, fails:
 
 
 def against_server(connection: duckdb.DuckDBPyConnection, url: str) -> None:
-    """Headers, tiles, repetitions, redirects and failures: requests and bytes are those of the server."""
+    """Requests and bytes of headers, tiles, repeated reads, redirects and failures equal those counted by the server."""
     file = f"{url}/at/tiles/cog.tif"
     read = f"SELECT cog_zonal_stats('{file}', m, cog_footprint(m)) FROM (SELECT cog_metadata('{file}') AS m)"
     tiles = f"SELECT len(cog_metadata('{file}').tile_offsets)"
@@ -90,7 +90,7 @@ def against_server(connection: duckdb.DuckDBPyConnection, url: str) -> None:
 
 
 def in_flight(connection: duckdb.DuckDBPyConnection, extension: Path, url: str) -> None:
-    """Requests without an answer are seen from another database of the process while they last."""
+    """Requests in flight are visible to another database of the process."""
     query = f"SELECT count(cog_metadata('{url}/slow/1000/at/' || i || '/cog.tif')) FROM range(10) t(i)"
     other = connect(extension)
     thread = threading.Thread(target=lambda: other.execute(query).fetchall())
@@ -105,7 +105,7 @@ def in_flight(connection: duckdb.DuckDBPyConnection, extension: Path, url: str) 
 
 
 def secrets(connection: duckdb.DuckDBPyConnection, url: str) -> None:
-    """Users, passwords and signatures are in no origin."""
+    """Origins contain no users, passwords and signatures."""
     user = url.replace("://", "://user:SECRET@")
     before = counts(connection, url)["requests"]
     connection.execute(f"SELECT cog_metadata('{user}/cog.tif?sig=SECRET')").fetchall()
@@ -115,7 +115,7 @@ def secrets(connection: duckdb.DuckDBPyConnection, url: str) -> None:
 
 
 def local(connection: duckdb.DuckDBPyConnection) -> None:
-    """Local files are one origin."""
+    """All local files have one origin."""
     path = DATA / "cog_b.tif"
     sql = f"SELECT cog_metadata(href) FROM (VALUES ('{path}')) t(href)"
     expect("reads", changes(connection, "file://", sql)["requests"], 1)
@@ -145,7 +145,7 @@ def main() -> None:
         process.join(60)
         expect("status of a child", process.exitcode, 0)
         expect("counts after a fork", counts(connection, url), before)
-    print(f"DuckDB {duckdb.__version__}: counts are those of the server")
+    print(f"DuckDB {duckdb.__version__}: counts equal those of the server")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Databases that are opened and closed beside one another, each with threads of its own: the host survives, and each answers alike.
+"""Opens and closes databases concurrently, each with its own threads: the host must not crash, and all databases return the same results.
 
     python threads_test.py [--rounds 25] [--extension build/release/rasteret.duckdb_extension]
 
-Runs in an environment with DuckDB. What a thread leaves behind when it ends (allocator, thread-locals, sessions) shows here and nowhere
-else: an allocator that passed every other test died in one of the first rounds.
+Runs in an environment with DuckDB. Only this test detects invalid state of ended threads (allocator, thread-locals, sessions): an
+allocator that passed all other tests crashed in one of the first rounds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import duckdb
 ROOT = Path(__file__).resolve().parent.parent
 COG = ROOT / "test" / "data" / "cog.tif"
 BESIDE, THREADS = 4, 4
-QUESTIONS = f"""
+QUERIES = f"""
 SELECT count(header.image_width) FROM (SELECT cog_metadata(href) AS header FROM file, range(2000));
 SELECT md5(pixels.data), md5(pixels.mask) FROM (SELECT cog_read(href, header, NULL) AS pixels FROM file);
 SELECT sum(value), count(*) FROM cog_pixels('{COG}', NULL);
@@ -26,13 +26,13 @@ SELECT sum(statistics.sum) FROM (SELECT cog_zonal_stats(href, header, cog_footpr
 """
 
 
-def ask(extension: Path) -> list[object]:
-    """A database's whole life."""
+def run_queries(extension: Path) -> list[object]:
+    """Opens a database, runs the queries and closes it."""
     config = {"allow_unsigned_extensions": "true", "threads": THREADS}
     with duckdb.connect(config=config) as connection:
         connection.execute(f"LOAD '{extension}'")
         connection.execute("CREATE TABLE file AS SELECT ? AS href, cog_metadata(?) AS header", [str(COG), str(COG)])
-        return [connection.execute(question).fetchall() for question in QUESTIONS.split(";")]
+        return [connection.execute(question).fetchall() for question in QUERIES.split(";")]
 
 
 def main() -> None:
@@ -41,14 +41,16 @@ def main() -> None:
     parser.add_argument("--extension", type=Path, default=ROOT / "build" / "release" / "rasteret.duckdb_extension")
     args = parser.parse_args()
     extension = args.extension.resolve()
-    expected = ask(extension)
+    expected = run_queries(extension)
     for _ in range(args.rounds):
-        # Threads that end with the round, as those of the databases do.
+        # The threads end with the round, like those of the databases.
         with ThreadPoolExecutor(BESIDE) as pool:
-            for found in pool.map(ask, [extension] * BESIDE):
+            for found in pool.map(run_queries, [extension] * BESIDE):
                 if found != expected:
                     sys.exit(f"expected {expected}, found {found}")
-    print(f"DuckDB {duckdb.__version__}: {args.rounds * BESIDE} databases, each with {THREADS} threads, answered alike")
+    print(
+        f"DuckDB {duckdb.__version__}: {args.rounds * BESIDE} databases, each with {THREADS} threads, returned equal results"
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Which servers are trusted over HTTPS: those that the system trusts, by TLS 1.2 and 1.3, under their own names only.
+"""Tests certificate verification over HTTPS: the trust store of the system, TLS 1.2 and 1.3, and host names.
 
     python tls_test.py [--extension build/release/rasteret.duckdb_extension]
 
-Runs in an environment with DuckDB and trustme. The server is Python's, with a certificate of an authority made here; SSL_CERT_FILE makes
-that authority the system's, but on macOS, where nothing but the keychain does: there the test is skipped. Each question is asked in a
-process of its own, because trust is looked up once.
+Runs in an environment with DuckDB and trustme. The server uses a certificate of a test authority, which SSL_CERT_FILE adds to the trust
+store. The test is skipped on macOS, where only the keychain is trusted. Each query runs in its own process, because the trust store is
+loaded once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REFUSED = "no secure connection (TLS handshake failed): the "
 UNKNOWN = f"{REFUSED}issuer 'Test' of the certificate is not trusted"
 MISNAMED = f"{REFUSED}certificate is not for 127.0.0.1 but for localhost"
 
-ASK = """
+CHILD = """
 import duckdb, sys
 connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
 connection.execute(f"LOAD '{sys.argv[1]}'")
@@ -43,7 +43,7 @@ except duckdb.Error as error:
 
 
 class Ranges(http.server.BaseHTTPRequestHandler):
-    """Answers every GET with a range of one file."""
+    """Responds to every GET with a range of one file."""
 
     protocol_version = "HTTP/1.1"
 
@@ -58,11 +58,11 @@ class Ranges(http.server.BaseHTTPRequestHandler):
         self.wfile.write(part)
 
     def log_message(self, *_: object) -> None:
-        """Nothing: the answers are what is looked at."""
+        """Disables logging."""
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """A server whose refused handshakes are expected, and not reported."""
+    """A server that does not report failed handshakes, which are expected."""
 
     def handle_error(self, *_: object) -> None:
         pass
@@ -70,12 +70,12 @@ class Server(http.server.ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def served(certificate: trustme.LeafCert, version: ssl.TLSVersion) -> Iterator[int]:
-    """A server that speaks one version of TLS; its port."""
+    """Starts a server with one version of TLS and yields its port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = context.maximum_version = version
     certificate.configure_cert(context)
     with Server(("127.0.0.1", 0), Ranges) as server:
-        # The handshake is made by the thread of a connection, not by the one that accepts it.
+        # The handshake runs in the thread of the connection, not in the accepting one.
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
@@ -84,14 +84,14 @@ def served(certificate: trustme.LeafCert, version: ssl.TLSVersion) -> Iterator[i
             server.shutdown()
 
 
-def ask(extension: Path, href: str, trusted: Path | None) -> str:
-    """The result of the extension for a file, in its own process, with these certificates as those of the system."""
+def query(extension: Path, href: str, trusted: Path | None) -> str:
+    """Returns the result of the extension for a file, in a new process with `trusted` as the trust store."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SSL_CERT_")}
     if trusted is not None:
         environment["SSL_CERT_FILE"] = str(trusted)
-    command = [sys.executable, "-c", ASK, str(extension), href]
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=True)
-    return answer.stdout.strip()
+    command = [sys.executable, "-c", CHILD, str(extension), href]
+    child = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=True)
+    return child.stdout.strip()
 
 
 def main() -> None:
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--extension", type=Path, default=ROOT / "build" / "release" / "rasteret.duckdb_extension")
     extension = parser.parse_args().extension.resolve()
     if sys.platform == "darwin":
-        print("skipped: the keychain is not for tests to change")
+        print("skipped: the test would have to change the keychain")
         return
     authority = trustme.CA(organization_name="Test")
     certificate = authority.issue_cert("localhost")
@@ -115,7 +115,7 @@ def main() -> None:
                     "another name": (f"https://127.0.0.1:{port}/a.tif", trusted, MISNAMED),
                 }
                 for name, (href, system, expected) in cases.items():
-                    found = ask(extension, href, system)
+                    found = query(extension, href, system)
                     is_right = found == expected or expected.startswith(REFUSED) and expected in found
                     print(f"{version.name}, {name}: {found}")
                     wrong += [] if is_right else [f"{version.name}, {name}: expected {expected}, found {found}"]

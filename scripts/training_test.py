@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Chips of examples/training are those of rasterio, in workers that are forked and spawned, and in shards.
+"""Compares chips of examples/training with rasterio, in forked and spawned workers and in shards.
 
     scripts/training_test.py                                            300 chips of 64 pixels, local files
     scripts/training_test.py --samples 10000 --size 256 --latency 20    over HTTP; prints chips per second
 
-Runs in `build/venvs/training`. Workers are processes that read `ChipDataset` like those of a torch DataLoader; with torch in the
-environment also those of a DataLoader.
+Runs in `build/venvs/training`. Worker processes read `ChipDataset` like those of a torch DataLoader; if torch is installed, a
+DataLoader is tested as well.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def check(folder: Path, samples: Path, extension: str, size: int, count: int) ->
     alone = dict(dataset.read())
     assert sorted(alone) == sorted(expected["train"])
     compare(folder, samples, alone, size)
-    # The parent has used the extension: its children must not wait for threads that they do not have.
+    # The parent has used the extension, whose threads do not exist in forked children.
     for method in ("fork", "spawn"):
         started = time.monotonic()
         found = in_workers(dataset, method)
@@ -83,7 +83,7 @@ def check(folder: Path, samples: Path, extension: str, size: int, count: int) ->
 
 
 def in_workers(dataset: chips.ChipDataset, method: str) -> dict[str, np.ndarray]:
-    """All chips, from workers that are started this way."""
+    """Reads all chips with workers of a start method."""
     context = multiprocessing.get_context(method)
     queue = context.Queue(maxsize=64)
     workers = [context.Process(target=read_into, args=(queue, dataset, worker)) for worker in range(WORKERS)]
@@ -113,7 +113,7 @@ def check_torch(dataset: chips.ChipDataset, alone: dict[str, np.ndarray]) -> Non
     try:
         from torch.utils.data import DataLoader
     except ImportError:
-        print("torch is not installed: no DataLoader")
+        print("torch is not installed: skipping DataLoader")
         return
     wanted = sorted(pixels.tobytes() for pixels in alone.values())
     for method in ("fork", "spawn"):
@@ -124,7 +124,7 @@ def check_torch(dataset: chips.ChipDataset, alone: dict[str, np.ndarray]) -> Non
             found += [pixels.tobytes() for pixels in both]
         seconds = time.monotonic() - started
         assert sorted(found) == wanted, f"{method}: {len(found)} chips, {len(wanted)} expected"
-        print(f"torch DataLoader, {method}: {len(found) / seconds:.0f} chips a second from {WORKERS} workers")
+        print(f"torch DataLoader, {method}: {len(found) / seconds:.0f} chips per second from {WORKERS} workers")
 
 
 def check_shards(
@@ -140,7 +140,7 @@ def check_shards(
     command += ["--samples", str(samples), "--output", str(output), "--size", str(size)]
     subprocess.run(command, check=True, timeout=TIME_LIMIT_S, stdout=subprocess.DEVNULL)
     files = sorted(output.rglob("*.parquet"))
-    # A file that was lost is written again, the others are kept.
+    # A missing file is written again, the others are kept.
     before = {path: path.stat().st_mtime_ns for path in files}
     files[0].unlink()
     subprocess.run(command, check=True, timeout=TIME_LIMIT_S, stdout=subprocess.DEVNULL)
@@ -161,7 +161,7 @@ def names(samples: Path, split: str) -> list[str]:
 
 
 def compare(folder: Path, samples: Path, found: dict[str, np.ndarray], size: int) -> None:
-    """The same chips by rasterio: windows of the 10 m bands, the classes on their pixels, NaN for nodata and beyond the raster."""
+    """Compares with rasterio: windows of the 10 m bands, classes resampled to their pixels, NaN for nodata and outside the raster."""
     rows = duckdb.sql(f"SELECT id, scene, centre FROM '{samples}'").fetchall()
     compared = 0
     with contextlib.ExitStack() as stack:
@@ -214,7 +214,7 @@ def make_scenes(folder: Path) -> None:
 
 
 def positions(count: int) -> Iterator[tuple[str, float, float]]:
-    """Points in the scenes, also so close to the edges that chips reach beyond."""
+    """Yields points in the scenes, some of them so close to an edge that the chip extends beyond it."""
     generator = np.random.default_rng(6)
     for at in range(count):
         epsg, west, north = SCENES[list(SCENES)[at % len(SCENES)]]
@@ -224,7 +224,7 @@ def positions(count: int) -> Iterator[tuple[str, float, float]]:
 
 
 def make_samples(folder: Path, root: str, count: int, extension: str) -> Path:
-    """The index of the scenes, the points, and the samples that the example makes from them."""
+    """Writes the index of the scenes, the points, and the samples that the example creates from them."""
     connection = chips.connect(extension)
     assets = ", ".join(f"{band}: {{href: '{root}/' || id || '_{band}.tif'}}" for band in BANDS)
     connection.execute(f"""

@@ -27,19 +27,19 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "scripts" / "environments.ini"
 VENVS = ROOT / "build" / "venvs"
 OLDEST_PYTHON = "3.10"
-# CI: what a developer's machine may lack is a failure there.
+# In CI, missing requirements are failures.
 REQUIRE_ALL = os.environ.get("RASTERET_REQUIRE_ALL") == "1"
-# Newest first: the interpreters that are looked for where the running one is too old.
+# Interpreters to search for if the running one is too old, newest first.
 INTERPRETERS = ("python3.14", "python3.13", "python3.12", "python3.11", "python3.10")
 
 
 class EnvironmentUnavailable(Exception):
-    """An environment that cannot be made on this machine, and why."""
+    """An environment cannot be created on this machine; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """One section of the table."""
+    """One section of environments.ini."""
 
     name: str
     requires: tuple[str, ...]
@@ -61,17 +61,17 @@ class Environment:
 
     @property
     def cli(self) -> Path:
-        """The DuckDB executable of a CLI host; its `bin/duckdb` is a script around it, which would outlive a crash."""
+        """The DuckDB executable of a CLI host. `bin/duckdb` is a wrapper script, which would hide a crash."""
         return next(self.directory.glob("lib/python*/site-packages/duckdb_cli/duckdb"))
 
     def digest(self, base: str) -> str:
-        """Changes with the requirements and with the interpreter the environment is made of."""
+        """Returns a digest of the requirements and the interpreter."""
         return hashlib.sha256("\n".join([base, *self.requires]).encode()).hexdigest()
 
 
 @cache
 def table() -> dict[str, Environment]:
-    """Every environment, in the order of the file."""
+    """Returns all environments, in the order of the file."""
     parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
     parser.optionxform = str  # type: ignore[assignment, method-assign]
     parser.read_string(TABLE.read_text())
@@ -88,12 +88,12 @@ def table() -> dict[str, Environment]:
 
 
 def hosts() -> list[Environment]:
-    """The environments that hold a DuckDB to test on."""
+    """Returns the environments of DuckDB hosts."""
     return [environment for environment in table().values() if environment.client]
 
 
 def usable_hosts() -> list[Environment]:
-    """The hosts that some Python of this machine can hold; says which are left out."""
+    """Returns the hosts for which this machine has a Python; prints the others."""
     usable = []
     for host in hosts():
         try:
@@ -107,7 +107,7 @@ def usable_hosts() -> list[Environment]:
 
 
 def ensure(names: list[str]) -> dict[str, Path]:
-    """Makes what is missing; gives each environment's interpreter."""
+    """Creates missing environments; returns the interpreter of each environment."""
     wanted = [table()[name] for name in names]
     with ThreadPoolExecutor(max_workers=len(wanted) or 1) as pool:
         list(pool.map(_make, wanted))
@@ -115,7 +115,7 @@ def ensure(names: list[str]) -> dict[str, Path]:
 
 
 def become(name: str, module: str) -> NoReturn:
-    """Goes on as `python -m module` of scripts/ in that environment, with this process's arguments."""
+    """Replaces this process by `python -m module` of scripts/ in an environment, with the same arguments."""
     try:
         python = ensure([name])[name]
     except EnvironmentUnavailable as error:
@@ -133,7 +133,7 @@ def _make(environment: Environment) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if ready.is_file() and ready.read_text() == digest:
             return
-        print(f"making build/venvs/{environment.name}", file=sys.stderr, flush=True)
+        print(f"creating build/venvs/{environment.name}", file=sys.stderr, flush=True)
         shutil.rmtree(environment.directory, ignore_errors=True)
         _run([base, "-m", "venv", str(environment.directory)])
         pip = [str(environment.interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -156,7 +156,7 @@ def _version(text: str) -> tuple[int, int]:
 
 @cache
 def _find_python(oldest: tuple[int, int]) -> str:
-    """The running interpreter where it is new enough, else the newest on PATH or among pyenv's."""
+    """Returns the running interpreter if it is new enough, otherwise the newest one on PATH or of pyenv."""
     if sys.version_info[:2] >= oldest:
         return os.path.realpath(sys.executable)
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
@@ -165,18 +165,18 @@ def _find_python(oldest: tuple[int, int]) -> str:
             break
         candidates = [shutil.which(name), *map(str, sorted(pyenv.glob(f"*/bin/{name}"), reverse=True))]
         for candidate in filter(None, candidates):
-            # A pyenv shim stands on PATH for versions that are not selected too, and fails when such a one is run.
-            asked = [candidate, "-c", "import os, sys; print(os.path.realpath(sys.executable))"]
-            answer = subprocess.run(asked, capture_output=True, text=True)
-            if answer.returncode == 0:
-                return answer.stdout.strip()
+            # PATH may contain pyenv shims of versions that are not selected, which fail when run.
+            command = [candidate, "-c", "import os, sys; print(os.path.realpath(sys.executable))"]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode == 0:
+                return done.stdout.strip()
     raise EnvironmentUnavailable(f"needs Python {oldest[0]}.{oldest[1]} or newer, found none on PATH")
 
 
 def main() -> int:
     names = sys.argv[1:]
     if unknown := [name for name in names if name not in table()]:
-        print(f"venvs: no such environment: {', '.join(unknown)}; there are {', '.join(table())}", file=sys.stderr)
+        print(f"venvs: no such environment: {', '.join(unknown)}; expected {', '.join(table())}", file=sys.stderr)
         return 2
     try:
         for name, interpreter in ensure(names or [host.name for host in usable_hosts()]).items():

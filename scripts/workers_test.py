@@ -1,7 +1,7 @@
-"""Runs examples/workers against the range server, in an environment with DuckDB: `python workers_test.py --extension FILE`.
+"""Tests examples/workers with the range server, in an environment with DuckDB: `python workers_test.py --extension FILE`.
 
-Four workers index 400 records and compute statistics; one of them is killed on the way and started again. The result is that of one
-process, and no piece is made twice. Then records change, a file fails for a while, and another number of workers goes on.
+Four workers index 400 records and compute statistics; one of them is killed and restarted. The result must equal that of one process,
+and no piece may be written twice. Then records change, a file fails temporarily, and the number of workers changes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def expect(what: str, expected: object, found: object) -> None:
 
 
 def write_items(path: Path, http: str, records: int, files: str = "cog.tif") -> None:
-    """Records in two dates and places, one file each."""
+    """Writes records of two dates and places, one file each."""
     duckdb.execute(
         f"""
         COPY (
@@ -46,7 +46,7 @@ def write_items(path: Path, http: str, records: int, files: str = "cog.tif") -> 
 
 
 def write_fields(path: Path) -> None:
-    """The fields as WKB, which every DuckDB reads."""
+    """Writes the fields as WKB, which all DuckDB releases read."""
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE fields (field VARCHAR, geometry BLOB)")
         for field, ring in FIELDS.items():
@@ -56,7 +56,7 @@ def write_fields(path: Path) -> None:
 
 
 class Workers:
-    """The example in a scratch folder."""
+    """The example in a temporary folder."""
 
     def __init__(self, extension: Path, work: Path) -> None:
         self.work, self.extension = work, extension
@@ -82,7 +82,7 @@ class Workers:
         )
 
     def run(self, command: str, workers: int, *words: str) -> int:
-        """Runs all workers side by side; the number of pieces that they wrote."""
+        """Runs all workers concurrently; returns the number of pieces written."""
         running = [self.start(command, worker, workers, *words) for worker in range(workers)]
         outputs = [process.communicate()[0] for process in running]
         if failed := [process.returncode for process in running if process.returncode != 0]:
@@ -109,7 +109,7 @@ def main() -> None:
 
 
 def index_is_complete(run: Workers, connection: duckdb.DuckDBPyConnection, http: str) -> None:
-    """Four workers, one of which is killed after its first piece, and all of them once more."""
+    """Runs four workers, kills one after its first piece, and runs all of them again."""
     index = run.work / "index"
     running = [run.start("index", worker, 4) for worker in range(4)]
     killed = running[1]
@@ -122,24 +122,24 @@ def index_is_complete(run: Workers, connection: duckdb.DuckDBPyConnection, http:
     there = len(list(index.glob("piece-*.parquet")))
     before = servers.stats(http)["requests"]
     expect("pieces are missing", True, there < PIECES)
-    expect("pieces that the second run writes", PIECES - there, run.run("index", 4))
+    expect("pieces written by the second run", PIECES - there, run.run("index", 4))
     rows = f"FROM read_parquet('{index}/*.parquet')"
     sql = f"SELECT count(*), count(DISTINCT id), count(B04_metadata), count(rasteret_error) {rows}"
     expect("records, ids, headers, errors", (RECORDS, RECORDS, RECORDS, 0), connection.execute(sql).fetchone())
     again = servers.stats(http)["requests"] - before
-    expect("requests of the second run are fewer than records", True, 0 < again < RECORDS)
+    expect("the second run makes fewer requests than there are records", True, 0 < again < RECORDS)
     sql = f"""
         SELECT count(*) FROM (SELECT id, B04_metadata {rows}) a
         JOIN rasteret_enrich('{run.items}', bands := ['B04']) b USING (id) WHERE a.B04_metadata = b.B04_metadata
         """
-    expect("headers as in one process", (RECORDS,), connection.execute(sql).fetchone())
+    expect("headers equal to those of one process", (RECORDS,), connection.execute(sql).fetchone())
     requests = servers.stats(http)["requests"]
-    expect("pieces that a third run writes", 0, run.run("index", 3))
+    expect("pieces written by the third run", 0, run.run("index", 3))
     expect("requests of the third run", 0, servers.stats(http)["requests"] - requests)
 
 
 def zones_are_those_of_one_process(run: Workers, connection: duckdb.DuckDBPyConnection) -> None:
-    """Statistics, compared with those of one query."""
+    """Compares statistics with those of one query."""
     expect("pieces of statistics", PIECES, run.run("zones", 4))
     one = f"""
         SELECT id, field, statistics.count, statistics.mean FROM (
@@ -152,23 +152,23 @@ def zones_are_those_of_one_process(run: Workers, connection: duckdb.DuckDBPyConn
         f"SELECT id, field, pixels, mean FROM read_parquet('{run.work}/zones/*.parquet') ORDER BY id, field"
     ).fetchall()
     expect("statistics", (2 * RECORDS, True), (len(found), found == expected))
-    expect("pieces that a second run writes", 0, run.run("zones", 2))
+    expect("pieces written by the second run of statistics", 0, run.run("zones", 2))
 
 
 def changes_are_followed(run: Workers, connection: duckdb.DuckDBPyConnection, http: str) -> None:
-    """Records are added and removed; files that fail are tried again on demand."""
+    """Adds and removes records, and retries failed files on request."""
     index = run.work / "index"
     count = f"SELECT count(*), count(rasteret_error) FROM read_parquet('{index}/*.parquet')"
     write_items(run.items, http, RECORDS + 1)
-    expect("pieces that one more record changes", 1, run.run("index", 3))
-    expect("pieces of statistics that it changes", 1, run.run("zones", 3))
+    expect("pieces changed by an additional record", 1, run.run("index", 3))
+    expect("pieces of statistics changed by an additional record", 1, run.run("zones", 3))
     expect("records, errors", (RECORDS + 1, 0), connection.execute(count).fetchone())
     write_items(run.items, http, 4, "missing.tif")
     run.run("index", 3)
     expect("records, errors", (4, 4), connection.execute(count).fetchone())
-    expect("pieces without records are gone", True, len(list(index.glob("piece-*.parquet"))) <= 4)
+    expect("pieces without records are removed", True, len(list(index.glob("piece-*.parquet"))) <= 4)
     expect(
-        "pieces with errors, on demand", len(list(index.glob("piece-*.parquet"))), run.run("index", 3, "--retry-errors")
+        "pieces with errors, retried", len(list(index.glob("piece-*.parquet"))), run.run("index", 3, "--retry-errors")
     )
     run.run("zones", 3)
     left = connection.execute(f"SELECT count(*) FROM read_parquet('{run.work}/zones/*.parquet')").fetchone()

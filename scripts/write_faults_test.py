@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SIZE = 2048
 OLD = b"the file before"
 KILLS = 8
-# A process that runs a statement.
+# Program of a child process that runs one statement.
 CHILD = """
 import sys
 import duckdb
@@ -50,7 +50,7 @@ def copy(source: Path, target: Path, options: str = "COMPRESSION none") -> str:
 
 
 def make_source(path: Path) -> None:
-    """Noise, which does not compress."""
+    """Writes a raster of noise, which does not compress."""
     data = np.random.default_rng(1).integers(0, 60000, (1, SIZE, SIZE), "uint16")
     grid = {"crs": "EPSG:32631", "transform": Affine(10, 0, 500000, 0, -10, 4600000)}
     with rasterio.open(
@@ -65,7 +65,7 @@ def is_whole(target: Path, source: Path) -> bool:
 
 
 def check_full_disk(extension: Path, folder: Path, source: Path) -> None:
-    """In a process of its own, whose files may not grow."""
+    """Limits the size of files of this process, and checks the errors of writes."""
     database, target = connect(extension), folder / "limited.tif"
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -90,7 +90,7 @@ def check_full_disk(extension: Path, folder: Path, source: Path) -> None:
 
 
 def check_unwritable(extension: Path, folder: Path, source: Path) -> None:
-    """A folder in place of the file, a file in place of the folder, a name that is too long, and a file system that is read-only."""
+    """Writes to a path of a folder, below a file, with a name that is too long, and on a read-only file system."""
     database = connect(extension)
     (folder / "folder.tif").mkdir()
     targets = [folder / "folder.tif", source / "x.tif", folder / ("x" * 300 + ".tif"), Path("/proc/rasteret.tif")]
@@ -106,7 +106,7 @@ def check_unwritable(extension: Path, folder: Path, source: Path) -> None:
 
 
 def check_killed(extension: Path, folder: Path, source: Path) -> int:
-    """Processes that are killed while they write; gives how many had not finished."""
+    """Kills processes while they write; returns how many had not finished."""
     chance, unfinished, started = random.Random(1), 0, time.monotonic()
     connect(extension).execute(copy(source, folder / "timed.tif", "COMPRESSION deflate, LEVEL 9"))
     whole = time.monotonic() - started
@@ -122,7 +122,7 @@ def check_killed(extension: Path, folder: Path, source: Path) -> int:
             time.sleep(chance.uniform(0, 1.1 * whole))
             process.kill()
         if target.exists() and target.read_bytes() != OLD:
-            assert is_whole(target, source), f"{target} is there, but not whole"
+            assert is_whole(target, source), f"{target} exists but is incomplete"
         else:
             unfinished += 1
             assert target.exists() == bool(number % 2)
@@ -143,9 +143,9 @@ def main() -> int:
         check_unwritable(extension, folder, source)
         unfinished = check_killed(extension, folder, source)
         if not unfinished:
-            print("no process was killed before it had finished", file=sys.stderr)
+            print("all processes finished before they were killed", file=sys.stderr)
             return 1
-        # Last, because the limit concerns the whole process.
+        # Last, because the limit applies to the whole process.
         check_full_disk(extension, folder, source)
     print(f"full disks, unwritable paths and {unfinished} of {KILLS} killed processes: no partial file")
     return 0

@@ -1,6 +1,6 @@
-"""`make demo`: real COGs, a server with latency, an index built with rasteret_enrich, and what SQL sees of it.
+"""`make demo`: builds an index of real COGs on a server with latency, and queries it with SQL.
 
-scenes      makes the COGs
-catalogue   the items that name them, as a Parquet file
-__main__    the walk through
+scenes      writes the COGs
+catalogue   writes the STAC items of the COGs to a Parquet file
+__main__    runs the demo
 """

@@ -1,4 +1,4 @@
-"""The walk through: what is done is printed as SQL, what comes of it below, with the requests and seconds it took."""
+"""Runs the demo: prints each SQL statement, followed by its result, requests and duration."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Walk:
         self._connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
 
     def run(self, sql: str) -> None:
-        """Runs a statement and prints it, its rows, and what it cost."""
+        """Runs a statement; prints it with its rows, requests and duration."""
         print("\n" + "\n".join(f"  {line}" for line in sql.strip().splitlines()) + "\n", flush=True)
         servers.reset(self._url)
         started = time.monotonic()
@@ -62,13 +62,13 @@ class Walk:
 
 
 def main() -> int:
-    # What is printed can be typed again, from here.
+    # Printed statements contain paths relative to this folder, so that they can be copied.
     os.chdir(ROOT)
     collection, items = WORK / "collection", WORK / "items.parquet"
     shutil.rmtree(collection, ignore_errors=True)
     files = scenes.make(WORK / "scenes")
     size = sum(file.stat().st_size for file in files)
-    heading(f"1. {len(files)} real COGs, {size / 1e6:.0f} MB, served over HTTP with {LATENCY_MS} ms before each answer")
+    heading(f"1. {len(files)} real COGs, {size / 1e6:.0f} MB, served over HTTP with a latency of {LATENCY_MS} ms")
     with servers.http_server(WORK / "scenes", LATENCY_MS) as url:
         rows = catalogue.write(items, url)
         print(
@@ -76,7 +76,7 @@ def main() -> int:
         )
         walk = Walk(url)
 
-        heading("2. Build the index: one request a COG reads its header, and Parquet keeps it")
+        heading("2. Build the index: read each header with one request, and store it in Parquet")
         walk.run(f"LOAD '{EXTENSION.relative_to(ROOT)}'")
         walk.run(
             f"""
@@ -85,7 +85,7 @@ COPY (
 ) TO '{collection.relative_to(ROOT)}' (FORMAT parquet, PARTITION_BY (year, month))"""
         )
 
-        heading("3. Look at it: from here on no COG is opened")
+        heading("3. Query the index: no COG is opened")
         walk.run(
             f"""
 CREATE VIEW scenes AS
@@ -98,7 +98,7 @@ FROM scenes
 ORDER BY datetime, id
 LIMIT 6"""
         )
-        heading("4. What the index knows of one band of one scene")
+        heading("4. Metadata of one band of one scene")
         walk.run(
             """
 UNPIVOT (
@@ -106,7 +106,7 @@ UNPIVOT (
     FROM (SELECT unnest(B04_metadata) FROM scenes ORDER BY id LIMIT 1)
 ) ON COLUMNS(*) INTO NAME field VALUE value"""
         )
-        heading("5. Tiles of each area: how much a read of everything would fetch")
+        heading("5. Tiles per area: bytes to fetch for a complete read")
         walk.run(
             """
 SELECT
@@ -120,7 +120,7 @@ FROM scenes
 GROUP BY ALL
 ORDER BY area"""
         )
-        heading("6. A statistic per field and date: only the tiles under the fields are requested")
+        heading("6. Statistics per field and date: only tiles that intersect the fields are requested")
         walk.run(
             """
 CREATE TABLE fields AS
@@ -140,7 +140,7 @@ FROM (
 GROUP BY field
 ORDER BY field"""
         )
-        heading("7. A picture: the overview that suffices is one request")
+        heading("7. A preview: one request reads the overview with sufficient resolution")
         picture = WORK / "preview.png"
         walk.write(
             picture,
@@ -149,7 +149,7 @@ SELECT cog_preview(assets.B08.href, B08_metadata, {size: 512, range: [300, 4000]
 FROM scenes
 WHERE id = 'S2A_31TDF_20230705'""",
         )
-    print(f"\nThe collection stays in {collection.relative_to(ROOT)}, the picture in {picture.relative_to(ROOT)}.")
+    print(f"\nWritten: the collection to {collection.relative_to(ROOT)}, the preview to {picture.relative_to(ROOT)}.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The items that name the COGs: a year of scenes of each area, as STAC GeoParquet, made with DuckDB alone."""
+"""Writes STAC GeoParquet with one year of scenes per area, using only DuckDB."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ MONTHS = 12
 
 
 def write(path: Path, url: str) -> int:
-    """Writes the items, whose assets lie below `url`; gives their number."""
+    """Writes the items, with assets below `url`, and returns their number."""
     connection = duckdb.connect()
     connection.execute("CREATE TABLE areas (name VARCHAR, epsg INTEGER)")
     connection.executemany("INSERT INTO areas VALUES (?, ?)", [(area.name, area.epsg) for area in AREAS])
-    # /at/<scene>/ makes a URL of its own for each scene; an area's scenes share its file.
+    # The prefix /at/<scene>/ gives each scene its own URL; all scenes of an area share one file.
     assets = ", ".join(
         f"{band}: {{href: '{url}/at/' || id || '/' || name || '_{band}.tif', type: 'image/tiff; application=geotiff'}}"
         for band in BANDS

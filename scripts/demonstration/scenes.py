@@ -1,6 +1,6 @@
-"""A few real COGs, written by GDAL's COG driver as archives do: Sentinel-2's 10 m bands of small areas.
+"""Writes COGs with GDAL's COG driver, with the layout of public archives: 10 m bands of Sentinel-2 over small areas.
 
-The pixels are smooth noise: they deflate about as well as land does, and mean nothing.
+The pixels are smooth noise that compresses about as well as real scenes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BANDS = ("B04", "B08")
 
 @dataclass(frozen=True)
 class Area:
-    """A Sentinel-2 tile's name, its UTM zone and corner, and how much of it the demo makes."""
+    """Part of a Sentinel-2 tile: its name, UTM zone, corner and size."""
 
     name: str
     epsg: int
@@ -48,7 +48,7 @@ AREAS = (
 
 
 def make(directory: Path) -> list[Path]:
-    """Writes what is missing; gives every COG."""
+    """Writes missing COGs and returns the paths of all COGs."""
     directory.mkdir(parents=True, exist_ok=True)
     wanted = [(directory / area.file(band), area, seed) for seed, area in enumerate(AREAS) for band in BANDS]
     with ThreadPoolExecutor() as pool:

@@ -1,10 +1,10 @@
-"""The sqllogictest dialect of DuckDB's own `test/sql`, run over DuckDB's Python client and its CLI.
+"""Runs the sqllogictest dialect of DuckDB's `test/sql` with DuckDB's Python client and CLI.
 
-    parser      a .test file -> records
-    expect      found rows and errors against the expected ones
-    sessions    one connection, through the Python client or the CLI
-    worker      one file on one host, in a process of its own
+    parser      parses a .test file into records
+    expect      compares rows and errors with the expected ones
+    sessions    connections of the Python client and the CLI
+    worker      runs one file on one host
 
-A file that passes here is meant to pass under DuckDB's `unittest` as well; what this dialect leaves out is an error in the
-file, never a silent skip.
+A file that passes here should also pass under DuckDB's `unittest`. Unsupported features of the dialect are errors; they are never
+skipped silently.
 """

@@ -1,8 +1,8 @@
-"""Found rows and errors against the expected ones.
+"""Compares rows and errors with the expected ones.
 
-Values are compared as DuckDB prints them. Two leniencies, both the dialect's: a boolean may be written 1 or true, and a
-number in a column of type R may be written with other digits for the same double (1.0, 1, 1e0). NULL is `NULL`, the empty
-string `(empty)`; `<REGEX>:` and `<!REGEX>:` stand before a pattern that must match, or must not match, the whole.
+Values are compared as printed by DuckDB, with two exceptions of the dialect: a boolean may be written as 1 or true, and a
+number in a column of type R may be written in any form of the same double (1.0, 1, 1e0). NULL is written as `NULL`, the empty
+string as `(empty)`; `<REGEX>:` and `<!REGEX>:` precede a pattern that must or must not match the whole value.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .parser import Query
 
 Row = tuple[str | None, ...]
 BOOLEANS = {"true": "1", "false": "0"}
-# Printed doubles round-trip, so what differs beyond this is another number; the last digits may differ between platforms.
+# Printed doubles round-trip, but their last digits may differ between platforms.
 RELATIVE_TOLERANCE = 1e-13
 
 
@@ -23,7 +23,7 @@ class Mismatch(Exception):
 
 
 def matches_pattern(expected: str, found: str) -> bool | None:
-    """Whether a `<REGEX>:` expectation is met; None where `expected` is not one."""
+    """Whether a `<REGEX>:` expectation matches; None if `expected` is not a pattern."""
     for prefix, wanted in (("<REGEX>:", True), ("<!REGEX>:", False)):
         if expected.startswith(prefix):
             return bool(re.fullmatch(expected.removeprefix(prefix), found, re.DOTALL)) == wanted
@@ -31,16 +31,16 @@ def matches_pattern(expected: str, found: str) -> bool | None:
 
 
 def check_error(expected: str, found: str) -> None:
-    """The expected text stands somewhere in the found one, or the pattern matches it."""
+    """Checks that the found text contains the expected one, or matches its pattern."""
     met = matches_pattern(expected, found)
     if met is None:
         met = expected in found
     if not met:
-        raise Mismatch(f"another error than expected\n  expected: {expected}\n  found:    {found}")
+        raise Mismatch(f"unexpected error\n  expected: {expected}\n  found:    {found}")
 
 
 def check_rows(query: Query, found: list[Row]) -> None:
-    """The rows, in order or sorted as the query says, are the expected ones."""
+    """Checks the rows, in order or sorted as the query specifies."""
     width = len(query.types)
     for row in found:
         if len(row) != width:
@@ -62,7 +62,7 @@ def check_rows(query: Query, found: list[Row]) -> None:
 
 
 def _expected_rows(query: Query) -> list[tuple[str, ...]]:
-    """One row a line, its values between tabs; or, when no line has a tab, one value a line."""
+    """Parses rows: one row per line with tab-separated values or, if no line has a tab, one value per line."""
     width, lines = len(query.types), query.expected
     if width > 1 and lines and not any("\t" in line for line in lines):
         if len(lines) % width:
@@ -102,6 +102,6 @@ def _show(row: tuple[str | None, ...]) -> str:
 
 
 def _all(rows: list[tuple[str, ...]], limit: int = 20) -> str:
-    """All found rows, ready to be pasted into the file once they are known to be right."""
+    """Returns the found rows in the format of the test file."""
     more = f"\n  ... {len(rows) - limit} more" if len(rows) > limit else ""
     return "\n  all rows found:\n" + "\n".join(map(_show, rows[:limit])) + more

@@ -1,17 +1,17 @@
-"""A .test file -> records.
+"""Parses a .test file into records.
 
-The grammar is a part of that of DuckDB's own runner (`test/sqlite` there). A line outside of it is a `TestFileError` that names the
-line, also where DuckDB's runner rejects it or interprets it differently.
+The grammar is a subset of that of DuckDB's own runner (`test/sqlite` in its repository). Other lines, and lines that DuckDB's runner would
+reject or interpret differently, raise a `TestFileError` with the line number.
 
-    # comment                                   between records only: within SQL it would end the statement
-    statement ok | error | maybe                SQL until a blank line or `----`; after it the expected error, in part
+    # comment                                   only between records: within SQL it would end the statement
+    statement ok | error | maybe                SQL until a blank line or `----`; then a part of the expected error
     query <one letter per column> [sort]        SQL, `----`, the expected rows
-    foreach NAME value... / loop NAME a b       until `endloop`; SQL of the body sees ${NAME}, expectations do not
-    require NAME, require-env NAME [VALUE]      without it the rest of the file is skipped; SQL after it sees ${NAME}
+    foreach NAME value... / loop NAME a b       until `endloop`; ${NAME} is replaced in the SQL of the body, not in expectations
+    require NAME, require-env NAME [VALUE]      skips the rest of the file if it is missing; ${NAME} is replaced in later SQL
     load [PATH], restart, mode skip|unskip, halt
 
-Records of one line stand before a blank line or a comment. There are no conditions on versions: a file says `require-env
-DUCKDB_SINCE_1_5_2 1`, see sqltest.py.
+A record of one line must be followed by a blank line or a comment. Conditions on DuckDB versions are written as `require-env
+DUCKDB_SINCE_1_5_2 1`; see sqltest.py.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ OUTSIDE_LOOPS = ("load", "require-env")
 
 
 class TestFileError(Exception):
-    """The test file itself is wrong."""
+    """The test file is invalid."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """SQL that is to succeed, to fail with a text, or either."""
+    """SQL that must succeed, must fail with a text, or may do either."""
 
     line: int
     sql: str
@@ -48,7 +48,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Query:
-    """SQL and its rows."""
+    """SQL and its expected rows."""
 
     line: int
     sql: str
@@ -68,7 +68,7 @@ class Directive:
 
 @dataclass(frozen=True)
 class Loop:
-    """A body that runs once a value."""
+    """A body that runs once per value."""
 
     line: int
     variable: str
@@ -80,7 +80,7 @@ Record = Statement | Query | Directive | Loop
 
 
 class _Lines:
-    """The file's lines, consumed from the front; `number` is the one last taken, from 1."""
+    """An iterator over the lines of the file; `number` is the number of the last line, from 1."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.splitlines()
@@ -91,11 +91,11 @@ class _Lines:
             self.number += 1
             line = self._lines[self.number - 1]
             if line != line.rstrip() and not line.strip():
-                raise TestFileError(f"line {self.number}: a line of blanks ends no record in DuckDB's runner")
+                raise TestFileError(f"line {self.number}: a line of blanks does not end a record in DuckDB's runner")
             yield line
 
     def block(self) -> tuple[list[str], list[str] | None]:
-        """The lines of a record: SQL, and what follows `----` if there is one."""
+        """Returns the lines of a record: its SQL, and the lines after `----`, if any."""
         sql: list[str] = []
         after: list[str] | None = None
         for line in self:
@@ -110,14 +110,14 @@ class _Lines:
         return sql, after
 
     def expect_end(self, keyword: str) -> None:
-        """A record of one line ends with a blank line, a comment or the file."""
+        """Checks that a record of one line is followed by a blank line, a comment or the end of the file."""
         following = self._lines[self.number] if self.number < len(self._lines) else ""
         if following and not following.startswith("#"):
             raise TestFileError(f"line {self.number}: {keyword}: expected a blank line after it, found {following!r}")
 
 
 def parse(text: str) -> list[Record]:
-    """The records of a file."""
+    """Parses the records of a file."""
     return _parse_body(_Lines(text), None)
 
 
@@ -174,10 +174,10 @@ def _parse_statement(arguments: list[str], lines: _Lines) -> Statement:
     expected = arguments[0]
     if not sql:
         raise TestFileError(f"line {line}: statement without SQL")
-    # Any error at all would pass otherwise, a syntax error in the test first.
+    # Otherwise any error would pass, including a syntax error in the test.
     if (expected == "ok") != (not error):
         raise TestFileError(
-            f"line {line}: statement {expected}: the expected error goes with `error` and `maybe`, and only there"
+            f"line {line}: statement {expected}: an expected error is required for `error` and `maybe`, and not allowed for `ok`"
         )
     return Statement(line, "\n".join(sql), expected, "\n".join(error or ()))
 
@@ -187,7 +187,7 @@ def _parse_query(arguments: list[str], lines: _Lines) -> Query:
     sort = arguments[1] if len(arguments) > 1 else "nosort"
     if not 1 <= len(arguments) <= 2 or not re.fullmatch("[TIR]+", arguments[0]) or sort not in SORTS:
         raise TestFileError(
-            f"line {line}: expected query <T|I|R a column> [{'|'.join(SORTS)}], found {' '.join(arguments)!r}"
+            f"line {line}: expected query <T|I|R per column> [{'|'.join(SORTS)}], found {' '.join(arguments)!r}"
         )
     sql, expected = lines.block()
     if not sql or expected is None:

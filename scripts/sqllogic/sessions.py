@@ -1,8 +1,8 @@
-"""One database connection, through DuckDB's Python client or through its CLI.
+"""A database connection of DuckDB's Python client or CLI.
 
-Both return the same rows and error texts. Rows are converted to text by DuckDB
-itself: a query runs as `SELECT COLUMNS(*)::VARCHAR FROM (query)`, once, so that its requests and side effects happen once.
-Statements that are no table expression (EXPLAIN, PRAGMA, EXECUTE, ...) return plain text or numbers only.
+Both return the same rows and error messages. DuckDB converts rows to text: a query runs once, as
+`SELECT COLUMNS(*)::VARCHAR FROM (query)`. Statements that are not table expressions (EXPLAIN, PRAGMA, EXECUTE, ...) only return text or
+numbers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Protocol
 from .expect import Row
 
 TABLE_EXPRESSIONS = ("SELECT", "FROM", "WITH", "VALUES", "DESCRIBE", "SUMMARIZE", "SHOW", "(")
-# Nothing is ever downloaded for a test: what a host lacks is a skip with a reason.
+# Tests download no extensions: a missing one is a skip with a reason.
 SETTINGS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "true"}
 
 
@@ -25,36 +25,36 @@ class SqlError(Exception):
 
 
 class HostCrash(Exception):
-    """The host process is gone."""
+    """The host process has ended."""
 
 
 class Session(Protocol):
-    """The interface of a host for the worker."""
+    """The interface of a host."""
 
     def execute(self, sql: str) -> list[Row]:
-        """Runs one or more statements; gives the rows of the last."""
+        """Runs one or more statements; returns the rows of the last one."""
 
     def query(self, sql: str) -> list[Row]:
-        """Runs one query; gives its rows as text."""
+        """Runs one query; returns its rows as text."""
 
     def reopen(self, database: str | None) -> None:
-        """Closes the connection and opens one on `database`, or on memory."""
+        """Closes the connection and opens `database`, or an in-memory database."""
 
     def close(self) -> None:
-        """Lets go of the host."""
+        """Closes the session."""
 
 
 def _as_text(sql: str) -> str | None:
-    """The query that gives the same rows as VARCHAR, where there is one."""
+    """Returns the query that casts all columns to VARCHAR, if possible."""
     body = sql.strip().rstrip(";").rstrip()
     if not body.upper().startswith(TABLE_EXPRESSIONS):
         return None
-    # The line break ends a comment at the end of the query.
+    # The line break ends a trailing comment of the query.
     return f"SELECT COLUMNS(*)::VARCHAR FROM ({body}\n)"
 
 
 class PythonSession:
-    """The connection of a DuckDB Python client, in this process."""
+    """A connection of the Python client, in this process."""
 
     def __init__(self) -> None:
         import duckdb
@@ -94,8 +94,8 @@ def _plain(value: object) -> str | None:
 class CliSession:
     """The DuckDB CLI as a child process.
 
-    After each statement the CLI runs a shell that writes a mark to standard error. Standard error is not buffered, so the mark
-    stands behind the statement's errors and says that the statement is over; rows go to a file of their own.
+    After each statement, the CLI runs a shell command that writes a marker to standard error. Standard error is not buffered, so the marker
+    follows the errors of the statement and signals its end. Rows are written to a file.
     """
 
     MARK = "--- rasteret: end of statement ---"
@@ -109,12 +109,12 @@ class CliSession:
 
     def execute(self, sql: str) -> list[Row]:
         self._rows.unlink(missing_ok=True)
-        # The CLI takes a line that begins with a dot as a command of its own, not as SQL.
+        # The CLI interprets a line that begins with a dot as a command.
         body = "\n".join(f" {line}" if line.startswith(".") else line for line in sql.strip().rstrip(";").splitlines())
         self._write(f".once {self._rows}\n{body}\n;\n")
         if error := self._wait():
             raise SqlError(error)
-        # JSON escapes line breaks in values; an empty result is one empty line.
+        # JSON escapes line breaks in values. An empty result is an empty line.
         lines = self._rows.read_text().split("\n") if self._rows.exists() else []
         return [tuple(_plain(value) for value in json.loads(line).values()) for line in lines if line]
 
@@ -151,7 +151,7 @@ class CliSession:
             raise HostCrash(self._death()) from None
 
     def _wait(self) -> str:
-        """The standard error of the CLI until the end of the statement."""
+        """Returns the standard error of the CLI until the end of the statement."""
         assert self._process and self._process.stderr
         self._write(f'.shell "echo {self.MARK} >&2"\n')
         lines: list[str] = []

@@ -1,7 +1,7 @@
-"""One .test file on one host: `python -m sqllogic.worker FILE` in the host's own environment.
+"""Runs one .test file on one host: `python -m sqllogic.worker FILE` in the environment of the host.
 
 Prints one line of JSON as the last line of standard output: {"records": N} with `"skipped": reason` or `"failed": message`.
-A host that crashes takes this process with it, which the caller sees as a missing line.
+If the host crashes, this process ends without this line.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from . import expect, parser
 from .sessions import CliSession, HostCrash, PythonSession, Session, SqlError
 
-# Words that DuckDB's own files `require` and that hold on every host here.
+# Names in `require` of DuckDB's own files that are satisfied by every host.
 ALWAYS_MET = {
     "parquet",
     "json",
@@ -31,19 +31,19 @@ ALWAYS_MET = {
 
 
 class Skip(Exception):
-    """The rest of the file does not apply to this host."""
+    """The rest of the file does not apply to the host."""
 
 
 class Failure(Exception):
-    """A record did not do what the file expects."""
+    """The result of a record differs from the expected one."""
 
 
 class Halt(Exception):
-    """The file stops at this point."""
+    """The file ends here."""
 
 
 class Run:
-    """The state of one file: its session, its variables, whether records are skipped."""
+    """The state of a run: session, variables, and whether records are skipped."""
 
     def __init__(self, session: Session, client: str, extension: Path, test_dir: Path) -> None:
         self.session = session
@@ -95,7 +95,7 @@ class Run:
             raise expect.Mismatch(f"expected an error, found none\n  expected: {record.error}")
 
     def direct(self, keyword: str, arguments: list[str]) -> None:
-        """Acts on a directive."""
+        """Runs a directive."""
         if keyword == "require":
             self.require(arguments[0])
         elif keyword == "require-env":
@@ -104,13 +104,13 @@ class Run:
             if value is None or value not in (arguments[1:] or [value]):
                 raise Skip(f"require-env {' '.join(arguments)}")
             if name in self.environment:
-                raise expect.Mismatch(f"require-env {name} stands twice in the file")
+                raise expect.Mismatch(f"require-env {name} is repeated")
             self.environment[name] = value
         elif keyword in ("load", "restart"):
             if keyword == "load":
                 self.database = arguments[0] if arguments else None
             elif self.database is None:
-                raise expect.Mismatch("restart: a database in memory cannot be opened again: load a file first")
+                raise expect.Mismatch("restart: an in-memory database cannot be reopened: load a file first")
             self.session.reopen(self.database)
             for name in self.required:
                 self.load(name)
@@ -122,7 +122,7 @@ class Run:
             raise Halt
 
     def require(self, name: str) -> None:
-        """Loads an extension, or skips the rest of the file where the host cannot have it."""
+        """Loads an extension, or skips the rest of the file if the host does not have it."""
         if name in ALWAYS_MET:
             return
         try:
@@ -134,7 +134,7 @@ class Run:
         self.required.append(name)
 
     def load(self, name: str) -> None:
-        """Loads the extension under test, one that a Python package carries, or one that is built in."""
+        """Loads the extension under test, an extension from a Python package, or a built-in one."""
         target: Path | str = name
         if name == "rasteret":
             target = self.extension
@@ -144,7 +144,7 @@ class Run:
         self.session.execute(f"LOAD '{target}'")
 
     def expand(self, text: str, loop: dict[str, str]) -> str:
-        """Puts the values of ${NAME}, __TEST_DIR__ and __WORKING_DIRECTORY__ in their places."""
+        """Replaces ${NAME}, __TEST_DIR__ and __WORKING_DIRECTORY__ by their values."""
 
         def value(match: re.Match[str]) -> str:
             name = match[1]
@@ -152,7 +152,7 @@ class Run:
                 return loop[name]
             if name in self.environment:
                 return self.environment[name]
-            raise expect.Mismatch(f"${{{name}}} is neither a loop variable nor named by require-env")
+            raise expect.Mismatch(f"${{{name}}} is neither a loop variable nor defined by require-env")
 
         for name, replacement in self.variables.items():
             text = text.replace(name, replacement)
@@ -160,7 +160,7 @@ class Run:
 
 
 def run_file(file: Path, extension: Path, cli: str | None) -> dict[str, object]:
-    """The outcome of one file."""
+    """Runs one file and returns its outcome."""
     session: Session = CliSession(cli) if cli else PythonSession()
     with tempfile.TemporaryDirectory(prefix="rasteret-test-") as test_dir:
         run = Run(session, "cli" if cli else "python", extension, Path(test_dir))

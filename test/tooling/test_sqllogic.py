@@ -41,17 +41,17 @@ REJECTED = {
         "statement error\nSELECT 1\n----\nBinder Error\n",
         "expected an error, found none",
     ),
-    "another error": ("statement error\nSELECT no_such_column\n----\nno_other_column\n", "another error than expected"),
+    "another error": ("statement error\nSELECT no_such_column\n----\nno_other_column\n", "unexpected error"),
     "failure in a loop": ("foreach n 1 2\n\nquery I\nSELECT ${n}\n----\n1\n\nendloop\n", "[n=2]: row 1 differs"),
     "unknown variable": (
         "statement ok\nSELECT '${NO_SUCH_VARIABLE}'\n",
-        "neither a loop variable nor named by require-env",
+        "neither a loop variable nor defined by require-env",
     ),
     "extension that is not there": ("require rasteret\n", "rasteret.duckdb_extension"),
     "failure after a skipped stretch": ("mode skip\n\nmode unskip\n\nquery I\nSELECT 1\n----\n2\n", "row 1 differs"),
     "variable of the environment that is not required": (
         "statement ok\nSELECT '${HTTP}'\n",
-        "neither a loop variable nor named by require-env",
+        "neither a loop variable nor defined by require-env",
     ),
     "variable in expected rows": (
         "foreach n 1\n\nquery T\nSELECT '${n}'\n----\n${n}\n\nendloop\n",
@@ -59,14 +59,14 @@ REJECTED = {
     ),
     "variable in an expected error": (
         "require-env HTTP\n\nstatement error\nSELECT error('${HTTP}')\n----\n${HTTP}\n",
-        "another error than expected",
+        "unexpected error",
     ),
     "another error where one may be": (
         "statement maybe\nSELECT no_such_column\n----\nno_other_column\n",
-        "another error than expected",
+        "unexpected error",
     ),
     "restart of a database in memory": ("restart\n", "load a file first"),
-    "requirement that stands twice": ("require-env HTTP\n\nrequire-env HTTP\n", "stands twice"),
+    "repeated requirement": ("require-env HTTP\n\nrequire-env HTTP\n", "is repeated"),
 }
 
 MALFORMED = {
