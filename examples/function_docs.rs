@@ -1,5 +1,5 @@
-//! Prints the documentation of every SQL function as JSON, for `scripts/docs.py`; with the argument `settings` that of the settings, with
-//! `features` which release of DuckDB has what.
+//! Prints the documentation of every SQL function as JSON, for `scripts/docs.py`; with the argument `settings` that of the settings, and
+//! with `features` the features of each DuckDB release.
 
 use std::fmt::{self, Display, Write as _};
 use std::io::{self, Write as _};
@@ -21,7 +21,7 @@ impl Display for Text<'_> {
     }
 }
 
-/// A JSON array of what is already JSON.
+/// A JSON array of JSON values.
 fn array<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     format!("[{}]", items.join(","))

@@ -42,7 +42,7 @@ VEGETATION, SOIL, CLOUD = 4, 5, 9
 CLOUD_REFLECTANCE = 0.45
 # The month whose scene is covered by clouds.
 CLOUDY_MONTH = 11
-# Field -> its hexagon's centre in pixels, its radius, and the month in which it is greenest.
+# Field -> centre and radius of its hexagon in pixels, and the month of its highest NDVI.
 FIELDS = {
     "north": (150, 120, 40, 5), "west": (90, 400, 55, 6), "middle": (384, 384, 70, 7),
     "east": (660, 300, 45, 8), "south": (400, 690, 50, 9), "corner": (680, 690, 60, 6),
@@ -72,7 +72,7 @@ Series = list[tuple[str, datetime.date, float, float]]
 
 
 def greenness(month: int, peak: int) -> float:
-    """From 0.2 in winter to 0.8 at the peak."""
+    """Returns the NDVI of a month, from 0.2 in winter to 0.8 in the peak month."""
     return 0.2 + 0.6 * np.exp(-(((month - peak) / 2.0) ** 2))
 
 
@@ -143,7 +143,7 @@ def write_items(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 
 def hexagon(col: float, row: float, radius: float) -> list[tuple[float, float]]:
-    """Corners in the scenes' CRS."""
+    """Returns the corners in the CRS of the scenes."""
     angles = np.arange(7) * np.pi / 3
     x = WEST + (col + radius * np.cos(angles)) * RESOLUTION
     y = NORTH - (row + radius * np.sin(angles)) * RESOLUTION

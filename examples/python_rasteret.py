@@ -37,7 +37,7 @@ SCENES = {"winter": datetime.datetime(2024, 1, 9), "summer": datetime.datetime(2
 
 
 def write_cog(path: Path, seed: int) -> None:
-    """A COG of random numbers, with some nodata."""
+    """Writes a COG of random numbers, with some nodata."""
     pixels = np.random.default_rng(seed).integers(0, 4_000, (SIZE, SIZE)).astype("uint16")
     profile = {
         "driver": "COG", "width": SIZE, "height": SIZE, "count": 1, "dtype": "uint16", "crs": f"EPSG:{EPSG}",
@@ -49,7 +49,7 @@ def write_cog(path: Path, seed: int) -> None:
 
 
 def write_items(path: Path, cogs: dict[tuple[str, str], Path]) -> None:
-    """A table of STAC-like items."""
+    """Writes a table of STAC-like items."""
     west, south, east, north = transform_bounds(
         f"EPSG:{EPSG}", "EPSG:4326", WEST, NORTH - SIZE * RESOLUTION, WEST + SIZE * RESOLUTION, NORTH
     )
@@ -68,7 +68,7 @@ def write_items(path: Path, cogs: dict[tuple[str, str], Path]) -> None:
 
 
 def write_index(extension: Path, items: Path, collection: Path) -> None:
-    """The index, in the form that Python Rasteret reads."""
+    """Writes the index in the form that Python Rasteret reads."""
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
     connection.execute(f"LOAD '{extension}'")
     metadata = ", ".join(f"rasteret_python_metadata({band}_metadata) AS {band}_metadata" for band in BANDS)
@@ -83,13 +83,13 @@ def write_index(extension: Path, items: Path, collection: Path) -> None:
 
 
 def extend_index(extension: Path, items: Path, theirs: Path, collection: Path) -> tuple[list[str], list[str]]:
-    """Python Rasteret's index with the scenes that it lacks; which those are that it has, and what is wrong in it."""
+    """Adds missing scenes to an index of Python Rasteret; returns the ids of its own scenes and its validation problems."""
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
     connection.execute(f"LOAD '{extension}'")
     index = f"{theirs}/**/*.parquet"
     metadata = ", ".join(f"rasteret_python_metadata({band}_metadata) AS {band}_metadata" for band in BANDS)
     connection.execute(f"CREATE TABLE theirs AS FROM read_parquet('{index}', hive_partitioning := true)")
-    # Columns that it has and we do not become NULL; those that we have and it does not are left out.
+    # Columns that only its index has are NULL in new rows; columns that only this extension returns are left out.
     ours = f"SELECT * EXCLUDE (rasteret_error) REPLACE ({metadata}) FROM rasteret_enrich('{items}', bands := {list(BANDS)})"
     known = [name for (name,) in connection.execute("SELECT column_name FROM (DESCRIBE theirs)").fetchall()]
     shared = [
@@ -111,7 +111,7 @@ def extend_index(extension: Path, items: Path, theirs: Path, collection: Path) -
 
 
 def windows() -> list[shapely.Polygon]:
-    """Boxes of 64 by 64 pixels: inside a tile, over four of them, at the edges of the image."""
+    """Returns boxes of 64 by 64 pixels: inside a tile, across four tiles, and at the edges of the image."""
     corners = [(10, 10), (230, 230), (SIZE - 64, SIZE - 64), (0, 500), (511, 0)]
     return [
         shapely.box(
@@ -125,7 +125,7 @@ def windows() -> list[shapely.Polygon]:
 
 
 def differences(collection: rasteret.Collection, cogs: dict[tuple[str, str], Path]) -> tuple[int, list[str]]:
-    """How many windows were compared, and which differ from what rasterio reads."""
+    """Compares windows with rasterio; returns the number of windows and the differing ones."""
     compared, different = 0, []
     for (scene, band), cog in cogs.items():
         found = collection.where(ds.field("id") == scene).get_gdf(windows(), [band], geometry_crs=EPSG)
@@ -161,15 +161,15 @@ def main() -> int:
         )
         extended = differences(rasteret.load(work / "extended"), cogs)
     wrong = len(had) != 1 or problems
-    for name, (compared, different) in (("an index of ours", ours), ("an index of its, extended", extended)):
+    for name, (compared, different) in (("an index of this extension", ours), ("its own, extended index", extended)):
         print(
-            f"Python Rasteret {rasteret.version()} read {compared} windows by {name}, {compared - len(different)} as rasterio reads them"
+            f"Python Rasteret {rasteret.version()} read {compared} windows with {name}, {compared - len(different)} equal to rasterio"
         )
         for window in different:
             print(f"differs: {window}")
         wrong = wrong or different or not compared
     for problem in problems:
-        print(f"wrong in the index of Python Rasteret: {problem}")
+        print(f"problem in the index of Python Rasteret: {problem}")
     return 1 if wrong else 0
 
 

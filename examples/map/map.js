@@ -1,4 +1,4 @@
-// Shows the tiles and footprints of the scenes; a click on a name moves there. `?scene=1` starts with one of them.
+// Shows the tiles and footprints of the scenes. A click on a name moves the map to its scene; `?scene=1` opens the map at a scene.
 
 import { Map, NavigationControl, ScaleControl } from "./maplibre-gl.mjs";
 

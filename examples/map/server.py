@@ -20,7 +20,7 @@ mimetypes.add_type("text/javascript", ".mjs")
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Files of the page, /scenes.json, and /tiles/SCENE/Z/X/Y.png, which is empty (204) outside of the scene."""
+    """Serves the page, /scenes.json and /tiles/SCENE/Z/X/Y.png, with status 204 outside of the scene."""
 
     protocol_version = "HTTP/1.1"
 
@@ -57,9 +57,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("index", help="an index of rasteret_enrich: a Parquet file or a glob")
-    parser.add_argument("--band", required=True, help="the asset that is drawn")
+    parser.add_argument("--band", required=True, help="asset to draw")
     parser.add_argument(
-        "--range", nargs=2, type=float, default=(0, 3000), help="the values of the ends of the colormap"
+        "--range", nargs=2, type=float, default=(0, 3000), help="values mapped to the first and last colour"
     )
     parser.add_argument("--colormap", default="viridis")
     parser.add_argument("--port", type=int, default=8000, help="0 for any")

@@ -1,11 +1,11 @@
-"""An index and statistics of fields on Spark: DuckDB and the extension in every executor, one partition of records at a time.
+"""Builds an index and computes statistics of fields on Spark, with DuckDB and the extension in every executor.
 
     spark-submit index_and_zones.py --extension /path/to/rasteret.duckdb_extension --items items.parquet --fields fields.parquet \\
         --bands B04 --band B04 --index /shared/index --zones /shared/zones --partitions 64
 
-First `mapInArrow` over the records: each task writes the index of its partition as one Parquet file, under a temporary name that it changes at
-the end. Then `mapInArrow` over these files: statistics come back as rows, which Spark writes. A task that is lost with its executor runs again
-and writes the same file, so that the result does not depend on failures.
+First, `mapInArrow` over the records: each task writes the index of its partition as one Parquet file, under a temporary name, and renames it
+at the end. Then, `mapInArrow` over these files: tasks return statistics as rows, which Spark writes. Spark repeats a task that was lost with
+its executor; it writes the same file, so that the result does not depend on failures.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ INDEXED = "path string, records long, errors long"
 STATISTICS = "id string, field string, pixels double, mean double"
 
 
-def connect(requests: int):  # noqa: ANN201 - duckdb is imported where it runs: in executors
-    """A DuckDB with the extension, which Spark has copied to this node."""
+def connect(requests: int):  # noqa: ANN201 - duckdb is only imported in executors
+    """Opens DuckDB with the extension, which Spark has copied to this node."""
     import duckdb
 
     os.environ["RASTERET_MAX_CONCURRENT"] = str(requests)
@@ -38,7 +38,7 @@ def connect(requests: int):  # noqa: ANN201 - duckdb is imported where it runs: 
 
 
 def index_of(bands: list[str], folder: str, requests: int) -> Callable[[Batches], Batches]:
-    """The function that indexes a partition of records and returns a row about its file."""
+    """Returns the function that indexes a partition of records and yields a row about its file."""
 
     def index(batches: Batches) -> Batches:
         found = list(batches)
@@ -65,7 +65,7 @@ def index_of(bands: list[str], folder: str, requests: int) -> Callable[[Batches]
 
 
 def zones_of(band: str, fields: str, requests: int) -> Callable[[Batches], Batches]:
-    """The function that computes statistics of all fields in the scenes of some files of the index."""
+    """Returns the function that computes statistics of all fields in the scenes of index files."""
 
     def zones(batches: Batches) -> Batches:
         connection = connect(requests)
@@ -77,7 +77,7 @@ def zones_of(band: str, fields: str, requests: int) -> Callable[[Batches], Batch
         )
         for batch in batches:
             for path in batch.column("path").to_pylist():
-                # Scene after scene, so that the tiles of one scene are fetched and decoded once.
+                # Ordered by scene, so that the tiles of a scene are fetched and decoded once.
                 yield from connection.execute(
                     f"""
                     SELECT id, field, statistics.count AS pixels, statistics.mean AS mean
@@ -96,12 +96,12 @@ def zones_of(band: str, fields: str, requests: int) -> Callable[[Batches], Batch
 
 
 def build_index(spark: SparkSession, args: argparse.Namespace) -> list[str]:
-    """Indexes the records; returns the files. The same records are in the same partition in every run."""
+    """Indexes the records and returns the files. Partitions are the same in every run."""
     Path(args.index).mkdir(parents=True, exist_ok=True)
     records = spark.read.parquet(args.items).repartition(args.partitions, "id")
     rows = records.mapInArrow(index_of(args.bands, args.index, args.requests), INDEXED).collect()
     paths = sorted(row.path for row in rows)
-    # Of an earlier run with other records or more partitions.
+    # Files of an earlier run with other records or more partitions.
     for old in Path(args.index).glob("part-*.parquet"):
         if str(old) not in paths:
             old.unlink()
@@ -112,7 +112,7 @@ def build_index(spark: SparkSession, args: argparse.Namespace) -> list[str]:
 
 
 def statistics(spark: SparkSession, args: argparse.Namespace, paths: list[str]) -> DataFrame:
-    """Statistics of the fields, one task for each file of the index."""
+    """Computes statistics of the fields, with one task for each file of the index."""
     files = spark.sparkContext.parallelize([(path,) for path in paths], len(paths)).toDF("path string")
     return files.mapInArrow(zones_of(args.band, args.fields, args.requests), STATISTICS)
 
@@ -122,15 +122,15 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--extension", required=True)
     parser.add_argument("--items", required=True, help="Parquet of records with id, datetime and assets")
     parser.add_argument(
-        "--fields", required=True, help="Parquet with columns field and geometry, which all executors can read"
+        "--fields", required=True, help="Parquet with columns field and geometry, readable by all executors"
     )
-    parser.add_argument("--bands", nargs="+", required=True, help="the bands to index")
-    parser.add_argument("--band", required=True, help="the band to compute statistics of")
-    parser.add_argument("--index", required=True, help="a folder that all executors share")
-    parser.add_argument("--zones", required=True, help="where Spark writes the statistics")
-    parser.add_argument("--partitions", type=int, default=64, help="several for each core")
+    parser.add_argument("--bands", nargs="+", required=True, help="bands to index")
+    parser.add_argument("--band", required=True, help="band to compute statistics of")
+    parser.add_argument("--index", required=True, help="folder shared by all executors")
+    parser.add_argument("--zones", required=True, help="folder to which Spark writes the statistics")
+    parser.add_argument("--partitions", type=int, default=64, help="number of partitions, several for each core")
     parser.add_argument(
-        "--requests", type=int, default=75, help="in flight per task: 300 divided by the cores of a machine"
+        "--requests", type=int, default=75, help="concurrent requests per task: 300 divided by the cores of a machine"
     )
     return parser.parse_args(words)
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Chips for training: samples from an index, a dataset for torch, and Parquet shards.
+"""Reads chips for training: samples from an index, a dataset for torch, and Parquet shards.
 
     chips.py samples --index index.parquet --points points.parquet --output samples.parquet
     chips.py shards  --samples samples.parquet --output shards
 
-`samples.parquet` has one row per chip: its id, split, batch, centre and sources, with the metadata of their headers. Reading chips then
-costs pixels only, and no worker reads a header again. `ChipDataset` reads the chips of a split in a torch DataLoader; `shards` writes them to
-Parquet files once, for training from a local disk.
+`samples.parquet` has one row per chip: its id, split, batch, centre and sources, with the metadata of their headers, so that workers
+only read pixels. `ChipDataset` reads the chips of a split in a torch DataLoader; `shards` writes them to Parquet files, for training from
+a local disk.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import numpy as np
 try:
     from torch.utils.data import IterableDataset, get_worker_info
 except ImportError:
-    # Samples and shards need no torch.
+    # Samples and shards do not need torch.
     IterableDataset, get_worker_info = object, lambda: None
 
-# A chip of each point from the scene with the fewest clouds of those around it. The last source is the label: classes of 20 m on the
-# pixels of the first source. Points in the same 10 km cell are in the same split.
+# One chip per point, from the scene with the fewest clouds at this point. The last source is the label: classes of 20 m, resampled to
+# the pixels of the first source. Points in the same 10 km cell are in the same split.
 SAMPLES = """
 COPY (
     WITH pairs AS (
@@ -54,7 +54,7 @@ WHERE split = $split AND batch = $batch
 
 
 def connect(extension: str) -> duckdb.DuckDBPyConnection:
-    """A database of this process, with the extension and one thread: the workers are the threads."""
+    """Opens a database with the extension and one thread; parallelism comes from the workers."""
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true", "threads": 1})
     connection.execute(f"LOAD '{extension}'")
     return connection
@@ -65,13 +65,13 @@ def quoted(text: str | Path) -> str:
 
 
 def batches(samples: str, split: str, connection: duckdb.DuckDBPyConnection) -> list[int]:
-    """The batches of a split."""
+    """Returns the batches of a split."""
     sql = f"SELECT DISTINCT batch FROM '{quoted(samples)}' WHERE split = $split ORDER BY batch"
     return [number for (number,) in connection.execute(sql, {"split": split}).fetchall()]
 
 
 def chips(table: object) -> Iterator[tuple[str, np.ndarray]]:
-    """The id and the pixels of each row of an Arrow table; the arrays are parts of its buffers."""
+    """Yields the id and the pixels of each row of an Arrow table. The arrays are views of its buffers."""
     for rows in table.to_batches():
         data, shapes = rows.column("data"), rows.column("shape")
         values = data.values.to_numpy(zero_copy_only=True)
@@ -81,10 +81,10 @@ def chips(table: object) -> Iterator[tuple[str, np.ndarray]]:
 
 
 class ChipDataset(IterableDataset):
-    """Image and label of each sample of a split, as arrays of shape (bands, height, width) and (height, width).
+    """Yields image and label of each sample of a split, as arrays of shape (bands, height, width) and (height, width).
 
-    The batches of the samples are divided among the workers of a DataLoader, and shuffled if there is a seed. Each worker connects
-    when it begins, so that it works with both ways of starting one, fork and spawn.
+    Batches are divided among the workers of a DataLoader, and shuffled if a seed is given. Each worker opens its own connection
+    when it starts, so that both fork and spawn are supported.
     """
 
     def __init__(self, samples: str, split: str, extension: str, size: int = 256, seed: int | None = None) -> None:
@@ -93,20 +93,20 @@ class ChipDataset(IterableDataset):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Selects the order of an epoch; to be called before the DataLoader starts its workers."""
+        """Selects the order of an epoch. Must be called before the DataLoader starts its workers."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         info = get_worker_info()
         worker, workers = (info.id, info.num_workers) if info else (0, 1)
         for _, pixels in self.read(worker, workers):
-            # Buffers of Arrow are read-only; torch expects arrays that it may write to.
+            # Arrow buffers are read-only; torch expects writable arrays.
             pixels = pixels.copy()
             yield pixels[:-1], pixels[-1]
 
     def read(self, worker: int = 0, workers: int = 1) -> Iterator[tuple[str, np.ndarray]]:
-        """The id and all bands of the samples of one worker."""
-        # Those of all workers together: what the extension uses in one process.
+        """Yields the id and all bands of the samples of one worker."""
+        # All workers together use the default of one process.
         os.environ.setdefault("RASTERET_MAX_CONCURRENT", str(max(1, 300 // workers)))
         connection = connect(self.extension)
         order = batches(self.samples, self.split, connection)
@@ -127,7 +127,7 @@ def write_samples(connection: duckdb.DuckDBPyConnection, args: argparse.Namespac
 
 
 def write_shards(connection: duckdb.DuckDBPyConnection, args: argparse.Namespace) -> None:
-    """Writes a file per batch and split that appears whole or not at all; files that are there are kept."""
+    """Writes one file per batch and split, atomically; existing files are kept."""
     written = 0
     for (split,) in connection.execute(f"SELECT DISTINCT split FROM '{quoted(args.samples)}' ORDER BY 1").fetchall():
         folder = args.output / f"split={split}"
@@ -155,7 +155,7 @@ def main() -> None:
     samples.add_argument("--index", required=True)
     samples.add_argument("--points", required=True, help="Parquet with id, longitude and latitude")
     samples.add_argument("--output", required=True)
-    samples.add_argument("--batch", type=int, default=64, help="chips that are read by one query")
+    samples.add_argument("--batch", type=int, default=64, help="chips per query")
     shards = commands.add_parser("shards")
     shards.add_argument("--samples", required=True)
     shards.add_argument("--output", type=Path, required=True)

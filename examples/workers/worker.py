@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Worker k of n: indexes its share of the records, or computes statistics of fields in its share of an index.
+"""Runs worker k of n, which indexes its share of the records or computes statistics of fields in its share of an index.
 
     worker.py index --items items.parquet --bands B04 B08 --output index            --worker 0 --workers 4
     worker.py zones --index index --band B04 --fields fields.parquet --output zones --worker 0 --workers 4
 
-Records are divided into pieces by a hash of their id, and piece p belongs to worker p modulo n. Each piece is one Parquet file that appears
-whole or not at all. A worker leaves out pieces that are already there for the same records, so that it can be killed and started again, with
-another number of workers as well. In a SLURM or AWS Batch array job, k and n come from the environment.
+Records are divided into pieces by a hash of their id, and piece p belongs to worker p modulo n. Each piece is one Parquet file, which is
+written atomically. A worker skips existing pieces with the same records, so that it can be killed and restarted, also with another number
+of workers. In a SLURM or AWS Batch array job, k and n come from the environment.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from pathlib import Path
 
 import duckdb
 
-# For all workers of a machine together: what the extension uses in one process.
+# Concurrent requests of all workers of a machine: the default of one process.
 CONCURRENT_REQUESTS = 300
-# Files of other workers that were killed while writing; one that is still being written is younger.
+# Age after which a temporary file is considered to be left over from a killed worker.
 STALE_SECONDS = 24 * 3600
 NAME = re.compile(r"piece-\d{5}\.parquet")
 
 
 def array_job() -> tuple[int, int] | None:
-    """Index and size of the array job that this process is a part of."""
+    """Returns the index of this process in its array job and the size of the job."""
     for index, size, first, step in (
         ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP"),
         ("AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ARRAY_SIZE", "", ""),
@@ -40,7 +40,7 @@ def array_job() -> tuple[int, int] | None:
 
 
 def connect(extension: str, share: int) -> duckdb.DuckDBPyConnection:
-    """A DuckDB with the extension, and this worker's share of the machine."""
+    """Opens DuckDB with the extension, limited to this worker's share of the machine."""
     os.environ.setdefault("RASTERET_MAX_CONCURRENT", str(max(1, CONCURRENT_REQUESTS // share)))
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
     connection.execute(f"SET threads = {max(1, (os.cpu_count() or 1) // share)}")
@@ -50,7 +50,7 @@ def connect(extension: str, share: int) -> duckdb.DuckDBPyConnection:
 
 
 class Pieces:
-    """A folder of pieces, each with a digest of what it was made from."""
+    """A folder of pieces, each with a digest of its inputs."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self._connection = connection
@@ -64,7 +64,7 @@ class Pieces:
         return self._folder / f"piece-{piece:05}.parquet"
 
     def digest(self, piece: int) -> str | None:
-        """What the piece was made from, or None where it is not there."""
+        """Returns the digest of a piece; None if it does not exist."""
         if not self.path(piece).is_file():
             return None
         sql = "SELECT decode(value) FROM parquet_kv_metadata($1) WHERE decode(key) = 'digest'"
@@ -72,22 +72,22 @@ class Pieces:
         return found[0] if found else None
 
     def all(self) -> list[int]:
-        """The pieces that are there."""
+        """Returns the numbers of existing pieces."""
         return sorted(int(path.name[6:11]) for path in self._folder.iterdir() if NAME.fullmatch(path.name))
 
     def keep(self, wanted: set[int], args: argparse.Namespace) -> None:
-        """Removes pieces of this worker whose records are all gone."""
+        """Removes pieces of this worker without remaining records."""
         for piece in self.all():
             if piece % args.workers == args.worker and piece not in wanted:
                 self.path(piece).unlink()
                 print(f"piece {piece}: removed", flush=True)
 
     def write(self, piece: int, digest: str, sql: str) -> None:
-        """Writes a piece beside its place, and moves it there."""
+        """Writes a piece to a temporary file and renames it."""
         partial = self._folder / f".{self.path(piece).name}.{os.uname().nodename}-{os.getpid()}.tmp"
         options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 2048, KV_METADATA {{digest: '{digest}'}}"
         self._connection.execute(f"COPY ({sql}) TO '{partial}' ({options})")
-        # On disk before it has its name, which a power failure must not leave to an empty file.
+        # Synchronised before the file is renamed, so that a power failure cannot leave an empty piece.
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(self.path(piece))
@@ -97,7 +97,7 @@ def index(args: argparse.Namespace, connection: duckdb.DuckDBPyConnection) -> in
     """Indexes the records of this worker's pieces."""
     pieces = Pieces(connection, args.output)
     piece_of = f"(md5_number_lower(id::VARCHAR) % {args.pieces})"
-    # A digest changes with the records of a piece and with the bands; the number of pieces is a part of it.
+    # The digest contains the records of a piece, the bands and the number of pieces.
     digests = connection.execute(
         f"""
         SELECT {piece_of}::INTEGER, count(*) || '-' || sum(md5_number_lower(to_json({{id: id, assets: assets}})::VARCHAR))
@@ -106,7 +106,7 @@ def index(args: argparse.Namespace, connection: duckdb.DuckDBPyConnection) -> in
     ).fetchall()
     bands = ", ".join(f"'{band}'" for band in args.bands)
     if (largest := max(pieces.all(), default=0)) >= args.pieces:
-        sys.exit(f"{args.output} has a piece {largest}: it was made with more than {args.pieces} pieces")
+        sys.exit(f"{args.output} has a piece {largest}: it was created with more than {args.pieces} pieces")
     pieces.keep({piece for piece, _ in digests}, args)
     done = 0
     for piece, content in digests:
@@ -124,12 +124,12 @@ def index(args: argparse.Namespace, connection: duckdb.DuckDBPyConnection) -> in
 
 
 def errors(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
-    """The records of a piece with a file that could not be read."""
+    """Returns the number of records of a piece with an unreadable file."""
     return connection.execute("SELECT count(rasteret_error) FROM read_parquet($1)", [str(path)]).fetchone()[0]
 
 
 def zones(args: argparse.Namespace, connection: duckdb.DuckDBPyConnection) -> int:
-    """Statistics of every field in every scene of this worker's pieces of the index."""
+    """Computes statistics of every field in every scene of this worker's pieces of the index."""
     pieces = Pieces(connection, args.output)
     connection.execute(
         f"""
@@ -157,7 +157,7 @@ def zones(args: argparse.Namespace, connection: duckdb.DuckDBPyConnection) -> in
         digest = f"{content}-{fields}-{args.band}"
         if pieces.digest(piece) == digest:
             continue
-        # Scene after scene, so that the tiles of one scene are fetched and decoded once.
+        # Ordered by scene, so that the tiles of a scene are fetched and decoded once.
         pieces.write(
             piece,
             digest,
@@ -185,17 +185,19 @@ def arguments() -> argparse.Namespace:
     indexing = commands.add_parser("index", help="add headers to records")
     indexing.add_argument("--items", required=True, help="Parquet of records: a path, a glob or a URL")
     indexing.add_argument("--bands", nargs="+", required=True)
-    indexing.add_argument("--pieces", type=int, default=256, help="several for each worker; the same in every run")
-    indexing.add_argument("--retry-errors", action="store_true", help="redo pieces with files that could not be read")
+    indexing.add_argument(
+        "--pieces", type=int, default=256, help="number of pieces, several for each worker; the same in every run"
+    )
+    indexing.add_argument("--retry-errors", action="store_true", help="repeat pieces with unreadable files")
     statistics = commands.add_parser("zones", help="statistics of fields in an index")
-    statistics.add_argument("--index", type=Path, required=True, help="the folder that `index` wrote")
+    statistics.add_argument("--index", type=Path, required=True, help="folder written by `index`")
     statistics.add_argument("--fields", required=True, help="Parquet with columns field and geometry")
     statistics.add_argument("--band", required=True)
     for command in (indexing, statistics):
-        command.add_argument("--output", type=Path, required=True, help="a folder that all workers share")
-        command.add_argument("--worker", type=int, help="this worker, from 0")
+        command.add_argument("--output", type=Path, required=True, help="folder shared by all workers")
+        command.add_argument("--worker", type=int, help="number of this worker, from 0")
         command.add_argument("--workers", type=int)
-        command.add_argument("--per-machine", type=int, default=1, help="workers that share a machine")
+        command.add_argument("--per-machine", type=int, default=1, help="workers per machine")
         command.add_argument("--extension", default=os.environ.get("RASTERET_EXTENSION", "rasteret"))
     args = parser.parse_args()
     if args.worker is None or args.workers is None:
