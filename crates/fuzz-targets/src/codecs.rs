@@ -1,6 +1,6 @@
-//! Any bytes of any encoding give samples or an error, and as many samples as the block has.
+//! Any bytes in any encoding return an error, or as many samples as the block has.
 //!
-//! The first bytes of an input say how it is encoded: `[bits, format, samples, predictor, flags, width, height, second]`.
+//! The first bytes of an input are the encoding: `[bits, format, samples, predictor, flags, width, height, second]`.
 
 use rasteret_cog::Encoding;
 use rasteret_cog::codec::{BlockShape, decode};
@@ -8,7 +8,7 @@ use rasteret_cog::tiff::{
     ByteOrder, Compression, DataType, FillOrder, Photometric, PlanarConfiguration, Predictor, SampleFormat,
 };
 
-/// TIFF codes of all codecs, and one of none.
+/// TIFF codes of all codecs, and an unknown code.
 pub(crate) const CODES: [u16; 17] =
     [1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34712, 34887, 34925, 50000, 50001, 50002, 52546, 34676];
 
@@ -23,7 +23,7 @@ fn tile(compression: Compression, data: &[u8]) {
         (Compression::Lerc, 2) => Compression::LercZstd,
         (compression, _) => compression,
     };
-    // JPEGTables are a stream of their own before the tile's.
+    // JPEGTables are a separate stream before that of the tile.
     let tables = bytes.len().min(usize::from(*second)) * usize::from(flags & 8 != 0);
     let (tables, bytes) = bytes.split_at(tables);
     let encoding = Encoding {
@@ -55,7 +55,7 @@ fn tile(compression: Compression, data: &[u8]) {
     }
 }
 
-/// The first byte chooses the codec.
+/// The first byte selects the codec.
 pub(crate) fn any(data: &[u8]) {
     if let Some((code, data)) = data.split_first() {
         tile(Compression::from_code(CODES[usize::from(*code) % CODES.len()]), data);

@@ -1,4 +1,4 @@
-//! Any WKB, text or CRS gives a geometry, tiles and weights, or an error.
+//! Any WKB, text or CRS returns a geometry, tiles and weights, or an error.
 
 use std::sync::{Arc, LazyLock};
 
@@ -46,7 +46,7 @@ pub(crate) fn text(data: &[u8]) {
 /// Names of CRSs, WKT and PROJJSON.
 pub(crate) fn crs(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
-        // Not those kept: each input is another.
+        // Without cache, because every input is different.
         let transforms = Transforms::default();
         for transform in [transforms.get(text, "EPSG:32631"), transforms.get("OGC:CRS84", text)].into_iter().flatten() {
             for point in [(0.0, 0.0), (500_000.0, 4_600_000.0), (180.0, 90.0)] {
@@ -57,7 +57,7 @@ pub(crate) fn crs(data: &[u8]) {
     }
 }
 
-/// Weights lie inside the image, in order, in the tiles that the coverage names.
+/// Checks that weights are inside of the image, in order, and in the tiles of the coverage.
 pub(crate) fn coverage(data: &[u8]) {
     let text = std::str::from_utf8(data).ok();
     let parsed = [ParsedGeometry::from_wkb(data).ok(), text.and_then(|text| ParsedGeometry::from_text(text).ok())];

@@ -1,4 +1,4 @@
-//! Values of single tags, in a file that is right apart from them: what is in them is reached without luck.
+//! Values of single tags in an otherwise valid file, so that every input reaches their parsers.
 
 use super::headers;
 
@@ -9,7 +9,7 @@ const ASCII: u16 = 2;
 const SHORT: u16 = 3;
 const DOUBLE: u16 = 12;
 
-/// A TIFF of one tile of 16 by 16 bytes, with these entries besides; a value has whole units of its type.
+/// A TIFF with one tile of 16 x 16 bytes and additional entries, whose values have whole units of their type.
 fn tiff(more: &[Entry<'_>]) -> Vec<u8> {
     let number = |value: u16| value.to_le_bytes();
     let own: [(u16, [u8; 2]); 10] = [
@@ -59,7 +59,7 @@ fn le(value: usize) -> [u8; 4] {
     u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes()
 }
 
-/// The first so many eighths of units, and the rest.
+/// Splits into `eighths` eighths of the units, and the rest.
 fn split(data: &[u8], unit: usize, eighths: usize) -> (&[u8], &[u8]) {
     let length = (data.len() * eighths / 8).next_multiple_of(unit).min(data.len() / unit * unit);
     data.split_at(length)
@@ -71,7 +71,7 @@ fn decode(entries: &[Entry<'_>]) {
     headers::info(&file);
 }
 
-/// GeoKeys and the tags that they refer to; the first byte says where each ends.
+/// GeoKeys and the tags that they refer to; the first byte defines their lengths.
 pub(crate) fn geokeys(data: &[u8]) {
     let Some((first, data)) = data.split_first() else { return };
     let eighth = |shift: u8| usize::from(first >> shift & 7);

@@ -1,4 +1,4 @@
-//! Pixels of one grid in another, for masks and weights.
+//! Maps pixels of one grid to another, for masks and weights.
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ static TRANSFORMS: LazyLock<Transforms> = LazyLock::new(Transforms::default);
 pub(crate) const CRSS: [&str; 7] =
     ["EPSG:32631", "EPSG:4326", "OGC:CRS84", "EPSG:3857", "ESRI:54009", "EPSG:3031", "+proj=sinu +R=6371007.181"];
 
-/// Pixels of another raster lie in it, whatever the grids and CRSs are.
+/// Checks that mapped pixels are inside of the other raster, for all grids and CRSs.
 pub(crate) fn pixel_map(data: &[u8]) {
     let mut input = Input::new(data);
     let (raster, other) = (info(&mut input), info(&mut input));

@@ -1,22 +1,22 @@
-//! Any bytes give an answer or an error, whole or fetched as asked.
+//! Any bytes return a result or an error, if read completely and in the requested ranges.
 
 use bytes::Bytes;
 use rasteret_cog::{
     CogHeader, DecodeResult, FileInfo, HeaderDecoder, IfdDecoder, IfdInfo, InfoDecoder, Limits, Result,
 };
 
-/// All decoders, which are driven the same way.
+/// Common interface of all decoders.
 trait Decoder {
-    type Answer;
+    type Output;
     fn new(file_size: Option<u64>) -> Self;
     fn push(&mut self, offset: u64, bytes: Bytes);
-    fn try_decode(&mut self) -> Result<DecodeResult<Self::Answer>>;
+    fn try_decode(&mut self) -> Result<DecodeResult<Self::Output>>;
 }
 
 macro_rules! decoder {
     ($type:ty, $answer:ty) => {
         impl Decoder for $type {
-            type Answer = $answer;
+            type Output = $answer;
             fn new(file_size: Option<u64>) -> Self {
                 Self::new(Limits::default(), file_size)
             }
@@ -34,13 +34,13 @@ decoder!(HeaderDecoder, CogHeader);
 decoder!(IfdDecoder, Vec<IfdInfo>);
 decoder!(InfoDecoder, FileInfo);
 
-/// Decodes a file, with its size known and not.
-fn drive<D: Decoder>(data: &[u8], answer: impl Fn(&D::Answer)) {
+/// Decodes a file, with known and unknown size.
+fn drive<D: Decoder>(data: &[u8], answer: impl Fn(&D::Output)) {
     let file = Bytes::copy_from_slice(data);
     let size = file.len() as u64;
     for file_size in [Some(size), None] {
         let mut decoder = D::new(file_size);
-        // Each round brings a byte or ends with an error.
+        // Each round adds at least one byte or returns an error.
         for round in 0.. {
             assert!(round < data.len() + 3, "a round without a new byte");
             match decoder.try_decode() {

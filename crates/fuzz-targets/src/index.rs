@@ -1,4 +1,4 @@
-//! Metadata of an index: any values in its fields give plans and pixels, or errors, also where they contradict each other and the file.
+//! Any values in the metadata of an index return plans and pixels, or errors, even if they contradict each other and the file.
 
 use std::sync::{Arc, LazyLock};
 
@@ -16,10 +16,10 @@ use super::codecs::CODES;
 use super::input::Input;
 use super::scratch;
 
-/// Pixels of an image that is read as a whole: those of larger ones only near a corner, which a sparse file may have any number of.
+/// Maximum number of pixels of images that are read completely. Larger images, which may be sparse, are only read near a corner.
 const WHOLE_MAX: u64 = 1 << 16;
 
-/// Tiles are small and few, so that what takes long is a fault.
+/// Limits tiles to small sizes and numbers, so that a slow input is a fault.
 static SESSION: LazyLock<Session> = LazyLock::new(|| {
     let mut options = Options::default();
     options.memory_limit_bytes = Some(256 << 20);
@@ -55,22 +55,22 @@ const CRSS: [&str; 6] = ["EPSG:32631", "EPSG:4326", "EPSG:3857", "ESRI:54009", "
 pub(crate) fn metadata(data: &[u8]) {
     let mut input = Input::new(data);
     let header = header(&mut input);
-    let question = Question::of(&mut input);
+    let query = Query::of(&mut input);
     let path = scratch("tif");
     if std::fs::write(&path, input.rest()).is_err() {
         return;
     }
     let version = ObjectVersion { size: input.option(|input| input.u32().into()), ..ObjectVersion::default() };
     super::headers::check(&header);
-    plan(&header, &question);
+    plan(&header, &query);
     if let Ok(location) = Location::parse(&path.to_string_lossy()) {
         let file = CogFile { header: Arc::new(header), version };
-        read(&Arc::new(RasterFile::new(location, &file)), &question);
+        read(&Arc::new(RasterFile::new(location, &file)), &query);
     }
 }
 
 /// The read of a raster.
-struct Question {
+struct Query {
     level: LevelChoice,
     band_index: Option<u32>,
     masked: bool,
@@ -82,7 +82,7 @@ struct Question {
     on_error: OnError,
 }
 
-impl Question {
+impl Query {
     fn of(input: &mut Input<'_>) -> Self {
         let level = match input.u8() {
             255 => LevelChoice::Resolution(input.f64()),
@@ -137,7 +137,7 @@ fn level(input: &mut Input<'_>) -> Level {
     let tiles = |image: u32, tile: u32| u64::from(image.div_ceil(tile.max(1)));
     let planes = if encoding.is_planar() { u64::from(encoding.samples_per_pixel).max(1) } else { 1 };
     let grid = tiles(image_width, tile_width).saturating_mul(tiles(image_height, tile_height)).saturating_mul(planes);
-    // As many entries as there are tiles, or any number.
+    // One entry per tile, or any number.
     let entries = match input.u8() {
         byte @ 0..=9 => byte.into(),
         _ => usize::try_from(grid).unwrap_or(usize::MAX).min(4096),
@@ -184,18 +184,18 @@ fn encoding(input: &mut Input<'_>) -> Encoding {
     }
 }
 
-/// Tiles of a plan are those of its tables.
-fn plan(header: &CogHeader, question: &Question) {
-    let LevelChoice::Index(number) = question.level else { return };
+/// Checks that the tiles of a plan are those of the tables.
+fn plan(header: &CogHeader, query: &Query) {
+    let LevelChoice::Index(number) = query.level else { return };
     let number = usize::try_from(number).unwrap_or(usize::MAX);
     let levels: Vec<&Level> = std::iter::once(&header.image).chain(&header.overviews).collect();
     let Some(level) = levels.get(number) else { return };
     let info = header.raster_info();
     let Ok(layout) = TileLayout::new(&info, u32::try_from(number).unwrap_or(0), level.shape()) else { return };
-    let Ok(geometry) = question.geometry().parse() else { return };
+    let Ok(geometry) = query.geometry().parse() else { return };
     let crs = ["native", "OGC:CRS84"].map(|crs| info.transform_from(crs, SESSION.transforms()));
     for transform in crs.into_iter().flatten() {
-        let plan = TilePlan::new(layout, info.bands, question.band_index, transform, &PROJECTORS);
+        let plan = TilePlan::new(layout, info.bands, query.band_index, transform, &PROJECTORS);
         let Ok(mut plan) = plan else { continue };
         for address in plan.tiles(&geometry.geometry).unwrap_or_default() {
             let position = usize::try_from(layout.position(*address)).unwrap_or(usize::MAX);
@@ -207,7 +207,7 @@ fn plan(header: &CogHeader, question: &Question) {
     }
 }
 
-impl Question {
+impl Query {
     fn geometry(&self) -> EncodedGeometry<'static> {
         EncodedGeometry::Box(self.corners)
     }
@@ -231,23 +231,23 @@ impl Question {
     }
 }
 
-/// Windows, values and statistics: as many as requested, and of the size planned.
-fn read(file: &Arc<RasterFile>, question: &Question) {
+/// Checks that windows, values and statistics have the requested number and planned size.
+fn read(file: &Arc<RasterFile>, query: &Query) {
     let image = &file.header().image;
     let is_small = u64::from(image.image_width) * u64::from(image.image_height) <= WHOLE_MAX;
-    let area = (!question.whole || !is_small).then(|| question.geometry());
-    let Ok(resolved) = SESSION.prepare(vec![Some(question.request(file, area))]) else { return };
-    let options = WindowOptions { all_touched: true, scaled: question.scaled };
+    let area = (!query.whole || !is_small).then(|| query.geometry());
+    let Ok(resolved) = SESSION.prepare(vec![Some(query.request(file, area))]) else { return };
+    let options = WindowOptions { all_touched: true, scaled: query.scaled };
     let rows: Vec<_> = resolved.iter().map(|resolved| Some((resolved.clone()?, options))).collect();
     windows(&rows);
-    let zones = ZoneOptions { method: Method::Fraction, scaled: question.scaled };
+    let zones = ZoneOptions { method: Method::Fraction, scaled: query.scaled };
     let rows: Vec<_> = resolved.iter().map(|resolved| Some((resolved.clone()?, zones))).collect();
     for statistics in SESSION.zonal_statistics(&rows).into_iter().flatten().flatten() {
         assert!(statistics.count >= 0.0, "{statistics:?}");
     }
     let _ = SESSION.zonal_histograms(&rows);
-    let text = format!("POINT({} {})", question.corners.xmin, question.corners.ymin);
-    values(file, question, &text);
+    let text = format!("POINT({} {})", query.corners.xmin, query.corners.ymin);
+    values(file, query, &text);
 }
 
 fn windows(rows: &[Option<(ResolvedRead<'_>, WindowOptions)>]) {
@@ -261,8 +261,8 @@ fn windows(rows: &[Option<(ResolvedRead<'_>, WindowOptions)>]) {
     }
 }
 
-fn values(file: &Arc<RasterFile>, question: &Question, point: &str) {
-    let request = ReadRequest { geometry: Some(EncodedGeometry::Text(point)), ..question.request(file, None) };
+fn values(file: &Arc<RasterFile>, query: &Query, point: &str) {
+    let request = ReadRequest { geometry: Some(EncodedGeometry::Text(point)), ..query.request(file, None) };
     let Ok(resolved) = SESSION.prepare(vec![Some(request)]) else { return };
     for (interpolation, max_distance_pixels) in [
         (Interpolation::Nearest, 0),
@@ -270,7 +270,7 @@ fn values(file: &Arc<RasterFile>, question: &Question, point: &str) {
         (Interpolation::Bilinear, 3),
         (Interpolation::Cubic, 3),
     ] {
-        let options = ValueOptions { interpolation, max_distance_pixels, scaled: question.scaled };
+        let options = ValueOptions { interpolation, max_distance_pixels, scaled: query.scaled };
         let rows: Vec<_> = resolved.iter().map(|resolved| Some((resolved.clone()?, options))).collect();
         let _ = SESSION.values(&rows);
         let bands = |(resolved, options)| (resolved, options, vec![0, 1]);

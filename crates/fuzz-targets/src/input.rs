@@ -1,9 +1,9 @@
-//! Values of many types from the bytes of an input; zeros and NULLs where it ends.
+//! Reads values of several types from the bytes of an input; zeros and None after its end.
 
-/// The rest of an input.
+/// The remaining bytes of an input.
 pub(crate) struct Input<'a>(&'a [u8]);
 
-/// Numbers at which georeferencing and statistics break.
+/// Numbers that are special cases of georeferencing and statistics.
 const DOUBLES: [f64; 16] = [
     0.0,
     -0.0,
@@ -28,12 +28,12 @@ impl<'a> Input<'a> {
         Self(data)
     }
 
-    /// The bytes that are not used yet.
+    /// The remaining bytes.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.0
     }
 
-    /// So many bytes, or as many as there are.
+    /// Up to `count` bytes.
     pub(crate) fn bytes(&mut self, count: usize) -> &'a [u8] {
         let (bytes, rest) = self.0.split_at(count.min(self.0.len()));
         self.0 = rest;
@@ -63,7 +63,7 @@ impl<'a> Input<'a> {
         self.u8() & 1 == 1
     }
 
-    /// A size or position: most often a small one.
+    /// A size or position, usually a small one.
     pub(crate) fn size(&mut self) -> u32 {
         match self.u8() {
             byte @ 0..=199 => byte.into(),
@@ -72,7 +72,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// A usual number, or any.
+    /// A special number, or any number.
     pub(crate) fn f64(&mut self) -> f64 {
         let byte = self.u8();
         match DOUBLES.get(usize::from(byte)) {
@@ -82,7 +82,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Six numbers of an affine: most often one without rotation.
+    /// Six coefficients of an affine transform, usually without rotation.
     pub(crate) fn affine(&mut self) -> [f64; 6] {
         let [a, c, e, f] = [self.f64(), self.f64(), self.f64(), self.f64()];
         if self.bool() { [a, self.f64(), c, self.f64(), e, f] } else { [a, 0.0, c, 0.0, e, f] }
@@ -99,7 +99,7 @@ impl<'a> Input<'a> {
         self.bool().then(|| of(self))
     }
 
-    /// Text, with replacements for what is not UTF-8.
+    /// Text, with replacements for invalid UTF-8.
     pub(crate) fn text(&mut self) -> String {
         let count = self.u8();
         String::from_utf8_lossy(self.bytes(count.into())).into_owned()

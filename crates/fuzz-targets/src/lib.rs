@@ -18,7 +18,7 @@ use std::path::PathBuf;
 /// A fuzz target.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// Its name for `cargo fuzz run`, and of the folder with its seeds.
+    /// Name for `cargo fuzz run`, and of the folder with its seeds.
     pub name: &'static str,
     /// Runs it on one input.
     pub run: fn(&[u8]),
@@ -73,7 +73,7 @@ pub fn run(name: &str, data: &[u8]) {
     }
 }
 
-/// A file of this thread's own, written anew for each input.
+/// Path of a file of this thread, which is overwritten by each input.
 fn scratch(extension: &str) -> PathBuf {
     let thread = format!("{:?}", std::thread::current().id());
     let name = format!("rasteret-fuzz-{}-{thread}.{extension}", std::process::id());

@@ -1,4 +1,4 @@
-//! Pages of listings, as a server sends them for a glob.
+//! Pages of listings, sent by a server for a glob.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,10 +7,10 @@ use std::thread;
 
 use rasteret_io::{Options, Session};
 
-/// The page that the server sends first; the one after it is the last.
+/// The first page of the server; the next one is the last.
 static PAGE: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// Sessions whose S3 and whose Azure are the server; None where no port is free.
+/// Sessions that use the server as S3 and as Azure; None if no port is free.
 static SESSIONS: LazyLock<Option<[Session; 2]>> = LazyLock::new(|| {
     let listener = TcpListener::bind("127.0.0.1:0").ok()?;
     let endpoint = format!("http://{}", listener.local_addr().ok()?);
@@ -36,13 +36,13 @@ static SESSIONS: LazyLock<Option<[Session; 2]>> = LazyLock::new(|| {
     Some([s3, azure])
 });
 
-/// Sends pages for as long as the client asks.
+/// Responds to requests with pages.
 fn serve(stream: TcpStream) {
     let Ok(reading) = stream.try_clone() else { return };
     let (mut reader, mut stream) = (BufReader::new(reading), stream);
     let mut line = String::new();
     while reader.by_ref().take(1 << 16).read_line(&mut line).is_ok_and(|length| length > 0) {
-        // Pages after the first are named by a token.
+        // Requests for later pages have a token.
         let is_first = !line.contains("continuation-token=") && !line.contains("marker=");
         let mut header = String::new();
         while reader.by_ref().take(1 << 16).read_line(&mut header).is_ok_and(|length| length > 2) {
@@ -61,7 +61,7 @@ fn serve(stream: TcpStream) {
     }
 }
 
-/// Names that a glob finds are below its directory, whatever the server lists.
+/// Checks that files found by a glob are below its directory, for any listing of the server.
 pub(crate) fn listing(data: &[u8]) {
     let Some(sessions) = &*SESSIONS else { return };
     *PAGE.lock().unwrap_or_else(PoisonError::into_inner) = data.to_vec();

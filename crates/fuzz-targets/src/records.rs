@@ -9,7 +9,7 @@ use rasteret_io::{Options, Session};
 
 use super::scratch;
 
-/// Hrefs of records lead to no other file and to no server.
+/// Hrefs of records must not lead to other files or servers.
 static SESSION: LazyLock<Session> = LazyLock::new(|| {
     let mut options = Options::default();
     options.allowed_prefixes = Some(vec![scratch("parquet").to_string_lossy().into_owned()]);
@@ -18,7 +18,7 @@ static SESSION: LazyLock<Session> = LazyLock::new(|| {
     Session::new(options)
 });
 
-/// Records that are read of one file: a footer of some bytes may claim any number.
+/// Maximum number of records to read from a file, because a small footer may declare any number.
 const RECORDS_MAX: usize = 100_000;
 
 pub(crate) fn records(data: &[u8]) {
@@ -56,7 +56,7 @@ fn read(href: &str, options: SourceOptions) {
     }
 }
 
-/// All records, with headers of the file itself, which is none.
+/// Enriches all records, with the Parquet file itself as an invalid asset.
 fn enrich(href: &str) {
     let options = EnrichOptions { href_column: Some("href".to_owned()), ..EnrichOptions::default() };
     for options in [EnrichOptions::default(), options] {
@@ -69,7 +69,7 @@ fn enrich(href: &str) {
     }
 }
 
-/// Checks of the types, values and hrefs of an index.
+/// Validates types, values and hrefs of an index.
 fn validate(href: &str) {
     for headers in [false, true] {
         let Ok(validation) = Validation::new(&SESSION, &[href], CollectionOptions::default(), headers) else {

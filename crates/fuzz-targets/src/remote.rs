@@ -1,4 +1,4 @@
-//! Responses of servers, indexes and catalogs.
+//! Hrefs, and responses of servers and catalogs.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use super::scratch;
 
 static SESSION: LazyLock<Session> = LazyLock::new(|| Session::new(Options::default()));
 
-/// An href is a location or an error, and neither shows a signature or a password.
+/// Checks that any href is a location or an error, without signatures and passwords in their text.
 pub(crate) fn href(data: &[u8]) {
     const SECRET: &str = "c4n4ry";
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -21,13 +21,13 @@ pub(crate) fn href(data: &[u8]) {
             Ok(location) => format!("{location} {location:?}"),
             Err(error) => format!("{error} {error:?}"),
         };
-        // In a local path `?` is a character as any other.
+        // `?` is an ordinary character of a local path.
         let is_url = href.contains("://") && !href.starts_with("file:");
         assert!(text.contains(SECRET) || !is_url || !shown.contains(SECRET), "{shown}");
     }
 }
 
-/// STAC as it is in files: Items, ItemCollections, lists, lines, static catalogs, and GeoParquet.
+/// STAC files: Items, ItemCollections, lists, lines, static catalogs, and GeoParquet.
 pub(crate) fn stac(data: &[u8]) {
     let path = scratch("json");
     if std::fs::write(&path, data).is_err() {

@@ -1,8 +1,8 @@
-//! Settings and credentials: variables of the environment, one a line.
+//! Settings and credentials from environment variables, one per line.
 
 use rasteret_io::{Location, Session};
 
-/// Variables give a session or an error that shows no secret, and locations of clouds a store.
+/// Checks that variables return a session, or an error without secrets, and that cloud locations have a store.
 pub(crate) fn settings(data: &[u8]) {
     const SECRET: &str = "c4n4ry";
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -13,7 +13,7 @@ pub(crate) fn settings(data: &[u8]) {
             let is_secret = ["KEY", "SECRET", "TOKEN", "PASSWORD"].iter().any(|word| name.contains(word));
             (name.to_owned(), if is_secret { format!("{value}{SECRET}") } else { value.to_owned() })
         })
-        // Files of the machine, and commands.
+        // Settings that would read local files or run commands are ignored.
         .filter(|(name, _)| !["FILE", "PATH", "PROFILE", "HOME", "CREDENTIALS"].iter().any(|word| name.contains(word)))
         .collect();
     let variable = move |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());

@@ -1,4 +1,4 @@
-//! Resampling to other grids, and files that are written: any grids, samples and options.
+//! Resamples to other grids and writes files, with any grids, samples and options.
 
 use std::sync::{Arc, LazyLock};
 
@@ -38,10 +38,10 @@ const COMPOSITES: [Composite; 8] = [
     Composite::Stddev,
 ];
 
-/// Pixels of the source and of the target that are resampled.
+/// Maximum number of resampled pixels of source and target.
 const MOST: u64 = 1 << 14;
 
-/// Blocks of a target need windows inside the source, and have as many pixels as they should.
+/// Checks that blocks of the target require windows inside of the source, and have the expected number of pixels.
 pub(crate) fn warp(data: &[u8]) {
     let mut input = Input::new(data);
     let header = Arc::new(index::header(&mut input));
@@ -109,7 +109,7 @@ fn resampled(warp: &Warp, band: &Band, window: Window, composite: Option<Composi
     }
 }
 
-/// A grid of any of the ways to define one.
+/// A grid, defined in any of the possible forms.
 fn grid(input: &mut Input<'_>, raster: &RasterInfo) -> Option<TargetGrid> {
     let crs = input.one_of(&grids::CRSS)?.to_owned();
     let grid = match input.u8() % 4 {
@@ -131,7 +131,7 @@ fn grid(input: &mut Input<'_>, raster: &RasterInfo) -> Option<TargetGrid> {
     grid.ok()
 }
 
-/// A file that is written is one that is read, with the same pixels.
+/// Checks that a written file can be read, with the same pixels.
 pub(crate) fn cog_writer(data: &[u8]) {
     let mut input = Input::new(data);
     let Some(dtype) = input.one_of(&index::TYPES).and_then(|name| name.parse().ok()) else { return };
@@ -207,7 +207,7 @@ fn written(profile: &CogProfile, options: CogOptions, samples: &[u8], mask: &[u8
     Ok(file)
 }
 
-/// The header has what was written, and each tile can be decoded.
+/// Checks that the header equals the written one, and that every tile can be decoded.
 fn read_back(file: &[u8], profile: &CogProfile, options: CogOptions) {
     let mut decoder = HeaderDecoder::new(Limits::default(), u64::try_from(file.len()).ok());
     decoder.push(0, file.to_vec().into());

@@ -1,6 +1,7 @@
-//! Every fuzz target on its seeds and on mutations of them: the same inputs each time, in seconds, without nightly and libFuzzer.
+//! Runs every fuzz target on its seeds and on mutations of them. Inputs are deterministic; runs take seconds, without nightly and libFuzzer.
 //!
-//! Seeds are the files of test/fuzz/TARGET, crashers of the past among them, and for whole headers the fixtures. `RASTERET_MUTATIONS` is how many mutations each target gets.
+//! Seeds are the files of test/fuzz/TARGET, including inputs of fixed crashes, and for whole headers the fixtures. `RASTERET_MUTATIONS` is the
+//! number of mutations per target.
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
 
@@ -13,19 +14,19 @@ use std::time::{Duration, Instant};
 
 use rasteret_fuzz_targets::{TARGETS, Target};
 
-/// Mutations of each target in the gate.
+/// Default number of mutations per target.
 const MUTATIONS: usize = 400;
 
-/// Longest time of the processor for an input: most take less than a millisecond.
+/// Maximum CPU time of an input; most take less than a millisecond.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// Bytes with a meaning in many formats.
+/// Bytes with a special meaning in many formats.
 const VALUES: [u64; 10] = [0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, 0xffff_ffff, 0x7fff_ffff_ffff_ffff, u64::MAX];
 
-/// Targets whose seeds are the fixtures, too.
+/// Targets with the fixtures as additional seeds.
 const OF_FILES: [&str; 3] = ["header", "ifds", "info"];
 
-/// Bytes of the largest fixture that is a seed: others take longer and reach no more.
+/// Maximum size of fixtures used as seeds. Larger ones take longer without reaching more code.
 const FIXTURE_MAX: usize = 5_000;
 
 fn tests() -> PathBuf {
@@ -47,11 +48,11 @@ fn seeds(target: Target) -> Vec<(String, Vec<u8>)> {
         let fixtures = files(&tests().join("data")).into_iter();
         seeds.extend(fixtures.filter(|(name, data)| name.ends_with(".tif") && data.len() <= FIXTURE_MAX));
     }
-    assert!(!seeds.is_empty(), "no seeds of {}", target.name);
+    assert!(!seeds.is_empty(), "no seeds for {}", target.name);
     seeds
 }
 
-/// xorshift64*: the same numbers on every machine.
+/// xorshift64*, which generates the same numbers on every machine.
 struct Random(u64);
 
 impl Random {
@@ -67,7 +68,7 @@ impl Random {
     }
 }
 
-/// A seed with some bytes changed, moved, repeated, left out or taken from another seed.
+/// A seed with bytes changed, moved, repeated, removed or copied from another seed.
 fn mutated(random: &mut Random, seed: &[u8], other: &[u8]) -> Vec<u8> {
     let mut data = seed.to_vec();
     for _ in 0..=random.below(6) {
@@ -100,7 +101,7 @@ fn mutated(random: &mut Random, seed: &[u8], other: &[u8]) -> Vec<u8> {
     data
 }
 
-/// Processor time of this thread, which the load of other processes does not change; the time of day on systems without it.
+/// CPU time of this thread, which does not depend on the load of the machine. Elapsed time on systems without it.
 fn processor_time() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     let scheduled = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
@@ -108,7 +109,7 @@ fn processor_time() -> Duration {
     nanos.map_or_else(|| START.elapsed(), Duration::from_nanos)
 }
 
-/// Runs a target on an input; what is wrong with it, and where the input is then.
+/// Runs a target on an input. Returns the problem, if any, with the path of the saved input.
 fn problem(target: Target, name: &str, data: &[u8]) -> Option<String> {
     let start = processor_time();
     let ended = catch_unwind(AssertUnwindSafe(|| (target.run)(data)));
@@ -119,7 +120,7 @@ fn problem(target: Target, name: &str, data: &[u8]) -> Option<String> {
     };
     let kept = std::env::temp_dir().join(format!("rasteret-{}-{name}", target.name));
     let _ = std::fs::write(&kept, data);
-    Some(format!("{} {what} on {name}, which is in {}", target.name, kept.display()))
+    Some(format!("{} {what} on {name}, saved as {}", target.name, kept.display()))
 }
 
 fn run(target: Target, count: usize) -> Vec<String> {
@@ -136,7 +137,7 @@ fn run(target: Target, count: usize) -> Vec<String> {
 }
 
 #[test]
-fn no_seed_and_no_mutation_breaks_a_promise() {
+fn seeds_and_mutations_run_without_faults() {
     let count = std::env::var("RASTERET_MUTATIONS").map_or(MUTATIONS, |count| count.parse().unwrap());
     let next = AtomicUsize::new(0);
     let work = || {
