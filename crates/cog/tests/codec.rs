@@ -1,4 +1,4 @@
-//! Decoding of tiles to samples: depths, byte orders, predictors, fill order, sizes. Test data is built independently of the decoder.
+//! Decodes tiles to samples: depths, byte orders, predictors, fill order, sizes. Test data is encoded independently of the decoder.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 use proptest::collection::vec;
@@ -9,7 +9,7 @@ use rasteret_cog::tiff::{
 };
 use rasteret_cog::{Encoding, Error};
 
-/// Chunky samples of one depth and format.
+/// An encoding with chunky samples of one depth and format.
 fn encoding(compression: Compression, bits: u16, format: u16, samples: u16) -> Encoding {
     Encoding {
         compression,
@@ -34,7 +34,7 @@ fn samples(bytes: &[u8], encoding: &Encoding, order: ByteOrder, shape: BlockShap
     })
 }
 
-/// Rows of numbers as bits, the most significant first, each row padded to a byte.
+/// Packs rows of numbers, most significant bit first, with each row padded to a byte.
 fn pack(numbers: &[u64], row: usize, bits: usize) -> Vec<u8> {
     numbers
         .chunks(row)
@@ -48,7 +48,7 @@ fn pack(numbers: &[u64], row: usize, bits: usize) -> Vec<u8> {
         .collect()
 }
 
-/// Packed rows of a file: libtiff swaps 24-bit numbers in big-endian ones.
+/// Packs rows as in a file: libtiff swaps the bytes of 24-bit numbers in big-endian files.
 fn packed(numbers: &[u64], row: usize, bits: usize, order: ByteOrder) -> Vec<u8> {
     let mut bytes = pack(numbers, row, bits);
     if bits == 24 && order == ByteOrder::Big {
@@ -57,7 +57,7 @@ fn packed(numbers: &[u64], row: usize, bits: usize, order: ByteOrder) -> Vec<u8>
     bytes
 }
 
-/// A zlib stream of stored blocks, by RFC 1950 and 1951.
+/// A zlib stream of stored blocks (RFC 1950 and 1951).
 fn stored(bytes: &[u8]) -> Vec<u8> {
     let mut out = vec![0x78, 0x01];
     let mut chunks = bytes.chunks(0xFFFF).peekable();
@@ -113,7 +113,7 @@ fn every_depth_is_unpacked() {
 }
 
 #[test]
-fn whole_words_follow_the_byte_order() {
+fn words_are_read_in_the_byte_order() {
     let bytes: Vec<u8> = (1..=16).collect();
     let get = |bits, format, order, count| {
         samples(&bytes, &encoding(Compression::None, bits, format, 1), order, shape(count, 1, 1)).unwrap()
@@ -136,7 +136,7 @@ fn whole_words_follow_the_byte_order() {
     assert_eq!(get(8, 2, Little, 2), Samples::Int8(vec![1, 2]));
 }
 
-/// Values by the definition: a sign, an exponent with a bias of 63, a mantissa of 16 bits.
+/// Values from the definition: a sign, an exponent with a bias of 63, a mantissa of 16 bits.
 #[test]
 fn integers_of_24_bits() {
     let numbers = [1, 256, 65_536, 0xAB_CDEF];
@@ -144,7 +144,7 @@ fn integers_of_24_bits() {
     let encoding = encoding(Compression::None, 24, 1, 1);
     let big_first: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()[1..].to_vec()).collect();
     assert_eq!(samples(&big_first, &encoding, ByteOrder::Little, shape(4, 1, 1)).unwrap(), want);
-    // libtiff turns them around in big-endian files, so that GDAL writes the least significant byte first.
+    // libtiff swaps them in big-endian files, so GDAL writes the least significant byte first.
     let little_first: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()[..3].to_vec()).collect();
     assert_eq!(samples(&little_first, &encoding, ByteOrder::Big, shape(4, 1, 1)).unwrap(), want);
 }
@@ -171,7 +171,7 @@ fn floats_of_24_bits() {
             .collect();
         let want = Samples::Float32(cases.iter().map(|(_, value)| *value).collect());
         assert_eq!(samples(&bytes, &encoding(Compression::None, 24, 3, 1), order, shape(8, 1, 1)).unwrap(), want);
-        // Predictor 3 has the bytes in planes, the most significant first, whatever the byte order, and differences of them.
+        // Predictor 3 stores differences of bytes in planes, the most significant first, for both byte orders.
         let mut planes: Vec<u8> = (1..4).flat_map(|at| cases.map(|(bits, _)| bits.to_be_bytes()[at])).collect();
         for at in (1..planes.len()).rev() {
             planes[at] = planes[at].wrapping_sub(planes[at - 1]);
@@ -186,18 +186,18 @@ fn floats_of_24_bits() {
 #[test]
 fn different_depths_in_one_pixel() {
     let encoding = Encoding { bits_per_sample: vec![5, 6, 16], ..encoding(Compression::None, 5, 1, 3) };
-    // 27 bits a pixel: 11111 000001 0000000100000010 and 00001 111111 1000000000000000, then 2 bits of padding.
+    // 27 bits per pixel: 11111 000001 0000000100000010 and 00001 111111 1000000000000000, then 2 bits of padding.
     let bits = "11111000001000000010000001000001111111100000000000000000";
     let bytes: Vec<u8> = (0..7).map(|at| u8::from_str_radix(&bits[8 * at..8 * at + 8], 2).unwrap()).collect();
     let got = samples(&bytes, &encoding, ByteOrder::Little, shape(2, 1, 3)).unwrap();
     assert_eq!(got, Samples::Uint16(vec![31, 1, 0x0102, 1, 63, 0x8000]));
-    // A plane of such a file has its own depth.
+    // In a planar file, each plane has its own depth.
     let planar = Encoding { planar_configuration: PlanarConfiguration::Planar, ..encoding };
     let got = decode(&[0b0000_0111, 0xFF, 0], &planar, ByteOrder::Little, shape(2, 1, 1), 1).unwrap();
     assert_eq!(got.samples, Samples::Uint8(vec![1, 63]));
 }
 
-/// Predictor 2 by its definition, for each depth, number of samples and byte order: differences from the sample to the left.
+/// Predictor 2, differences from the previous sample of the same band, for each depth, number of samples and byte order.
 #[test]
 fn horizontal_differences() {
     for bits in 1..=64u16 {
@@ -231,7 +231,7 @@ fn horizontal_differences() {
     }
 }
 
-/// Predictor 3 by its definition (Technical Note 3).
+/// Predictor 3 as defined by Technical Note 3.
 #[test]
 fn planes_of_bytes() {
     for size in [2, 4, 8] {
@@ -262,7 +262,7 @@ fn planes_of_bytes() {
     }
 }
 
-/// Files that GDAL 3.10.3 wrote of `real = 0, 1, 2, ..`, `imaginary = 15, 14, ..` with predictor 2: 64-bit differences.
+/// Files written by GDAL 3.10.3 with `real = 0, 1, 2, ..`, `imaginary = 15, 14, ..` and predictor 2, which uses 64-bit differences.
 #[test]
 fn complex_samples_with_predictor_2() {
     let pairs: Vec<[f32; 2]> = (0..4u8).map(|n| [f32::from(n), 15.0 - f32::from(n)]).collect();
@@ -306,7 +306,7 @@ fn other_codecs_ignore_the_predictor() {
 }
 
 #[test]
-fn short_tiles_are_errors_and_long_ones_are_not() {
+fn short_tiles_are_errors_but_long_tiles_are_not() {
     let data: Vec<u8> = (0..40).collect();
     for compression in [Compression::None, Compression::Deflate] {
         let bytes = if compression == Compression::None { data.clone() } else { stored(&data) };
@@ -320,7 +320,7 @@ fn short_tiles_are_errors_and_long_ones_are_not() {
 }
 
 #[test]
-fn unsupported_encodings_are_named() {
+fn errors_name_unsupported_encodings() {
     let refusal = |encoding: Encoding, shape| {
         let error = samples(&stored(&[0; 64]), &encoding, ByteOrder::Little, shape).unwrap_err();
         assert!(matches!(error, Error::Unsupported { .. }), "{error}");
@@ -348,7 +348,7 @@ fn unsupported_encodings_are_named() {
     assert!(refusal(ycbcr, shape(2, 2, 3)).contains("subsampled 2 by 2"));
 }
 
-/// A header may declare any size: nothing is allocated beyond what the bytes can expand to.
+/// A header may declare any size: allocations are limited to the possible size of the decoded bytes.
 #[test]
 fn sizes_are_limited() {
     let encoding = encoding(Compression::None, 64, 1, 1);
@@ -403,7 +403,7 @@ proptest! {
         }
     }
 
-    /// Streams with a valid start.
+    /// Streams that start like valid ones.
     #[test]
     fn broken_streams_give_samples_or_an_error(
         (compression, head) in proptest::sample::select(vec![

@@ -1,4 +1,4 @@
-//! Headers of the corpus of real files, compared with tifffile and GDAL as `check.py --what headers` does for the extension.
+//! Compares headers of the corpus of real files with tifffile and GDAL, like `check.py --what headers` for the extension.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 #[path = "support/corpus.rs"]
@@ -14,7 +14,7 @@ use rasteret_cog::{CogHeader, Error};
 use serde_json::Value;
 use support::{decode, dump, fetches};
 
-/// A record of the oracle, and whether its file is hostile by the manifest.
+/// A record of the oracle, and whether the manifest lists its file as hostile.
 struct Record {
     name: String,
     bytes: Vec<u8>,
@@ -62,12 +62,12 @@ fn differences(header: &CogHeader, oracle: &Value) -> Vec<String> {
 }
 
 impl<'a> Comparison<'a> {
-    /// The first IFD as tifffile reads it.
+    /// The first IFD, read by tifffile.
     fn ifd(&self) -> &'a Value {
         &self.oracle["tifffile"]["ifds"][0]
     }
 
-    /// The GeoTIFF tags as tifffile reads them.
+    /// The GeoTIFF tags, read by tifffile.
     fn geo(&self) -> &'a Value {
         &self.oracle["tifffile"]["geo"]
     }
@@ -162,7 +162,7 @@ impl<'a> Comparison<'a> {
 
     fn nodata(&mut self) {
         let (header, geo, gdal) = (self.header, self.geo(), self.gdal());
-        // GDAL drops a nodata value that the type cannot represent: such a tag is not compared.
+        // GDAL ignores a nodata value that the type cannot represent, so it is not compared.
         let has_metadata = geo["gdal_metadata"].as_str().is_some_and(|xml| xml.contains("NODATA_VALUE"));
         if !gdal["nodata"].is_null() || geo["gdal_nodata"].is_null() && !has_metadata {
             let want = match &gdal["nodata"] {
@@ -208,7 +208,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// The projection, its parameters with defaults left out, and the ellipsoid of a WKT 1.
+/// Returns the projection, its parameters other than defaults, and the ellipsoid of WKT 1.
 fn meaning(wkt: &str) -> (String, Vec<(String, f64)>, Vec<f64>) {
     let after = |keyword: &str| wkt.split_once(&format!("{keyword}[\"")).map(|(_, rest)| rest);
     let projection = after("PROJECTION").map_or("", |rest| &rest[..rest.find('"').unwrap()]);
@@ -227,7 +227,7 @@ fn meaning(wkt: &str) -> (String, Vec<(String, f64)>, Vec<f64>) {
     (projection.to_owned(), parameters, spheroid)
 }
 
-/// User-defined CRSs against GDAL's WKT of them, parameter by parameter.
+/// Compares the parameters of user-defined CRSs with GDAL's WKT.
 #[test]
 fn user_defined_crss_agree_with_gdal() {
     let Some(corpus) = corpus() else { return };
@@ -235,7 +235,7 @@ fn user_defined_crss_agree_with_gdal() {
     for record in &records(&corpus) {
         let Some(want) = record.oracle["gdal"]["crs"]["wkt"].as_str() else { continue };
         let Ok(CogHeader { crs: Some(Crs::Wkt(got)), .. }) = decode(&record.bytes) else { continue };
-        // Esri's citations come as they are, in Esri's names; GDAL knows Esri's Web Mercator by its name.
+        // Citations with Esri WKT are not converted; GDAL recognizes Esri's Web Mercator by name.
         let is_esri = got.contains("D_North_American_1983") || want.contains("Popular Visualisation");
         if is_esri {
             continue;
@@ -310,7 +310,7 @@ fn compression(code: u64, structure: Option<&str>) -> String {
 }
 
 #[test]
-fn headers_agree_with_tifffile_and_gdal() {
+fn headers_equal_tifffile_and_gdal() {
     let Some(corpus) = corpus() else { return };
     let records = records(&corpus);
     let mut wrong = Vec::new();
@@ -334,7 +334,7 @@ fn headers_agree_with_tifffile_and_gdal() {
             Err(error) => {
                 refused += 1;
                 if !matches!(error, Error::Malformed { .. } | Error::Unsupported { .. } | Error::LimitExceeded { .. }) {
-                    wrong.push(format!("{}: refused for the wrong reason: {error}", record.name));
+                    wrong.push(format!("{}: rejected with an unexpected error: {error}", record.name));
                 }
             }
         }
@@ -360,7 +360,7 @@ fn cogs_take_one_fetch_of_32_kib() {
     assert!(several.is_empty(), "{}", several.join("\n"));
 }
 
-/// Headers away from the start take one round for the IFD, and one more where tables or further IFDs are away from it.
+/// Headers not at the start of the file take one round for the IFD, and one more if tables or other IFDs are not close to it.
 #[test]
 fn other_files_take_few_fetches() {
     let Some(corpus) = corpus() else { return };

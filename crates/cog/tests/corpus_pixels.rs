@@ -1,5 +1,5 @@
-//! Decoded pixels against the corpus of real files: whole bands of the full resolution by their SHA-256, for every file of which
-//! two other decoders say the same and whose codec loses nothing (`exact()` of `check.py`).
+//! Compares decoded pixels of the corpus of real files by the SHA-256 of whole bands at full resolution, for every file with a lossless
+//! codec on which two other decoders agree (`exact()` of `check.py`).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 #[path = "support/corpus.rs"]
@@ -14,7 +14,7 @@ use rasteret_cog::tiff::Compression;
 use rasteret_cog::{CogHeader, Error};
 use serde_json::Value;
 
-/// Binary16 as GDAL shows it.
+/// Converts binary16 to binary32, like GDAL.
 fn half(bits: u16) -> f32 {
     let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
     let (exponent, mantissa) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
@@ -26,7 +26,7 @@ fn half(bits: u16) -> f32 {
     }
 }
 
-/// The little-endian bytes of one sample; half floats as binary32.
+/// Appends one sample in little-endian order; half floats as binary32.
 fn put(samples: &Samples, at: usize, out: &mut [u8]) {
     match samples {
         Samples::Uint8(list) => out.copy_from_slice(&list[at].to_le_bytes()),
@@ -45,7 +45,7 @@ fn put(samples: &Samples, at: usize, out: &mut [u8]) {
     }
 }
 
-/// One tile of the full resolution, or None where it is sparse.
+/// One tile of the full resolution; None if it is sparse.
 fn tile(file: &[u8], header: &CogHeader, position: usize, row: u32, plane: u16) -> Result<Option<DecodedTile>, Error> {
     let image = &header.image;
     let [offset, count] = [image.tile_offsets[position], u64::from(image.tile_byte_counts[position])];
@@ -96,13 +96,13 @@ fn bands(file: &[u8], header: &CogHeader, size: usize) -> Result<Vec<Vec<u8>>, E
 }
 
 #[test]
-fn bands_agree_with_gdal_and_tifffile() {
+fn bands_equal_gdal_and_tifffile() {
     let Some(corpus) = corpus() else { return };
     let oracle = std::fs::read_to_string(corpus.join("oracle.jsonl")).unwrap();
     let manifest = std::fs::read_to_string(corpus.join("manifest.csv")).unwrap();
     let mut wrong = Vec::new();
     let mut refused = Vec::new();
-    // Files and bands by codec.
+    // Numbers of files and bands by codec.
     let mut right: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for line in oracle.lines() {
         let record: Value = serde_json::from_str(line).unwrap();
@@ -122,7 +122,7 @@ fn bands_agree_with_gdal_and_tifffile() {
             Err(error) => panic!("{name}: {error}"),
         };
         let encoding = &header.image.encoding;
-        // Sparse tiles are the pixel path's.
+        // Sparse tiles are tested with whole bands, see crates/io/tests/corpus_pixels.rs.
         if header.image.tile_byte_counts.contains(&0) || header.image.tile_offsets.contains(&0) {
             continue;
         }
@@ -130,7 +130,7 @@ fn bands_agree_with_gdal_and_tifffile() {
             format!("{name}: {}, predictor {}, {}", encoding.compression, encoding.predictor.code(), encoding.dtype);
         let size = if encoding.dtype.name() == "float16" { 4 } else { encoding.dtype.size() };
         match bands(&file, &header, size) {
-            // As `check.py` has it: hostile files and foreign codecs may be refused.
+            // As in `check.py`, hostile files and unsupported codecs may be rejected.
             Err(error) if is_crafted || matches!(encoding.compression, Compression::Unknown(_)) => {
                 refused.push(format!("{what}: {error}"));
             }
@@ -154,9 +154,9 @@ fn bands_agree_with_gdal_and_tifffile() {
     assert!(right.len() > 5);
 }
 
-/// `values.lossy` of `check.py`: no sample off by more than 130, and those of a file by 10 on average at most.
+/// `values.lossy` of `check.py`: samples differ by at most 130, and by at most 10 on average per file.
 #[test]
-fn lossy_samples_are_near_gdals() {
+fn lossy_samples_are_close_to_gdal() {
     let Some(corpus) = corpus() else { return };
     let oracle = std::fs::read_to_string(corpus.join("oracle.jsonl")).unwrap();
     let manifest = std::fs::read_to_string(corpus.join("manifest.csv")).unwrap();
@@ -164,7 +164,7 @@ fn lossy_samples_are_near_gdals() {
     for line in oracle.lines() {
         let record: Value = serde_json::from_str(line).unwrap();
         let agreement = record["tifffile_vs_gdal"]["status"].as_str().unwrap_or_default();
-        // GDAL turns CMYK (5) into RGBA.
+        // GDAL converts CMYK (5) to RGBA.
         if record["gdal"]["lossy"] != true
             || !["equal", "differs"].contains(&agreement)
             || record["tifffile"]["ifds"][0]["photometric"] == 5
@@ -183,7 +183,8 @@ fn lossy_samples_are_near_gdals() {
             Ok(errors) => {
                 let worst = errors.iter().copied().fold(0.0, f64::max);
                 let mean = errors.iter().sum::<f64>() / errors.len().max(1) as f64;
-                let what = format!("{name}: off by {worst}, {mean:.2} on average of {} samples", errors.len());
+                let what =
+                    format!("{name}: differs by up to {worst}, by {mean:.2} on average of {} samples", errors.len());
                 if worst > 130.0 || mean > 10.0 { &mut wrong } else { &mut near }.push(what);
             }
         }
@@ -193,7 +194,7 @@ fn lossy_samples_are_near_gdals() {
     assert!(near.len() > 20);
 }
 
-/// How far off the first three bands are at each of the oracle's pixels that has a tile.
+/// Returns the errors of the first three bands at all pixels of the oracle with a tile.
 fn sample_errors(file: &[u8], header: &CogHeader, record: &Value) -> Result<Vec<f64>, Error> {
     let image = &header.image;
     let across = image.image_width.div_ceil(image.tile_width);
@@ -221,9 +222,9 @@ fn sample_errors(file: &[u8], header: &CogHeader, record: &Value) -> Result<Vec<
     Ok(errors)
 }
 
-/// JPEG XL, which the oracle's GDAL was built without.
+/// JPEG XL, which is not supported by the GDAL of the oracle.
 #[test]
-fn jpeg_xl_bands_agree_with_tifffile() {
+fn jpeg_xl_bands_equal_tifffile() {
     let Some(corpus) = corpus() else { return };
     let oracle = std::fs::read_to_string(corpus.join("oracle.jsonl")).unwrap();
     let mut count = 0;

@@ -1,4 +1,4 @@
-//! The cover compared with an exhaustive test of all tiles by the exact predicates of `geo`.
+//! Compares the cover with a test of all tiles by the exact predicates of `geo`.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
 
 use geo::coordinate_position::CoordPos;
@@ -26,7 +26,7 @@ fn point() -> impl Strategy<Value = Coord<f64>> {
     (coordinate(), coordinate()).prop_map(|(x, y)| Coord { x, y })
 }
 
-/// A ring around a centre, its vertices in the order of their directions: simple unless two lie in one direction.
+/// A star-shaped ring around a centre, which is simple unless two vertices have the same direction.
 fn ring() -> impl Strategy<Value = LineString<f64>> {
     (point(), proptest::collection::vec((0.0..std::f64::consts::TAU, 0.5..40.0, any::<bool>()), 3..12)).prop_map(
         |(centre, mut spokes)| {
@@ -51,7 +51,7 @@ fn rotated(polygon: &Polygon<f64>, degrees: f64) -> Polygon<f64> {
     polygon.map_coords(|Coord { x, y }| Coord { x: x * cos - y * sin, y: x * sin + y * cos })
 }
 
-/// A valid polygon, with a hole where one fits, turned by some angle.
+/// A valid polygon, rotated, with a hole if possible.
 fn polygon() -> impl Strategy<Value = Polygon<f64>> {
     let angle = prop_oneof![Just(0.0), Just(90.0), -180.0..180.0];
     (ring(), 0.1..0.8, any::<bool>(), angle)
@@ -62,7 +62,7 @@ fn polygon() -> impl Strategy<Value = Polygon<f64>> {
             let plain = Polygon::new(shell, vec![]);
             rotated(if with_hole && holed.is_valid() { &holed } else { &plain }, angle)
         })
-        // Vertices of one line are valid to geo, and share an area with tiles that they only touch.
+        // geo considers collinear vertices valid, and then returns an area for tiles that are only touched.
         .prop_filter("valid", |polygon| polygon.is_valid() && polygon.unsigned_area() > 1e-9)
 }
 
@@ -133,8 +133,8 @@ proptest! {
         let (asked, fetched) = (bytes(&ranges), bytes(&spans));
         prop_assert!(asked.is_subset(&fetched));
         prop_assert!(spans.iter().all(|request| !request.is_empty() && request.end - request.start <= max_size));
-        prop_assert!(spans.windows(2).all(|pair| pair[0].end <= pair[1].start), "no byte twice");
-        // Only sufficiently small gaps are read.
+        prop_assert!(spans.windows(2).all(|pair| pair[0].end <= pair[1].start), "requests overlap");
+        // Only gaps up to the limit are included.
         let unused: Vec<u64> = fetched.difference(&asked).copied().collect();
         prop_assert!(unused.chunk_by(|a, b| a + 1 == *b).all(|gap| gap.len() as u64 <= max_gap));
         let distinct: std::collections::BTreeSet<_> = ranges.iter().filter(|r| !r.is_empty()).map(|r| (r.start, r.end)).collect();

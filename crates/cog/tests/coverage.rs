@@ -1,4 +1,4 @@
-//! Coverage compared with stored results of GDAL and exactextract, areas of `geo`, point samples and partitions.
+//! Compares coverage with stored results of GDAL and exactextract, areas of `geo`, point samples and partitions.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use rasteret_cog::{Geometry, ParsedGeometry, Tiling};
 
 type Pixels = BTreeMap<(u32, u32), f64>;
 
-/// The weight of each pixel, each of which must come once and in order.
+/// Returns the weight of each pixel. Checks that pixels are in order, without repetitions.
 fn pixels(coverage: &Coverage) -> Pixels {
     let mut pixels = Pixels::new();
     let mut before: Option<Run> = None;
@@ -38,18 +38,18 @@ fn of(wkt: &str, width: u32, height: u32, method: Method) -> Vec<(u32, u32, u32,
 }
 
 #[test]
-fn the_inside_is_one_run_per_row() {
+fn the_interior_is_one_run_per_row() {
     let square = "POLYGON((1.5 1, 8 1, 8 3.25, 1.5 3.25, 1.5 1))";
     let expected = [(1, 1, 2, 0.5), (1, 2, 8, 1.0), (2, 1, 2, 0.5), (2, 2, 8, 1.0), (3, 1, 2, 0.125), (3, 2, 8, 0.25)];
     assert_eq!(of(square, 10, 10, Method::Fraction), expected);
-    // Cut by the image on the right, and below.
+    // Clipped by the right and lower side of the image.
     assert_eq!(of(square, 4, 2, Method::Fraction), [(1, 1, 2, 0.5), (1, 2, 4, 1.0)]);
     let holed = "POLYGON((-5 -5, 15 -5, 15 15, -5 15, -5 -5),(2 0, 4 0, 4 1, 2 1, 2 0))";
     assert_eq!(of(holed, 10, 2, Method::Fraction), [(0, 0, 2, 1.0), (0, 4, 10, 1.0), (1, 0, 10, 1.0)]);
 }
 
 #[test]
-fn rows_of_a_rectangle_are_kept_once() {
+fn rows_of_a_rectangle_are_stored_once() {
     let wkt = |points: &str| format!("POLYGON(({points}))");
     for (left, top, right, bottom) in [
         (1.25, 2.5, 7.75, 190.25),
@@ -59,7 +59,7 @@ fn rows_of_a_rectangle_are_kept_once() {
         (3.2, 1.5, 3.7, 120.5),
     ] {
         let box_of = wkt(&format!("{left} {top}, {right} {top}, {right} {bottom}, {left} {bottom}, {left} {top}"));
-        // The same with a vertex more is computed row by row.
+        // The same rectangle with an additional vertex is computed row by row.
         let middle = f64::midpoint(top, bottom).floor() + 0.5;
         let split = wkt(&format!(
             "{left} {top}, {right} {top}, {right} {bottom}, {left} {bottom}, {left} {middle}, {left} {top}"
@@ -113,8 +113,8 @@ fn the_smallest_polygon_keeps_its_area() {
 }
 
 #[test]
-fn corners_and_sides_that_are_touched_do_not_count() {
-    // Edges run through the corners of pixels, at slopes that are no sums of powers of two.
+fn touched_corners_and_sides_have_no_coverage() {
+    // Edges through corners of pixels, with slopes that are not exact in binary.
     for step in 1..40 {
         let (x, y) = (f64::from(step) * 20.0, 60.0);
         let found = of(&format!("POLYGON((0 0, {x} {y}, 0 {y}, 0 0))"), 1000, 100, Method::Fraction);
@@ -131,7 +131,7 @@ fn parts_are_summed() {
     let twice = "MULTIPOLYGON(((0 0, 2 0, 2 1, 0 1, 0 0)),((1 0, 3 0, 3 1, 1 1, 1 0)))";
     assert_eq!(of(twice, 10, 10, Method::Fraction), [(0, 0, 1, 1.0), (0, 1, 2, 2.0), (0, 2, 3, 1.0)]);
     assert_eq!(of(twice, 10, 10, Method::Center), [(0, 0, 3, 1.0)]);
-    // Deeper than covers of full resolution could be summed.
+    // More parts than could be summed with the coverage of the whole image.
     let square =
         Polygon::new(LineString::from(vec![(0.5, 0.5), (2.5, 0.5), (2.5, 2.5), (0.5, 2.5), (0.5, 0.5)]), vec![]);
     let many = Coverage::of(&polygons(vec![square; 5000]), 10, 10, Method::Fraction);
@@ -152,14 +152,14 @@ fn parts_are_summed() {
 }
 
 #[test]
-fn lines_weigh_by_length_and_points_by_one() {
+fn lines_are_weighted_by_length_and_points_by_one() {
     let line = "LINESTRING(0.5 0.25, 2.25 0.25, 2.25 1.5)";
     assert_eq!(of(line, 9, 9, Method::Fraction), [(0, 0, 1, 0.5), (0, 1, 3, 1.0), (1, 2, 3, 0.5)]);
     let geometry = ParsedGeometry::from_text("LINESTRING(0 0, 3 4)").unwrap().geometry;
     let to_world = GeoTransform { a: 20.0, b: 0.0, c: 0.0, d: 0.0, e: -10.0, f: 0.0 };
     let world = Coverage::on_ground(&geometry, 9, 9, Method::Fraction, &to_world);
     assert!((world.weight() - 60f64.hypot(40.0)).abs() < 1e-12);
-    // Between two pixels: once, in the right one; on the image's far side: outside.
+    // On the side between two pixels, the right one contains the point; a point on the right side of the image is outside.
     assert_eq!(of("LINESTRING(2 1, 2 3)", 9, 9, Method::Fraction), [(1, 2, 3, 1.0), (2, 2, 3, 1.0)]);
     assert_eq!(of("LINESTRING(2 3, 2 1)", 9, 9, Method::Fraction), [(1, 2, 3, 1.0), (2, 2, 3, 1.0)]);
     assert_eq!(of("LINESTRING(9 1, 9 3)", 9, 9, Method::Fraction), []);
@@ -179,9 +179,9 @@ fn polygons(polygons: impl IntoIterator<Item = Polygon<f64>>) -> Geometry {
     Geometry { polygons: polygons.into_iter().collect(), ..Geometry::default() }
 }
 
-/// Results of `scripts/make-coverage-cases`; `RASTERET_COVERAGE_CASES` names another file written by it.
+/// Cases of `scripts/make-coverage-cases`; `RASTERET_COVERAGE_CASES` is the path of another file of cases.
 #[test]
-fn gdal_and_exactextract_find_the_same_pixels() {
+fn pixels_equal_gdal_and_exactextract() {
     let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/coverage_cases.tsv");
     let path = std::env::var("RASTERET_COVERAGE_CASES").unwrap_or_else(|_| kept.to_owned());
     let cases = std::fs::read_to_string(path).unwrap();
@@ -200,7 +200,7 @@ fn gdal_and_exactextract_find_the_same_pixels() {
         let (width, height) = (width.parse().unwrap(), height.parse().unwrap());
         let found = pixels(&Coverage::on_ground(&geometry, width, height, kind, &to_world));
         let expected = expected_pixels(expected);
-        // exactextract computes areas of pixels in f64 and keeps them as f32; GDAL's are all or nothing.
+        // exactextract computes coverage in f64 and stores it as f32; that of GDAL is 0 or 1.
         let tolerance = if kind == Method::Fraction { 1e-6 } else { 0.0 };
         let differing: Vec<_> = found
             .keys()
@@ -244,7 +244,7 @@ fn point() -> impl Strategy<Value = Coord<f64>> {
     (around(), around()).prop_map(|(x, y)| Coord { x, y })
 }
 
-/// A ring around a centre, its vertices in the order of their directions.
+/// A star-shaped ring around a centre.
 fn ring() -> impl Strategy<Value = LineString<f64>> {
     let spokes = proptest::collection::vec((0.0..std::f64::consts::TAU, 0.3..1.0), 3..15);
     let grid = prop_oneof![Just(0.0), Just(1.0), Just(2.0), Just(8.0)];
@@ -263,7 +263,7 @@ fn ring() -> impl Strategy<Value = LineString<f64>> {
     })
 }
 
-/// A valid polygon, with a hole where one fits.
+/// A valid polygon, with a hole if possible.
 fn polygon() -> impl Strategy<Value = Polygon<f64>> {
     (ring(), 0.1..0.9, any::<bool>())
         .prop_map(|(shell, part, with_hole)| {
@@ -276,7 +276,7 @@ fn polygon() -> impl Strategy<Value = Polygon<f64>> {
         .prop_filter("valid", Validation::is_valid)
 }
 
-/// A square, and triangles that it is cut into: a lattice, jittered inside, whose cells are cut along one diagonal or the other.
+/// A square and its partition into triangles: a lattice with moved inner vertices, whose cells are split along a diagonal.
 fn partition() -> impl Strategy<Value = (Polygon<f64>, Vec<Polygon<f64>>)> {
     let jitter = proptest::collection::vec((-0.2..0.2, -0.2..0.2, any::<bool>()), 36);
     (jitter, 0.3..9.0, prop_oneof![Just(0.0), -7.0..0.0], any::<bool>()).prop_map(|(jitter, size, start, exact)| {
@@ -308,7 +308,7 @@ proptest! {
     #[test]
     fn weights_sum_to_the_area(polygon in polygon(), off_x in 0u32..8_000_000, off_y in 0u32..8_000_000) {
         let inside = |x: f64, y: f64| polygon.map_coords(|point| coord! { x: point.x + x, y: point.y + y });
-        // Coordinates keep their digits only so far: the area of what is left of them is what counts.
+        // Large coordinates lose digits, so the area of the rounded polygon is expected.
         let moved = inside(f64::from(off_x) + 200.0, f64::from(off_y) + 200.0);
         let coverage = Coverage::of(&polygons([moved.clone()]), 9_000_000, 9_000_000, Method::Fraction);
         let area = moved.unsigned_area();
@@ -317,13 +317,13 @@ proptest! {
     }
 
     #[test]
-    fn each_pixel_weighs_its_intersection(polygon in polygon()) {
+    fn each_weight_is_the_area_of_the_intersection(polygon in polygon()) {
         let found = pixels(&Coverage::of(&polygons([polygon.clone()]), 13, 11, Method::Fraction));
         for (row, col) in (0..11).flat_map(|row| (0..13).map(move |col| (row, col))) {
             let corner = coord! { x: f64::from(col), y: f64::from(row) };
             let pixel = Rect::new(corner, corner + coord! { x: 1.0, y: 1.0 }).to_polygon();
             let weight = found.get(&(row, col)).copied().unwrap_or(0.0);
-            // Of 16 x 16 points in the pixel, as many are inside as its weight says, but for those near an edge.
+            // The weight equals the share of 16 x 16 points inside of the polygon, except for points near an edge.
             let samples = (0..256).filter(|at| {
                 let point = corner + coord! { x: (f64::from(at % 16) + 0.5) / 16.0, y: (f64::from(at / 16) + 0.5) / 16.0 };
                 polygon.contains(&Point(point))
@@ -338,7 +338,7 @@ proptest! {
     }
 
     #[test]
-    fn neighbours_share_each_pixel_out((square, triangles) in partition()) {
+    fn weights_of_a_partition_add_up((square, triangles) in partition()) {
         let whole = pixels(&Coverage::of(&polygons([square]), WIDTH, HEIGHT, Method::Fraction));
         let together = pixels(&Coverage::of(&polygons(triangles.clone()), WIDTH, HEIGHT, Method::Fraction));
         let mut sums = Pixels::new();
@@ -355,9 +355,9 @@ proptest! {
         }
     }
 
-    // Not ALL_TOUCHED: where an edge runs through a corner, what GDAL takes it to touch depends on where it is cut.
+    // Without ALL_TOUCHED: if an edge runs through a corner, the pixels touched according to GDAL depend on clipping.
     #[test]
-    fn what_lies_outside_changes_nothing_inside(
+    fn parts_outside_do_not_affect_pixels_inside(
         polygon in polygon(), method in prop_oneof![Just(Method::Fraction), Just(Method::Center)],
     ) {
         let shifted = polygon.map_coords(|point| point + coord! { x: 16.0, y: 16.0 });
@@ -374,7 +374,7 @@ proptest! {
                 prop_assert!((weight(&small) - weight(&inner)).abs() < 1e-13);
             }
         } else {
-            // Where an edge runs through a centre, the rounding of moved coordinates decides.
+            // If an edge runs through a centre, the rounding of shifted coordinates decides.
             let is_on_edge = |(row, col): &(u32, u32)| {
                 let centre = Point::new(f64::from(*col) + 0.5, f64::from(*row) + 0.5);
                 std::iter::once(polygon.exterior()).chain(polygon.interiors()).any(|ring| Euclidean.distance(&centre, ring) < 1e-12)
@@ -387,7 +387,7 @@ proptest! {
     }
 
     #[test]
-    fn lines_weigh_what_is_in_the_image(line in proptest::collection::vec(point(), 2..6)) {
+    fn lines_are_weighted_by_their_length_in_the_image(line in proptest::collection::vec(point(), 2..6)) {
         let geometry = Geometry { lines: vec![LineString(line.clone())], ..Geometry::default() };
         let coverage = Coverage::of(&geometry, 200, 200, Method::Fraction);
         let quarter = Rect::new(coord! { x: 0.0, y: 0.0 }, coord! { x: 200.0, y: 200.0 });
@@ -397,7 +397,7 @@ proptest! {
     }
 
     #[test]
-    fn windows_cut_the_whole_into_parts(
+    fn windows_equal_parts_of_the_whole(
         polygon in polygon(), method in method(), tile_width in 1u32..20, tile_height in 1u32..20,
     ) {
         let coverage = Coverage::of(&polygons([polygon]), WIDTH, HEIGHT, method);

@@ -1,5 +1,5 @@
-//! Transformations against PROJ: points over the area of use of each CRS family, there and back, from the corpus's
-//! `crs/cases.jsonl`, which pyproj made.
+//! Compares transformations with PROJ in both directions, for points in the area of use of each CRS family. `crs/cases.jsonl` of the corpus
+//! was generated with pyproj.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::path::PathBuf;
@@ -8,13 +8,13 @@ use geo_types::Coord;
 use rasteret_cog::crs::Transforms;
 use serde_json::Value;
 
-/// Tolerance in metres on the ground: the difference of two implementations of the same formulas, and less than any pixel.
+/// Tolerance in metres on the ground, for two implementations of the same formulas. Far below the size of a pixel.
 const TOLERANCE_M: f64 = 0.01;
 
-/// A degree of the meridian.
+/// Length of a degree along a meridian.
 const METRES_A_DEGREE: f64 = 111_000.0;
 
-/// PROJ 9.8 computes the plate carrée of an ellipsoid; the PROJ 9.5 that made the cases takes a sphere. See the limits page.
+/// PROJ 9.8 uses the ellipsoidal formula of plate carrée; PROJ 9.5, which generated the cases, the spherical one. See docs/limits.md.
 const NEWER_FORMULA: [&str; 2] = ["EPSG:4087", "EPSG:32662"];
 
 fn cases() -> Option<String> {
@@ -29,10 +29,10 @@ fn cases() -> Option<String> {
     None
 }
 
-/// How far from the oracle the worst point of a case is, in metres; None where the CRS is refused.
+/// Returns the largest distance of a point from the oracle, in metres; None if the CRS is rejected.
 fn worst(transforms: &Transforms, name: &str, points: &Value) -> Option<f64> {
     let transform = transforms.get("OGC:CRS84", name).ok()?;
-    // Longitudes are the same after a turn, and crowd at the poles.
+    // Compares longitudes modulo 360, scaled by the cosine of the latitude.
     let apart = |found: Option<Coord<f64>>, x: f64, y: f64, degrees: bool| {
         let Some(found) = found else { return f64::INFINITY };
         if !degrees {
@@ -54,14 +54,14 @@ fn worst(transforms: &Transforms, name: &str, points: &Value) -> Option<f64> {
 }
 
 #[test]
-fn transformations_agree_with_proj() {
+fn transformations_equal_proj() {
     let Some(cases) = cases() else { return };
     let transforms = Transforms::default();
     let (mut checked, mut refused, mut wrong) = (0, Vec::new(), Vec::new());
     for case in cases.lines() {
         let case: Value = serde_json::from_str(case).unwrap();
         let name = case["name"].as_str().unwrap();
-        // The cases' PROJ strings are those of codes without their datum: another CRS.
+        // PROJ strings of the cases omit the datum of the code, and are therefore different CRSs.
         for form in ["code", "wkt1"] {
             let Some(text) = case[form].as_str().filter(|text| !text.is_empty()) else { continue };
             match worst(&transforms, text, &case["points"]) {

@@ -1,5 +1,5 @@
-//! Georeferencing end to end: tags to transform, CRS, nodata, scale and offset, as in GDAL 3.10.3. `crs_cases.rs`
-//! compares the meaning of CRSs with GDAL; here their notation is tested.
+//! Tests transform, CRS, nodata, scale and offset from tags, as in GDAL 3.10.3. `crs_cases.rs` compares the definitions of CRSs with GDAL;
+//! these tests check their notation.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 mod support;
@@ -15,7 +15,7 @@ enum Key {
 }
 use Key::{Double, Short, Text};
 
-/// A file with these GeoKeys, spread over the three tags.
+/// A file with these GeoKeys, in the three tags.
 fn with_keys(keys: &[(u16, Key)]) -> TiffWriter {
     let mut directory = vec![1, 1, 0, u16::try_from(keys.len()).unwrap()];
     let (mut doubles, mut ascii) = (Vec::new(), Vec::new());
@@ -55,7 +55,7 @@ const WGS84: &str = "GEOGCS[\"WGS 84\",DATUM[\"WGS_1984\",SPHEROID[\"WGS 84\",63
     UNIT[\"degree\",0.017453292519943295],AUTHORITY[\"EPSG\",\"4326\"]]";
 
 #[test]
-fn the_model_type_comes_before_any_code() {
+fn the_model_type_takes_precedence_over_codes() {
     let user = || (3072, Short(32767));
     let local = Some("LOCAL_CS[\"unnamed\",UNIT[\"unknown\",1]]");
     for (keys, expected) in [
@@ -114,7 +114,7 @@ fn geographic_crss_are_found_by_any_of_their_keys() {
     };
     let by_datum = geographic(vec![(2050, Short(6326))]);
     assert!(by_datum.contains("DATUM[\"WGS_1984\"") && by_datum.contains("\"6326\"]]"), "{by_datum}");
-    // A name alone does not define the ellipsoid.
+    // A name does not define the ellipsoid.
     let by_name = geographic(vec![(2049, Text("NAD27"))]);
     assert!(by_name.contains("GEOGCS[\"NAD27\",DATUM[\"unknown\",SPHEROID[\"unretrievable"), "{by_name}");
     let by_ellipsoid = geographic(vec![(2050, Short(32767)), (2056, Short(7030)), (2054, Short(9102))]);
@@ -131,7 +131,7 @@ fn geographic_crss_are_found_by_any_of_their_keys() {
         "GEOGCS[\"A\",DATUM[\"B\",SPHEROID[\"C\",6371007.181,0]],PRIMEM[\"Greenwich\",0],\
          UNIT[\"degree\",0.017453292519943295]]"
     );
-    // Another ellipsoid than the code's: no code may claim otherwise.
+    // The ellipsoid differs from that of the code, so the CRS has no code.
     let other = wkt(&[
         (1024, Short(1)),
         (2048, Short(4326)),
@@ -174,12 +174,12 @@ fn methods_take_parameters_from_any_of_their_keys() {
         (99, vec![], &["LOCAL_CS"]),
     ] {
         let wkt = projected(method, keys);
-        assert!(parts.iter().all(|part| wkt.contains(part)), "{method}: {wkt} lacks one of {parts:?}");
+        assert!(parts.iter().all(|part| wkt.contains(part)), "{method}: {wkt} must contain {parts:?}");
     }
 }
 
 #[test]
-fn codes_keep_their_parts_but_for_what_keys_say() {
+fn keys_override_parts_of_a_code() {
     let projected = |keys: Vec<(u16, Key)>| {
         let mut all = vec![(1024, Short(1)), (3072, Short(26917))];
         all.extend(keys);
@@ -187,7 +187,7 @@ fn codes_keep_their_parts_but_for_what_keys_say() {
     };
     assert_eq!(projected(vec![(3076, Short(9001))]), "EPSG:26917");
     assert_eq!(projected(vec![(2048, Short(4269)), (3074, Short(16017))]), "EPSG:26917");
-    // Not in the unit of the code: no AUTHORITY for the whole.
+    // The unit differs from that of the code, so the CRS has no AUTHORITY.
     let feet = projected(vec![(3076, Short(9003))]);
     assert!(feet.starts_with("PROJCS[\"EPSG:26917\"") && feet.contains("\"false_easting\",1640416.66"), "{feet}");
     assert!(feet.ends_with("UNIT[\"US survey foot\",0.30480060960121924,AUTHORITY[\"EPSG\",\"9003\"]]]"), "{feet}");
@@ -204,13 +204,13 @@ fn esri_citations_are_wkt() {
 }
 
 #[test]
-fn geo_tags_of_the_wrong_type_are_refused() {
+fn geo_tags_of_the_wrong_type_are_errors() {
     let file = with_keys(&[(1024, Short(2))]).with(33550, Values::Ascii("10,10\0"));
     assert!(refusal(&file.bytes()).ends_with("expected DOUBLE, found ASCII"));
 }
 
 #[test]
-fn points_are_shifted_and_raw_tags_kept() {
+fn pixel_is_point_shifts_the_transform_only() {
     let file = with_keys(&[(1025, Short(2)), (2048, Short(4326))])
         .with(33550, Values::Double(vec![2.0, -4.0, 0.0]))
         .with(33922, Values::Double(vec![1.0, 1.0, 0.0, 100.0, 50.0, 0.0]));
@@ -234,7 +234,7 @@ fn nodata_scale_and_offset() {
 }
 
 #[test]
-fn texts_of_gdal_are_read_by_the_type() {
+fn texts_of_gdal_are_read_according_to_the_type() {
     let of = |bits: u16, format: u16, text: &'static str| {
         let file = TiffWriter::new(vec![tiled(10, 10, 16)]);
         let file = file.with(258, Values::Short(vec![bits])).with(339, Values::Short(vec![format]));
@@ -250,7 +250,7 @@ fn texts_of_gdal_are_read_by_the_type() {
 }
 
 #[test]
-fn a_gdal_metadata_is_never_an_error() {
+fn gdal_metadata_is_never_an_error() {
     let file = || TiffWriter::new(vec![tiled(10, 10, 16)]);
     let scale = |values| decode(&file().with(42112, values).bytes()).unwrap().scale;
     let xml = "<GDALMetadata><Item name=\"\" sample=\"0\" role=\"scale\">2 & 3</Item></GDALMetadata>\0";

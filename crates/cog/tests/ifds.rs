@@ -1,4 +1,4 @@
-//! The dump of all IFDs: order, SubIFDs, the format of values, and tolerated faults.
+//! Dumps all IFDs: order, SubIFDs, format of values, and tolerated faults.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 mod support;
@@ -33,7 +33,7 @@ fn values_are_formatted() {
     assert_eq!(value(ifd, 700).unwrap().split_at(66), (&*format!("0x{}", "3c".repeat(32)), "… (5000 bytes)"));
     assert_eq!(value(ifd, 33550), Some("0.5, 0.000000001, -0"));
     assert_eq!(value(ifd, 65000), Some("-3, -3"));
-    assert_eq!(value(ifd, 65001), None, "a type that nobody knows");
+    assert_eq!(value(ifd, 65001), None, "unknown type");
     assert_eq!(value(ifd, 65002), None, "beyond the end");
     assert_eq!(value(ifd, 65003), Some("1.25"));
     let offsets = value(ifd, 324).unwrap();
@@ -44,7 +44,7 @@ fn values_are_formatted() {
 
 #[test]
 fn sub_ifds_follow_the_main_chain() {
-    // IFD 0 at 8 has 11 entries, IFD 1 follows; the SubIFDs lead to both, to each other, and nowhere.
+    // IFD 0 at byte 8 has 11 entries and is followed by IFD 1. SubIFDs refer to both, to each other, and beyond the end.
     let main = TiffWriter::new(vec![tiled(10, 10, 16), reduced(1, 5, 5, 16)]);
     let length = main.bytes().len() as u64;
     let mut sub = reduced(1, 3, 3, 16);
@@ -72,7 +72,7 @@ fn sub_ifds_follow_the_main_chain() {
 }
 
 #[test]
-fn values_that_all_tags_share_are_refused() {
+fn values_shared_by_all_tags_are_rejected() {
     let mut tags = tiled(10, 10, 16);
     tags.extend((0..2000).map(|n| (10_000 + n, Values::At(2, 4000, 8))));
     let file = TiffWriter::new(vec![tags]).bytes();

@@ -1,4 +1,4 @@
-//! Properties for any bytes: no panic, no loop, proportionate memory, and results that do not depend on how bytes are pushed.
+//! Properties for any bytes: no panic, no endless loop, memory in proportion to the file, and results independent of how bytes are pushed.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 mod support;
@@ -13,18 +13,18 @@ use rasteret_cog::{
 };
 use support::{TiffWriter, Values, geo_keys, reduced, slice, tiled};
 
-/// All decoders, which are driven the same way.
+/// Common interface of all decoders.
 trait Decoder {
-    type Answer: Debug;
+    type Output: Debug;
     fn new(limits: Limits, file_size: Option<u64>) -> Self;
     fn push(&mut self, offset: u64, bytes: Bytes);
-    fn try_decode(&mut self) -> Result<DecodeResult<Self::Answer>>;
+    fn try_decode(&mut self) -> Result<DecodeResult<Self::Output>>;
 }
 
 macro_rules! decoder {
     ($type:ty, $answer:ty) => {
         impl Decoder for $type {
-            type Answer = $answer;
+            type Output = $answer;
             fn new(limits: Limits, file_size: Option<u64>) -> Self {
                 Self::new(limits, file_size)
             }
@@ -42,12 +42,12 @@ decoder!(HeaderDecoder, CogHeader);
 decoder!(IfdDecoder, Vec<IfdInfo>);
 decoder!(InfoDecoder, FileInfo);
 
-/// Runs a decoder and pushes the requested ranges, as far as the file has them.
+/// Runs a decoder and pushes the requested ranges, clipped to the file.
 ///
 /// # Panics
 ///
 /// If a range is requested twice, or if there are more rounds than bytes.
-fn drive<D: Decoder>(file: &Bytes, file_size: Option<u64>) -> Result<D::Answer> {
+fn drive<D: Decoder>(file: &Bytes, file_size: Option<u64>) -> Result<D::Output> {
     let mut decoder = D::new(Limits::default(), file_size);
     let mut held: Vec<Range<u64>> = Vec::new();
     for _ in 0..file.len() + 3 {
@@ -56,18 +56,18 @@ fn drive<D: Decoder>(file: &Bytes, file_size: Option<u64>) -> Result<D::Answer> 
             DecodeResult::NeedsData(needs) => needs,
         };
         assert!(!needs.is_empty());
-        assert!(needs.windows(2).all(|pair| pair[0].end < pair[1].start), "not sorted and apart: {needs:?}");
+        assert!(needs.windows(2).all(|pair| pair[0].end < pair[1].start), "not sorted and disjoint: {needs:?}");
         for need in needs {
             assert!(need.start < need.end, "an empty range");
             assert!(file_size.is_none_or(|size| need.end <= size), "{need:?} is beyond the file");
             let again = held.iter().any(|held| held.start < need.end && need.start < held.end);
-            assert!(!again, "{need:?} was answered already");
+            assert!(!again, "{need:?} was pushed before");
             let answer = slice(file, &need);
             held.push(need.start..need.start + answer.len() as u64);
             decoder.push(need.start, answer);
         }
     }
-    panic!("no answer after as many rounds as there are bytes");
+    panic!("no result after as many rounds as there are bytes");
 }
 
 /// A file of the writer with all kinds of tags, in any form.
@@ -103,13 +103,13 @@ fn nearly_files() -> impl Strategy<Value = Vec<u8>> {
     (header, proptest::collection::vec(any::<u8>(), 0..400)).prop_map(|(header, rest)| [header, &rest].concat())
 }
 
-/// A good file with some bytes changed.
+/// A valid file with some changed bytes.
 fn mutated_files() -> impl Strategy<Value = Vec<u8>> {
     let value = prop_oneof![any::<u8>(), Just(0), Just(255), Just(1)];
     let changes = proptest::collection::vec((any::<prop::sample::Index>(), value), 1..12);
     (files(), changes, any::<prop::sample::Index>(), any::<bool>()).prop_map(|(mut file, changes, end, is_cut)| {
         for (at, value) in changes {
-            // Most changes hit the IFDs at the start, where they matter.
+            // Most changes are in the IFDs at the start of the file.
             let at = at.index(file.len()).min(at.index(300).max(at.index(file.len()) % 300));
             file[at] = value;
         }
@@ -124,7 +124,7 @@ fn mutated_files() -> impl Strategy<Value = Vec<u8>> {
 fn check_size(header: &CogHeader, file: &Bytes) {
     let levels = || std::iter::once(&header.image).chain(&header.overviews).chain(&header.masks);
     let tiles: usize = levels().map(|level| level.tile_offsets.len() + level.tile_byte_counts.len()).sum();
-    // A BYTE table needs one byte an entry, and shared ones may be counted twice; each level may have one tile inline.
+    // A table of BYTE has one byte per entry, and shared tables may be counted twice; each level may have one inline tile.
     assert!(tiles <= 2 * file.len() + 2 * 129, "{tiles} entries from {} bytes", file.len());
 }
 
@@ -152,8 +152,8 @@ fn check_anything(file: &Bytes) {
     }
 }
 
-/// Decodes a file that is pushed in pieces of any size and order before the first try.
-fn pushed_in_pieces<D: Decoder>(file: &Bytes, cuts: &[prop::sample::Index], is_backwards: bool) -> Result<D::Answer> {
+/// Decodes a file that was pushed in pieces of any size and order before the first call.
+fn pushed_in_pieces<D: Decoder>(file: &Bytes, cuts: &[prop::sample::Index], is_backwards: bool) -> Result<D::Output> {
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(file.len() + 1)).collect();
     cuts.extend([0, file.len()]);
     cuts.sort_unstable();
@@ -176,12 +176,12 @@ fn check_pieces<D: Decoder>(file: &Bytes, cuts: &[prop::sample::Index], is_backw
     assert_same(&pushed_in_pieces::<D>(file, cuts, is_backwards), &whole);
     match (drive::<D>(file, Some(file.len() as u64)), whole) {
         (Ok(driven), Ok(whole)) => assert_same(&driven, &whole),
-        // The first fault found may be another one when bytes arrive later.
+        // The first fault may differ if bytes are pushed later.
         (driven, whole) => assert_eq!(driven.is_ok(), whole.is_ok()),
     }
 }
 
-/// Compares the debug output, since tiepoints are kept as stored and may be NaN.
+/// Compares debug output, because tiepoints may be NaN.
 fn assert_same<T: Debug>(answer: &T, expected: &T) {
     assert_eq!(format!("{answer:?}"), format!("{expected:?}"));
 }
@@ -198,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn good_files_are_read_however_they_arrive(
+    fn results_of_valid_files_do_not_depend_on_pushes(
         file in files(),
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..20),
         is_backwards: bool,
@@ -210,7 +210,7 @@ proptest! {
     }
 
     #[test]
-    fn mutated_files_are_read_however_they_arrive(
+    fn results_of_mutated_files_do_not_depend_on_pushes(
         file in mutated_files(),
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..20),
         is_backwards: bool,

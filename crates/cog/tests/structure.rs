@@ -1,4 +1,4 @@
-//! File structure: byte orders, BigTIFF, chains, roles, tables, requests, and rejected files.
+//! Structure of files: byte orders, BigTIFF, chains of IFDs, roles, tables, requests, and rejected files.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -19,7 +19,7 @@ fn writer() -> TiffWriter {
 }
 
 #[test]
-fn both_byte_orders_and_formats_agree() {
+fn byte_orders_and_formats_return_equal_headers() {
     let expected = decode(&writer().bytes()).unwrap();
     assert_eq!(expected.image.tile_offsets, [1000, 2000, 3000, 4000, 5000, 6000]);
     assert_eq!(expected.image.tile_byte_counts, [1, 2, 3, 4, 5, 6]);
@@ -37,7 +37,7 @@ fn both_byte_orders_and_formats_agree() {
 }
 
 #[test]
-fn defaults_are_tiffs() {
+fn missing_tags_have_the_defaults_of_tiff() {
     let file = TiffWriter::new(vec![vec![
         (256, Values::Short(vec![9])),
         (257, Values::Short(vec![5])),
@@ -58,7 +58,7 @@ fn defaults_are_tiffs() {
 }
 
 #[test]
-fn strips_are_tiles_as_wide_as_the_image() {
+fn strips_are_tiles_with_the_width_of_the_image() {
     let strips = |rows: u32, count: u32| {
         TiffWriter::new(vec![vec![
             (256, Values::Long(vec![10])),
@@ -82,7 +82,7 @@ fn strips_are_tiles_as_wide_as_the_image() {
 }
 
 #[test]
-fn byte_counts_follow_from_one_strip_a_plane() {
+fn byte_counts_are_derived_for_one_strip_per_plane() {
     let strips = |planar: u16, compression: u16, offsets: &[u32], rows: u32| {
         TiffWriter::new(vec![vec![
             (256, Values::Long(vec![10])),
@@ -99,7 +99,7 @@ fn byte_counts_follow_from_one_strip_a_plane() {
     // Rows of 10 x 2 and 10 samples of 12 bits.
     assert_eq!(counts(strips(1, 1, &[8], 7)), [30 * 7]);
     assert_eq!(counts(strips(2, 1, &[8, 9], 7)), [15 * 7, 15 * 7]);
-    // Compressed, one goes on to the end, whatever that is.
+    // A compressed strip extends to the end of the file.
     assert_eq!(counts(strips(1, 5, &[8], 7)), [0]);
     for (planar, offsets) in [(1, &[8, 9, 10, 11][..]), (2, &[8, 9, 10, 11, 12, 13, 14, 15][..])] {
         let text = refusal(&strips(planar, 1, offsets, 2).bytes());
@@ -118,7 +118,7 @@ fn tables_may_be_short_long_or_long8() {
 }
 
 #[test]
-fn sparse_tiles_stay_as_stored() {
+fn sparse_tiles_are_unchanged() {
     let file = writer().with(324, Values::Long(vec![0, 1, 2, 0, 4, 5])).with(325, Values::Long(vec![0, 0, 2, 3, 4, 5]));
     let image = decode(&file.bytes()).unwrap().image;
     assert_eq!(image.tile_offsets, [0, 1, 2, 0, 4, 5]);
@@ -126,7 +126,7 @@ fn sparse_tiles_stay_as_stored() {
 }
 
 #[test]
-fn tables_that_do_not_fit_are_refused() {
+fn invalid_tables_are_rejected() {
     for (file, text) in [
         (writer().without(325), "tag TileByteCounts (325): expected the tag, found none"),
         (writer().without(324), "tag TileOffsets (324): expected the tag, found none"),
@@ -185,7 +185,7 @@ fn overviews_and_masks_are_largest_first() {
 }
 
 #[test]
-fn a_broken_mask_is_refused() {
+fn an_invalid_mask_is_rejected() {
     let mut mask = reduced(4, 300, 200, 128);
     mask.retain(|(tag, _)| *tag != 324);
     let text = refusal(&TiffWriter::new(vec![tiled(300, 200, 128), mask]).bytes());
@@ -193,7 +193,7 @@ fn a_broken_mask_is_refused() {
 }
 
 #[test]
-fn chains_that_loop_are_refused_and_those_that_dangle_end() {
+fn cyclic_chains_are_rejected_and_dangling_chains_end() {
     let file = TiffWriter { last_next: 8, ..writer() };
     assert_eq!(refusal(&file.bytes()), "IFD 1 at byte 8: the chain of IFDs contains a cycle");
     let file = TiffWriter { last_next: 1 << 20, ..writer() };
@@ -201,7 +201,7 @@ fn chains_that_loop_are_refused_and_those_that_dangle_end() {
 }
 
 #[test]
-fn files_other_than_tiff_are_refused() {
+fn files_other_than_tiff_are_rejected() {
     for (bytes, text) in [
         (&b""[..], "file at byte 0: expected 8 bytes at byte 0, but the file ends at byte 0"),
         (b"II*\0", "file at byte 0: expected 8 bytes at byte 0, but the file ends at byte 4"),
@@ -216,7 +216,7 @@ fn files_other_than_tiff_are_refused() {
 }
 
 #[test]
-fn hostile_counts_are_refused_before_anything_is_fetched() {
+fn hostile_counts_are_rejected_before_fetching() {
     let refused = |file: TiffWriter, text: &str| {
         let refusal = refusal(&file.bytes());
         assert!(refusal.contains(text), "{refusal}");
@@ -237,9 +237,9 @@ fn hostile_counts_are_refused_before_anything_is_fetched() {
     refused(TiffWriter::new(levels), "count of overviews and masks of 129 exceeds the limit of 128");
 }
 
-/// One tile table that all overviews share must not be held once for each of them.
+/// A tile table shared by all overviews must not be stored once for each of them.
 #[test]
-fn shared_tables_are_refused() {
+fn shared_tables_are_rejected() {
     let tiles = 20_000;
     let mut shared = reduced(1, tiles * 16, 16, 16);
     shared.retain(|(tag, _)| ![324, 325].contains(tag));
@@ -254,8 +254,8 @@ fn a_cog_takes_one_fetch_and_long_tables_one_more() {
     let rounds = |file: &TiffWriter| fetches(&file.bytes(), 32 << 10).unwrap().1.len();
     assert_eq!(rounds(&writer()), 1);
     let file = TiffWriter::new(vec![tiled(128 * 100, 128 * 100, 128), reduced(1, 6400, 6400, 64)]);
-    // The tables, the overview's IFD and its tables all lie beyond the first fetch; the IFD must come before its tables
-    // are known, but prefetching it brings them along or asks for all of them at once.
+    // The tables, the IFD of the overview and its tables are all beyond the first fetch. The IFD must be read before the position of
+    // its tables is known, but prefetching includes them or requests all of them at once.
     assert!(rounds(&file) <= 3, "{}", rounds(&file));
     let file = TiffWriter { gap: 200_000, ..writer() };
     assert_eq!(rounds(&file), 2, "an IFD at the end of the file");
@@ -266,12 +266,14 @@ fn a_cog_takes_one_fetch_and_long_tables_one_more() {
 }
 
 #[test]
-fn a_try_without_new_bytes_is_an_error() {
+fn decoding_without_new_bytes_is_an_error() {
     let file = Bytes::from(TiffWriter { gap: 100_000, ..writer() }.bytes());
     let mut decoder = HeaderDecoder::new(Limits::default(), None);
     assert_eq!(decoder.try_decode(), Ok(DecodeResult::NeedsData(vec![0..32 << 10])));
     decoder.push(0, file.slice(..100));
-    let DecodeResult::NeedsData(needs) = decoder.try_decode().unwrap() else { panic!("cannot know more") };
+    let DecodeResult::NeedsData(needs) = decoder.try_decode().unwrap() else {
+        panic!("expected a request for more data")
+    };
     assert_eq!(needs, vec![100_008..100_008 + (32 << 10)]);
     decoder.push(100_008, Bytes::new());
     let error = decoder.try_decode().unwrap_err();
@@ -342,7 +344,7 @@ fn sample_types_are_widened_as_in_gdal() {
 }
 
 #[test]
-fn codec_parameters_are_kept() {
+fn codec_parameters_are_read() {
     let file = writer()
         .with(259, Values::Short(vec![34887]))
         .with(50674, Values::Long(vec![4, 2]))

@@ -1,4 +1,4 @@
-//! Untrusted arguments and numbers: a valid result or an error, never a panic.
+//! Untrusted arguments and numbers return a valid result or an error, and never panic.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use rasteret_cog::{Corners, EncodedGeometry, Error, GeometryProjector, ParsedGeo
 
 static TRANSFORMS: LazyLock<Transforms> = LazyLock::new(Transforms::default);
 
-/// WKB and text of geometries, to be damaged.
+/// WKB and text of geometries, which are then damaged.
 const TEXTS: [&str; 5] = [
     "POLYGON((0 0, 9 0, 9 9, 0 9, 0 0),(1 1, 2 1, 2 2, 1 1))",
     "SRID=4326;MULTIPOINT((1 2),(3 4))",
@@ -157,7 +157,7 @@ fn tiles_are_in_the_image(scene: &Scene) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-// The slowest tests of the crate: two, so that two threads run them.
+// The slowest tests of the crate, divided to run on two threads.
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 

@@ -35,7 +35,7 @@ fn requests_cover_their_span() {
 }
 
 #[test]
-fn a_range_counts_in_the_request_that_it_begins_in() {
+fn ranges_are_counted_in_the_request_that_contains_their_start() {
     let check = |asked: &[(u64, u64)], expected: &[((u64, u64), usize)]| {
         let expected: Vec<_> = expected.iter().map(|((start, end), count)| (*start..*end, *count)).collect();
         assert_eq!(CONFIG.serve(&ranges(asked)), expected, "{asked:?}");

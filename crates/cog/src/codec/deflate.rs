@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_stream_is_short() {
+    fn a_truncated_stream_returns_less() {
         let mut output = [0; 32];
         assert!(decode(&RANGE[..20], &mut output).unwrap() < 32);
         assert_eq!(decode(&[], &mut output).unwrap(), 0);

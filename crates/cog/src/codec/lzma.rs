@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_stream_is_short() {
+    fn a_truncated_stream_returns_less() {
         assert!(decode(&STREAM[..30], &mut [0; 32]).unwrap() < 32);
         assert_eq!(decode(&[], &mut [0; 32]).unwrap(), 0);
     }

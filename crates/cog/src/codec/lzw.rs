@@ -237,7 +237,7 @@ mod tests {
     }
 
     /// A stream of single bytes and the widths of its codes: each code after the first adds an entry.
-    #[allow(clippy::cast_possible_truncation, reason = "bytes are cut out of numbers; there are few codes")]
+    #[allow(clippy::cast_possible_truncation, reason = "extracts bytes of numbers; there are few codes")]
     fn literals(count: usize, early: u32) -> (Vec<u8>, Vec<(u32, u32)>) {
         let data: Vec<u8> = (0..count).map(|index| (index * 7 + index / 256) as u8).collect();
         let mut codes = vec![(256, 9)];
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn widths_grow_in_time() {
+    fn the_width_of_codes_grows() {
         for count in [253, 254, 255, 256, 300, 1000, 3000, 3838, 5000] {
             let mut output = vec![0; count];
             let (data, codes) = literals(count, 1);
@@ -275,9 +275,9 @@ mod tests {
         }
     }
 
-    /// Each string is the previous one plus a byte, and is used immediately: runs of 1, 2, 3, … equal bytes.
+    /// Runs of 1, 2, 3, … equal bytes, where each code is used immediately after its definition.
     #[test]
-    fn strings_that_are_being_given() {
+    fn codes_used_when_defined() {
         let mut codes = vec![(256, 9), (65, 9)];
         codes.extend((258..300).map(|code| (code, 9)));
         let length = (1..=43).sum();
@@ -292,8 +292,8 @@ mod tests {
     /// Strings longer than the prefix of an entry.
     #[test]
     fn long_strings() {
-        // "abcd", then 258 "ab", 260 "cd", 262 "abc", 263 "cda", and from there each string is a byte longer than the
-        // last but one.
+        // "abcd", then 258 "ab", 260 "cd", 262 "abc", 263 "cda"; from there on, each string is one byte longer than the
+        // second to last.
         let codes: Vec<u32> = [256, 97, 98, 99, 100, 258, 260].into_iter().chain(262..300).collect();
         let codes: Vec<_> = codes.iter().map(|code| (*code, 9)).collect();
         let mut strings: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_that_stand_for_nothing_are_errors() {
+    fn undefined_codes_are_errors() {
         for codes in [vec![256, 300], vec![256, 65, 259], vec![256, 65, 258, 300], vec![256, 65, 256, 258]] {
             let codes: Vec<_> = codes.iter().map(|code| (*code, 9)).collect();
             assert!(decode(&most_first(&codes), &mut [0; 100]).is_err());

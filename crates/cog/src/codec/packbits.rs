@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_cut_at_either_end() {
+    fn runs_are_truncated_at_both_ends() {
         for length in 0..=UNPACKED.len() {
             let mut output = vec![0; length];
             assert_eq!(decode(&PACKED, &mut output), length);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_of_minus_128_is_nothing() {
+    fn a_header_of_minus_128_is_ignored() {
         let mut output = [0; 2];
         assert_eq!(decode(&[0x80, 0x80, 0x01, 1, 2], &mut output), 2);
         assert_eq!(output, [1, 2]);

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_frame_is_short() {
+    fn a_truncated_frame_returns_less() {
         assert_eq!(decode(&FRAME[..20], &mut [0; 32]).unwrap(), 0);
         assert_eq!(decode(&[], &mut [0; 32]).unwrap(), 0);
     }

@@ -11,7 +11,7 @@ fn refusal(name: &str) -> String {
 }
 
 #[test]
-fn names_of_the_same_crs() {
+fn equivalent_names() {
     for name in [
         "EPSG:4326",
         "epsg:4326",
@@ -28,12 +28,12 @@ fn names_of_the_same_crs() {
     assert!(!transform("OGC:CRS84", "EPSG:32631").is_identity());
     assert!(!transform("OGC:CRS84", "EPSG:32631").to_degrees());
     assert!(transform("OGC:CRS84", "EPSG:4267").to_degrees());
-    // Longitudes in grads do not come back after 360.
+    // Longitudes in grads do not repeat after 360.
     assert!(!transform("OGC:CRS84", "EPSG:4807").to_degrees());
 }
 
 #[test]
-fn x_comes_first_whatever_the_official_order() {
+fn x_is_first_for_all_axis_orders() {
     let point = transform("EPSG:4326", "EPSG:3857").forward(Coord { x: 10.0, y: 50.0 }).unwrap();
     assert!(
         (point.x - 1_113_194.907_932_735_6).abs() < 1e-3 && (point.y - 6_446_275.841_017_158).abs() < 1e-3,
@@ -75,7 +75,7 @@ fn unreliable_transformations_are_refused() {
 }
 
 #[test]
-fn undefined_points_are_none() {
+fn points_outside_of_the_domain_are_none() {
     let mercator = transform("OGC:CRS84", "EPSG:3857");
     for (x, y) in [(0.0, 90.1), (f64::NAN, 0.0), (0.0, f64::INFINITY)] {
         assert_eq!(mercator.forward(Coord { x, y }), None, "{x} {y}");
@@ -83,7 +83,7 @@ fn undefined_points_are_none() {
 }
 
 #[test]
-fn between_longitudes_the_turn_is_kept() {
+fn multiples_of_360_are_kept_between_longitudes() {
     let datum = transform("OGC:CRS84", "EPSG:4267");
     let point = datum.forward(Coord { x: 260.0, y: 40.0 }).unwrap();
     assert!((point.x - 260.0).abs() < 0.01, "{point:?}");
@@ -91,7 +91,7 @@ fn between_longitudes_the_turn_is_kept() {
 }
 
 #[test]
-fn pairs_are_made_once() {
+fn transformations_are_cached() {
     let transforms = Transforms::default();
     let first = transforms.get("OGC:CRS84", "EPSG:32631").unwrap();
     assert!(std::sync::Arc::ptr_eq(&first, &transforms.get("OGC:CRS84", "EPSG:32631").unwrap()));
@@ -100,7 +100,7 @@ fn pairs_are_made_once() {
 }
 
 #[test]
-fn poles_come_back() {
+fn poles_round_trip() {
     for (name, latitude) in [("EPSG:3031", -90.0), ("EPSG:3413", 90.0), ("EPSG:6931", 90.0), ("EPSG:6932", -90.0)] {
         let polar = transform("OGC:CRS84", name);
         let pole = polar.forward(Coord { x: 0.0, y: latitude }).unwrap();
@@ -111,7 +111,7 @@ fn poles_come_back() {
 }
 
 #[test]
-fn names_have_a_largest_length() {
+fn the_length_of_names_is_limited() {
     let padded = |length: usize| format!("EPSG:32631{}", " ".repeat(length - 10));
     assert!(transform(&padded(1 << 16), "EPSG:32631").is_identity());
     let error = Transforms::default().get("EPSG:32631", &padded((1 << 16) + 1)).unwrap_err().to_string();

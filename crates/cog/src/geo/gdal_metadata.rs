@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_gdal_refuses_says_nothing() {
+    fn documents_rejected_by_gdal_are_ignored() {
         let item = r#"<Item name="SCALE" sample="0" role="scale">2</Item>"#;
         for xml in [
             String::new(),
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(values("0\t0"), (None, None));
         assert_eq!(values("1,5 1"), (Some(1.0), Some(vec![1.0, 1.0])));
         assert_eq!(of("<Item name=\"NODATA_VALUE\">5</Item>"), (Some(5.0), None));
-        // The last item of a name counts; items of a band or another domain are ignored.
+        // The last item of a name is used; items of a band or another domain are ignored.
         let last = "<Item name=\"NODATA_VALUES\">1 1</Item><Item name=\"nodata_values\">2 2</Item>\
             <Item name=\"NODATA_VALUES\" sample=\"0\">3 3</Item><Item name=\"NODATA_VALUES\" domain=\"X\">4 4</Item>";
         assert_eq!(of(last), (Some(2.0), Some(vec![2.0, 2.0])));

@@ -138,7 +138,7 @@ mod tests {
 
     /// Values of GDAL_NODATA that GDAL 3.10.3 reads in `float64`, `int64` and `uint64` files.
     #[test]
-    fn numbers_are_gdals() {
+    fn numbers_equal_gdal() {
         let cases: &[(&str, f64, i64, u64)] = &[
             (" ", 0.0, 0, 0),
             (" -9999\n", -9999.0, -9999, 9999_u64.wrapping_neg()),
@@ -196,14 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn a_comma_counts_where_it_comes_first_and_early() {
+    fn commas_are_decimal_points_near_the_start() {
         let zeros = |count: usize| "0".repeat(count) + ",5";
         assert_eq!((float(zeros(49).as_bytes()), float(zeros(50).as_bytes())), (0.5, 0.0));
         assert_eq!((float(b"1,5"), float_with_point(b"1,5")), (1.5, 1.0));
     }
 
     #[test]
-    fn long_texts_take_no_longer_than_they_are() {
+    fn time_is_proportional_to_the_text() {
         let long = vec![b'1'; 4 << 20];
         assert_eq!((float(&long), signed(&long), unsigned(&long)), (f64::INFINITY, i64::MAX, u64::MAX));
     }

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_matrix_counts_without_a_usable_scale() {
+    fn a_matrix_is_used_without_a_valid_scale() {
         let mut matrix = [0.0; 16];
         (matrix[0], matrix[1], matrix[3], matrix[4], matrix[5], matrix[7]) = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0);
         let of = |scale, tiepoint, is_point| {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_hold_all_corners_of_a_rotated_image() {
+    fn bounds_contain_all_corners_of_a_rotated_image() {
         let transform = GeoTransform::from_array([1.0, -1.0, 0.0, 1.0, 1.0, 0.0]);
         assert_eq!(transform.bounds(2, 3), BBox { xmin: -3.0, ymin: 0.0, xmax: 2.0, ymax: 5.0 });
     }

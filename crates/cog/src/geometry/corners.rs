@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn boxes_in_longitudes_cross_the_antimeridian() {
+    fn boxes_in_longitudes_may_cross_the_antimeridian() {
         let parsed = parse([170.0, -10.0, -170.0, 10.0]).unwrap();
         assert_eq!(parsed.geometry, wkt("POLYGON((170 -10, 190 -10, 190 10, 170 10, 170 -10))"));
         for crs in ["OGC:CRS84", "EPSG:4326", "EPSG:4258"] {
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn boxes_that_mean_nothing_are_refused() {
+    fn invalid_boxes_are_rejected() {
         for (corners, words) in [
             ([f64::NAN, 0.0, 1.0, 1.0], "expected finite numbers"),
             ([0.0, 0.0, f64::INFINITY, 1.0], "expected finite numbers"),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_is_used_again_forgets_the_box() {
+    fn a_reused_reader_does_not_keep_the_box() {
         let mut parsed = parse([170.0, -10.0, -170.0, 10.0]).unwrap();
         EncodedGeometry::Text("POINT(1 2)").parse_into(&mut parsed).unwrap();
         assert_eq!(parsed, ParsedGeometry::from_text("POINT(1 2)").unwrap());

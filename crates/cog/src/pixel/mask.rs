@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_are_what_the_rule_accepts() {
+    fn classes_equal_the_rule() {
         let rules =
             [MaskRule::Keep(vec![4, 5, -7, 300]), MaskRule::Drop(vec![3, -1, 256]), MaskRule::Bits(0b1_0000_1010)];
         for rule in rules {
@@ -207,7 +207,7 @@ mod tests {
             for value in 0..=u8::MAX {
                 assert_eq!(classes.byte(value), expected(value.into()), "{rule:?}, {value}");
             }
-            // Beyond the range of a signed integer, the lowest bits are those of a class.
+            // Beyond the range of signed integers, the lowest bits are compared with the class.
             for value in [u64::MAX, u64::MAX - 251, (1 << 63) + 4] {
                 assert_eq!(classes.byte(value), expected(value.to_f64()), "{rule:?}, {value}");
             }

@@ -172,7 +172,7 @@ mod tests {
     use super::{Nodata, Sample};
 
     #[test]
-    fn a_nodata_matches_only_where_the_type_holds_it() {
+    fn nodata_matches_only_if_the_type_can_represent_it() {
         assert_eq!(u8::held(Nodata::Whole(255)), Some(255));
         for nodata in [Nodata::Whole(256), Nodata::Whole(-1), Nodata::Between(0.0, 1.0), Nodata::Nan] {
             assert_eq!(u8::held(nodata), None, "{nodata:?}");
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_hold_their_ends_and_nan_nothing_else() {
+    fn ranges_include_their_ends_and_nan_only_matches_nan() {
         let range = f32::held(Nodata::Between(-1.5, 2.0)).unwrap();
         assert!((-1.5_f32).is(range) && 2.0_f32.is(range) && !2.5_f32.is(range) && !f32::NAN.is(range));
         let nan = f64::held(Nodata::Nan).unwrap();
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_type_cannot_hold_is_written_as_the_nearest() {
+    fn values_out_of_range_are_written_as_the_nearest() {
         assert_eq!((u8::nearest(-9999.0), u8::nearest(300.0), u8::nearest(0.5), u8::nearest(f64::NAN)), (0, 255, 1, 0));
         assert_eq!((i8::nearest(-0.5), i8::nearest(-1.4)), (-1, -1));
         assert_eq!((f32::nearest(1e300), f32::nearest(0.1)), (f32::INFINITY, 0.1));

@@ -224,8 +224,8 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_fall_apart_come_out_apart() {
-        // A comb with two teeth from below.
+    fn separated_parts_are_separate_polygons() {
+        // A comb with two teeth at the bottom.
         let comb = "POLYGON((1 12, 1 5, 3 5, 3 11, 6 11, 6 7, 8 7, 8 12, 1 12))";
         let parts = cut(&Convex::of_box(BOX), comb);
         assert_eq!(areas(&parts), [10.0, 6.0]);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn holes_stay_holes_until_they_are_cut() {
+    fn holes_remain_holes_until_they_are_cut() {
         let ring = "POLYGON((-5 2, 15 2, 15 8, -5 8, -5 2),(3 4, 5 4, 5 6, 3 6, 3 4))";
         let parts = cut(&Convex::of_box(BOX), ring);
         assert_eq!((areas(&parts), parts[0].interiors().len()), (vec![56.0], 1));

@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn aligned_grids_that_are_rotated() {
         let (sin, cos) = 0.3_f64.sin_cos();
-        // Pixels of a size, turned, from a pixel of the first grid on.
+        // Pixels of the same size, rotated, starting at a pixel of the first grid.
         let turned = |size: f64, col: f64, row: f64| {
             let (a, b, d, e) = (cos * size, sin * size, sin * size, -cos * size);
             let (x, y) = ((cos * col + sin * row) * 10.0, (sin * col - cos * row) * 10.0);
@@ -271,7 +271,7 @@ mod tests {
             let map = map(&grid, &other);
             assert_eq!((map.is_aligned(), map.is_same_grid((8, 8))), (is_aligned, is_same), "{:?}", other.transform);
         }
-        // A quarter turn: columns of the one are rows of the other.
+        // A rotation by 90 degrees: columns of one grid are rows of the other.
         let quarter = RasterInfo::in_epsg(32631, [0.0, 10.0, 500_000.0, 10.0, 0.0, 4_600_000.0], 8, 8);
         let north_up = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 8, 8);
         assert!(!map(&quarter, &north_up).is_aligned());
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn rotated_and_projected_ones_are_mapped_pixel_by_pixel() {
         let grid = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 4, 4);
-        // A quarter turn: columns of one raster are rows of the other.
+        // A rotation by 90 degrees: columns of one raster are rows of the other.
         let turned = RasterInfo::in_epsg(32631, [0.0, -10.0, 500_040.0, -10.0, 0.0, 4_600_000.0], 4, 4);
         assert_eq!(found(&map(&grid, &turned), window(0, 0, 2, 1)), [Some((0, 3)), Some((0, 2))]);
         let degrees = RasterInfo::in_epsg(4326, [0.01, 0.0, 2.995, 0.0, -0.01, 41.555], 1, 1);
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn longitudes_of_another_turn() {
+    fn longitudes_that_differ_by_360_degrees() {
         let grid = RasterInfo::in_epsg(4326, [1.0, 0.0, -180.0, 0.0, -1.0, 1.0], 360, 2);
         let other = RasterInfo::in_epsg(4326, [1.0, 0.0, 0.0, 0.0, -1.0, 1.0], 360, 2);
         assert_eq!(found(&map(&grid, &other), window(179, 0, 2, 1)), [Some((359, 0)), Some((0, 0))]);
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn rasters_without_a_common_crs_are_refused() {
+    fn rasters_without_a_common_crs_are_rejected() {
         let raster = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 4, 4);
         let refused = |other: RasterInfo| {
             PixelMap::new(&raster, raster.native_transform(), &other, &Transforms::default()).unwrap_err().to_string()

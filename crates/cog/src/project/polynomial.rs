@@ -196,7 +196,7 @@ mod tests {
     const BOX: BBox = BBox { xmin: 3.0, ymin: 40.0, xmax: 5.0, ymax: 41.0 };
 
     #[test]
-    fn a_polynomial_is_found_again() {
+    fn a_polynomial_is_reproduced() {
         let cubic = |Coord { x, y }: Coord<f64>| Some(Coord { x: x * x * x - 2.0 * x * y, y: 7.0 + y * y - x });
         let fitted = Polynomial::fit(BOX, cubic).unwrap();
         assert!(fitted.terms == 4 && fitted.error < 1e-9, "{fitted:?}");
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extent_holds_the_pixels_of_its_box_and_no_more_than_it_must() {
+    fn an_extent_contains_the_pixels_of_its_box() {
         let turned = |Coord { x, y }: Coord<f64>| {
             Some(Coord { x: 900.0 * x + 80.0 * y + 3.0 * x * y, y: 60.0 * x - 1100.0 * y + 2.0 * y * y })
         };
@@ -229,18 +229,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_smooth_or_not_there_has_none() {
+    fn undefined_and_discontinuous_functions_have_no_polynomial() {
         let torn = |Coord { x, y }: Coord<f64>| Some(Coord { x: if x < 4.0 { x } else { x + 100.0 }, y });
         assert_eq!(Polynomial::fit(BOX, torn), None);
         assert_eq!(Polynomial::fit(BOX, |point: Coord<f64>| (point.x < 4.5).then_some(point)), None);
     }
 
     #[test]
-    fn bow_bounds_what_an_edge_bends() {
+    fn bow_bounds_the_deviation_of_an_edge() {
         let parabola =
             |Coord { x, y }: Coord<f64>| Some(Coord { x: 100.0 * x, y: 100.0 * (y + (x - 4.0) * (x - 4.0)) });
         let fitted = Polynomial::fit(BOX, parabola).unwrap();
-        // From 3 to 5 the middle of the edge is off by 100 pixels.
+        // From 3 to 5, the midpoint of the edge deviates by 100 pixels.
         let bow = fitted.bow(BBox { ymax: 40.0, ..BOX });
         assert!((100.0 - 1e-6..101.0).contains(&bow), "{bow}");
         assert!((fitted.bow(BBox { xmax: 3.2, ymax: 40.0, ..BOX }) - bow / 100.0).abs() < 1e-9);

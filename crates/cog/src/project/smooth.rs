@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn around_a_pole_only_from_afar() {
+    fn poles_are_smooth_only_at_a_distance() {
         for (at, expected) in [
             (Coord { x: 0.01, y: 0.02 }, false),
             (Coord { x: 0.13, y: -0.6 }, false),
@@ -118,7 +118,7 @@ mod tests {
         ] {
             assert_eq!(is_smooth(BOX, true, angle(at)), expected, "{at:?}");
         }
-        // Longitudes that wrap are only smooth as longitudes.
+        // Longitudes that wrap are smooth only modulo 360 degrees.
         let at = Coord { x: 2.0, y: 0.1 };
         assert!(is_smooth(BOX, true, angle(at)) && !is_smooth(BOX, false, angle(at)));
     }

@@ -59,7 +59,7 @@ mod tests {
     use super::Colormap;
 
     #[test]
-    fn colours_are_those_of_matplotlib() {
+    fn colours_equal_matplotlib() {
         let of = |name: &str, value| Colormap::named(name).unwrap().color(value);
         assert_eq!(
             (of("viridis", 0), of("viridis", 128), of("viridis", 255)),

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn tiles_are_those_of_web_maps() {
+    fn tiles_follow_the_web_map_scheme() {
         let tile = MapTile::new(1, 1, 0, 256).unwrap();
         assert_eq!(tile.transform().to_array(), [HALF / 256.0, 0.0, 0.0, 0.0, -HALF / 256.0, HALF]);
         for (zoom, x, y) in [(-1, 0, 0), (31, 0, 0), (0, 1, 0), (0, 0, 1), (3, -1, 0), (3, 0, 8), (30, 1 << 30, 0)] {

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_those_of_numpy() {
+    fn percentiles_equal_numpy() {
         let mut values = [3.0, 1.0, 4.0, 1.5, 9.0, 2.5];
         let of = |values: &mut [f64], percentile| percentile_of(values, percentile).unwrap();
         // numpy.percentile([3, 1, 4, 1.5, 9, 2.5], [0, 2, 50, 90, 98, 100])
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn only_valid_finite_values_count() {
+    fn only_valid_finite_values_are_used() {
         let data = bytes(&[1.0, 1000.0, f32::NAN, f32::INFINITY, 3.0]);
         let range = Stretch::Percentiles([0.0, 100.0]).ranges(&[pixels(&data, &[255, 0, 255, 255, 255])]);
         assert_eq!(range, [Range::Between(1.0, 3.0)]);

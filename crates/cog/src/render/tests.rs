@@ -1,4 +1,4 @@
-//! Pictures of bands, decoded again.
+//! Renders bands and decodes the PNGs.
 
 use super::{BandPixels, Colormap, Colors, Picture, Range, Stretch};
 use crate::grid::Window;
@@ -34,14 +34,14 @@ fn one_band_is_grey() {
 }
 
 #[test]
-fn three_bands_are_colours_and_the_fourth_is_opacity() {
+fn three_bands_are_rgb_and_a_fourth_is_opacity() {
     let planes: Vec<[u8; 4]> = (0..4).map(|at| [10 * at, 10 * at + 1, 10 * at + 2, 10 * at + 3]).collect();
     let bands: Vec<_> = planes.iter().map(|plane| band(plane, &VALID)).collect();
     let (kind, _, samples) = decoded(&plain(&bands[..3]));
     assert_eq!((kind, &samples[..6]), (png::ColorType::Rgb, &[0, 10, 20, 1, 11, 21][..]));
     let (kind, _, samples) = decoded(&plain(&bands));
     assert_eq!((kind, &samples[..8]), (png::ColorType::Rgba, &[0, 10, 20, 30, 1, 11, 21, 31][..]));
-    // A pixel is transparent where one of the bands is invalid.
+    // A pixel is transparent if any of its bands is invalid.
     let (kind, _, samples) = decoded(&plain(&[bands[0], band(&planes[1], &[255, 255, 0, 255]), bands[2]]));
     assert_eq!((kind, &samples[8..12]), (png::ColorType::Rgba, &[0, 0, 0, 0][..]));
     let wide = [0x0000_u16, 0x8000, 0xFFFF, 0x00FF].map(u16::to_le_bytes);
@@ -51,7 +51,7 @@ fn three_bands_are_colours_and_the_fourth_is_opacity() {
 }
 
 #[test]
-fn colours_come_from_maps_and_tables() {
+fn colours_of_maps_and_tables() {
     let data = [0, 1, 2, 255];
     let one = [band(&data, &VALID)];
     let map = Colormap::named("viridis").unwrap();
@@ -61,7 +61,7 @@ fn colours_come_from_maps_and_tables() {
     let (kind, _, samples) = decoded(&Picture::new((2, 2), &one, &[Range::Bytes], Colors::Table(&table)).unwrap());
     let expected = [1, 2, 3, 255, 4, 5, 6, 255, 0, 0, 0, 0, 0, 0, 0, 0];
     assert_eq!((kind, &samples[..]), (png::ColorType::Rgba, &expected[..]));
-    // Values beyond the table, negative and NaN.
+    // Values outside of the table, negative values and NaN.
     let odd = [-1.0_f32, 1e10, f32::NAN, 1.5].map(f32::to_le_bytes);
     let odd = [BandPixels { data_type: DataType::Float32, data: odd.as_flattened(), mask: &VALID }];
     let samples = decoded(&Picture::new((2, 2), &odd, &[Range::Bytes], Colors::Table(&table)).unwrap()).2;
@@ -69,7 +69,7 @@ fn colours_come_from_maps_and_tables() {
 }
 
 #[test]
-fn nan_is_transparent_and_infinity_is_an_end() {
+fn nan_is_transparent_and_infinity_is_clamped() {
     let values = [f64::NAN, f64::NEG_INFINITY, f64::INFINITY, 0.5].map(f64::to_le_bytes);
     let one = [BandPixels { data_type: DataType::Float64, data: values.as_flattened(), mask: &VALID }];
     let picture = Picture::new((2, 2), &one, &[Range::Between(0.0, 1.0)], Colors::Plain).unwrap();
@@ -77,7 +77,7 @@ fn nan_is_transparent_and_infinity_is_an_end() {
 }
 
 #[test]
-fn a_part_is_surrounded_by_transparency() {
+fn pixels_outside_of_the_window_are_transparent() {
     let data = [1, 2, 3, 4];
     let part = Window { col_off: 1, row_off: 1, width: 2, height: 2 };
     let (kind, size, samples) = decoded(&plain(&[band(&data, &VALID)]).within((4, 3), part));

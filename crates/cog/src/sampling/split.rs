@@ -87,12 +87,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_python_rasteret_splits() {
+    fn splits_equal_python_rasteret() {
         // crc32 % 100: 1, 97, 50, 25, 50, 9, 0, 53
         let keys = ["0U_0R", "1D_1L", "543U_17R", "378D_1396R", "453U_625L", "420U_1078L", "870U_35R", "1001U_0R"];
         let splits = keys.map(|key| Shares::default().split(key.as_bytes()).name());
         assert_eq!(splits, ["train", "test", "train", "train", "train", "train", "train", "train"]);
-        // Each key changes its split at its own percentage.
+        // The split of each key changes at the percentage of its checksum.
         for (key, percent) in keys.iter().zip([1, 97, 50, 25, 50, 9, 0, 53]) {
             let of = |train| Shares::new(train, 0, None).unwrap().split(key.as_bytes());
             assert_eq!((of(percent), of(percent + 1)), (Split::Test, Split::Train), "{key}");

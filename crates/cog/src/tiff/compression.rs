@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_refused() {
+    fn other_names_are_rejected() {
         for name in ["", "LZW", "unknown", "unknown()", "unknown(65536)", "unknown(6"] {
             assert!(name.parse::<Compression>().is_err(), "{name}");
         }

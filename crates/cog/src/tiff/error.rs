@@ -86,7 +86,7 @@ mod tests {
     use super::{Error, FilePosition};
 
     #[test]
-    fn errors_name_the_place() {
+    fn errors_contain_the_position() {
         let at = FilePosition { ifd: Some(0), tag: Some(322), byte: Some(118) };
         let error = Error::Malformed { at, what: "expected SHORT or LONG, found ASCII".to_owned() };
         assert_eq!(error.to_string(), "IFD 0, tag TileWidth (322) at byte 118: expected SHORT or LONG, found ASCII");

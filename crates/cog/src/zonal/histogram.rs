@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_those_of_exactextract() {
+    fn quantiles_equal_exactextract() {
         // Results of exactextract 0.3 for float32 values 4, 5, 6, 7, 8, 200 under a box, as in the SQL tests.
         let zone = histogram(&[(7.0, 1.0), (8.0, 1.0), (200.0, 0.3), (4.0, 0.5), (5.0, 0.5), (6.0, 0.15)]);
         let found = zone.quantiles(&[0.0, 0.25, 0.5, 0.9, 1.0]);

@@ -1,7 +1,7 @@
-//! Location of the corpus of real files, and the part of it that decoders are compared with. Shared by the tests of both crates.
+//! Location of the corpus of real files, and criteria for comparisons with it. Shared by the tests of both crates.
 //!
-//! It is found at `RASTERET_CORPUS`, else at `../shared/corpus` beside the workspace. Without one, tests print a message and pass, unless
-//! `RASTERET_REQUIRE_CORPUS=1`.
+//! `RASTERET_CORPUS` is its path, by default `../shared/corpus` relative to the workspace. Without a corpus, tests print a message and pass,
+//! unless `RASTERET_REQUIRE_CORPUS=1`.
 #![allow(dead_code)]
 
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// The corpus of real files; None, with a message, where there is none and none is required.
+/// Returns the path of the corpus. Without a corpus, prints a message and returns None, or fails if it is required.
 pub(crate) fn corpus() -> Option<PathBuf> {
     let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
     let path = std::env::var_os("RASTERET_CORPUS").map_or_else(default, PathBuf::from);
@@ -22,7 +22,7 @@ pub(crate) fn corpus() -> Option<PathBuf> {
     None
 }
 
-/// Two decoders agree on the file, and its codec is exact.
+/// Whether two decoders agree on the file and its codec is lossless.
 pub(crate) fn is_exact(record: &Value) -> bool {
     record["tifffile"]["ok"] == true
         && record["gdal"]["ok"] == true
@@ -31,7 +31,7 @@ pub(crate) fn is_exact(record: &Value) -> bool {
         && record["tifffile_vs_gdal"]["status"] == "equal"
 }
 
-/// The digest as the oracle writes it.
+/// Returns the digest in the format of the oracle.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! A small TIFF writer, and a driver that feeds a decoder from memory.
+//! A small TIFF writer, and functions that decode files in memory.
 #![allow(dead_code, clippy::cast_possible_truncation, clippy::unwrap_used, clippy::single_range_in_vec_init)]
 
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use rasteret_cog::{CogHeader, DecodeResult, HeaderDecoder, IfdDecoder, IfdInfo, Limits, Result};
 
-/// Values of a tag, under the field type that they are written as.
+/// Values of a tag, by field type.
 #[derive(Debug, Clone)]
 pub(crate) enum Values {
     Byte(Vec<u8>),
@@ -16,13 +16,13 @@ pub(crate) enum Values {
     Long8(Vec<u64>),
     Double(Vec<f64>),
     Undefined(Vec<u8>),
-    /// Any type code, count and bytes, as they are.
+    /// A type code, a count and bytes, written unchanged.
     Raw(u16, u64, Vec<u8>),
-    /// A type code and count, with the value claimed to stand at an offset.
+    /// A type code and a count, with the offset of the value.
     At(u16, u64, u64),
 }
 
-/// Writes TIFF files tag by tag, however wrong they are.
+/// Writes TIFF files from tags, without validation.
 #[derive(Debug, Clone)]
 pub(crate) struct TiffWriter {
     pub(crate) is_big_endian: bool,
@@ -36,7 +36,7 @@ pub(crate) struct TiffWriter {
 }
 
 impl TiffWriter {
-    /// A little-endian classic TIFF of these IFDs.
+    /// A little-endian classic TIFF with these IFDs.
     pub(crate) fn new(ifds: Vec<Vec<(u16, Values)>>) -> Self {
         Self { is_big_endian: false, is_big_tiff: false, ifds, gap: 0, last_next: 0 }
     }
@@ -48,7 +48,7 @@ impl TiffWriter {
         self
     }
 
-    /// Takes a tag out of the first IFD.
+    /// Removes a tag of the first IFD.
     pub(crate) fn without(mut self, tag: u16) -> Self {
         self.ifds[0].retain(|(other, _)| *other != tag);
         self
@@ -107,7 +107,7 @@ impl TiffWriter {
         (field_type, count as u64, out)
     }
 
-    /// The file: header, gap, IFD after IFD, each followed by its values.
+    /// Encodes the file: header, gap, then IFDs, each followed by its values.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let offset_size = self.offset_size();
         let mut out = Vec::new();
@@ -185,7 +185,7 @@ pub(crate) fn geo_keys(keys: &[(u16, u16)]) -> Values {
     Values::Short(directory)
 }
 
-/// The header and the rounds of ranges that were fetched for it, the first of them `first` bytes from the start.
+/// Decodes a header; returns it with the ranges of each round of fetches, of which the first one is the first `first` bytes.
 pub(crate) fn fetches(file: &[u8], first: u64) -> Result<(CogHeader, Vec<Vec<Range<u64>>>)> {
     let size = file.len() as u64;
     let bytes = Bytes::copy_from_slice(file);
@@ -200,20 +200,20 @@ pub(crate) fn fetches(file: &[u8], first: u64) -> Result<(CogHeader, Vec<Vec<Ran
         match decoder.try_decode()? {
             DecodeResult::Data(header) => return Ok((header, rounds)),
             DecodeResult::NeedsData(needs) => {
-                assert!(!needs.is_empty(), "needs nothing, but gives no answer");
-                assert!(needs.windows(2).all(|pair| pair[0].end < pair[1].start), "not sorted and apart: {needs:?}");
+                assert!(!needs.is_empty(), "requests no data, but returns no result");
+                assert!(needs.windows(2).all(|pair| pair[0].end < pair[1].start), "not sorted and disjoint: {needs:?}");
                 ranges = needs;
             }
         }
     }
 }
 
-/// The header alone.
+/// Decodes a header.
 pub(crate) fn decode(file: &[u8]) -> Result<CogHeader> {
     fetches(file, 32 << 10).map(|(header, _)| header)
 }
 
-/// The error's text.
+/// Returns the error of an invalid header.
 pub(crate) fn refusal(file: &[u8]) -> String {
     decode(file).unwrap_err().to_string()
 }
@@ -236,7 +236,7 @@ pub(crate) fn dump(file: &[u8], first: u64) -> Result<Vec<IfdInfo>> {
     }
 }
 
-/// The part of a range inside the file, as a server would return it.
+/// Returns the part of a range inside of the file, like a server.
 pub(crate) fn slice(file: &Bytes, range: &Range<u64>) -> Bytes {
     let end = range.end.min(file.len() as u64) as usize;
     file.slice((range.start as usize).min(end)..end)

@@ -1,4 +1,4 @@
-//! Rows of eight pixels, written code by code.
+//! Decodes rows of eight pixels, encoded code by code.
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ const MIXED: &str = "1011 10 000111";
 const BLACK: &str = "00110101 000101";
 const WHITE: &str = "10011";
 const EOL: &str = "000000000001";
-/// The same as the row above it, where that is the mixed one: three times vertical mode 0.
+/// Equal to the previous row, which must be the mixed one: three times vertical mode 0.
 const SAME: &str = "1 1 1";
 
 fn of(compression: Compression) -> Encoding {
@@ -21,7 +21,7 @@ fn group_3(options: u32) -> Encoding {
     Encoding { t4_options: Some(options), ..of(Compression::CcittFax3) }
 }
 
-/// Codes one after another; `|` goes to the next byte, `>` goes to where an end-of-line code ends at a byte.
+/// Concatenates codes; `|` pads to the next byte, `>` pads such that an end-of-line code ends at a byte.
 fn bits(codes: &[&str]) -> Vec<u8> {
     let mut bits = String::new();
     for code in codes.concat().chars() {
@@ -94,7 +94,7 @@ fn fill_order_2_reverses_bits() {
 
 /// As in libtiff, the codec returns black and white; their display is left to the reader.
 #[test]
-fn photometric_changes_nothing() {
+fn photometric_is_ignored() {
     for photometric in [Photometric::WhiteIsZero, Photometric::BlackIsZero] {
         let encoding = Encoding { photometric: Some(photometric), ..of(Compression::CcittRle) };
         assert_eq!(bytes_of(tile(&bits(&[MIXED]), &encoding, 8, 1).unwrap()), rows(&[MIXED]));

@@ -1,11 +1,11 @@
-//! JPEGs of one colour: a DC coefficient for each component, so that every sample is known.
+//! Decodes JPEGs of one colour, which have only a DC coefficient per component.
 
 use proptest::prelude::*;
 
 use crate::codec::trial::{bytes_of, check_untrusted, damaged, encoding, tile};
 use crate::tiff::{Compression, DataType, Encoding, Photometric};
 
-/// A JPEG of one colour. Two codes for DC (the difference is 0, or has six bits) and one for the end of a block.
+/// A JPEG of one colour. The Huffman tables have two DC codes (a difference of 0 or of six bits), and one AC code (end of block).
 #[derive(Debug, Clone)]
 struct Jpeg {
     width: u16,
@@ -100,7 +100,7 @@ fn with_tables(encoding: Encoding) -> Encoding {
 }
 
 #[test]
-fn tables_are_those_of_the_tile_and_of_the_file() {
+fn tables_come_from_the_tile_or_the_file() {
     let jpeg = Jpeg::new(24, 16, &[170]);
     for (encoding, bytes) in [
         (of(1, 1), jpeg.whole()),
@@ -114,9 +114,9 @@ fn tables_are_those_of_the_tile_and_of_the_file() {
     assert!(error.to_string().contains("expected a JPEG"), "{error}");
 }
 
-/// The colour space follows Photometric, not the JPEG's own markers.
+/// The colour space is that of Photometric, not of JPEG markers.
 #[test]
-fn ycbcr_becomes_rgb_and_nothing_else_is_converted() {
+fn only_ycbcr_is_converted_to_rgb() {
     let mut jpeg = Jpeg::new(16, 16, &[170, 90, 80]);
     let rgb: Vec<u8> = [103, 218, 103].repeat(256);
     let stored: Vec<u8> = [170, 90, 80].repeat(256);
@@ -149,7 +149,7 @@ fn components_named_rgb_are_unchanged() {
 }
 
 #[test]
-fn chroma_of_any_subsampling_is_spread() {
+fn chroma_of_any_subsampling_is_upsampled() {
     for luma in [0x11, 0x21, 0x12, 0x22, 0x41, 0x42, 0x44, 0x14] {
         for (width, height) in [(64, 64), (48, 40), (17, 9), (1, 1), (8, 65)] {
             let mut jpeg = Jpeg::new(width, height, &[170, 90, 80]);
@@ -166,7 +166,7 @@ fn chroma_of_any_subsampling_is_spread() {
 #[test]
 fn grey_with_sampling_factors_is_grey() {
     for sampling in [0x22, 0x21, 0x12] {
-        // A scan of one component is not interleaved, whatever its factors: T.81 A.2.2.
+        // Sampling factors do not affect a scan of one component: T.81 A.2.2.
         let mut jpeg = Jpeg::new(40, 24, &[170]);
         let bytes = jpeg.whole();
         jpeg.components[0].1 = sampling;
@@ -177,9 +177,9 @@ fn grey_with_sampling_factors_is_grey() {
     }
 }
 
-/// Strips at the end of an image: encoded in full, or with the rows that there are.
+/// The last strip of an image is encoded with all rows, or only with those inside of the image.
 #[test]
-fn rows_may_be_more_or_fewer_than_the_block_has() {
+fn streams_may_have_more_or_fewer_rows_than_the_block() {
     let jpeg = Jpeg::new(16, 40, &[170, 90, 80]);
     let taller = tile(&jpeg.whole(), &of(3, 2), 16, 11).unwrap();
     assert_eq!((taller.height, taller.valid.clone()), (11, None));
@@ -199,7 +199,7 @@ fn other_columns_and_components_are_errors() {
 }
 
 #[test]
-fn unsupported_streams_are_named() {
+fn errors_name_unsupported_features() {
     let jpeg = Jpeg::new(16, 16, &[170]);
     let place = jpeg.whole().windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
     for (at, byte, what) in [(4, 12, "12 bits"), (1, 0xC3, "SOF3"), (1, 0xC9, "SOF9")] {
@@ -220,7 +220,7 @@ fn a_stream_that_ends_too_early_is_an_error() {
     for length in [0, 1, 2, 3, 100, 180, 200, bytes.len() / 2] {
         tile(&bytes[..length], &of(3, 6), 256, 256).unwrap_err();
     }
-    // The end marker itself is not missed.
+    // A missing end marker is not an error.
     tile(&bytes[..bytes.len() - 2], &of(3, 6), 256, 256).unwrap();
 }
 

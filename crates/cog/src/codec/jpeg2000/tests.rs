@@ -1,4 +1,4 @@
-//! Streams of 5 x 6 pixels made of `10 * row + column`, written by OpenJPEG (`imagecodecs` 2026.3.6).
+//! Decodes streams of 5 x 6 pixels derived from `10 * row + column`, written by OpenJPEG (`imagecodecs` 2026.3.6).
 
 use proptest::prelude::*;
 
@@ -71,7 +71,7 @@ fn other_sizes_and_types_are_errors() {
     }
 }
 
-/// A stream with other numbers in its size marker: at a position among the eight, counted from 0.
+/// Replaces numbers of the size marker, given by their index (0 to 7).
 fn sized(stream: &str, numbers: &[(usize, u32)]) -> Vec<u8> {
     let mut bytes = hex(stream);
     let start = bytes.windows(4).position(|window| window == [0xFF, 0x4F, 0xFF, 0x51]).unwrap() + 8;
@@ -82,7 +82,7 @@ fn sized(stream: &str, numbers: &[(usize, u32)]) -> Vec<u8> {
 }
 
 #[test]
-fn sizes_are_compared_before_anything_is_decoded() {
+fn sizes_are_checked_before_decoding() {
     for (numbers, what) in [
         (&[(0, 46_000), (1, 46_000)][..], "expected JPEG 2000 of 5 x 6 pixels, found 46000 x 46000"),
         (&[(2, 6)], "found 0 x 6"),

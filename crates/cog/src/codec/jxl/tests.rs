@@ -1,4 +1,4 @@
-//! Streams of 5 x 6 pixels made of `10 * row + column`, written by libjxl (`imagecodecs` 2026.3.6).
+//! Decodes streams of 5 x 6 pixels derived from `10 * row + column`, written by libjxl (`imagecodecs` 2026.3.6).
 
 use proptest::prelude::*;
 
@@ -64,7 +64,7 @@ fn colors_and_extra_channels_are_exact() {
 fn every_type_is_exact() {
     let got = tile(&hex(GREY_16), &of(DataType::Uint16, 1), 5, 6).unwrap().samples;
     assert_eq!(got, Samples::Uint16(values().map(|value| u16::from(value) * 1000 + 7).collect()));
-    // Of 12 bits: not scaled to 16.
+    // 12-bit samples are not scaled to 16 bits.
     let got = tile(&hex(TWELVE), &of(DataType::Uint16, 1), 5, 6).unwrap().samples;
     assert_eq!(got, Samples::Uint16(values().map(|value| u16::from(value) * 70).collect()));
     let got = tile(&hex(FLOATS), &of(DataType::Float32, 1), 5, 6).unwrap().samples;
@@ -74,7 +74,7 @@ fn every_type_is_exact() {
     assert_eq!(got, Samples::Float16(values().map(half).collect()));
 }
 
-/// The memory limit of the decoder is that of the block, regardless of the samples per pixel.
+/// The memory limit of the decoder depends on the block, not on the samples per pixel.
 #[test]
 fn large_tiles_of_one_sample_are_within_the_limit() {
     let got = tile(&hex(LARGE_GREY_16), &of(DataType::Uint16, 1), 700, 600).unwrap().samples;

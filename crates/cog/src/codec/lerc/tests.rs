@@ -1,4 +1,4 @@
-//! Blobs of 5 x 6 pixels whose value is `10 * row + column`, or made of it; written by Esri's library (`imagecodecs` 2026.3.6).
+//! Decodes blobs of 5 x 6 pixels derived from `10 * row + column`, written by Esri's library (`imagecodecs` 2026.3.6).
 
 use proptest::prelude::*;
 
@@ -47,12 +47,12 @@ fn values() -> impl Iterator<Item = u8> {
     (0..6).flat_map(|row| (0..5).map(move |col| 10 * row + col))
 }
 
-/// Pixels of the masked blobs: all but one of row 2, and row 5.
+/// Mask of the masked blobs: all pixels are valid except one of row 2 and all of row 5.
 fn mask() -> Vec<u8> {
     values().map(|value| u8::from(value != 23 && value < 50)).collect()
 }
 
-/// Tiles of 4 x 3 pixels in big-endian files, written by GDAL 3.10.3: 300 times the pixel number, or 1000 times.
+/// Tiles of 4 x 3 pixels in big-endian files, written by GDAL 3.10.3: 300 or 1000 times the pixel number.
 const BIG_ENDIAN: [(Compression, DataType, &str); 4] = [
     (
         Compression::Lerc,
@@ -182,7 +182,7 @@ fn a_changed_byte_fails_the_checksum() {
     assert!(error.to_string().contains("checksum mismatch"), "{error}");
 }
 
-/// Sets the checksum right, so that damage gets past it.
+/// Updates the checksum, so that damaged blobs are decoded.
 fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
     if bytes.len() > 14 {
         let sum = lerc::checksum::fletcher32(&bytes[14..]);

@@ -1,4 +1,4 @@
-//! Streams of 5 x 6 pixels made of `10 * row + column`, written by libwebp (`imagecodecs` 2026.3.6).
+//! Decodes streams of 5 x 6 pixels derived from `10 * row + column`, written by libwebp (`imagecodecs` 2026.3.6).
 
 use proptest::prelude::*;
 
@@ -29,7 +29,7 @@ fn rgb(value: u8) -> [u8; 3] {
 }
 
 #[test]
-fn samples_are_as_many_as_the_file_says() {
+fn the_number_of_samples_is_that_of_the_file() {
     let three: Vec<u8> = values().flat_map(rgb).collect();
     assert_eq!(bytes_of(tile(&hex(RGB), &of(3), 5, 6).unwrap()), three);
     let with = |alpha: fn(u8) -> u8| move |value: u8| rgb(value).into_iter().chain([alpha(value)]);
@@ -44,7 +44,7 @@ fn samples_are_as_many_as_the_file_says() {
 }
 
 #[test]
-fn lossy_tiles_are_near() {
+fn lossy_tiles_are_approximate() {
     let got = bytes_of(tile(&hex(LOSSY), &of(3), 5, 6).unwrap());
     assert_eq!(got.len(), 90);
     assert!(got.chunks(3).all(|pixel| pixel.iter().zip([200, 100, 50]).all(|(got, want)| got.abs_diff(want) < 4)));

@@ -1,4 +1,4 @@
-//! Documents with the items that GDAL 3.10.3 reads.
+//! Documents and the items that GDAL 3.10.3 reads from them.
 
 use super::{Item, for_each_item, unescaped};
 
@@ -14,7 +14,7 @@ fn items(document: &[u8]) -> Option<Vec<[String; 5]>> {
     Some(found)
 }
 
-/// Name and text of the items of a root.
+/// Name and text of the items of a root element.
 fn texts(inside: &str) -> Option<Vec<(String, String)>> {
     let document = format!("<GDALMetadata>{inside}</GDALMetadata>");
     Some(items(document.as_bytes())?.into_iter().map(|[name, _, _, _, text]| (name, text)).collect())
@@ -31,21 +31,21 @@ fn an_item_has_attributes_and_a_text() {
 #[test]
 fn texts_that_are_not_xml_are_accepted() {
     for (inside, name, text) in [
-        // Entities that are not known end a text.
+        // An unknown entity ends a text.
         ("<Item name=\"A\">1 & 2</Item>", "A", "1 "),
         ("<Item name=\"A&nbsp;B\">1&nbsp;</Item>", "A", "1"),
         ("<Item name=\"A&#65\">&#48;.&#x35;</Item>", "A", "0.5"),
         ("<Item name=\"A&lt;&GT;&amp;&apos;&quot;&#0;B\">1</Item>", "A<>&'\"B", "1"),
         ("<Item name=\"A\">\u{1}1\u{7f}</Item>", "A", "\u{1}1\u{7f}"),
-        // The first of several attributes counts, and quotes may be missing.
+        // The first of several equal attributes is used, and quotes may be missing.
         ("<Item name=\"A\" name=\"B\">1</Item>", "A", "1"),
         ("<Item name=A sample=0>1</Item>", "A", "1"),
         ("<iTEM NAME=\"A\">1</ITEM>", "A", "1"),
         ("< Item name = \"A\" >1</Item>", "A", "1"),
-        // An element counts as the attribute of its name.
+        // A child element is read as the attribute with its name.
         ("<Item><name>A</name></Item>", "A", "-"),
         ("<Item><!--name--><name>A</name></Item>", "-", "-"),
-        // Of several nodes there is no text.
+        // An item with several nodes has no text.
         ("<Item name=\"A\">1<!-- --></Item>", "A", "-"),
         ("<Item name=\"A\">1<b/></Item>", "A", "-"),
         ("<Item name=\"A\"><![CDATA[1&amp;]]></Item>", "A", "1&amp;"),
@@ -57,7 +57,7 @@ fn texts_that_are_not_xml_are_accepted() {
 }
 
 #[test]
-fn the_first_root_of_the_name_counts() {
+fn the_first_root_of_the_name_is_used() {
     let item = "<Item name=\"A\">1</Item>";
     let count = |document: &str| items(document.as_bytes()).map(|items| items.len());
     assert_eq!(count(&format!("<B>{item}</B><GDALMetadata>{item}{item}</GDALMetadata>")), Some(2));
@@ -70,7 +70,7 @@ fn the_first_root_of_the_name_counts() {
 }
 
 #[test]
-fn documents_that_gdal_refuses_have_no_items() {
+fn documents_rejected_by_gdal_have_no_items() {
     for inside in [
         "<Item>",
         "</Item>",
@@ -94,14 +94,14 @@ fn documents_that_gdal_refuses_have_no_items() {
 }
 
 #[test]
-fn elements_nest_up_to_a_depth() {
+fn the_depth_of_elements_is_limited() {
     let nested = |depth: usize| "<a>".repeat(depth) + &"</a>".repeat(depth);
     assert_eq!(texts(&nested(9_999)), Some(Vec::new()));
     assert_eq!(texts(&nested(10_000)), None);
 }
 
 #[test]
-fn time_is_in_proportion_to_the_document() {
+fn time_is_proportional_to_the_document() {
     let attributes: String = (0..300_000).map(|at| format!(" a{at}=\"1\"")).collect();
     let document = format!("<GDALMetadata{attributes}><Item{attributes} name=\"A\">1</Item></GDALMetadata>");
     assert_eq!(items(document.as_bytes()).unwrap()[0][0], "A");

@@ -2,7 +2,7 @@ use geo_types::Coord;
 
 use super::{EncodedGeometry, ParsedGeometry};
 
-/// Little-endian WKB of parts.
+/// Little-endian WKB with concatenated parts as body.
 fn wkb(code: u32, body: &[&[u8]]) -> Vec<u8> {
     [&[1], code.to_le_bytes().as_slice(), &body.concat()].concat()
 }
@@ -32,7 +32,7 @@ fn dialects_and_byte_orders() {
     }
     let big = [&[0, 0, 0, 0, 1][..], &1f64.to_be_bytes(), &2f64.to_be_bytes()].concat();
     assert_eq!(points(&big), [(1.0, 2.0)]);
-    // Parts have byte orders of their own.
+    // Parts may have different byte orders.
     assert_eq!(points(&wkb(4, &[&count(2), &big, &wkb(1, &[&floats(&[3.0, 4.0])])])), [(1.0, 2.0), (3.0, 4.0)]);
     let srid = ParsedGeometry::from_wkb(&wkb(0x2000_0001, &[&count(32631), &floats(&[1.0, 2.0])])).unwrap();
     assert_eq!((srid.crs.as_deref(), srid.geometry.points.len()), (Some("EPSG:32631"), 1));
@@ -72,7 +72,7 @@ fn text_of_every_type() {
 }
 
 #[test]
-fn carried_crs() {
+fn crs_in_the_encoding() {
     let crs = |text: &str| ParsedGeometry::from_text(text).unwrap().crs;
     assert_eq!(crs("SRID=32631;POINT(1 2)").as_deref(), Some("EPSG:32631"));
     assert_eq!(crs("srid=4326; POINT(1 2)").as_deref(), Some("EPSG:4326"));
@@ -84,14 +84,14 @@ fn carried_crs() {
 }
 
 #[test]
-fn polygons_of_one_ring_are_read_as_all_others() {
+fn the_fast_path_for_one_ring_equals_the_general_reader() {
     let ring = [0.0, 0.0, 5.0, 0.5, 4.0, 4.0, 0.0, 0.0];
     let plain = wkb(3, &[&count(1), &count(4), &floats(&ring)]);
     let is_quick = |bytes: &[u8]| ParsedGeometry::default().take_one_ring(bytes);
     assert!(is_quick(&plain));
     let with_z: Vec<f64> = ring.chunks(2).flat_map(|point| [point[0], point[1], 7.0]).collect();
     let others = [
-        // ISO and EWKB with Z, EWKB with an SRID, a collection, bytes behind the end.
+        // ISO and EWKB with Z, EWKB with an SRID, a collection, bytes after the end.
         wkb(1003, &[&count(1), &count(4), &floats(&with_z)]),
         wkb(0x8000_0003, &[&count(1), &count(4), &floats(&with_z)]),
         wkb(0x2000_0003, &[&count(32631), &count(1), &count(4), &floats(&ring)]),
@@ -103,7 +103,7 @@ fn polygons_of_one_ring_are_read_as_all_others() {
         assert!(!is_quick(&other));
         assert_eq!(ParsedGeometry::from_wkb(&other).unwrap().geometry, expected);
     }
-    // Invalid input is left to the general reader, which names the position.
+    // Invalid input is read by the general reader, whose errors have a position.
     for bad in [&ring[..6], &[0.0, 0.0, 0.0, 0.0], &[0.0, 0.0, 1.0, 0.0, 1.0, f64::NAN, 0.0, 0.0], &ring[2..]] {
         let vertices = u32::try_from(bad.len() / 2).unwrap();
         let bytes = wkb(3, &[&count(1), &count(vertices), &floats(bad)]);
@@ -132,7 +132,7 @@ fn reused_memory_is_cleared() {
 }
 
 #[test]
-fn errors_name_the_position() {
+fn errors_have_a_position() {
     for (text, expected) in [
         (
             "POLYGON((0 0, 1 0, 1 1))",
@@ -183,7 +183,7 @@ fn hostile_input_is_an_error() {
 }
 
 #[test]
-fn vertices_are_all_there() {
+fn all_vertices_are_returned() {
     let parsed =
         ParsedGeometry::from_text("GEOMETRYCOLLECTION(POINT(1 2),POLYGON((0 0, 9 0, 9 9, 0 0),(5 3, 6 3, 6 4, 5 3)))");
     let geometry = parsed.unwrap().geometry;

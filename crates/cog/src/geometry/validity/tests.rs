@@ -13,7 +13,7 @@ fn valid_polygons() {
         "POLYGON((0 0, 4 0, 4 4, 0 4, 0 0))",
         // Repeated vertices, and vertices along an edge.
         "POLYGON((0 0, 2 0, 4 0, 4 0, 4 4, 4 4, 0 4, 0 0))",
-        // A hole that touches the shell in a point, and two holes that touch one another.
+        // A hole that touches the shell in a point, and two holes that touch each other.
         "POLYGON((0 0, 4 0, 4 4, 0 4, 0 0),(0 2, 1 1, 2 2, 0 2))",
         "POLYGON((0 0, 9 0, 9 9, 0 9, 0 0),(1 1, 3 1, 3 3, 1 3, 1 1),(3 3, 5 3, 5 5, 3 5, 3 3))",
         // Either orientation.
@@ -26,7 +26,7 @@ fn valid_polygons() {
 }
 
 #[test]
-fn convex_rings_are_told_from_those_that_may_cross() {
+fn convex_rings_are_detected() {
     let convex = |text: &str| is_convex(ParsedGeometry::from_text(text).unwrap().geometry.polygons[0].exterior());
     for text in [
         "POLYGON((0 0, 4 0, 4 4, 0 4, 0 0))",
@@ -36,7 +36,7 @@ fn convex_rings_are_told_from_those_that_may_cross() {
     ] {
         assert!(convex(text), "{text}");
     }
-    // Vertices on an edge, repeated ones, a dent.
+    // Vertices on an edge, repeated vertices, a concave vertex.
     for text in [
         "POLYGON((0 0, 2 0, 4 0, 4 4, 0 4, 0 0))",
         "POLYGON((0 0, 4 0, 4 0, 4 4, 0 4, 0 0))",
@@ -51,13 +51,13 @@ fn convex_rings_are_told_from_those_that_may_cross() {
 }
 
 #[test]
-fn invalid_polygons_and_where() {
+fn invalid_polygons_and_positions() {
     for (text, expected) in [
         ("POLYGON((0 0, 2 2, 2 0, 0 2, 0 0))", "polygon 0, ring 0, edge 0 meets ring 0, edge 2 near (1 1)"),
         // A ring that touches itself in a vertex, and one whose vertex lies on an edge.
         ("POLYGON((0 0, 2 2, 4 0, 4 4, 2 2, 0 4, 0 0))", "near (2 2)"),
         ("POLYGON((0 0, 4 0, 4 4, 2 0, 0 4, 0 0))", "edge 0 meets ring 0, edge 2 near (2 0)"),
-        // There and back again.
+        // A ring that runs back along itself.
         ("POLYGON((0 0, 4 0, 2 0, 4 4, 0 0))", "edge 0 meets ring 0, edge 1"),
         ("POLYGON((0 0, 4 4, 4 4, 0 0, 0 0))", "expected an area, found none at (0 0)"),
         ("POLYGON((0 0, 4 0, 4 4, 0 4, 0 0),(3 1, 5 1, 5 2, 3 2, 3 1))", "edge 1 meets ring 1, edge 0 near (4 1)"),
@@ -66,7 +66,7 @@ fn invalid_polygons_and_where() {
             "POLYGON((0 0, 4 0, 4 4, 0 4, 0 0),(5 5, 6 5, 6 6, 5 5))",
             "ring 1: expected a hole inside the shell, found (5 5)",
         ),
-        // Out through a vertex of the shell.
+        // A hole that leaves the shell through a vertex.
         ("POLYGON((0 0, 4 0, 4 4, 0 4, 0 0),(2 2, 4 4, 6 4, 4 4, 2 3, 2 2))", "polygon 0"),
         (
             "POLYGON((0 0, 9 0, 9 9, 0 9, 0 0),(1 1, 5 1, 5 5, 1 5, 1 1),(2 2, 3 2, 3 3, 2 3, 2 2))",
@@ -79,7 +79,7 @@ fn invalid_polygons_and_where() {
     }
 }
 
-/// A comb of many teeth: long edges side by side, which a sweep must not compare all with all.
+/// A comb of many teeth, with long parallel edges that a sweep must not compare pairwise.
 fn comb(teeth: u32, upright: bool) -> String {
     let mut points = vec![(0, 0)];
     for tooth in 0..teeth {
@@ -91,7 +91,7 @@ fn comb(teeth: u32, upright: bool) -> String {
 }
 
 #[test]
-fn many_edges_take_a_sweep() {
+fn many_edges_are_compared_by_a_sweep() {
     for upright in [true, false] {
         assert_eq!(fault(&comb(20_000, upright)), None);
     }

@@ -41,7 +41,7 @@ fn header(image: Level, overviews: Vec<Level>) -> CogHeader {
 }
 
 #[test]
-fn edge_tiles_end_with_the_image() {
+fn edge_tiles_are_clipped_to_the_image() {
     let header = header(level(250, 70, 1), Vec::new());
     let grid = header.grid(0).unwrap();
     let tile = grid.tile(5).unwrap();
@@ -52,14 +52,14 @@ fn edge_tiles_end_with_the_image() {
 }
 
 #[test]
-fn planes_follow_one_another() {
+fn planes_are_consecutive() {
     let header = header(level(250, 70, 3), Vec::new());
     let tile = header.grid(0).unwrap().tile(13).unwrap();
     assert_eq!((tile.band_index, tile.row, tile.col, tile.index), (Some(2), 0, 1, 1));
 }
 
 #[test]
-fn a_header_narrowed_to_a_band_keeps_its_number() {
+fn metadata_of_one_band_keeps_its_index() {
     let mut narrowed = header(level(250, 70, 3), Vec::new());
     narrowed.image.tile_offsets.truncate(6);
     narrowed.image.tile_byte_counts.truncate(6);
@@ -68,7 +68,7 @@ fn a_header_narrowed_to_a_band_keeps_its_number() {
 }
 
 #[test]
-fn an_overview_covers_the_same_ground() {
+fn an_overview_covers_the_same_area() {
     let header = header(level(250, 70, 1), vec![level(125, 35, 1)]);
     let tile = header.grid(1).unwrap().tile(1).unwrap();
     assert_eq!((tile.level, tile.col), (1, 1));
@@ -88,7 +88,7 @@ fn a_tile_without_offset_or_byte_count_is_sparse() {
 }
 
 #[test]
-fn one_strip_without_byte_count_goes_on_to_the_end() {
+fn one_strip_without_byte_count_extends_to_the_end() {
     let mut strip = header(level(100, 50, 1), Vec::new());
     strip.image.tile_byte_counts[0] = 0;
     assert_eq!(strip.grid(0).unwrap().bytes(0), None);

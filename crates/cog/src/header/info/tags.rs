@@ -104,7 +104,7 @@ mod tests {
     use super::eight_digits;
 
     #[test]
-    fn numbers_are_spelled_as_c_spells_them() {
+    fn numbers_are_formatted_as_in_c() {
         for (number, text) in [
             (72.5, "72.5"),
             (300.0, "300"),

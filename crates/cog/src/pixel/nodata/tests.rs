@@ -1,5 +1,5 @@
 //! Nodata rules compared with the masks of GDAL 3.10.3.
-#![allow(clippy::cast_possible_truncation, reason = "tests choose numbers that are of the type")]
+#![allow(clippy::cast_possible_truncation, reason = "tests only use numbers in the range of the type")]
 
 use super::super::tests::level;
 use super::{Fill, Nodata, NodataRule};
@@ -21,7 +21,7 @@ fn nodata(dtype: DataType, number: f64) -> Option<Nodata> {
 }
 
 #[test]
-fn integers_match_without_the_fraction() {
+fn integers_ignore_the_fraction() {
     for (dtype, number, expected) in [
         (DataType::Uint8, 255.0, Some(255)),
         (DataType::Uint8, 0.1, Some(0)),
@@ -45,7 +45,7 @@ fn integers_match_without_the_fraction() {
 }
 
 #[test]
-fn integers_of_64_bits_are_exact_by_the_text() {
+fn integers_of_64_bits_use_the_exact_text() {
     let text =
         |dtype, number, text: &str| rule(dtype, Some(number), |header| header.nodata_text = Some(text.to_owned()));
     let exact = text(DataType::Int64, 1_152_921_504_606_846_976.0, "1152921504606846977");
@@ -55,13 +55,13 @@ fn integers_of_64_bits_are_exact_by_the_text() {
         (Fill::Whole(1_152_921_504_606_846_977), Fill::Whole(1_152_921_504_606_846_977))
     );
     assert_eq!(text(DataType::Uint64, 0.0, "nan").nodata, Some(Nodata::Whole(0)));
-    // A nodata that was changed counts, not the text of the file.
+    // A changed nodata value takes precedence over the text of the file.
     assert_eq!(text(DataType::Int64, 7.0, "1152921504606846977").nodata, Some(Nodata::Whole(7)));
     assert_eq!(text(DataType::Int32, 7.0, "8").nodata, Some(Nodata::Whole(7)));
 }
 
 #[test]
-fn floats_match_about_equal_ones() {
+fn floats_match_approximately() {
     let matches =
         |nodata: f64, sample: f32| sample.is(f32::held(self::nodata(DataType::Float32, nodata).unwrap()).unwrap());
     // Four steps from 1 are within the tolerance, five are not.
@@ -69,14 +69,14 @@ fn floats_match_about_equal_ones() {
     assert!(matches(1.0, steps(1.0, 4)) && !matches(1.0, steps(1.0, 5)));
     assert!(matches(-1.0, steps(-1.0, 4)) && !matches(-1.0, steps(-1.0, 5)) && !matches(-1.0, 1.0));
     assert!(matches(0.0, -0.0) && !matches(0.0, f32::from_bits(1)));
-    // The texts of the least float that GDAL, others and a rounding to 8 digits write.
+    // The lowest float as written by GDAL, by other software and with 8 digits.
     for text in [-3.402_823_466_385_288_6e38, -3.402_823_466_385_29e38, -3.402_823_5e38] {
         assert!(matches(text, f32::MIN), "{text}");
     }
     assert!(matches(f64::from(f32::MAX) * 1.1, f32::INFINITY) && matches(1e39, f32::INFINITY));
     assert!(!matches(f64::INFINITY, f32::MAX) && matches(f64::NEG_INFINITY, f32::NEG_INFINITY));
     assert_eq!(nodata(DataType::Float32, f64::NAN), Some(Nodata::Nan));
-    // Other types of that range do not round: GDAL's mask is without nodata then.
+    // Other types are not rounded to this range; GDAL's mask then has no nodata.
     assert_eq!(nodata(DataType::Float16, 1e39), None);
     assert_eq!(nodata(DataType::Complex64, -3.402_823_5e38), None);
     let Some(Nodata::Between(low, high)) = nodata(DataType::Float64, 1000.0) else { panic!("expected a range") };
@@ -85,8 +85,8 @@ fn floats_match_about_equal_ones() {
 }
 
 #[test]
-fn sums_that_overflow_are_about_equal() {
-    // The largest float and another sum to infinity where the other is at least half of its last place.
+fn overflowing_sums_match() {
+    // The sum of the largest float and another float overflows if the latter is at least half a unit in the last place.
     let least = rule(DataType::Float32, Some(f64::from(f32::MIN)), |_| {});
     assert_eq!(least.nodata, Some(Nodata::Between(f32::MIN.into(), -f64::from(2.0_f32.powi(103)))));
     assert!(least.bands.is_empty());
@@ -98,7 +98,7 @@ fn sums_that_overflow_are_about_equal() {
 }
 
 #[test]
-fn ranges_are_those_of_the_comparison() {
+fn ranges_equal_the_comparison() {
     let is_equal = |a: f32, b: f32| a == b || (a - b).abs() < f32::EPSILON * (a + b).abs() * 2.0;
     for nodata in
         [1.0, -9999.0, 0.1, 1e-20, 3e-39, -1e-44, 65_504.0, 1e30, 1e31, 1.7e38, -1.75e38, 2.5e38, f32::MAX, f32::MIN]
@@ -126,7 +126,7 @@ fn nodata_values_replace_nodata() {
     let found = values(DataType::Uint8, &[1.0, 2.9]);
     assert_eq!((found.nodata, found.bands), (None, vec![(0, (1.0, 1.0)), (1, (2.0, 2.0))]));
     assert_eq!((found.sparse, found.outside), (Fill::Number(0.0), Fill::Whole(9)));
-    // Integers as C converts doubles to them.
+    // Doubles are converted to integers as in C.
     for (dtype, value, expected) in [
         (DataType::Uint8, -0.9, 0.0),
         (DataType::Uint8, 256.0, 0.0),
@@ -142,13 +142,13 @@ fn nodata_values_replace_nodata() {
     ] {
         assert_eq!(values(dtype, &[1.0, value]).bands[1], (1, (expected, expected)), "{dtype} {value}");
     }
-    // A number that the band cannot hold matches nothing.
+    // A number that the type cannot represent matches nothing.
     assert_eq!(values(DataType::Float32, &[1.0, f64::NAN]).bands, Vec::new());
     assert_eq!(values(DataType::Float32, &[0.1, 1e39]).bands[1], (1, (f64::INFINITY, f64::INFINITY)));
-    // A list of another length is none.
+    // A list of another length is ignored.
     let found = values(DataType::Uint8, &[1.0]);
     assert_eq!((found.nodata, found.bands), (Some(Nodata::Whole(9)), Vec::new()));
-    // With a nodata of its own, the file's sparse tiles are that.
+    // If the file has a nodata value, sparse tiles have this value.
     let both = rule(DataType::Uint8, Some(9.0), |header| {
         (header.nodata_text, header.nodata_values) = (Some("9".to_owned()), Some(vec![0.0, 0.0]));
     });

@@ -15,7 +15,7 @@ fn marked(band: u16, col: u32, row: u32) -> f64 {
     f64::from((u32::from(band) * 31 + col * 3 + row * 7) % 100)
 }
 
-/// Every pixel of a band: its value, or None where it is invalid. Blocks do not overlap and leave nothing out.
+/// Values of all pixels of a band, None for invalid ones. Checks that each pixel is in exactly one block.
 fn read(file: &File, band: &Band) -> Vec<Vec<Option<f64>>> {
     let tiling = band.tiling();
     let mut image = vec![vec![None; tiling.image_width as usize]; tiling.image_height as usize];
@@ -55,7 +55,7 @@ fn every_type_and_layout() {
 }
 
 #[test]
-fn edge_blocks_end_with_the_image() {
+fn edge_blocks_are_clipped_to_the_image() {
     let file = File::new(level((10, 7), (4, 3), 1, false, DataType::Uint8), marked);
     let band = file.band(0, 0, false);
     let block = file.block(&band, 2, 2);
@@ -111,7 +111,7 @@ fn alpha_is_in_the_same_tile_or_in_a_plane() {
         let own = image((10, 7), |col, row| Some(f64::from((col + row) % 3)));
         assert_eq!(read(&file, &file.band(0, 3, true)), own);
     }
-    // Neither an extra sample of another meaning, nor more of them than bands.
+    // Extra samples of other types, and more extra samples than bands, are not alpha.
     for extra in [vec![0], vec![], vec![2; 5]] {
         let file = File::new(level((10, 7), (4, 3), 4, false, DataType::Uint8), alpha);
         let file =
@@ -135,7 +135,7 @@ fn a_sparse_alpha_tile_is_transparent() {
 }
 
 #[test]
-fn a_mask_has_a_grid_of_its_own() {
+fn a_mask_may_have_another_tile_grid() {
     let data = || level((10, 7), (4, 3), 2, true, DataType::Uint16);
     let is_valid = |col: u32, row: u32| !(col * row).is_multiple_of(4);
     for (mask_tile, count) in [((4, 3), 1), ((3, 2), 4), ((0, 2), 2), ((16, 16), 1)] {
@@ -149,7 +149,7 @@ fn a_mask_has_a_grid_of_its_own() {
         assert_eq!(read(&file, &band), image((10, 7), |col, row| is_valid(col, row).then(|| marked(1, col, row))));
         assert_eq!(file.band(0, 1, false).sources(0, 1).len(), 1);
     }
-    // One of its own for each band; and of another size it belongs to another level.
+    // A mask per band, and a mask of another size, which belongs to another level.
     for is_planar in [false, true] {
         let mask = level((10, 7), (5, 5), 2, is_planar, DataType::Uint8);
         let file = File::new(data(), marked).with_mask(mask, |band, col, _| f64::from(col % 2) + f64::from(band));
@@ -204,14 +204,14 @@ fn nodata_is_compared_in_the_bands_type() {
     assert!(first(DataType::Uint8, -1.0, 255.0) && first(DataType::Uint8, 256.0, 0.0));
     assert!(!first(DataType::Uint8, 0.5, 0.0) && first(DataType::Uint8, 0.5, 1.0));
     assert!(first(DataType::Uint8, f64::NAN, 0.0));
-    // A half is not rounded to: -9999 is -10000 in it.
+    // Nodata is not rounded to a half float, in which -9999 is -10000.
     assert!(first(DataType::Float16, -9999.0, -9999.0) && !first(DataType::Float16, -10_000.0, -9999.0));
     assert!(!first(DataType::Complex64, 3.0, 3.0) && first(DataType::Complex64, 3.5, 3.0));
 }
 
 #[test]
-fn nodata_values_need_all_bands() {
-    // Of the columns, 0 has all three values, and each other one less.
+fn nodata_values_require_all_bands() {
+    // All three values match in column 0, and one less in each other column.
     let values = |band: u16, col: u32, _: u32| if col == u32::from(band) + 1 { 50.0 } else { f64::from(band) };
     for (dtype, is_planar) in DataType::DECODED.into_iter().flat_map(|dtype| [(dtype, false), (dtype, true)]) {
         let file = File::new(level((5, 2), (4, 3), 3, is_planar, dtype), values);
@@ -227,7 +227,7 @@ fn nodata_values_need_all_bands() {
     let planar = planar.with(|header| header.nodata_values = Some(vec![0.0, 1.0, 2.0]));
     let error = Band::new(Arc::new(planar.header.for_band(1).unwrap()), 0, 1, false).unwrap_err();
     assert!(error.to_string().contains("NODATA_VALUES"), "{error}");
-    // A list that does not count needs nothing.
+    // An ignored list requires no other bands.
     let planar = planar.with(|header| header.nodata_values = Some(vec![0.0, 1.0]));
     assert!(Band::new(Arc::new(planar.header.for_band(1).unwrap()), 0, 1, false).is_ok());
 }
@@ -255,7 +255,7 @@ fn sparse_tiles_of_64_bits_are_exact() {
     let mut bytes = [0; 8];
     block.copy(0, 0..1, &mut bytes);
     assert_eq!((i64::from_le_bytes(bytes), block.pixel(0, 0).unwrap().is_valid), (1_152_921_504_606_846_977, false));
-    // A half that nodata is rounded to is not about equal to it, and nodata all the same.
+    // The half float nearest to nodata is nodata, although it is not approximately equal.
     let file = File::new(level((4, 3), (4, 3), 1, false, DataType::Float16), marked);
     let file = file.with(|header| (header.image.tile_offsets[0], header.nodata) = (0, Some(-9999.0)));
     let pixel = file.block(&file.band(0, 0, false), 0, 0).pixel(0, 0).unwrap();
@@ -263,7 +263,7 @@ fn sparse_tiles_of_64_bits_are_exact() {
 }
 
 #[test]
-fn headers_narrowed_to_a_band() {
+fn metadata_of_one_band() {
     for is_planar in [false, true] {
         let file = File::new(level((10, 7), (4, 3), 3, is_planar, DataType::Uint8), marked);
         let narrowed = file.header.for_band(2).unwrap();
@@ -282,9 +282,9 @@ fn headers_narrowed_to_a_band() {
     let error = Band::new(Arc::new(narrowed.clone()), 0, 1, true).unwrap_err().to_string();
     assert!(error.contains("band 3, the alpha band") && error.contains("masked := false"), "{error}");
     assert!(Band::new(Arc::new(narrowed), 0, 1, false).is_ok());
-    // The alpha band itself needs no other plane; nor does a chunky file.
+    // The alpha band itself and chunky files need no other plane.
     assert!(Band::new(Arc::new(rgba.header.for_band(3).unwrap()), 0, 3, true).is_ok());
-    // Tables of a single, unknown plane.
+    // Tables of one unknown plane.
     let mut header = rgba.header.for_band(1).unwrap();
     header.band_index = None;
     assert!(matches!(Band::new(Arc::new(header), 0, 1, false), Err(Error::Malformed { .. })));
@@ -318,11 +318,11 @@ fn tiles_that_do_not_fit_are_errors() {
 }
 
 #[test]
-fn a_codecs_own_validity_counts_for_integers() {
+fn the_mask_of_a_codec_applies_to_integers() {
     for (dtype, masked, is_valid) in [
         (DataType::Int16, true, false),
         (DataType::Int16, false, true),
-        // There the codec's invalid pixels are NaN, and nodata decides.
+        // For floats, invalid pixels of the codec are NaN, and nodata decides.
         (DataType::Float32, true, true),
     ] {
         let file = File::new(level((4, 4), (4, 4), 2, false, dtype), marked);
@@ -337,7 +337,7 @@ fn a_codecs_own_validity_counts_for_integers() {
     }
 }
 
-/// The sum of valid pixels, both ways that there are to get at them.
+/// The sum of valid pixels, computed with both accessors.
 struct Sum;
 
 impl Visitor for Sum {
@@ -356,7 +356,7 @@ impl Visitor for Sum {
 }
 
 #[test]
-fn visitors_see_the_valid_pixels_of_a_run() {
+fn visitors_receive_the_valid_pixels_of_a_run() {
     let sum = |block: &Block, row, cols| block.visit(row, cols, Sum);
     for dtype in &DataType::DECODED[..11] {
         for bands in [1, 3] {
@@ -383,7 +383,7 @@ fn visitors_see_the_valid_pixels_of_a_run() {
     }
 }
 
-/// A file drawn at random, all that makes pixels invalid among it.
+/// A random file, with all causes of invalid pixels.
 #[derive(Debug, Clone)]
 struct Drawn {
     size: (u32, u32),
@@ -399,7 +399,7 @@ struct Drawn {
 }
 
 impl Drawn {
-    /// The value of anything at a place; every fourth is 0.
+    /// A value that depends on image, band and position; every fourth one is 0.
     fn at(&self, image: u32, band: u16, col: u32, row: u32) -> u8 {
         let mixed =
             (self.seed ^ image.wrapping_mul(97)).wrapping_add(u32::from(band) * 7919 + col * 104_729 + row * 1_299_709);
@@ -453,7 +453,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
             size,
             tile,
             mask_tile,
-            // One plane is as good as none.
+            // A planar file of one band is not distinguished from a chunky one.
             is_planar: is_planar && bands > 1,
             bands,
             alpha: alpha.filter(|alpha| *alpha < bands),
@@ -467,7 +467,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
 
 proptest! {
     #[test]
-    fn blocks_are_what_the_rules_say_of_each_pixel(drawn in drawn(), band: prop::sample::Index, masked: bool) {
+    fn blocks_match_the_rules_for_each_pixel(drawn in drawn(), band: prop::sample::Index, masked: bool) {
         let file = drawn.file();
         let band = band.index(drawn.bands.into()) as u16;
         let expected = image(drawn.size, |col, row| drawn.pixel(band, col, row, masked));

@@ -12,7 +12,7 @@ use crate::geo::GeoTransform;
 use crate::tiff::{ByteOrder, DataType, PlanarConfiguration};
 use crate::{CogHeader, Encoding, Level};
 
-/// Results of GDAL and rasterio, see `scripts/pixel_cases.py`.
+/// Results of GDAL and rasterio; see `scripts/pixel_cases.py`.
 pub(crate) const CASES: &str = include_str!("cases.tsv");
 
 /// A value for each band, column and row.
@@ -46,7 +46,7 @@ pub(crate) fn level(size: (u32, u32), tile: (u32, u32), bands: u16, is_planar: b
 }
 
 impl File {
-    /// A file of one image; its pixels are of 10 units, north is up.
+    /// A file with one north-up image and pixels of 10 units.
     pub(crate) fn new(image: Level, values: impl Fn(u16, u32, u32) -> f64 + 'static) -> Self {
         let header = CogHeader {
             byte_order: ByteOrder::Little,
@@ -135,7 +135,7 @@ impl File {
         band.block(row, col, &self.decoded(band, row, col)).unwrap()
     }
 
-    /// All blocks of a band in reverse order: no consumer may depend on it.
+    /// All blocks of a band, in reverse order, because consumers must not depend on the order.
     pub(crate) fn blocks(&self, band: &Band) -> Vec<Block> {
         let tiling = band.tiling();
         let (across, down) =
@@ -145,7 +145,7 @@ impl File {
     }
 }
 
-/// Numbers as samples of a type; of complex ones the imaginary part is 0.5 more.
+/// Numbers as samples of a type. For complex types, the imaginary part is larger by 0.5.
 pub(crate) fn samples(dtype: DataType, numbers: &[f64]) -> Samples {
     match dtype {
         DataType::Uint8 => Samples::Uint8(numbers.iter().map(|number| *number as u8).collect()),

@@ -9,14 +9,14 @@ pub(crate) fn pattern(col: u32, row: u32) -> f64 {
     f64::from((37 * col + 101 * row + 13 * col * row) % 97 + 1)
 }
 
-/// The value at a point, after all rounds of tiles, and the tiles of each round.
-fn ask(file: &File, level: u32, point: (f64, f64), options: ValueOptions) -> (Option<f64>, Vec<Vec<(u32, u32)>>) {
+/// Returns the value at a point, and the tiles of each round.
+fn sample(file: &File, level: u32, point: (f64, f64), options: ValueOptions) -> (Option<f64>, Vec<Vec<(u32, u32)>>) {
     let band = file.band(level, 0, true);
     let Some(mut search) = PointSampler::new(&band, point, options).unwrap() else {
         return (None, Vec::new());
     };
     let mut rounds = Vec::new();
-    // One for the kernel's tiles, one for the rings within a tile's side, one for each time that the rings are doubled.
+    // One round for the tiles of the kernel, one for rings up to the size of a tile, and one for each doubling of the radius.
     let doublings = options.max_distance_pixels.div_ceil(4).max(1).next_power_of_two().ilog2();
     let most = if options.max_distance_pixels == 0 { 1 } else { 2 + doublings };
     while !search.wanted().is_empty() {
@@ -32,14 +32,14 @@ fn ask(file: &File, level: u32, point: (f64, f64), options: ValueOptions) -> (Op
 }
 
 fn value(file: &File, point: (f64, f64), interpolation: Interpolation) -> Option<f64> {
-    ask(file, 0, point, ValueOptions { interpolation, ..ValueOptions::default() }).0
+    sample(file, 0, point, ValueOptions { interpolation, ..ValueOptions::default() }).0
 }
 
 fn nearest(file: &File, point: (f64, f64), max_distance_pixels: u32) -> Option<f64> {
-    ask(file, 0, point, ValueOptions { max_distance_pixels, ..ValueOptions::default() }).0
+    sample(file, 0, point, ValueOptions { max_distance_pixels, ..ValueOptions::default() }).0
 }
 
-/// An image of tiles of 4 x 3 with some pixels invalid, which hold 0.
+/// An image with tiles of 4 x 3 pixels; the given pixels are 0, which is nodata.
 fn holed(width: u32, height: u32, invalid: Vec<(u32, u32)>) -> File {
     let rule = move |_, col, row| if invalid.contains(&(col, row)) { 0.0 } else { pattern(col, row) };
     let file = File::new(level((width, height), (4, 3), 1, false, DataType::Float64), rule);
@@ -47,7 +47,7 @@ fn holed(width: u32, height: u32, invalid: Vec<(u32, u32)>) -> File {
 }
 
 #[test]
-fn values_agree_with_gdals_warper() {
+fn values_equal_gdals_warper() {
     let mut seen = 0;
     for line in CASES.lines() {
         let fields: Vec<&str> = line.split('\t').collect();
@@ -76,7 +76,7 @@ fn values_agree_with_gdals_warper() {
 }
 
 #[test]
-fn pixels_hold_their_left_and_upper_edge() {
+fn pixels_contain_their_left_and_upper_edge() {
     let file = holed(10, 7, vec![]);
     for interpolation in [Interpolation::Nearest, Interpolation::Bilinear, Interpolation::Cubic] {
         for outside in [(-1e-9, 1.0), (1.0, -1e-9), (10.0, 1.0), (1.0, 7.0), (f64::NAN, 1.0), (f64::INFINITY, 1.0)] {
@@ -88,7 +88,7 @@ fn pixels_hold_their_left_and_upper_edge() {
     assert_eq!(value(&file, (3.0, 2.999_999), Interpolation::Nearest), Some(pattern(3, 2)));
     assert_eq!(value(&file, (10.0_f64.next_down(), 7.0_f64.next_down()), Interpolation::Nearest), Some(pattern(9, 6)));
     assert_eq!(value(&file, (10.0_f64.next_down(), 7.0_f64.next_down()), Interpolation::Cubic), Some(pattern(9, 6)));
-    // At a centre all agree, whatever is around it.
+    // At a pixel centre, all methods return the value of the pixel.
     let file = holed(10, 7, vec![(4, 4), (5, 3)]);
     for interpolation in [Interpolation::Nearest, Interpolation::Bilinear, Interpolation::Cubic] {
         let found = value(&file, (5.5, 4.5), interpolation).unwrap();
@@ -109,23 +109,23 @@ fn nan_is_a_value_unless_it_is_nodata() {
 }
 
 #[test]
-fn tiles_are_those_of_the_pixels_that_count() {
+fn only_tiles_of_required_pixels_are_requested() {
     let file = holed(20, 12, vec![(4, 3), (5, 3), (4, 4), (3, 2), (3, 3)]);
     let tiles = |point, interpolation, max_distance_pixels| {
-        ask(&file, 0, point, ValueOptions { interpolation, max_distance_pixels, scaled: false }).1
+        sample(&file, 0, point, ValueOptions { interpolation, max_distance_pixels, scaled: false }).1
     };
     assert_eq!(tiles((9.9, 7.2), Interpolation::Nearest, 9), [vec![(2, 2)]]);
     assert_eq!(tiles((9.5, 7.5), Interpolation::Bilinear, 0), [vec![(2, 2)]]);
     assert_eq!(tiles((8.2, 6.3), Interpolation::Bilinear, 0), [vec![(1, 1), (1, 2), (2, 1), (2, 2)]]);
     assert_eq!(tiles((6.9, 7.2), Interpolation::Cubic, 0), [vec![(1, 1), (1, 2), (2, 1), (2, 2)]]);
-    // A candidate in the first tile bounds the search.
+    // A candidate in the first tile limits the search.
     assert_eq!(tiles((4.2, 3.2), Interpolation::Nearest, 9), [vec![(1, 1)], vec![(0, 0), (0, 1), (1, 0)]]);
     assert_eq!(tiles((4.2, 3.2), Interpolation::Nearest, 0), [vec![(1, 1)]]);
 }
 
 #[test]
-fn the_search_goes_ring_by_ring() {
-    // The nearest by distance is in the second ring; the first has another.
+fn the_search_proceeds_by_rings() {
+    // The nearest pixel is in the second ring, but the first ring has a valid pixel.
     let mut invalid: Vec<(u32, u32)> = (0..7).flat_map(|row| (0..10).map(move |col| (col, row))).collect();
     invalid.retain(|at| ![(3, 2), (6, 3)].contains(at));
     let file = holed(10, 7, invalid.clone());
@@ -138,14 +138,14 @@ fn the_search_goes_ring_by_ring() {
     assert_eq!(nearest(&file, (0.5, 6.5), u32::MAX), Some(pattern(6, 3)));
     // The value of the nearest pixel is not resampled.
     let options = ValueOptions { interpolation: Interpolation::Bilinear, max_distance_pixels: 4, scaled: false };
-    assert_eq!(ask(&file, 0, (4.99, 3.5), options).0, Some(pattern(6, 3)));
+    assert_eq!(sample(&file, 0, (4.99, 3.5), options).0, Some(pattern(6, 3)));
     invalid.push((6, 3));
     assert_eq!(nearest(&holed(10, 7, invalid), (4.99, 3.5), u32::MAX), None);
 }
 
 #[test]
-fn distances_are_in_the_rasters_units() {
-    // Pixels that are four times as wide as high: the one above is nearer than the one to the right.
+fn distances_are_in_units_of_the_raster() {
+    // Pixels are four times wider than high: the pixel above is nearer than the one to the right.
     let mut invalid = vec![(1, 1)];
     invalid
         .extend((0..3).flat_map(|row| (0..3).map(move |col| (col, row))).filter(|at| ![(1, 0), (2, 1)].contains(at)));
@@ -162,14 +162,14 @@ fn values_of_a_level_and_scaled_ones() {
     });
     let file = file.with(|header| (header.scale, header.offset) = (Some(vec![0.5]), Some(vec![-1000.0])));
     let options = |scaled| ValueOptions { scaled, ..ValueOptions::default() };
-    assert_eq!(ask(&file, 1, (4.1, 3.9), options(false)).0, Some(143.0));
-    assert_eq!(ask(&file, 1, (4.1, 3.9), options(true)).0, Some(71.5 - 1000.0));
-    assert_eq!(ask(&holed(10, 7, vec![]), 0, (4.1, 3.9), options(true)).0, Some(pattern(4, 3)));
+    assert_eq!(sample(&file, 1, (4.1, 3.9), options(false)).0, Some(143.0));
+    assert_eq!(sample(&file, 1, (4.1, 3.9), options(true)).0, Some(71.5 - 1000.0));
+    assert_eq!(sample(&holed(10, 7, vec![]), 0, (4.1, 3.9), options(true)).0, Some(pattern(4, 3)));
     let complex = File::new(level((4, 4), (4, 4), 1, false, DataType::Complex64), |_, _, _| 1.0);
     assert!(PointSampler::new(&complex.band(0, 0, true), (1.0, 1.0), options(false)).is_err());
 }
 
-/// The rule of the search, one pixel after the other over the whole image, in Python Rasteret's order.
+/// Reference implementation of the search: all pixels of the image, in the order of Python Rasteret.
 fn by_rings(width: i64, height: i64, invalid: &[(u32, u32)], point: (f64, f64), max_distance: i64) -> Option<f64> {
     let (col, row) = (point.0.floor() as i64, point.1.floor() as i64);
     for ring in 0..=max_distance {
@@ -201,7 +201,7 @@ fn by_rings(width: i64, height: i64, invalid: &[(u32, u32)], point: (f64, f64), 
 
 proptest! {
     #[test]
-    fn a_search_over_the_whole_image_finds_the_same(
+    fn the_search_equals_the_reference_implementation(
         size in (1_u32..14, 1_u32..11),
         at in (0.0..1.0_f64, 0.0..1.0_f64),
         is_snapped: bool,
@@ -222,7 +222,7 @@ proptest! {
         let snap = |at: f64| if is_snapped { (at * 2.0).floor() / 2.0 } else { at };
         let point = (snap(point.0), snap(point.1));
         let expected = by_rings(size.0.into(), size.1.into(), &invalid, point, max_distance.into());
-        // Pixels are squares of ten units: the order of distances is that in pixels.
+        // Pixels are squares, so the order of distances is the same in pixels.
         prop_assert_eq!(nearest(&holed(size.0, size.1, invalid), point, max_distance), expected);
     }
 }

@@ -53,7 +53,7 @@ fn outlines_as_wkb() {
     let polar = parts(&raster("EPSG:3031", -4e6, 4e6, 8e4), "OGC:CRS84");
     assert!(!polar.is_empty() && polar.iter().flat_map(|part| &part.exterior().0).any(|point| point.y == -90.0));
     let area: f64 = polar.iter().map(|part| shoelace(&part.exterior().0)).sum();
-    // From the pole to 55 degrees at the sides' middles and 40 in the corners, all around.
+    // From the pole to 55 degrees in the middle of the sides and 40 degrees in the corners.
     assert!((360.0 * 35.0..360.0 * 50.0).contains(&area), "{area}");
 }
 
@@ -61,7 +61,7 @@ fn shoelace(ring: &[Coord<f64>]) -> f64 {
     (ring.windows(2).map(|pair| pair[0].x * pair[1].y - pair[1].x * pair[0].y).sum::<f64>() / 2.0).abs()
 }
 
-/// Parts of an outline in longitudes and latitudes, which are valid, apart from one another, and hold some of every tile.
+/// Returns the parts of an outline in longitude and latitude. Checks that they are valid and disjoint, and intersect every tile.
 fn checked(header: &CogHeader) -> Vec<geo_types::Polygon<f64>> {
     use geo::Relate as _;
     let transform = header.transform_from("OGC:CRS84", &Transforms::default()).unwrap();
@@ -95,21 +95,21 @@ fn area(parts: &[geo_types::Polygon<f64>]) -> f64 {
 
 #[test]
 fn poles_and_globes_are_valid() {
-    // The pole inside, on a side, in a corner, a kilometre outside.
+    // The pole inside, on a side, in a corner, and a kilometre outside.
     for (x, y) in [(-4e6, 4e6), (-4e6, 1e6), (-8e6, 3e6), (0.0, 4e6), (-8e6, 8e6), (0.0, 8e6), (0.0, 0.0), (1e3, 4e6)] {
         let parts = checked(&raster("EPSG:3413", x, y, 8e4));
         assert!(area(&parts) > 1000.0, "{x} {y}");
         let reaches_pole = parts.iter().flat_map(|part| &part.exterior().0).any(|point| point.y > 89.99);
         assert_eq!(reaches_pole, x != -4e6 || y != 8e6, "{x} {y}");
     }
-    // The pole exactly in the corner or on a side of equal-area maps, whose inverse is a matter of centimetres there.
+    // The pole exactly in a corner or on a side of equal-area maps, whose inverse has an error of centimetres there.
     for (crs, x, y, size, expected) in
         [("EPSG:6931", 0.0, 3_227_548.758, 1e5, 13551.2), ("EPSG:6932", -100_000.0, 0.0, 1000.0, 90.42)]
     {
         let covered = area(&checked(&raster(crs, x, y, size)));
         assert!((covered - expected).abs() < 0.01 * expected, "{crs}: {covered}");
     }
-    // A quarter of the north, from the pole on; and all of it but the corners.
+    // A quarter of the northern hemisphere, starting at the pole; and the hemisphere without corners.
     let quarter = checked(&raster("EPSG:3413", 0.0, 0.0, 1e4));
     assert!((area(&quarter) - 90.0 * 10.0).abs() < 60.0, "{}", area(&quarter));
     for (crs, [x, y], [width, height], expected) in [
@@ -120,14 +120,14 @@ fn poles_and_globes_are_valid() {
         ("EPSG:4326", [-540.0, 60.0], [1.0, 1.0], 10_000.0),
         ("EPSG:4326", [130.0, 60.0], [1.0, 1.0], 10_000.0),
         ("EPSG:3857", [-20_037_508.342_789_244, 20_037_508.342_789_244], [400_750.166_855_784_9; 2], 61_236.8),
-        // Across the antimeridian, 200 km by 200 at the equator.
+        // Across the antimeridian, 200 km x 200 km at the equator.
         ("EPSG:32601", [100_000.0, 100_000.0], [2000.0, 2000.0], 3.25),
     ] {
         let transform = Some(GeoTransform::from_array([width, 0.0, x, 0.0, -height, y]));
         let covered = area(&checked(&CogHeader { transform, ..raster(crs, x, y, width) }));
         assert!((covered - expected).abs() < 0.001 * expected + 0.05, "{crs} {x}: {covered}");
     }
-    // Half a pixel over the poles, as grids of points have.
+    // Half a pixel beyond the poles, as in grids of points.
     let over = parts_of(&CogHeader {
         transform: Some(GeoTransform::from_array([3.6, 0.0, -180.0, 0.0, -1.818, 90.9])),
         ..raster("EPSG:4326", 0.0, 0.0, 1.0)
@@ -149,7 +149,7 @@ fn rasters_larger_than_their_projection_are_traced_along_its_edge() {
     assert!((covered - 360.0 * 180.0).abs() < 650.0, "{covered}");
     let disk = "+proj=geos +h=35786023 +lon_0=-75 +sweep=x +ellps=GRS80 +units=m";
     let bounds = footprint(&raster(disk, -5_500_000.0, 5_500_000.0, 110_000.0), "OGC:CRS84").bbox();
-    // A satellite at 35,786 km sees 81.3 degrees around; the pixel at the limb leads back to within a tenth of a degree or so.
+    // A satellite at 35,786 km sees up to 81.3 degrees; pixels at the limb have an error of about a tenth of a degree.
     assert!((bounds.xmax - 6.3).abs() < 0.3 && (bounds.ymax - 81.3).abs() < 0.3, "{bounds:?}");
     let nowhere = raster(disk, 6e6, 9e6, 10_000.0);
     let transform = nowhere.transform_from("OGC:CRS84", &Transforms::default()).unwrap();
@@ -158,8 +158,8 @@ fn rasters_larger_than_their_projection_are_traced_along_its_edge() {
 }
 
 #[test]
-fn maps_that_end_in_points_are_followed_across_their_cut() {
-    // The whole sinusoidal map, its tips in the image, on its sides, and beside pixels' corners.
+fn maps_that_end_in_points_are_traced_across_their_cut() {
+    // The whole sinusoidal map, with its tips in the image, on its sides, and next to corners of pixels.
     for (crs, left, top, [width, height], [cols, rows]) in [
         ("+proj=sinu +R=6371007.181 +units=m", -20_015_109.354, 10_007_554.677, [1e6, 1e6], [40, 20]),
         ("+proj=sinu +R=6371007.181 +units=m", -20_500_009.0, 10_500_009.0, [205_000.0, 205_000.0], [201, 101]),
@@ -174,8 +174,8 @@ fn maps_that_end_in_points_are_followed_across_their_cut() {
 }
 
 #[test]
-fn long_images_are_followed_as_closely_as_square_ones() {
-    // Areas by pyproj and shapely, of sides of 4,000 points.
+fn long_images_are_traced_as_accurately_as_square_ones() {
+    // Areas computed with pyproj and shapely, with 4,000 points per side.
     for (crs, [x, y], size, [cols, rows], expected) in [
         ("EPSG:3413", [1000.0, 209_120.5], 50_000.0, [3, 30], 462.20),
         ("EPSG:6932", [-4_774_881.5, 1_801_000.0], 300_000.0, [40, 6], 5453.14),

@@ -34,7 +34,7 @@ impl Raster {
         self.projector(crs).pixels(&parsed(text)).unwrap_err().to_string()
     }
 
-    /// Tiles of a tenth of the image, as rows of ten.
+    /// Covered tiles, with a tenth of the image per tile and axis, as rows of ten.
     fn tiles(&self, crs: &str, text: &str) -> Vec<String> {
         let tiling = Tiling {
             image_width: self.1,
@@ -55,7 +55,7 @@ fn all() -> Vec<String> {
 }
 
 #[test]
-fn edges_follow_the_curve_to_a_quarter_of_a_pixel() {
+fn edges_follow_the_curve_within_a_quarter_of_a_pixel() {
     for (crs, text) in [
         ("OGC:CRS84", "LINESTRING(3.05 37.9, 4.1 37.05)"),
         ("OGC:CRS84", "LINESTRING(3.0 37.5, 4.2 37.5)"),
@@ -106,7 +106,7 @@ fn geometries_far_larger_than_the_raster() {
     }
     assert!(SCENE.pixels("OGC:CRS84", "POLYGON((-60 -10, -50 -10, -50 10, -60 -10))").is_empty());
     assert!(SCENE.pixels("OGC:CRS84", "POINT(-177 37)").is_empty());
-    // Half of the world, from the scene's central meridian on.
+    // Half of the world, starting at the scene's central meridian.
     let east = SCENE.tiles("OGC:CRS84", "POLYGON((3.63 -90, 180 -90, 180 90, 3.63 90, 3.63 -90))");
     assert!(east.iter().all(|row| row.starts_with("....") && row.ends_with("####")), "{east:?}");
 }
@@ -122,7 +122,7 @@ fn across_the_antimeridian() {
     ] {
         assert_eq!(west.tiles("OGC:CRS84", text), whole, "{text}");
     }
-    // Web Mercator begins again there.
+    // Web Mercator wraps at the antimeridian.
     let edge = 20_037_508.342_789_244;
     let fiji = Raster("EPSG:3857", 1000, 1000, edge - 1_000_000.0, 500_000.0, 1000.0);
     let right = fiji.tiles("OGC:CRS84", "POLYGON((179 -3, 190 -3, 190 3, 179 3, 179 -3))");
@@ -153,7 +153,7 @@ fn rasters_of_longitudes() {
     let globe = Raster("EPSG:4326", 360, 180, -180.0, 90.0, 1.0);
     assert_eq!(globe.tiles("OGC:CRS84", "POLYGON((170 -9, 190 -9, 190 9, 170 9, 170 -9))")[4], "#........#");
     assert_eq!(globe.tiles("OGC:CRS84", "POLYGON((-180 -90, 180 -90, 180 90, -180 90, -180 -90))"), all());
-    // Another datum: a transformation, and the same turns.
+    // Another datum: a transformation that keeps multiples of 360 degrees.
     let nad27 = Raster("EPSG:4267", 360, 180, 0.0, 90.0, 1.0);
     assert_eq!(nad27.tiles("OGC:CRS84", "POLYGON((-100 30, -80 30, -80 40, -100 40, -100 30))")[2], ".......#..");
 }
@@ -165,7 +165,7 @@ fn around_a_pole() {
     let cap = south.tiles("OGC:CRS84", "POLYGON((-180 -90, 180 -90, 180 -80, -180 -80, -180 -90))");
     assert_eq!((cap[3].as_str(), cap[4].as_str()), ("....##....", "...####..."));
     assert_eq!(cap[0], "..........");
-    // A sector across the antimeridian, which points down.
+    // A sector across the antimeridian, which is at the bottom.
     let sector = south.tiles("OGC:CRS84", "POLYGON((170 -75, 190 -75, 190 -65, 170 -65, 170 -75))");
     assert_eq!(sector.iter().map(|row| row.matches('#').count()).collect::<Vec<_>>()[..6], [0; 6]);
     assert!(sector[7..].concat().contains('#'));
@@ -185,7 +185,7 @@ fn rasters_larger_than_their_projection() {
         11_000.0,
     );
     assert_eq!(disk.tiles("OGC:CRS84", "POLYGON((-76 -1, -74 -1, -74 1, -76 1, -76 -1))")[4], "....##....");
-    // Points that the satellite does not see are outside, as is the hidden half of a polygon across the limb.
+    // Points not visible to the satellite are outside, like the hidden half of a polygon across the limb.
     assert!(disk.pixels("OGC:CRS84", "POLYGON((100 -1, 102 -1, 102 1, 100 1, 100 -1))").is_empty());
     assert!(disk.pixels("OGC:CRS84", "POINT(100 0)").is_empty());
     let limb = disk.tiles("OGC:CRS84", "POLYGON((-74 -1, 105 -1, 105 1, -74 1, -74 -1))");
@@ -200,21 +200,21 @@ fn rasters_larger_than_their_projection() {
 }
 
 #[test]
-fn metres_are_not_taken_for_degrees() {
+fn metres_are_not_accepted_as_degrees() {
     let error = SCENE.refusal("OGC:CRS84", "POINT(500000 4500000)");
     assert!(error.contains("found (500000 4500000): name the CRS of the coordinates with geometry_crs"), "{error}");
     assert!(SCENE.refusal("OGC:CRS84", "POINT(50 95)").contains("within 90"));
 }
 
 #[test]
-fn native_coordinates_are_pixels_through_the_affine() {
+fn native_coordinates_are_transformed_by_the_affine() {
     let native = |array, text| {
         GeometryProjector::new(100, 100, GeoTransform::from_array(array), None).unwrap().pixels(&parsed(text))
     };
     let point = |array, text| native(array, text).unwrap().points[0];
     assert_eq!(point([10.0, 0.0, 500.0, 0.0, -10.0, 900.0], "POINT(510 880)"), Coord { x: 1.0, y: 2.0 });
     assert_eq!(point([0.0, 2.0, 1.0, -2.0, 0.0, 5.0], "POINT(7 1)"), Coord { x: 2.0, y: 3.0 });
-    // Integer pixels survive the round trip for any coefficients.
+    // Integer pixels round-trip for any coefficients.
     let array =
         [0.000_277_777_777_777_777_8, 0.0, -179.999_861_111_111, 0.0, -0.000_277_777_777_777_8, 59.999_861_111_1];
     let transform = GeoTransform::from_array(array);

@@ -6,7 +6,7 @@ fn cell(lat: f64, lon: f64, spacing: f64) -> String {
     MajorTomCell::of(lat, lon, spacing).unwrap().to_string()
 }
 
-/// Made by the original package: latitude, longitude, spacing, cell.
+/// Results of the original package: latitude, longitude, spacing, cell.
 const VECTORS: &[(f64, f64, f64, &str)] = &[
     (0.0, 0.0, 10.0, "1D_1L"),
     (1e-9, 1e-9, 10.0, "0U_0R"),
@@ -44,7 +44,7 @@ const VECTORS: &[(f64, f64, f64, &str)] = &[
 ];
 
 #[test]
-fn the_packages_cells() {
+fn cells_of_the_original_package() {
     for (lat, lon, spacing, expected) in VECTORS {
         assert_eq!(cell(*lat, *lon, *spacing), *expected, "{lat} {lon} at {spacing} km");
     }
@@ -67,7 +67,7 @@ fn invalid_coordinates_are_errors() {
     }
 }
 
-/// The package's own way: all edges, sorted, and numpy's `searchsorted(edges, degrees) - 1`.
+/// The algorithm of the original package: `numpy.searchsorted(edges, degrees) - 1` over all edges.
 fn searched(span: f64, parts: i64, degrees: f64) -> i64 {
     let half = span / 2.0;
     let step = span / parts as f64;
@@ -80,7 +80,7 @@ fn searched(span: f64, parts: i64, degrees: f64) -> i64 {
 
 proptest! {
     #[test]
-    fn as_searched(lat in -90.0..=90.0, lon in -180.0..=180.0, spacing in 20.0..5_000.0) {
+    fn cells_equal_the_original_algorithm(lat in -90.0..=90.0, lon in -180.0..=180.0, spacing in 20.0..5_000.0) {
         let found = MajorTomCell::of(lat, lon, spacing).unwrap();
         let rows = parts(PI * RADIUS / spacing);
         prop_assert_eq!(found.row, searched(180.0, rows, lat));
@@ -89,9 +89,9 @@ proptest! {
         prop_assert_eq!(found.col, searched(360.0, columns, lon));
     }
 
-    /// Places on edges, and one step of a double beside them.
+    /// Coordinates on edges, and the next double on both sides.
     #[test]
-    fn as_searched_on_edges(parts in 1_i64..3_000, at in 0.0..1.0_f64, beside in -1_i64..=1) {
+    fn cells_on_edges_equal_the_original_algorithm(parts in 1_i64..3_000, at in 0.0..1.0_f64, beside in -1_i64..=1) {
         for span in [180.0, 360.0] {
             let axis = Axis::new(span, parts);
             #[expect(clippy::cast_possible_truncation, reason = "some edge below the last")]

@@ -4,7 +4,7 @@ use super::{Extent, Grid, TileSpan, Tiling};
 use crate::geo::BBox;
 use crate::{Geometry, ParsedGeometry};
 
-/// Three columns and two rows of tiles of 10 x 10, the last ones 5 wide and 6 high inside the image.
+/// Three columns and two rows of tiles of 10 x 10 pixels; the image contains 5 columns and 6 rows of the last ones.
 const TILING: Tiling = Tiling { image_width: 25, image_height: 16, tile_width: 10, tile_height: 10 };
 
 fn cover(text: &str) -> Vec<(u32, u32)> {
@@ -16,20 +16,20 @@ fn cover(text: &str) -> Vec<(u32, u32)> {
 const ALL: [(u32, u32); 6] = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)];
 
 #[test]
-fn polygons_meet_tiles_in_an_area() {
+fn polygons_intersect_tiles_in_an_area() {
     assert_eq!(cover("POLYGON((1 1, 2 1, 2 2, 1 2, 1 1))"), [(0, 0)]);
-    // A tile's own box, and one that shares edges with four tiles.
+    // The box of a tile, and a box that shares edges with four tiles.
     assert_eq!(cover("POLYGON((10 0, 20 0, 20 10, 10 10, 10 0))"), [(0, 1)]);
     assert_eq!(cover("POLYGON((10 0, 20 0, 20 16, 10 16, 10 0))"), [(0, 1), (1, 1)]);
     assert_eq!(cover("POLYGON((-99 -99, 99 -99, 99 99, -99 99, -99 -99))"), ALL);
-    // Through a corner of four tiles: the two beside the diagonal are met in a point only.
+    // A diagonal through the corner of four tiles, two of which are only touched in a point.
     assert_eq!(cover("POLYGON((0 0, 1 0, 20 19, 20 20, 19 20, 0 1, 0 0))"), [(0, 0), (0, 1), (1, 0), (1, 1)]);
     assert_eq!(cover("POLYGON((0 0, 20 20, 0 20, 0 0))"), [(0, 0), (1, 0), (1, 1)]);
     assert_eq!(cover("POLYGON((10 10, 20 0, 20 10, 10 10))"), [(0, 1)]);
 }
 
 #[test]
-fn holes_leave_tiles_out() {
+fn tiles_in_holes_are_excluded() {
     let shell = "-5 -5, 30 -5, 30 30, -5 30, -5 -5";
     assert_eq!(
         cover(&format!("POLYGON(({shell}),(10 0, 20 0, 20 10, 10 10, 10 0))")),
@@ -43,7 +43,7 @@ fn holes_leave_tiles_out() {
 }
 
 #[test]
-fn only_the_part_inside_the_image_counts() {
+fn only_the_part_inside_the_image_is_covered() {
     // In the padding of the last column, and of the last row.
     assert_eq!(cover("POLYGON((26 1, 29 1, 29 9, 26 9, 26 1))"), []);
     assert_eq!(cover("POLYGON((1 17, 9 17, 9 19, 1 19, 1 17))"), []);
@@ -54,7 +54,7 @@ fn only_the_part_inside_the_image_counts() {
 }
 
 #[test]
-fn lines_and_points_meet_what_they_touch() {
+fn lines_and_points_intersect_touched_tiles() {
     assert_eq!(cover("POINT(1 1)"), [(0, 0)]);
     assert_eq!(cover("POINT(10 1)"), [(0, 0), (0, 1)]);
     assert_eq!(cover("POINT(10 10)"), [(0, 0), (0, 1), (1, 0), (1, 1)]);
@@ -68,7 +68,7 @@ fn lines_and_points_meet_what_they_touch() {
 }
 
 #[test]
-fn collections_meet_what_their_parts_meet() {
+fn collections_are_the_union_of_their_parts() {
     assert_eq!(
         cover("GEOMETRYCOLLECTION(POINT(1 1),POLYGON((11 11, 19 11, 19 15, 11 11)),POINT(2 2))"),
         [(0, 0), (1, 1)]
@@ -77,7 +77,7 @@ fn collections_meet_what_their_parts_meet() {
 }
 
 #[test]
-fn the_cost_grows_with_the_result_and_not_with_the_raster() {
+fn the_cost_depends_on_the_result_not_on_the_raster() {
     let tiling = Tiling { image_width: u32::MAX, image_height: u32::MAX, tile_width: 1, tile_height: 1 };
     let geometry =
         ParsedGeometry::from_text("POLYGON((5e8 5e8, 500000003 5e8, 5e8 500000003, 5e8 5e8))").unwrap().geometry;
@@ -85,9 +85,9 @@ fn the_cost_grows_with_the_result_and_not_with_the_raster() {
 }
 
 #[test]
-fn an_extent_gives_the_cover_or_nothing() {
+fn the_cover_of_an_extent_is_exact_or_none() {
     let (mut decided, mut spread) = (0, 0);
-    // Corners on borders of tiles and off them, in the image and outside; known more or less exactly.
+    // Corners on and off borders of tiles, inside and outside of the image, with different tolerances.
     let places = [-3.0, 0.0, 1.0, 9.5, 10.0, 11.0, 19.0, 20.5, 24.0, 25.0, 27.0];
     let corners = || places.iter().flat_map(|y| places.iter().map(move |x| (*x, *y)));
     for (a, b) in corners().flat_map(|a| corners().map(move |b| (a, b))) {
@@ -121,7 +121,7 @@ fn an_extent_gives_the_cover_or_nothing() {
 }
 
 #[test]
-fn a_clear_geometry_meets_the_same_tiles_wherever_its_vertices_are_nearby() {
+fn an_unambiguous_cover_does_not_depend_on_small_shifts() {
     const BY: f64 = 0.05;
     let mut state = 7u64;
     let mut number = || {

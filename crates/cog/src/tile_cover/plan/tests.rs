@@ -10,7 +10,7 @@ fn plan(header: &CogHeader, level: u32, band: Option<u32>, transform: Option<Arc
     TilePlan::new(header.grid(level)?.layout(), header.bands(), band, transform, &ProjectorCache::default())
 }
 
-/// The tiles that a geometry meets.
+/// Returns the tiles that intersect a geometry.
 fn found(header: &CogHeader, plan: &mut TilePlan, text: &str) -> Vec<Tile> {
     let grid = header.grid(plan.layout().level()).unwrap();
     let geometry = ParsedGeometry::from_text(text).unwrap().geometry;
@@ -26,7 +26,7 @@ fn tiles(header: &CogHeader, level: u32, band: Option<u32>, text: &str) -> Vec<(
     tiles.iter().map(|tile| (tile.band_index, tile.index, tile.offset)).collect()
 }
 
-/// Meets the second and third tile of the first row of tiles of 32.
+/// Intersects the second and third tile of the first row of 32 x 32 tiles.
 const SQUARE: &str = "POLYGON((500400 4599900, 500700 4599900, 500700 4599950, 500400 4599950, 500400 4599900))";
 
 #[test]
@@ -84,7 +84,7 @@ fn longitudes_and_latitudes() {
     let transform = header.transform_from("OGC:CRS84", &Transforms::default()).unwrap();
     let mut plan = plan(&header, 0, None, transform).unwrap();
     let mut found = |text| found(&header, &mut plan, text);
-    // 500 m east and 500 m south of the corner.
+    // 500 m east and south of the corner.
     assert_eq!(found("POINT(3.006 41.547)").iter().map(|tile| tile.index).collect::<Vec<_>>(), [5]);
     assert_eq!(found("POLYGON((-180 -90, 180 -90, 180 90, -180 90, -180 -90))").len(), 16);
     assert_eq!(found("POINT(4 41.547)"), []);
@@ -113,7 +113,7 @@ fn approximate_plans_equal_exact_ones() {
         let plan = || plan(&header, 0, None, transform.clone()).unwrap();
         let (mut many, mut quick) = (plan(), 0);
         for _ in 0..2000 {
-            // Around a border of tiles, or anywhere, also outside; from a pixel to ten tiles across.
+            // Close to a border of tiles or anywhere, including outside; from one pixel to ten tiles in size.
             let mut at = || (number() * 24.0 - 1.0) * 5120.0;
             let (x, y) = (at(), at());
             let (x, y) =

@@ -8,7 +8,7 @@ use crate::pixel::{Band, WindowBuffers, WindowOptions, WindowProfile, WindowWrit
 use crate::tiff::DataType;
 use crate::{Geometry, GeometryProjector, ParsedGeometry};
 
-/// A window that was filled.
+/// A window and its pixels.
 #[derive(Debug, PartialEq)]
 struct Filled {
     profile: WindowProfile,
@@ -39,7 +39,7 @@ fn geometry(text: &str, transform: GeoTransform, size: (u32, u32)) -> Geometry {
 }
 
 #[test]
-fn the_whole_image_is_as_stored() {
+fn the_whole_image_is_unchanged() {
     let rule = |_, col, row| f64::from(col + 10 * row);
     let file = File::new(level((10, 7), (4, 3), 2, false, DataType::Int16), rule);
     let file = file.with(|header| header.nodata = Some(12.0));
@@ -103,7 +103,7 @@ fn scaled_values_are_doubles_and_nodata_is_nan() {
 }
 
 #[test]
-fn windows_that_are_too_large_are_refused() {
+fn too_large_windows_are_errors() {
     let file = File::new(level((60_000, 60_000), (512, 512), 1, false, DataType::Uint8), |_, _, _| 0.0);
     let error = WindowWriter::masked(&file.band(0, 0, true), None, WindowOptions::default(), WindowProfile::MAX_BYTES)
         .unwrap_err()
@@ -112,7 +112,7 @@ fn windows_that_are_too_large_are_refused() {
 }
 
 #[test]
-fn windows_lie_around_bounds_and_inside_the_image() {
+fn windows_contain_the_bounds_and_are_clipped_to_the_image() {
     let around = |xmin, ymin, xmax, ymax| {
         let window = Window::around(BBox { xmin, ymin, xmax, ymax }, 10, 7);
         window.map(|window| (window.col_off, window.row_off, window.width, window.height))
@@ -143,8 +143,8 @@ fn window(text: &str) -> Option<Window> {
     }
 }
 
-/// Whether windows of a geometry are the same but for sides that lie between pixels, where rasterio's rounding may add a pixel or
-/// find one in nothing.
+/// Whether two windows are equal, except for sides exactly between pixels, where the rounding of rasterio may add a pixel or return a
+/// window instead of None.
 fn agree(found: Option<Window>, expected: Option<Window>, bounds: BBox) -> bool {
     let is_even = |side: f64| (side - side.round()).abs() < 1e-6;
     let sides = |window: Window| [window.col_off, window.row_off, window.col_end(), window.row_end()];
@@ -160,7 +160,7 @@ fn agree(found: Option<Window>, expected: Option<Window>, bounds: BBox) -> bool 
 }
 
 #[test]
-fn rasterios_windows_are_the_same() {
+fn windows_equal_rasterio() {
     let (mut seen, mut equal) = (0, 0);
     for line in CASES.lines() {
         let fields: Vec<&str> = line.split('\t').collect();
@@ -178,7 +178,7 @@ fn rasterios_windows_are_the_same() {
 }
 
 #[test]
-fn rasterios_masks_are_the_same() {
+fn masks_equal_rasterio() {
     let mut seen = 0;
     for line in CASES.lines() {
         let fields: Vec<&str> = line.split('\t').collect();
@@ -193,7 +193,7 @@ fn rasterios_masks_are_the_same() {
         let options = WindowOptions { all_touched: all_touched == "true", scaled: false };
         let geometry = geometry(text, transform, size);
         let found = filled(&file, &file.band(0, 0, true), Some(&geometry), options);
-        // Where rasterio's rounding moved the window, it moved the pixels that edges run along as well.
+        // If rasterio's rounding shifts the window, it also affects pixels along edges.
         let Some(found) = found.filter(|found| window(place) == Some(found.profile.window)) else {
             continue;
         };
@@ -210,7 +210,7 @@ fn rasterios_masks_are_the_same() {
 }
 
 #[test]
-fn outside_is_nodata_if_the_type_can_represent_it() {
+fn pixels_outside_are_nodata_if_the_type_can_represent_it() {
     let inside = "POLYGON ((0.6 0.6, 2.7 0.6, 0.6 2.7, 0.6 0.6))";
     let read = |nodata, dtype, options| {
         let file = File::new(level((3, 3), (2, 2), 1, false, dtype), |_, col, row| pattern(col, row));
@@ -251,7 +251,7 @@ fn outside_is_nodata_if_the_type_can_represent_it() {
 }
 
 #[test]
-fn a_level_is_chosen_by_its_pixels() {
+fn a_level_is_selected_by_pixel_size() {
     let overview = |width, height| level((width, height), (512, 512), 1, false, DataType::Uint8);
     let file = File::new(level((10_981, 10_980), (512, 512), 1, false, DataType::Uint8), |_, _, _| 0.0);
     let header = file

@@ -12,7 +12,7 @@ fn triangle(corners: [(f64, f64); 3]) -> Geometry {
     Geometry { polygons: vec![Polygon::new(LineString::from(vec![a, b, c, a]), vec![])], ..Geometry::default() }
 }
 
-/// Each block's statistics, row by row.
+/// Statistics of each block, row by row.
 fn parts(file: &File, masked: bool, coverage: &Coverage) -> Vec<ZonalStats> {
     let band = file.band(0, 0, masked);
     let tiles = coverage.tiles(&band.tiling());
@@ -30,7 +30,7 @@ fn merged(parts: &[ZonalStats]) -> ZonalStats {
     all
 }
 
-/// The same from each pixel's value and weight, in two passes.
+/// Reference implementation, from the values and weights of all pixels, in two passes.
 fn naive(pixels: &[(f64, f64)]) -> Statistics {
     let count: f64 = pixels.iter().map(|pixel| pixel.1).sum();
     if pixels.is_empty() {
@@ -48,7 +48,7 @@ fn naive(pixels: &[(f64, f64)]) -> Statistics {
     }
 }
 
-/// The weights and values of valid pixels, one by one.
+/// Returns value and weight of each valid pixel.
 fn valid_pixels(file: &File, masked: bool, coverage: &Coverage) -> Vec<(f64, f64)> {
     let band = file.band(0, 0, masked);
     let mut found = Vec::new();
@@ -70,7 +70,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
 
     #[test]
-    fn as_pixel_by_pixel(
+    fn statistics_equal_the_reference_implementation(
         dtype in proptest::sample::select(&DataType::DECODED[..11]),
         (base, spread) in (prop_oneof![Just(0.0), Just(100.0), Just(30_000.0), Just(1e12)], prop_oneof![Just(0.0), Just(7.0), Just(200.0)]),
         corners in proptest::array::uniform3((-10.0..50.0, -10.0..40.0)),
@@ -78,7 +78,7 @@ proptest! {
         nodata in proptest::option::of(0u32..9),
         (bands, is_masked) in (1u16..3, any::<bool>()),
     ) {
-        // A lattice of values, of which some are NaN or clipped by the type.
+        // Regular values, some of which are NaN or clipped to the type.
         let value = move |_: u16, x: u32, y: u32| {
             let step = f64::from((x * 31 + y * 17) % 9);
             if spread == 7.0 && step == 8.0 && x.is_multiple_of(2) { f64::NAN } else { base + step * spread }
@@ -96,7 +96,7 @@ proptest! {
         prop_assert_eq!(found.values.is_some(), expected.values.is_some());
         let (Some(found), Some(expected)) = (found.values, expected.values) else { return Ok(()) };
         if expected.max.is_infinite() {
-            // As IEEE has it: infinity is no farther from itself than it is near.
+            // The difference of infinities is NaN.
             prop_assert!(found.sum.is_infinite() && found.variance.is_nan());
             return Ok(());
         }
@@ -104,7 +104,7 @@ proptest! {
         prop_assert_eq!((found.min, found.max), (expected.min, expected.max));
         prop_assert!(is_close(found.sum, expected.sum, size * expected.sum.abs() / size.max(1.0) + size), "{found:?} {expected:?}");
         prop_assert!(is_close(found.mean, expected.mean, size), "{found:?} {expected:?}");
-        // Rounded means move variances by their square, and values away from them by that.
+        // The rounding error of the mean changes the variance by its square.
         let range = expected.max - expected.min;
         prop_assert!(is_close(found.variance, expected.variance, range * (range + 1e-3 * size) + 1e-15 * size * size), "{found:?} {expected:?}");
         if range == 0.0 {
@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn threads_change_nothing(corners in proptest::array::uniform3((-10.0..50.0, -10.0..40.0)), dtype in proptest::sample::select(&DataType::DECODED[..11])) {
+    fn results_do_not_depend_on_threads(corners in proptest::array::uniform3((-10.0..50.0, -10.0..40.0)), dtype in proptest::sample::select(&DataType::DECODED[..11])) {
         let file = File::new(level((41, 29), (16, 16), 1, false, dtype), |_, x, y| f64::from(x * 5 + y) * 0.7);
         let coverage = Coverage::of(&triangle(corners), 41, 29, Method::Fraction);
         let parts = parts(&file, false, &coverage);
@@ -136,7 +136,7 @@ fn integers_are_exact() {
         ..Geometry::default()
     };
     let coverage = Coverage::of(&whole, 64, 64, Method::Fraction);
-    // Of 4096 values around 2^32 - 3, two of three are one apart from the third.
+    // 4096 values around 2^32 - 3, which differ by at most one.
     let file = File::new(level((64, 64), (16, 16), 1, false, DataType::Uint32), |_, x, y| {
         4_294_967_293.0 + f64::from((x + y * 64) % 3)
     });
@@ -182,7 +182,7 @@ fn rows_of_any_length_are_summed_exactly() {
 }
 
 #[test]
-fn large_integers_are_as_good_as_doubles() {
+fn large_integers_are_as_accurate_as_doubles() {
     let geometry = triangle([(0.0, 0.0), (20.0, 0.0), (0.0, 20.0)]);
     let coverage = Coverage::of(&geometry, 10, 10, Method::Center);
     let file = File::new(level((10, 10), (16, 16), 1, false, DataType::Uint64), |_, _, _| 18_446_744_073_709_551_615.0);
@@ -194,7 +194,7 @@ fn large_integers_are_as_good_as_doubles() {
 }
 
 #[test]
-fn scale_and_offset_are_applied_once_to_results() {
+fn scale_and_offset_are_applied_to_results() {
     let geometry = triangle([(0.0, 0.0), (8.0, 0.0), (0.0, 8.0)]);
     let coverage = Coverage::of(&geometry, 10, 10, Method::Fraction);
     let file = File::new(level((10, 10), (16, 16), 1, false, DataType::Uint16), |_, x, y| f64::from(x + 10 * y));
