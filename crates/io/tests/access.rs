@@ -1,4 +1,4 @@
-//! Locks: what a query may not open is neither requested nor served from a cache, and secrets stay with the server that they are for.
+//! Access policies: locked files are neither requested nor served from a cache, and secrets are only sent to their server.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
 
@@ -13,7 +13,7 @@ use support::server::{Reply, Server};
 use support::tiff::Tiff;
 use support::{Scratch, session};
 
-/// The session of a query that may open what lies below these.
+/// The session of a query that may only open files below the directories.
 fn locked(session: &Session, directories: &[&str]) -> Session {
     let directories = directories.iter().map(|text| (*text).to_owned()).collect();
     let allowed = Some(AllowedFiles { directories, paths: Vec::new() });
@@ -28,7 +28,7 @@ fn denial(session: &Session, href: &str) -> Option<String> {
 }
 
 #[test]
-fn caches_do_not_open_what_is_locked() {
+fn caches_do_not_serve_locked_files() {
     let server = Server::of_file(Tiff::default().bytes());
     let url = server.url("a.tif");
     let open = session(&[]);
@@ -39,7 +39,7 @@ fn caches_do_not_open_what_is_locked() {
         let request = BlockRequest { file, band: band.clone(), row: 0, col: 0 };
         session.blocks(vec![request], Keep::Tiles).next().unwrap().1
     };
-    // Whatever these bytes decode to: a lock is noticed before.
+    // The policy is checked before decoding.
     let _ = blocks(&open);
     let before = server.log().len();
     let shut = locked(&open, &["https://elsewhere/"]);
@@ -52,7 +52,7 @@ fn caches_do_not_open_what_is_locked() {
 }
 
 #[test]
-fn an_open_file_is_checked_again() {
+fn an_open_file_is_checked_for_each_query() {
     let server = Server::of_file(Tiff::default().bytes());
     let session = locked(&session(&[]), &[&server.url("")]);
     let object = session.block_on(session.open(&server.url("a.tif"))).unwrap().unwrap();
@@ -97,7 +97,7 @@ fn secrets_stay_with_their_server() {
         let target = target.clone();
         Server::start(move |_, _| Reply::Status(307, format!("Location: {target}\r\n"), String::new()))
     };
-    // Credentials of a URL are not sent on; the file is.
+    // The redirect is followed without the credentials of the URL.
     let server = to_other();
     let url = server.url("a.tif?sig=SECRET").replace("http://", "http://me:SECRET@");
     session(&[]).headers(&[&url]).remove(0).unwrap();
@@ -106,7 +106,7 @@ fn secrets_stay_with_their_server() {
         head.contains("range: bytes=0-32767") && !head.contains("authorization") && !head.contains("secret"),
         "{head}"
     );
-    // A signed request is not sent on at all.
+    // Redirects of signed requests are not followed.
     let before = other.log().len();
     let endpoint = to_other();
     let endpoint = endpoint.url("");
@@ -145,7 +145,7 @@ fn secrets_stay_with_their_server() {
 }
 
 #[test]
-fn headers_are_kept_by_credential() {
+fn headers_are_cached_by_credential() {
     let bytes = Tiff::default().bytes();
     let server = Server::start(move |asked, _| {
         match asked.head.contains("authorization: Basic bWU6cHc=") || asked.target.ends_with("?sig=good") {
@@ -213,7 +213,7 @@ fn prefixes_of_the_environment() {
 }
 
 #[test]
-fn remote_documents_lead_to_no_local_file() {
+fn remote_documents_cannot_refer_to_local_files() {
     let scratch = Scratch::new("access-stac");
     let item = |href: &str, links: &str| {
         format!(
@@ -251,7 +251,7 @@ fn remote_documents_lead_to_no_local_file() {
         assert!(matches!(&error, Error::Store { location, .. } if location.to_string() == local), "{error}");
         assert_eq!(search(name, true).unwrap().rows(), 0);
     }
-    // An absolute path is one of the server's own.
+    // An absolute path is resolved on the same server.
     assert!(search("catalog.json", true).unwrap().rows() == 0);
     assert_eq!(StacTable::open(&session, &[local], ReadOptions::default()).unwrap().rows(), 1);
 }

@@ -1,4 +1,4 @@
-//! Files and servers that ask for more than there is: sizes without a bound, pipes, servers that never answer.
+//! Hostile files and servers: unbounded sizes, pipes, servers that never respond.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
 
@@ -21,7 +21,7 @@ use rasteret_io::write::{CogDescription, PixelWindow};
 use rasteret_io::{Error, Location, RasterFile, Result, Session};
 use support::{Scratch, session};
 
-/// A little-endian TIFF of LONG tags, behind `size` bytes of header and zeros if it is not longer already.
+/// A little-endian TIFF of LONG tags, padded with zeros to `size` bytes.
 fn tiff(tags: &[(u16, &[u32])]) -> Vec<u8> {
     let mut file = b"II*\0\x08\0\0\0".to_vec();
     file.extend((tags.len() as u16).to_le_bytes());
@@ -77,7 +77,7 @@ fn strip(width: u32, height: u32, offset: u32, bytes: u32) -> Vec<u8> {
 
 const MOST: u32 = i32::MAX as u32;
 
-/// A question of a whole file, or of a geometry in its pixels.
+/// Resolves a read of a whole file, or of a geometry in pixel coordinates.
 fn resolved<'a>(session: &Session, path: &str, geometry: Option<&'a str>) -> Result<ResolvedRead<'a>> {
     let cog = session.headers(&[path]).remove(0)?;
     let request = ReadRequest {
@@ -107,7 +107,7 @@ fn value(session: &Session, path: &str, point: &str, max_distance_pixels: u32) -
     Ok(session.values(&[Some((resolved, options))])?.remove(0))
 }
 
-/// The statistics of a whole file, masked and weighed by others.
+/// Statistics of a whole file with a mask and weights.
 fn masked(session: &Session, path: &str, mask: Option<(&str, MaskRule)>, weights: Option<&str>) -> Result<Statistics> {
     let resolved = resolved(session, path, None)?;
     let raster = |path: &str| -> Result<_> {
@@ -121,7 +121,7 @@ fn masked(session: &Session, path: &str, mask: Option<(&str, MaskRule)>, weights
     Ok(session.zonal_statistics(&[Some((resolved, options))])?.remove(0).unwrap())
 }
 
-/// Ends within a time in which nothing of size has been looked at.
+/// Runs `work`, which must end in a time too short to process a large input.
 fn soon<T>(work: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let answer = work();
@@ -130,7 +130,7 @@ fn soon<T>(work: impl FnOnce() -> T) -> T {
 }
 
 #[test]
-fn a_strip_behind_the_end_is_an_error() {
+fn a_strip_beyond_the_end_is_an_error() {
     let (scratch, session) = (Scratch::new("behind"), session(&[]));
     for (offset, bytes) in [(410, 0), (410, 16), (122, 0), (u32::MAX, 0)] {
         let path = scratch.file("a.tif", &strip(4, 4, offset, bytes));
@@ -140,7 +140,7 @@ fn a_strip_behind_the_end_is_an_error() {
 }
 
 #[test]
-fn tiles_have_a_largest_size() {
+fn the_size_of_tiles_is_limited() {
     let scratch = Scratch::new("largest");
     let strict = session(&[]);
     let path = scratch.file("tall.tif", &strip(MOST, MOST, 0, 0));
@@ -151,7 +151,7 @@ fn tiles_have_a_largest_size() {
     let path = scratch.file("a.tif", &sparse(64, 64, (64, 64)));
     assert!(statistics(&session(&[("RASTERET_MAX_TILE_BYTES", "4096")]), &path, None, Method::Fraction).is_ok());
     assert!(statistics(&session(&[("RASTERET_MAX_TILE_BYTES", "4095")]), &path, None, Method::Fraction).is_err());
-    // The bytes that a file claims for a tile are bounded too, also where it is long enough.
+    // The declared bytes of a tile are limited too, even if the file is long enough.
     let mut long = strip(4, 4, 200, 3000);
     long.resize(4000, 0);
     let path = scratch.file("long.tif", &long);
@@ -160,7 +160,7 @@ fn tiles_have_a_largest_size() {
 }
 
 #[test]
-fn masks_and_weights_of_tiles_that_are_mapped_in_parts() {
+fn masks_and_weights_of_tiles_mapped_in_parts() {
     // More columns than are mapped at once.
     let (width, height) = ((1 << 20) + 5, 2);
     let (scratch, session) = (Scratch::new("parts"), session(&[]));
@@ -199,7 +199,7 @@ fn weights_of_a_tile_are_bounded_by_memory() {
 #[test]
 fn the_values_of_zones_are_bounded_by_memory() {
     let (scratch, session) = (Scratch::new("values"), session(&[("RASTERET_THREADS", "1")]));
-    // 64 tiles of 64 x 64 pixels of 16 bits, each of which has 4096 values of its own.
+    // 64 tiles of 64 x 64 pixels of 16 bits, with 4096 distinct values each.
     let (side, tile) = (512_u32, 64_u32);
     let count = (side / tile).pow(2);
     let bytes = 2 * tile * tile;
@@ -230,20 +230,20 @@ fn the_values_of_zones_are_bounded_by_memory() {
     let entries = found.entries();
     assert!(entries.iter().zip(0_u32..).all(|(entry, value)| entry.value == f64::from(value) && entry.weight == 1.0));
     assert_eq!(entries.len() as u32, side * side);
-    // 16 bytes a value, twice.
+    // 16 bytes per value, twice.
     session.set_memory_limit(u64::from(side * side * 32));
     assert_eq!(histogram().unwrap(), found);
     session.set_memory_limit(u64::from(side * side * 32) - 1);
     let error = histogram().unwrap_err();
     assert!(matches!(error, Error::OutOfMemory { .. }));
     assert!(error.to_string().contains("the distinct values of the zones of a call take 8388608 bytes"), "{error}");
-    // One tile has too many.
+    // One tile exceeds the limit.
     session.set_memory_limit(u64::from(tile * tile) * 48 - 1);
     assert!(histogram().unwrap_err().to_string().contains("the distinct values of the zones"));
 }
 
 #[test]
-fn sparse_giants_are_not_walked() {
+fn huge_sparse_files_are_not_scanned() {
     let scratch = Scratch::new("giants");
     let session = session(&[("RASTERET_MAX_TILE_BYTES", "9000000000000000000")]);
     let path = scratch.file("tall.tif", &strip(MOST, MOST, 0, 0));
@@ -314,7 +314,7 @@ fn reads_of_a_call_are_bounded_together() {
 }
 
 #[test]
-fn a_window_has_so_many_pieces() {
+fn the_number_of_pieces_of_a_window_is_limited() {
     let (scratch, session) = (Scratch::new("pieces"), session(&[("RASTERET_MAX_TILE_BYTES", "9000000000000000000")]));
     let path = scratch.file("thin.tif", &strip(1, 1 << 30, 0, 0));
     let resolved = resolved(&session, &path, None).unwrap();
@@ -344,7 +344,7 @@ fn pipes_and_devices_are_neither_opened_nor_replaced() {
         let error = soon(|| session.headers(&[path]).remove(0)).unwrap_err().to_string();
         assert!(error.contains("expected a regular file"), "{path}: {error}");
     }
-    // Nor are they replaced by a file that is written.
+    // They are not replaced by a written file either.
     for path in [pipe.to_str().unwrap(), link.to_str().unwrap()] {
         let error = session.write_cog(path, CogOptions::default(), CogDescription::default()).unwrap_err().to_string();
         assert!(error.contains("expected a regular file"), "{path}: {error}");
@@ -353,7 +353,7 @@ fn pipes_and_devices_are_neither_opened_nor_replaced() {
 }
 
 #[test]
-fn many_windows_are_put_together_in_time() {
+fn many_windows_are_merged_in_time() {
     let (scratch, session) = (Scratch::new("many"), session(&[]));
     let path = scratch.path("a.tif").to_str().unwrap().to_owned();
     let write = |rows: &[i64]| {
@@ -376,7 +376,7 @@ fn many_windows_are_put_together_in_time() {
         }
         let start = Instant::now();
         writer.finish().unwrap();
-        // If each were compared with all others, half a minute would not be enough.
+        // Comparing all pairs would take more than half a minute.
         assert!(start.elapsed() < Duration::from_secs(25), "{:?}", start.elapsed());
         let header = session.headers(&[&path]).remove(0).unwrap().header;
         (header.image.image_height, header.masks.is_empty())
@@ -386,7 +386,7 @@ fn many_windows_are_put_together_in_time() {
     assert_eq!(write(&[0, 2]), (3, false));
 }
 
-/// A server that takes connections and says nothing.
+/// A server that accepts connections and never responds.
 fn silent() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/a.tif", listener.local_addr().unwrap());
@@ -400,7 +400,7 @@ fn silent() -> String {
 }
 
 #[test]
-fn an_interrupted_query_waits_for_nobody() {
+fn an_interrupted_query_does_not_wait() {
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = interrupted.clone();
     let session = session(&[]).interruptible(Some(Arc::new(move || flag.load(Ordering::Relaxed))));

@@ -1,5 +1,5 @@
-//! The caches of headers and of tiles under many threads, in little room, with failures and calls that are given up: each answer is that of its
-//! file, no cache grows beyond its bound, and nothing is left of calls that are over.
+//! Uses the caches of headers and tiles from many threads, with little memory, failures and cancelled calls: results must be correct, caches
+//! must not exceed their limits, and completed calls must not leave anything in memory.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
 
@@ -20,16 +20,16 @@ use support::tiff::Tiff;
 const THREADS: usize = 12;
 const ROUNDS: usize = 16;
 
-/// Bytes of each cache in these tests: room for a few of the files.
+/// Sizes of the caches, sufficient for a few files.
 const HEADER_BYTES: u64 = 30_000;
 const TILE_BYTES: u64 = 20_000;
 
-/// Numbers that differ between threads and rounds, and not between runs.
+/// Returns a number that depends on thread and round, but not on the run.
 fn pick(thread: usize, round: usize, number: usize) -> usize {
     (thread * 7919 + round * 104_729 + number * number * 31 + number * 7) % 97
 }
 
-/// Watches a number while something runs; the largest that was seen.
+/// Samples a number while `run` is running, and returns its maximum.
 fn peak(session: &Session, number: fn(Usage) -> u64, run: impl FnOnce()) -> u64 {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -57,7 +57,7 @@ fn until(what: impl Fn() -> bool, session: &Session) {
 
 #[test]
 fn headers() {
-    // File n has n tiles; every tenth is not there, every eleventh is no TIFF, every seventh takes a while.
+    // File n has n tiles. Every tenth file is missing, every eleventh is not a TIFF, and every seventh is slow.
     let server = Server::start(|asked, before| {
         let tiles: u32 = asked.target.trim_start_matches('/').parse().unwrap();
         let reply = match tiles {
@@ -76,7 +76,7 @@ fn headers() {
             let urls: Vec<String> = files.iter().map(|file| server.url(&file.to_string())).collect();
             let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
             if round % 4 == 3 {
-                // Dropped under way: others may wait for the same header.
+                // Cancelled while other calls may wait for the same header.
                 let all = futures::future::join_all(urls.iter().map(|url| session.header(url)));
                 let limit = Duration::from_micros(500 * (round as u64 + 1));
                 let ended = session.block_on(async { tokio::time::timeout(limit, all).await }).unwrap();
@@ -102,9 +102,9 @@ fn headers() {
         },
     );
     assert!(peak > HEADER_BYTES / 2 && peak <= HEADER_BYTES, "{peak} bytes");
-    assert!(given_up.into_inner() > 10, "calls are given up");
+    assert!(given_up.into_inner() > 10, "cancelled calls");
     until(|| session.usage().headers_in_flight == 0, &session);
-    // Evicted and read anew, and not: one read a file would be 97.
+    // Files are evicted and read again, but not for every call; without eviction there would be 97 reads.
     assert!((98..THREADS * ROUNDS * 20).contains(&server.log().len()), "{}", server.log().len());
 }
 
@@ -113,7 +113,7 @@ fn tiles() {
     let rasters: Vec<Raster> =
         (0..5).map(|file| Raster { seed: 31 * file, gap: 2_000 * usize::from(file), ..Raster::default() }).collect();
     let files: Vec<Vec<u8>> = rasters.iter().map(|raster| raster.bytes()).collect();
-    // Of a file that fails now and then, the answer is an error or right.
+    // A file that fails sometimes returns an error or the correct result.
     let server = Server::start(move |asked, before| {
         let file: usize = asked.target.trim_start_matches('/').parse().unwrap();
         let reply = match (file, before % 5) {
@@ -149,7 +149,7 @@ fn tiles() {
                         failed.fetch_add(1, Ordering::Relaxed);
                     }
                 }
-                // Some calls end in the middle.
+                // Some calls end early.
                 let mut left = left.lock().unwrap();
                 *left = left.saturating_sub(1);
                 if *left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

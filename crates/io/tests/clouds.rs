@@ -1,4 +1,4 @@
-//! Requests to the clouds, recorded by a server in their place.
+//! Requests to cloud storage, recorded by a local server.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -8,7 +8,7 @@ use support::server::{Reply, Server};
 use support::session;
 use support::tiff::Tiff;
 
-/// Reads `href` from a server that `variables` name as the cloud's; the one request that it took.
+/// Reads `href` with `variables` that configure a local server as endpoint; returns the single request.
 fn request(href: &str, variables: &[(&str, &str)]) -> String {
     let server = Server::of_file(Tiff::default().bytes());
     let endpoint = server.url("");
@@ -39,7 +39,7 @@ fn s3_unsigned_is_one_request() {
 }
 
 #[test]
-fn s3_signed_names_its_region_and_pays() {
+fn s3_signed_contains_region_and_request_payer() {
     let head = request(
         "s3://b/a.tif",
         &[
@@ -66,7 +66,7 @@ fn azure_unsigned_is_one_request() {
 }
 
 #[test]
-fn azure_with_a_sas_sends_it_and_does_not_show_it() {
+fn azure_sends_a_sas_and_hides_it_in_errors() {
     let variables = [
         ("AZURE_STORAGE_ACCOUNT_NAME", "acc"),
         ("AZURE_STORAGE_ENDPOINT", "{server}"),
@@ -90,13 +90,13 @@ fn azure_with_a_sas_sends_it_and_does_not_show_it() {
 #[test]
 fn gcs_unsigned_is_one_request() {
     let head = request("gs://b/d/a b.tif", &[("STORAGE_EMULATOR_HOST", "{server}")]);
-    // object_store encodes all that it may; the service decodes it.
+    // object_store percent-encodes as much as possible; the service decodes it.
     assert!(head.starts_with("GET /b/d%2Fa%20b%2Etif HTTP/1.1"), "{head}");
     assert_eq!(header(&head, "authorization"), None);
 }
 
 #[test]
-fn stores_share_the_policy_of_retries() {
+fn stores_use_the_retry_settings() {
     let bytes = Tiff::default().bytes();
     let server = Server::start(move |_, before| match before {
         0 => Reply::Status(503, String::new(), "<Error><Code>SlowDown</Code></Error>".to_owned()),
@@ -109,7 +109,7 @@ fn stores_share_the_policy_of_retries() {
 }
 
 #[test]
-fn stores_share_the_time_out() {
+fn stores_use_the_timeout() {
     let server = Server::start(|_, _| Reply::Silence(std::time::Duration::from_secs(60)));
     let session = session(&[("AWS_ENDPOINT_URL", server.url("").trim_end_matches('/')), ("RASTERET_TIMEOUT", "0.3")]);
     let error = session.headers(&["s3://b/a.tif"]).remove(0).unwrap_err();

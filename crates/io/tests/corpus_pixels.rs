@@ -1,5 +1,5 @@
-//! Whole bands of the corpus through the tile pipeline, against GDAL's by their SHA-256: sparse tiles, masks and alpha planes,
-//! planar and chunky files, read by several threads in so little memory that everything is fetched in turns.
+//! Compares whole bands of the corpus, read by the tile pipeline, with GDAL by their SHA-256: sparse tiles, masks and alpha planes, planar and
+//! chunky files, read by several threads with so little memory that tiles are fetched in turns.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
 
@@ -18,7 +18,7 @@ use rasteret_io::{BlockRequest, CogFile, Error, Keep, Location, RasterFile, Sess
 use serde_json::Value;
 use support::session;
 
-/// So many bands of the full resolution, little-endian, all asked for in one call.
+/// Reads `count` bands of the full resolution in one call, in little-endian order.
 fn bands(session: &Session, href: &str, cog: &CogFile, count: usize) -> Result<Vec<Vec<u8>>, Error> {
     let pixels = |source| Error::Pixels { location: Location::parse(href).unwrap(), tile: "band".to_owned(), source };
     let file = Arc::new(RasterFile::new(Location::parse(href)?, cog));
@@ -61,13 +61,13 @@ fn bands(session: &Session, href: &str, cog: &CogFile, count: usize) -> Result<V
     }
 }
 
-/// Reads every exact file at the places that `href` gives its name.
+/// Compares every file with a lossless codec, at the location returned by `href`.
 fn compare(session: &Session, corpus: &Path, href: impl Fn(&str) -> String) {
     let oracle = std::fs::read_to_string(corpus.join("oracle.jsonl")).unwrap();
     let manifest = std::fs::read_to_string(corpus.join("manifest.csv")).unwrap();
     let (mut right, mut unsupported, mut wrong, mut refused) = (0, 0, Vec::new(), Vec::new());
     for record in oracle.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
-        // GDAL widens half floats; complex integers are refused.
+        // GDAL widens half floats; complex integers are not supported.
         let dtypes = record["gdal"]["dtypes"].to_string();
         let name = record["file"].as_str().unwrap();
         if !is_exact(&record) || dtypes.contains("complex_int") {
@@ -85,7 +85,7 @@ fn compare(session: &Session, corpus: &Path, href: impl Fn(&str) -> String) {
             Err(error) => panic!("{error}"),
         };
         let image = &cog.header.image;
-        // A tile without a byte count is a sparse one; GDAL guesses the length of a strip that has an offset.
+        // A tile without a byte count is sparse, but GDAL guesses the length of a strip with an offset.
         let guessed =
             image.tile_offsets.iter().zip(&image.tile_byte_counts).any(|(offset, count)| *offset > 0 && *count == 0);
         if image.encoding.dtype.name() == "float16" || guessed {
@@ -101,13 +101,13 @@ fn compare(session: &Session, corpus: &Path, href: impl Fn(&str) -> String) {
                     false => wrong.push(format!("{name}: bands {differ:?} differ")),
                 }
             }
-            // Which codecs there are is rasteret-cog's to test.
+            // The set of supported codecs is tested in rasteret-cog.
             Err(Error::Pixels { source: rasteret_cog::Error::Unsupported { .. }, .. }) => unsupported += 1,
             Err(error) if is_crafted => refused.push(format!("{error}")),
             Err(error) => wrong.push(format!("{error}")),
         }
     }
-    eprintln!("{right} files right, {unsupported} in codecs that are not supported; refused:\n{}", refused.join("\n"));
+    eprintln!("{right} files equal, {unsupported} in unsupported codecs; rejected:\n{}", refused.join("\n"));
     assert!(wrong.is_empty(), "{} files:\n{}", wrong.len(), wrong.join("\n"));
     assert!(right > 100);
 }
@@ -116,14 +116,14 @@ const LITTLE: [(&str, &str); 3] =
     [("RASTERET_THREADS", "3"), ("RASTERET_READ_BUDGET_BYTES", "20000"), ("RASTERET_TILE_CACHE_BYTES", "50000")];
 
 #[test]
-fn local_files_are_as_gdal_says() {
+fn local_files_equal_gdal() {
     let Some(corpus) = corpus() else { return };
     let session = session(&LITTLE);
     compare(&session, &corpus, |name| corpus.join(name).to_str().unwrap().to_owned());
 }
 
 #[test]
-fn objects_are_as_gdal_says() {
+fn objects_equal_gdal() {
     let Some(corpus) = corpus() else { return };
     let session = session(&LITTLE);
     session.serve_bucket("corpus", Arc::new(LocalFileSystem::new_with_prefix(&corpus).unwrap()));

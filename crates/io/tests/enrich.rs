@@ -1,4 +1,4 @@
-//! Enrichment of real files: the fixtures of `test/data`, and the STAC GeoParquet files of the corpus.
+//! Enriches files: the fixtures of `test/data`, and the STAC GeoParquet files of the corpus.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -19,7 +19,7 @@ use rasteret_io::parquet::{ParquetSource, Projection};
 use rasteret_io::{Options, Result, Session};
 use records::arrow;
 
-/// A local Parquet file. Its hrefs are paths from this crate's folder, where cargo runs tests.
+/// A local Parquet file. Hrefs are relative to the folder of this crate, in which cargo runs the tests.
 struct Table {
     directory: PathBuf,
     path: String,
@@ -45,7 +45,7 @@ fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test/data")
 }
 
-/// The plan and all its batches, with all columns.
+/// Returns the plan and all batches, with all columns.
 fn enrich(source: &str, options: EnrichOptions) -> Result<(EnrichPlan, Vec<EnrichedBatch>)> {
     let session = Session::new(Options::default());
     let plan = EnrichPlan::new(&session, &[source], options)?;
@@ -87,7 +87,7 @@ fn asset(hrefs: &[Option<&str>], media_type: Option<&str>) -> ArrayRef {
     structure(&[("href", text(hrefs)), ("type", text(&vec![media_type; hrefs.len()]))])
 }
 
-/// Two rows of a STRUCT: B04 by type, B08 by extension, a picture.
+/// Two rows of a STRUCT: B04 is a GeoTIFF by its type, B08 by its extension, and one asset is a picture.
 fn struct_assets() -> ArrayRef {
     structure(&[
         ("thumbnail", asset(&[Some("a.png"), None], Some("image/png"))),
@@ -127,7 +127,7 @@ fn table(name: &str, columns: &[(&str, ArrayRef)]) -> Table {
 }
 
 #[test]
-fn bands_are_found_in_every_form() {
+fn bands_are_found_in_all_forms_of_assets() {
     let map = map_assets(&[
         vec![
             ("thumbnail", "a.png", None),
@@ -151,7 +151,7 @@ fn bands_are_found_in_every_form() {
 }
 
 #[test]
-fn unknown_bands_are_listed() {
+fn errors_of_unknown_bands_list_the_assets() {
     for (name, assets) in [("unknown-struct", struct_assets()), ("unknown-json", json_assets())] {
         let table = table(name, &[("assets", assets)]);
         let message = error(&table.path, bands(&["B04", "B05"]));
@@ -164,7 +164,7 @@ fn unknown_bands_are_listed() {
 }
 
 #[test]
-fn keys_beyond_the_survey_are_proven_at_the_end() {
+fn keys_beyond_the_sample_are_checked_at_the_end() {
     let mut rows = vec![vec![("B04", "../../test/data/cog.tif", None)]; 15_000];
     rows[14_000] = vec![("late", "../../test/data/cog_b.tif", None)];
     let table = table("late", &[("assets", map_assets(&rows))]);
@@ -175,7 +175,7 @@ fn keys_beyond_the_survey_are_proven_at_the_end() {
 }
 
 #[test]
-fn an_asset_names_its_band() {
+fn an_asset_may_have_a_band_index() {
     let map = map_assets(&[
         vec![("a", "../../test/data/planar.tif", Some(2)), ("b", "../../test/data/planar.tif", None)],
         vec![("a", "../../test/data/planar.tif", Some(-1)), ("b", "../../test/data/planar.tif", Some(1))],
@@ -190,7 +190,7 @@ fn an_asset_names_its_band() {
 }
 
 #[test]
-fn columns_that_are_in_the_way() {
+fn conflicting_columns() {
     let clash = table("clash", &[("assets", struct_assets()), ("b04_METADATA", text(&[None, None]))]);
     assert_eq!(
         error(&clash.path, bands(&["B08", "B04"])),
@@ -216,7 +216,7 @@ fn point(x: f64, y: f64) -> Vec<u8> {
     wkb
 }
 
-/// The value of a computed column in each row, as text.
+/// Returns the values of a computed column as text.
 fn normalized(plan: &EnrichPlan, batch: &EnrichedBatch, column: Normalized) -> Vec<Option<String>> {
     let computed = plan.columns().into_iter().filter_map(|(_, column)| match column {
         Column::Normalized(column) => Some(column),
@@ -244,11 +244,11 @@ fn some(values: &[&str]) -> Vec<Option<String>> {
     values.iter().map(|value| (*value != "NULL").then(|| (*value).to_owned())).collect()
 }
 
-/// The box of cog.tif, by pyproj's transform_bounds.
+/// Bounding box of cog.tif, computed with pyproj's transform_bounds.
 const HEADER_BOX: &str = "[3.0, 41.5459, 3.007674, 41.551665]";
 
 #[test]
-fn records_say_crs_time_and_place() {
+fn crs_time_and_bbox_come_from_records_or_headers() {
     let hrefs =
         ["../../test/data/cog.tif", "../../test/data/cog.tif", "../../test/data/cog.tif", "../../test/data/plain.tif"]
             .map(Some);
@@ -271,7 +271,7 @@ fn records_say_crs_time_and_place() {
     );
     let (plan, batches) = enrich(&table.path, EnrichOptions::default()).unwrap();
     let column = |column| normalized(&plan, &batches[0], column);
-    // The third record says nothing: its file does, as does the second's of the place. The fourth's file says nothing either.
+    // The third record has no values, and the second one no bounding box, so those of the header are used. The fourth file has none either.
     assert_eq!(column(Normalized::Epsg), some(&["4326", "NULL", "32631", "NULL"]));
     assert_eq!(column(Normalized::Crs), some(&["EPSG:4326", "PROJCRS[\"b\"]", "EPSG:32631", "NULL"]));
     assert_eq!(
@@ -283,7 +283,7 @@ fn records_say_crs_time_and_place() {
 }
 
 #[test]
-fn a_geometry_of_unknown_crs_counts_where_it_could_be_degrees() {
+fn a_geometry_without_crs_is_used_if_it_may_be_in_degrees() {
     let places = [point(3.0, 41.0), point(500_000.0, 4_600_000.0), point(180.5, 0.0), point(180.0, -90.0)];
     let table = table(
         "unknown_crs",
@@ -321,13 +321,13 @@ fn only_absent_columns_are_computed() {
 }
 
 #[test]
-fn a_source_without_rows_gives_none() {
+fn a_source_without_rows_returns_no_rows() {
     let (plan, batches) = enrich(data().join("no_rows.parquet").to_str().unwrap(), EnrichOptions::default()).unwrap();
     assert!(batches.is_empty());
     assert!(plan.columns().len() > plan.source_schema().fields().len());
 }
 
-/// The corpus, where it is; without it the test says so, and with `RASTERET_REQUIRE_CORPUS` it fails.
+/// Returns the files of the corpus. Without a corpus, prints a message, or fails with `RASTERET_REQUIRE_CORPUS`.
 fn corpus() -> Option<Vec<PathBuf>> {
     let root = std::env::var("RASTERET_CORPUS").unwrap_or_else(|_| "../../../shared/corpus".to_owned());
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join(root).join("stac/files");
@@ -351,7 +351,7 @@ fn stac_geoparquet_of_the_corpus() {
         assert_eq!(source.geometry_columns().len(), 1, "{path}");
         let all = Projection::columns(0..source.schema().fields().len());
         let read = records::read(&session, &source, &all, 100).unwrap();
-        // No network here: nothing listens on the port that the hrefs are turned to.
+        // Hrefs are rewritten to a port without listener, so that the test needs no network.
         let options = EnrichOptions {
             url_rewrite: vec![
                 ("http".to_owned(), "http://127.0.0.1:9/".to_owned()),

@@ -1,4 +1,4 @@
-//! Odd values of the clouds' variables, and odd names of buckets: each is an error or has no effect, and nothing panics.
+//! Invalid values of cloud variables and names of buckets are errors or have no effect, and never panic.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -49,7 +49,7 @@ const ODD: &[&str] = &[
     "a\\b",
 ];
 
-/// A cloud with a server in its place: an object, variables that make it work, and those that are tried.
+/// A cloud replaced by a local server: an object, its configuration, and the variables to test.
 struct Cloud {
     href: &'static str,
     variables: &'static [(&'static str, &'static str)],
@@ -138,7 +138,7 @@ const CLOUDS: &[Cloud] = &[
     },
 ];
 
-/// The errors of one object and of a listing.
+/// Returns the errors of one object and of a listing.
 fn errors(href: &str, variables: &[(&str, &str)]) -> [String; 2] {
     let limits = [("RASTERET_MAX_RETRIES", "0"), ("RASTERET_TIMEOUT", "2"), ("RASTERET_CONNECT_TIMEOUT", "1")];
     let session = session(&[variables, &limits].concat());
@@ -148,7 +148,7 @@ fn errors(href: &str, variables: &[(&str, &str)]) -> [String; 2] {
 }
 
 #[test]
-fn no_value_panics_or_is_shown() {
+fn values_do_not_panic_and_are_not_shown() {
     let server = Server::start(|_, _| Reply::Status(404, String::new(), String::new()));
     let endpoint = server.url("").trim_end_matches('/').to_owned();
     let long = "x".repeat(70_000);
@@ -172,7 +172,7 @@ fn no_value_panics_or_is_shown() {
 }
 
 #[test]
-fn unusable_values_name_their_variable() {
+fn errors_of_invalid_values_name_the_variable() {
     let [one, listing] = errors("s3://b/a.tif", &[("AWS_ENDPOINT_URL", "localhost:9000")]);
     assert_eq!(one, "s3://b/a.tif: environment variable AWS_ENDPOINT_URL: expected a URL such as https://host:port");
     assert_eq!(
@@ -182,7 +182,7 @@ fn unusable_values_name_their_variable() {
 }
 
 #[test]
-fn names_that_no_bucket_can_have() {
+fn invalid_names_of_buckets() {
     let server = Server::start(|_, _| Reply::Status(404, String::new(), String::new()));
     let endpoint = server.url("").trim_end_matches('/').to_owned();
     let variables = [

@@ -1,7 +1,7 @@
-//! A server that fails in the ways that servers and networks fail: each read has the right answer or an error that names the file, within
-//! seconds, and the next read works.
+//! Simulates failures of servers and networks: each read returns the correct result or an error with the file, within seconds, and the next
+//! read succeeds.
 //!
-//! Every fault meets a header and pixels, over HTTP and through the S3 store, once (the next request is answered in order) and for good.
+//! Every fault is tested for a header and for pixels, over HTTP and with the S3 store, once (the next request succeeds) and permanently.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
 
@@ -19,34 +19,34 @@ use support::server::{Asked, End, Reply, Server};
 use support::session;
 use support::tiff::Tiff;
 
-/// Tiles further apart than what is read along: each is a request.
+/// Gaps between tiles exceed the limit for coalescing, so that each tile is one request.
 const RASTER: Raster = Raster { across: 2, down: 2, side: 16, gap: 300 << 10, seed: 5 };
 
-/// Tiles that are read.
+/// Tiles to read.
 const TILES: [u32; 2] = [0, 2];
 
-/// Longest read of this file: some tenths of a second, a second where a time-out ends it; the rest is for a machine under load.
+/// Maximum duration of a read. Usually a read takes tenths of a second, or one second if it times out; the rest allows for load.
 const LIMIT: Duration = Duration::from_secs(30);
 
 const CLOSED: &str = "connection closed before the response was complete";
 const TIMEOUT: &str = "no response within ";
 
-/// A reply that is wrong, and what becomes of reads.
+/// A faulty response, and the expected results of reads.
 struct Fault {
     name: &'static str,
     reply: fn(&Asked) -> Reply,
-    /// When it happens once.
+    /// Result if the fault occurs once.
     once: Outcome,
-    /// A part of the error of a header and of pixels, `a|b` for either; None where the answer is right all the same.
+    /// Part of the error of a header and of pixels, `a|b` for alternatives; None if the result is correct nevertheless.
     header: Option<&'static str>,
     pixels: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Outcome {
-    /// The answer is right, because the request is repeated or the redirect is followed.
+    /// The result is correct, because the request is retried or the redirect is followed.
     Right,
-    /// The same error as when the fault stays: repeating the request would not help, or take as long again.
+    /// The same error as for a permanent fault, because the request is not retried.
     Fails,
 }
 
@@ -60,7 +60,7 @@ fn status(status: u16, lines: &str) -> Reply {
     Reply::Status(status, lines.to_owned(), "busy".repeat(1000))
 }
 
-/// A 206 with these numbers in its Content-Range and these bytes of the file.
+/// A response with status 206, with the given shifts of its Content-Range and of its bytes.
 fn partial(asked: &Asked, shift: (i64, i64), size: &str, body: (i64, i64)) -> Reply {
     let Some(range) = &asked.range else { return status(500, "") };
     let file = RASTER.bytes();
@@ -70,7 +70,7 @@ fn partial(asked: &Asked, shift: (i64, i64), size: &str, body: (i64, i64)) -> Re
     Reply::Bytes(206, lines, file[at(start + body.0)..at(end + body.1)].to_vec())
 }
 
-/// The size of the file, without which S3's client accepts no range.
+/// The size of the file, which the S3 client requires in ranges.
 fn size() -> String {
     RASTER.bytes().len().to_string()
 }
@@ -83,7 +83,7 @@ fn multipart(asked: &Asked) -> Reply {
     Reply::Bytes(206, "Content-Type: multipart/byteranges; boundary=B\r\n".to_owned(), body)
 }
 
-/// A page to log in, long enough to reach behind the first tile, without a length.
+/// A login page without a length, long enough to extend beyond the first tile.
 fn login_page(_: &Asked) -> Reply {
     let page = "<html>please log in</html>\n".repeat(100_000);
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n";
@@ -160,7 +160,7 @@ fn endless_head() -> Reply {
     Reply::Raw([b"HTTP/1.1 206 X\r\n".to_vec(), b"X-Filler: aaaaaaaaaaaaaaaa\r\n".repeat(100_000)].concat())
 }
 
-/// Where faults come from: none, one, or as many as are asked for.
+/// Number of remaining faults: none, one, or unlimited.
 #[derive(Default)]
 struct Failing(AtomicUsize);
 
@@ -194,7 +194,7 @@ impl<'a> Setting<'a> {
         Self { fault, server, session, failing, files: AtomicUsize::new(0) }
     }
 
-    /// A file that was not read before: what is known of others, also their failure, says nothing about it.
+    /// Returns a new href, so that cached results and failures of other files do not affect it.
     fn href(&self, scheme: &str) -> String {
         let name = format!("{}.tif", self.files.fetch_add(1, Ordering::SeqCst));
         if scheme == "s3" { format!("s3://b/{name}") } else { self.server.url(&name) }
@@ -207,7 +207,7 @@ impl<'a> Setting<'a> {
         }
     }
 
-    /// Reads with this many faults, and once more without.
+    /// Reads with a number of faults, and once more without faults.
     fn check(&self, scheme: &str, pixels: bool, faults: usize) {
         let (href, start) = (self.href(scheme), Instant::now());
         self.failing.0.store(faults, Ordering::SeqCst);
@@ -226,7 +226,7 @@ impl<'a> Setting<'a> {
             }
         }
         assert!(start.elapsed() < LIMIT, "{case}: {:?}", start.elapsed());
-        // Under load an answer may be late, where the time-out is that of slow faults.
+        // Under load, a response may exceed the short timeout of slow faults.
         while let Err(error) = self.read(&self.href(scheme), pixels) {
             let error = error.to_string();
             assert!(self.is_slow() && error.contains(TIMEOUT) && start.elapsed() < LIMIT, "{case}: then {error}");
@@ -238,7 +238,7 @@ impl<'a> Setting<'a> {
     }
 }
 
-/// Reads tiles and compares their pixels; the first error.
+/// Reads tiles and compares their pixels; returns the first error.
 fn read_pixels(session: &Session, href: &str, file: &CogFile) -> rasteret_io::Result<()> {
     let first = std::sync::Mutex::new(Ok(()));
     let work = |request: usize, block: rasteret_io::Result<_>| match block {
@@ -256,7 +256,7 @@ fn read_pixels(session: &Session, href: &str, file: &CogFile) -> rasteret_io::Re
 }
 
 #[test]
-fn every_fault_is_an_error_or_a_right_answer_and_the_next_read_works() {
+fn faults_are_errors_or_correct_results_and_the_next_read_succeeds() {
     let faults = faults();
     let failed = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -285,7 +285,7 @@ fn every_fault_is_an_error_or_a_right_answer_and_the_next_read_works() {
     assert!(!failed.into_inner(), "see above");
 }
 
-/// A file that is replaced between the requests of one header: tables of one version with offsets of the other.
+/// A file replaced between the requests for its header, so that tables and offsets are of different versions.
 #[test]
 fn a_file_that_is_replaced_while_its_header_is_read_is_an_error() {
     let large = Tiff { across: 100, down: 100, ..Tiff::default() }.bytes();
@@ -298,13 +298,13 @@ fn a_file_that_is_replaced_while_its_header_is_read_is_an_error() {
         error.to_string(),
         format!("{url}: the file changed while it was read: expected 100000 bytes, found 100001")
     );
-    // The server has the new version for good: it is not remembered that the file changed.
+    // The new version can be read, because this error is not cached.
     assert_eq!(server.log().len(), 2);
     let other = server.url("b.tif");
     session(&[]).headers(&[&other]).remove(0).unwrap();
 }
 
-/// The same with a new entity tag and nothing else, between header and pixels; with a tag that no version had, and with none.
+/// A file replaced between header and pixels, where only the entity tag differs, has an unknown value or is missing.
 #[test]
 fn a_file_that_is_replaced_between_its_header_and_its_pixels_is_an_error() {
     let changed = AtomicBool::new(false);
@@ -325,7 +325,7 @@ fn a_file_that_is_replaced_between_its_header_and_its_pixels_is_an_error() {
         let indexed = session.headers(&[&href]).remove(0).unwrap();
         read_pixels(&session, &href, &indexed).unwrap();
         changed.store(true, Ordering::SeqCst);
-        // Tiles that were read before are those of the indexed version: the others are asked for.
+        // Cached tiles are those of the indexed version, so other tiles are requested.
         let error = session.blocks(RASTER.requests(&href, &indexed, [1]), Keep::Tiles).next().unwrap().1.unwrap_err();
         let words = format!("{href}: the file changed since it was indexed: expected etag \"v1\", found \"v2\"");
         assert_eq!(error.to_string(), words);
@@ -333,12 +333,12 @@ fn a_file_that_is_replaced_between_its_header_and_its_pixels_is_an_error() {
     }
 }
 
-/// Bytes without a pattern that repeats within them.
+/// Bytes without repeating patterns.
 fn numbers(count: u32) -> Vec<u8> {
     (0..count).flat_map(u32::to_le_bytes).collect()
 }
 
-/// A file of a server that is read over HTTP or through the S3 store.
+/// A file that is read over HTTP or with the S3 store.
 fn object(server: &Server, scheme: &str) -> (Session, Object) {
     let endpoint = server.url("");
     let session = session(&[
@@ -352,9 +352,9 @@ fn object(server: &Server, scheme: &str) -> (Session, Object) {
     (session, object)
 }
 
-/// The next request begins at the byte that the last one reached, so that each byte is sent once.
+/// The next request starts at the last received byte, so that each byte is sent once.
 #[test]
-fn a_lost_connection_is_resumed_at_the_byte_that_was_reached() {
+fn a_lost_connection_is_resumed_at_the_last_byte() {
     for (scheme, end) in [("http", End::Closed), ("http", End::Reset), ("s3", End::Closed), ("s3", End::Reset)] {
         let file = numbers(100_000);
         let sent = file.clone();
@@ -366,7 +366,7 @@ fn a_lost_connection_is_resumed_at_the_byte_that_was_reached() {
         assert_eq!(ranges[0], 1_000..400_000, "{scheme}, {end:?}");
         for (before, after) in ranges.iter().zip(&ranges[1..]) {
             let reached = after.start - before.start;
-            // A reset may lose bytes that were sent. The rest of the 150,000 bytes is the head.
+            // A reset may lose sent bytes. The rest of the 150,000 bytes is the head.
             let least = if matches!(end, End::Closed) { 149_000 } else { 0 };
             assert!((least..150_000).contains(&reached), "{scheme}, {end:?}: {ranges:?}");
             assert_eq!(after.end, 400_000, "{scheme}, {end:?}");
@@ -375,7 +375,7 @@ fn a_lost_connection_is_resumed_at_the_byte_that_was_reached() {
     }
 }
 
-/// The rest of another version does not belong to what has arrived.
+/// The rest of another version must not be appended to received bytes.
 #[test]
 fn a_file_that_is_replaced_before_it_is_resumed_is_an_error() {
     for scheme in ["http", "s3"] {

@@ -1,4 +1,4 @@
-//! Every round trip is a contract: which requests, of which bytes, a header costs.
+//! The exact requests and byte ranges of reads of headers, which are guaranteed.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
 
@@ -21,7 +21,7 @@ use support::tiff::Tiff;
 const TILES_16: Tiff = Tiff { across: 4, down: 4, big: false, ifd_at_end: false, overviews: 0, min_size: 100_000 };
 const TILES_10000: Tiff = Tiff { across: 100, down: 100, min_size: 1_000_000, ..TILES_16 };
 
-/// Reads one header over HTTP and compares the ranges that were asked for.
+/// Reads one header over HTTP and compares the requested ranges.
 fn assert_ranges(tiff: Tiff, expected: &[(u64, u64)]) {
     let bytes = tiff.bytes();
     let size = bytes.len() as u64;
@@ -62,7 +62,7 @@ fn tables_beyond_the_first_request_are_one_more() {
 }
 
 #[test]
-fn overviews_behind_large_tables_cost_no_further_request() {
+fn overviews_after_large_tables_need_no_further_request() {
     let server = Server::of_file(Tiff { overviews: 3, ..TILES_10000 }.bytes());
     let url = server.url("a.tif");
     session(&[]).headers(&[&url]).remove(0).unwrap();
@@ -101,7 +101,7 @@ fn one_href_in_three_bands_is_one_request() {
 }
 
 #[test]
-fn threads_share_a_request_that_is_under_way() {
+fn threads_share_a_request_in_flight() {
     let bytes = TILES_16.bytes();
     let server =
         Server::start(move |_, _| Reply::Late(Duration::from_millis(100), Box::new(Reply::File(bytes.clone()))));
@@ -114,7 +114,7 @@ fn threads_share_a_request_that_is_under_way() {
     assert_eq!(server.log().len(), 1);
 }
 
-/// Whether a signature is good is for the server to say: what another one has read is not served from the cache.
+/// Only the server can verify a signature, so headers read with another signature are not served from the cache.
 #[test]
 fn each_signature_is_one_request() {
     let server = Server::of_file(TILES_16.bytes());
@@ -130,12 +130,12 @@ fn each_signature_is_one_request() {
     assert_eq!(read("?version=2"), 4);
     assert_eq!(read("?version=3"), 5);
     assert_eq!(read("?version=3&sv=2024&sig=x"), 6);
-    // The query string went along as it was.
+    // The query string is sent unchanged.
     assert_eq!(server.log()[0].target, "/a.tif?X-Amz-Date=1&X-Amz-Signature=abc");
 }
 
 #[test]
-fn without_a_cache_each_call_asks_again() {
+fn without_a_cache_each_call_makes_a_request() {
     let server = Server::of_file(TILES_16.bytes());
     let (session, url) = (session(&[("RASTERET_HEADER_CACHE_BYTES", "0")]), server.url("a.tif"));
     session.headers(&[&url, &url]).into_iter().for_each(|answer| assert!(answer.is_ok()));
@@ -145,7 +145,7 @@ fn without_a_cache_each_call_asks_again() {
 }
 
 #[test]
-fn a_small_cache_forgets_and_stays_right() {
+fn a_small_cache_evicts_headers() {
     let server = Server::of_file(TILES_16.bytes());
     let session = session(&[("RASTERET_HEADER_CACHE_BYTES", "20000")]);
     let urls: Vec<String> = (0..200).map(|file| server.url(&format!("{file}.tif"))).collect();
@@ -195,7 +195,7 @@ fn with_object(key: &str, bytes: Vec<u8>) -> (Session, Arc<Counting<InMemory>>) 
 }
 
 #[test]
-fn an_object_costs_what_a_url_costs() {
+fn an_object_needs_the_same_requests_as_a_url() {
     let (session, store) = with_object("x/a.tif", TILES_16.bytes());
     let file = session.headers(&["s3://b/x/a.tif"]).remove(0).unwrap();
     assert_eq!(store.log(), ["get x/a.tif 0-32767"]);
@@ -212,7 +212,7 @@ fn an_object_costs_what_a_url_costs() {
 }
 
 #[test]
-fn ranges_are_coalesced_and_cut() {
+fn ranges_are_coalesced_and_split() {
     let bytes: Vec<u8> = (0..100_000u32).map(|byte| byte as u8).collect();
     let server = Server::of_file(bytes.clone());
     let session = session(&[]);
@@ -234,7 +234,7 @@ fn ranges_are_coalesced_and_cut() {
         .unwrap();
     let mut asked: Vec<_> = server.ranges().into_iter().map(|range| (range.start, range.end)).collect();
     asked.sort_unstable();
-    // The first byte is asked for the size.
+    // The first byte is requested to get the size.
     let expected =
         [(0, 1), (0, 70), (50_000, 50_010), (70_000, 71_000), (71_000, 72_000), (72_000, 72_500), (99_990, 100_010)];
     assert_eq!(asked, expected);
@@ -251,7 +251,7 @@ fn a_panic_is_an_error_of_its_file() {
 }
 
 #[test]
-fn a_dump_of_ifds_costs_what_a_header_costs() {
+fn a_dump_of_ifds_needs_the_same_requests_as_a_header() {
     let server = Server::of_file(Tiff { overviews: 2, ..TILES_16 }.bytes());
     let url = server.url("a.tif");
     let ifds = session(&[]).ifds(&[&url, &url]).remove(1).unwrap();
@@ -260,7 +260,7 @@ fn a_dump_of_ifds_costs_what_a_header_costs() {
 }
 
 #[test]
-fn a_description_costs_what_a_header_costs() {
+fn a_description_needs_the_same_requests_as_a_header() {
     for tiff in [Tiff { overviews: 2, ..TILES_16 }, TILES_10000, Tiff { ifd_at_end: true, ..TILES_16 }] {
         let server = Server::of_file(tiff.bytes());
         let url = server.url("a.tif");
@@ -272,7 +272,7 @@ fn a_description_costs_what_a_header_costs() {
     }
 }
 
-/// A session that remembers failures for so long.
+/// A session that caches failures for `failure_lifetime`.
 fn remembering(failure_lifetime: Duration) -> Session {
     let mut options = Options::default();
     (options.max_retries, options.failure_lifetime) = (0, failure_lifetime);
@@ -290,7 +290,7 @@ fn a_failure_is_requested_once_for_a_while() {
         let errors: Vec<String> = (0..5).map(|_| session.headers(&[&url]).remove(0).unwrap_err().to_string()).collect();
         assert!(errors.iter().all(|error| error.contains(&format!("HTTP {status}"))), "{errors:?}");
         assert_eq!(server.log().len(), 1);
-        // Another file of the server is not to blame.
+        // Another file of the same server is requested.
         session.headers(&[&server.url("b.tif")]).remove(0).unwrap_err();
         assert_eq!(server.log().len(), 2);
         let session = remembering(Duration::ZERO);
@@ -300,7 +300,7 @@ fn a_failure_is_requested_once_for_a_while() {
 }
 
 #[test]
-fn a_file_that_is_no_tiff_is_requested_once_for_a_while() {
+fn a_file_that_is_not_a_tiff_is_requested_once_for_a_while() {
     let server = Server::of_file(b"no TIFF".repeat(100));
     let session = remembering(LONG);
     let url = server.url("a.tif");

@@ -1,4 +1,4 @@
-//! Pixels of several rasters on one grid: which requests are made ahead of the tile that is taken, and how many.
+//! Pixels of several rasters on one grid: requests made in advance of the current tile.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
 
@@ -20,7 +20,7 @@ use support::server::{Reply, Server};
 use support::session;
 use tokio::sync::Notify;
 
-/// Tiles further apart than what is read along: each is a request.
+/// Gaps between tiles exceed the limit for coalescing, so that each tile is one request.
 const RASTER: Raster = Raster { across: 4, down: 4, side: 16, gap: 300 << 10, seed: 0 };
 
 fn file(href: &str) -> Arc<RasterFile> {
@@ -46,7 +46,7 @@ fn target(session: &Session, href: &str, mask: Option<(&str, MaskRule)>) -> Arc<
     Arc::clone(&resolved.target)
 }
 
-/// All tiles of rasters, on the grid of the first.
+/// All tiles of the rasters, on the grid of the first one.
 fn stream(session: &Session, targets: &[Arc<Target>]) -> GridStream {
     let first = &targets[0];
     let beside = |target: &Arc<Target>| Arc::new(BesideTarget::new(session, first, Arc::clone(target)).unwrap());
@@ -54,7 +54,7 @@ fn stream(session: &Session, targets: &[Arc<Target>]) -> GridStream {
     GridStream::new(session, first, targets.iter().map(beside).collect(), tiles.into())
 }
 
-/// A session whose groups hold so many tiles of RASTER.
+/// A session with groups of `tiles` tiles of RASTER.
 fn session_of_groups(tiles: u64) -> Session {
     let probe = target(&session(&[]), "/nowhere.tif", None);
     session(&[("RASTERET_READ_BUDGET_BYTES", &(4 * tiles * probe.band.tile_bytes()).to_string())])
@@ -71,7 +71,7 @@ fn requests(server: &Server) -> BTreeMap<String, usize> {
     counts
 }
 
-/// Waits until so many requests have come, and as long again for one too many.
+/// Waits for the expected requests, and then as long again for unexpected ones.
 fn assert_requests(server: &Server, expected: &[(&str, usize)]) {
     let expected: BTreeMap<String, usize> = expected.iter().map(|(path, count)| ((*path).to_owned(), *count)).collect();
     let start = Instant::now();
@@ -80,19 +80,19 @@ fn assert_requests(server: &Server, expected: &[(&str, usize)]) {
         thread::sleep(Duration::from_millis(2));
     }
     thread::sleep(start.elapsed() + Duration::from_millis(50));
-    assert_eq!(requests(server), expected, "no further request");
+    assert_eq!(requests(server), expected, "unexpected requests");
 }
 
 #[test]
-fn the_next_group_of_all_rasters_is_fetched_while_one_is_taken() {
+fn the_next_group_of_all_rasters_is_prefetched() {
     let go_on = Arc::new(Notify::new());
     let (bytes, told) = (RASTER.bytes(), go_on.clone());
-    // The last raster's first tile is held back.
+    // The first tile of the last raster is delayed.
     let server = Server::start(move |asked, _| {
         let is_held = asked.target == "/c.tif" && asked.range == Some(RASTER.range(0));
         if is_held { Reply::Halting(bytes.clone(), 1, told.clone()) } else { Reply::File(bytes.clone()) }
     });
-    // Two tiles of three rasters.
+    // A group is two tiles of three rasters.
     let session = session_of_groups(6);
     let targets: Vec<_> =
         ["a", "b", "c"].map(|name| target(&session, &server.url(&format!("{name}.tif")), None)).into();
@@ -115,7 +115,7 @@ fn the_next_group_of_all_rasters_is_fetched_while_one_is_taken() {
             tiles.sort_unstable();
             tiles
         });
-        // Of each raster, the two tiles of the first group and the two of the one ahead.
+        // For each raster, the two tiles of the first group and the two of the next group.
         assert_requests(&server, &[("/a.tif", 4), ("/b.tif", 4), ("/c.tif", 4)]);
         go_on.notify_one();
         assert_eq!(rest.join().unwrap(), std::iter::once(0).chain(2..16).collect::<Vec<_>>());
@@ -127,7 +127,7 @@ fn the_next_group_of_all_rasters_is_fetched_while_one_is_taken() {
 fn masks_are_fetched_with_their_group() {
     let go_on = Arc::new(Notify::new());
     let (bytes, told) = (RASTER.bytes(), go_on.clone());
-    // The first tile of the data is held back, so that nothing of it can be what starts the mask.
+    // The first tile of the data is delayed, so that the request for the mask cannot depend on it.
     let server = Server::start(move |asked, _| {
         let is_held = asked.target == "/a.tif" && asked.range == Some(RASTER.range(0));
         if is_held { Reply::Halting(bytes.clone(), 1, told.clone()) } else { Reply::File(bytes.clone()) }
@@ -162,7 +162,7 @@ fn masks_are_fetched_with_their_group() {
 }
 
 #[test]
-fn one_raster_alone_is_fetched_as_far_as_memory_allows() {
+fn a_single_raster_is_prefetched_within_the_memory_limit() {
     let bytes = RASTER.bytes();
     let server = Server::start(move |_, _| Reply::File(bytes.clone()));
     let session = session(&[]);

@@ -1,4 +1,4 @@
-//! What goes wrong over HTTP: how often it is tried, how long it takes, and what the error says.
+//! Failures over HTTP: number of retries, duration, and error messages.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
 
@@ -13,7 +13,7 @@ use support::tiff::Tiff;
 
 const SECRET: &str = "?sv=2024&sig=SECRET&token=SECRET";
 
-/// Reads one header with these variables; its error, which shows no secret and names the file.
+/// Reads one header; returns the error, which must contain the file and no secrets.
 fn error_of(server: &Server, variables: &[(&str, &str)]) -> String {
     let url = server.url(&format!("dir/a%20b.tif{SECRET}"));
     let error = session(variables).headers(&[&url]).remove(0).unwrap_err();
@@ -28,7 +28,7 @@ fn refusing(status: u16) -> Server {
 }
 
 #[test]
-fn statuses_that_stay_are_asked_once() {
+fn permanent_errors_are_not_retried() {
     for (status, words) in [
         (400, "request refused (HTTP 400)"),
         (401, "unauthorized (HTTP 401); the request was made with the query of the location, and no other credentials"),
@@ -44,7 +44,7 @@ fn statuses_that_stay_are_asked_once() {
 }
 
 #[test]
-fn passing_statuses_are_asked_again() {
+fn temporary_errors_are_retried() {
     let server = refusing(503);
     assert_eq!(error_of(&server, &[("RASTERET_MAX_RETRIES", "2")]), "server error (HTTP 503)");
     assert_eq!(server.log().len(), 3);
@@ -62,7 +62,7 @@ fn passing_statuses_are_asked_again() {
 }
 
 #[test]
-fn retry_after_is_honoured() {
+fn retry_after_is_respected() {
     let bytes = Tiff::default().bytes();
     let server = Server::start(move |_, before| match before {
         0 => Reply::Status(429, "Retry-After: 1\r\n".to_owned(), String::new()),
@@ -74,7 +74,7 @@ fn retry_after_is_honoured() {
 }
 
 #[test]
-fn the_code_of_a_store_is_shown_and_nothing_else_of_its_answer() {
+fn errors_contain_only_the_code_of_a_stores_response() {
     let xml = "Content-Type: application/xml\r\n".to_owned();
     let body = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>SECRET</Message></Error>";
     let server = Server::start(move |_, _| Reply::Status(403, xml.clone(), body.to_owned()));
@@ -89,7 +89,7 @@ fn the_code_of_a_store_is_shown_and_nothing_else_of_its_answer() {
 }
 
 #[test]
-fn a_refused_connection_fails_soon() {
+fn a_refused_connection_fails_immediately() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let start = Instant::now();
     let url = format!("http://127.0.0.1:{port}/a.tif{SECRET}");
@@ -99,7 +99,7 @@ fn a_refused_connection_fails_soon() {
 }
 
 #[test]
-fn an_unknown_host_is_named_so() {
+fn an_unknown_host_is_reported() {
     let url = format!("http://user:SECRET@no-such-host.invalid/a.tif{SECRET}");
     let error = session(&[("RASTERET_MAX_RETRIES", "0")]).headers(&[&url]).remove(0).unwrap_err();
     assert_eq!(error.to_string(), "http://no-such-host.invalid/a.tif: unknown host");
@@ -107,14 +107,14 @@ fn an_unknown_host_is_named_so() {
 }
 
 #[test]
-fn silence_ends_with_the_time_out_and_is_not_repeated() {
+fn requests_time_out_and_are_not_retried() {
     let server = Server::start(|_, _| Reply::Silence(Duration::from_secs(60)));
     assert_eq!(error_of(&server, &[("RASTERET_TIMEOUT", "0.3")]), "no response within 0.3 s");
     assert_eq!(server.log().len(), 1);
 }
 
 #[test]
-fn an_answer_that_breaks_off_is_asked_for_again() {
+fn an_incomplete_response_is_retried() {
     let bytes = Tiff::default().bytes();
     let server = Server::start(move |_, before| match before {
         0 => Reply::Cut(bytes.clone()),
@@ -176,7 +176,7 @@ fn redirects_are_followed() {
     session(&[]).headers(&[&server.url("old.tif?sig=SECRET")]).remove(0).unwrap();
     let log = server.log();
     assert_eq!(log.len(), 2);
-    // The signature stays with the host that it was made for.
+    // The signature is only sent to its host.
     assert!(!log[1].head.to_lowercase().contains("secret"), "{}", log[1].head);
 
     let server = Server::start(|_, _| Reply::Status(302, "Location: /a?sig=SECRET\r\n".to_owned(), String::new()));
@@ -184,7 +184,7 @@ fn redirects_are_followed() {
 }
 
 #[test]
-fn user_and_password_are_sent_and_never_shown() {
+fn user_and_password_are_sent_but_not_shown() {
     let server = refusing(401);
     let url = server.url("a.tif").replace("http://", "http://me:SECRET@");
     let error = session(&[]).headers(&[&url]).remove(0).unwrap_err();
@@ -214,7 +214,7 @@ fn paths_are_sent_as_written() {
 }
 
 #[test]
-fn gdals_prefix_is_understood() {
+fn gdal_prefixes_are_supported() {
     let server = Server::of_file(Tiff::default().bytes());
     let session = session(&[]);
     session.headers(&[&format!("/vsicurl/{}", server.url("a.tif?x=1"))]).remove(0).unwrap();
@@ -222,7 +222,7 @@ fn gdals_prefix_is_understood() {
 }
 
 #[test]
-fn no_tiff_no_bytes_and_a_cut_tiff_are_errors_of_the_file() {
+fn invalid_empty_and_truncated_tiffs_are_errors_of_the_file() {
     let header_error = |bytes: Vec<u8>| {
         let server = Server::of_file(bytes);
         let error = session(&[]).headers(&[&server.url("a.tif")]).remove(0).unwrap_err();
@@ -236,7 +236,7 @@ fn no_tiff_no_bytes_and_a_cut_tiff_are_errors_of_the_file() {
 }
 
 #[test]
-fn errors_are_not_remembered_for_ever() {
+fn errors_are_only_cached_for_a_while() {
     let bytes = Tiff::default().bytes();
     let server = Server::start(move |_, before| match before {
         0 => Reply::Status(404, String::new(), String::new()),
@@ -260,7 +260,7 @@ fn errors_are_not_remembered_for_ever() {
 }
 
 #[test]
-fn answers_keep_the_order_of_the_hrefs() {
+fn results_keep_the_order_of_the_hrefs() {
     let server = Server::start(|asked, _| {
         let tiles: u32 = asked.target.trim_start_matches('/').parse().unwrap();
         let tiff = Tiff { across: tiles, down: 1, ..Tiff::default() }.bytes();

@@ -1,4 +1,4 @@
-//! Globs over buckets with odd keys, against servers that list as S3, GCS and Azure do.
+//! Globs on buckets with unusual keys, with servers that list like S3, GCS and Azure.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -14,7 +14,7 @@ use support::server::{Reply, Server};
 use support::session;
 use support::tiff::Tiff;
 
-/// Keys that a file can be read by, each by just this name.
+/// Keys of files that can be read, under exactly this name.
 const FILES: &[&str] = &[
     "d/a.tif",
     "d/b c+d.tif",
@@ -27,7 +27,7 @@ const FILES: &[&str] = &[
     "e.tif",
 ];
 
-/// Keys that no request can be made for, and folder markers.
+/// Keys that cannot be requested, and folder markers.
 const ODD: &[&str] = &[
     "d/",
     "d/sub/",
@@ -48,10 +48,10 @@ const ODD: &[&str] = &[
     "d/\u{7f}.tif",
 ];
 
-/// Keys in a page: small, so that odd keys are at the ends of pages too.
+/// Keys per page; small, so that unusual keys are also at the ends of pages.
 const PAGE: usize = 3;
 
-/// Serves all keys in pages, as S3 and GCS do, or as Azure does.
+/// Serves all keys in pages of S3 and GCS, or of Azure.
 fn server() -> Server {
     let bytes = Tiff::default().bytes();
     Server::start(move |asked, _| {
@@ -76,7 +76,7 @@ fn server() -> Server {
     })
 }
 
-/// A page of keys and prefixes (true) behind `after`, and where the next one begins.
+/// Returns a page of keys and prefixes (true) after `after`, and the start of the next page.
 fn page(prefix: &str, is_delimited: bool, after: Option<&str>) -> (Vec<(String, bool)>, Option<String>) {
     let entries: BTreeSet<(String, bool)> = FILES
         .iter()
@@ -134,7 +134,7 @@ fn escaped(text: &str) -> String {
     })
 }
 
-/// The session of each cloud, and what its hrefs begin with.
+/// Returns a session for each cloud, and the start of its hrefs.
 fn clouds(server: &Server) -> [(Session, &'static str); 3] {
     let endpoint = server.url("").trim_end_matches('/').to_owned();
     [
@@ -145,7 +145,7 @@ fn clouds(server: &Server) -> [(Session, &'static str); 3] {
 }
 
 #[test]
-fn odd_keys_are_left_out_and_all_others_are_found_and_read() {
+fn unusable_keys_are_skipped_and_others_are_found_and_read() {
     let server = server();
     for (session, head) in clouds(&server) {
         let keys = |pattern: &str| -> Vec<String> {
@@ -171,7 +171,7 @@ fn odd_keys_are_left_out_and_all_others_are_found_and_read() {
 }
 
 #[test]
-fn an_odd_key_that_is_asked_for_is_named() {
+fn errors_of_requested_unusable_keys_contain_the_key() {
     let server = server();
     for (session, head) in clouds(&server) {
         for key in ["d//a.tif", "d/./a.tif", "d/../a.tif", "/e.tif", "d/line\nbreak.tif"] {
@@ -183,7 +183,7 @@ fn an_odd_key_that_is_asked_for_is_named() {
     assert!(server.log().is_empty(), "{:?}", server.log());
 }
 
-/// Lists these keys and prefixes in one page, whatever prefix was asked for.
+/// Lists these keys and prefixes in one page, for any requested prefix.
 fn listing_always(entries: &[(&str, bool)]) -> Server {
     let entries: Vec<(String, bool)> = entries.iter().map(|(entry, kind)| ((*entry).to_owned(), *kind)).collect();
     Server::start(move |asked, _| {
@@ -193,7 +193,7 @@ fn listing_always(entries: &[(&str, bool)]) -> Server {
 }
 
 #[test]
-fn keys_outside_of_the_directory_are_left_out() {
+fn keys_outside_of_the_directory_are_skipped() {
     let keys = ["", "x", "dir", "dir2/a.tif", "di\u{20ac}/a.tif", "other/dir/a.tif", "dir/sub/a.tif", "dir/a.tif"];
     let prefixes = ["other/", "di/", "dir/sub/", "dir/sub/deep/", "d\u{20ac}/"];
     let entries = keys.iter().map(|key| (*key, false)).chain(prefixes.iter().map(|prefix| (*prefix, true)));
@@ -225,7 +225,7 @@ fn a_pattern_of_many_directories_is_matched_in_time() {
     }
 }
 
-/// The entries of a page, by its number, and the token of the next.
+/// Returns the entries of a page, and the token of the next one, from the number of the page.
 type Page = fn(usize) -> (Vec<(String, bool)>, String);
 
 /// Lists pages without end.
@@ -274,7 +274,7 @@ fn the_entries_of_a_listing_are_bounded_by_memory() {
             let error = session.files(&[&format!("{head}{pattern}")]).unwrap_err().to_string();
             assert!(error.contains("take more than 524288 bytes"), "{head}{pattern}: {error}");
         }
-        // An entry takes some 170 bytes.
+        // An entry takes about 170 bytes.
         assert!((85..110).contains(&server.log().len()), "{}", server.log().len());
     }
 }

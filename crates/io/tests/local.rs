@@ -1,4 +1,4 @@
-//! Local files: names of every kind, files that change, globs.
+//! Local files: all kinds of names, changed files, globs.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
 
@@ -43,7 +43,7 @@ fn names_of_every_kind() {
 
 #[test]
 fn relative_paths() {
-    // The tests run in the folder of their package.
+    // Tests run in the folder of their package.
     let session = session(&[]);
     assert!(error(&session, "Cargo.toml").starts_with("Cargo.toml: "));
     assert!(error(&session, "./src/lib.rs").starts_with("./src/lib.rs: "));
@@ -67,7 +67,7 @@ fn a_file_that_changed_is_read_again() {
     assert_eq!(tiles(&session, &path), 3);
     scratch.file("a.tif", &Tiff { across: 5, down: 1, min_size: 2000, ..Tiff::default() }.bytes());
     assert_eq!(tiles(&session, &path), 5);
-    // The same size, another time.
+    // The same size with another modification time.
     scratch.file("a.tif", &Tiff { across: 7, down: 1, min_size: 2000, ..Tiff::default() }.bytes());
     let later = std::time::SystemTime::now() + std::time::Duration::from_secs(2);
     std::fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
@@ -77,7 +77,7 @@ fn a_file_that_changed_is_read_again() {
 }
 
 #[test]
-fn what_is_no_file() {
+fn paths_that_are_not_files() {
     let (scratch, session) = (Scratch::new("none"), session(&[]));
     let missing = scratch.path("none.tif");
     assert_eq!(error(&session, missing.to_str().unwrap()), format!("{}: no such file or directory", missing.display()));
@@ -139,7 +139,7 @@ fn globs() {
     assert_eq!(files("*/*.tif"), ["x/d.tif"]);
     assert_eq!(files("**/*.tif"), [".hidden.tif", "a.tif", "b.tif", "lit[1].tif", "x/d.tif", "x/y/e.tif"]);
     assert_eq!(files("x/**"), ["x/d.tif", "x/y/e.tif"]);
-    // Literal names stay themselves, existing or not.
+    // Literal names are returned unchanged, whether they exist or not.
     assert_eq!(files("lit[1].tif"), ["lit[1].tif"]);
     assert_eq!(files("none.tif"), ["none.tif"]);
     let several = session.files(&[&format!("{root}b.tif"), &format!("{root}*.tif")]).unwrap();

@@ -1,4 +1,4 @@
-//! What a look at an index's files costs, and what is said of them.
+//! Requests and results of a refresh of an index.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -15,7 +15,7 @@ use rasteret_io::maintenance::{CollectionOptions, FileStatus, Refresh, Status};
 use rasteret_io::{ObjectVersion, Result, Session};
 use support::server::{Reply, Server};
 
-/// An index of these files with a tag and a size each, as `s3://b/index.parquet` of a session.
+/// A session with an index of these files, with entity tags and sizes, as `s3://b/index.parquet`.
 fn index(files: &[(&str, Option<&str>, Option<i64>)]) -> Session {
     records::session(&[("index.parquet", &index_file(files))])
 }
@@ -50,12 +50,12 @@ fn statuses(files: &[FileStatus]) -> Vec<&'static str> {
 }
 
 #[test]
-fn an_unchanged_file_costs_one_304() {
+fn an_unchanged_file_is_one_304() {
     let server = Server::start(|asked, _| match asked.head.contains("if-none-match: \"v1\"") {
         true => Reply::Status(304, String::new(), String::new()),
         false => Reply::Status(206, "Content-Range: bytes 0-0/9\r\nETag: \"v2\"\r\n".to_owned(), "I".to_owned()),
     });
-    // Signed for GET: the query string goes along, and no HEAD is tried.
+    // The URL is signed for GET: the query string is sent, and HEAD is not used.
     let url = server.url("a.tif?X-Amz-Signature=secret");
     let session = index(&[(&url, Some("\"v1\""), Some(9)), (&url, Some("\"v1\""), Some(9))]);
     let files = refresh(&session, 300).unwrap();
@@ -68,7 +68,7 @@ fn an_unchanged_file_costs_one_304() {
 }
 
 #[test]
-fn records_of_two_ages_are_both_compared() {
+fn records_with_different_versions_are_compared_separately() {
     let server = Server::start(|asked, _| match asked.head.contains("if-none-match: \"v2\"") {
         true => Reply::Status(304, String::new(), String::new()),
         false => Reply::Status(206, "Content-Range: bytes 0-0/9\r\nETag: \"v2\"\r\n".to_owned(), "I".to_owned()),
@@ -81,9 +81,9 @@ fn records_of_two_ages_are_both_compared() {
     assert_eq!(server.log().len(), 2);
 }
 
-/// A weak tag may stand for two files (RFC 9110, 8.8.1): the size is looked at, as a read of pixels looks at it.
+/// A weak tag may be shared by different files (RFC 9110, 8.8.1), so the size is compared too, as in reads of pixels.
 #[test]
-fn tags_are_compared_as_reads_compare_them() {
+fn tags_are_compared_as_in_reads() {
     let server = Server::start(|asked, _| match asked.head.contains("if-none-match") {
         true => Reply::Status(304, String::new(), String::new()),
         false => Reply::Status(206, "Content-Range: bytes 0-0/9\r\nETag: W/\"v1\"\r\n".to_owned(), "I".to_owned()),
@@ -100,7 +100,7 @@ fn tags_are_compared_as_reads_compare_them() {
 }
 
 #[test]
-fn which_versions_are_compared_is_a_setting() {
+fn the_version_check_is_a_setting() {
     let server = Server::start(|_, _| {
         Reply::Status(206, "Content-Range: bytes 0-0/9\r\nETag: \"node-2\"\r\n".to_owned(), "I".to_owned())
     });
@@ -117,9 +117,9 @@ fn which_versions_are_compared_is_a_setting() {
 }
 
 #[test]
-fn answers_are_in_order_and_bounded() {
+fn results_are_in_order_and_bounded() {
     let files: Vec<String> = (0..40).map(|file| format!("{file}.tif")).collect();
-    // Earlier files answer later.
+    // Responses for earlier files are later.
     let server = Server::start(|asked, _| {
         let file: u64 = asked.target.trim_matches(['/', '.', 't', 'i', 'f']).parse().unwrap();
         let reply = Reply::Status(404, String::new(), String::new());
@@ -134,7 +134,7 @@ fn answers_are_in_order_and_bounded() {
 }
 
 #[test]
-fn a_lost_answer_is_no_verdict() {
+fn a_lost_response_is_an_error() {
     let server = Server::start(|_, _| Reply::Status(403, String::new(), String::new()));
     let url = server.url("a.tif?sig=secret");
     let files = refresh(&index(&[(&url, Some("\"v1\""), None)]), 1).unwrap();
@@ -144,7 +144,7 @@ fn a_lost_answer_is_no_verdict() {
 }
 
 #[test]
-fn odd_answers() {
+fn unusual_responses() {
     let empty = "Content-Range: bytes */0\r\n".to_owned();
     let server = Server::start(move |asked, _| match asked.target.as_str() {
         "/empty.tif" => Reply::Status(416, empty.clone(), String::new()),
@@ -158,7 +158,7 @@ fn odd_answers() {
 }
 
 #[test]
-fn objects_of_stores_cost_one_head() {
+fn objects_of_stores_need_one_head_request() {
     let session = index(&[("s3://c/a.tif", Some("\"x\""), None), ("s3://c/b.tif", Some("\"x\""), None)]);
     let store = Arc::new(InMemory::new());
     session.block_on(async { store.put(&"a.tif".into(), PutPayload::from_static(b"I")).await.unwrap() }).unwrap();
@@ -166,9 +166,9 @@ fn objects_of_stores_cost_one_head() {
     assert_eq!(statuses(&refresh(&session, 300).unwrap()), ["changed", "gone"]);
 }
 
-/// A header that was read before must not be what a changed file is indexed with again.
+/// A changed file must not be indexed again with its cached header.
 #[test]
-fn a_changed_file_is_read_anew() {
+fn a_changed_file_is_read_again() {
     let read = |name: &str| std::fs::read(format!("{}/../../test/data/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let (old, new) = (read("cog.tif"), read("bigtiff.tif"));
     let server = Server::start(move |_, before| Reply::File(if before == 0 { old.clone() } else { new.clone() }));

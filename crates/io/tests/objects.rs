@@ -1,4 +1,4 @@
-//! Globs over object stores: what is listed, and what comes out.
+//! Globs on object stores: listing requests and results.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -38,7 +38,7 @@ fn bucket() -> (Session, Arc<Counting<InMemory>>) {
 }
 
 #[test]
-fn what_a_glob_matches() {
+fn matches_of_globs() {
     let (session, _) = bucket();
     let keys = |pattern: &str| -> Vec<String> {
         let hrefs = session.files(&[&format!("s3://b/{pattern}")]).unwrap_or_default();
@@ -57,7 +57,7 @@ fn what_a_glob_matches() {
 }
 
 #[test]
-fn only_what_the_pattern_reaches_is_listed() {
+fn only_prefixes_of_the_pattern_are_listed() {
     let (session, store) = bucket();
     session.files(&["s3://b/2024/01/B0*.tif"]).unwrap();
     assert_eq!(store.log(), ["list 2024/01"]);
@@ -82,7 +82,7 @@ fn errors_of_patterns() {
     let http = error("https://host/a/*.tif?sig=SECRET");
     assert!(http.starts_with("http has no listing") && !http.contains("SECRET"), "{http}");
     assert!(error("ftp://host/*.tif").contains("scheme ftp:// cannot be read"));
-    // `?` and brackets mean nothing to a glob in a URL.
+    // `?` and brackets are not wildcards in a URL.
     let literal = "https://host/a[1].tif?x=*";
     assert_eq!(session.files(&[literal]).unwrap(), [literal]);
 }

@@ -70,7 +70,7 @@ fn local_and_remote_files_read_the_same() {
 }
 
 #[test]
-fn only_the_projection_is_given() {
+fn only_projected_columns_are_returned() {
     let bytes = arrow(&[numbers(0..10)], 100, &[]);
     let session = session(&[("a.parquet", &bytes)]);
     let source = open(&session, &["a.parquet"]).unwrap();
@@ -103,7 +103,7 @@ fn assets(hrefs: &[&str], with_qa: bool) -> RecordBatch {
 }
 
 #[test]
-fn fields_of_a_struct_alone() {
+fn single_fields_of_a_struct() {
     let bytes = arrow(&[assets(&["s3://x"], true)], 100, &[]);
     let session = session(&[("a.parquet", &bytes)]);
     let source = open(&session, &["a.parquet"]).unwrap();
@@ -131,7 +131,7 @@ fn structs_of_later_files_are_matched_by_name() {
     assert!(last.column(1).is_null(0));
     let b08 = last.column_by_name("B08").unwrap().as_struct();
     assert_eq!(b08.column(0).as_string::<i32>().value(0), "s3://less/B08");
-    // A column that the first file lacks is an error, and is not dropped.
+    // A column missing in the first file is an error, and is not dropped.
     let source = open(&session, &["less.parquet", "more.parquet"]).unwrap();
     let error = read(&session, &source, &Projection::columns([0]), 10).unwrap_err().to_string();
     assert!(error.starts_with("s3://b/more.parquet: has column 'assets' of type"), "{error}");
@@ -139,7 +139,7 @@ fn structs_of_later_files_are_matched_by_name() {
 }
 
 #[test]
-fn files_that_do_not_fit_are_named() {
+fn errors_contain_the_incompatible_file() {
     let one = arrow(&[numbers(0..10)], 100, &[]);
     let other = RecordBatch::try_from_iter([("b", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]).unwrap();
     let two = arrow(&[other], 100, &[]);
@@ -152,7 +152,7 @@ fn files_that_do_not_fit_are_named() {
         "s3://b/two.parquet: has column 'b' of type Int64, where Utf8 is expected, unlike the first file \
          s3://b/one.parquet"
     );
-    // A column that nobody asks for does not matter.
+    // Columns that are not projected are not compared.
     assert_eq!(read(&session, &source, &Projection::none(), 100).unwrap().len(), 2);
 }
 
@@ -175,7 +175,7 @@ fn the_arrow_schema_entry_is_ignored() {
 }
 
 #[test]
-fn geoparquet_names_geometries() {
+fn geometries_are_those_of_geoparquet_metadata() {
     let column = |name: &'static str| {
         (name, Arc::new(BinaryArray::from(vec![b"\x01\x02\0\0\0\0\0\0\0".as_slice()])) as ArrayRef)
     };
@@ -207,7 +207,7 @@ fn footers_larger_than_the_first_request() {
 }
 
 #[test]
-fn what_is_no_parquet_file_is_said() {
+fn errors_of_files_other_than_parquet() {
     let good = arrow(&[numbers(0..10)], 100, &[]);
     let end = good.len();
     let claims = |length: u32| {
@@ -225,7 +225,7 @@ fn what_is_no_parquet_file_is_said() {
         let error = whole(&bytes).unwrap_err().to_string();
         assert!(error.starts_with("s3://b/a.parquet: ") && error.contains(expected), "{error}");
     }
-    // A footer cut anywhere is an error, not a panic.
+    // A footer truncated at any byte is an error, not a panic.
     for length in [0, 1, 7, 50, 100] {
         assert!(whole(&claims(length)).is_err(), "{length}");
     }
@@ -241,7 +241,7 @@ fn damaged_pages_are_errors() {
     for at in (4..2_000).step_by(13) {
         let mut bytes = good.clone();
         bytes[at] ^= 0xff;
-        // Right or wrong values, an error, but neither a panic nor the silent loss of records.
+        // Damaged pages may return an error or wrong values, but must not panic or lose records silently.
         if let Ok(batch) = std::panic::catch_unwind(|| whole(&bytes)).unwrap() {
             assert_eq!(batch.num_rows(), 1_000, "byte {at}");
         }
@@ -270,8 +270,8 @@ fn no_rows_no_batches() {
 }
 
 #[test]
-fn geometries_are_what_duckdb_holds_or_what_is_stored() {
-    // Big-endian POINT (1 2), and what is no WKB.
+fn geometries_are_converted_for_duckdb_or_returned_as_stored() {
+    // Big-endian POINT (1 2), and invalid WKB.
     let point = [[0, 0, 0, 0, 1].as_slice(), &1f64.to_be_bytes(), &2f64.to_be_bytes()].concat();
     let file = |wkb: &[u8]| {
         let batch = RecordBatch::try_from_iter([("g", Arc::new(BinaryArray::from(vec![Some(wkb), None])) as ArrayRef)]);
@@ -296,9 +296,9 @@ fn geometries_are_what_duckdb_holds_or_what_is_stored() {
     assert_eq!((stored("good.parquet"), stored("bad.parquet")), (point, b"POINT (1 2)".to_vec()));
 }
 
-/// Folders are columns: behind those of the files, or in place of one of that name, which then need not be in every file.
+/// Partition columns follow those of the files, or replace one with the same name, which then may be missing in some files.
 #[test]
-fn folders_are_columns() {
+fn partition_columns() {
     let ids = |name: &str| {
         let ids = Arc::new(StringArray::from(vec!["x", "y"])) as ArrayRef;
         arrow(&[RecordBatch::try_from_iter([(name, ids)]).unwrap()], 2, &[])
@@ -327,7 +327,7 @@ fn folders_are_columns() {
     let source = open(&["h/year=2023/k=b/1.parquet"], detect);
     let expected = [column("id", DataType::Utf8), column("k", DataType::Utf8), column("year", DataType::Int64)];
     assert_eq!(names(&source), expected);
-    // Any order of columns, each of them alone, and with rows of several batches.
+    // Columns in any order, single columns, and rows of several batches.
     let batches = read(&session, &source, &Projection::columns([2, 0, 1]), 1).unwrap();
     assert_eq!(batches.len(), 2);
     assert_eq!(batches[1].column(0).as_primitive::<Int64Type>().value(0), 2023);
@@ -337,7 +337,7 @@ fn folders_are_columns() {
     assert_eq!(batches[0].column(0).as_primitive::<Int64Type>().values(), &[2023, 2023]);
     assert_eq!(names(&open(&["h/year=2023/k=b/1.parquet"], HiveOptions::OFF)), expected[..1]);
 
-    // The second file has the columns `a` alone, of another type: the folder's column is not asked of it.
+    // The second file only has the column `a`, of another type; the partition column is not read from it.
     let source = open(&["o/B=2024-01-31/1.parquet", "o/B=2024-02-01/2.parquet"], detect);
     assert_eq!(names(&source), [column("a", DataType::Int32), column("b", DataType::Date32)]);
     let batches = read(&session, &source, &Projection::columns([1]), 10).unwrap();

@@ -1,5 +1,5 @@
-//! Every Parquet type comes out as the Arrow type of what DuckDB's `read_parquet` gives. The types and values expected here
-//! were seen in DuckDB 2.0.0 over the same files.
+//! Every Parquet type is returned as the Arrow type that corresponds to the result of DuckDB's `read_parquet`. Expected types and values are
+//! results of DuckDB 2.0.0 for the same files.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -27,7 +27,7 @@ fn described(batch: &RecordBatch) -> String {
     }
 }
 
-/// A column of two values and a NULL has this type.
+/// Checks the type of a column of two values and a NULL.
 fn assert_type(definition: &str, values: Values, expected: &str) {
     let batch = column(definition, values);
     assert_eq!(described(&batch), expected, "{definition}");
@@ -133,7 +133,7 @@ fn values_of_converted_columns() {
     two("INT32 c (TIME_MILLIS)", Values::I32(vec![86_399_999, 0]))(&|array| {
         assert_eq!(array.as_primitive::<Time64MicrosecondType>().values(), &[86_399_999_000, 0]);
     });
-    // DuckDB wraps a TIMETZ at a day; of nanoseconds it keeps whole microseconds.
+    // DuckDB wraps a TIMETZ at 24 hours, and truncates nanoseconds to microseconds.
     two("INT32 c (TIME(MILLIS,true))", Values::I32(vec![-5, 1]))(&|array| {
         assert_eq!(array.as_primitive::<Time64MicrosecondType>().values(), &[86_399_995_000, 1_000]);
     });
@@ -143,7 +143,7 @@ fn values_of_converted_columns() {
     two("INT64 c (TIMESTAMP_MILLIS)", Values::I64(vec![86_399_999_999, -5]))(&|array| {
         assert_eq!(array.as_primitive::<TimestampMicrosecondType>().values(), &[86_399_999_999_000, -5_000]);
     });
-    // Outside of what 64 bits of nanoseconds hold; DuckDB: 4714-11-25 (BC), and 2020-05-30 00:18:19.817047.
+    // Outside of the range of 64-bit nanoseconds; DuckDB: 4714-11-25 (BC), and 2020-05-30 00:18:19.817047.
     two("INT96 c", Values::I96(vec![(1, 0, 1), (0x1234_5678, 0x100, 2_459_000)]))(&|array| {
         let values = array.as_primitive::<TimestampMicrosecondType>().values();
         assert_eq!(values, &[-210_866_716_800_000_000, 1_590_797_899_817_047]);
@@ -182,7 +182,7 @@ fn values_that_do_not_fit_are_errors() {
     assert!(text.to_lowercase().contains("utf8") || text.to_lowercase().contains("utf-8"), "{text}");
 }
 
-/// Columns of 32-bit integers: [1, 2] and, where it can be, NULL.
+/// Columns of 32-bit integers: [1, 2] and, if possible, NULL.
 #[test]
 fn types_of_nested_columns() {
     let numbers = || Values::I32(vec![1, 2]);
@@ -194,7 +194,7 @@ fn types_of_nested_columns() {
             "[Int32]",
         ),
         ("OPTIONAL group c (LIST) { REPEATED INT32 element; }", vec![(numbers(), 2)], "[Int32]"),
-        // Backward-compatibility rules say a struct; DuckDB does not follow them.
+        // A struct according to the backward-compatibility rules, which DuckDB does not follow.
         ("OPTIONAL group c (LIST) { REPEATED group array { REQUIRED INT32 a; } }", vec![(numbers(), 2)], "[Int32]"),
         ("OPTIONAL group c (LIST) { REPEATED group c_tuple { REQUIRED INT32 a; } }", vec![(numbers(), 2)], "[Int32]"),
         (
@@ -233,7 +233,7 @@ fn types_of_nested_columns() {
     ] {
         let definition = definition.trim_end();
         let end = if definition.ends_with('}') { "" } else { ";" };
-        // One row of two elements, then one without.
+        // One row with two elements, then one without.
         let columns: Vec<_> = leaves
             .into_iter()
             .map(|(values, level)| (values, vec![level, level, 0], vec![0, level_of_repetition(definition), 0]))
@@ -296,7 +296,7 @@ fn nested_values_are_converted() {
 }
 
 #[test]
-fn names_that_differ_in_case_get_numbers() {
+fn names_that_differ_in_case_get_suffixes() {
     let message = "message m { REQUIRED INT32 c; REQUIRED INT32 C; REQUIRED INT32 c_1; }";
     let one = |value| (Values::I32(vec![value]), vec![0], vec![0]);
     let batch = whole(&raw(message, &[one(1), one(2), one(3)])).unwrap();

@@ -1,4 +1,4 @@
-//! Values at points: rows in any order, that share tiles, bands and requests, of files that may fail.
+//! Values at points: rows in any order that share tiles, bands and requests, with failing files.
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
 
@@ -14,10 +14,10 @@ use support::raster::Raster;
 use support::server::{Reply, Server};
 use support::session;
 
-/// Tiles further apart than what is read along: each is a request.
+/// Gaps between tiles exceed the limit for coalescing, so that each tile is one request.
 const RASTER: Raster = Raster { across: 4, down: 4, side: 16, gap: 300 << 10, seed: 0 };
 
-/// The tile that the server does not find.
+/// The tile for which the server returns an error.
 const LOST: u32 = 5;
 
 const NEAREST: ValueOptions =
@@ -46,7 +46,7 @@ fn rows<'a>(
     session.prepare(requests.collect()).unwrap()
 }
 
-/// Pixels in all tiles, those of a tile far apart, some of them twice, and one outside.
+/// Pixels in all tiles, with pixels of a tile not adjacent, some of them repeated, and one outside.
 fn pixels() -> Vec<(u32, u32)> {
     let side = RASTER.side;
     let of_tiles = |step: u32| {
@@ -58,7 +58,7 @@ fn pixels() -> Vec<(u32, u32)> {
     (0..3).chain(1..2).flat_map(of_tiles).chain([(RASTER.across * side, 0)]).collect()
 }
 
-/// The value of a file of [`RASTER`] at a pixel; None outside, and in the missing tile.
+/// The expected value of [`RASTER`] at a pixel; None outside, and in the missing tile.
 fn expected((col, row): (u32, u32)) -> Option<f64> {
     let (side, is_inside) = (RASTER.side, col < RASTER.across * RASTER.side);
     let tile = row / side * RASTER.across + col / side;
@@ -81,9 +81,9 @@ fn rows_share_tiles_and_fail_by_tile() {
     let lenient = rows(&session, &file, &points, OnError::Null);
     let of_one: Vec<_> = lenient.iter().map(|row| Some((row.clone().unwrap(), NEAREST))).collect();
     assert_eq!(session.values(&of_one).unwrap(), expected);
-    assert_eq!(server.log().len(), RASTER.tiles() as usize, "a request for each tile");
+    assert_eq!(server.log().len(), RASTER.tiles() as usize, "expected one request per tile");
 
-    // The only band twice in every second row; nothing for a row without a read.
+    // The single band twice in every second row; no value for a row without a read.
     let bands = |at: usize| if at.is_multiple_of(2) { vec![0, 0] } else { vec![0] };
     let of_many: Vec<_> = lenient
         .iter()
@@ -94,7 +94,7 @@ fn rows_share_tiles_and_fail_by_tile() {
     let repeated: Vec<_> = repeated.flat_map(|(at, value)| vec![*value; bands(at).len()]).collect();
     assert_eq!(session.band_values(&of_many).unwrap(), repeated);
 
-    // Interpolation at the centre of a pixel is its value.
+    // Interpolation at the centre of a pixel returns its value.
     let bilinear = ValueOptions { interpolation: Interpolation::Bilinear, ..NEAREST };
     let inside = |at: &usize| {
         let (col, row) = pixels()[*at];

@@ -1,4 +1,4 @@
-//! A real S3-protocol server, signed and anonymous: `scripts/s3-server cargo test -p rasteret-io --test s3 -- --ignored`.
+//! Tests signed and anonymous reads from an S3 server: `scripts/s3-server cargo test -p rasteret-io --test s3 -- --ignored`.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
 
@@ -10,7 +10,7 @@ use rasteret_io::Session;
 use support::session;
 use support::tiff::Tiff;
 
-/// What the script tells about its servers.
+/// The servers of the script, from environment variables.
 struct Servers {
     endpoint: String,
     access_key: String,
@@ -34,7 +34,7 @@ impl Servers {
         }
     }
 
-    /// A bucket of the test's own, with these objects.
+    /// Creates a bucket with these objects.
     fn bucket(&self, name: &str, objects: &[(&str, &[u8])]) {
         for (key, bytes) in objects {
             let path = Path::new(&self.root).join(name).join(key);
@@ -85,7 +85,7 @@ fn signed() {
 
 #[test]
 #[ignore = "needs the servers of scripts/s3-server"]
-fn large_tables_take_a_signed_range() {
+fn large_tables_are_read_with_a_signed_range() {
     let servers = Servers::running();
     let tiff = Tiff { across: 100, down: 100, ..Tiff::default() }.bytes();
     servers.bucket("tables", &[("a.tif", &tiff)]);

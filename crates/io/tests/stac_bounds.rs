@@ -1,4 +1,4 @@
-//! STAC servers and files without an end: pages, catalogs, items.
+//! Endless STAC servers and files: pages, catalogs, items.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -33,7 +33,7 @@ fn search(server: &Server, path: &str, options: SearchOptions) -> Result<u64> {
 }
 
 #[test]
-fn a_next_page_for_each_new_item_ends_unless_pages_have_one() {
+fn the_number_of_pages_of_one_item_is_limited() {
     let server = Server::start(|_, number| match number {
         400.. => json(r#"{"type": "FeatureCollection", "features": []}"#),
         _ => page(&number.to_string(), &format!("/search?page={number}")),
@@ -49,7 +49,7 @@ fn a_next_page_for_each_new_item_ends_unless_pages_have_one() {
 }
 
 #[test]
-fn pages_that_repeat_items_end() {
+fn repeated_items_end_a_search() {
     let server = Server::start(|_, number| page("always", &format!("/search?page={number}")));
     let error = search(&server, "search", SearchOptions::default()).unwrap_err().to_string();
     assert!(error.ends_with("found 5 pages in a row with items of earlier pages only"), "{error}");
@@ -57,7 +57,7 @@ fn pages_that_repeat_items_end() {
 }
 
 #[test]
-fn a_catalog_without_end_ends() {
+fn the_depth_of_catalogs_is_limited() {
     let server = Server::start(|_, number| {
         let links = format!(r#"{{"rel": "child", "href": "/{number}.json"}}"#);
         json(format!(r#"{{"type": "Catalog", "id": "c", "stac_version": "1.0.0", "links": [{links}]}}"#))
@@ -68,7 +68,7 @@ fn a_catalog_without_end_ends() {
 }
 
 #[test]
-fn documents_and_items_have_a_share_of_the_memory_limit() {
+fn documents_and_items_are_limited_by_a_share_of_the_memory_limit() {
     let session = session(&[("RASTERET_MEMORY_LIMIT_BYTES", "67108864")]);
     let scratch = Scratch::new("stac_bounds");
     let read = |name: &str, text: &str, ignore_errors| {
@@ -82,7 +82,7 @@ fn documents_and_items_have_a_share_of_the_memory_limit() {
         "{error}"
     );
     assert_eq!(read("long.json", &long, true).unwrap(), 0);
-    // A collection may be as long as it likes.
+    // The length of a collection is not limited.
     let items: Vec<String> = (0..40_000).map(|id| item(&id.to_string())).collect();
     let collection = format!(r#"{{"type": "FeatureCollection", "features": [{}]}}"#, items.join(","));
     assert!(collection.len() > 4 << 20);

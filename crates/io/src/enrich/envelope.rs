@@ -138,10 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn hostile_bytes_have_no_box() {
+    fn hostile_bytes_have_no_envelope() {
         assert_eq!(of_wkb(&[]), None);
         assert_eq!(of_wkb(&[1, 2, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]), None);
-        // A collection in a collection, and so on.
+        // Nested collections.
         let nested: Vec<u8> = [1, 7, 0, 0, 0, 1, 0, 0, 0].repeat(10_000);
         assert_eq!(of_wkb(&nested), None);
         assert_eq!(of_wkb(&wkb(99, &[1.0, 2.0])), None);

@@ -374,7 +374,7 @@ impl Drop for WindowPermit {
     }
 }
 
-/// Counters and maps are whole after every statement: a panic elsewhere leaves nothing half done in them.
+/// Ignores poisoning: counters and maps are consistent after every statement, even if another thread panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_that_names_a_crs_counts() {
+    fn the_first_member_with_a_crs_is_used() {
         let of =
             |members: &[&str]| first(members.iter().map(|text| RecordCrs::parse(text))).map(|crs| (crs.text, crs.epsg));
         let (wkt, projjson) = (r#"GEOGCRS["a"]"#, r#"{"id":{"authority":"EPSG","code":4258}}"#);

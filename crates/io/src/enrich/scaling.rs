@@ -171,7 +171,7 @@ mod tests {
     use super::*;
     use crate::ObjectVersion;
 
-    /// A file of the fixtures with other numbers of bands.
+    /// A fixture with other numbers of samples and extra samples.
     fn file(samples: u16, extra: usize) -> CogFile {
         let path = format!("{}/../../test/data/scaled.tif", env!("CARGO_MANIFEST_DIR"));
         let bytes = std::fs::read(path).unwrap();
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn all_places() {
+    fn scales_of_all_members() {
         let (scale, offset) = (0.0001, -0.1);
         let expected = || Ok((vec![scale], vec![offset]));
         for asset in [
@@ -217,7 +217,7 @@ mod tests {
         let two = json!({"raster:bands": [{"scale": 2}, {"offset": 3}]});
         assert_eq!(scaled(&two, 2, 0, None), Ok((vec![2.0, 1.0], vec![0.0, 3.0])));
         assert_eq!(scaled(&two, 2, 0, Some(1)), Ok((vec![2.0, 1.0], vec![0.0, 3.0])));
-        // The file's own 0.5 is kept if STAC has no scaling.
+        // The scale 0.5 of the file is kept if STAC has none.
         assert_eq!(scaled(&two, 3, 1, None), Ok((vec![2.0, 1.0, 0.5], vec![0.0, 3.0, 0.0])));
         let one = json!({"raster:bands": [{"scale": 2}]});
         assert_eq!(scaled(&one, 3, 0, Some(2)), Ok((vec![0.5, 0.5, 2.0], vec![0.0; 3])));

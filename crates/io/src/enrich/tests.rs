@@ -1,4 +1,4 @@
-//! The pipeline over fetches that tests can count, delay and fail.
+//! Tests the pipeline with fetches that can be counted, delayed and made to fail.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -42,7 +42,7 @@ impl Fetches {
     }
 }
 
-/// Every href is the same planar file but those with `missing` in them, after a while.
+/// Returns the same planar file for every href after a delay, except for hrefs that contain `missing`.
 fn fetch(file: CogFile, delay: Duration) -> (Fetch, Arc<Fetches>) {
     let fetches = Arc::new(Fetches::default());
     let counted = Arc::clone(&fetches);
@@ -98,7 +98,7 @@ fn setup(hrefs: &[Option<String>], options: EnrichOptions) -> Result<Setup> {
     Ok(Setup { session, inner: Arc::new(inner?), file })
 }
 
-/// Two bands of the file that the column names.
+/// Two bands of the file in an href column.
 fn two_bands() -> EnrichOptions {
     EnrichOptions {
         href_column: Some("href".to_owned()),
@@ -150,15 +150,15 @@ fn one_fetch_serves_bands_rows_and_batches() {
             &batch.metadata[0][7].as_ref().unwrap().header
         ));
     }
-    // All ten batches are in the window at once, so that each href is fetched once though this fetch caches nothing.
+    // All ten batches are in the window at once, so that each href is fetched once, although this fetch has no cache.
     assert_eq!(fetches.total(), 7);
 }
 
 #[test]
-fn who_waits_for_a_batch_is_not_woken_with_every_header() {
+fn a_waiting_reader_is_not_woken_by_every_header() {
     let setup = setup(&hrefs(50, 50), two_bands()).unwrap();
     let (file, requested) = (setup.file.clone(), Arc::new(AtomicUsize::new(0)));
-    // One header after the other, milliseconds apart.
+    // Headers arrive one by one, every few milliseconds.
     let fetch: Fetch = Arc::new(move |_| {
         let (file, after) = (file.clone(), requested.fetch_add(2, Ordering::SeqCst) as u64);
         let load = move || {
@@ -180,7 +180,7 @@ fn who_waits_for_a_batch_is_not_woken_with_every_header() {
     });
     let batch = setup.session.block_on(counted).unwrap().unwrap().unwrap();
     assert_eq!(ids(&batch).len(), 50);
-    // For the batch, for its headers, and in between.
+    // Wake-ups for the batch, for its headers, and in between.
     assert!(polls <= 4, "{polls} polls for 50 headers");
 }
 
@@ -196,7 +196,7 @@ fn fetches_run_across_batches_up_to_the_limit() {
 }
 
 #[test]
-fn what_runs_ahead_is_bounded() {
+fn prefetching_is_bounded() {
     const ROWS: usize = 60_000;
     let options = EnrichOptions { batch_size: 1_000, ..two_bands() };
     let setup = setup(&hrefs(ROWS, ROWS), options).unwrap();
@@ -228,7 +228,7 @@ fn dropping_the_stream_ends_its_fetches() {
     let stream = setup.start(&ALL, &fetch);
     assert!(stream.next().unwrap().is_some());
     drop((stream, fetch));
-    // The closure and its futures are gone: nothing can start another fetch.
+    // The closure and its futures are dropped, so no other fetch can start.
     let start = Instant::now();
     while Arc::strong_count(&fetches) > 1 {
         assert!(start.elapsed() < Duration::from_secs(5), "{} fetches are left", Arc::strong_count(&fetches) - 1);
@@ -260,7 +260,7 @@ fn threads_share_a_stream() {
 }
 
 #[test]
-fn failures_name_band_and_cause() {
+fn errors_contain_band_and_cause() {
     let hrefs = [Some("https://h/a.tif".to_owned()), None, Some("https://h/missing.tif".to_owned())];
     let options = EnrichOptions { band_index: vec![("one".to_owned(), 0), ("far".to_owned(), 99)], ..two_bands() };
     let setup = setup(&hrefs, options).unwrap();
@@ -277,7 +277,7 @@ fn failures_name_band_and_cause() {
 }
 
 #[test]
-fn failures_are_not_tried_again() {
+fn failures_are_not_retried() {
     let hrefs: Vec<_> =
         (0..300).map(|row| Some(if row == 0 { "s3://b/a".to_owned() } else { "s3://b/missing".to_owned() })).collect();
     let options = EnrichOptions { batch_size: 1, max_concurrent: 1, ..two_bands() };
@@ -289,7 +289,7 @@ fn failures_are_not_tried_again() {
 }
 
 #[test]
-fn on_error_fail_names_the_record() {
+fn errors_of_on_error_fail_contain_the_record() {
     let hrefs: Vec<_> =
         (0..250).map(|row| Some(format!("https://h/{}.tif", if row == 170 { "missing" } else { "a" }))).collect();
     let options = EnrichOptions { on_error: OnError::Fail, ..two_bands() };
@@ -303,7 +303,7 @@ fn on_error_fail_names_the_record() {
 }
 
 #[test]
-fn when_everything_fails_so_does_the_query() {
+fn the_query_fails_if_all_files_fail() {
     let failing = |hrefs: &[Option<String>]| {
         let setup = setup(hrefs, two_bands()).unwrap();
         let (fetch, _) = fetch(setup.file.clone(), Duration::ZERO);
@@ -316,7 +316,7 @@ fn when_everything_fails_so_does_the_query() {
         "all 300 assets failed: record 0, one: https://h/missing/0.tif: not found; record 0, two: \
          https://h/missing/0.tif: not found; record 1, one: https://h/missing/1.tif: not found"
     );
-    // One that can be read is enough, and records without hrefs are not failures.
+    // One readable file is sufficient, and records without hrefs are not failures.
     let mut one = (0..150).map(missing).collect::<Vec<_>>();
     one[149] = Some("https://h/a.tif".to_owned());
     assert_eq!(failing(&one).unwrap(), 2);
@@ -325,7 +325,7 @@ fn when_everything_fails_so_does_the_query() {
 }
 
 #[test]
-fn only_what_is_asked_for_is_fetched() {
+fn only_projected_headers_are_fetched() {
     let setup = setup(&hrefs(10, 10), two_bands()).unwrap();
     let (fetch, fetches) = fetch(setup.file.clone(), Duration::ZERO);
     let batch = drain(&setup.start(&[Column::Source(0)], &fetch)).unwrap().remove(0);
@@ -338,7 +338,7 @@ fn only_what_is_asked_for_is_fetched() {
 }
 
 #[test]
-fn wrong_arguments() {
+fn invalid_arguments() {
     let wrong = |options: EnrichOptions| setup(&hrefs(3, 3), options).map(|_| ()).unwrap_err().to_string();
     let base = two_bands;
     assert_eq!(

@@ -151,7 +151,7 @@ mod tests {
         HeaderCache::new(1000, Duration::from_secs(60))
     }
 
-    /// Fails after 20 ms, with an error that is not remembered.
+    /// Fails after 20 ms, with an error that is not cached.
     async fn failing(cache: &HeaderCache, loads: &AtomicUsize) -> Result<CogFile> {
         let load = || async {
             loads.fetch_add(1, Ordering::SeqCst);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_error_is_shared_and_forgotten() {
+    async fn an_error_is_shared_but_not_cached() {
         let (cache, loads) = (cache(), AtomicUsize::new(0));
         let mut headers = Box::pin(futures::future::join_all((0..10).map(|_| failing(&cache, &loads))));
         assert!(tokio::time::timeout(Duration::from_millis(1), &mut headers).await.is_err());
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failed_header_that_is_held_is_read_again() {
+    async fn a_failed_header_is_read_again_while_it_is_referenced() {
         let (cache, loads) = (cache(), AtomicUsize::new(0));
         let (held, is_new) = cache.entry("k");
         assert!(is_new && !cache.entry("k").1);

@@ -41,12 +41,12 @@ impl Headers {
         Self { stores, cache, transforms: Arc::default() }
     }
 
-    /// The same cache, over the stores of another query.
+    /// Returns headers with the same cache and the stores of another query.
     pub(crate) fn with_stores(&self, stores: Stores) -> Self {
         Self { stores, cache: Arc::clone(&self.cache), transforms: Arc::clone(&self.transforms) }
     }
 
-    /// Transformations between the CRSs of headers and others, made once for all functions.
+    /// Cached transformations between CRSs, shared by all functions.
     pub fn transforms(&self) -> &Transforms {
         &self.transforms
     }
@@ -56,7 +56,7 @@ impl Headers {
         (self.cache.bytes(), self.cache.in_flight())
     }
 
-    /// Sets the bytes of headers that are cached.
+    /// Sets the maximum size of cached headers in bytes.
     pub(crate) fn set_bytes(&self, bytes: u64) {
         self.cache.set_bytes(bytes);
     }

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_survive_the_field() {
+    fn kinds_round_trip_through_fields() {
         let projjson = r#"{"type":"ProjectedCRS","name":"a"}"#;
         for kind in [
             Kind::Uuid,

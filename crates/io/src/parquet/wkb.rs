@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_already_is_not_copied() {
+    fn canonical_wkb_is_not_copied() {
         let polygon = [head(true, 3), 1u32.to_le_bytes().to_vec(), 1u32.to_le_bytes().to_vec(), vec![7; 16]].concat();
         for wkb in [
             point(true, 1, None, &[1.0, 2.0]),
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn dialects_become_one() {
+    fn dialects_are_normalized() {
         let plain = point(true, 1, None, &[1.0, 2.0]);
         let z = point(true, 1001, None, &[1.0, 2.0, 3.0]);
         for (wkb, expected) in [
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_duckdb_refuses_is_refused() {
+    fn wkb_rejected_by_duckdb_is_an_error() {
         let deep =
             |levels: usize| (0..levels).fold(point(true, 1, None, &[1.0, 2.0]), |part, _| collection(true, 7, &[part]));
         assert!(canonical(&deep(15)).is_ok());

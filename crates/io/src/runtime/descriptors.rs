@@ -68,13 +68,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_leave_room() {
+    fn connections_leave_free_descriptors() {
         let found = [0, 1, 16, 64, 128, 256, 1024, 65_536].map(connections_within);
         assert_eq!(found, [1, 1, 4, 16, 32, 80, 464, 32_720]);
     }
 
     #[test]
-    fn only_a_lack_of_descriptors_is_one() {
+    fn errors_for_a_lack_of_descriptors() {
         let codes = if cfg!(windows) { [10024, 4] } else { [24, 23] };
         assert!(codes.into_iter().all(|code| store_error::is_exhausted(&io::Error::from_raw_os_error(code))));
         assert!(!store_error::is_exhausted(&io::Error::from_raw_os_error(2)));

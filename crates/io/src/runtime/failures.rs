@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_is_asked_for_lasts_and_ends() {
+    fn uses_extend_the_lifetime_of_a_failure_up_to_a_bound() {
         let failures: Failures<String> = Failures::new(Duration::from_millis(400));
         assert!(failures.get("a").is_none());
         let start = Instant::now();
@@ -127,9 +127,9 @@ mod tests {
         while failures.get("a").is_some() {
             last = start.elapsed();
             std::thread::sleep(Duration::from_millis(20));
-            assert!(start.elapsed() < Duration::from_secs(20), "it never ends");
+            assert!(start.elapsed() < Duration::from_secs(20), "expected the failure to expire");
         }
-        // Longer than one lifetime because of its uses, but not beyond the bound.
+        // Uses extend the lifetime, up to the bound.
         assert!(last > Duration::from_millis(400) && last <= Duration::from_millis(1600), "{last:?}");
         assert!(failures.get("b").is_none());
         failures.remember("b".to_owned(), &error(StoreError::Interrupted));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn only_faults_of_files_are_remembered_and_not_too_many() {
+    fn a_bounded_number_of_faults_of_files_is_cached() {
         let failures: Failures<u64> = Failures::new(Duration::from_secs(3600));
         let changed = Error::Changed { location: Location::parse("s3://b/k").unwrap(), what: String::new() };
         let denied = error(StoreError::Denied("locked".to_owned()));

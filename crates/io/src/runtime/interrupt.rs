@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patience_counts_from_the_first_repetition() {
+    fn the_time_for_retries_starts_with_the_first_retry() {
         let patience = Patience::default();
         let second = Duration::from_secs(1);
         assert!(patience.allows(second, second * 2));

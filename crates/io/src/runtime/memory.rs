@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_smaller_limit_counts() {
+    fn the_smaller_limit_applies() {
         let memory = |set| Memory::new(&Options { memory_limit_bytes: set, ..Options::default() });
         let check =
             |memory: &Memory, bytes| memory.check(bytes, || "3 windows".to_owned()).map_err(|error| error.to_string());
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_small_where_the_limit_is() {
+    fn shares_are_bounded_by_the_limit() {
         let options = Options::default();
         let memory = Memory::new(&options);
         let all = Shares { tiles: 256 << 20, in_flight: 128 << 20, headers: 256 << 20, zones: 64 << 20 };

@@ -83,7 +83,7 @@ impl<T> Drop for Owned<T> {
 mod tests {
     use super::*;
 
-    /// As a child sees the value of its parent.
+    /// The value of a parent process, in a child process.
     fn inherited<T>(value: T) -> PerProcess<T> {
         let mut inherited = PerProcess::owned(value);
         inherited.process = process::id().wrapping_add(1);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_made_once_per_process() {
+    fn a_value_is_created_once_per_process() {
         let mut own = PerProcess::new();
         assert_eq!(own.get(), None);
         assert_eq!(own.get_mut(), None);

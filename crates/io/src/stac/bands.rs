@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn three_forms_are_one() {
+    fn the_three_forms_are_equivalent() {
         let eo = json!([{"name": "B04", "common_name": "red", "eo:x": 1}]);
         let raster = json!([{"nodata": 0, "data_type": "uint16", "scale": 0.1, "spatial_resolution": 10}]);
         let expected = json!([{"name": "B04", "eo:common_name": "red", "eo:x": 1, "nodata": 0, "data_type": "uint16",
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_said_is_nothing() {
+    fn assets_without_bands_have_none() {
         for asset in [json!({}), json!({"eo:bands": []}), json!({"eo:bands": null}), json!({"eo:bands": "red"})] {
             assert_eq!(bands(asset, json!({})).unwrap(), Value::Null);
         }

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_what_is_mixed() {
+    fn mixed_types_are_converted_to_text() {
         assert_eq!(texts(&made(&["1", "\"a\"", "null", "true"])), [Some("1"), Some("a"), None, Some("true")]);
         assert_eq!(texts(&made(&["[1]", "\"a\"", "null"])), [Some("[1]"), Some("\"a\""), None]);
         assert_eq!(texts(&made(&["{}", "null"])), [Some("{}"), None]);
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_apart() {
+    fn ambiguous_names_get_suffixes() {
         let mut names = Names::default();
         assert_eq!(["a", "A", "a_1", "a", ""].map(|name| names.unique(name)), ["a", "A_1", "a_1_1", "a_2", "_"]);
     }

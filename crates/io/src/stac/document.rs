@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_beyond_the_limit_is_an_error_in_every_form() {
+    fn too_long_texts_are_errors_in_all_forms() {
         let (item, other) =
             (r#"{"type":"Feature","id":"a"}"#, format!(r#"{{"type":"Feature","id":"{}"}}"#, "b".repeat(1 << 18)));
         let expected = "expected JSON of at most 131072 bytes per item (a share of the memory limit), found more";
@@ -358,7 +358,7 @@ mod tests {
         for text in [other.clone(), format!("[{other}]"), collection(&other), format!("{item}\n{other}\n")] {
             assert!(items(&text).unwrap_err().ends_with(expected), "{}", items(&text).unwrap_err());
         }
-        // However long a collection is, its items count.
+        // The limit applies to items, not to the length of a collection.
         let many = [item; 20_000].join(",");
         for text in [collection(&many), format!("[{many}]"), [item; 20_000].join("\n")] {
             assert_eq!(items(&text).unwrap().len(), 20_000);
@@ -366,13 +366,13 @@ mod tests {
     }
 
     #[test]
-    fn catalogs_are_no_items() {
+    fn catalogs_are_not_items() {
         assert_eq!(items(r#"{"type":"Catalog","id":"a","links":[]}"#), found(&[]));
         assert_eq!(items(r#"{"id":"a","stac_version":"0.9.0","links":[],"extent":{}}"#), found(&[]));
     }
 
     #[test]
-    fn what_is_no_stac_says_why() {
+    fn errors_for_documents_other_than_stac() {
         for (text, expected) in [
             ("", "expected STAC as JSON or Parquet, found an empty file"),
             (" \n", "expected STAC as JSON or Parquet, found an empty file"),
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spoiled_line_leaves_the_others() {
+    fn an_invalid_line_does_not_affect_others() {
         let text = "{\"type\":\"Feature\",\"id\":\"a\"}\n{\"type\":\n{\"type\":\"Feature\",\"id\":\"b\"}\n";
         let outcome = items(text).unwrap_err();
         assert!(outcome.contains("\"a\"") && outcome.contains("\"b\""), "{outcome}");

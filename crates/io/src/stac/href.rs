@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn relative_to_everything() {
+    fn relative_hrefs() {
         for (base, href, expected) in [
             ("test/data/item.json", "./a.tif", "test/data/a.tif"),
             ("test/data/item.json", "../a b.tif", "test/a b.tif"),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn remote_documents_name_no_local_files() {
+    fn remote_documents_cannot_refer_to_local_files() {
         for (base, href, expected) in [
             ("https://h/c/item.json", "file:///etc/passwd", true),
             ("https://h/c/item.json", "FILE:/etc/passwd", true),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn absolute_ones_stay() {
+    fn absolute_hrefs_are_unchanged() {
         for href in ["https://h/a.tif", "s3://b/a.tif", "/vsis3/b/a.tif", "urn:a:b", "", "data:image/png;base64,AA"] {
             assert_eq!(resolve("https://h/c/item.json", href), href);
             assert_eq!(resolve("c/item.json", href), href);

@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn hrefs_are_resolved_by_the_own_link_else_by_the_file() {
+    fn hrefs_are_resolved_by_the_self_link_or_the_file() {
         let assets =
             json!({"a": {"href": "./a.tif", "alternate": {"s3": {"href": "s3://b/a.tif"}, "x": {"href": "x"}}}});
         let found = record(json!({"assets": assets, "links": [{"rel": "parent", "href": "../c.json"}]})).unwrap();
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_item_says_why() {
+    fn errors_for_values_other_than_items() {
         for (value, expected) in [
             (json!([]), "expected a STAC Item, found a list"),
             (json!({"type": "Nothing"}), "expected type Feature, found Nothing"),
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stac_does_not_know_is_kept() {
+    fn unknown_members_are_kept() {
         let found =
             record(json!({"virtual:assets": {"a": 1}, "properties": {"x": 1, "proj:code": "EPSG:32631"}})).unwrap();
         assert_eq!(found[MEMBERS], json!({"virtual:assets": {"a": 1}}));

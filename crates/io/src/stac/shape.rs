@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_say_more() {
+    fn names_that_define_the_type() {
         assert_eq!(shape(&[r#"{"created":"2024-01-01"}"#]), structure(&[("created", Shape::Timestamp)]));
         assert_eq!(shape(&[r#"{"made":"2024-01-01"}"#]), structure(&[("made", Shape::Text)]));
         assert_eq!(shape(&[r#"{"nodata":"nan"}"#]), structure(&[("nodata", Shape::Double)]));
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_data() {
+    fn objects_with_many_members_are_json() {
         let object: Map<String, Value> =
             (0..=MAX_MEMBERS).map(|index| (index.to_string(), Value::Bool(true))).collect();
         let mut many = Shape::Null;

@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_come_back_from_memory_and_from_a_file() {
+    fn records_are_returned_from_memory_and_from_a_file() {
         for memory in [64 << 20, 10] {
             let mut writer = SpoolWriter::with_memory(memory);
             let records: Vec<Vec<u8>> = (0..3_000u32).map(|index| index.to_string().repeat(200).into_bytes()).collect();

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_geometry_says_why() {
+    fn errors_for_values_other_than_geometries() {
         for (json, expected) in [
             (r#"{}"#, "no type"),
             (r#"{"type":7}"#, "expected a text as type"),

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cuts() {
+    fn large_ranges_are_split() {
         let spans = [(10..14, Bytes::from_static(b"abcd")), (20..22, Bytes::from_static(b"xy"))];
         assert_eq!(cut(&(11..13), &spans).as_deref(), Some(&b"bc"[..]));
         assert_eq!(cut(&(20..22), &spans).as_deref(), Some(&b"xy"[..]));

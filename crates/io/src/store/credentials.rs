@@ -362,7 +362,7 @@ mod tests {
     const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "SECRET")];
 
     #[test]
-    fn s3_is_signed_with_both_keys_only() {
+    fn s3_is_signed_only_with_both_keys() {
         assert!(with(&KEYS).cover(&s3()));
         for unsigned in [&[][..], &KEYS[..1], &[KEYS[0], ("AWS_SECRET_ACCESS_KEY", "")]] {
             assert!(!with(unsigned).cover(&s3()), "{unsigned:?}");
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn azure_secrets_are_for_their_account() {
+    fn azure_secrets_are_only_used_for_their_account() {
         let of_one = with(&[("AZURE_STORAGE_ACCOUNT_NAME", "one"), ("AZURE_STORAGE_SAS_TOKEN", "sig=SECRET")]);
         assert!(of_one.cover(&azure("one")) && !of_one.cover(&azure("two")));
         for name in ["AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_TOKEN"] {
@@ -394,14 +394,14 @@ mod tests {
     }
 
     #[test]
-    fn gcs_is_signed_when_asked_to() {
+    fn gcs_is_signed_on_request() {
         let gcs = StoreKey::Gcs { bucket: "b".to_owned() };
         assert!(!with(&[]).cover(&gcs));
         assert!(with(&[("GOOGLE_APPLICATION_CREDENTIALS", "/x.json")]).cover(&gcs));
     }
 
     #[test]
-    fn nothing_of_it_is_shown() {
+    fn debug_output_contains_no_secrets() {
         assert!(!format!("{:#?}", with(&KEYS)).contains("SECRET"));
     }
 }

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_is_checked_and_named() {
+    fn all_variables_are_validated() {
         for (name, form) in [AWS, GOOGLE, AZURE].concat() {
             let long = "x".repeat(SECRET_MAX + 1);
             for value in ["two\nlines", "nul\0", "caf\u{e9}", "tab\t", " ", &long] {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_are_urls_as_they_stand() {
+    fn endpoints_must_be_urls() {
         for value in [
             "localhost:9000",
             "minio",

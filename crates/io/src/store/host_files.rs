@@ -234,7 +234,7 @@ mod tests {
 
     use super::*;
 
-    /// One file of 2.5 blocks whose bytes encode their offset, and the reads that were made.
+    /// A file of 2.5 blocks whose bytes encode their offset, and a log of reads.
     #[derive(Default)]
     struct Counted {
         opened: AtomicUsize,
@@ -275,7 +275,7 @@ mod tests {
 
         fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, StoreError> {
             self.0.reads.lock().unwrap().push((offset, buffer.len()));
-            // Short reads, as a file system may give them.
+            // File systems may return fewer bytes than requested.
             let count = buffer.len().min(700_000);
             buffer[..count].iter_mut().zip(offset..).for_each(|(to, offset)| *to = byte(offset));
             Ok(count)
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn small_reads_are_blocks_that_are_kept() {
+    fn small_reads_fetch_and_cache_blocks() {
         let system = Arc::new(Counted::default());
         let files = HostFiles::new(system.clone());
         check(&files, 0..16);
@@ -298,7 +298,7 @@ mod tests {
         check(&files, SIZE - 5..SIZE + 5);
         check(&files, BLOCK + 3..BLOCK + 3);
         let starts: Vec<u64> = system.reads.lock().unwrap().iter().map(|(offset, _)| offset / BLOCK).collect();
-        // Each of the three blocks once, the two whole ones in two reads.
+        // Each of the three blocks is read once, the two complete ones in two reads.
         assert_eq!(starts, [0, 0, 1, 1, 2]);
         assert_eq!(system.opened.load(Ordering::SeqCst), 1);
     }
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_share_blocks_and_open_files_of_their_own() {
+    fn threads_share_blocks_and_open_separate_files() {
         let system = Arc::new(Counted::default());
         let files = HostFiles::new(system.clone());
         std::thread::scope(|scope| {
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_an_ended_query_are_opened_again() {
+    fn files_of_a_completed_query_are_reopened() {
         let system = Arc::new(Counted::default());
         let files = HostFiles::new(system.clone());
         check(&files, 0..16);

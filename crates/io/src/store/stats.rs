@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_hold_no_secret() {
+    fn origins_contain_no_secrets() {
         of_url(&url("https://user:SECRET@origins.example:8443/a/b.tif?sig=SECRET")).add_request();
         of_url(&url("https://origins.example:8443/c.tif")).add_request();
         let found = stats();
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn requests_belong_to_the_scope() {
+    async fn requests_are_counted_for_their_scope() {
         let counters = of_url(&url("http://scope.example/"));
         let in_flight = counters.scope(async { counters_in_flight(&current()) }).await;
         assert_eq!(in_flight, 1);
@@ -264,7 +264,7 @@ mod tests {
         assert!(!Arc::ptr_eq(&current(), &counters));
     }
 
-    /// Counts a request and returns those that are in flight during it.
+    /// Counts a request and returns the number of requests in flight during it.
     fn counters_in_flight(counters: &Arc<Counters>) -> u64 {
         let _request = counters.begin();
         counters.read(String::new()).in_flight

@@ -135,7 +135,7 @@ mod tests {
         let second = acquire(30).await.unwrap();
         assert_eq!(budget.charged(), 90);
         assert!(acquire(30).await.is_none());
-        // Decoded tiles take the rest.
+        // Decoded tiles use the rest.
         assert_eq!(budget.charge(1000).bytes, 10);
         drop((part, second));
         // A charge above the limit is granted if it is the only one.
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_that_is_not_stalled_waits_for_room() {
+    async fn a_call_that_is_not_stalled_waits_for_memory() {
         let budget = Budget::new(100);
         let charge = budget.acquire(100, PATIENCE, || false).await;
         let release = async {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn calls_are_charged_in_the_order_in_which_they_came() {
+    async fn calls_are_charged_in_the_order_of_arrival() {
         let budget = Budget::new(100);
         let held = budget.acquire(100, PATIENCE, || false).await;
         let order = Mutex::new(Vec::new());
@@ -186,7 +186,7 @@ mod tests {
             drop(charge);
         };
         let release = async { drop(held) };
-        // Each leaves no room for the next.
+        // Each charge uses the whole limit.
         tokio::join!(call(1, 90), call(2, 95), call(3, 10), release);
         assert_eq!(*order.lock().unwrap(), [1, 2, 3]);
     }

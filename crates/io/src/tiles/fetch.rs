@@ -201,11 +201,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tiles_that_overlap_are_not_cut_apart() {
+    fn overlapping_tiles_are_not_split() {
         let at = |tiles: &[Range<u64>]| cuts(tiles.iter());
         assert!(at(&[]).is_empty());
         assert_eq!(at(&[0..4, 4..8, 10..12]), [4, 8, 12]);
-        // Two tiles with one range, one that goes on in the next, and one within another.
+        // Two tiles with the same range, a tile that overlaps the next one, and a tile inside of another.
         assert_eq!(at(&[0..4, 0..4, 3..8, 8..20, 9..10, 19..21]), [8, 21]);
     }
 }

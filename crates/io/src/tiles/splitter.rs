@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_end_at_the_last_cut_that_is_reached() {
+    fn pieces_end_at_the_last_reached_cut() {
         let cuts = [5, 10, 11, 14, 16, 40];
         let mut splitter = TileSplitter::new(10, 8, &cuts);
         let parts: [&[u8]; 4] = [b"ab", b"c", b"defg", b"h"];

@@ -182,7 +182,7 @@ mod tests {
     use crate::{Location, StoreError};
 
     #[test]
-    fn callers_errors_are_not_the_files() {
+    fn errors_of_arguments_are_not_errors_of_files() {
         let location = || Location::parse("a.tif").unwrap();
         let header = |source| Error::Header { location: location(), source };
         let at = FilePosition { ifd: None, tag: None, byte: None };

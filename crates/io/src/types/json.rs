@@ -151,7 +151,7 @@ impl Scanner {
 mod tests {
     use super::*;
 
-    /// The text replaced at once, and as a stream in pieces of every length.
+    /// Replaces the text at once, and as a stream in pieces of all lengths.
     fn replaced(text: &str) -> String {
         let whole = String::from_utf8(with_nulls(text.as_bytes()).into_owned()).unwrap();
         for length in 1..=text.len() {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_stays_as_it_is() {
+    fn other_text_is_unchanged() {
         for text in ["", "Na", "-", "-Infinit", "NNa NNaX", "nan, Infinite, -1, \"", "\"NaN", "\"\\", "[-1, -I, -N]"] {
             assert_eq!(replaced(text), text);
         }

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn one_tag_is_written_in_several_ways() {
+    fn equivalent_notations_of_a_tag() {
         for (one, other, same) in [
             ("\"a\"", "W/\"a\"", true),
             ("\"a\"", "\"a-gzip\"", true),

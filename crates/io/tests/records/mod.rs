@@ -1,4 +1,4 @@
-//! Parquet files made in tests, and sources over them.
+//! Creates Parquet files and sources for tests.
 
 #![allow(dead_code, reason = "each test binary uses what it needs")]
 
@@ -33,8 +33,7 @@ pub(crate) enum Values {
     Bytes(Vec<Vec<u8>>),
 }
 
-/// A file of one row group with the schema in Parquet's own notation. Each column has its values, its definition levels and
-/// its repetition levels.
+/// A file with one row group and a schema in Parquet's notation. Each column has values, definition levels and repetition levels.
 pub(crate) fn raw(message: &str, columns: &[(Values, Vec<i16>, Vec<i16>)]) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(message).unwrap());
     let descriptor = SchemaDescriptor::new(Arc::clone(&schema));
@@ -77,7 +76,7 @@ pub(crate) fn raw(message: &str, columns: &[(Values, Vec<i16>, Vec<i16>)]) -> Ve
     bytes
 }
 
-/// A file as Arrow software writes it, `ARROW:schema` entry included.
+/// A file written by Arrow, including the entry `ARROW:schema`.
 pub(crate) fn arrow(batches: &[RecordBatch], rows_per_group: usize, entries: &[(&str, &str)]) -> Vec<u8> {
     let entries = entries.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), (*value).to_owned())).collect();
     let properties = WriterProperties::builder()
@@ -91,14 +90,14 @@ pub(crate) fn arrow(batches: &[RecordBatch], rows_per_group: usize, entries: &[(
     bytes
 }
 
-/// A session whose `s3://b/` holds these objects.
+/// A session with these objects in `s3://b/`.
 pub(crate) fn session(objects: &[(&str, &[u8])]) -> Session {
     let session = Session::new(Options::default());
     serve(&session, objects);
     session
 }
 
-/// Lets `s3://b/` of a session hold these objects.
+/// Adds a bucket `s3://b/` with these objects to a session.
 pub(crate) fn serve(session: &Session, objects: &[(&str, &[u8])]) {
     let store = Arc::new(InMemory::new());
     session
@@ -111,13 +110,13 @@ pub(crate) fn serve(session: &Session, objects: &[(&str, &[u8])]) {
     session.serve_bucket("b", store);
 }
 
-/// The source of these objects of `s3://b/`.
+/// Opens a source of these objects of `s3://b/`.
 pub(crate) fn open(session: &Session, names: &[&str]) -> Result<ParquetSource> {
     let files = names.iter().map(|name| format!("s3://b/{name}")).collect();
     session.block_on(ParquetSource::open(session, files)).unwrap()
 }
 
-/// All batches of a projection.
+/// Reads all batches of a projection.
 pub(crate) fn read(
     session: &Session,
     source: &ParquetSource,
@@ -136,7 +135,7 @@ pub(crate) fn read(
         .unwrap()
 }
 
-/// The only batch of a one-file source with all its columns.
+/// Reads the single batch of a source of one file, with all columns.
 pub(crate) fn whole(bytes: &[u8]) -> Result<RecordBatch> {
     let session = session(&[("a.parquet", bytes)]);
     let source = open(&session, &["a.parquet"])?;

@@ -1,4 +1,4 @@
-//! What the tests of this crate stand on: TIFFs made byte for byte, a web server and a store that count what they are asked.
+//! Helpers for the tests of this crate: synthetic TIFFs, and a web server and an object store that log requests.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a failed assertion is what a test is for")]
@@ -10,7 +10,7 @@ pub(crate) mod tiff;
 
 use rasteret_io::Session;
 
-/// A session with these variables set and no others.
+/// A session with only these variables.
 pub(crate) fn session(variables: &[(&str, &str)]) -> Session {
     let known: Vec<(String, String)> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -32,7 +32,7 @@ impl Scratch {
         self.0.join(name)
     }
 
-    /// The path of a file with these bytes.
+    /// Writes a file and returns its path.
     pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> String {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! TIFFs with pixels that tell where they are from, and reads of their blocks.
+//! TIFFs whose pixels identify their position, and reads of their blocks.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use rasteret_cog::pixel::{Band, Block};
 use rasteret_cog::{CogHeader, DecodeResult, HeaderDecoder, Limits};
 use rasteret_io::{BlockRequest, CogFile, Location, ObjectVersion, RasterFile};
 
-/// A tiled image of bytes, uncompressed, its tiles behind the header in order.
+/// A tiled, uncompressed image of bytes; tiles are stored in order after the header.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Raster {
     pub(crate) across: u32,
     pub(crate) down: u32,
     /// Columns and rows of a tile, a multiple of 16.
     pub(crate) side: u32,
-    /// Bytes between a tile and the next.
+    /// Bytes between consecutive tiles.
     pub(crate) gap: usize,
     /// Added to each pixel.
     pub(crate) seed: u8,
@@ -27,7 +27,7 @@ impl Default for Raster {
     }
 }
 
-/// Where the first tile is: behind any header that is made here.
+/// Offset of the first tile, after the longest possible header.
 const PIXELS: usize = 64 << 10;
 
 impl Raster {
@@ -39,7 +39,7 @@ impl Raster {
         (self.side * self.side) as usize
     }
 
-    /// Where a tile's bytes are.
+    /// Byte range of a tile.
     pub(crate) fn range(self, tile: u32) -> Range<u64> {
         let start = (PIXELS + tile as usize * (self.tile_bytes() + self.gap)) as u64;
         start..start + self.tile_bytes() as u64
@@ -54,7 +54,7 @@ impl Raster {
             file.extend(count.to_le_bytes());
             file.extend(value.to_le_bytes());
         };
-        // A table of one value stands in its entry.
+        // A table with one value is stored in its entry.
         let inline = |value: u32, place: usize| if tiles == 1 { value } else { place as u32 };
         entry(256, 4, 1, self.across * self.side);
         entry(257, 4, 1, self.down * self.side);
@@ -96,7 +96,7 @@ impl Raster {
         }
     }
 
-    /// What an index says of the file that [`super::server::Server`] serves.
+    /// The index entry of the file served by [`super::server::Server`].
     pub(crate) fn indexed(self) -> CogFile {
         CogFile {
             header: self.header(),
@@ -108,12 +108,12 @@ impl Raster {
         }
     }
 
-    /// What an index without versions says.
+    /// An index entry without versions.
     pub(crate) fn unversioned(self) -> CogFile {
         CogFile { header: self.header(), version: ObjectVersion::default() }
     }
 
-    /// Asks for tiles of a file.
+    /// Requests for tiles of a file.
     pub(crate) fn requests(
         self,
         href: &str,
@@ -133,7 +133,7 @@ impl Raster {
             .collect()
     }
 
-    /// Whether a block has the pixels of a tile.
+    /// Checks that a block has the pixels of a tile.
     pub(crate) fn assert_block(self, tile: u32, block: &Block) {
         let (left, top) = (tile % self.across * self.side, tile / self.across * self.side);
         assert_eq!((block.window.col_off, block.window.row_off), (left, top));

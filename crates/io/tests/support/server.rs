@@ -1,4 +1,4 @@
-//! A web server of a few lines that answers as told and keeps a log of what it was asked.
+//! A small web server with configurable responses, which logs all requests.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-/// One request, as it came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) method: String,
@@ -22,40 +22,40 @@ pub(crate) struct Asked {
     pub(crate) head: String,
 }
 
-/// How to answer.
+/// A response.
 pub(crate) enum Reply {
-    /// 206 with the range, 200 without one, 416 beyond the end; with tag and date.
+    /// 206 with a range, 200 without, 416 beyond the end; with entity tag and date.
     File(Vec<u8>),
-    /// The same without tag and date, and with `*` for the size.
+    /// Like `File`, without entity tag and date, and with `*` as the size.
     Anonymous(Vec<u8>),
-    /// 200 and all of it, whatever was asked.
+    /// 200 with the whole file for all requests.
     Whole(Vec<u8>),
     /// A status, further header lines (each with its line end) and a body.
     Status(u16, String, String),
-    /// The same with a body of bytes.
+    /// Like `Status`, with a body of bytes.
     Bytes(u16, String, Vec<u8>),
-    /// The headers of the whole answer, then half of its bytes, then the end.
+    /// The headers of the whole response and half of its bytes; then the connection is closed.
     Cut(Vec<u8>),
-    /// As `File`, but so many bytes before its end it stops until it is told to go on.
+    /// Like `File`, but waits for a notification before sending the last bytes, whose number is given.
     Halting(Vec<u8>, usize, Arc<Notify>),
-    /// Nothing, for so long.
+    /// No response for this duration.
     Silence(Duration),
-    /// The reply, so much later.
+    /// A response after a delay.
     Late(Duration, Box<Reply>),
-    /// These bytes, whatever they are, and then the end.
+    /// These bytes; then the connection is closed.
     Raw(Vec<u8>),
-    /// So many bytes of the reply, then the end of the connection.
+    /// The first bytes of the response; then the connection is closed or reset.
     Ends(usize, End, Box<Reply>),
-    /// The reply, so many bytes at a time with this pause between them.
+    /// The response in pieces of a number of bytes, with a pause in between.
     Drip(usize, Duration, Box<Reply>),
 }
 
 /// How a connection ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum End {
-    /// In order (FIN).
+    /// Closed normally (FIN).
     Closed,
-    /// By force (RST).
+    /// Reset (RST).
     Reset,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves on a free port until the process ends; `handler` gets each request and how many came before it.
+    /// Serves on a free port until the process ends; `handler` receives each request and the number of previous requests.
     pub(crate) fn start(handler: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> Self {
         let log: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let handler: Handler = Arc::new(handler);
@@ -100,7 +100,7 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
-    /// The ranges asked for so far, in order.
+    /// The requested ranges, in order.
     pub(crate) fn ranges(&self) -> Vec<Range<u64>> {
         self.log().into_iter().filter_map(|asked| asked.range).collect()
     }
@@ -132,7 +132,7 @@ async fn serve(mut stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Asked
     }
 }
 
-/// Sends a reply; whether the connection goes on.
+/// Sends a response; returns whether the connection is kept open.
 async fn answer(stream: &mut TcpStream, reply: Reply, asked: &Asked) -> bool {
     match reply {
         Reply::Late(wait, then) => {
@@ -165,7 +165,7 @@ async fn answer(stream: &mut TcpStream, reply: Reply, asked: &Asked) -> bool {
             let whole = whole(*reply, asked);
             let _ = stream.write_all(&whole[..length.min(whole.len())]).await;
             if matches!(end, End::Reset) {
-                // What was sent is to arrive before the reset does.
+                // Sent bytes should arrive before the reset.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 stream.set_zero_linger().unwrap();
             }
@@ -184,7 +184,7 @@ async fn answer(stream: &mut TcpStream, reply: Reply, asked: &Asked) -> bool {
     }
 }
 
-/// All bytes of a reply that is sent at once.
+/// All bytes of a response that is sent at once.
 fn whole(reply: Reply, asked: &Asked) -> Bytes {
     match reply {
         Reply::File(file) => of_file(asked, &file, true),

@@ -1,4 +1,4 @@
-//! An object store around another one that keeps a log of the ranges it was asked for.
+//! An object store that logs the ranges requested from another one.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -35,17 +35,17 @@ impl<S: ObjectStore> Counting<S> {
         })
     }
 
-    /// `get path 0-32767`, `list path`, in the order in which they came.
+    /// Requests such as `get path 0-32767` and `list path`, in order.
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
 
-    /// The most gets that were under way at once.
+    /// Largest number of concurrent gets.
     pub(crate) fn peak(&self) -> usize {
         self.peak.load(Ordering::SeqCst)
     }
 
-    /// The most bytes that were asked for and not yet answered.
+    /// Largest number of bytes in flight.
     pub(crate) fn peak_bytes(&self) -> u64 {
         self.peak_bytes.load(Ordering::SeqCst)
     }
@@ -76,7 +76,7 @@ impl<S: ObjectStore> ObjectStore for Counting<S> {
             None => String::new(),
         };
         self.note(format!("{} {location}{range}", if options.head { "head" } else { "get" }));
-        // Not with the lock held: requests of other files would find it poisoned.
+        // Without holding the lock, which would be poisoned for requests of other files.
         let panic_at = self.panic_at.lock().unwrap().clone();
         assert_ne!(panic_at.as_deref(), Some(location.as_ref()), "as told");
         self.peak.fetch_max(self.in_flight.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);

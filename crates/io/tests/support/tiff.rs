@@ -1,16 +1,16 @@
-//! TIFFs with nothing but what a header needs, made byte for byte (TIFF 6.0, section 2; BigTIFF design page).
+//! Synthetic TIFFs with a minimal header (TIFF 6.0, section 2; BigTIFF design page).
 
-/// What to make: one tiled image of `across` by `down` tiles of 16 by 16 pixels, 8 bits each.
+/// A tiled image of `across` by `down` tiles of 16 x 16 pixels of 8 bits.
 #[derive(Clone, Copy)]
 pub(crate) struct Tiff {
     pub(crate) across: u32,
     pub(crate) down: u32,
     pub(crate) big: bool,
-    /// The IFD and its tables stand at the end of the file, behind the pixels.
+    /// Whether the IFD and its tables are at the end of the file, after the pixels.
     pub(crate) ifd_at_end: bool,
-    /// Overviews behind the image, each with half the tiles across and down.
+    /// Number of overviews, each with half the tiles across and down.
     pub(crate) overviews: u32,
-    /// Bytes of the file at least.
+    /// Minimum size of the file in bytes.
     pub(crate) min_size: usize,
 }
 
@@ -45,7 +45,7 @@ impl Tiff {
         file
     }
 
-    /// Appends an IFD with its tables behind it; where the link to the next one stands.
+    /// Appends an IFD followed by its tables; returns the position of the offset of the next IFD.
     fn ifd(self, file: &mut Vec<u8>, level: u32) -> usize {
         let (across, down) = ((self.across >> level).max(1), (self.down >> level).max(1));
         let tiles = (across * down) as usize;
@@ -68,7 +68,7 @@ impl Tiff {
         let entry = 4 + 2 * word;
         let size = if self.big { 8 } else { 2 } + entries.len() * entry + word;
         let tables = file.len() + size;
-        // A table of one value stands in its entry.
+        // A table with one value is stored in its entry.
         let inline = tiles * 4 <= word;
         for (index, place) in [(entries.len() - 2, tables), (entries.len() - 1, tables + tiles * 4)] {
             entries[index].3 = if inline { 8 } else { place as u64 };

@@ -18,7 +18,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 #[test]
-fn an_error_of_one_file_disturbs_no_other() {
+fn an_error_of_one_file_does_not_affect_others() {
     let server = Server::start(|asked, _| match asked.target.as_str() {
         "/gone.tif" => Reply::Status(404, String::new(), String::new()),
         "/changed.tif" => Reply::File([FAR.bytes(), vec![0]].concat()),
@@ -48,16 +48,16 @@ fn an_error_of_one_file_disturbs_no_other() {
     let start = Instant::now();
     read();
     assert_eq!(server.log().len(), 5 * 16);
-    // Errors are not kept, and what they had charged is given back: nobody waits for it.
+    // Errors are not cached, and their memory is released.
     read();
     assert_eq!(server.log().len(), 7 * 16);
     assert_idle(&session);
     assert!(start.elapsed() < Duration::from_secs(20));
 }
 
-/// Those that DuckDB makes by evaluating a failing constant again and again.
+/// DuckDB repeats a call when it evaluates a failing constant.
 #[test]
-fn tiles_that_failed_are_not_asked_for_again_for_a_while() {
+fn failed_tiles_are_not_requested_again_for_a_while() {
     let broken = Raster { side: 16, ..NEAR };
     let server = Server::start(move |asked, _| match asked.target.as_str() {
         "/gone.tif" => Reply::Status(404, String::new(), String::new()),
@@ -67,11 +67,11 @@ fn tiles_that_failed_are_not_asked_for_again_for_a_while() {
     let mut options = Options::default();
     (options.max_retries, options.failure_lifetime) = (0, Duration::from_secs(3600));
     let session = Session::new(options);
-    // A tile whose bytes cannot be decoded, because the index has one of them too few.
+    // A tile that cannot be decoded, because its byte count in the index is too small by one.
     let mut header = (*broken.header()).clone();
     header.image.tile_byte_counts[1] -= 1;
     let undecodable = rasteret_io::CogFile { header: Arc::new(header), ..broken.indexed() };
-    let ask = |name: &str, file: &rasteret_io::CogFile, tile: u32| {
+    let read_tile = |name: &str, file: &rasteret_io::CogFile, tile: u32| {
         let before = server.log().len();
         let error = |_| {
             let stream = session.blocks(broken.requests(&server.url(name), file, [tile]), Keep::Tiles);
@@ -86,21 +86,21 @@ fn tiles_that_failed_are_not_asked_for_again_for_a_while() {
         ("bare.tif", broken.unversioned(), "server error (HTTP 503)"),
         ("a.tif", undecodable, "level 0, tile 1: "),
     ] {
-        let (requests, error) = ask(name, &file, 1);
+        let (requests, error) = read_tile(name, &file, 1);
         assert!(requests == 1 && error.contains(words), "{name}: {requests} requests, {error}");
     }
-    // Another tile and another file are not to blame, and a changed file is a matter of the index.
-    assert_eq!(ask("a.tif", &broken.indexed(), 2), (1, String::new()));
+    // Other tiles and files are requested, and a changed file is an error of the index.
+    assert_eq!(read_tile("a.tif", &broken.indexed(), 2), (1, String::new()));
     let mut other = broken.indexed();
     other.version.etag = Some("\"v0\"".to_owned());
-    let (requests, error) = ask("a.tif", &other, 1);
+    let (requests, error) = read_tile("a.tif", &other, 1);
     assert!(requests == 4 && error.contains("the file changed since it was indexed"), "{requests} requests, {error}");
     assert_idle(&session);
 }
 
-/// A call that fails because of one tile fetches the others once, not each time that it is evaluated.
+/// A repeated call that fails because of one tile does not fetch the others each time.
 #[test]
-fn a_call_with_a_tile_that_failed_fails_before_it_fetches() {
+fn a_call_with_a_failed_tile_fails_before_fetching() {
     let server = Server::of_file(FAR.bytes());
     let session = session(&[("RASTERET_TILE_CACHE_BYTES", "0"), ("RASTERET_THREADS", "4")]);
     let mut header = (*FAR.header()).clone();
@@ -129,13 +129,13 @@ fn a_call_with_a_tile_that_failed_fails_before_it_fetches() {
     let (errors, _, requests_made) = read(ControlFlow::Break(()));
     assert!(errors.len() == 1 && errors[0].0 == 9 && errors[0].1.contains("level 0, tile 9: "), "{errors:?}");
     assert!(requests_made > 0);
-    // Requests that were started before the call failed may still be on their way.
+    // Requests started before the call failed may still be in flight.
     assert_idle(&session);
     thread::sleep(Duration::from_millis(50));
     for _ in 0..4 {
         assert_eq!(read(ControlFlow::Break(())), (errors.clone(), 0, 0));
     }
-    // Where the call goes on, all others are read and that tile is not fetched.
+    // If errors are allowed, all other tiles are read and the failed tile is not fetched.
     assert_eq!(read(ControlFlow::Continue(())), (errors, 15, 15));
     assert_idle(&session);
 }
@@ -173,8 +173,8 @@ fn panicking_work_is_an_error_and_ends_the_call() {
 }
 
 #[test]
-fn a_tile_that_cannot_be_decoded_is_named() {
-    // The last bytes of the last tile are missing from the table's count.
+fn errors_contain_the_tile_that_cannot_be_decoded() {
+    // The byte count of the last tile is too small.
     let mut header = (*FAR.header()).clone();
     header.image.tile_byte_counts[5] -= 1;
     let file = rasteret_io::CogFile { header: Arc::new(header), ..FAR.indexed() };
@@ -186,7 +186,7 @@ fn a_tile_that_cannot_be_decoded_is_named() {
 }
 
 #[test]
-fn metadata_that_decodes_in_another_way_is_another_tile() {
+fn metadata_with_another_encoding_does_not_share_tiles() {
     let server = Server::of_file(FAR.bytes());
     let (session, url) = (session(&[]), server.url("a.tif"));
     read(&session, FAR, FAR.requests(&url, &FAR.indexed(), [5]), &[5]);

@@ -1,4 +1,4 @@
-//! Tiles in flight: the memory limit, shared fetches, fetches that are given up.
+//! Tiles in flight: memory limit, shared fetches, cancelled fetches.
 
 use crate::support::raster::Raster;
 use crate::support::server::Reply;
@@ -13,11 +13,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 #[test]
-fn bytes_under_way_are_bounded() {
+fn bytes_in_flight_are_bounded() {
     let raster = Raster { across: 10, down: 10, side: 64, gap: 300 << 10, seed: 3 };
     let (session, store) = store(&[("RASTERET_READ_BUDGET_BYTES", "40000")], &[("a.tif", raster)]);
     let requests = raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster));
-    // One thread that uses nothing: what is decoded is charged as well.
+    // A single thread that does not take blocks: decoded tiles are charged as well.
     let stream = session.blocks(requests, Keep::Nothing);
     let mut used = 0;
     while let Some((request, block)) = stream.next() {
@@ -32,18 +32,18 @@ fn bytes_under_way_are_bounded() {
 }
 
 #[test]
-fn bytes_are_under_way_before_the_first_block_is_taken() {
+fn fetching_starts_before_the_first_block_is_taken() {
     let raster = Raster { side: 64, ..FAR };
     let (session, store) = store(&[("RASTERET_READ_BUDGET_BYTES", "40000")], &[("a.tif", raster)]);
     let stream = session.blocks(raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster)), Keep::Nothing);
     assert_eq!(store.log().len(), 0);
     stream.start();
-    // As many as the limit has room for, and no more.
+    // As many as fit into the limit.
     let room = 40_000 / raster.tile_bytes();
     until(|| store.log().len() >= room);
     assert_eq!(store.log().len(), room);
     assert_eq!(std::iter::from_fn(|| stream.next()).filter(|(_, block)| block.is_ok()).count(), 16);
-    // A stream that was started and is dropped releases its tiles.
+    // Dropping a started stream releases its tiles.
     let given_up = session.blocks(raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster)), Keep::Nothing);
     given_up.start();
     drop((stream, given_up));
@@ -51,11 +51,11 @@ fn bytes_are_under_way_before_the_first_block_is_taken() {
 }
 
 #[test]
-fn tiles_are_there_before_the_rest_of_their_request() {
+fn tiles_are_returned_before_their_request_is_complete() {
     let raster = Raster { side: 64, ..NEAR };
     let go_on = Arc::new(Notify::new());
     let (file, told) = (raster.bytes(), go_on.clone());
-    // Three tiles and a half are held back.
+    // The last three and a half tiles are delayed.
     let last = 3 * raster.tile_bytes() + raster.tile_bytes() / 2;
     let server = Server::start(move |_, _| Reply::Halting(file.clone(), last, told.clone()));
     let session = session(&[("AWS_ENDPOINT_URL", &server.url(""))]);
@@ -78,7 +78,7 @@ fn tiles_are_there_before_the_rest_of_their_request() {
 }
 
 #[test]
-fn tiles_of_an_answer_that_was_cut_off_are_asked_for_again() {
+fn tiles_of_an_incomplete_response_are_requested_again() {
     let raster = Raster { side: 64, ..NEAR };
     let file = raster.bytes();
     let server = Server::start(move |_, before| match before {
@@ -92,7 +92,7 @@ fn tiles_of_an_answer_that_was_cut_off_are_asked_for_again() {
 }
 
 #[test]
-fn a_tile_larger_than_the_budget_passes_alone() {
+fn a_tile_larger_than_the_budget_is_fetched_alone() {
     let raster = Raster { side: 256, gap: 300 << 10, ..FAR };
     let (session, store) = store(&[("RASTERET_READ_BUDGET_BYTES", "1000")], &[("a.tif", raster)]);
     let requests = raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster));
@@ -102,7 +102,7 @@ fn a_tile_larger_than_the_budget_passes_alone() {
 }
 
 #[test]
-fn a_call_that_stands_still_holds_up_no_other() {
+fn a_stalled_call_does_not_block_others() {
     let raster = Raster { side: 64, ..FAR };
     let (session, _) = store(&[("RASTERET_READ_BUDGET_BYTES", "20000")], &[("a.tif", raster), ("b.tif", raster)]);
     let file = raster.unversioned();
@@ -118,24 +118,24 @@ fn a_call_that_stands_still_holds_up_no_other() {
 }
 
 #[test]
-fn a_call_that_stands_still_shares_its_tiles() {
+fn a_stalled_call_shares_its_tiles() {
     let raster = Raster { side: 64, ..FAR };
     let (session, store) = store(&[("RASTERET_TILE_CACHE_BYTES", "0")], &[("a.tif", raster)]);
     let requests = raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster));
     let paused = session.blocks(requests.clone(), Keep::Nothing);
     paused.next().unwrap().1.unwrap();
     read(&session, raster, requests, &all(raster));
-    // The tile of the block that was given out may be gone by then.
+    // The tile of the returned block may have been released.
     assert!((16..=17).contains(&store.log().len()), "{}", store.log().len());
     assert_eq!(std::iter::from_fn(|| paused.next()).count(), 15);
 }
 
 #[test]
-fn tiles_that_no_call_waits_for_are_not_fetched() {
+fn tiles_of_cancelled_calls_are_not_fetched() {
     let raster = Raster { across: 10, down: 10, side: 64, gap: 300 << 10, seed: 0 };
     let (file, is_open) = (raster.bytes(), Arc::new(AtomicBool::new(false)));
     let opened = is_open.clone();
-    // All responses but the first are held back.
+    // All responses except the first one are delayed.
     let server = Server::start(move |_, before| match before == 0 || opened.load(Ordering::SeqCst) {
         true => Reply::File(file.clone()),
         false => Reply::Late(Duration::from_secs(60), Box::new(Reply::File(file.clone()))),
@@ -148,14 +148,14 @@ fn tiles_that_no_call_waits_for_are_not_fetched() {
     drop(stream);
     assert_idle(&session);
     assert_eq!(server.log().len(), 3);
-    // A later call fetches them anew.
+    // A later call fetches them again.
     is_open.store(true, Ordering::SeqCst);
     read(&session, raster, requests, &all(raster));
     assert_eq!(server.log().len(), 3 + 100);
 }
 
 #[test]
-fn a_call_takes_over_what_another_gives_up() {
+fn a_call_continues_fetches_of_a_cancelled_call() {
     let raster = Raster { across: 10, down: 10, side: 64, gap: 300 << 10, seed: 0 };
     let (session, _) = store(&[("RASTERET_MAX_CONCURRENT", "2")], &[("a.tif", raster)]);
     let requests = raster.requests("s3://b/a.tif", &raster.unversioned(), all(raster));

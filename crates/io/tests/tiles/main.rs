@@ -1,4 +1,4 @@
-//! Blocks of pixels: which requests they cost, that a changed file is an error, and that no call waits for another.
+//! Blocks of pixels: requests, errors for changed files, and calls that do not wait for each other.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests fail by panicking")]
 
@@ -29,11 +29,11 @@ use support::raster::Raster;
 use support::session;
 use support::store::Counting;
 
-/// Further apart than what is read along.
+/// A gap larger than the limit for coalescing.
 pub(crate) const FAR: Raster = Raster { across: 4, down: 4, side: 16, gap: 300 << 10, seed: 0 };
 pub(crate) const NEAR: Raster = Raster { gap: 0, ..FAR };
 
-/// Does work with every block.
+/// Runs `work` with every block.
 pub(crate) fn for_all(
     session: &Session,
     requests: Vec<BlockRequest>,
@@ -46,7 +46,7 @@ pub(crate) fn for_all(
     })
 }
 
-/// Reads blocks and compares their pixels; `tiles` are those that were asked for.
+/// Reads blocks and compares their pixels; `tiles` are the requested tiles.
 pub(crate) fn read(session: &Session, raster: Raster, requests: Vec<BlockRequest>, tiles: &[u32]) {
     let answers: Vec<AtomicUsize> = tiles.iter().map(|_| AtomicUsize::new(0)).collect();
     let work = |request: usize, block: rasteret_io::Result<_>| {
@@ -54,10 +54,10 @@ pub(crate) fn read(session: &Session, raster: Raster, requests: Vec<BlockRequest
         answers[request].fetch_add(1, Ordering::Relaxed);
     };
     for_all(session, requests, Keep::Tiles, work).unwrap();
-    assert!(answers.iter().all(|answers| answers.load(Ordering::Relaxed) == 1), "each block once");
+    assert!(answers.iter().all(|answers| answers.load(Ordering::Relaxed) == 1), "expected each block once");
 }
 
-/// Waits for what other threads bring about.
+/// Waits for a condition that other threads fulfil.
 pub(crate) fn until(is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
@@ -66,7 +66,7 @@ pub(crate) fn until(is_so: impl Fn() -> bool) {
     }
 }
 
-/// Waits until nothing is left of calls that are over: aborted fetches end a moment later.
+/// Waits until completed calls use no memory, because aborted fetches end a moment later.
 pub(crate) fn assert_idle(session: &Session) {
     until(|| {
         let usage = session.usage();
@@ -78,7 +78,7 @@ pub(crate) fn all(raster: Raster) -> Vec<u32> {
     (0..raster.tiles()).collect()
 }
 
-/// A store that counts, with files of this raster, each get of which takes a while.
+/// A logging store with files of this raster and slow gets.
 pub(crate) fn store(
     variables: &[(&str, &str)],
     files: &[(&str, Raster)],

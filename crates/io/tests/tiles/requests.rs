@@ -1,4 +1,4 @@
-//! Requests that reads cost, and tiles that are cached.
+//! Requests of reads, and cached tiles.
 
 use crate::support::server::Reply;
 use crate::support::server::Server;
@@ -24,7 +24,7 @@ fn rows_that_share_tiles_share_requests() {
     let server = Server::of_file(FAR.bytes());
     let tiles: Vec<u32> = (0..2048).map(|row| row * 7 % 16).collect();
     let (url, file) = (server.url("a.tif"), FAR.indexed());
-    // Each row names the file for itself, as rows do.
+    // Each row has its own reference to the file.
     let requests: Vec<_> = tiles.iter().flat_map(|tile| FAR.requests(&url, &file, [*tile])).collect();
     read(&session(&[]), FAR, requests, &tiles);
     let mut ranges = server.ranges();
@@ -33,7 +33,7 @@ fn rows_that_share_tiles_share_requests() {
 }
 
 #[test]
-fn neighbours_are_one_request() {
+fn adjacent_tiles_are_one_request() {
     let server = Server::of_file(NEAR.bytes());
     let requests = NEAR.requests(&server.url("a.tif"), &NEAR.indexed(), [9, 2, 3, 8]);
     read(&session(&[]), NEAR, requests, &[9, 2, 3, 8]);
@@ -41,7 +41,7 @@ fn neighbours_are_one_request() {
 }
 
 #[test]
-fn a_tile_that_is_kept_costs_no_request() {
+fn a_cached_tile_needs_no_request() {
     let server = Server::of_file(FAR.bytes());
     let url = server.url("a.tif");
     let requests = |session: &Session, tiles: &[u32]| {
@@ -58,7 +58,7 @@ fn a_tile_that_is_kept_costs_no_request() {
 }
 
 #[test]
-fn a_scan_keeps_nothing_and_uses_what_is_kept() {
+fn a_scan_uses_cached_tiles_but_caches_none() {
     let server = Server::of_file(FAR.bytes());
     let (session, url) = (session(&[]), server.url("a.tif"));
     let scan = |tiles: [u32; 2]| {
@@ -73,7 +73,7 @@ fn a_scan_keeps_nothing_and_uses_what_is_kept() {
 }
 
 #[test]
-fn without_a_version_tiles_are_kept_no_longer_than_their_file() {
+fn without_a_version_tiles_are_cached_as_long_as_their_file() {
     let server = Server::of_file(FAR.bytes());
     let (session, url) = (session(&[]), server.url("a.tif"));
     let requests = FAR.requests(&url, &FAR.unversioned(), [1]);

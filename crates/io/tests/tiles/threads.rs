@@ -1,4 +1,4 @@
-//! Helper threads, local files and many calls at once.
+//! Helper threads, local files and concurrent calls.
 
 use crate::support::Scratch;
 use crate::support::raster::Raster;
@@ -33,9 +33,9 @@ fn helpers_are_bounded_over_all_callers() {
         peak.into_inner()
     };
     assert_eq!(peak(1), 3);
-    // Between a caller's coming and the leaving of a helper there may be one too many.
-    assert!((3..=4).contains(&peak(3)), "helpers of several callers");
-    assert!(peak(6) <= 6, "callers themselves are never held up");
+    // When a caller arrives, there may be one too many until a helper leaves.
+    assert!((3..=4).contains(&peak(3)), "expected 3 or 4 threads of several callers");
+    assert!(peak(6) <= 6, "expected at most one thread per caller");
     session.for_each(0, |_| panic!("no items")).unwrap();
     for_all(&session, Vec::new(), Keep::Tiles, |_, _| panic!("no blocks")).unwrap();
 }
@@ -56,7 +56,7 @@ fn local_files() {
         error.to_string(),
         format!("{path}: the file changed since it was indexed: expected {size} bytes, found {}", size + 1)
     );
-    // Nor where only its date tells.
+    // Nor if only the modification time differs.
     scratch.file("a.tif", &changed.bytes());
     let error = session.blocks(requests(&[3]), Keep::Tiles).next().unwrap().1.unwrap_err();
     assert!(error.to_string().contains("the file changed since it was indexed: expected last modified "), "{error}");
@@ -123,7 +123,7 @@ fn many_threads_calls_and_files_in_little_memory() {
                             rasters[(pick / 16) as usize].1.assert_block(pick % 16, &block.unwrap());
                         };
                         for_all(session, requests.collect(), keep, check).unwrap();
-                        // Some calls end in the middle.
+                        // Some calls end early.
                         let stream = session
                             .blocks(rasters[0].1.requests("s3://b/0.tif", &rasters[0].1.unversioned(), 0..16), keep);
                         stream.next().unwrap().1.unwrap();

@@ -1,4 +1,4 @@
-//! Files that changed since they were indexed, or while they are read.
+//! Files that changed after they were indexed, or while they are read.
 
 use crate::support::raster::Raster;
 use crate::support::server::Reply;
@@ -49,7 +49,7 @@ fn a_file_that_changed_since_it_was_indexed_is_an_error() {
 }
 
 #[test]
-fn a_file_that_shrank_is_a_changed_file() {
+fn a_file_that_became_smaller_is_a_changed_file() {
     let server = Server::of_file(FAR.bytes()[..1000].to_vec());
     let error = error_of(&server, FAR, &FAR.indexed());
     assert!(error.to_string().contains("the file changed since it was indexed: expected "), "{error}");
@@ -58,7 +58,7 @@ fn a_file_that_shrank_is_a_changed_file() {
 }
 
 #[test]
-fn a_weak_tag_is_the_same_tag_and_a_missing_one_says_nothing() {
+fn weak_tags_are_compared_and_missing_tags_are_ignored() {
     let server = Server::of_file(FAR.bytes());
     for tag in ["W/\"v1\"", "\"v1-gzip\"", "\"v1\"-gzip", "\"v1--br\""] {
         let mut file = FAR.indexed();
@@ -69,9 +69,9 @@ fn a_weak_tag_is_the_same_tag_and_a_missing_one_says_nothing() {
     read(&session(&[]), FAR, FAR.requests(&server.url("a.tif"), &FAR.indexed(), [3]), &[3]);
 }
 
-/// The nodes of a server send different tags and dates for one file.
+/// Nodes of a server may return different entity tags and dates for the same file.
 #[test]
-fn which_versions_are_compared_is_a_setting() {
+fn the_version_check_is_a_setting() {
     let server = Server::start(|asked, before| {
         let (range, file) = (asked.range.clone().unwrap(), FAR.bytes());
         let (start, end) = (usize::try_from(range.start).unwrap(), usize::try_from(range.end).unwrap().min(file.len()));
@@ -98,7 +98,7 @@ fn which_versions_are_compared_is_a_setting() {
 }
 
 #[test]
-fn a_file_that_changes_while_it_is_read_is_an_error_without_an_index_too() {
+fn a_file_that_changes_while_it_is_read_is_an_error_without_an_index() {
     let server = Server::start(|_, before| match before {
         0 => Reply::File(FAR.bytes()),
         _ => Reply::File([FAR.bytes(), vec![0]].concat()),

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn names_places_and_times() {
+    fn ids_bounding_boxes_and_times() {
         let names = |collections: &[&str], ids: &[&str]| SearchOptions {
             collections: collections.iter().map(|name| (*name).to_owned()).collect(),
             ids: ids.iter().map(|name| (*name).to_owned()).collect(),
@@ -217,7 +217,7 @@ mod tests {
         assert!(!accepts(names(&["b"], &[])) && !accepts(names(&[], &["b"])));
         for (bbox, expected) in [
             ([2.0, 2.0, 5.0, 5.0], true),
-            // Within the item's box and beside its geometry.
+            // Inside of the item's bounding box, but outside of its geometry.
             ([3.5, 3.5, 5.0, 5.0], false),
             ([4.1, 0.0, 5.0, 5.0], false),
             ([362.0, 2.0, 365.0, 5.0], true),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn places_at_any_turn() {
+    fn longitudes_modulo_360_degrees() {
         let ring = |west: f64, east: f64| [[west, -17.5], [east, -17.5], [east, -17.0], [west, -17.0], [west, -17.5]];
         let polygon = |west, east| json!({"type": "Polygon", "coordinates": [ring(west, east)]});
         let halves = json!({"type": "MultiPolygon", "coordinates": [[ring(179.8, 180.0)], [ring(-180.0, -179.8)]]});
@@ -263,7 +263,7 @@ mod tests {
             (polygon(539.8, 540.2), Value::Null),
             (halves.clone(), json!([179.8, -17.5, -179.8, -17.0])),
             (halves, json!([-180, -17.5, 180, -17.0])),
-            // Not cut in two: only its box is right.
+            // Not cut at the antimeridian: only the bounding box is valid.
             (polygon(179.8, -179.8), json!([179.8, -17.5, -179.8, -17.0])),
             (Value::Null, json!([179.8, -17.5, -179.8, -17.0])),
         ];
@@ -286,7 +286,7 @@ mod tests {
                 assert_eq!(found(geometry, item_box.clone(), bbox), expected, "{geometry} {item_box} {bbox:?}");
             }
         }
-        // Neither of these takes longer than any other.
+        // Very large longitudes must not take longer.
         let everywhere = json!([-1e300, 0, 1e300, 1]);
         assert!(found(&Value::Null, everywhere.clone(), [5.0, 0.0, 6.0, 3.0]));
         assert!(!found(&Value::Null, everywhere, [5.0, 2.0, 6.0, 3.0]));

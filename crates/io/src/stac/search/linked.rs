@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_that_are_not_as_they_should_be_are_passed_over() {
+    fn invalid_members_are_skipped() {
         let text = br#" {"type": 7, "id": ["x"], "links": [{"rel": "child", "href": "a"}, 5, {"rel": 5}, {"href": "b"},
             {"rel": "item", "href": "c"}, {"rel": "next"}], "conformsTo": ["x", 5]}"#;
         let document = Linked::parse(text).unwrap();

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_meets() {
+    fn intersecting_geometries() {
         let meets = |a: &str, b: &str| {
             let (a, b) = (Parts::of(&parsed(a)), Parts::of(&parsed(b)));
             assert_eq!(a.meets(&b), b.meets(&a));
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn geojson_is_as_simple_as_can_be() {
+    fn geojson_has_the_simplest_type() {
         assert_eq!(geojson(&parsed("POINT(1 2)")), json!({"type": "Point", "coordinates": [1.0, 2.0]}));
         let lines =
             json!({"type": "MultiLineString", "coordinates": [[[0.0, 0.0], [1.0, 1.0]], [[2.0, 2.0], [3.0, 3.0]]]});

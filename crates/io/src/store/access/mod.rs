@@ -93,7 +93,7 @@ struct Inner {
 struct Compiled {
     allowed: Option<Rules>,
     disabled: Vec<FileSystem>,
-    /// How long the requests that are allowed may be repeated.
+    /// Time limit for retries of allowed requests.
     patience: Patience,
 }
 
@@ -121,13 +121,13 @@ impl Access {
         self.0.is_restricted.store(is_restricted, Ordering::Release);
     }
 
-    /// Whether the query may wait for so long and repeat a request then, where all its repetitions may take `total`.
+    /// Whether the query may retry a request after `wait`, within the time limit `total` for all its retries.
     pub(crate) fn may_repeat(&self, wait: Duration, total: Duration) -> bool {
         let policy = Arc::clone(&self.0.policy.read().unwrap_or_else(PoisonError::into_inner));
         policy.patience.allows(wait, total)
     }
 
-    /// Whether anything is refused.
+    /// Whether any location is denied.
     pub(crate) fn is_restricted(&self) -> bool {
         self.0.prefixes.is_some() || self.0.is_restricted.load(Ordering::Acquire)
     }
@@ -137,7 +137,7 @@ impl Access {
         self.permit(location).map_err(|fault| Error::Store { location: location.clone(), range: None, fault })
     }
 
-    /// As above, for callers that add the location to the error themselves.
+    /// Like `check`, for callers that add the location to the error.
     pub(crate) fn permit(&self, location: &Location) -> Result<(), StoreError> {
         if !self.is_restricted() {
             return Ok(());
@@ -168,7 +168,7 @@ impl Access {
             return Ok(());
         }
         let system = of_scheme(pattern);
-        // A URL of a cloud is compared as it is written; everything else by the address.
+        // Cloud URLs are compared as written, other hrefs by their address.
         let name = match system {
             FileSystem::Http => Url::parse(pattern).ok().and_then(|url| name::of_url(&url)),
             _ => name::of_address(address),
@@ -198,7 +198,7 @@ impl Access {
     }
 }
 
-/// The file system that DuckDB would read the file through.
+/// Returns the file system that DuckDB would use for the file.
 fn file_system(place: &LocationKind, location: &Location) -> FileSystem {
     match place {
         LocationKind::File(_) => FileSystem::Local,
@@ -219,7 +219,7 @@ fn of_scheme(href: &str) -> FileSystem {
     }
 }
 
-/// Canonical names of what may be opened.
+/// Canonical names of files that may be opened.
 #[derive(Debug)]
 struct Rules {
     /// Each ends in a slash.

@@ -78,7 +78,7 @@ fn objects() {
         ("gs://b/ok/a.tif", false),
         ("az://c/ok/a.tif", false),
         ("az://other.blob.core.windows.net/c/ok/a.tif", false),
-        // The same object by another protocol, as in DuckDB.
+        // The same object with another protocol, as in DuckDB.
         ("https://b.s3.amazonaws.com/ok/a.tif", false),
     ] {
         assert_eq!(is_allowed(&access, href), expected, "{href}");
@@ -124,12 +124,12 @@ fn local_files() {
         let whole: PathBuf = root.join(path);
         let whole = whole.to_str().unwrap();
         assert_eq!(is_allowed(&access, whole), expected, "{path}");
-        // A URL has no links: `..` is resolved by its text, and another file is named.
+        // URLs have no links: `..` is resolved in the text, and refers to another file.
         if !path.contains("dir/..") {
             assert_eq!(is_allowed(&access, &format!("file://{whole}")), expected, "file: {path}");
         }
     }
-    // Percent-encoding counts where it is decoded.
+    // Percent-encoding is decoded where the store decodes it.
     let encoded = format!("file://{}/ok/%2e%2e/no/c.tif", root.display());
     assert!(!is_allowed(&access, &encoded));
     assert!(!is_allowed(&access, "/proc/self/root/etc/passwd"));
@@ -154,7 +154,7 @@ fn disabled_file_systems() {
 }
 
 #[test]
-fn prefixes_hold_beside_the_policy() {
+fn prefixes_apply_in_addition_to_the_policy() {
     let prefixes = ["https://h/ok/".to_owned(), "/srv/a.tif".to_owned()];
     let session = Access::new(Some(&prefixes));
     let both = session.with_policy(&AccessPolicy {
@@ -176,7 +176,7 @@ fn prefixes_hold_beside_the_policy() {
 }
 
 #[test]
-fn denials_show_no_secret() {
+fn denials_contain_no_secrets() {
     let access = allowing(&[], &[]);
     let location = Location::parse("https://user:secret@h/a.tif?sig=secret").unwrap();
     let error = access.check(&location).unwrap_err();

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_go_back_to_their_host_and_path() {
+    fn cookies_are_sent_to_their_host_and_path() {
         let cookies = ["a=1; Path=/; Domain=.h.org; Secure; HttpOnly", "b=2", "c=3; Path=/x"];
         let jar = jar("https://data.h.org/login/oauth?code=1", &cookies);
         assert_eq!(sent(&jar, "https://data.h.org/login/next"), "a=1; b=2");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_end() {
+    fn cookies_expire() {
         let past = "a=1; Expires=Thu, 01-Jan-1970 00:00:01 GMT";
         for gone in [past, "a=1; Max-Age=0", "a=1; Max-Age=-1", "=1", "a"] {
             assert_eq!(sent(&jar("https://h/", &[gone]), "https://h/"), "", "{gone}");

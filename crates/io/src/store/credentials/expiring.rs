@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn renewed_before_the_end_and_kept_until_it() {
+    async fn values_are_renewed_before_they_expire_and_kept_until_then() {
         let (expiring, now) = (Expiring::default(), SystemTime::now());
         let fail = || async { Err(StoreError::Refused) };
         assert_eq!(expiring.get(fail).await, Err(StoreError::Refused));

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_renewal_serves_all_that_were_refused() {
+    async fn one_renewal_serves_all_rejected_requests() {
         let (renewal, count) = (Renewal::default(), AtomicU64::new(0));
         let started = renewal.generation();
         let renew = || async {
@@ -57,7 +57,7 @@ mod tests {
         };
         let refused = (0..10).map(|_| renewal.renew(started, renew));
         assert!(futures::future::join_all(refused).await.into_iter().all(|repeat| repeat));
-        // The renewed credentials are refused too.
+        // The renewed credentials are rejected as well.
         assert!(!renewal.renew(renewal.generation(), renew).await);
         assert_eq!(count.load(Ordering::Relaxed), 1);
     }

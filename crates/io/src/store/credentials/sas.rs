@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers() {
+    fn responses() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let json = r#"{"msft:expiry": "2023-11-14T23:13:20Z", "token": "?sv=1&se=2030-01-01&sig=a%2Bb"}"#;
         let token = Token::parse(json, now).unwrap();

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn short_bodies_stay_apart_and_long_ones_are_joined() {
+    fn small_bodies_are_kept_in_parts_and_large_ones_are_joined() {
         let parts: [&[u8]; 3] = [b"ab", b"cde", b"f"];
         assert_eq!(body(6, &parts).into_parts(), parts);
         for expected in [6, APART_MAX + 1] {

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn unreadable_entries_are_left_out() {
+    fn unreadable_entries_are_skipped() {
         let good = [
             ("Contents", "a b.tif"),
             ("Contents", "a/b&amp;c&#x20;&lt;d.tif"),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn other_documents_stay_as_they_are() {
+    fn other_documents_are_unchanged() {
         for page in
             ["", "{}", "<a", "<Contents><Key>a//b</Key>", "<Contents></a>", "<Contents>&#x;</Contents>", "\u{0}"]
         {

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_206_must_be_what_was_asked_for() {
+    fn a_206_must_have_the_requested_range() {
         let response = |text: &'static str, span| {
             let headers = HeaderMap::from_iter([(CONTENT_RANGE, HeaderValue::from_static(text))]);
             RangeResponse::of_partial(&headers, &span)
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_read_as_they_are_written() {
+    fn spans_round_trip_through_headers() {
         for span in [Span::Range(0..1), Span::Range(7..32_768), Span::Tail(8)] {
             assert_eq!(Span::of_header(&span.header().unwrap()), Some(span));
         }
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_word_is_a_code() {
+    fn error_codes_are_single_words() {
         assert_eq!(error_code_of_xml(b"<Error><Code>NoSuchKey</Code><Key>x</Key>").as_deref(), Some("NoSuchKey"));
         assert_eq!(error_code_of_xml(b"<Error><Code>sig=abc&amp;x</Code>"), None);
         assert_eq!(error_code_of_xml(b"<Error><Code>"), None);

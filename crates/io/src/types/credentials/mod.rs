@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_prefix_decides() {
+    fn the_longest_prefix_is_used() {
         let map = map(&[
             ("s3://", "anonymous"),
             ("s3://b/", "profile=a"),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_maps_are_errors_without_secrets() {
+    fn invalid_maps_are_errors_without_secrets() {
         for (prefix, value) in [
             ("b/c", "anonymous"),
             ("s3:/b", "anonymous"),

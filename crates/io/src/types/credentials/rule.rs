@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn other_values_are_errors_that_show_no_secret() {
+    fn invalid_values_are_errors_without_secrets() {
         for (service, value) in [
             (Service::S3, ""),
             (Service::S3, "SECRET"),
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_need_a_prefix_that_names_who_gets_them() {
+    fn secrets_require_a_prefix_with_a_host() {
         let wide = |service, prefix: &str, value: &str| Rule::parse(prefix.to_owned(), service, value);
         assert!(wide(Service::Http, "https://", "bearer_env=TOKEN").is_err());
         assert!(wide(Service::Http, "https://", "netrc").is_ok());
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_end_between_segments() {
+    fn prefixes_match_whole_segments() {
         let rule = parse(Service::S3, "anonymous").unwrap();
         assert!(rule.covers("s3://b/k") && rule.covers("s3://b") && !rule.covers("s3://bb/k"));
         let all = Rule::parse("s3://".to_owned(), Service::S3, "anonymous").unwrap();
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_in_place_of_a_variable_is_not_shown() {
+    fn a_token_instead_of_a_variable_is_not_shown() {
         let shown = |name: &str| Variable(name.to_owned()).to_string();
         assert!(shown("EDL_TOKEN").ends_with(" EDL_TOKEN") && shown("TOKEN").ends_with(" TOKEN"));
         for secret in ["AKIAIOSFODNN7EXAMPLE", "abcdef0123456789", "wJalrXUtnFEMI"] {

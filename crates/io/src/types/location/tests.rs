@@ -108,7 +108,7 @@ fn urls_that_stay_urls() {
         "https://b.s3-website-us-east-1.amazonaws.com/k.tif",
         "https://s3.evil.com/b/k.tif",
         "https://amazonaws.com/b/k.tif",
-        // Signed: to be sent as it is.
+        // Signed URLs must be sent unchanged.
         "https://b.s3.amazonaws.com/k.tif?X-Amz-Signature=abc",
         "https://acc.blob.core.windows.net/c/k.tif?sv=1&sig=a%2Fb%3D",
     ] {
@@ -137,7 +137,7 @@ fn gdal_prefixes() {
 }
 
 #[test]
-fn nothing_secret_is_shown() {
+fn displayed_locations_contain_no_secrets() {
     for (href, expected) in [
         ("https://h/a%20b.tif?sv=1&sig=SECRET", "https://h/a%20b.tif"),
         ("https://h:8080/a.tif#SECRET", "https://h:8080/a.tif"),
@@ -179,7 +179,7 @@ fn nothing_secret_is_shown() {
 }
 
 #[test]
-fn nothing_secret_is_in_errors() {
+fn errors_contain_no_secrets() {
     for href in [
         "ftp://user:SECRET@host/a.tif?sig=SECRET",
         "https://user:SECRET@:bad:/a.tif?sig=SECRET",
@@ -226,13 +226,13 @@ fn resources() {
     assert_eq!(resource("https://h/a.tif?sv=1&se=2&sig=3"), "https://h/a.tif");
     assert_eq!(resource("https://h/a.tif?id=5&X-Amz-Date=1&X-Amz-Signature=2"), "https://h/a.tif?id=5");
     assert_eq!(resource("https://h/a.tif?Expires=1&Signature=2&Key-Pair-Id=3"), "https://h/a.tif");
-    // Without a signature a parameter that looks like a signature's is the server's own.
+    // Without a signature, parameters named like those of a signature belong to the server.
     assert_eq!(resource("https://h/a.tif?sv=1&se=2"), "https://h/a.tif?sv=1&se=2");
     assert_eq!(resource("s3://b/k"), key("s3a://b/k"));
 }
 
 #[test]
-fn hrefs_have_a_largest_length() {
+fn the_length_of_hrefs_is_limited() {
     for head in ["", "s3://bucket/", "https://host/", "file:///", "/vsicurl/https://host/"] {
         let longest = format!("{head}{}", "a".repeat((1 << 16) - head.len()));
         assert!(Location::parse(&longest).is_ok(), "{head}");

@@ -141,7 +141,7 @@ fn sha1(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn files_are_named_as_the_cli_does() {
+    fn names_of_files_equal_those_of_the_cli() {
         // echo -n https://d-92671207e4.awsapps.com/start | sha1sum
         assert_eq!(super::sha1("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
     }
