@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_become_faults() {
+    fn errors_are_classified() {
         let io = ffi::duckdb_error_type_DUCKDB_ERROR_IO;
         let http = |status| StoreError::Http { status, code: None };
         let url = "https://b.s3.amazonaws.com/k.tif?X-Amz-Signature=SECRET";
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn locks_keep_their_words() {
+    fn errors_of_locks_are_unchanged() {
         let permission = ffi::duckdb_error_type_DUCKDB_ERROR_PERMISSION;
         let message =
             "Cannot access file \"memory://a.tif?sig=SECRET\" - file system operations are disabled by configuration";

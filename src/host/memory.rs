@@ -33,7 +33,7 @@ mod tests {
     use super::bytes;
 
     #[test]
-    fn as_duckdb_writes_them() {
+    fn sizes_in_the_format_of_duckdb() {
         assert_eq!(bytes("0 bytes"), Some(0));
         assert_eq!(bytes("1 byte"), Some(1));
         assert_eq!(bytes("1.5 KiB"), Some(1536));

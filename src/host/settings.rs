@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_the_host() {
+    fn values_from_the_host() {
         assert!(!reads_through_duckdb(None).unwrap() && !reads_through_duckdb(given(" Native ")).unwrap());
         assert!(reads_through_duckdb(given("duckdb")).unwrap());
         assert!(
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_the_variables() {
+    fn settings_are_named_after_the_variables() {
         let mut names: Vec<String> = SETTINGS.iter().map(Setting::name).collect();
         assert!(names.iter().all(|name| name.starts_with("rasteret_")), "{names:?}");
         names.sort();

@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn exceptions_are_values() {
+    fn exceptions_are_caught() {
         // SAFETY: the types are the same except for the ABI; `attempt` accepts functions that throw.
         let (ok, caught) = unsafe {
             let function = std::mem::transmute::<
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn exceptions_are_worded_as_duckdb_does() {
+    fn exceptions_have_the_messages_of_duckdb() {
         let what = r#"{"exception_type":"Out of Memory","exception_message":"could not allocate \"x\"\n\u00e9\\ (1/2)","extra":"a"}"#;
         assert_eq!(worded(what), "Out of Memory Error: could not allocate \"x\"\né\\ (1/2)");
         assert_eq!(worded(r#"{"exception_type":"INTERNAL","exception_message":"cut o"#), "INTERNAL Error: cut o");

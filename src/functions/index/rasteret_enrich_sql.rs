@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn queries_are_put_in_parentheses() {
+    fn queries_are_enclosed_in_parentheses() {
         assert_eq!(relation(" FROM t;"), "(FROM t)");
         assert_eq!(relation("select 1"), "(select 1)");
         assert_eq!(relation("main.fromage"), "main.fromage");
