@@ -177,7 +177,7 @@ def with_part(page: Path, name: str, part: str) -> str:
 
 
 def descriptions(documented: list[Function]) -> str:
-    """docs/function_descriptions.csv: one row per name, that of a scalar function where a table function shares it."""
+    """Renders docs/function_descriptions.csv: one row per name, that of the scalar function if a table function has the same name."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(["function", "description", "comment", "example"])

@@ -1,10 +1,10 @@
-"""COPY (FORMAT cog) that cannot finish: a full disk, an unwritable path, a killed process. A target is complete or not there.
+"""Tests failing COPY (FORMAT cog): a full disk, an unwritable path, a killed process. No partial files may remain.
 
     python write_faults_test.py [--extension build/release/rasteret.duckdb_extension]
 
-Runs in the environment `write`. A limit on the size of files stands for a full disk: each write fails in the same place, once for a limit below
-the pixels, and once for one that only the file itself exceeds. Processes are killed after random times. After each fault, the target is as it was
-before, and the next query of the process works; a killed process leaves at most its temporary file.
+Runs in the environment `write`. A limit on the size of files simulates a full disk: one limit is below the size of the pixels, the other one is
+only exceeded by the complete file. Processes are killed after random times. After each failure, the target must be unchanged, and the next
+query of the process must work; a killed process may leave its temporary file.
 """
 
 from __future__ import annotations

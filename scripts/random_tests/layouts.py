@@ -19,7 +19,7 @@ FLOATS = ["float32", "float64"]
 BYTE_CODECS = ["NONE", "LZW", "DEFLATE", "ZSTD", "PACKBITS", "LZMA"]
 LERC = ["LERC", "LERC_DEFLATE", "LERC_ZSTD"]
 PREDICTED = ["LZW", "DEFLATE", "ZSTD"]
-# Type -> bit depths (NBITS) other than that of the type.
+# Type -> bit depths (NBITS) other than the size of the type.
 DEPTHS = {
     "uint8": [1, 2, 3, 4, 5, 6, 7],
     "uint16": [9, 10, 11, 12, 13, 14, 15],
