@@ -92,7 +92,7 @@ pub(crate) unsafe fn session_of_query(
 /// files. None where that has other settings, and so another session.
 ///
 /// # Safety
-/// As for [`session_of_query`].
+/// See [`session_of_query`].
 pub(crate) unsafe fn update_session(
     shared: &SharedSession,
     session: &Session,

@@ -189,7 +189,7 @@ pub(crate) unsafe fn register(connection: ffi::duckdb_connection, options: &Opti
 }
 
 /// # Safety
-/// As for [`register`].
+/// See [`register`].
 unsafe fn register_one(connection: ffi::duckdb_connection, setting: &Setting, options: &Options) -> Result<()> {
     let text = |text: String| CString::new(text).map_err(|_| Error::Internal("a setting with a NUL".to_owned()));
     let name = text(setting.name())?;

@@ -1,7 +1,7 @@
-//! How fast blocks of a file come: the bench of the tile pipeline alone, without DuckDB.
+//! Measures the speed of reading blocks of a file: a benchmark of the tile pipeline without DuckDB.
 //!
-//! `blocks HREF [ROUNDS]`: all tiles of band 0, `ROUNDS` times (default 5), each with 1 and 2 threads, first with nothing kept
-//! (every tile is fetched and decoded), then with everything kept (the cost of the pipeline itself).
+//! `blocks HREF [ROUNDS]`: all tiles of band 0, `ROUNDS` times (default 5), each with 1 and 2 threads, first without cache
+//! (every tile is fetched and decoded), then with all tiles in the cache (the cost of the pipeline itself).
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! enrich make items.parquet 1000000                 records of two bands, every href a distinct one
-//! enrich run items.parquet cog.tif [MILLISECONDS]   every href is answered with cog.tif, after so long
+//! enrich run items.parquet cog.tif [MILLISECONDS]   cog.tif is returned for every href, after this delay
 //! ```
 
 use std::fmt;
@@ -42,7 +42,7 @@ fn main() -> Outcome {
     }
 }
 
-/// Rows of a row group: what Python Rasteret writes.
+/// Rows per row group, as written by Python Rasteret.
 const ROW_GROUP: usize = 50_000;
 
 fn make(path: &str, rows: usize) -> Outcome {

@@ -74,7 +74,7 @@ impl Session {
         Self(self.with_stores(self.stores().for_query(policy)))
     }
 
-    /// The same session, whose calls end once the host has interrupted the query. Without a callback, calls end when their work is
+    /// Returns the session with calls that end when the host interrupts the query. Without a callback, calls end when their work is
     /// done or their time-outs are over.
     #[must_use]
     pub fn interruptible(self, is_interrupted: Option<IsInterrupted>) -> Self {
@@ -91,14 +91,14 @@ impl Session {
         CogWriter::new(self.tiles().clone(), href, options, description)
     }
 
-    /// The same session, whose files are read through a file system of the host. The caches contain data that other queries have read:
-    /// make such a session by [`Self::with_options`], for one query.
+    /// Returns the session with files read through a file system of the host. Caches contain data read by other queries:
+    /// create such a session with [`Self::with_options`], for one query.
     #[must_use]
     pub fn with_files(self, files: HostFiles) -> Self {
         Self(self.with_stores(self.stores().clone().with_files(files)))
     }
 
-    /// Sets the host's limit on memory. Caches shrink where their share of it is smaller than the options allow.
+    /// Sets the memory limit of the host. Caches are reduced if their share of it is smaller than the limit of the options.
     pub fn set_memory_limit(&self, bytes: u64) {
         if self.memory().set_host(bytes) {
             let shares = self.memory().shares(self.options());
@@ -127,12 +127,12 @@ impl Session {
         session
     }
 
-    /// Serves `s3://bucket/` from the caller's store instead of S3.
+    /// Uses a store of the caller for `s3://bucket/`, instead of S3.
     pub fn serve_bucket(&self, bucket: &str, store: Arc<dyn ObjectStore>) {
         self.registry().insert(StoreKey::S3 { bucket: bucket.to_owned(), region: None }, store);
     }
 
-    /// Bytes that are held and fetches that are shared now.
+    /// Current memory usage and shared fetches.
     pub fn usage(&self) -> Usage {
         let (header_cache_bytes, headers_in_flight) = self.cache_usage();
         let tiles = self.tiles().tiles();

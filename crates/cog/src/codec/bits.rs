@@ -20,7 +20,7 @@ const SLACK: usize = 16;
 ///
 /// # Errors
 ///
-/// As [`super::decode`].
+/// See [`super::decode`].
 pub(super) fn decode(encoded: &[u8], block: &Block) -> Result<Samples> {
     let row_bytes = block.row_bytes();
     let length = row_bytes * block.height;

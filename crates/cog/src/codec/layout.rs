@@ -29,7 +29,7 @@ pub(super) fn is_swapped(byte_order: ByteOrder) -> bool {
 ///
 /// # Errors
 ///
-/// As [`super::decode`].
+/// See [`super::decode`].
 pub(super) fn decode(encoded: &[u8], block: &Block) -> Result<DecodedTile> {
     refuse_subsampled(block)?;
     bytes::check_length(encoded, block.encoding, block.row_bytes().saturating_mul(block.height))?;

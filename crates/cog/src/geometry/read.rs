@@ -52,12 +52,12 @@ impl EncodedGeometry<'_> {
         Ok(parsed)
     }
 
-    /// As [`parse`](Self::parse), reusing the memory of `parsed`: for small geometries, allocations are half of the
+    /// Like [`parse`](Self::parse), reusing the memory of `parsed`: for small geometries, allocations are half of the
     /// cost. After an error, `parsed` is unspecified.
     ///
     /// # Errors
     ///
-    /// As [`parse`](Self::parse).
+    /// See [`parse`](Self::parse).
     pub fn parse_into(self, parsed: &mut ParsedGeometry) -> Result<()> {
         *parsed = match self {
             Self::Wkb(bytes) if parsed.take_one_ring(bytes) => return validity::check(&parsed.geometry),

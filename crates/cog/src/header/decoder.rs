@@ -65,7 +65,7 @@ impl HeaderDecoder {
         Self { file, chain: Chain::default(), classified: 0, kept: Vec::new(), is_describing: false }
     }
 
-    /// As [`new`](Self::new), but also collects descriptive values.
+    /// Like [`new`](Self::new), but also collects descriptive values.
     pub(crate) fn describing(limits: Limits, file_size: Option<u64>) -> Self {
         Self { is_describing: true, ..Self::new(limits, file_size) }
     }

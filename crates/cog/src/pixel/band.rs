@@ -268,7 +268,7 @@ impl Band {
     ///
     /// # Errors
     ///
-    /// As [`crate::codec::decode`].
+    /// See [`crate::codec::decode`].
     pub fn decode(&self, source: &TileSource, bytes: &[u8]) -> Result<DecodedTile> {
         let (image, grid) = match source.image {
             Image::Level(level) => (level_of(&self.header, source.image)?, self.header.grid(level)?),

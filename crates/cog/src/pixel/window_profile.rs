@@ -57,7 +57,7 @@ impl WindowProfile {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// See [`new`](Self::new).
     pub(crate) fn of_window(band: &Band, window: Window, options: WindowOptions) -> Result<Self> {
         let tiling = band.tiling();
         let (data_type, nodata) = if options.scaled {

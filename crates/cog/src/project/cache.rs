@@ -33,7 +33,7 @@ impl ProjectorCache {
     ///
     /// # Errors
     ///
-    /// As [`GeometryProjector::new`].
+    /// See [`GeometryProjector::new`].
     pub fn get(
         &self,
         (width, height): (u32, u32),

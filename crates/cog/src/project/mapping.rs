@@ -57,7 +57,7 @@ impl Mapping {
         (pixel.x.abs() < f64::MAX && pixel.y.abs() < f64::MAX).then_some(pixel)
     }
 
-    /// As [`project`](Self::project), but only if the pixel maps back to the point, and not to another one folded onto
+    /// Like [`project`](Self::project), but only if the pixel maps back to the point, and not to another one folded onto
     /// it.
     pub(crate) fn project_checked(&self, point: Coord<f64>, longitude: f64) -> Option<Coord<f64>> {
         let pixel = self.project(point, longitude)?;

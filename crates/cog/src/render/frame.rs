@@ -37,7 +37,7 @@ pub const MAX_TILE_SIZE: u32 = 4096;
 ///
 /// # Errors
 ///
-/// As [`TargetGrid::new`].
+/// See [`TargetGrid::new`].
 pub fn preview_grid(raster: &RasterInfo, window: Window, size: u32) -> Result<TargetGrid> {
     let (width, height) = preview_size(window.width, window.height, size);
     let GeoTransform { a, b, c, d, e, f } = raster.native_transform().window(window.col_off, window.row_off);

@@ -67,7 +67,7 @@ impl File {
         self.require_with_prefetch(offset, length, length, at)
     }
 
-    /// As [`File::require`], but extends the missing range to `prefetch` bytes. At the end of the file, it is extended
+    /// Like [`File::require`], but extends the missing range to `prefetch` bytes. At the end of the file, it is extended
     /// backwards: writers that append an IFD place its values near it.
     pub(crate) fn require_with_prefetch(
         &mut self,
@@ -89,7 +89,7 @@ impl File {
         Ok(is_held)
     }
 
-    /// As [`File::get`]; records missing bytes as [`File::require_with_prefetch`] does.
+    /// Like [`File::get`]; records missing bytes as [`File::require_with_prefetch`] does.
     pub(crate) fn get_with_prefetch(
         &mut self,
         offset: u64,

@@ -101,7 +101,7 @@ impl Grid {
         reached(outer, inner, self.width, self.tile_width, self.across, |col| self.columns_of(col))
     }
 
-    /// As [`columns_reached`](Self::columns_reached), for rows.
+    /// Like [`columns_reached`](Self::columns_reached), for rows.
     #[inline]
     pub(super) fn rows_reached(&self, outer: (f64, f64), inner: (f64, f64)) -> Option<Reached> {
         reached(outer, inner, self.height, self.tile_height, self.down, |row| self.rows_of(row))

@@ -89,7 +89,7 @@ impl TileEncoder {
     ///
     /// # Errors
     ///
-    /// As [`encode`](Self::encode).
+    /// See [`encode`](Self::encode).
     pub fn encode_mask(&mut self, mask: &[u8]) -> Result<Vec<u8>> {
         let mut bits = Vec::with_capacity(mask.len() / 8);
         for row in mask.chunks_exact(self.block_size) {

@@ -47,7 +47,7 @@ impl Histogram {
         self.add_up_to(MAX_VALUES, block, coverage);
     }
 
-    /// As [`add`](Self::add), with at most `most` distinct values of the block, and of all of them at most [`MAX_VALUES`].
+    /// Like [`add`](Self::add), with at most `most` distinct values of the block, and of all of them at most [`MAX_VALUES`].
     /// Returns whether the block has no more; if it has, the histogram is of no use.
     pub fn add_up_to(&mut self, most: usize, block: &Block, coverage: &Coverage) -> bool {
         let Some(window) = coverage.window().and_then(|window| window.intersection(&block.window)) else {

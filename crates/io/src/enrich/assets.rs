@@ -21,7 +21,7 @@ pub(crate) struct Assets {
     pub(crate) with_scaling: bool,
 }
 
-/// How the column holds them.
+/// Form of the column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// `STRUCT(band STRUCT(href VARCHAR, ...), ...)`
@@ -52,7 +52,7 @@ pub(crate) struct Asset<'a> {
 /// The asset, or why there is none.
 pub(crate) type Found<'a> = std::result::Result<Asset<'a>, &'static str>;
 
-/// Said of a record that lacks the asset, or whose asset lacks an href.
+/// Error of a record without the asset, or whose asset has no href.
 pub(crate) const NO_HREF: &str = "no href";
 
 impl Assets {
@@ -102,7 +102,7 @@ impl Assets {
         })
     }
 
-    /// The keys that the type itself names: a STRUCT's fields that have an href.
+    /// The keys defined by the type: fields of a STRUCT with an href.
     pub(crate) fn struct_keys(&self, schema: &Schema) -> Option<Vec<String>> {
         match (self.form, schema.field(self.column).data_type()) {
             (Form::Struct, DataType::Struct(bands)) => {
@@ -274,7 +274,7 @@ fn find<'a>(schema: &'a Schema, argument: &str, name: &str) -> Result<(usize, &'
     }
 }
 
-/// Names for an error: all of a few, the first of many.
+/// Names for an error message: all names, or the first of many.
 pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     const SHOWN: usize = 40;
     let names: Vec<&str> = names.collect();
@@ -286,7 +286,7 @@ pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// A type without what lies below it.
+/// A type without its children.
 fn brief(data_type: &DataType) -> String {
     match data_type {
         DataType::Struct(fields) => format!("STRUCT({})", listed(fields.iter().map(|field| field.name().as_str()))),
@@ -300,7 +300,7 @@ fn wrong(what: String) -> Error {
     Error::InvalidArgument { what }
 }
 
-/// Adds what the records of a batch have to `keys`; the batch's first column is the assets.
+/// Adds the keys of a batch to `keys`; the first column of the batch is the assets.
 pub(crate) fn survey(assets: &Assets, batch: &RecordBatch, keys: &mut Vec<(String, bool)>) {
     if let Some(array) = batch.columns().first() {
         assets.survey(array, keys);

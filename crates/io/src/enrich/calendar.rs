@@ -10,7 +10,7 @@ pub(super) const COLUMNS: [&str; 2] = ["datetime", "start_datetime"];
 
 /// The proleptic Gregorian year and the month from 1, in UTC.
 ///
-/// A timestamp or a date is used as it is; text is RFC 3339, or a date alone; an integer is a year, with January as its
+/// A timestamp or a date is used unchanged; text is RFC 3339, or a date; an integer is a year, with January as its
 /// month, as in Python Rasteret.
 pub(super) fn of_cell(array: &ArrayRef, row: usize) -> Option<(i32, i32)> {
     match array.data_type() {

@@ -39,7 +39,7 @@ pub(crate) fn integer(array: &ArrayRef, row: usize) -> Option<i64> {
         DataType::UInt16 => Some(array.as_primitive::<UInt16Type>().value(row).into()),
         DataType::UInt32 => Some(array.as_primitive::<UInt32Type>().value(row).into()),
         DataType::UInt64 => i64::try_from(array.as_primitive::<UInt64Type>().value(row)).ok(),
-        // Readers of JSON make codes into doubles when one record of many lacks them.
+        // JSON readers convert codes to doubles if some records have none.
         DataType::Float32 => whole(array.as_primitive::<Float32Type>().value(row).into()),
         DataType::Float64 => whole(array.as_primitive::<Float64Type>().value(row)),
         _ => None,

@@ -15,7 +15,7 @@ pub enum Column {
     Error,
 }
 
-/// Columns that are computed where the source has none of that name.
+/// Columns that are computed if the source has no column with this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Normalized {
     /// `"proj:epsg"` INTEGER.

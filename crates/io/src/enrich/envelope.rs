@@ -1,8 +1,8 @@
-//! The box around a geometry in WKB: ISO's (types 1000, 2000, 3000 more for Z, M, ZM) and EWKB's (flag bits, SRID) alike.
+//! The bounding box of a geometry in ISO WKB (1000, 2000, 3000 added to types for Z, M, ZM) or EWKB (flag bits, SRID).
 //!
 //! # Untrusted input
 //!
-//! Counts are limited by the number of bytes, nesting by a constant. A geometry that cannot be read has no box.
+//! Counts are limited by the number of bytes, nesting by a constant. An unreadable geometry has no bounding box.
 
 /// xmin, ymin, xmax, ymax.
 pub(crate) type Envelope = [f64; 4];

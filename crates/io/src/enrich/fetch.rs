@@ -44,7 +44,7 @@ const WINDOW_BYTES: u64 = 96 * 1024 * 1024;
 /// and reuse a connection whose response has arrived.
 const LAUNCHED_AT_ONCE: usize = 16;
 
-/// Failed hrefs that are not tried again. Bounded, because a source may name millions that do not exist.
+/// Maximum number of failed hrefs that are not retried. Bounded, because a source may name millions that do not exist.
 const FAILURES_KEPT: usize = 10_000;
 
 /// A running fetcher.
@@ -80,7 +80,7 @@ pub(super) struct Pending {
     pub(super) batch: RecordBatch,
     /// For each fetched band, each row's asset.
     pub(super) cells: Vec<Vec<Cell>>,
-    /// The distinct hrefs of the batch, as they are opened.
+    /// The distinct hrefs of the batch, in the form in which they are opened.
     pub(super) hrefs: Vec<Arc<str>>,
     /// One for each of them.
     headers: Vec<SharedHeader>,
@@ -107,7 +107,7 @@ pub(super) enum Cell {
 impl Pending {
     /// The headers of the batch's distinct hrefs. Headers of another batch whose tasks were aborted are read here.
     pub(super) async fn headers(&mut self) -> Vec<Result<CogFile>> {
-        // Nothing is ever sent: the last task closes the channel, which wakes this thread once instead of once per header.
+        // No messages are sent: the last task closes the channel, which wakes this thread once instead of once per header.
         self.completed.recv().await;
         futures::future::join_all(self.headers.iter().map(SharedHeader::get)).await
     }
@@ -144,7 +144,7 @@ struct Fetcher {
     remote: Vec<bool>,
 }
 
-/// Hrefs as they are in the records, unchanged by the caller's rewriting.
+/// Hrefs of the records, before `url_rewrite`.
 type Written = HashSet<Arc<str>>;
 
 impl Fetcher {
@@ -184,7 +184,7 @@ impl Fetcher {
         let mut headers = Vec::with_capacity(hrefs.len());
         for some in hrefs.chunks(LAUNCHED_AT_ONCE) {
             for href in some {
-                // An href that the caller's rewriting made may be local; one of a remote record may not.
+                // A rewritten href may be local; an href of a remote record must not.
                 let refused = (is_remote && written.contains(href)).then(|| local_from_remote(href)).flatten();
                 headers.push(match refused {
                     Some(error) => SharedHeader::ready(Err(error)),
@@ -283,7 +283,7 @@ impl Fetcher {
     }
 }
 
-/// Bytes that a header takes, near enough: tile tables are what grows.
+/// Approximate size of a header in bytes, which is dominated by the tile tables.
 fn weight(header: &CogHeader) -> u64 {
     const REST: usize = 1_024;
     const TILE: usize = size_of::<u64>() + size_of::<u32>();

@@ -15,7 +15,7 @@ use crate::{Error, OnError, Result};
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) inner: Arc<ResolvedPlan>,
-    /// Names of the bands that are fetched, in the plan's order.
+    /// Names of the fetched bands, in the order of the plan.
     pub(super) bands: Vec<String>,
     /// The same, as indices of the plan's bands.
     pub(super) fetched: Vec<usize>,
@@ -36,7 +36,7 @@ struct Wanted {
 }
 
 impl Layout {
-    /// The view, and what it needs to be read.
+    /// The view and the columns that it needs.
     pub(super) fn new(inner: Arc<ResolvedPlan>, projection: &[Column]) -> Result<(Self, Projection)> {
         let mut source = Vec::new();
         let mut metadata = Vec::new();
@@ -104,7 +104,7 @@ impl Layout {
     }
 }
 
-/// Adds a column, or more of its fields, to those wanted.
+/// Adds a column, or some of its fields, to the projection.
 fn want(wanted: &mut Vec<Wanted>, column: usize, fields: Option<Vec<Vec<String>>>) {
     match wanted.iter_mut().find(|wanted| wanted.column == column) {
         None => wanted.push(Wanted { column, fields }),

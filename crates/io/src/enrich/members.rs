@@ -1,4 +1,4 @@
-//! The members of an asset, for columns and JSON alike.
+//! The members of an asset, from columns or JSON.
 
 use arrow_array::StructArray;
 use serde_json::Value;

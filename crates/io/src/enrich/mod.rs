@@ -11,15 +11,15 @@
 //! # Bands
 //!
 //! Assets are a `STRUCT(band STRUCT(href VARCHAR, ...), ...)`, a `MAP(VARCHAR, STRUCT(href VARCHAR, ...))` or STAC's JSON as
-//! VARCHAR. Where no bands are named, they are the assets that are GeoTIFFs in one of the source's first 10,000 records: by
+//! VARCHAR. If no bands are given, they are the assets that are GeoTIFFs in one of the source's first 10,000 records: by
 //! a media type `image/tiff; application=geotiff` (with whatever follows) or `image/vnd.stac.geotiff`, or by an href that
 //! ends in `.tif` or `.tiff`. Their order is that of the STRUCT's fields, or that in which keys first appear. Named bands
 //! are checked against the STRUCT's fields at once; keys of a MAP or of JSON against the first 10,000 records if those are
 //! all, else when the last record was read.
 //!
-//! With `href_column` all bands share one file, and bands that are not named are those of `band_index`.
+//! With `href_column` all bands share one file, and by default, the bands are those of `band_index`.
 //!
-//! An asset's integer field `band_index` says which band of its file it is, where the option of that name does not.
+//! An asset's integer field `band_index` is the band of its file, unless the option with this name defines it.
 //!
 //! # Hrefs
 //!
@@ -28,14 +28,14 @@
 //!
 //! # Failures
 //!
-//! No record is lost: an asset whose header cannot be read has NULL metadata, and the record's error text names it, as
+//! All records are returned: an asset with an unreadable header has NULL metadata, and the record's error text contains it, as
 //! `B04: <reason>; B08: <reason>`. The reason `no href` means that a record lacks an asset which was requested by name;
 //! if bands were discovered, such a record is valid. If some assets were tried and none could be read,
 //! [`EnrichStream::next`] fails after the last record, with the first causes.
 //!
 //! # Which headers are fetched
 //!
-//! Only those that the projection needs: of the bands whose metadata it contains, or of all bands for `rasteret_error`,
+//! Only headers that the projection needs: of the bands whose metadata it contains, or of all bands for `rasteret_error`,
 //! for a column that can be computed from a header (`"proj:epsg"`, `crs`, `bbox`) and for [`OnError::Fail`], whose
 //! outcome must not depend on the projection.
 

@@ -3,7 +3,7 @@
 //! | column | from the record | else |
 //! |---|---|---|
 //! | `"proj:epsg"`, `crs` | [`record_crs::MEMBERS`], as columns or in a STRUCT `properties` | the first band's header that has a CRS |
-//! | `bbox` | the geometry column's WKB, if its CRS is longitude and latitude | the first header with a place in longitude and latitude |
+//! | `bbox` | the geometry column's WKB, if its CRS is longitude and latitude | the first header with bounds in longitude and latitude |
 //! | `year`, `month` | [`calendar::COLUMNS`], as columns or in a STRUCT `properties` | NULL |
 //!
 //! The box of a header is that of [`RasterInfo::footprint`] in OGC:CRS84; a header whose CRS is unknown or local has
@@ -51,7 +51,7 @@ struct GridKey {
     size: (u32, u32),
 }
 
-/// Boxes kept at most.
+/// Maximum number of cached boxes.
 const MAX_BOXES: usize = 4_096;
 
 /// A column of the source, or a field of its STRUCT `properties`.
@@ -82,7 +82,7 @@ struct Geometry {
     is_geographic: bool,
 }
 
-/// Where STAC Items keep what GeoParquet has as columns.
+/// The STRUCT of STAC Items for values that are columns in GeoParquet.
 const PROPERTIES: &str = "properties";
 
 /// The code whose coordinates are longitude and latitude in degrees of WGS 84.
@@ -130,7 +130,7 @@ impl Normalizer {
         inputs
     }
 
-    /// The wanted columns of `rows` records. `array` returns the values of an input, `headers` those of one record's
+    /// The requested columns of `rows` records. `array` returns the values of an input, `headers` those of one record's
     /// bands.
     pub fn columns<'a, I>(
         &self,
@@ -183,7 +183,7 @@ impl Normalizer {
 }
 
 impl Input {
-    /// The column of this name, else the field of `properties`; letter case is ignored, as in SQL.
+    /// The column with this name, otherwise the field of `properties`; letter case is ignored, as in SQL.
     pub(crate) fn find(schema: &Schema, name: &str) -> Option<Self> {
         let is = |field: &Field| field.name().eq_ignore_ascii_case(name);
         if let Some(column) = schema.fields().iter().position(|field| is(field)) {
@@ -199,7 +199,7 @@ impl Input {
         }
     }
 
-    /// The input's values, given its column's.
+    /// The values of the input, from those of its column.
     pub(crate) fn of(&self, column: &ArrayRef) -> Option<ArrayRef> {
         let Some(field) = &self.field else { return Some(Arc::clone(column)) };
         let properties = column.as_struct_opt()?;
@@ -235,7 +235,7 @@ fn geometry(schema: &Schema) -> Option<Geometry> {
 
 /// Whether a box of unknown CRS lies within longitude -180 to 180 and latitude -90 to 90.
 ///
-/// STAC has all geometries in degrees, so what can be degrees is taken for that. Metres or feet of a projected CRS cannot,
+/// STAC has all geometries in degrees, so coordinates that can be degrees are interpreted as degrees. Metres or feet of a projected CRS cannot,
 /// unless within two hundred of its origin.
 fn could_be_degrees([xmin, ymin, xmax, ymax]: envelope::Envelope) -> bool {
     xmin >= -180.0 && xmax <= 180.0 && ymin >= -90.0 && ymax <= 90.0

@@ -18,10 +18,10 @@ pub struct EnrichOptions {
     pub url_rewrite: Vec<(String, String)>,
     /// Whether to add `"proj:epsg"`, `crs`, `bbox`, `year` and `month` if the source lacks them.
     pub normalize: bool,
-    /// Whether geometry columns are wanted as DuckDB's GEOMETRY holds them; else as they are stored. True for hosts that
+    /// Whether geometry columns are returned in the encoding of DuckDB's GEOMETRY; otherwise as stored. True for hosts that
     /// have GEOMETRY: no argument of SQL.
     pub geometry: bool,
-    /// Whether scale and offset come from the assets' `bands` or `raster:bands`, where those have any.
+    /// Whether scale and offset come from the assets' `bands` or `raster:bands`, if present.
     pub stac_scale: bool,
     /// Whether folders `key=value` of the source are columns.
     pub hive: HiveOptions,
@@ -29,7 +29,7 @@ pub struct EnrichOptions {
     pub on_error: OnError,
     /// Headers fetched at once, at least 1, within the limit of the session.
     pub max_concurrent: usize,
-    /// Rows of a batch: so many must be complete before the first of them is seen. 1 to 2,048; a larger number is as 2,048,
+    /// Rows per batch. A batch is returned when it is complete. 1 to 2,048; larger numbers are reduced to 2,048,
     /// the length of DuckDB's vectors. Fetching never waits at the end of a batch.
     pub batch_size: usize,
 }

@@ -14,7 +14,7 @@ use crate::headers::{Headers, SharedHeader};
 use crate::parquet::{ParquetSource, SourceOptions};
 use crate::{Location, Result};
 
-/// An enrichment whose arguments were checked. Cheap to clone.
+/// An enrichment with validated arguments. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct EnrichPlan {
     headers: Headers,
@@ -88,10 +88,10 @@ pub(super) fn start(
     Ok(EnrichStream::new(headers.clone(), layout, fetching))
 }
 
-/// Hrefs that are remembered: as many as there are rows in the window.
+/// Number of cached hrefs: the number of rows in the window.
 const LOCATIONS_KEPT: usize = 32_768;
 
-/// The locations of recent hrefs: consecutive batches name the same files, whose URLs are parsed once.
+/// The locations of recent hrefs: consecutive batches often have the same files, whose URLs are parsed once.
 #[derive(Default)]
 struct Locations(Mutex<HashMap<String, Location>>);
 

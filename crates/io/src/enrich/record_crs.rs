@@ -1,6 +1,6 @@
 //! The coordinate reference system of a record, from its STAC members or columns.
 //!
-//! [`MEMBERS`] defines their priority: if members contradict each other, the first that names a CRS is used. `proj:code`
+//! [`MEMBERS`] defines their priority: if members contradict each other, the first one with a CRS is used. `proj:code`
 //! replaced `proj:epsg` in version 2 of STAC's projection extension, so writers of both keep the former correct.
 //! `read_stac`, `rasteret_enrich`, `rasteret_normalize` and `rasteret_validate` all use [`first`]. Columns are looked up at the
 //! top level, then in a STRUCT `properties`.
@@ -15,7 +15,7 @@ use super::cell;
 /// In order of priority. `eo:epsg` is the `proj:epsg` of STAC before 0.9.
 pub(crate) const MEMBERS: [&str; 6] = ["proj:code", "proj:epsg", "eo:epsg", "crs", "proj:wkt2", "proj:projjson"];
 
-/// The CRS of a record, given the values of [`MEMBERS`] in that order: the first that names one. WKT and PROJJSON without an
+/// The CRS of a record, given the values of [`MEMBERS`] in this order: the first one that defines a CRS. WKT and PROJJSON without an
 /// identifier take their code from the next description that has one.
 pub(crate) fn first(members: impl IntoIterator<Item = Option<RecordCrs>>) -> Option<RecordCrs> {
     let mut members = members.into_iter().flatten();
@@ -33,7 +33,7 @@ pub(crate) struct RecordCrs {
     /// `EPSG:n`, `AUTHORITY:CODE`, WKT or PROJJSON.
     pub(crate) text: String,
     pub(crate) epsg: Option<i32>,
-    /// Whether it was given as WKT or PROJJSON, not as a code.
+    /// Whether it was defined by WKT or PROJJSON instead of a code.
     described: bool,
 }
 
@@ -81,7 +81,7 @@ impl RecordCrs {
         }
     }
 
-    /// The CRS that a member of JSON names.
+    /// The CRS of a JSON member.
     pub(crate) fn of_value(value: &Value) -> Option<Self> {
         match value {
             Value::Number(number) => Self::epsg(number.as_i64().or_else(|| cell::whole(number.as_f64()?))?),
@@ -91,11 +91,11 @@ impl RecordCrs {
         }
     }
 
-    /// The CRS that one cell of one of [`MEMBERS`] names.
+    /// The CRS of a cell of one of [`MEMBERS`].
     pub(crate) fn of_cell(array: &ArrayRef, row: usize) -> Option<Self> {
         match array.data_type() {
             DataType::Utf8 => Self::parse(cell::text(array, row)?),
-            // PROJJSON that a writer of Parquet has taken apart: only its id can be had back.
+            // PROJJSON written to Parquet as a STRUCT: only its id can be recovered.
             DataType::Struct(_) => {
                 let id = array.as_struct().column_by_name("id")?.as_struct_opt()?;
                 let (authority, code) = (id.column_by_name("authority")?, id.column_by_name("code")?);

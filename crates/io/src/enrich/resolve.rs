@@ -12,10 +12,10 @@ use super::normalize::Normalizer;
 use crate::parquet::{ParquetSource, Projection};
 use crate::{Error, OnError, Result};
 
-/// The name of the column of errors.
+/// Name of the column of errors.
 pub(super) const ERROR: &str = "rasteret_error";
 
-/// Records looked at to find which assets there are: enough to see rare ones, few enough to bind at once.
+/// Number of records sampled to find assets: large enough to include rare ones, small enough to bind quickly.
 const SURVEYED: usize = 10_000;
 
 /// The length of DuckDB's vectors.
@@ -31,7 +31,7 @@ pub(super) struct ResolvedPlan {
     pub(super) rewrites: Rewrites,
     pub(super) normalizer: Normalizer,
     pub(super) on_error: OnError,
-    /// Whether a band may turn out to be in no record: the assets' type does not name it and not all records were seen.
+    /// Whether a band may be in no record, because the type of the assets does not define it and not all records were sampled.
     pub(super) unproven: bool,
     /// Whether the bands were discovered: a record without one of them is then valid.
     pub(super) discovered: bool,
@@ -162,7 +162,7 @@ async fn survey(source: &ParquetSource, assets: &Assets) -> Result<(Vec<(String,
     Ok((keys, false, false))
 }
 
-/// DuckDB's names ignore case.
+/// Names in DuckDB are case-insensitive.
 fn unique_columns(schema: &SchemaRef, bands: &[String]) -> Result<()> {
     let source: HashSet<String> = schema.fields().iter().map(|field| field.name().to_lowercase()).collect();
     let mut taken = HashSet::new();

@@ -1,4 +1,4 @@
-//! Scale and offset of an asset's bands in STAC, for files whose headers lack them.
+//! Scale and offset of an asset's bands in STAC, for files whose headers do not contain them.
 //!
 //! | STAC | an asset has |
 //! |---|---|
@@ -26,13 +26,13 @@ const RASTER_BANDS: &str = "raster:bands";
 const SCALE: [&str; 2] = ["raster:scale", "scale"];
 const OFFSET: [&str; 2] = ["raster:offset", "offset"];
 
-/// Members of an asset that are looked at.
+/// Members of an asset that are used.
 pub(crate) const MEMBERS: [&str; 4] = [BANDS, RASTER_BANDS, SCALE[0], OFFSET[0]];
 
 /// The scaling of the bands of one asset in STAC.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scaling {
-    /// The list that `bands` comes from.
+    /// The source of `bands`.
     list: &'static str,
     bands: Vec<Option<Linear>>,
     /// For all bands that are not in the list.
@@ -124,7 +124,7 @@ fn linear(member: &dyn Fn(&str) -> Option<Value>, scale: &[&str], offset: &[&str
     })
 }
 
-/// A number; None for null, and for the NaN that some writers have in its place.
+/// A number; None for null, and for NaN, which some writers use instead.
 fn number(name: &str, value: &Value) -> Result<Option<f64>, String> {
     let number = match value {
         Value::Null => return Ok(None),
@@ -142,7 +142,7 @@ fn number(name: &str, value: &Value) -> Result<Option<f64>, String> {
     }
 }
 
-/// A list that a writer of Parquet has kept as JSON text.
+/// A list that a writer of Parquet has stored as JSON text.
 fn structured(value: Value) -> Value {
     match value {
         Value::String(text) => json::parse(text.as_bytes()).unwrap_or(Value::Null),
@@ -150,12 +150,12 @@ fn structured(value: Value) -> Value {
     }
 }
 
-/// The file with the scale and offset of a STAC asset, given as JSON; `band` is the band that the asset is narrowed to.
+/// The file with the scale and offset of a STAC asset, given as JSON; `band` is the band to which the asset is restricted.
 /// The file is returned unchanged if the asset has no scaling; an invalid scaling is an error.
 pub fn stac_scaled(file: CogFile, location: &Location, asset: &str, band: Option<u32>) -> Result<CogFile> {
     let wrong = |what| Error::Records { location: location.clone(), what };
     let asset = structured(Value::String(asset.to_owned()));
-    // A column of JSON text, turned into JSON once more.
+    // A column of JSON text, encoded as JSON a second time.
     let asset = structured(asset);
     match Scaling::of(Members::Json(&asset)).map_err(wrong)? {
         Some(scaling) => scaling.apply(&file, band).map_err(wrong),

@@ -26,7 +26,7 @@ pub struct EnrichStream {
     pub(super) window: Arc<super::fetch::Window>,
 }
 
-/// Some consecutive records of the source and what was learned of them. Each vector has the projection's columns of its
+/// Consecutive records of the source and their headers. Each vector has the projection's columns of its
 /// kind, in the projection's order.
 #[derive(Debug)]
 pub struct EnrichedBatch {
@@ -56,9 +56,9 @@ pub struct EnrichProgress {
 /// Counts over all threads so far.
 #[derive(Debug, Default)]
 struct Tally {
-    /// The last batch was taken.
+    /// The last batch was returned.
     ended: bool,
-    /// Batches that were taken and are not finished.
+    /// Returned batches that are not completed.
     open: u64,
     rows: u64,
     /// Assets that were tried and those that failed.
@@ -67,7 +67,7 @@ struct Tally {
     causes: Vec<String>,
     /// The first asset that a lock of the host forbids.
     denial: Option<Error>,
-    /// For each fetched band, whether some record had it.
+    /// For each fetched band, whether any record has it.
     seen: Vec<bool>,
 }
 
@@ -97,7 +97,7 @@ impl EnrichStream {
         self.headers.block_on(self.next_batch())?
     }
 
-    /// As [`Self::next`], for callers in the runtime.
+    /// Like [`Self::next`], for callers in the runtime.
     pub async fn next_batch(&self) -> Result<Option<EnrichedBatch>> {
         let message = {
             let mut pending = self.pending.lock().await;
@@ -143,7 +143,7 @@ impl EnrichStream {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether what happened to all records together is an error.
+    /// Returns an error if the counts of all records are one.
     fn verdict(&self, tally: &Tally) -> Result<()> {
         if self.layout.inner.unproven && tally.rows > 0 {
             let unseen = tally.seen.iter().zip(&self.layout.bands).find(|(seen, _)| !**seen);
@@ -180,7 +180,7 @@ impl EnrichStream {
         Ok(EnrichedBatch { index: pending.index, source, metadata, normalized, errors })
     }
 
-    /// For each fetched band, each row's header; and what failed, by row, then band.
+    /// For each fetched band, the header of each row; and failures by row and band.
     fn narrow(&self, pending: &Pending, headers: &[Result<CogFile>]) -> (Vec<Vec<Option<CogFile>>>, Vec<Failure>) {
         let mut narrowed: HashMap<(usize, u32), Result<CogFile>> = HashMap::new();
         let mut scaled: HashMap<(usize, Option<u32>), Vec<Scaled>> = HashMap::new();
@@ -229,7 +229,7 @@ impl EnrichStream {
         (files, failures)
     }
 
-    /// Counts what happened; an error if a failure is one.
+    /// Updates the counts; returns an error if failures are errors.
     fn record(&self, pending: &Pending, failures: &[Failure]) -> Result<()> {
         let explain = |failure: &Failure| {
             let band = self.layout.bands.get(failure.band).map(String::as_str).unwrap_or_default();

@@ -18,7 +18,7 @@ use crate::runtime::runtime;
 use crate::types::location::LocationKind;
 use crate::{Error, Location, Result};
 
-/// Local files read in parallel: disks and network file systems serve several at once, more would only queue.
+/// Local files read in parallel: disks and network file systems process several concurrently; more would be queued.
 const LOCAL_READERS: usize = 8;
 
 /// Local files per reader: below this, another thread costs more time than it saves.
@@ -135,7 +135,7 @@ fn read<T: Task>(headers: &Headers, queue: &Queue) -> Vec<Indexed<T>> {
 
 type Indexed<T> = (usize, Result<<T as Task>::Output>);
 
-/// Files of which each is taken once.
+/// Files, each of which is returned once.
 struct Queue {
     files: Vec<(usize, Location)>,
     next: AtomicUsize,
@@ -156,7 +156,7 @@ impl Queue {
     }
 }
 
-/// The error for a file whose reading panicked.
+/// The error of a file if reading it panicked.
 pub(crate) fn panicked(location: &Location) -> Error {
     Error::Internal { location: location.clone(), what: "reading the header panicked".to_owned() }
 }

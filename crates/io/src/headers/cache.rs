@@ -1,6 +1,6 @@
 //! Caches headers in bounded memory, and recent failures.
 //!
-//! The header of a file in a store is kept for the session unless it is evicted; that of a local file is compared with the file each time.
+//! The header of a file in a store is cached for the session unless it is evicted; that of a local file is compared with the file each time.
 //! Failures are cached for a short time ([`Failures`]). Headers that are being read are shared ([`InFlightHeaders`]).
 
 use std::sync::Arc;
@@ -27,12 +27,12 @@ pub(crate) struct HeaderCache {
 #[derive(Clone)]
 struct Entry {
     file: CogFile,
-    /// Of a local file.
+    /// Header of a local file.
     stamp: Option<Stamp>,
 }
 
 impl HeaderCache {
-    /// A cache that keeps headers of so many bytes together, and failures for so long.
+    /// A cache of headers with a maximum size in bytes, and of failures with a lifetime.
     pub(crate) fn new(bytes: u64, failure_lifetime: Duration) -> Self {
         let weigh = |key: &String, entry: &Entry| key.len() as u64 + bytes_of(&entry.file.header);
         let kept = ByteCache::new(bytes, USUAL_BYTES, weigh);
@@ -50,17 +50,17 @@ impl HeaderCache {
         (entry.stamp == Some(now)).then_some(entry.file)
     }
 
-    /// Keeps the header of a local file.
+    /// Caches the header of a local file.
     pub(crate) fn put_local(&self, key: &str, file: &CogFile, stamp: Stamp) {
         self.put(key, file, Some(stamp));
     }
 
-    /// Keeps the header of a file in a store.
+    /// Caches the header of a file in a store.
     pub(crate) fn put_remote(&self, key: &str, file: &CogFile) {
         self.put(key, file, None);
     }
 
-    /// Keeps headers of so many bytes from now on.
+    /// Sets the maximum size of headers in bytes.
     pub(crate) fn set_bytes(&self, bytes: u64) {
         self.kept.set_bytes(bytes);
     }
@@ -75,7 +75,7 @@ impl HeaderCache {
         self.in_flight.len()
     }
 
-    /// Keeps this header no longer.
+    /// Removes a header.
     pub(crate) fn forget(&self, key: &str) {
         self.kept.forget(key);
         self.in_flight.forget(key);
@@ -96,7 +96,7 @@ impl HeaderCache {
         self.in_flight.entry(key)
     }
 
-    /// Reads a header by `load`, to be called by the caller that fills an entry, and keeps it.
+    /// Reads a header with `load` and caches it. Called by the caller that fills the entry.
     pub(crate) async fn load<F>(&self, key: &str, load: impl FnOnce() -> F) -> Result<CogFile>
     where
         F: Future<Output = Result<CogFile>>,

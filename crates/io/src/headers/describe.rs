@@ -9,11 +9,11 @@ use crate::types::location::LocationKind;
 use crate::{DescribedFile, Location, Result};
 
 impl Headers {
-    /// Descriptions of files, read concurrently; nothing is kept. Blocks the calling thread, which must not be one of the runtime's.
+    /// Descriptions of files, read concurrently, without cache. Blocks the calling thread, which must not be one of the runtime's.
     ///
     /// # Errors
     ///
-    /// If the query is interrupted; a file that cannot be read is an error of its own.
+    /// If the query is interrupted. Unreadable files are separate errors.
     pub(crate) fn descriptions_at(&self, locations: &[Location]) -> Result<Vec<Result<DescribedFile>>> {
         let described = locations.iter().map(|location| self.description_at(location));
         let described = stream::iter(described).buffered(self.options().max_concurrent.max(1));

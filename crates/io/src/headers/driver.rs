@@ -1,8 +1,8 @@
 //! Fetches the ranges that a decoder needs, in as few requests as possible:
 //!
 //! ```text
-//! round 0   one GET of the first 32 KiB: a normal COG is done; size, tag and date come with it
-//! round 1+  what the decoder misses, all of it at once, coalesced, each round read ahead for the IFDs that follow
+//! round 0   one GET of the first 32 KiB, which is sufficient for usual COGs; returns size, tag and date as well
+//! round 1+  all missing ranges, coalesced, with read-ahead for the following IFDs
 //! ```
 
 use std::ops::Range;
@@ -111,7 +111,7 @@ pub(crate) fn read_local<D: Decoder>(location: &Location, path: &Path) -> Result
     }
 }
 
-/// A decoder and the rounds that it has had.
+/// A decoder and its number of rounds.
 struct Decoding<D: Decoder> {
     decoder: D,
     size: Option<u64>,
@@ -122,7 +122,7 @@ struct Decoding<D: Decoder> {
 
 enum Step<T> {
     Done(T),
-    /// Sorted, disjoint and, where the file's size is known, within the file.
+    /// Sorted, disjoint and, if the size of the file is known, within the file.
     Fetch(Vec<Range<u64>>),
 }
 
@@ -138,7 +138,7 @@ impl<D: Decoder> Decoding<D> {
         Self { decoder, size, rounds: 0, taken: None }
     }
 
-    /// Hands over what was fetched. The decoder itself notices when that is nothing new.
+    /// Pushes fetched bytes. The decoder detects when they contain nothing new.
     fn push(&mut self, fetched: Vec<(Range<u64>, Bytes)>) {
         for (span, bytes) in fetched {
             self.decoder.push(span.start, bytes);

@@ -18,7 +18,7 @@ use crate::types::stamp::Stamp;
 use crate::{CogFile, DescribedFile, Error, Location, ObjectVersion, Result, VersionMatch};
 
 impl Headers {
-    /// Puts the header of a file into the cache, as the index has it. False if there is no room for it, or if a local
+    /// Adds the header of an index to the cache. False if there is no room for it, or if a local
     /// file is not the version that was indexed.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl Headers {
         self.header_at(&self.locate(href)?).await
     }
 
-    /// As [`header`](Self::header), by location.
+    /// Like [`header`](Self::header), by location.
     pub async fn header_at(&self, location: &Location) -> Result<CogFile> {
         self.access().check(location)?;
         if location.is_local() && self.is_native() {
@@ -113,17 +113,17 @@ impl Headers {
     }
 
     /// The headers of many files, fetched concurrently, each distinct href once; blocks the calling thread, which must not
-    /// be one of the runtime's. Answers in the order of `hrefs`.
+    /// be one of the runtime's. Results are in the order of `hrefs`.
     pub fn headers(&self, hrefs: &[&str]) -> Vec<Result<CogFile>> {
         batch::run::<CachedHeaders>(self, hrefs)
     }
 
-    /// Every IFD of many files with its tags; otherwise as [`headers`](Self::headers), but nothing is kept.
+    /// Every IFD of many files with its tags. Like [`headers`](Self::headers), but without cache.
     pub fn ifds(&self, hrefs: &[&str]) -> Vec<Result<Vec<IfdInfo>>> {
         batch::run::<Ifds>(self, hrefs)
     }
 
-    /// Descriptions of many files; otherwise as [`headers`](Self::headers), but nothing is kept.
+    /// Descriptions of many files. Like [`headers`](Self::headers), but without cache.
     pub fn descriptions(&self, hrefs: &[&str]) -> Vec<Result<DescribedFile>> {
         batch::run::<Descriptions>(self, hrefs)
     }
@@ -147,7 +147,7 @@ impl Headers {
         compared
     }
 
-    /// The headers of many files as they are now, without the cache; otherwise as [`headers`](Self::headers).
+    /// The current headers of many files. Like [`headers`](Self::headers), but without cache.
     pub(crate) fn current_headers(&self, hrefs: &[&str]) -> Vec<Result<CogFile>> {
         batch::run::<CurrentHeaders>(self, hrefs)
     }
@@ -182,7 +182,7 @@ impl Headers {
     }
 }
 
-/// Headers, from the cache where they are in it.
+/// Headers, from the cache if possible.
 struct CachedHeaders;
 
 impl Task for CachedHeaders {
@@ -201,7 +201,7 @@ impl Task for CachedHeaders {
     }
 }
 
-/// Headers as they are now, read from the files again.
+/// Current headers, read from the files.
 struct CurrentHeaders;
 
 impl Task for CurrentHeaders {
@@ -220,7 +220,7 @@ impl Task for CurrentHeaders {
     }
 }
 
-/// Dumps of IFDs: looked at once, so not kept.
+/// Dumps of IFDs, which are not cached.
 struct Ifds;
 
 impl Task for Ifds {
@@ -239,7 +239,7 @@ impl Task for Ifds {
     }
 }
 
-/// Descriptions of files: looked at once, so not kept.
+/// Descriptions of files, which are not cached.
 struct Descriptions;
 
 impl Task for Descriptions {

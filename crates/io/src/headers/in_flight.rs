@@ -86,7 +86,7 @@ impl Drop for HeaderEntry {
     fn drop(&mut self) {
         if let Some(in_flight) = self.in_flight.upgrade() {
             let mut entries = in_flight.lock();
-            // Another entry may have taken the place.
+            // The entry may have been replaced.
             if entries.get(&self.key).is_some_and(|entry| entry.strong_count() == 0) {
                 entries.remove(&self.key);
             }

@@ -15,7 +15,7 @@ use crate::{Error, Result};
 /// The suffix of metadata columns.
 const METADATA: &str = "_metadata";
 
-/// Which of an index's columns are looked at. [`Default`] is the defaults of SQL.
+/// Columns of an index to use. [`Default`] is the defaults of SQL.
 #[derive(Debug, Clone)]
 pub struct CollectionOptions {
     /// Bands that the index must have. None: those that have a metadata column.
@@ -42,7 +42,7 @@ impl Default for CollectionOptions {
     }
 }
 
-/// An index whose columns were found.
+/// An index with resolved columns.
 #[derive(Debug)]
 pub(super) struct Collection {
     pub(super) source: ParquetSource,
@@ -121,7 +121,7 @@ impl Collection {
         }
     }
 
-    /// The column of assets or hrefs with what is needed of it, added to a projection.
+    /// Adds the required fields of the column of assets or hrefs to a projection.
     pub(super) fn and_assets(&self, projection: Projection, assets: &Assets) -> Projection {
         match assets.fields(&self.names) {
             Some(fields) => projection.and_fields(assets.column, fields),
@@ -136,7 +136,7 @@ impl Collection {
             if let Some(hrefs) = hrefs.get_mut(band) {
                 hrefs.push(asset.ok().map(|asset| {
                     let opened = self.rewrites.apply(asset.href);
-                    // An href that the caller's rewriting made may be local.
+                    // A rewritten href may be local.
                     let refused = self.is_remote && *opened == *asset.href && local_from_remote(&opened).is_some();
                     Href { written: asset.href.to_owned(), opened, refused }
                 }));
@@ -146,10 +146,10 @@ impl Collection {
     }
 }
 
-/// Where an asset is.
+/// Location of an asset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Href {
-    /// As in the record.
+    /// Href of the record.
     pub(super) written: String,
     /// After the caller's rewriting.
     pub(super) opened: Arc<str>,

@@ -4,8 +4,8 @@
 //! records are enriched again in SQL.
 //!
 //! ```text
-//! ParquetSource ── records ──┬─ Validation ── metadata against format, grid and record ──────────> Problem, none where sound
-//!                            │                └─ with headers: against the files as they are now
+//! ParquetSource ── records ──┬─ Validation ── metadata against format, grid and record ──────────> Problem
+//!                            │                └─ with headers: against the current files
 //!                            └─ Refresh ── each file once, one conditional request, in order ────> FileStatus
 //! ```
 

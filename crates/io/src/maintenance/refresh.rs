@@ -1,7 +1,7 @@
 //! Finds the files of an index that changed since they were indexed.
 //!
 //! Each file is requested once, however many records and bands refer to it. If records refer to two versions of a file,
-//! it is compared with both. Results are in the order in which the index first names the files.
+//! it is compared with both. Results are in the order of the first occurrence of files in the index.
 //!
 //! ```text
 //! records ──> distinct (href, version indexed) ──> max_concurrent requests in flight ──> in order, 2,048 a time
@@ -43,7 +43,7 @@ pub enum Status {
     /// The file exists, but index and store have no field in common that [`VersionCheck`](crate::VersionCheck)
     /// compares.
     Unknown,
-    /// Not requested: the index has no header of it.
+    /// Not requested, because the index has no header.
     Unindexed,
     /// The store did not respond.
     Failed,
@@ -66,11 +66,11 @@ impl Status {
 /// A file of an index.
 #[derive(Debug, Clone)]
 pub struct FileStatus {
-    /// As in the record.
+    /// Href of the record.
     pub href: String,
     /// The result of the comparison.
     pub status: Status,
-    /// The version whose header is in the index.
+    /// The indexed version.
     pub indexed: ObjectVersion,
     /// The current version.
     pub found: ObjectVersion,

@@ -18,9 +18,9 @@ use super::{Kind, geo};
 /// The conversion of the Arrow values of one Parquet column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Leaf {
-    /// The Arrow type is the one wanted.
+    /// The Arrow type is unchanged.
     Same,
-    /// The Arrow type is the wanted one, and has a kind.
+    /// The Arrow type is unchanged, and has a kind.
     Named(Kind),
     /// Binary that becomes the WKB of DuckDB's GEOMETRY; see [`super::wkb`].
     Wkb(Kind),
@@ -42,7 +42,7 @@ pub(super) enum Leaf {
     Int96,
 }
 
-/// The rewritten schema and, for each of its columns, what is left to do.
+/// The rewritten schema and the conversion of each column.
 pub(super) fn rewrite(schema: &SchemaDescriptor) -> Result<(SchemaDescriptor, Vec<Leaf>)> {
     let mut leaves = Vec::with_capacity(schema.num_columns());
     let root = schema.root_schema();
@@ -79,7 +79,7 @@ fn node(field: &TypePtr, context: GroupContext, leaves: &mut Vec<Leaf>) -> Resul
     let wraps_one = repeated && children.len() == 1 && context != GroupContext::InsideMap;
     let plain = field.get_basic_info().converted_type() == ConvertedType::NONE;
     match context {
-        // The names that make arrow-rs take the group for the element (backward-compatibility rules of LIST).
+        // Names for which arrow-rs interprets the group as the element (backward-compatibility rules of LIST).
         GroupContext::InsideList if wraps_one => group(field, "list", children),
         GroupContext::Field if wraps_one && plain => {
             let list = Type::group_type_builder("list").with_repetition(Repetition::REPEATED).with_fields(children);
@@ -138,7 +138,7 @@ fn leaf(field: &TypePtr, leaves: &mut Vec<Leaf>) -> Result<TypePtr> {
     Ok(Arc::new(builder.build()?))
 }
 
-/// How a column is converted, and the annotation that it is read with.
+/// The conversion of a column, and its annotation.
 fn kind_of_leaf(field: &Type, annotation: Option<&LogicalType>, length: i32) -> (Leaf, ReadAs) {
     let fixed = field.get_physical_type() == Physical::FIXED_LEN_BYTE_ARRAY;
     let bytes = fixed || field.get_physical_type() == Physical::BYTE_ARRAY;

@@ -1,7 +1,7 @@
 //! GeoParquet's `geo` key-value entry: which columns are WKB, and in which CRS.
 //!
 //! Source: GeoParquet 1.1, "File metadata" and "Column metadata". More is accepted than it allows, because real writers
-//! leave out `geometry_types`: a column counts if its encoding is WKB in any case.
+//! leave out `geometry_types`: a column is used if its encoding is WKB in any letter case.
 
 use parquet::file::metadata::FileMetaData;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use super::Kind;
 /// The CRS of a column without a member `crs` (GeoParquet 1.1, "crs").
 const DEFAULT_CRS: &str = "OGC:CRS84";
 
-/// The columns that the `geo` entry names as WKB, with their kind. Empty without such an entry, or if it is not JSON.
+/// The WKB columns of the `geo` entry, with their kind. Empty without such an entry, or if it is not JSON.
 pub(super) fn columns(file: &FileMetaData) -> Vec<(String, Kind)> {
     let text = file
         .key_value_metadata()

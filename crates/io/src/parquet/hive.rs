@@ -1,11 +1,11 @@
-//! Columns that the folders of Hive-partitioned files name: `.../year=2024/month=5/a.parquet`.
+//! Partition columns of Hive-partitioned files: `.../year=2024/month=5/a.parquet`.
 //!
 //! Columns, their order, types and values are those of DuckDB's `read_parquet`:
 //!
-//! - A folder `key=value` with one `=` is a partition. Its key stands as it is, its value is URL-decoded. Of a key that occurs
-//!   twice the first value counts.
+//! - A folder `key=value` with one `=` is a partition. Its key is unchanged, its value is URL-decoded. If a key occurs
+//!   twice, the first value is used.
 //! - There are columns only if all files have the same keys. They follow the files' own, sorted by key; a key that is a column of
-//!   the files, letter case ignored, takes that column's place, with the folder's value and type.
+//!   the files, letter case ignored, replaces this column, with the value and type of the folder.
 //! - The type is the first of DATE, TIMESTAMP and BIGINT that DuckDB would cast every value to in strict mode ([`Scalar`]), as
 //!   written, before it is decoded; else VARCHAR.
 //! - Which values are NULL differs between releases of DuckDB: [`NullFolders`].
@@ -32,7 +32,7 @@ pub struct HiveOptions {
 /// Which values of a partition are NULL in `read_parquet`. `NULL` is so in any letter case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum NullFolders {
-    /// DuckDB 1.4: `NULL`, which is taken for a text when the type is found; `__HIVE_DEFAULT_PARTITION__` is a text.
+    /// DuckDB 1.4: `NULL`, which is considered text for the detection of the type; `__HIVE_DEFAULT_PARTITION__` is a text.
     Word,
     /// DuckDB 1.5: `NULL` and `__HIVE_DEFAULT_PARTITION__`, which do not affect the type.
     #[default]
@@ -76,12 +76,12 @@ pub(super) struct Partitions(Vec<Partition>);
 #[derive(Debug)]
 pub(super) struct Partition {
     pub(super) field: FieldRef,
-    /// Of each file.
+    /// Partitions of each file.
     values: Vec<Option<Scalar>>,
 }
 
 impl Partitions {
-    /// The columns that the folders of these files name.
+    /// The partition columns of these files.
     pub(super) fn of(files: &[String], options: HiveOptions) -> Result<Self> {
         if options.partitioning == Some(false) {
             return Ok(Self::default());

@@ -1,4 +1,4 @@
-//! DuckDB's strict casts from VARCHAR to DATE, TIMESTAMP and BIGINT: what decides the types of partition columns.
+//! DuckDB's strict casts from VARCHAR to DATE, TIMESTAMP and BIGINT: they determine the types of partition columns.
 //!
 //! Source: the behaviour of DuckDB 1.4, 1.5 and 2.0, which agree except for offsets after a blank or after a time
 //! without seconds: those are not a TIMESTAMP here, as before 2.0. An offset from UTC does not shift a TIMESTAMP.
@@ -70,7 +70,7 @@ impl<'a> Text<'a> {
         self.0.chars().all(is_space)
     }
 
-    /// `Z` right behind the time, or ` UTC`.
+    /// `Z` immediately after the time, or ` UTC`.
     fn is_utc(self) -> bool {
         let rest = self.0.strip_prefix('Z').or_else(|| self.0.strip_prefix(" UTC"));
         rest.is_some_and(|rest| Text(rest).is_blank())
@@ -88,7 +88,7 @@ impl<'a> Text<'a> {
         pairs.len() % 2 == 0 && pairs.bytes().all(|byte| byte.is_ascii_digit())
     }
 
-    /// Leading digits, at most `max`, and what follows them.
+    /// Leading digits, at most `max`, and the rest.
     fn digits(self, max: usize) -> (&'a str, &'a str) {
         let count = self.0.bytes().take(max).take_while(u8::is_ascii_digit).count();
         self.0.split_at(count)
@@ -100,7 +100,7 @@ impl<'a> Text<'a> {
         Some((digits.parse().ok()?, rest))
     }
 
-    /// Days since 1970-01-01, how many digits the year has (0 for a word), and what follows.
+    /// Days since 1970-01-01, the number of digits of the year (0 for a word), and the rest.
     fn date(self) -> Option<(i32, usize, &'a str)> {
         let text = self.0.trim_start_matches(is_space);
         let (negative, text) = text.strip_prefix('-').map_or((false, text), |text| (true, text));
@@ -125,7 +125,7 @@ impl<'a> Text<'a> {
         Some((days(year, month, day)?, digits.len(), rest))
     }
 
-    /// Microseconds of the day, and what follows. Minutes and seconds may be missing, their colons may not.
+    /// Microseconds of the day, and the rest. Minutes and seconds may be missing, but not their colons.
     fn time(self) -> Option<(i64, &'a str)> {
         let text = self.0.trim_start_matches(is_space);
         let (hour, rest) = Text(text).pair()?;

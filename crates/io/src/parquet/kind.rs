@@ -1,4 +1,4 @@
-//! The part of a column's DuckDB type that its Arrow type does not express, kept in the metadata of the Arrow field.
+//! The part of a column's DuckDB type that its Arrow type does not express, stored in the metadata of the Arrow field.
 
 use std::collections::HashMap;
 

@@ -23,7 +23,7 @@
 //! | TIME(MILLIS or MICROS), TIME_MILLIS, TIME_MICROS | TIME | Time64(µs) | outside a day: an error |
 //! | TIME(any unit, UTC) | TIMETZ (offset 0) | Time64(µs), [`Kind::TimeTz`] | nanoseconds cut; wraps at a day |
 //! | TIME(NANOS) | TIME_NS since 1.5.6, before TIME | Time64(ns) | the border cuts for older hosts |
-//! | TIMESTAMP(MILLIS or MICROS), TIMESTAMP_MILLIS, TIMESTAMP_MICROS | TIMESTAMP | Timestamp(µs) | without zone when only the converted type says so |
+//! | TIMESTAMP(MILLIS or MICROS), TIMESTAMP_MILLIS, TIMESTAMP_MICROS | TIMESTAMP | Timestamp(µs) | without zone if only the converted type says so |
 //! | TIMESTAMP(MILLIS or MICROS, UTC) | TIMESTAMPTZ | Timestamp(µs, UTC) | |
 //! | TIMESTAMP(NANOS) | TIMESTAMP_NS | Timestamp(ns) | |
 //! | TIMESTAMP(NANOS, UTC) | TIMESTAMPTZ_NS since 2.0, before TIMESTAMPTZ | Timestamp(ns, UTC) | the border cuts for older hosts |
@@ -35,7 +35,7 @@
 //! | MAP, MAP_KEY_VALUE | MAP | Map | |
 //! | group | STRUCT | Struct | |
 //!
-//! Folders `key=value` are columns as well, where all files have the same: see [`HiveOptions`].
+//! Folders `key=value` are columns as well, if all files have the same keys: see [`HiveOptions`].
 //!
 //! Names that differ in letter case only get a suffix `_1`, `_2`, ..., as in `read_parquet`.
 

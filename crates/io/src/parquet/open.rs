@@ -17,8 +17,8 @@ use super::{Kind, footer, geo};
 use crate::store::Stores;
 use crate::{Error, Location, Object, Result};
 
-/// Parquet files as one table. The first file's schema is the table's; the others are matched to it by name when their turn
-/// comes, as `read_parquet` does. Cheap to clone.
+/// Parquet files as one table. The first file's schema is the table's; the others are matched to it by name when they are
+/// read, as in `read_parquet`. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ParquetSource {
     stores: Stores,
@@ -30,10 +30,10 @@ pub struct ParquetSource {
     wkb: Wkb,
 }
 
-/// How files are read as a table. [`Default`] is for single files.
+/// Options for reading files as a table. [`Default`] is for single files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceOptions {
-    /// Whether geometries come out as DuckDB's GEOMETRY holds them; else with the bytes as they are stored, for hosts that
+    /// Whether geometries are returned in the encoding of DuckDB's GEOMETRY; otherwise with the stored bytes, for hosts that
     /// have no GEOMETRY.
     pub canonical_geometry: bool,
     /// Whether folders are columns.
@@ -46,14 +46,14 @@ impl Default for SourceOptions {
     }
 }
 
-/// How geometry columns come out.
+/// Form of geometry columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wkb {
     Canonical,
     AsStored,
 }
 
-/// Columns to read, in the order wanted.
+/// Columns to read, in order.
 #[derive(Debug, Clone, Default)]
 pub struct Projection {
     columns: Vec<Column>,
@@ -110,7 +110,7 @@ impl ParquetSource {
         Self::open_with(stores, files, SourceOptions::default()).await
     }
 
-    /// As [`Self::open`], with options.
+    /// Like [`Self::open`], with options.
     pub async fn open_with(stores: &Stores, files: Vec<String>, options: SourceOptions) -> Result<Self> {
         let wkb = if options.canonical_geometry { Wkb::Canonical } else { Wkb::AsStored };
         let Some(first) = files.first() else {
@@ -134,13 +134,13 @@ impl ParquetSource {
         &self.files
     }
 
-    /// Of each file, whether it is read over the network.
+    /// For each file, whether it is read over the network.
     pub(crate) fn are_remote(&self) -> Vec<bool> {
         let is_remote = |file: &String| Location::parse_any(file).is_ok_and(|location| !location.is_local());
         self.files.iter().map(is_remote).collect()
     }
 
-    /// Where the first file is: for messages.
+    /// Location of the first file, for messages.
     pub fn location(&self) -> &Location {
         self.first.object.location()
     }
@@ -157,7 +157,7 @@ impl ParquetSource {
         &self.first
     }
 
-    /// The column that the folders name at an index of the schema.
+    /// The partition column at an index of the schema.
     fn partition(&self, index: usize) -> Option<&Partition> {
         self.partitions.iter().find(|(at, _)| *at == index).map(|(_, partition)| partition)
     }
@@ -208,7 +208,7 @@ impl ParquetSource {
     }
 }
 
-/// How one file's batches become the table's.
+/// Conversion of the batches of a file to those of the table.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) mask: ProjectionMask,
@@ -219,7 +219,7 @@ pub(super) struct Plan {
 
 #[derive(Debug, Clone)]
 struct PlanColumn {
-    /// Among the columns that arrow-rs returns; None if this file has none of the wanted fields.
+    /// Among the columns that arrow-rs returns; None if this file has none of the requested fields.
     position: Option<usize>,
     from: FieldRef,
     convert: Convert,
@@ -262,7 +262,7 @@ impl Plan {
     }
 }
 
-/// Arrow's error without the name of its kind, which is of no use to a reader.
+/// The error of Arrow without its kind.
 fn in_words(error: ArrowError) -> String {
     match error {
         ArrowError::ParseError(what) | ArrowError::CastError(what) | ArrowError::InvalidArgumentError(what) => what,
@@ -376,7 +376,7 @@ impl File {
     }
 }
 
-/// The field with only what lies on the paths, and its leaves; None if nothing does. `next` counts leaves passed.
+/// The field restricted to the paths, and its leaves; None if it is on no path. `next` counts visited leaves.
 fn prune(field: &Field, paths: Option<&[&[String]]>, next: &mut usize, leaves: &mut Vec<usize>) -> Option<Field> {
     let Some(paths) = paths.filter(|paths| !paths.iter().any(|path| path.is_empty())) else {
         let count = types::leaf_count(field.data_type());
@@ -404,7 +404,7 @@ fn prune(field: &Field, paths: Option<&[&[String]]>, next: &mut usize, leaves: &
     (!kept.is_empty()).then(|| field.clone().with_data_type(DataType::Struct(kept.into())))
 }
 
-/// The name, with a number appended if an earlier column has it: DuckDB's names ignore case.
+/// The name, with a number appended if an earlier column has it: names in DuckDB are case-insensitive.
 fn unique(name: &str, before: &[Root]) -> String {
     let taken = |candidate: &str| before.iter().any(|root| root.name.to_lowercase() == candidate.to_lowercase());
     let mut candidate = name.to_owned();

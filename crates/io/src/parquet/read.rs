@@ -29,7 +29,7 @@ use crate::store::object::blocking;
 use crate::types::location::LocationKind;
 use crate::{CoalesceConfig, Error, Location, Object, Result, StoreError};
 
-/// Files whose footers are read before their turn: hides the latency of many small files.
+/// Number of footers read in advance, which hides the latency of many small files.
 const FILES_AHEAD: usize = 4;
 
 /// Batches that are decoded ahead of the reader.
@@ -61,7 +61,7 @@ impl ParquetSource {
     /// The records in order, in batches of at most `rows`. Reading starts at once, in the current runtime, and ends
     /// when the result is dropped.
     pub fn read(&self, projection: &Projection, rows: usize) -> Result<Batches> {
-        // Also where no column is read, for which the footer is enough.
+        // Also if no column is read, for which the footer is sufficient.
         self.stores().access().check(self.location())?;
         let first = self.plan(0, self.first(), projection)?;
         Ok(start(self.clone(), projection.clone(), first, rows))
@@ -176,7 +176,7 @@ async fn fetch_file(
         .build()
         .map_err(at)?;
     loop {
-        // Waiting for room first bounds what is in memory: nothing is fetched that has no place yet.
+        // Waits for room before fetching, which bounds the memory.
         let Ok(permit) = pieces.reserve().await else { return Ok(false) };
         match row_groups.next_row_group().await.map_err(at)? {
             Some(reader) => permit.send(Ok(piece(reader))),

@@ -29,7 +29,7 @@ pub(crate) fn to_json(array: &ArrayRef, row: usize) -> Result<Option<Value>, Str
         DataType::UInt16 => integer::<UInt16Type>(array, row),
         DataType::UInt32 => integer::<UInt32Type>(array, row),
         DataType::UInt64 => integer::<UInt64Type>(array, row),
-        // By its shortest text, so that 0.1 stays 0.1.
+        // Uses the shortest text, so that 0.1 remains 0.1.
         DataType::Float32 => {
             let value = array.as_primitive::<Float32Type>().value(row);
             double(value.to_string().parse().unwrap_or_else(|_| f64::from(value)))

@@ -1,4 +1,4 @@
-//! From the Arrow types that arrow-rs reads to those of this crate: a tree of conversions, pruned where there are none.
+//! From the Arrow types that arrow-rs reads to those of this crate: a tree of conversions, without subtrees that need none.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::annotate::Leaf;
 /// The conversion of one column or nested field.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Convert {
-    /// Nothing below here.
+    /// No conversion in this subtree.
     Keep,
     /// One Parquet column.
     Leaf(Leaf),
@@ -20,10 +20,10 @@ pub(super) enum Convert {
     Fields(Vec<Convert>),
 }
 
-/// The zone of UTC timestamps, as Parquet's readers name it.
+/// The zone of UTC timestamps in Parquet readers.
 const UTC: &str = "UTC";
 
-/// The field that comes out and how, given the next of the file's leaves; takes as many of them as the field has columns.
+/// The resulting field and its conversion, given the next leaves of the file; consumes one leaf per column of the field.
 pub(super) fn target<'a>(field: &Field, leaves: &mut impl Iterator<Item = &'a Leaf>) -> (FieldRef, Convert) {
     let (data_type, convert) = match field.data_type() {
         DataType::Struct(fields) => {

@@ -1,4 +1,4 @@
-//! WKB as DuckDB's GEOMETRY holds it: little-endian throughout, dimensions by ISO codes, no SRID, nothing behind the end.
+//! WKB in the encoding of DuckDB's GEOMETRY: little-endian, dimensions by ISO codes, no SRID, no bytes after the end.
 //!
 //! DuckDB trusts the bytes of a GEOMETRY, so that bytes which it would reject in a file must not reach one. This module
 //! accepts the geometries that `read_parquet` accepts and returns the same bytes. Source: OGC 06-103r4, 8.2; PostGIS

@@ -2,7 +2,7 @@
 //!
 //! # Why quick_cache
 //!
-//! Weighted eviction behind one lock, without a background thread and with four small dependencies; it is resistant to
+//! Weighted eviction with one lock, without a background thread and with four small dependencies; it is resistant to
 //! scans, which queries over many files are. moka does the same, with single flight, at ten times the code.
 
 use std::hash::Hash;
@@ -12,7 +12,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 /// Values by their keys, as many as fit. For any number of threads at once.
 pub(crate) struct ByteCache<K, V> {
-    /// None if nothing is to be kept.
+    /// None if caching is disabled.
     kept: Option<Cache<K, V, Weigh<K, V>>>,
 }
 
@@ -20,12 +20,12 @@ pub(crate) struct ByteCache<K, V> {
 struct Weigh<K, V>(fn(&K, &V) -> u64);
 
 impl<K: Eq + Hash, V: Clone> ByteCache<K, V> {
-    /// A cache for so many bytes, nothing for 0. `usual` is about what one value takes, and only sizes the tables to begin with.
+    /// A cache with a maximum size in bytes; 0 disables it. `usual` is the approximate size of a value, for the initial size of the tables.
     pub(crate) fn new(bytes: u64, usual: u64, weigh: fn(&K, &V) -> u64) -> Self {
         let options = OptionsBuilder::new()
             .weight_capacity(bytes)
             .estimated_items_capacity(usize::try_from(bytes / usual).unwrap_or(usize::MAX).min(65_536))
-            // Shards would each hold a share: one large value could exceed it and never be kept.
+            // Without shards, because a large value could exceed the share of a shard and would never be cached.
             .shards(1)
             .build();
         let cache = |options| {
@@ -41,7 +41,7 @@ impl<K: Eq + Hash, V: Clone> ByteCache<K, V> {
         self.kept.as_ref()?.get(key)
     }
 
-    /// Bytes of all that is kept.
+    /// Bytes of all cached values.
     pub(crate) fn bytes(&self) -> u64 {
         self.kept.as_ref().map_or(0, Cache::weight)
     }
@@ -52,14 +52,14 @@ impl<K: Eq + Hash, V: Clone> ByteCache<K, V> {
         }
     }
 
-    /// Sets the bytes that are kept. A cache that was created with none keeps none.
+    /// Sets the maximum size in bytes. A disabled cache remains disabled.
     pub(crate) fn set_bytes(&self, bytes: u64) {
         if let Some(kept) = &self.kept {
             kept.set_capacity(bytes);
         }
     }
 
-    /// Keeps this value no longer.
+    /// Removes a value.
     pub(crate) fn forget<Q>(&self, key: &Q)
     where
         Q: Hash + quick_cache::Equivalent<K> + ?Sized,

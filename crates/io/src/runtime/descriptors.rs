@@ -2,8 +2,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | requests in flight | at most half of the limit, less a reserve for the host's files and those that are read beside requests |
-//! | idle connections | closed once half as many connections again were opened as may be in use, and where there are no descriptors |
+//! | requests in flight | at most half of the limit, less a reserve for files of the host and files read during requests |
+//! | idle connections | closed once half as many connections again were opened as may be in use, and if there are no descriptors |
 //! | no descriptor for a connection or a file | waited for, since those in use become free: a connection within the request's time-out, a file for 2 s |
 
 use std::fs::File;
@@ -14,16 +14,16 @@ use std::time::{Duration, Instant};
 
 use crate::types::store_error;
 
-/// Descriptors for others, where the limit allows: DuckDB's files and temporary files, Parquet files, local rasters.
+/// Descriptors for other purposes, if the limit allows: DuckDB's files and temporary files, Parquet files, local rasters.
 const RESERVE: usize = 96;
 
-/// How long a file waits for a descriptor: requests take less, a host that has used up its own does not get them back.
+/// Maximum time to wait for a descriptor. Requests take less; a host that has used up its own descriptors does not release them.
 const FILE_WAIT: Duration = Duration::from_secs(2);
 
 /// Time between two attempts to open a file.
 const FILE_PAUSE: Duration = Duration::from_millis(10);
 
-/// Connections that may be in use at once: half of what the limit leaves, so that as many idle ones may be open beside them.
+/// Maximum number of connections in use: half of the available descriptors, so that as many idle connections may be open.
 pub(crate) fn max_connections() -> usize {
     limit().map_or(usize::MAX, connections_within)
 }

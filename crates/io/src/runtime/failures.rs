@@ -15,16 +15,16 @@ use std::time::{Duration, Instant};
 
 use crate::Error;
 
-/// Failures remembered at once: an index may name millions of missing files.
+/// Maximum number of cached failures, because an index may contain millions of missing files.
 const KEPT_MAX: usize = 10_000;
 
 /// Lifetimes after which a failure is retried, however often it was used meanwhile.
 const LIFETIMES_MAX: u32 = 4;
 
-/// Failures by what failed. For any number of threads at once.
+/// Cached failures by key, for any number of threads.
 pub(crate) struct Failures<K> {
     kept: Mutex<HashMap<K, Failure>>,
-    /// How many are kept: mostly none, and then nothing is locked.
+    /// Number of cached failures. Usually there are none, and no lock is taken.
     count: AtomicUsize,
     lifetime: Duration,
 }
@@ -36,7 +36,7 @@ struct Failure {
 }
 
 impl<K: Eq + Hash> Failures<K> {
-    /// Remembers failures for so long.
+    /// Creates a cache with a lifetime of failures.
     pub(crate) fn new(lifetime: Duration) -> Self {
         Self { kept: Mutex::default(), count: AtomicUsize::new(0), lifetime }
     }
@@ -46,7 +46,7 @@ impl<K: Eq + Hash> Failures<K> {
         self.count.load(Ordering::Acquire) == 0
     }
 
-    /// The remembered error.
+    /// Returns the cached error.
     pub(crate) fn get<Q>(&self, key: &Q) -> Option<Error>
     where
         K: std::borrow::Borrow<Q>,
@@ -61,7 +61,7 @@ impl<K: Eq + Hash> Failures<K> {
         Some(failure.error.clone())
     }
 
-    /// Remembers an error, if it is one of the file or of its store.
+    /// Caches an error, if it is an error of the file or of its store.
     pub(crate) fn remember(&self, key: K, error: &Error) {
         let is_lasting = matches!(error, Error::Store { .. } | Error::Header { .. } | Error::Pixels { .. });
         if !is_lasting || error.denial().is_some() || self.lifetime.is_zero() {
@@ -78,7 +78,7 @@ impl<K: Eq + Hash> Failures<K> {
         self.count.store(kept.len(), Ordering::Release);
     }
 
-    /// Remembers this failure no longer.
+    /// Removes a failure.
     pub(crate) fn forget<Q>(&self, key: &Q)
     where
         K: std::borrow::Borrow<Q>,

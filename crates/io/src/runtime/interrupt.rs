@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
 
-/// How often a waiting thread checks for an interrupt.
+/// Interval at which waiting threads check for an interrupt.
 pub(crate) const POLL: Duration = Duration::from_millis(100);
 
-/// Whether the host has interrupted a query. Asked on threads of the query and of its helpers only, while it runs.
+/// Whether the host has interrupted a query. Called only while the query runs, by its threads and helper threads.
 pub type IsInterrupted = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// The state of one query. Clones share it.

@@ -2,7 +2,7 @@
 //!
 //! The host counts the vectors that a query keeps, but neither those between two functions of an expression nor
 //! intermediate results. The memory that a call will take is therefore compared with the limit before it is allocated.
-//! Caches and tiles in flight have bounds of their own, which are shares of a small limit:
+//! Caches and tiles in flight have separate bounds, which are shares of a small limit:
 //!
 //! | bound | at most |
 //! |---|---|
@@ -11,8 +11,8 @@
 //! | the entries of a listing | half |
 //! | a coverage while it is computed | a quarter |
 //! | decoded tiles in the cache, tiles in flight | an eighth each |
-//! | headers that are kept | a sixteenth |
-//! | coverages that are kept | a thirty-second |
+//! | cached headers | a sixteenth |
+//! | cached coverages | a thirty-second |
 //! | the text of a STAC document | a sixteenth, 256 MiB |
 //! | the text of a STAC item, which takes up to 36 times as much once parsed | a sixty-fourth, 16 MiB |
 
@@ -26,9 +26,9 @@ const UNKNOWN: u64 = 4 << 30;
 /// The limit of a session.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    /// Of the environment.
+    /// Limit of the environment.
     set: Option<u64>,
-    /// Of the host; [`u64::MAX`] where it is not known.
+    /// Limit of the host; [`u64::MAX`] if it is unknown.
     host: AtomicU64,
 }
 

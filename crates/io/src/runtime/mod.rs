@@ -21,7 +21,7 @@ use crate::{Error, PerProcess, Result};
 /// processor time from DuckDB's own.
 const MAX_WORKERS: usize = 4;
 
-/// Threads for file I/O and for decoding large tables; a network file system serves as many requests at once.
+/// Threads for file I/O and for decoding large tables; a network file system processes as many requests concurrently.
 const MAX_BLOCKING: usize = 32;
 
 /// The runtime of this process, started when it is first needed: a forked child has none of its parent's threads.

@@ -26,7 +26,7 @@ impl<T> PerProcess<T> {
         Self(OnceLock::new())
     }
 
-    /// The value of this process; None in a child that has made none.
+    /// The value of this process; None in a child that has created none.
     pub fn get(&self) -> Option<&T> {
         let owned = self.0.get()?;
         if owned.process == process::id() { Some(&owned.value) } else { owned.child.get() }
@@ -38,8 +38,8 @@ impl<T> PerProcess<T> {
         if owned.process == process::id() { Arc::get_mut(&mut owned.value) } else { owned.child.get_mut() }
     }
 
-    /// The value of this process, made when it is first needed. `make` gets the value of the parent, if there is one, and must take
-    /// none of its locks. Of threads that make values at the same time, all get the first one.
+    /// The value of this process, created on first use. `make` receives the value of the parent, if there is one, and must not take
+    /// its locks. If several threads create values concurrently, all receive the first one.
     pub fn get_or_make(&self, make: impl FnOnce(Option<&T>) -> T) -> &T {
         let (mut last, mut parent) = (self, None);
         while let Some(owned) = last.0.get() {
@@ -48,7 +48,7 @@ impl<T> PerProcess<T> {
             }
             (last, parent) = (&owned.child, Some(&*owned.value));
         }
-        // Made outside of the lock: a fork in the meantime would leave it locked in the child.
+        // Created outside of the lock: a fork in the meantime would leave it locked in the child.
         let made = PerProcess::owned(make(parent));
         &last.0.get_or_init(|| made).value
     }

@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Options, Result};
 
-/// How long a caller works without helpers: less work than this is done before a thread has started.
+/// Time that a caller works without helpers. Starting a thread would take longer than less work.
 pub(crate) const ALONE: Duration = Duration::from_micros(200);
 
-/// How many threads may work, and how many do.
+/// Maximum and current number of working threads.
 #[derive(Debug)]
 pub(crate) struct Workers {
     is_set: bool,
@@ -80,7 +80,7 @@ impl Workers {
                         while !self.is_crowded() && safe_step() {}
                         helpers.fetch_sub(1, Ordering::Relaxed);
                     };
-                    // Where no thread can be started the caller does all the work.
+                    // If no thread can be started, the caller does all the work.
                     can_start = Builder::new().name("rasteret-work".to_owned()).spawn_scoped(scope, help).is_ok();
                 }
                 if !safe_step() {
@@ -101,7 +101,7 @@ impl Workers {
         }
     }
 
-    /// How many threads may work.
+    /// Maximum number of working threads.
     pub(crate) fn limit(&self) -> usize {
         self.limit.load(Ordering::Relaxed)
     }

@@ -7,7 +7,7 @@
 //! | before 0.9 | `eo:bands`, positions in the list `eo:bands` of the item's properties |
 //!
 //! Source: STAC 1.1, "Common Metadata", Bands, and its list of changes since 1.0. The section that defines a member
-//! there determines its prefix here; a name with a prefix is kept. The item's own members are kept beside `bands`.
+//! there determines its prefix here; a name with a prefix is kept. The item's own members are kept in addition to `bands`.
 
 use serde_json::{Map, Value};
 

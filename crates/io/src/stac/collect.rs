@@ -24,10 +24,10 @@ use crate::{Error, Location, Result};
 /// field, used or not: at 16 bytes each, this number takes 128 MiB.
 const MAX_ASSET_FIELDS: usize = 4_096;
 
-/// Number of property names above which they are not a schema.
+/// Maximum number of property names of a schema.
 const MAX_PROPERTIES: usize = 4_096;
 
-/// Where an item comes from.
+/// Source of an item.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin<'a> {
     /// For messages.
@@ -51,10 +51,10 @@ pub(super) struct Collector {
     conditions: Conditions,
 }
 
-/// Whether a record is taken.
+/// Whether a record is accepted.
 type Filter = Box<dyn Fn(&Map<String, Value>) -> bool>;
 
-/// Which records are taken.
+/// Accepted records.
 #[derive(Default)]
 struct Conditions {
     accepts: Option<Filter>,
@@ -96,7 +96,7 @@ impl Collector {
         self
     }
 
-    /// Takes those alone.
+    /// Accepts only these records.
     pub(super) fn filtered(mut self, accepts: impl Fn(&Map<String, Value>) -> bool + 'static) -> Self {
         self.conditions.accepts = Some(Box::new(accepts));
         self
@@ -195,7 +195,7 @@ impl Collector {
         let members = self.members.iter();
         columns.extend(members.map(|(name, shape)| (name.as_str(), Path::Member(name.clone()), Column::of(shape))));
         let mut names = Names::default();
-        // The names of the contract first: a property of the same name is the one that gets a number.
+        // Fixed names first, so that a property with the same name gets the suffix.
         let reserved: Vec<String> = columns
             .iter()
             .filter(|(_, path, _)| matches!(path, Path::Record(_)))

@@ -18,7 +18,7 @@ use crate::parquet::Kind;
 use crate::types::hex;
 use crate::types::time::Time;
 
-/// How an array is made of values.
+/// Conversion of values to an array.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Column {
     Boolean,
@@ -28,14 +28,14 @@ pub(super) enum Column {
     Code,
     Double,
     Timestamp,
-    /// Texts as they are, other scalars as JSON writes them.
+    /// Texts unchanged, other scalars as JSON.
     Text,
     Json,
     /// WKB in hexadecimal digits.
     Geometry,
     List(Box<Column>),
     Struct(Vec<Member>),
-    /// Objects whose members have one type.
+    /// Objects with members of one type.
     Map(Box<Column>),
 }
 
@@ -95,7 +95,7 @@ impl Column {
         }
     }
 
-    /// The field of a column of this name.
+    /// The field of a column with this name.
     pub(super) fn field(&self, name: &str) -> Field {
         let field = Field::new(name, self.data_type(), true);
         match self {
@@ -109,7 +109,7 @@ impl Column {
         Arc::new(self.field("item"))
     }
 
-    /// An array of these values; None is NULL, as is what the shape did not foresee.
+    /// An array of values; None and values that do not match the shape are NULL.
     pub(super) fn array(&self, values: &[Option<&Value>]) -> Result<ArrayRef, ArrowError> {
         let texts = || values.iter().map(|value| value.and_then(Value::as_str));
         Ok(match self {
@@ -214,7 +214,7 @@ fn entries(value: &Column) -> FieldRef {
     Arc::new(Field::new("entries", DataType::Struct(fields.into()), false))
 }
 
-/// The shape of any member of an object: for objects whose names are data.
+/// The common shape of all members of an object, for objects whose names are data.
 pub(super) fn common(members: &IndexMap<String, Shape>) -> Shape {
     members.values().fold(Shape::Null, |common, member| common.union(member))
 }
@@ -224,13 +224,13 @@ pub(super) fn common(members: &IndexMap<String, Shape>) -> Shape {
 #[derive(Debug, Default)]
 pub(super) struct Names {
     taken: HashSet<String>,
-    /// How often a name was used.
+    /// Number of occurrences of a name.
     uses: HashMap<String, usize>,
 }
 
 impl Names {
     pub(super) fn unique(&mut self, name: &str) -> String {
-        // A STRUCT's field must have a name; C strings end at a NUL.
+        // A field of a STRUCT must have a name, and C strings end at a NUL.
         let name: String = name.chars().filter(|c| *c != '\0').collect();
         let name = if name.is_empty() { "_".to_owned() } else { name };
         let mut candidate = name.clone();

@@ -26,7 +26,7 @@ pub(super) enum ItemPosition {
     Item(u64),
     /// Counted from 1, as editors do.
     Line(u64),
-    /// Of a Parquet file, counted from 0.
+    /// Row of a Parquet file, from 0.
     Row(u64),
 }
 
@@ -92,7 +92,7 @@ pub(super) fn read(
     lines(line, [number, next], input, item_max, sink, spoiled)
 }
 
-/// Newline-delimited JSON whose first line was read; `numbers` are those of this line and of the next.
+/// Newline-delimited JSON after its first line; `numbers` are the numbers of this line and the next.
 fn lines(
     mut line: Vec<u8>,
     [mut number, mut next]: [u64; 2],
@@ -106,7 +106,7 @@ fn lines(
         if line.iter().any(|byte| !byte.is_ascii_whitespace()) {
             match document(&mut Deserializer::from_slice(&line), position, sink) {
                 Err(Stop::Malformed { what, .. }) => {
-                    // The parser counts lines from the one that it was given.
+                    // The parser counts lines from its first one.
                     let what = what.split(" at line ").next().unwrap_or(&what).to_owned();
                     spoiled(position, what).map_err(Stop::Error)?;
                 }
@@ -124,7 +124,7 @@ fn lines(
     }
 }
 
-/// One document of any length, whose items are limited.
+/// One document of any length, with limited items.
 fn metered(input: impl Read, item_max: u64, sink: &mut ItemConsumer<'_>) -> std::result::Result<(), Stop> {
     // The buffer is filled ahead of the item that ends in it.
     let allowed = item_max.saturating_add(BUFFER as u64);
@@ -176,7 +176,7 @@ fn document<'de, R: serde_json::de::Read<'de>>(
     }
 }
 
-/// A text that is not what it should be.
+/// An invalid text.
 fn malformed(what: &str) -> Stop {
     Stop::Malformed { at: None, what: what.to_owned() }
 }

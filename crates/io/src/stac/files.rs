@@ -30,7 +30,7 @@ const FILES_AHEAD: usize = 64;
 /// Rows of Parquet that are decoded at once.
 const PARQUET_ROWS: usize = 512;
 
-/// How items are read.
+/// Options for reading items.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReadOptions {
     /// Leave out items and files that cannot be read, instead of failing.
@@ -111,7 +111,7 @@ impl Head {
         Ok(bytes)
     }
 
-    /// Gives the items of the file, which is at `href`.
+    /// Passes on the items of a file at `href`.
     pub(super) fn read(self, stores: &Stores, href: &str, collector: &mut Collector) -> Result<()> {
         if self.bytes.starts_with(b"PAR1") {
             let outcome = rows(stores, href, &self.object, collector);
@@ -173,7 +173,7 @@ struct Windows<'a> {
     stores: &'a Stores,
     object: &'a Object,
     size: Option<u64>,
-    /// Bytes that were given.
+    /// Bytes read so far.
     at: u64,
     current: Bytes,
 }

@@ -2,9 +2,9 @@
 //!
 //! | base | a relative href is |
 //! |---|---|
-//! | `http(s)://`, `file://` | joined as RFC 3986 says (section 5.2); user and password of the base are left out |
+//! | `http(s)://`, `file://` | resolved by RFC 3986 (section 5.2); user and password of the base are removed |
 //! | `s3://` and the other stores | joined to the key, whose characters are literal |
-//! | a path | joined to the folder, `.` and `..` taken out |
+//! | a path | joined to the folder, with `.` and `..` resolved |
 
 use url::Url;
 
@@ -55,7 +55,7 @@ pub(super) fn is_absolute(href: &str) -> bool {
 }
 
 /// Whether a document at `base` must not refer to the resolved file `href`: a remote document to a local file. URIs
-/// that name no file (`data:`, `urn:`) are harmless.
+/// that are not files (`data:`, `urn:`) are harmless.
 pub(super) fn leads_to_local_file(base: &str, href: &str) -> bool {
     let is_local = |href: &str| Location::parse(href).is_ok_and(|location| location.is_local());
     if is_local(base) || !is_local(href) {
@@ -68,7 +68,7 @@ pub(super) fn leads_to_local_file(base: &str, href: &str) -> bool {
     }
 }
 
-/// The part before the file's name, including its slash.
+/// The part before the file name, including its slash.
 fn folder(path: &str) -> &str {
     path.rfind('/').map_or("", |slash| &path[..=slash])
 }

@@ -7,13 +7,13 @@
 //! |---|---|
 //! | `id`, `collection` | the item; a number as its text |
 //! | `datetime` | `properties.datetime` |
-//! | `geometry` | the item's GeoJSON, or WKB where it comes from GeoParquet |
+//! | `geometry` | the item's GeoJSON, or WKB from GeoParquet |
 //! | `bbox` | the item's box of two or three dimensions, else around the geometry |
 //! | `assets` | the item's, hrefs resolved, `bands` as in STAC 1.1 |
 //! | `proj:epsg` | `properties`, by the order of [`record_crs`]; else the code that all GeoTIFFs among the assets agree on |
 //! | `eo:cloud_cover` | `properties` |
 //! | `properties` | the other properties |
-//! | `members` | members of the item that STAC does not know |
+//! | `members` | members of the item that STAC does not define |
 
 use serde_json::{Map, Value};
 
@@ -64,7 +64,7 @@ impl Kind {
     }
 }
 
-/// An item's name in messages: its id, where it has one.
+/// Name of an item in messages: its id, if it has one.
 pub(super) fn named(item: &Value) -> Option<String> {
     let text = match item.get(ID)? {
         Value::String(text) => text.clone(),
@@ -74,7 +74,7 @@ pub(super) fn named(item: &Value) -> Option<String> {
     Some(text.chars().filter(|c| !c.is_control()).take(100).collect())
 }
 
-/// The record of an item that is at `base`, or what is wrong with it.
+/// Returns the record of an item at `base`, or an error message.
 pub(super) fn normalize(item: Value, base: &str) -> Result<Map<String, Value>, String> {
     let Value::Object(mut item) = item else {
         return Err(format!("expected a STAC Item, found {}", kind(&item)));
@@ -140,7 +140,7 @@ fn id(value: Option<&Value>) -> Result<String, String> {
     }
 }
 
-/// An object; an empty one where there is none.
+/// An object, or an empty one.
 fn object(item: &mut Map<String, Value>, name: &str) -> Result<Map<String, Value>, String> {
     match item.shift_remove(name) {
         Some(Value::Object(object)) => Ok(object),
@@ -244,7 +244,7 @@ fn epsg(properties: &mut Map<String, Value>, assets: &Map<String, Value>) -> Res
     Ok(first.filter(|_| codes.all(|code| code == first)))
 }
 
-/// The name of a value's JSON type.
+/// Name of the JSON type of a value.
 pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The columns are those of all items of the call, so that all of them are read before the first row is returned; none
-//! is sampled. Records are kept in memory up to 64 MiB, beyond that in a temporary file; the schema grows with names,
+//! is sampled. Records are stored in memory up to 64 MiB, then in a temporary file; the schema grows with names,
 //! not with items.
 
 mod bands;

@@ -36,7 +36,7 @@ pub(super) fn item(batch: &RecordBatch, row: usize) -> Result<Value, String> {
             Value::String(digits) if name == item::GEOMETRY && *field.data_type() == DataType::Binary => {
                 Value::Object(Map::from_iter([(item::WKB.to_owned(), digits.into())]))
             }
-            // Some writers keep what differs from item to item as JSON.
+            // Some writers store values of different types as JSON.
             Value::String(text) if Kind::of(field) == Some(Kind::Json) || is_json(name) => {
                 json::parse(text.as_bytes()).unwrap_or(Value::String(text))
             }

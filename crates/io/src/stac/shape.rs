@@ -7,27 +7,27 @@
 //! | numbers; the texts `nan`, `inf` and `-inf` among them | DOUBLE |
 //! | date-times of RFC 3339, at most microseconds | TIMESTAMP, UTC |
 //! | texts | VARCHAR |
-//! | texts, numbers and booleans mixed; integers beyond 2^53 among fractions | VARCHAR: texts as they are, others as JSON writes them |
-//! | lists of what fits together | LIST |
+//! | texts, numbers and booleans mixed; integers beyond 2^53 among fractions | VARCHAR: texts unchanged, others as JSON |
+//! | lists of compatible types | LIST |
 //! | objects | STRUCT of all their members |
 //! | anything else: lists among texts, lists of this and that, objects without members | VARCHAR holding JSON |
-//! | null alone | VARCHAR |
+//! | only null | VARCHAR |
 //!
-//! A shape grows with names and nesting, not with items: it is what is kept of them while they pass by.
+//! The size of a shape depends on names and nesting, not on the number of items, which need not be in memory.
 
 use indexmap::IndexMap;
 use serde_json::{Map, Number, Value};
 
 use crate::types::time::Time;
 
-/// Members of an object beyond which its names are data and not a schema: such an object is JSON text.
+/// Maximum number of members of a STRUCT. The names of larger objects are considered data, and they become JSON text.
 const MAX_MEMBERS: usize = 1_000;
 
 /// Members with this meaning are times however they are written (STAC 1.1, "Common Metadata"; Timestamps extension).
 const TIMES: [&str; 7] =
     ["start_datetime", "end_datetime", "created", "updated", "published", "expires", "unpublished"];
 
-/// Members that are documents of their own, whose depth differs from one to the next: PROJJSON and GeoJSON.
+/// Members with documents of varying structure: PROJJSON and GeoJSON.
 const DOCUMENTS: [&str; 2] = ["proj:projjson", "proj:geometry"];
 
 /// A number in any notation (Raster extension, STAC 1.1's `bands`).
@@ -36,11 +36,11 @@ const NODATA: &str = "nodata";
 /// The type of all values seen.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) enum Shape {
-    /// No value but null.
+    /// Only null.
     #[default]
     Null,
     Boolean,
-    /// `exact`: within what a double holds.
+    /// `exact`: a double can represent all values.
     Integer {
         exact: bool,
     },
@@ -57,7 +57,7 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    /// Makes room for one more value.
+    /// Extends the shape to include a value.
     pub(super) fn observe(&mut self, value: &Value) {
         match (&mut *self, value) {
             (_, Value::Null) | (Self::Json, _) => {}
@@ -69,7 +69,7 @@ impl Shape {
             }
             (Self::List(element), Value::Array(list)) => {
                 list.iter().for_each(|value| element.observe(value));
-                // A list of mixed types is kept as JSON.
+                // A list of mixed types is stored as JSON.
                 if matches!(**element, Self::Json | Self::Scalar) {
                     *self = Self::Json;
                 }
@@ -90,7 +90,7 @@ impl Shape {
         }
     }
 
-    /// As above, for a value whose member's `name` implies more than the value.
+    /// Like `observe`, for a member whose `name` may define its type.
     fn observe_member(&mut self, name: &str, value: &Value) {
         match value {
             Value::Null => {}
@@ -125,7 +125,7 @@ impl Shape {
         }
     }
 
-    /// How many columns without parts the shape has.
+    /// Number of leaf columns of the shape.
     pub(super) fn fields(&self) -> usize {
         match self {
             Self::Struct(members) => members.values().map(Self::fields).sum(),
@@ -179,7 +179,7 @@ impl Shape {
     }
 }
 
-/// Makes room for one more object's members.
+/// Extends the shape to include the members of an object.
 pub(super) fn observe_members(members: &mut IndexMap<String, Shape>, object: &Map<String, Value>) {
     for (name, value) in object {
         match members.get_mut(name) {

@@ -1,7 +1,7 @@
-//! Items that were read at bind, kept until the query reads them: in memory while they are small, then in an unnamed
+//! Items that were read at bind, stored until the query reads them: in memory while they are small, then in an unnamed
 //! file.
 //!
-//! The response of an API may differ a moment later, and a file may change. Rows therefore come from the same data as
+//! The response of an API may differ a moment later, and a file may change. Rows are therefore returned from the same data as
 //! the schema, however often a plan is executed.
 //!
 //! ```text
@@ -59,7 +59,7 @@ impl SpoolWriter {
         Ok(())
     }
 
-    /// No more records.
+    /// There are no more records.
     pub(super) fn finish(mut self) -> Result<Spool> {
         self.flush()?;
         let length = self.file.seek(SeekFrom::End(0)).map_err(|error| failed(&error))?;
@@ -70,7 +70,7 @@ impl SpoolWriter {
     }
 }
 
-/// Records, for any number of readers at once. The file is gone when the last of them is.
+/// Records for any number of concurrent readers. The file is deleted with the last one.
 #[derive(Debug, Clone)]
 pub(super) enum Spool {
     Memory(Bytes),

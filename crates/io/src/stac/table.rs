@@ -163,7 +163,7 @@ impl<'de> Visitor<'de> for Wanted<'_> {
     }
 }
 
-/// The records are this crate's own: what is wrong with them is its fault.
+/// An error in records created by this crate is an internal error.
 fn internal(error: &dyn fmt::Display) -> Error {
     Error::Unexpected { what: format!("items that were read cannot be returned: {error}") }
 }

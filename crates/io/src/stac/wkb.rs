@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-/// The bytes, or what is wrong with the geometry.
+/// Returns the bytes, or an error message.
 pub(super) fn of_geojson(geometry: &Map<String, Value>) -> Result<Vec<u8>, String> {
     let dimensions = match has_heights(geometry) {
         true => 3,

@@ -15,7 +15,7 @@ pub(crate) fn joined(mut parts: Vec<Bytes>) -> Bytes {
     whole.freeze()
 }
 
-/// The bytes of a range that lies in one of `spans`. None if it does not, or where the span's bytes are short.
+/// The bytes of a range inside one of `spans`. None if it is in no span, or if the bytes of the span are incomplete.
 pub(crate) fn cut(range: &Range<u64>, spans: &[(Range<u64>, Bytes)]) -> Option<Bytes> {
     if range.is_empty() {
         return Some(Bytes::new());

@@ -3,7 +3,7 @@
 //! An unusable value is an error for all files of its cloud (see [`environment`]).
 //!
 //! The order is: variables, then the clouds' own files (profiles of AWS, the login of Google's tools), else none. Metadata services are used
-//! only if `RASTERET_AWS_CREDENTIALS` or a rule of `rasteret_credentials` names them. `Debug` shows no credentials.
+//! only if `RASTERET_AWS_CREDENTIALS` or a rule of `rasteret_credentials` selects them. `Debug` shows no credentials.
 //!
 //! | module | contains |
 //! |---|---|
@@ -11,7 +11,7 @@
 //! | [`aws`] | profiles, roles, single sign-on |
 //! | [`azure`], [`sas`] | connection strings, shared access signatures |
 //! | [`google`] | tokens of users and of other identity providers |
-//! | [`expiring`], [`renewal`] | when credentials are had anew |
+//! | [`expiring`], [`renewal`] | renewal of credentials |
 //!
 //! | cloud | signed when | also read |
 //! |---|---|---|
@@ -64,7 +64,7 @@ pub(crate) struct Credentials {
     usual: Arc<Usual>,
 }
 
-/// Whether the clouds' files have credentials; looked up when first asked.
+/// Whether the configuration files of clouds have credentials. Determined on first use.
 #[derive(Default)]
 struct Usual {
     aws: OnceLock<bool>,
@@ -73,17 +73,17 @@ struct Usual {
 
 #[derive(Clone, Default)]
 pub(crate) enum Aws {
-    /// No variable has keys: profile files may.
+    /// No variable has keys, but profile files may.
     #[default]
     Files,
-    /// Requests are not signed, whatever the files have.
+    /// Requests are not signed, even if files have credentials.
     Anonymous,
     Keys {
         id: String,
         secret: String,
         token: Option<String>,
     },
-    /// Whatever object_store finds, with these variables for it.
+    /// The credential chain of object_store, with these variables.
     Chain(Vec<(String, String)>),
 }
 
@@ -100,7 +100,7 @@ pub(crate) struct Azure {
 #[derive(Clone)]
 pub(crate) struct AzureSecrets(Vec<(AzureConfigKey, String)>);
 
-/// Variables of the chain that `RASTERET_AWS_CREDENTIALS=imds` opens, as object_store names them.
+/// Variables of the credential chain enabled by `RASTERET_AWS_CREDENTIALS=imds`, with the names of object_store.
 const AWS_CHAIN: &[&str] = &[
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_ROLE_ARN",
@@ -212,7 +212,7 @@ impl Credentials {
 }
 
 impl Credentials {
-    /// Whether a profile or a web identity of AWS is to be used. Files that cannot be read count: the error comes with the first request.
+    /// Whether a profile or a web identity of AWS is to be used. Unreadable files are included: the first request returns their error.
     fn has_aws_files(&self) -> bool {
         let look = || {
             self.variables.get("AWS_WEB_IDENTITY_TOKEN_FILE").is_some()
@@ -235,7 +235,7 @@ pub(crate) fn aws_chain(variables: &Variables) -> Vec<(String, String)> {
 }
 
 impl Google {
-    /// The file that the variables name.
+    /// The file defined by the variables.
     pub(crate) fn file(&self) -> Option<&str> {
         let is_file = |key: &GoogleConfigKey| {
             matches!(key, GoogleConfigKey::ServiceAccount | GoogleConfigKey::ApplicationCredentials)
@@ -252,7 +252,7 @@ impl Google {
 }
 
 impl Azure {
-    /// A connection string is used where no variable of its own has a secret.
+    /// A connection string is used if no other variable has a secret.
     fn new(
         account: Option<String>,
         endpoint: Option<String>,

@@ -6,7 +6,7 @@ use crate::types::url_text::{URL_PART_MAX, is_endpoint, is_label, is_project, is
 /// Bytes of a secret. SAS tokens are part of a URL; the longest ones, like bearer tokens, have some kilobytes.
 const SECRET_MAX: usize = 16 << 10;
 
-/// For each cloud, what is wrong with its variables.
+/// Errors in the variables of each cloud.
 #[derive(Clone, Default)]
 pub(crate) struct Unusable {
     pub(crate) aws: Option<String>,
@@ -19,7 +19,7 @@ pub(crate) struct Unusable {
 enum Form {
     /// `http://` or `https://`, a host, and perhaps a port and a path.
     Endpoint,
-    /// The same, where `http://` may be left out.
+    /// A URL whose `http://` may be omitted.
     Host,
     /// A path on a host.
     Path,

@@ -1,6 +1,6 @@
 //! Files that are read through a file system of the host, instead of the clients here.
 //!
-//! Determines the size of reads, and keeps the open files of a query and blocks of them. Listings, entity tags and dates are not supported,
+//! Determines the size of reads, and caches open files of a query and blocks of them. Listings, entity tags and dates are not supported,
 //! because such a file system lacks them.
 //!
 //! The file system reads from one position at a time, and opening a remote file may cost a request. Files are therefore kept open as
@@ -18,13 +18,13 @@ use crate::StoreError;
 use crate::store::coalesce::joined;
 use crate::store::stats::Counters;
 
-/// Bytes that one read has at least, where the file is that long. DuckDB's httpfs fetches so many for any smaller read.
+/// Minimum size of a read in bytes, if the file is long enough. DuckDB's httpfs fetches as many for any smaller read.
 const BLOCK: u64 = 1 << 20;
 
-/// Blocks that are kept for the reads of a query, the last ones used.
+/// Number of cached blocks of a query, in order of use.
 const MAX_BLOCKS: usize = 32;
 
-/// Files that are kept open without being read: one for each thread that reads.
+/// Number of unused files that are kept open: one for each reading thread.
 const MAX_IDLE: usize = 32;
 
 /// A file system of the host. Its functions block, and are called from any thread.
@@ -33,7 +33,7 @@ pub trait HostFileSystem: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Where the file is not there, may not be read, or the query has ended.
+    /// If the file does not exist, must not be read, or the query has ended.
     fn open(self: Arc<Self>, path: &str) -> Result<Box<dyn HostFile>, StoreError>;
 
     /// The hint to a user whose pattern of files cannot be listed.
@@ -52,7 +52,7 @@ pub trait HostFile: Send {
     ///
     /// # Errors
     ///
-    /// Where reading fails, or the query has ended.
+    /// If reading fails, or the query has ended.
     fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, StoreError>;
 }
 
@@ -64,7 +64,7 @@ struct Inner {
     system: Arc<dyn HostFileSystem>,
     /// Open files by their paths, the last one used at the end.
     idle: Mutex<VecDeque<(String, Box<dyn HostFile>)>>,
-    /// By path and number, the last one used at the end.
+    /// Blocks by path and number, the most recently used last.
     blocks: Mutex<VecDeque<((String, u64), Block)>>,
 }
 
@@ -90,7 +90,7 @@ impl HostFiles {
         Ok(size)
     }
 
-    /// The bytes of a range, fewer where the file ends before, and the size of the file. Blocks.
+    /// The bytes of a range, clipped to the file, and the size of the file. Blocks.
     pub(crate) fn read(
         &self,
         path: &str,
@@ -113,7 +113,7 @@ impl HostFiles {
         Ok((bytes, size))
     }
 
-    /// A range shorter than a block, out of the one or two blocks that it lies in.
+    /// A range shorter than a block, from the one or two blocks that contain it.
     fn read_blocks(
         &self,
         path: &str,
@@ -153,7 +153,7 @@ impl HostFiles {
         Ok(joined(parts))
     }
 
-    /// A block, kept from now on.
+    /// A block, which is cached.
     fn block(&self, path: &str, number: u64) -> Block {
         let mut blocks = lock(&self.0.blocks);
         let known = blocks.iter().position(|((known, at), _)| *at == number && known == path);
@@ -171,7 +171,7 @@ impl HostFiles {
     fn take(&self, path: &str, counters: &Arc<Counters>) -> Result<Box<dyn HostFile>, StoreError> {
         let known = {
             let mut idle = lock(&self.0.idle);
-            // Those of an execution of the plan that has ended.
+            // Files of a completed execution of the plan.
             idle.retain(|(_, file)| file.is_open());
             let at = idle.iter().position(|(known, _)| known == path);
             at.and_then(|at| idle.remove(at))

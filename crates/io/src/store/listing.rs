@@ -38,7 +38,7 @@ impl Stores {
     fn matches(&self, pattern: &str) -> Result<Vec<String>> {
         check_length(pattern)?;
         if !is_glob(without_sas(pattern)) {
-            // A path that cannot name a file fails here, before anything is read.
+            // Invalid paths fail here, before anything is read.
             self.locate(pattern)?;
             return Ok(vec![pattern.to_owned()]);
         }
@@ -194,7 +194,7 @@ fn literal(directory: &Path, name: &str) -> object_store::Result<Path> {
     Path::parse(path).map_err(|source| object_store::Error::InvalidPath { source })
 }
 
-/// The names of a key below a directory; None for a key elsewhere, which a server should not list.
+/// The segments of a key below a directory; None for other keys, which a server should not list.
 fn below<'a>(directory: &Path, key: &'a str) -> Option<&'a str> {
     match directory.as_ref() {
         "" => Some(key),
@@ -202,7 +202,7 @@ fn below<'a>(directory: &Path, key: &'a str) -> Option<&'a str> {
     }
 }
 
-/// Whether the names of a key match the segments of a pattern. Takes time in proportion to both, however many `**` there are.
+/// Whether the segments of a key match those of a pattern. The time is proportional to both, for any number of `**`.
 fn fits(pattern: &[Segment], key: &[&str]) -> bool {
     // For each number of names, whether the segments so far match exactly these.
     let mut matched = vec![false; key.len() + 1];
@@ -233,7 +233,7 @@ fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
-/// Where to list, and what goes before and behind the keys that match.
+/// Store and prefix to list, and the text before and after matching keys.
 struct Listing {
     head: String,
     address: Address,
@@ -241,7 +241,7 @@ struct Listing {
     tail: String,
 }
 
-/// The pattern without a signature, whose question mark is no wildcard.
+/// The pattern without its signature, whose question mark is not a wildcard.
 fn without_sas(pattern: &str) -> &str {
     match split_scheme(pattern) {
         Some((scheme, _)) if !scheme.eq_ignore_ascii_case("file") => split_sas(pattern).0,
@@ -249,7 +249,7 @@ fn without_sas(pattern: &str) -> &str {
     }
 }
 
-/// The listing of a pattern; None for a URL whose pattern characters are its own.
+/// The listing of a pattern; None for a URL that is not a pattern.
 fn remote(pattern: &str, scheme: &str, rest: &str) -> Result<Option<Listing>> {
     let scheme = scheme.to_ascii_lowercase();
     if scheme != "http" && scheme != "https" {
@@ -281,7 +281,7 @@ fn remote(pattern: &str, scheme: &str, rest: &str) -> Result<Option<Listing>> {
     }
 }
 
-/// Whether a pattern is a URL of HTTP without a star: what looks like a glob in it is meant for the server.
+/// Whether a pattern is an HTTP URL without a star, whose other wildcards are ordinary characters.
 fn is_literal_url(pattern: &str) -> bool {
     split_scheme(pattern).is_some_and(|(scheme, rest)| {
         ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))

@@ -22,7 +22,7 @@ pub(crate) struct LocalFile {
 
 impl LocalFile {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        // To open a pipe waits for its writer, and devices have no end: they are refused before they are opened.
+        // Opening a pipe waits for its writer, and devices have no end, so both are rejected before opening.
         Stamp::of(path)?;
         let file = descriptors::open(path).map_err(|error| StoreError::of_file(&error))?;
         let stamp = Stamp::of_metadata(&file.metadata().map_err(|error| StoreError::of_file(&error))?)?;

@@ -78,7 +78,7 @@ impl Object {
         Self { location, source, requests, access, check, counters, first: Arc::default() }
     }
 
-    /// Where the file is; displays redacted.
+    /// Location of the file, which is displayed redacted.
     pub fn location(&self) -> &Location {
         &self.location
     }
@@ -89,7 +89,7 @@ impl Object {
         size.ok_or_else(|| self.error(None, StoreError::Other("expected the size of the file, found none".to_owned())))
     }
 
-    /// The last `length` bytes (all, where the file is shorter) and the size of the whole file.
+    /// The last `length` bytes (all if the file is shorter) and the size of the file.
     pub async fn tail(&self, length: u64) -> Result<(Bytes, u64)> {
         let response = self.part(Span::Tail(length.max(1))).await.map_err(|fault| self.error(None, fault))?;
         let size = response.version.size.unwrap_or(response.start + response.body.len() as u64);
@@ -127,7 +127,7 @@ impl Object {
         try_join_all(fetched).await
     }
 
-    /// As above, but a span may end beyond the file: for reading ahead.
+    /// Like the previous function, but a span may end beyond the file, for read-ahead.
     pub(crate) async fn spans_within(
         &self,
         spans: Vec<Range<u64>>,
@@ -147,14 +147,14 @@ impl Object {
         try_join_all(fetched).await
     }
 
-    /// Some bytes of the version that the first part was of: offsets that one version names are wrong in another.
+    /// Bytes of the version of the first part, because offsets of one version are invalid in another.
     pub(crate) async fn part(&self, span: Span) -> Result<RangeResponse, StoreError> {
         let response = self.get(span).await?;
         self.same_version(self.first.get_or_init(|| response.version.clone()), &response.version)?;
         Ok(response)
     }
 
-    /// Some bytes and what came with them, in one request unless its connection is lost.
+    /// Bytes and their version, in one request unless the connection is lost.
     pub(crate) async fn get(&self, span: Span) -> Result<RangeResponse, StoreError> {
         self.stream(span).await?.collect().await
     }
@@ -193,7 +193,7 @@ impl Object {
         }
     }
 
-    /// Waits before the rest of a body whose connection was lost is requested. The fault, if it may not be.
+    /// Waits before the rest of a body is requested after a lost connection. Returns the fault if retries are exhausted.
     async fn wait_to_resume(&self, fault: StoreError, tries: u32) -> Result<(), StoreError> {
         match &self.source {
             Source::Url { transport, .. } | Source::Store { transport, .. } => {
@@ -336,7 +336,7 @@ impl<'a> RangeStream<'a> {
     ///
     /// # Errors
     ///
-    /// Where the connection is lost and cannot be resumed, and where the file has changed.
+    /// If the connection is lost and cannot be resumed, or if the file has changed.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         loop {
             let fault = match self.parts.next().await {
@@ -363,7 +363,7 @@ impl<'a> RangeStream<'a> {
     ///
     /// # Errors
     ///
-    /// As of [`Self::next`].
+    /// See [`Self::next`].
     pub(crate) async fn collect(mut self) -> Result<RangeResponse, StoreError> {
         let mut incoming = Incoming::new(self.len());
         while let Some(part) = self.next().await? {

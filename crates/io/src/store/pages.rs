@@ -7,8 +7,8 @@
 //! |---|---|
 //! | pages | 100,000, which is 100 million keys of S3 |
 //! | consecutive pages without an entry, or with those of an earlier page | 1,000 |
-//! | requests of the same page | 4: a listing begins anew when its credentials have expired |
-//! | entries that are kept | the memory limit |
+//! | requests of the same page | 4: a listing is restarted when its credentials have expired |
+//! | entries in memory | the memory limit |
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -28,11 +28,11 @@ const MAX_STALE: usize = 1_000;
 /// Maximum number of requests of one page.
 const MAX_VISITS: u32 = 4;
 
-/// Memory for an entry besides its name.
+/// Memory of an entry without its name.
 const ENTRY_BYTES: u64 = 160;
 
 tokio::task_local! {
-    /// The listing that a task makes requests for.
+    /// The listing of a task.
     static CURRENT: Listing;
 }
 
@@ -50,19 +50,19 @@ struct Pages {
     /// Consecutive pages without new entries.
     stale: usize,
     bytes: u64,
-    /// How often each URL was requested, by hash.
+    /// Number of requests of each URL, by hash.
     visits: HashMap<u64, u32>,
     /// Hashes of the entries of pages.
     entries: HashSet<u64>,
 }
 
-/// Runs a listing, whose entries may take `max_bytes`.
+/// Runs a listing with entries of at most `max_bytes`.
 pub(super) async fn bounded<F: Future>(max_bytes: u64, listing: F) -> F::Output {
     let state = Listing { max_bytes, hasher: RandomState::new(), pages: Mutex::default() };
     CURRENT.scope(state, listing).await
 }
 
-/// Counts a page that has arrived, with the names of its entries.
+/// Counts a received page, with the names of its entries.
 ///
 /// # Errors
 ///
@@ -71,7 +71,7 @@ pub(super) fn count(url: &Url, names: &[String]) -> Result<(), StoreError> {
     CURRENT.try_with(|listing| listing.count(url, names)).unwrap_or(Ok(()))
 }
 
-/// Counts names that a listing keeps.
+/// Counts names stored by a listing.
 ///
 /// # Errors
 ///

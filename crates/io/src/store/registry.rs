@@ -31,9 +31,9 @@ type Slot = Arc<OnceCell<Arc<dyn ObjectStore>>>;
 pub(crate) struct Registry {
     builder: Arc<StoreBuilder>,
     rules: CredentialMap,
-    /// By the prefixes of their rules.
+    /// Credentials by prefix of their rule.
     logins: HashMap<String, Arc<UrlLogin>>,
-    /// By bucket or container, and by the prefix of the rule.
+    /// Stores by bucket or container, and by prefix of the rule.
     stores: Mutex<HashMap<(StoreKey, Option<String>), Slot>>,
 }
 
@@ -47,7 +47,7 @@ impl Registry {
         Self { builder: Arc::new(StoreBuilder { transport, credentials }), rules, logins, stores: Mutex::default() }
     }
 
-    /// Serves a bucket or container from a store of the caller's.
+    /// Uses a store of the caller for a bucket or container.
     pub(crate) fn insert(&self, key: StoreKey, store: Arc<dyn ObjectStore>) {
         self.stores
             .lock()
@@ -73,7 +73,7 @@ impl Registry {
             LocationKind::File(path) => return Ok(Source::File(path.clone())),
             LocationKind::Other(_) => return Err(location.unreadable()),
             LocationKind::Object { store, path } => (store, path),
-            // The URL itself is what the cloud was asked to serve; it is taken apart only where it has to be signed.
+            // The URL is requested unchanged, and is only parsed if it must be signed.
             LocationKind::Url { object: Some((store, path)), .. } if self.signs(store, rule) => (store, path),
             LocationKind::Url { url, .. } => {
                 let login = match rule {
@@ -97,7 +97,7 @@ impl Registry {
         }
     }
 
-    /// The credentials that a URL is asked for with.
+    /// The credentials for requests of a URL.
     pub(crate) fn login_of(&self, url: &Url, access: &Access) -> Result<Option<Arc<dyn Authorize>>, StoreError> {
         match self.rules.of_url(url) {
             Some(rule) => self.login(rule, access),
@@ -110,7 +110,7 @@ impl Registry {
         if login.is_some() {
             permit_origin(rule, access)?;
         } else if rule.service != Service::Http && rule.source != Origin::Anonymous {
-            // A URL that carries a query string of its own, or that names no object.
+            // A URL with a query string, or without an object.
             return Ok(None);
         }
         Ok(login.map(|login| login as Arc<dyn Authorize>))
@@ -151,7 +151,7 @@ impl Registry {
     }
 }
 
-/// Whether the location itself has a signature, which counts more than a rule.
+/// Whether the location has a signature, which takes precedence over a rule.
 fn is_signed(place: &LocationKind) -> bool {
     matches!(place, LocationKind::Object { store: StoreKey::Azure { sas: Some(_), .. }, .. })
 }

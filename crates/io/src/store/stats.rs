@@ -7,11 +7,11 @@
 //! |---|---|
 //! | local | `file://` |
 //! | URL | scheme, host and port: `https://example.org`, `http://127.0.0.1:8080` |
-//! | scheme that only the host knows | `memory://` |
+//! | scheme of a file system of the host | `memory://` |
 //! | object | bucket or container: `s3://bucket`, `gs://bucket`, `az://account.blob.core.windows.net/container` |
 //!
-//! Requests for a file are made deep below it, in part by `object_store`, which knows no origins. They belong to the origin of the
-//! file whose [`Counters::scope`] they are made in, so those for redirects and tokens do too.
+//! Requests for a file are made in lower layers, in part by `object_store`, which has no origins. They are counted for the origin of the
+//! file in whose [`Counters::scope`] they are made, including requests for redirects and tokens.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -24,17 +24,17 @@ use url::{Position, Url};
 use crate::types::location::{LocationKind, StoreKey, split_scheme};
 use crate::{Location, PerProcess};
 
-/// Origins with counters of their own. A catalog may name any number of hosts; a query over more than these is rare.
+/// Maximum number of origins with separate counters. A catalog may contain any number of hosts, but more than this are rare.
 const MAX_ORIGINS: usize = 1_000;
 
-/// The name of all origins beyond [`MAX_ORIGINS`], and of requests that no file was the reason for.
+/// The name of all origins beyond [`MAX_ORIGINS`], and of requests that do not belong to a file.
 const OTHER: &str = "(other)";
 
 /// The name of local files.
 const LOCAL: &str = "file://";
 
 tokio::task_local! {
-    /// The counters of the file that a task makes requests for.
+    /// The counters of the file of a task.
     static CURRENT: Arc<Counters>;
 }
 
@@ -56,7 +56,7 @@ pub struct OriginStats {
     pub headers_from_cache: u64,
     /// Decoded tiles that were in the cache.
     pub tiles_from_cache: u64,
-    /// Requests that have been sent and not been answered.
+    /// Sent requests without a response.
     pub in_flight: u64,
 }
 
@@ -182,7 +182,7 @@ impl Stats {
 }
 
 impl Counters {
-    /// Runs a future whose requests belong to these counters.
+    /// Runs a future and counts its requests.
     pub(crate) async fn scope<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
         CURRENT.scope(Arc::clone(self), future).await
     }

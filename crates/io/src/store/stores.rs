@@ -60,7 +60,7 @@ impl Stores {
         Self { query: self.query.interruptible(is_interrupted), ..self }
     }
 
-    /// The same stores, whose files are read through a file system of the host.
+    /// Returns the stores with files read through a file system of the host.
     pub(crate) fn with_files(self, files: HostFiles) -> Self {
         Self { files: Some(files), ..self }
     }
@@ -79,7 +79,7 @@ impl Stores {
     ///
     /// # Errors
     ///
-    /// As [`Location::parse`].
+    /// See [`Location::parse`].
     pub fn locate(&self, href: &str) -> Result<Location> {
         if self.is_native() { Location::parse(href) } else { Location::parse_any(href) }
     }
@@ -120,13 +120,13 @@ impl Stores {
         self.query.check()
     }
 
-    /// A file whose ranges can be read. Makes no request, except the one that finds the region of a public S3 bucket when the bucket
+    /// Opens a file for reading ranges. Makes no request, except the one that finds the region of a public S3 bucket when the bucket
     /// is first used.
     pub async fn open(&self, href: &str) -> Result<Object> {
         self.open_at(&self.locate(href)?).await
     }
 
-    /// As [`open`](Self::open), by location.
+    /// Like [`open`](Self::open), by location.
     pub async fn open_at(&self, location: &Location) -> Result<Object> {
         self.access.check(location)?;
         let source = match &self.files {

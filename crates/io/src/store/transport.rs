@@ -82,7 +82,7 @@ struct Inner {
     /// Shared by all clients.
     tls: OnceLock<Result<rustls::ClientConfig, StoreError>>,
     resolver: Arc<dns::CachingResolver>,
-    /// Idle connections of a host that a client keeps.
+    /// Maximum number of idle connections per host.
     max_idle: usize,
     /// Connections that a client opens before it is replaced.
     max_opened: usize,
@@ -220,7 +220,7 @@ impl Transport {
 
     /// The region of an S3 bucket, which S3 returns even without permission to read the bucket.
     pub(crate) async fn bucket_region(&self, bucket: &str) -> Result<Option<String>, StoreError> {
-        // The certificate of *.s3.amazonaws.com covers one label: names of buckets with dots are put into the path.
+        // The certificate of *.s3.amazonaws.com covers one label: names of buckets with dots are moved to the path.
         let url = match bucket.contains('.') {
             true => format!("https://s3.amazonaws.com/{bucket}"),
             false => format!("https://{bucket}.s3.amazonaws.com"),
@@ -336,7 +336,7 @@ impl Transport {
         answer.map_err(|fault| fault.explained(|| login.described()))
     }
 
-    /// Repeats what failed for a passing reason, with growing waits, and counts it.
+    /// Retries requests after temporary failures, with increasing waits, and counts the retries.
     async fn retrying<T, F>(&self, access: Option<&Access>, attempt: impl Fn() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, Refusal>>,
@@ -371,7 +371,7 @@ impl Transport {
                 Err(_) => return Err(StoreError::Timeout(self.0.timeout)),
             };
             if refusal.fault == StoreError::NoDescriptors {
-                // No server has refused anything: descriptors become available when requests in flight end.
+                // Not an error of a server: descriptors become available when requests in flight end.
                 let since: Instant = *without_descriptors.get_or_insert_with(Instant::now);
                 if since.elapsed() < self.0.timeout {
                     self.close_idle();
@@ -384,7 +384,7 @@ impl Transport {
         }
     }
 
-    /// Waits before a request is repeated, and counts the repetition. The fault, if it may not be repeated.
+    /// Waits before a request is retried, and counts the retry. Returns the fault if retries are exhausted.
     async fn wait_to_repeat(
         &self,
         refusal: Refusal,
@@ -409,7 +409,7 @@ impl Transport {
         Ok(())
     }
 
-    /// Sends a request that a query makes, its redirects as the query may follow them.
+    /// Sends a request of a query, which follows redirects that the query may open.
     async fn send(
         &self,
         client: &reqwest::Client,
@@ -428,7 +428,7 @@ impl Transport {
         })
     }
 
-    /// The client; another one once it has opened so many connections that part of them must be idle.
+    /// Returns the client. It is replaced when it has opened so many connections that some of them must be idle.
     fn client(&self) -> Result<reqwest::Client, StoreError> {
         let mut current = self.0.client.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Client { client, opened }) = &*current
@@ -478,7 +478,7 @@ impl Transport {
     }
 }
 
-/// `NO_PROXY=*`, which reqwest takes for names of hosts and not for addresses.
+/// `NO_PROXY=*`, which reqwest applies to host names but not to addresses.
 fn ignores_proxies() -> bool {
     let excluded = std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy")).unwrap_or_default();
     excluded.split(',').any(|entry| entry.trim() == "*")

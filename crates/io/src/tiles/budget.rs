@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// How long a stalled call waits for others to release memory: ten times a usual request of 20 ms.
+/// Time that a stalled call waits for others to release memory: ten times a usual request of 20 ms.
 pub(super) const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The same for a call that has already exceeded the limit once, and is stalled again after a block.
@@ -102,7 +102,7 @@ impl Limit {
 }
 
 impl Charge {
-    /// Moves up to `bytes` of the charge into a charge of its own.
+    /// Moves up to `bytes` of the charge to a new charge.
     pub(super) fn split(&mut self, bytes: u64) -> Self {
         let bytes = self.bytes.min(usize::try_from(bytes).unwrap_or(usize::MAX));
         self.bytes -= bytes;

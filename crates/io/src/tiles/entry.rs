@@ -39,7 +39,7 @@ pub(super) struct TileEntry {
     in_flight: Weak<InFlightTiles>,
 }
 
-/// The bytes of a tile to come, and the task that fetches them.
+/// The future bytes of a tile, and the task that fetches them.
 #[derive(Debug)]
 pub(super) struct Fetched {
     bytes: Shared<oneshot::Receiver<Result<EncodedTile>>>,
@@ -60,8 +60,8 @@ pub(super) enum TileHandle {
 }
 
 impl InFlightTiles {
-    /// A handle for each key. Those that are neither in flight nor in the cache are given to `fetch`, by their positions among
-    /// `keys`, which returns where their bytes come from, in the same order.
+    /// Returns a handle for each key. The positions of keys that are neither in flight nor in the cache are passed to `fetch`, which
+    /// returns the sources of their bytes, in the same order.
     pub(super) fn handles(
         self: &Arc<Self>,
         keys: &[&TileKey],
@@ -125,7 +125,7 @@ impl TileEntry {
         decoded.as_ref().map(|(tile, _)| tile.clone()).map_err(Error::clone)
     }
 
-    /// The encoded bytes, once they are fetched; None before, for a local file, and where the task that fetches them panicked.
+    /// The encoded bytes after they were fetched; None before, for a local file, and if the task that fetches them panicked.
     pub(super) fn encoded(&self) -> Option<&Result<EncodedTile>> {
         self.fetched.as_ref()?.bytes.peek()?.as_ref().ok()
     }
@@ -139,7 +139,7 @@ impl Drop for TileEntry {
     fn drop(&mut self) {
         if let Some(in_flight) = self.in_flight.upgrade() {
             let mut entries = in_flight.lock();
-            // Another entry may have taken the place of this one.
+            // This entry may have been replaced.
             if entries.get(&self.key).is_some_and(|entry| std::ptr::eq(entry.as_ptr(), self)) {
                 entries.remove(&self.key);
             }
@@ -159,7 +159,7 @@ impl TileHandle {
         if let Self::InFlight(entry) = self
             && let Some(fetched) = &entry.fetched
         {
-            // The outcome is read where the tile is decoded.
+            // The outcome is read when the tile is decoded.
             let _ = fetched.bytes.clone().await;
         }
     }

@@ -19,7 +19,7 @@ use crate::store::transport::Span;
 use crate::types::stamp::Stamp;
 use crate::{Error, Object, ObjectVersion, Result, StoreError, VersionCheck};
 
-/// The bytes of a tile as they are in the file.
+/// The encoded bytes of a tile.
 #[derive(Debug, Clone)]
 pub(super) struct EncodedTile {
     pub(super) bytes: Bytes,
@@ -35,13 +35,13 @@ pub(super) type Pending = (Range<u64>, oneshot::Sender<Result<EncodedTile>>);
 pub(super) struct SpanFetch {
     file: Arc<RasterFile>,
     span: Range<u64>,
-    /// Not completed yet, sorted by where they begin.
+    /// Incomplete tiles, sorted by offset.
     tiles: Mutex<Vec<Pending>>,
     charge: Option<Arc<Charge>>,
 }
 
 impl SpanFetch {
-    /// `tiles` are sorted by where they begin.
+    /// `tiles` are sorted by offset.
     pub(super) fn new(
         file: Arc<RasterFile>,
         span: Range<u64>,
@@ -63,7 +63,7 @@ impl SpanFetch {
         }
     }
 
-    /// Returns the bytes that have not been taken piece by piece: the last ones of the span.
+    /// Returns the remaining bytes at the end of the span.
     async fn fetch(&self, stores: &Stores) -> Result<Bytes> {
         let object = self.file.object(stores).await?;
         let requests: Vec<_> = CoalesceConfig::default().requests(&self.span).collect();
@@ -118,7 +118,7 @@ impl SpanFetch {
         let complete: Vec<_> = tiles.drain(..count).collect();
         drop(tiles);
         for (range, sender) in complete {
-            // No call may need it any more.
+            // All calls that need it may have ended.
             let _ = sender.send(outcome(&range));
         }
     }
@@ -133,7 +133,7 @@ impl SpanFetch {
     }
 }
 
-/// Offsets at which a span can be cut: the end of each tile that does not overlap with the next. Tiles are sorted by where they begin.
+/// Offsets at which a span can be cut: the end of each tile that does not overlap with the next. Tiles are sorted by offset.
 fn cuts<'a>(tiles: impl Iterator<Item = &'a Range<u64>>) -> Vec<u64> {
     let mut cuts: Vec<u64> = Vec::new();
     for tile in tiles {
@@ -151,7 +151,7 @@ fn slice(piece: &Bytes, offset: u64, range: &Range<u64>) -> Option<Bytes> {
     (start <= end && end <= piece.len()).then(|| piece.slice(start..end))
 }
 
-/// A local file of a call. It is opened when its first tile is read and closed after its last one: a call may name more files than a
+/// A local file of a call. It is opened when its first tile is read and closed after its last one: a call may have more files than a
 /// process may have open.
 pub(super) struct LocalTiles {
     stamp: Stamp,
@@ -159,7 +159,7 @@ pub(super) struct LocalTiles {
 }
 
 impl LocalTiles {
-    /// Tiles of the version of a file that `stamp` names.
+    /// Tiles of the version of a file identified by `stamp`.
     pub(super) fn new(stamp: Stamp) -> Self {
         Self { stamp, open: Mutex::default() }
     }

@@ -23,11 +23,11 @@ struct Identity {
 }
 
 pub(super) enum Which {
-    /// In a store: the version that the index names.
+    /// In a store: the version of the index.
     Indexed(ObjectVersion),
     /// A local file: its size and date when it was found.
     Found(Stamp),
-    /// Not known: tiles are kept as long as one [`RasterFile`] lives.
+    /// Unknown: tiles are cached for the lifetime of one [`RasterFile`].
     Unknown(Arc<()>),
 }
 
@@ -37,7 +37,7 @@ pub(super) struct TileKey {
     pub(super) file: FileKey,
     pub(super) image: Image,
     pub(super) position: u64,
-    /// The byte range is part of the key: an index with another range names another tile.
+    /// The byte range is part of the key: another range in an index is another tile.
     pub(super) start: u64,
     pub(super) end: u64,
 }
@@ -59,7 +59,7 @@ impl FileKey {
         Self::new(self.0.location.clone(), self.0.encodings, Which::Found(stamp))
     }
 
-    /// The key that failures of this file are remembered by, without the token of one call. None for a local file, which costs no
+    /// The key of cached failures of this file, without the token of one call. None for a local file, which costs no
     /// requests.
     pub(super) fn of_failure(&self) -> Option<Self> {
         match &self.0.which {
@@ -112,7 +112,7 @@ impl TileKey {
         self.start..self.end
     }
 
-    /// The key that a failure of this tile is remembered by; None for a tile of a local file.
+    /// The key of a cached failure of this tile; None for a tile of a local file.
     pub(super) fn of_failure(&self) -> Option<Self> {
         Some(Self { file: self.file.of_failure()?, ..self.clone() })
     }

@@ -14,7 +14,7 @@ use super::{BlockRequest, Keep};
 use crate::{Error, Result};
 
 impl Call {
-    /// Makes a block; `handles` are those of its tiles, None for sparse ones.
+    /// Creates a block; `handles` are those of its tiles, None for sparse tiles.
     pub(super) fn make(&self, block: usize, handles: &[Option<TileHandle>]) -> Result<Block> {
         let sources = match &self.plan.blocks[block] {
             PlannedBlock::Failed(error) => return Err(error.clone()),

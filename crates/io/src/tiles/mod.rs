@@ -80,7 +80,7 @@ impl Tiles {
         self.budget.charged()
     }
 
-    /// The remembered failure of a tile.
+    /// The cached failure of a tile.
     fn failure(&self, key: &TileKey) -> Option<Error> {
         if self.failures.is_empty() {
             return None;
@@ -88,7 +88,7 @@ impl Tiles {
         self.failures.get(&key.of_failure()?)
     }
 
-    /// Remembers the failure of a tile in a store.
+    /// Caches the failure of a tile in a store.
     fn remember(&self, key: &TileKey, error: &Error) {
         if let Some(key) = key.of_failure() {
             self.failures.remember(key, error);
@@ -111,7 +111,7 @@ impl fmt::Debug for Tiles {
 pub struct BlockRequest {
     /// The file.
     pub file: Arc<RasterFile>,
-    /// A band of one of the file's levels, from the header that the file was made with.
+    /// A band of one of the file's levels, from the header of the file.
     pub band: Arc<Band>,
     /// Row of the tile grid.
     pub row: u32,
@@ -119,12 +119,12 @@ pub struct BlockRequest {
     pub col: u32,
 }
 
-/// Whether decoded tiles are kept once all blocks of a call have been made.
+/// Whether decoded tiles are cached after all blocks of a call were created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
     /// Tiles are cached, for rows of later calls.
     Tiles,
-    /// Tiles are not cached: a scan of whole images would evict tiles that other calls come back to. Tiles that are in the cache
+    /// Tiles are not cached: a scan of whole images would evict tiles that other calls use again. Tiles that are in the cache
     /// already are used.
     Nothing,
 }

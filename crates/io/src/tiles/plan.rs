@@ -32,7 +32,7 @@ pub(super) struct Plan {
     pub(super) fetches: Vec<Vec<usize>>,
     /// Blocks that fail without a request.
     pub(super) failed: Vec<usize>,
-    /// Blocks that need no request, in the order in which they are made.
+    /// Blocks that need no request, in the order in which they are created.
     pub(super) ready: Vec<usize>,
 }
 
@@ -68,7 +68,7 @@ pub(super) enum PlannedBlock {
 }
 
 impl Plan {
-    /// Looks at local files; makes no request. `failures` are errors of requests, by position, whose blocks are not fetched.
+    /// Opens local files; makes no request. `failures` are errors of requests, by position, whose blocks are not fetched.
     pub(super) fn new(
         tiles: &Tiles,
         requests: &[BlockRequest],
@@ -85,7 +85,7 @@ impl Plan {
                 *block = PlannedBlock::Failed(error);
             }
             for tile in block.tiles() {
-                // A block may name a tile twice, as data and as alpha.
+                // A block may contain a tile twice, as data and as alpha.
                 let blocks = &mut plan.tiles[tile].blocks;
                 if blocks.last() != Some(&index) {
                     blocks.push(index);
@@ -167,7 +167,7 @@ impl Plan {
         }
     }
 
-    /// Counts the tiles that are taken from the cache.
+    /// Counts the tiles from the cache.
     fn count_cached(&self) {
         let mut cached = vec![0; self.files.len()];
         self.tiles.iter().filter(|tile| tile.cached.is_some()).for_each(|tile| cached[tile.file] += 1);
@@ -217,13 +217,13 @@ impl PlannedBlock {
     }
 }
 
-/// How the tiles of files in stores are coalesced.
+/// Coalescing of tiles of files in stores.
 pub(super) fn coalesce(budget: u64) -> CoalesceConfig {
     let config = CoalesceConfig::default();
     CoalesceConfig { max_size: config.max_size.min(budget / SPANS_IN_BUDGET), ..config }
 }
 
-/// The spans of ranges, each with the positions of the ranges that it holds, by where they begin.
+/// Coalesces ranges to spans, each with the positions of its ranges, sorted by offset.
 pub(super) fn spans(coalesce: CoalesceConfig, ranges: &[Range<u64>]) -> Vec<(Range<u64>, Vec<usize>)> {
     let mut order: Vec<usize> = (0..ranges.len()).collect();
     order.sort_by_key(|at| ranges[*at].start);
@@ -235,7 +235,7 @@ pub(super) fn spans(coalesce: CoalesceConfig, ranges: &[Range<u64>]) -> Vec<(Ran
     coalesce.spans(ranges).into_iter().map(inside).collect()
 }
 
-/// Files by the `Arc` that a request names them with, and by their identity.
+/// Files by the `Arc` of a request, and by their identity.
 struct Files<'a> {
     access: &'a Access,
     /// Whether local files are read here, and not through a file system of the host.
@@ -253,7 +253,7 @@ impl<'a> Files<'a> {
     fn index(&mut self, files: &mut Vec<PlannedFile>, file: &Arc<RasterFile>) -> Result<(usize, &FileKey)> {
         let (access, is_native, check, of_key) = (self.access, self.is_native, self.check, &mut self.of_key);
         let known = self.of_arc.entry(Arc::as_ptr(file)).or_insert_with(|| {
-            // A query may not read kept tiles of a file that it may not open.
+            // A query must not read cached tiles of a file that it may not open.
             access.check(file.location())?;
             let (key, stamp) = match is_native {
                 true => file.identify(check)?,

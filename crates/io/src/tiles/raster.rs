@@ -2,7 +2,7 @@
 //!
 //! A file that has changed since it was indexed is an error, because the offsets of the old version would give wrong pixels.
 //!
-//! Versions are compared by [`ObjectVersion::compare`]. Where the index has no version, later responses are compared with the first.
+//! Versions are compared by [`ObjectVersion::compare`]. Without a version in the index, later responses are compared with the first one.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -24,7 +24,7 @@ pub struct RasterFile {
     location: Location,
     header: Arc<CogHeader>,
     indexed: ObjectVersion,
-    /// The version of the first response, where the index has none.
+    /// The version of the first response, if the index has none.
     first: OnceLock<ObjectVersion>,
     key: FileKey,
     object: OnceCell<Object>,
@@ -34,7 +34,7 @@ impl RasterFile {
     /// The file at a location, as an index describes it; makes no request and opens nothing.
     pub fn new(location: Location, file: &CogFile) -> Self {
         let indexed = file.version.clone();
-        // A size alone does not identify a version.
+        // A size does not identify a version.
         let which = match indexed.etag.is_some() || indexed.last_modified.is_some() {
             true => Which::Indexed(indexed.clone()),
             false => Which::Unknown(Arc::default()),
@@ -44,17 +44,17 @@ impl RasterFile {
         Self { location, header, indexed, first, key, object }
     }
 
-    /// Where the file is; displays redacted.
+    /// Location of the file, which is displayed redacted.
     pub fn location(&self) -> &Location {
         &self.location
     }
 
-    /// The header that it was made with.
+    /// The header of the file.
     pub fn header(&self) -> &Arc<CogHeader> {
         &self.header
     }
 
-    /// The version that was indexed, as far as it is known.
+    /// The indexed version, if known.
     pub(crate) fn version(&self) -> &ObjectVersion {
         &self.indexed
     }
@@ -113,7 +113,7 @@ impl RasterFile {
 fn encodings(header: &CogHeader) -> u64 {
     let mut hasher = DefaultHasher::new();
     header.byte_order.hash(&mut hasher);
-    // A planar header that was narrowed to a band counts its tiles from that band's first.
+    // In a planar header of one band, tiles are counted from the first tile of this band.
     header.band_index.filter(|_| header.image.encoding.is_planar()).hash(&mut hasher);
     for level in std::iter::once(&header.image).chain(&header.overviews).chain(&header.masks) {
         (level.image_width, level.image_height, level.tile_width, level.tile_height).hash(&mut hasher);

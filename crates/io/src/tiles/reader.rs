@@ -55,7 +55,7 @@ impl TileReader {
         self.query().check()
     }
 
-    /// The error of a block one of whose tiles failed a moment ago. Makes no request.
+    /// The error of a block with a tile that failed recently. Makes no request.
     pub(crate) fn recent_failure(&self, request: &BlockRequest) -> Option<Error> {
         if self.tiles.failures.is_empty() {
             return None;

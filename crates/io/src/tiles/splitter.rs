@@ -10,7 +10,7 @@ pub(super) struct TileSplitter<'a> {
     /// Offset of `held` in the file.
     offset: u64,
     held: BytesMut,
-    /// Those that are not reached.
+    /// Cuts that are not reached.
     cuts: &'a [u64],
 }
 

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! `next()` takes the first ready block, decodes those of its tiles that are not decoded, and assembles it. Tiles of local files are
-//! read when they are decoded. Blocks that are known to fail come first, and nothing is fetched before they have been returned.
+//! read when they are decoded. Blocks with cached failures are returned first, before anything is fetched.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -54,13 +54,13 @@ pub(super) struct Call {
 struct State {
     /// For each tile, the handle as long as blocks need it.
     handles: Vec<Option<TileHandle>>,
-    /// For each tile, the blocks that need it and are not made.
+    /// For each tile, the blocks that need it and are not created.
     users: Vec<usize>,
     /// For each file, the tiles that blocks still need.
     tiles_left: Vec<usize>,
     /// For each block, the tiles that have not arrived.
     missing: Vec<usize>,
-    /// Blocks that can be made.
+    /// Blocks that can be created.
     ready: VecDeque<usize>,
     /// The first blocks in `ready`, which fail.
     failures: usize,
@@ -68,7 +68,7 @@ struct State {
     arriving: usize,
     /// Whether the last spans exceeded the memory limit, because the call was stalled.
     has_exceeded_limit: bool,
-    /// Number of blocks that no thread has taken.
+    /// Number of blocks that are not assigned to a thread.
     left: usize,
     /// Whether the producer has ended.
     producer_has_ended: bool,
@@ -77,13 +77,13 @@ struct State {
 }
 
 impl TileReader {
-    /// Returns the blocks of `requests`. Each encoded tile behind them is fetched once and decoded once, also when other calls need it
+    /// Returns the blocks of `requests`. Each encoded tile is fetched once and decoded once, even if other calls need it
     /// at the same time. Makes no request before [`BlockStream::start`] or the first [`BlockStream::next`].
     pub fn blocks(&self, requests: Vec<BlockRequest>, keep: Keep) -> BlockStream {
         self.blocks_except(requests, keep, &HashMap::new())
     }
 
-    /// As [`blocks`](Self::blocks), with the errors of blocks, by the position of their requests, that depend on something which cannot
+    /// Like [`blocks`](Self::blocks), with the errors of blocks, by the position of their requests, that depend on something which cannot
     /// be read.
     pub(crate) fn blocks_except(
         &self,
@@ -347,7 +347,7 @@ impl Call {
         let mut state = self.lock();
         let sources = self.plan.blocks[block].sources();
         for (position, (_, tile)) in sources.iter().enumerate() {
-            // A tile that a block names twice counts once.
+            // A tile that occurs twice in a block is counted once.
             let Some(tile) = tile.filter(|tile| !sources[..position].iter().any(|(_, other)| *other == Some(*tile)))
             else {
                 continue;

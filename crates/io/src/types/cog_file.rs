@@ -9,13 +9,13 @@ use super::version::ObjectVersion;
 /// A file's header and which version of the file it was read from.
 #[derive(Debug, Clone)]
 pub struct CogFile {
-    /// The parsed header, shared by all rows that name the file.
+    /// The parsed header, shared by all rows of the file.
     pub header: Arc<CogHeader>,
     /// The version, as far as the store reports it.
     pub version: ObjectVersion,
 }
 
-/// A file as it is described to a person.
+/// A description of a file for users.
 #[derive(Debug, Clone)]
 pub struct DescribedFile {
     /// The header and descriptive tags, shared by all rows with the file.

@@ -42,7 +42,7 @@ pub enum Error {
         location: Location,
         /// Which part of the image: `level 0, tile 17`.
         tile: String,
-        /// The fault in its bytes, or what is not supported.
+        /// The fault in its bytes, or the unsupported feature.
         source: rasteret_cog::Error,
     },
     /// A Parquet file could not be read as records.
@@ -112,7 +112,7 @@ impl Error {
         }
     }
 
-    /// The reason where a lock of the host forbids to open a file: to be reported as the host reports it.
+    /// The message of the host if its configuration forbids to open a file.
     pub fn denial(&self) -> Option<&str> {
         match self {
             Self::Store { fault: StoreError::Denied(what), .. } => Some(what),
@@ -120,7 +120,7 @@ impl Error {
         }
     }
 
-    /// The host's own class of error, and the text for it, where it has one for this.
+    /// The host's class of error with its text, if it has a class for this error.
     pub fn host_class(&self) -> Option<(&'static str, String)> {
         match self {
             Self::Store { fault: StoreError::Denied(what), .. } => Some(("Permission", what.clone())),

@@ -21,9 +21,9 @@ pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(&with_nulls(text))
 }
 
-/// The text with `null` in place of the words.
+/// Replaces the words by `null`.
 pub(crate) fn with_nulls(text: &[u8]) -> Cow<'_, [u8]> {
-    // Of the words only these hold a capital I or N; most documents without them are not copied.
+    // The words contain a capital I or N; documents without these letters are not copied.
     if !text.windows(3).any(|bytes| bytes == b"NaN" || bytes == b"Inf") {
         return Cow::Borrowed(text);
     }
@@ -76,7 +76,7 @@ impl<R: Read> Read for WithNulls<R> {
 #[derive(Debug, Default)]
 struct Scanner {
     state: State,
-    /// The beginning of a word, held back until its end is known.
+    /// The beginning of a word, buffered until its end is known.
     held: Vec<u8>,
 }
 
@@ -85,7 +85,7 @@ enum State {
     #[default]
     Outside,
     String,
-    /// Behind a backslash in a string.
+    /// After a backslash in a string.
     Escape,
 }
 

@@ -7,12 +7,12 @@
 //! |---|---|
 //! | `a/b.tif`, `/a/b.tif`, `file:///a/b%20c.tif` | a local file; only `file:` is percent-decoded |
 //! | `s3://`, `s3a://`, `gs://`, `gcs://` + `bucket/key` | an object; the key is literal, as in the clouds' own tools |
-//! | `az://`, `azure://`, `adl://` + `container/key` | an object of the account that the environment names |
+//! | `az://`, `azure://`, `adl://` + `container/key` | an object of the account in the environment |
 //! | `az://account.blob.core.windows.net/container/key` | an object, the account named (the form of DuckDB's azure extension) |
 //! | `abfss://container@account.dfs.core.windows.net/key`, `wasbs://container@account.blob.core.windows.net/key` | the same, in Hadoop's forms |
 //! | `http://`, `https://` | a URL; the query string is sent with every request |
-//! | `https://` + a host of S3, GCS or Azure | a URL, and an object where credentials are to be used or a glob is to be listed |
-//! | `/vsicurl/`, `/vsis3/`, `/vsigs/`, `/vsiaz/`, `/vsiadls/` | what GDAL means by them |
+//! | `https://` + a host of S3, GCS or Azure | a URL, and an object if credentials are used or a glob is listed |
+//! | `/vsicurl/`, `/vsis3/`, `/vsigs/`, `/vsiaz/`, `/vsiadls/` | as in GDAL |
 
 mod cloud;
 pub(crate) mod name;
@@ -36,7 +36,7 @@ use crate::StoreError;
 /// Characters that are escaped in the path of a URL: all but the unreserved ones of RFC 3986, and slashes.
 const URL_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// Where a file is. `Display` and `Debug` are redacted: no query string, no user, no password, no token. Cheap to clone.
+/// Location of a file. `Display` and `Debug` are redacted: no query string, no user, no password, no token. Cheap to clone.
 #[derive(Clone)]
 pub struct Location(Arc<Inner>);
 
@@ -46,11 +46,11 @@ struct Inner {
     shown: String,
     /// Identifies the file together with the credentials in its URL: signature, user and password are part of it.
     key: String,
-    /// The same for one file under two signatures, where that is not the key.
+    /// Equal for one file with different signatures, which have different keys.
     resource: Option<String>,
 }
 
-/// Which kind of store a file is in, and what that store calls it.
+/// The kind of store of a file, and its name in this store.
 #[derive(Clone)]
 pub(crate) enum LocationKind {
     File(PathBuf),
@@ -120,7 +120,7 @@ impl fmt::Debug for Location {
     }
 }
 
-/// `scheme` and what follows `://`, where the text starts with a scheme (RFC 3986, section 3.1) of two characters or more.
+/// The scheme and the rest after `://`, if the text starts with a scheme (RFC 3986, section 3.1) of two characters or more.
 pub(crate) fn split_scheme(href: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = href.split_once("://")?;
     let mut bytes = scheme.bytes();
@@ -129,7 +129,7 @@ pub(crate) fn split_scheme(href: &str) -> Option<(&str, &str)> {
     (first.is_ascii_alphabetic() && rest_is_scheme && scheme.len() > 1).then_some((scheme, rest))
 }
 
-/// The text of a path or URL without what may be secret in it.
+/// The text of a path or URL without possible secrets.
 pub fn redacted(href: &str) -> String {
     match split_scheme(href) {
         Some(_) => redact::url(href),

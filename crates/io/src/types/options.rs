@@ -7,7 +7,7 @@ use super::credentials::CredentialMap;
 use super::location::name;
 use crate::{Error, Result, VersionCheck};
 
-/// The variable that names the prefixes of files that may be opened.
+/// The variable with the prefixes of files that may be opened.
 pub(crate) const ALLOWED_PREFIXES: &str = "RASTERET_ALLOWED_PREFIXES";
 
 /// Limits and time-outs of a session.
@@ -37,17 +37,17 @@ pub struct Options {
     pub max_concurrent: usize,
     /// Time-out of one request, including its response. Default 30 s: a query cannot be interrupted while it waits.
     pub timeout: Duration,
-    /// How long opening a connection may take. Default 5 s.
+    /// Timeout for opening a connection. Default 5 s.
     pub connect_timeout: Duration,
-    /// How often a request is repeated after HTTP 429, 5xx or a lost connection. Default 3: waits of 0.2, 0.4 and 0.8 s at
+    /// Maximum number of retries of a request after HTTP 429, 5xx or a lost connection. Default 3: waits of 0.2, 0.4 and 0.8 s at
     /// most, so that a refused connection fails within 2 s.
     pub max_retries: u32,
-    /// Bytes of headers kept; 0 keeps none. Default 256 MiB: some 60,000 headers of ordinary COGs.
+    /// Maximum size of cached headers in bytes; 0 disables the cache. Default 256 MiB: about 60,000 headers of ordinary COGs.
     pub header_cache_bytes: u64,
-    /// Bytes of decoded tiles kept; 0 keeps none. Default 256 MiB: a whole band of a Sentinel-2 scene (10980 x 10980 x 2 bytes
-    /// are 230 MiB), so that rows over one scene may come in any order.
+    /// Maximum size of cached decoded tiles in bytes; 0 disables the cache. Default 256 MiB: a whole band of a Sentinel-2 scene (10980 x 10980 x 2 bytes
+    /// are 230 MiB), so that rows of one scene may be in any order.
     pub tile_cache_bytes: u64,
-    /// Bytes of coverages kept; 0 keeps none. Default 64 MiB: some 30,000 fields of 60 pixels across, so that each is covered
+    /// Maximum size of cached coverages in bytes; 0 disables the cache. Default 64 MiB: about 30,000 fields of 60 pixels across, so that each is covered
     /// once for all bands and dates of a grid.
     pub zone_cache_bytes: u64,
     /// Memory limit for tiles being fetched or decoded, over all threads. Default 128 MiB: 256 requests of 512 KiB,
@@ -57,10 +57,10 @@ pub struct Options {
     /// Bytes of one decoded tile or strip, including the buffers of its decoder. A file that declares larger ones is
     /// rejected. Default 256 MiB: each thread may hold one.
     pub max_tile_bytes: u64,
-    /// Bytes that one call may take for the windows, coverages and records that it makes. Default: the host's limit (see
+    /// Maximum size of the windows, coverages and records of one call, in bytes. Default: the host's limit (see
     /// [`Session::set_memory_limit`](crate::Session::set_memory_limit)), else 4 GiB.
     pub memory_limit_bytes: Option<u64>,
-    /// How long a query may repeat requests, from its first repetition on, however many files it reads. Default 60 s.
+    /// Time limit for all retries of a query, from the first retry. Default 60 s.
     pub retry_time: Duration,
     /// Threads that decode and compute, over all calls, including the calling ones. Default: the number of the host
     /// (see [`Session::set_host_threads`](crate::Session::set_host_threads)), else the number of processors.
@@ -70,11 +70,11 @@ pub struct Options {
     pub check_version: VersionCheck,
     /// The credentials of locations, by prefix. Default: none, so that those of the environment are used.
     pub credentials: CredentialMap,
-    /// How long the failure of a header or tile in a store is remembered after its last use. Default 3 s: longer than
+    /// Lifetime of the cached failure of a header or tile in a store after its last use. Default 3 s: longer than
     /// DuckDB takes to re-evaluate a constant call during planning, and short enough that a repaired file is soon read
     /// again.
     pub failure_lifetime: Duration,
-    /// The only files that may be opened: these, and those below them. Default: all. Beside the locks of the host, if it has any.
+    /// The only files that may be opened: these, and those below them. Default: all. Applies in addition to restrictions of the host.
     pub allowed_prefixes: Option<Vec<String>>,
 }
 
@@ -101,12 +101,12 @@ impl Default for Options {
     }
 }
 
-/// The text of an option, and where it was given: `environment variable RASTERET_TIMEOUT`.
+/// The text of an option and its source: `environment variable RASTERET_TIMEOUT`.
 #[derive(Debug, Clone)]
 pub struct Given {
-    /// The place, for errors.
+    /// The source, for errors.
     pub place: String,
-    /// The text; an empty one counts as not given.
+    /// The text; an empty text is ignored.
     pub text: String,
 }
 
@@ -121,7 +121,7 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// If a text is not a number or out of bounds; the error names its place.
+    /// If a text is not a number or out of bounds; the error contains its source.
     pub fn read(given: impl Fn(&str) -> Option<Given>) -> Result<Self> {
         let default = Self::default();
         let given = |name: &str| given(name).filter(|given| !given.text.trim().is_empty());
@@ -169,7 +169,7 @@ where
     given.text.parse().map_err(|error| Error::InvalidArgument { what: format!("{}: {error}", given.place) })
 }
 
-/// The prefixes of a lock. An entry that can be no file's would silently forbid what it was meant to allow.
+/// Parses the allowed prefixes. Invalid entries are errors, because they would silently forbid the intended files.
 fn prefixes(given: Option<Given>) -> Result<Option<Vec<String>>> {
     let Some(given) = given else {
         return Ok(None);

@@ -6,11 +6,11 @@ use std::time::UNIX_EPOCH;
 
 use crate::StoreError;
 
-/// Tells whether a local file is still the one that was read.
+/// Identifies the version of a local file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Stamp {
     pub(crate) size: u64,
-    /// Nanoseconds since 1970-01-01 UTC; 0 where the file system has no times.
+    /// Nanoseconds since 1970-01-01 UTC; 0 if the file system has no times.
     modified: i128,
 }
 

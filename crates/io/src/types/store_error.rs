@@ -39,10 +39,10 @@ pub enum StoreError {
         status: u16,
         /// Letters and digits only.
         code: Option<String>,
-        /// Whether and with which kind of credentials the request was made, and where it went.
+        /// Kind of credentials of the request, if any, and its destination.
         how: String,
     },
-    /// The bucket is in another region than the request was made for.
+    /// The bucket is in another region than that of the request.
     OtherRegion {
         /// Status code.
         status: u16,
@@ -60,21 +60,21 @@ pub enum StoreError {
         /// Its own code: `invalid_grant`.
         code: Option<String>,
     },
-    /// No complete response within the time-out.
+    /// No complete response within the timeout.
     Timeout(Duration),
-    /// No connection within the connect time-out.
+    /// No connection within the connect timeout.
     Unreachable(Duration),
-    /// Nobody listens there.
+    /// The connection was refused.
     Refused,
-    /// The host's name has no address.
+    /// The host name has no address.
     UnknownHost,
-    /// The TLS handshake failed, and why, where that is known.
+    /// The TLS handshake failed, with the reason if known.
     Tls(Option<String>),
     /// The connection ended before the response did.
     Interrupted,
     /// The server responded to a range request with the whole file.
     RangeIgnored,
-    /// The range ends beyond the end of the file, whose size follows where known.
+    /// The range ends beyond the end of the file, with its size if known.
     BeyondEnd(Option<u64>),
     /// Parts of the file that were read one after the other are of different versions; how they differ.
     Changed(String),
@@ -88,7 +88,7 @@ impl StoreError {
         matches!(self, Self::NoSuchFile | Self::Http { status: 404 | 410, .. })
     }
 
-    /// Whether the same request may succeed a moment later. Not after a time-out, whose wait was long enough.
+    /// Whether the same request may succeed a moment later. False for a timeout, which has waited long enough.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Http { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
@@ -107,7 +107,7 @@ impl StoreError {
         }
     }
 
-    /// The same with the credentials of the request in words, where those are refused.
+    /// Adds a description of the credentials of the request to an error if they were rejected.
     pub(crate) fn explained(self, how: impl FnOnce() -> String) -> Self {
         match self {
             Self::Http { status, code } if Self::is_refusal(&Self::Http { status, code: code.clone() }) => {
@@ -117,7 +117,7 @@ impl StoreError {
         }
     }
 
-    /// A fault of ours that another library's error carries.
+    /// The error of this crate in the sources of another error.
     pub(crate) fn of_source(error: &(dyn StdError + 'static)) -> Option<Self> {
         chain(error).find_map(known)
     }
@@ -137,12 +137,12 @@ impl StoreError {
             io::ErrorKind::PermissionDenied => Self::PermissionDenied,
             io::ErrorKind::IsADirectory => Self::IsDirectory,
             io::ErrorKind::UnexpectedEof => Self::BeyondEnd(None),
-            // The operating system's message alone: "file name too long (os error 36)" without the path.
+            // Only the message of the operating system: "file name too long (os error 36)" without the path.
             _ => Self::Other(error.to_string().to_ascii_lowercase()),
         }
     }
 
-    /// A fault of the HTTP client, with the time-outs that it was given.
+    /// An error of the HTTP client, with its timeouts.
     pub(crate) fn of_client(error: &reqwest::Error, timeout: Duration, connect_timeout: Duration) -> Self {
         if error.is_timeout() {
             return if error.is_connect() { Self::Unreachable(connect_timeout) } else { Self::Timeout(timeout) };

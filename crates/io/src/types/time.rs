@@ -14,11 +14,11 @@ pub(crate) struct Time {
     pub(crate) micros: i64,
     /// Whether the text was an RFC 3339 date-time that microseconds hold whole.
     pub(crate) strict: bool,
-    /// How much the text leaves open.
+    /// Precision of the text.
     pub(crate) precision: Precision,
 }
 
-/// The smallest unit that a text names.
+/// The smallest unit of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Precision {
     Year,
@@ -80,7 +80,7 @@ impl Time {
         Some(Self { micros, strict: exact && zoned && !leap, precision: Precision::Instant })
     }
 
-    /// The last microsecond of the year, month or day that the text names; the time itself where it names one.
+    /// The last microsecond of the year, month or day of the text, or its time.
     pub(crate) fn end(self) -> Option<i64> {
         let start = DateTime::from_timestamp_micros(self.micros)?;
         let next = match self.precision {
@@ -99,7 +99,7 @@ pub(crate) fn rfc3339(micros: i64) -> Option<String> {
     let time = DateTime::from_timestamp_micros(micros)?.naive_utc();
     let nanos = time.nanosecond();
     let date = time.date();
-    // chrono's own formatting is behind a feature that nothing else needs.
+    // chrono's formatting would need a feature that is not used otherwise.
     let clock = time.time();
     let head = format!("{date:?}T{:02}:{:02}:{:02}", clock.hour(), clock.minute(), clock.second());
     Some(match nanos {

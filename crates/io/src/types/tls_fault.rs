@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, Error};
 
-/// The reason; None where the library's own words would be all there is.
+/// The reason; None if there is only the message of the library.
 pub(crate) fn why(error: &Error) -> Option<String> {
     Some(match error {
-        // Those of the verifier, in words of ours.
+        // Errors of our verifier.
         Error::General(what) => what.clone(),
         Error::InvalidCertificate(error) => certificate(error)?,
         Error::AlertReceived(AlertDescription::ProtocolVersion) => {
@@ -64,7 +64,7 @@ fn date(time: UnixTime) -> String {
     chrono::DateTime::<chrono::Utc>::from(time).format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// The common name, else the organisation, of the issuer of a certificate in DER (RFC 5280, section 4.1).
+/// The common name, otherwise the organisation, of the issuer of a certificate in DER (RFC 5280, section 4.1).
 pub(crate) fn issuer(certificate: &[u8]) -> Option<String> {
     let (_, certificate, _) = element(certificate)?;
     let (_, body, _) = element(certificate)?;
@@ -93,7 +93,7 @@ fn attribute(mut name: &[u8], wanted: &[u8]) -> Option<String> {
     None
 }
 
-/// Tag, content and what follows of the element that bytes begin with.
+/// Tag and content of the first element, and the remaining bytes.
 fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = bytes.split_first()?;
     let (first, rest) = rest.split_first()?;

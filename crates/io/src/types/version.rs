@@ -35,12 +35,12 @@ pub struct ObjectVersion {
 /// Which fields of two versions are compared: `RASTERET_CHECK_VERSION`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum VersionCheck {
-    /// Entity tag and size; the date where a tag is missing.
+    /// Entity tag and size; the date if a tag is missing.
     #[default]
     Etag,
     /// The size only, for servers whose nodes send different tags or dates for one file.
     Size,
-    /// Nothing: a file that was replaced is read with the offsets of the old one.
+    /// No check: a replaced file is read with the offsets of the old one.
     None,
 }
 
@@ -150,7 +150,7 @@ fn without_coding(etag: &str) -> &str {
         let rest = etag.strip_suffix(coding)?;
         SEPARATORS.iter().find_map(|separator| rest.strip_suffix(separator))
     };
-    // A tag that is nothing but a suffix names no file.
+    // A tag that is only a suffix does not identify a file.
     CODINGS.iter().find_map(base).filter(|base| !base.trim_matches('"').is_empty()).unwrap_or(etag)
 }
 

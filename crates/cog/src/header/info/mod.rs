@@ -51,7 +51,7 @@ impl InfoDecoder {
     ///
     /// # Errors
     ///
-    /// As [`HeaderDecoder::try_decode`].
+    /// See [`HeaderDecoder::try_decode`].
     pub fn try_decode(&mut self) -> Result<DecodeResult<FileInfo>> {
         let header = match self.0.try_decode()? {
             DecodeResult::NeedsData(ranges) => return Ok(DecodeResult::NeedsData(ranges)),

@@ -52,7 +52,7 @@ impl Coverage {
         Self::on_ground(geometry, width, height, method, &north_up)
     }
 
-    /// As [`of`](Self::of), on a raster with the affine `to_world`. It determines lengths in the raster's units, which
+    /// Like [`of`](Self::of), on a raster with the affine `to_world`. It determines lengths in the raster's units, which
     /// exactextract uses as weights, and the orientation of rings in the world, by which GDAL decides for centres on an
     /// edge.
     #[must_use]

@@ -85,7 +85,7 @@ impl<'a> Stored<'a> {
         })
     }
 
-    /// The transform in six numbers, also where it is Python Rasteret's four.
+    /// The transform as six numbers, converted from the four of Python Rasteret if necessary.
     pub(super) fn transform(&self, row: usize) -> Option<[f64; 6]> {
         let numbers: Vec<f64> = self.numbers("transform", row)?.into_iter().collect::<Option<_>>()?;
         match *numbers.as_slice() {
@@ -97,7 +97,7 @@ impl<'a> Stored<'a> {
         }
     }
 
-    /// The codec, by GDAL's name or the TIFF code.
+    /// The codec, from GDAL's name or the TIFF code.
     pub(super) fn compression(&self, row: usize) -> Option<Compression> {
         match self.integer("compression", row) {
             Some(code) => u16::try_from(code).ok().map(Compression::from_code),
@@ -105,7 +105,7 @@ impl<'a> Stored<'a> {
         }
     }
 
-    /// Says what is wrong in a row that is not NULL and whose fields have their types.
+    /// Finds the problems of a row that is not NULL and whose fields have valid types.
     pub(super) fn check(&self, row: usize, record: Option<&RecordCrs>, say: &mut impl FnMut(Check, String)) {
         let before = REQUIRED.iter().filter(|name| self.field(name, row).is_none());
         let mut complete = true;
@@ -195,7 +195,7 @@ impl<'a> Stored<'a> {
         }
     }
 
-    /// Overviews and masks, which are images of their own.
+    /// Overviews and masks, which are separate images.
     fn levels(
         &self,
         row: usize,

@@ -2,11 +2,11 @@
 //!
 //! | check | says | of |
 //! |---|---|---|
-//! | `column` | a band asked for has no metadata column; there is no metadata at all | the index |
+//! | `column` | a requested band has no metadata column, or there is no metadata column at all | the index |
 //! | `type` | a field of the metadata STRUCT is missing or has another type | a band |
 //! | `id` | NULL, or that of another record | a record |
 //! | `bbox` | not finite, or upside down | a record |
-//! | `missing` | metadata is NULL where the record has a file of the band, or the band was asked for | a record's band |
+//! | `missing` | metadata is NULL, although the record has a file of the band or the band was requested | a record's band |
 //! | `href` | there is metadata, and no href to read by it | a record's band |
 //! | `null` | a field that reading needs is NULL | a record's band |
 //! | `value` | a field's value means nothing: a size of 0, an unknown dtype, a band that the file does not have | a record's band |
@@ -40,7 +40,7 @@ use crate::{Location, Result};
 /// Records of a batch: the length of DuckDB's vectors.
 const ROWS: usize = 2_048;
 
-/// A validation whose arguments were checked.
+/// A validation with validated arguments.
 #[derive(Debug, Clone)]
 pub struct Validation {
     headers: Headers,
@@ -50,7 +50,7 @@ pub struct Validation {
 
 impl Validation {
     /// Checks the arguments: reads the first Parquet file's footer. Blocks the calling thread. `source` are paths, globs or
-    /// URLs of Parquet files; see [`Stores::files`](crate::Stores::files). With `with_headers`, every file is read as it is now.
+    /// URLs of Parquet files; see [`Stores::files`](crate::Stores::files). With `with_headers`, every file is read.
     pub fn new(headers: &Headers, source: &[&str], options: CollectionOptions, with_headers: bool) -> Result<Self> {
         let collection = Collection::open(headers, source, options)?;
         if with_headers {
@@ -92,14 +92,14 @@ pub struct ValidationStream {
 
 #[derive(Debug)]
 struct Reading {
-    /// Found and not yet given.
+    /// Problems to be returned.
     problems: VecDeque<Problem>,
-    /// For each band, whether its type is such that its values can be looked at.
+    /// For each band, whether its type allows to check its values.
     bands: Vec<bool>,
     columns: Columns,
     /// For each id, the first record with it.
     ids: HashMap<String, u64>,
-    /// Records looked at.
+    /// Number of checked records.
     rows: u64,
     files: Vec<Option<Arc<Location>>>,
 }

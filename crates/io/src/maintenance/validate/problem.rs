@@ -18,19 +18,19 @@ pub enum Check {
     Bbox,
     /// Metadata that should be there.
     Missing,
-    /// Where a band's file is.
+    /// Location of a band's file.
     Href,
     /// A field that reading needs.
     Null,
     /// A value by itself.
     Value,
-    /// Where the image lies.
+    /// Georeferencing of the image.
     Transform,
     /// Tile tables against the grid and the file's size.
     Tables,
     /// The header's CRS against the record's.
     Crs,
-    /// The index against the file as it is now.
+    /// Comparison with the current file.
     Header,
 }
 
@@ -57,7 +57,7 @@ impl Check {
 /// Something that is wrong.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// The record's id, or its position from 0 where it has none; None if it is the index that is wrong.
+    /// The record's id, or its position from 0 if it has none; None for a problem of the index.
     pub record: Option<String>,
     /// The band; None if it is the whole record.
     pub band: Option<String>,
@@ -69,10 +69,10 @@ pub struct Problem {
     pub file: Option<Arc<Location>>,
 }
 
-/// Takes down what is wrong in a batch.
+/// Collects the problems of a batch.
 pub(super) struct Found<'a> {
     pub(super) problems: &'a mut VecDeque<Problem>,
-    /// Of each row, the record.
+    /// Record of each row.
     pub(super) names: &'a [String],
     pub(super) file: Option<Arc<Location>>,
 }

@@ -1,4 +1,4 @@
-//! Checks of a record apart from its bands: its id, box and CRS.
+//! Checks of a record other than its bands: id, bounding box and CRS.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ pub(super) struct Columns {
     id: Option<usize>,
     bbox: Option<usize>,
     error: Option<usize>,
-    /// Of [`record_crs::MEMBERS`], with where their columns are.
+    /// Positions of the columns of [`record_crs::MEMBERS`].
     crs: Vec<(usize, Input)>,
     pub(super) assets: Option<usize>,
     /// Whether metadata is required even if the record has no file of the band, because bands were requested.
@@ -62,7 +62,7 @@ impl Columns {
         at.map(|at| column(&collection.source, batch, at)).transpose()
     }
 
-    /// The name of each record in problems.
+    /// Name of each record in problems.
     pub(super) fn names(&self, collection: &Collection, batch: &RecordBatch, first: u64) -> Result<Vec<String>> {
         let ids = self.column(collection, batch, self.id)?;
         let position = |row: usize| (first + row as u64).to_string();

@@ -11,7 +11,7 @@ enum Holds {
     Integer,
     Number,
     Text,
-    /// GDAL's name, or the TIFF code that Python Rasteret writes.
+    /// GDAL's name, or the TIFF code written by Python Rasteret.
     TextOrInteger,
     Boolean,
     Timestamp,

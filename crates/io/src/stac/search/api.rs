@@ -21,10 +21,10 @@ use crate::{Error, Location, Result, StoreError};
 /// page after the last.
 const EMPTY_PAGES: usize = 5;
 
-/// Consecutive pages of items that other pages had. A catalog that changes during a search moves some items to the next page.
+/// Maximum number of consecutive pages with only items of earlier pages. A catalog that changes during a search moves some items to the next page.
 const REPEATED_PAGES: usize = 5;
 
-/// Pages of a search: a million items where a page has 100.
+/// Maximum number of pages of a search: a million items at 100 per page.
 const MAX_PAGES: u64 = 10_000;
 
 /// Pages after which a search has to have found a tenth of the items that they were requested to have. A server that invents a new item
@@ -57,7 +57,7 @@ impl Endpoint {
                 search
             }
         };
-        // Links are written for everybody: what makes this caller's URL his own goes along, to the same server.
+        // Links do not contain the query parameters of the caller, such as keys; they are added for the same server.
         if search.origin() == url.origin() {
             if search.query().is_none() {
                 search.set_query(url.query());
@@ -72,7 +72,7 @@ impl Endpoint {
 #[derive(Clone)]
 struct Request {
     url: Url,
-    /// Of a POST.
+    /// Body of a POST.
     body: Option<Map<String, Value>>,
     headers: HeaderMap,
 }
@@ -132,10 +132,10 @@ pub(super) fn search(
     Err(Error::Records { location: request.location()?, what })
 }
 
-/// A page of items, once these were taken.
+/// A page, after its items were passed on.
 struct Page {
     items: usize,
-    /// Those that other pages had.
+    /// Number of items of earlier pages.
     repeated: usize,
     next: Option<Request>,
 }

@@ -17,7 +17,7 @@ use crate::{Error, Location, Result};
 /// Levels of a catalog. Deep layouts have some ten: provider, collection, tile, year, month, day.
 const MAX_LEVELS: usize = 64;
 
-/// Catalogs and Collections that are read before there are items: Sentinel-2 has 57,000 tiles, whose items are below them.
+/// Maximum number of Catalogs and Collections read before the first item: Sentinel-2 has 57,000 tiles with items below them.
 const MAX_FOLDERS: usize = 100_000;
 
 /// And for each item that there is.
@@ -52,7 +52,7 @@ pub(super) fn crawl(stores: &Stores, root: Folder, collections: &[String], colle
         }
         let mut children = Vec::new();
         for folder in level {
-            // The items of a collection that is not wanted need not be fetched: its id is their `collection`.
+            // Items of an excluded collection need not be fetched, because its id is their `collection`.
             let wanted = folder.collection.as_ref().is_none_or(|id| collections.is_empty() || collections.contains(id));
             if wanted {
                 let items = new_of(&folder.href, folder.items, &mut seen, collector)?;
@@ -71,7 +71,7 @@ pub(super) fn crawl(stores: &Stores, root: Folder, collections: &[String], colle
 }
 
 impl Folder {
-    /// Of a document at `href`, whose links have at most `link_max` bytes each.
+    /// Links of a document at `href`, with at most `link_max` bytes each.
     pub(super) fn new(href: String, document: &Linked<'_>, parent: Option<String>, link_max: u64) -> Self {
         let collection = document.id().filter(|_| document.is_collection()).or(parent);
         let (mut items, mut children) = (Vec::new(), Vec::new());

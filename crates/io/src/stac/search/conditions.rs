@@ -7,7 +7,7 @@ use super::interval::Interval;
 use super::meets;
 use crate::{Error, Result};
 
-/// Conditions that items meet, all of them.
+/// Conditions that items must satisfy.
 #[derive(Debug, Clone, Default)]
 pub struct SearchOptions {
     /// Items of these collections; empty for all.
@@ -15,11 +15,11 @@ pub struct SearchOptions {
     /// Items with these ids; empty for all.
     pub ids: Vec<String>,
     /// xmin, ymin, xmax, ymax in degrees, or six numbers with heights; xmin > xmax across the antimeridian. Items whose geometry
-    /// meets the box at any turn of 360 degrees.
+    /// intersects the box, with longitudes modulo 360 degrees.
     pub bbox: Option<Vec<f64>>,
     /// A time, or two with a slash between them, either of which may be `..` or empty. A year, a month or a day is all of it.
     pub datetime: Option<String>,
-    /// Items whose geometry this one touches, in longitude and latitude, at any turn of 360 degrees.
+    /// Items whose geometry intersects this one, in longitude and latitude, with longitudes modulo 360 degrees.
     pub intersects: Option<Geometry>,
     /// JSON of the Query extension: `{"eo:cloud_cover": {"lt": 10}}`.
     pub query: Option<String>,
@@ -33,7 +33,7 @@ pub struct SearchOptions {
     pub ignore_errors: bool,
 }
 
-/// Items per page: APIs without a limit of their own respond to this within the time-out and the 6 MB of their
+/// Items per page: APIs without a limit respond to this within the time-out and the 6 MB of their
 /// gateways.
 const PAGE_SIZE: u64 = 100;
 

@@ -1,6 +1,6 @@
 //! Applies the conditions of a search to the records of static catalogs.
 //!
-//! A missing value meets no condition, such as the box or the time of an item without one.
+//! A missing value, such as the bounding box or time of an item, satisfies no condition.
 
 use rasteret_cog::ParsedGeometry;
 use serde_json::{Map, Value};
@@ -85,7 +85,7 @@ impl Filter {
         })
     }
 
-    /// Whether the record meets all of them.
+    /// Whether the record satisfies all conditions.
     pub(super) fn accepts(&self, record: &Map<String, Value>) -> bool {
         let named = |names: &[String], member: &str| {
             let name = record.get(member).and_then(Value::as_str);
@@ -115,7 +115,7 @@ fn property<'a>(record: &'a Map<String, Value>, name: &str) -> Option<&'a Value>
     value.filter(|value| !value.is_null())
 }
 
-/// From when to when the record is: its range where it has one, else its time.
+/// Start and end of the record: its range if it has one, otherwise its time.
 fn span(record: &Map<String, Value>) -> Option<(i64, i64)> {
     let time = |name: &str| Time::parse(property(record, name)?.as_str()?);
     match (time("start_datetime"), time("end_datetime")) {
@@ -178,7 +178,7 @@ fn compare(found: &Value, value: &Value) -> Option<std::cmp::Ordering> {
     match (found, value) {
         (Value::Number(found), Value::Number(value)) => found.as_f64()?.partial_cmp(&value.as_f64()?),
         (Value::String(found), Value::String(value)) => Some(match (Time::parse(found), Time::parse(value)) {
-            // Four digits are rather a name than a year, unless both texts are times in full.
+            // Four digits are considered text and not a year, unless both texts are complete times.
             (Some(a), Some(b)) if found.len() >= 10 && value.len() >= 10 => a.micros.cmp(&b.micros),
             _ => found.cmp(value),
         }),

@@ -42,7 +42,7 @@ impl Interval {
     }
 }
 
-/// In the form of STAC APIs.
+/// The interval in the format of STAC APIs.
 impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |end: Option<i64>| end.and_then(rfc3339).unwrap_or_else(|| "..".to_owned());

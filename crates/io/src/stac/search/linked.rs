@@ -55,7 +55,7 @@ impl<'a> Linked<'a> {
         self.id.and_then(text)
     }
 
-    /// Its conformance classes, where it has a list of them.
+    /// Its conformance classes, if it has a list of them.
     pub(super) fn conformance(&self) -> Option<Vec<String>> {
         let classes = elements(self.conforms_to?)?;
         Some(classes.into_iter().filter_map(text).collect())

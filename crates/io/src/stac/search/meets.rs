@@ -12,19 +12,19 @@ pub(super) type Sides = [f64; 4];
 /// Degrees of a turn.
 const TURN: f64 = 360.0;
 
-/// Turns that are tried at most: two geometries in the world's 360 degrees meet at three.
+/// Maximum number of multiples of 360 degrees to test: two geometries within 360 degrees can intersect at three.
 const MAX_TURNS: u8 = 16;
 
 type Point = [f64; 2];
 type Segment = [Point; 2];
 
-/// A geometry, taken apart.
+/// The parts of a geometry.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    /// One point of each part at least: what is inside of something without crossing it is so with any of its points.
+    /// At least one point of each part. If a part is inside of another one without crossing it, so are all its points.
     points: Vec<Point>,
     segments: Vec<Segment>,
-    /// Rings of polygons, whose inside is what an odd number of them surrounds. Polygons one by one.
+    /// Rings of each polygon. Points surrounded by an odd number of rings are inside.
     polygons: Vec<Vec<Segment>>,
 }
 
@@ -59,7 +59,7 @@ impl Parts {
         Self { points: vec![ring[0]], segments: segments.clone(), polygons: vec![segments] }
     }
 
-    /// Whether some part, taken for itself, extends over more degrees of longitude.
+    /// Whether any single part spans more degrees of longitude.
     pub(super) fn is_wider_than(&self, degrees: f64) -> bool {
         self.polygons.iter().map(|rings| extent(rings.iter().flatten(), 0)).any(|[west, east]| east - west > degrees)
     }
@@ -71,7 +71,7 @@ impl Parts {
             return false;
         }
         let ([west, east], [other_west, other_east]) = (self.extent(0), other.extent(0));
-        // One more at either end, because the quotients are rounded: what is too far does not meet.
+        // One more at both ends, because the quotients are rounded; additional ones do not intersect.
         let first = ((west - other_east) / TURN).floor();
         let last = ((east - other_west) / TURN).ceil();
         if !(first.is_finite() && last.is_finite()) {

@@ -1,10 +1,10 @@
-//! `stac_search`: items of a STAC API, or of a static catalog, that meet conditions.
+//! `stac_search`: items of a STAC API or a static catalog that satisfy conditions.
 //!
 //! Conditions have the same meaning whether an API applies them or, for a static catalog, this module does. Source: STAC API 1.0, Item Search, with its Query and Filter extensions.
 //!
 //! | the URL is | so |
 //! |---|---|
-//! | a page whose links name a search, or `.../search` | [`api`]: POST, else GET, and the pages' `next` links |
+//! | a page with a link to a search, or `.../search` | [`api`]: POST, otherwise GET, and the `next` links of pages |
 //! | a Catalog or a Collection without one, local or remote | [`catalog`]: its `child` and `item` links, [`filter`] applied here |
 
 mod api;
@@ -57,7 +57,7 @@ impl StacTable {
     }
 }
 
-/// Where a search is made.
+/// Source of a search.
 enum SearchTarget {
     Api(api::Endpoint),
     Catalog(catalog::Folder),

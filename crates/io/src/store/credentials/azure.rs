@@ -27,7 +27,7 @@ pub(crate) struct ConnectionString {
 }
 
 impl ConnectionString {
-    /// Reads `Name=value;…`; the error names the missing part, and does not show the text.
+    /// Reads `Name=value;…`. Errors contain the missing part, but not the text.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let get = |wanted: &str| {
             let found = text.split(';').filter_map(|part| part.trim().split_once('='));
@@ -74,7 +74,7 @@ impl fmt::Debug for ConnectionString {
     }
 }
 
-/// Gives an Azure client signatures that are renewed.
+/// Provides an Azure client with signatures, which are renewed.
 #[derive(Debug)]
 pub(crate) struct SasProvider {
     pub(crate) tokens: SasTokens,
@@ -93,7 +93,7 @@ impl CredentialProvider for SasProvider {
     }
 }
 
-/// Gives a client the bearer token that a variable holds at that time.
+/// Provides a client with the current bearer token of a variable.
 #[derive(Debug)]
 pub(crate) struct BearerProvider {
     pub(crate) variables: Variables,

@@ -1,4 +1,4 @@
-//! Cookies of a login (RFC 6265), kept for the session and sent only to the host that set them.
+//! Cookies of a login (RFC 6265), stored for the session and only sent to the host that set them.
 //!
 //! The `Domain` attribute is ignored.
 

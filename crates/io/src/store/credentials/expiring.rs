@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::StoreError;
 
-/// Credentials are renewed so long before they expire, or a tenth of their lifetime before, whichever is less.
+/// Credentials are renewed this long before they expire, or a tenth of their lifetime before if that is less.
 const MARGIN: Duration = Duration::from_secs(300);
 
 /// The credentials that are in use.

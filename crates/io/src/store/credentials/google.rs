@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `service_account` | signed here |
 //! | `authorized_user` | `token_uri`, for the refresh token |
-//! | `external_account` | `token_url`, for the token in a file or behind a URL; then `service_account_impersonation_url`, where there is one |
+//! | `external_account` | `token_url`, for the token in a file or at a URL; then `service_account_impersonation_url`, if present |
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ use crate::store::transport::Transport;
 /// Bytes of a file.
 const BYTES_MAX: u64 = 1 << 20;
 
-/// Where Google's tools send refresh tokens.
+/// Endpoint to which Google's tools send refresh tokens.
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 
 /// The scope that allows reading objects.
@@ -39,7 +39,7 @@ pub(crate) enum Kind {
     Tokens(Arc<GoogleTokens>),
 }
 
-/// Gives a GCS client its tokens.
+/// Provides a GCS client with tokens.
 pub(crate) struct GoogleTokens {
     file: String,
     settings: Value,
@@ -97,7 +97,7 @@ impl Kind {
     }
 }
 
-/// A path; not a key that was given in its place.
+/// A path. A key instead of a path is rejected.
 pub(crate) fn shown(path: &Path) -> String {
     let text = path.to_string_lossy();
     let is_path = text.len() <= 1024 && !text.contains(['{', '}', '"', '\n', '\r']);
@@ -166,7 +166,7 @@ impl GoogleTokens {
         self.post(self.text("token_url")?, &form, None).await
     }
 
-    /// The token of the other identity provider: in a file, or behind a URL, as text or as a field of JSON.
+    /// The token of the other identity provider: in a file or at a URL, as text or as a field of JSON.
     async fn subject(&self, source: &Value) -> Result<String, StoreError> {
         let text = |name: &str| source.get(name).and_then(Value::as_str);
         let body = match (text("file"), text("url")) {

@@ -35,13 +35,13 @@ pub(crate) struct UrlLogin {
     netrc: Mutex<Option<Arc<Netrc>>>,
     sas: Option<SasTokens>,
     renewal: Renewal,
-    /// Origins where somebody has logged in, or tried to: a first request does so alone, and the others use its cookie.
+    /// Origins with a login or an attempt: the first request logs in alone, and others use its cookie.
     entered: Mutex<HashSet<String>>,
     entering: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl UrlLogin {
-    /// The credentials of a rule; None where it is none for URLs.
+    /// The credentials of a rule; None if the rule is not for URLs.
     pub(crate) fn new(rule: &Arc<Rule>, variables: &Variables, transport: &Transport) -> Option<Self> {
         let sas = SasTokens::new(&rule.source, variables, transport);
         let is_for_urls = sas.is_some() || matches!(rule.source, Source::Headers(_) | Source::Netrc(_));
@@ -131,7 +131,7 @@ impl Authorize for UrlLogin {
             return Ok(None);
         }
         let netrc = self.netrc().await?;
-        // A host with a login of its own needs no redirect.
+        // A host with its own login needs no redirect.
         if url.host_str().is_some_and(|host| netrc.of_machine(host).is_some()) {
             return Ok(None);
         }
@@ -188,7 +188,7 @@ impl Authorize for UrlLogin {
     }
 }
 
-/// `Basic` and what RFC 7617 makes of user and password.
+/// `Basic` with user and password encoded by RFC 7617.
 fn basic(user: &str, password: &str) -> Result<HeaderValue, StoreError> {
     let value = HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}"))));
     let mut value = value.map_err(|_| StoreError::Other("a login of .netrc cannot be sent".to_owned()))?;

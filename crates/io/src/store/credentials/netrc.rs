@@ -81,7 +81,7 @@ impl Netrc {
         }
     }
 
-    /// The login of a host that an entry names.
+    /// The login of a host.
     pub(crate) fn of_machine(&self, host: &str) -> Option<&Login> {
         self.machines.iter().find(|(machine, _)| machine.eq_ignore_ascii_case(host)).map(|(_, login)| login)
     }
@@ -155,7 +155,7 @@ impl Tokens<'_> {
         token
     }
 
-    /// A macro goes to the next empty line.
+    /// A macro ends at the next empty line.
     fn skip_macro(&mut self) {
         let end = ["\n\n", "\n\r\n"].iter().filter_map(|mark| self.0.find(mark)).min();
         self.0 = end.map_or("", |end| &self.0[end..]);

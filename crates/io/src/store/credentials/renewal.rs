@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-/// Time between two renewals that requests may cause. Files that are forbidden for good would otherwise each renew the credentials.
+/// Time between two renewals that requests may cause. Otherwise, each file that is permanently forbidden would renew the credentials.
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// Counts the renewals of one set of credentials.
@@ -22,7 +22,7 @@ impl Renewal {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Whether a request that was refused with credentials of `generation` is to be repeated: they are others by now, or `renew` makes them so.
+    /// Whether to repeat a request that was rejected with credentials of `generation`: they have been renewed since, or `renew` renews them.
     pub(crate) async fn renew<F>(&self, generation: u64, renew: impl FnOnce() -> F) -> bool
     where
         F: Future<Output = bool>,

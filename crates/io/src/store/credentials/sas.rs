@@ -1,7 +1,7 @@
 //! Shared access signatures of Azure: from a variable, or from an endpoint that signs, renewed before they expire.
 //!
 //! The endpoint responds to a GET with the token as text, or with JSON with a `token` and optionally an `msft:expiry`, like that of the
-//! Planetary Computer. `{account}` and `{container}` in its URL stand for those of the file.
+//! Planetary Computer. `{account}` and `{container}` in its URL are replaced by those of the file.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::store::transport::Transport;
 use crate::types::credentials::rule::{Source, Variable};
 use crate::types::location::redacted;
 
-/// Tokens are renewed so long before they expire, or a tenth of their lifetime before, whichever is less.
+/// Tokens are renewed this long before they expire, or a tenth of their lifetime before if that is less.
 const MARGIN: Duration = Duration::from_secs(60);
 
 /// Maximum bytes of a token, and of a response with one.
@@ -86,7 +86,7 @@ impl SasTokens {
         }
     }
 
-    /// Forgets all tokens. Returns whether others can be had.
+    /// Removes all tokens. Returns whether new ones can be requested.
     pub(crate) fn forget(&self) -> bool {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clear();
         matches!(self.origin, Origin::Endpoint(_))
@@ -134,7 +134,7 @@ pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> + '_ 
         .map(move |(name, value)| (decoded(name), decoded(value)))
 }
 
-/// A token as a query string; None where it is none.
+/// A token as a query string; None if it is invalid.
 fn query_of(text: &str) -> Option<String> {
     let text = text.trim().trim_start_matches('?');
     let is_query =

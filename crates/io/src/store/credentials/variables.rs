@@ -17,12 +17,12 @@ impl Variables {
         Self(Arc::new(variable))
     }
 
-    /// The value of a variable; None where it is empty.
+    /// The value of a variable; None if it is empty.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         (self.0)(name).filter(|value| !value.is_empty())
     }
 
-    /// The value of a variable that a rule names.
+    /// The value of a variable of a rule.
     pub(crate) fn required(&self, variable: &Variable) -> Result<String, StoreError> {
         let value = self.get(variable.name()).map(|value| value.trim().to_owned());
         value.filter(|value| !value.is_empty()).ok_or_else(|| StoreError::Other(format!("{variable} is not set")))

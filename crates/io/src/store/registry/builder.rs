@@ -1,4 +1,4 @@
-//! Clients of buckets and containers, with the credentials that a rule or the environment names.
+//! Clients of buckets and containers, with the credentials of a rule or the environment.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,19 +21,19 @@ use crate::types::credentials::rule::{Header, Rule, Source};
 use crate::types::location::{Sas, StoreKey};
 use crate::types::url_text::{is_endpoint, is_label, with_scheme};
 
-/// Makes clients.
+/// Creates clients.
 pub(super) struct StoreBuilder {
     pub(super) transport: Transport,
     pub(super) credentials: Credentials,
 }
 
-/// A client, and how it makes its requests.
+/// A client, and the description of its requests.
 pub(super) struct Built {
     pub(super) store: Arc<dyn ObjectStore>,
     /// For errors: `signed with profile 'work', region eu-west-1, host …`.
     pub(super) how: String,
     pub(super) region: Option<String>,
-    /// Whether other credentials can be had by making the client anew.
+    /// Whether creating a new client may provide other credentials.
     pub(super) is_renewable: bool,
 }
 
@@ -48,7 +48,7 @@ struct AwsPlan {
 }
 
 impl StoreBuilder {
-    /// A client under a rule, or under the environment; with the region that a server has named, where there is one.
+    /// Creates a client for a rule or the environment, with the region reported by a server, if any.
     pub(super) async fn build(
         &self,
         key: &StoreKey,
@@ -85,7 +85,7 @@ impl StoreBuilder {
             .with_http_connector(self.transport.clone())
             .with_request_payer(rule.is_some_and(|rule| rule.requester_pays) || credentials.aws_request_payer);
         let (builder, plan) = self.aws_credentials(builder, source).await?;
-        // A rule is nearer than a variable, and a profile that a rule names as near as the rule.
+        // A rule, including its profile, takes precedence over a variable.
         let of_profile = |value: Option<String>| value.filter(|_| matches!(source, Source::Profile(_)));
         let endpoint = rule.and_then(|rule| rule.endpoint.clone());
         let endpoint =
@@ -98,7 +98,7 @@ impl StoreBuilder {
             (Some(_), None) => own,
             (None, None) => match rule.and_then(|rule| rule.region.clone()) {
                 Some(region) => Some(region),
-                // AWS_REGION is where the user computes, not where somebody's public bucket is.
+                // AWS_REGION is the region of the user's machine, not that of a public bucket.
                 None => self.transport.bucket_region(bucket).await?.or(own),
             },
         };
@@ -155,7 +155,7 @@ impl StoreBuilder {
                 let builder = builder.with_credentials(self.provider(AwsSource::WebIdentity));
                 Ok((builder, AwsPlan { how, is_renewable: true, ..AwsPlan::default() }))
             }
-            // A profile without credentials may still name an endpoint.
+            // A profile without credentials may define an endpoint.
             Some(profile) => {
                 let (_, plan) = self.profile(AmazonS3Builder::new(), profiles, profile);
                 let (builder, AwsPlan { how, .. }) = unsigned(builder);

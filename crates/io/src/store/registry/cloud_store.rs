@@ -1,4 +1,4 @@
-//! A client of one bucket or container that is replaced if a server rejects its credentials or names another region.
+//! A client of one bucket or container that is replaced if a server rejects its credentials or reports another region.
 //!
 //! A rejected request is repeated once. Its error describes how the request was signed, and the host that it was sent to.
 
@@ -52,7 +52,7 @@ impl Inner {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes the client anew. Returns whether that is another one.
+    /// Creates a new client. Returns whether it differs from the previous one.
     async fn rebuild(&self, region: Option<String>) -> bool {
         match self.builder.build(&self.key, self.rule.as_deref(), region).await {
             Ok(built) => {
@@ -97,7 +97,7 @@ impl Inner {
     }
 }
 
-/// The error with how the request was made, where it was refused.
+/// Adds the description of the request to an error, if it was rejected.
 fn explained(error: Error, fault: StoreError, used: &Built) -> Error {
     match fault.is_refusal() {
         true => Error::Generic { store: "store", source: Box::new(fault.explained(|| used.how.clone())) },
@@ -120,7 +120,7 @@ impl ObjectStore for CloudStore {
         self.0.with_client(|store| async move { store.get_ranges(location, ranges).await }).await
     }
 
-    /// Repeated where its first page is refused.
+    /// Repeated if its first page is rejected.
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         let (inner, prefix) = (Arc::clone(&self.0), prefix.cloned());
         let begun = async move {

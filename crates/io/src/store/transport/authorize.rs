@@ -10,13 +10,13 @@ use url::Url;
 
 use crate::StoreError;
 
-/// Adds credentials to requests and to those that follow from their redirects. Decides for each request anew, by its URL.
+/// Adds credentials to requests and to those that follow from their redirects. Credentials are selected for each request by its URL.
 #[async_trait]
 pub(crate) trait Authorize: fmt::Debug + Send + Sync {
-    /// Waits while another request logs in at the URL's host. Held until the response has come.
+    /// Waits while another request logs in at the URL's host. Held until the response has arrived.
     async fn enter(&self, url: &Url) -> Result<Option<OwnedMutexGuard<()>>, StoreError>;
 
-    /// Adds what the server of the request's URL is to get.
+    /// Adds the credentials for the server of the request's URL.
     async fn authorize(&self, request: &mut Request) -> Result<(), StoreError>;
 
     /// Looks at the headers of a response.

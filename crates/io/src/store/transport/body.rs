@@ -1,6 +1,6 @@
 //! The body of a response: the parts that are still arriving, and those that have arrived, joined or not.
 //!
-//! A header is decoded from its parts as they are. Other bodies must be contiguous and are joined as they arrive, so
+//! A header is decoded directly from its parts. Other bodies must be contiguous and are joined as they arrive, so
 //! that the memory of one part is reused for the next. Tiles are delivered before the rest of their response has
 //! arrived.
 
@@ -73,12 +73,12 @@ impl Body {
         self.0.iter().map(Bytes::len).sum()
     }
 
-    /// The parts, one behind the other.
+    /// The parts in order.
     pub(crate) fn into_parts(self) -> Vec<Bytes> {
         self.0
     }
 
-    /// All bytes side by side; no copy where there is one part.
+    /// All bytes, contiguous. A single part is not copied.
     pub(crate) fn into_bytes(self) -> Bytes {
         joined(self.0)
     }

@@ -1,4 +1,4 @@
-//! Resolves names of hosts once for hundreds of connections.
+//! Resolves host names once for hundreds of connections.
 //!
 //! A pool that opens 300 connections to one host would otherwise call the system's resolver 300 times at once, each on
 //! its own thread.
@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 use crate::StoreError;
 use crate::types::store_error::is_exhausted;
 
-/// How long an address is used. S3 changes its addresses within minutes; a client that keeps an old one becomes slow,
+/// Maximum age of an address. S3 changes its addresses within minutes; a client that keeps an old one becomes slow,
 /// but is not wrong.
 const LIFETIME: Duration = Duration::from_secs(30);
 
@@ -33,7 +33,7 @@ impl Resolve for CachingResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let lookup = {
             let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-            // Hosts are few; the sweep keeps a long session that meets many from holding them all.
+            // Usually there are few hosts; removing old ones bounds the memory of a long session with many hosts.
             hosts.retain(|_, lookup| lookup.resolved_at.elapsed() < LIFETIME);
             hosts
                 .entry(name.as_str().to_owned())

@@ -1,9 +1,9 @@
 //! Removes entries that cannot be requested from the pages of listings.
 //!
 //! `object_store` fails a whole page for one key that is not one of its paths, such as `a//b`, `a/./b` or one with a control character. It
-//! takes a leading or trailing slash off a key, which then names another object; a folder marker `a/` looks like a file `a`.
+//! removes a leading or trailing slash of a key, which is then another object; a folder marker `a/` looks like a file `a`.
 //!
-//! | store | root | entries | their names |
+//! | store | root | entries | names |
 //! |---|---|---|---|
 //! | S3, GCS | `ListBucketResult` | `Contents`, `CommonPrefixes` | `Key`, `Prefix` |
 //! | Azure | `EnumerationResults` | `Blob`, `BlobPrefix` | `Name`; with `Encoded="true"` one that XML cannot express |
@@ -21,7 +21,7 @@ pub(super) fn is_listing(url: &Url) -> bool {
     url.query_pairs().any(|(name, value)| name == "list-type" || (name == "comp" && value == "list"))
 }
 
-/// The page without unreadable entries, and the names of the others. One that is not XML stays as it is: `object_store` rejects it.
+/// The page without unreadable entries, and the names of the others. A page that is not XML is unchanged; `object_store` rejects it.
 pub(super) fn readable(page: Bytes) -> (Bytes, Vec<String>) {
     match without_unreadable(&page) {
         Ok((Some(shorter), names)) => (shorter.into(), names),
@@ -63,7 +63,7 @@ fn without_unreadable(page: &[u8]) -> Result<(Option<Vec<u8>>, Vec<String>), Err
 }
 
 fn position(reader: &Reader<&[u8]>) -> usize {
-    // No more than the length of a slice.
+    // At most the length of a slice.
     usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX)
 }
 

@@ -32,10 +32,10 @@ const PUBLIC: [HeaderName; 5] = [ACCEPT, CONTENT_TYPE, IF_NONE_MATCH, RANGE, USE
 /// Parameters of a query string that sign a request.
 const SIGNING: [&str; 4] = ["sig", "signature", "x-amz-signature", "x-goog-signature"];
 
-/// Where a request may be redirected to.
+/// Permitted targets of redirects.
 #[derive(Clone, Copy)]
 pub(super) enum Follow<'a> {
-    /// Whatever the query may open.
+    /// All URLs that the query may open.
     Allowed(&'a Access),
     /// The same server.
     SameOrigin(Option<&'a Access>),
@@ -79,7 +79,7 @@ pub(super) async fn send(
     };
     let counters = stats::current();
     for _ in 0..=MAX_REDIRECTS {
-        // Without what a login adds: the next request gets its own.
+        // Without the headers of a login, which are added to each request.
         let again = request.try_clone();
         let url = request.url().clone();
         if let Some(login) = login {
@@ -111,7 +111,7 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Where the headers of a redirect send the client. A user and a password in it are the server's, not the caller's: they are left out.
+/// The target of a redirect. User and password in it are those of the server, not of the caller, and are removed.
 pub(super) fn target(url: &Url, headers: &HeaderMap) -> Option<Url> {
     let text = headers.get(LOCATION)?.to_str().ok()?;
     let mut target = url.join(text).ok().filter(|target| matches!(target.scheme(), "http" | "https"))?;

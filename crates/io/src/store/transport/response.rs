@@ -19,17 +19,17 @@ use crate::{ObjectVersion, StoreError};
 pub(crate) enum Span {
     /// These; fewer if the file ends before.
     Range(Range<u64>),
-    /// The last so many.
+    /// The last bytes, by number.
     Tail(u64),
 }
 
-/// Bytes of a file and what came with them.
+/// Bytes of a file and metadata of the response.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RangeResponse {
     pub(crate) body: Body,
     /// The position of `body` in the file.
     pub(crate) start: u64,
-    /// Of the whole file.
+    /// Size of the whole file.
     pub(crate) version: ObjectVersion,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct OpenResponse {
 }
 
 impl OpenResponse {
-    /// A part whose bytes are all there.
+    /// A complete part.
     pub(crate) fn of_bytes(start: u64, bytes: Bytes, version: ObjectVersion) -> Self {
         let length = bytes.len() as u64;
         Self { start, length, version, body: futures::stream::iter([Ok(bytes)]).boxed() }
@@ -165,7 +165,7 @@ pub(super) fn error_code_of_xml(document: &[u8]) -> Option<String> {
     word(rest.split_once("</Code>")?.0)
 }
 
-/// The region of an S3 bucket, which S3 names where a request went to another.
+/// The region of an S3 bucket, which S3 reports for a request to another region.
 pub(super) fn region_of_headers(headers: &HeaderMap) -> Option<String> {
     region(headers.get("x-amz-bucket-region")?.to_str().ok()?)
 }

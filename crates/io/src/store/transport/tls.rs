@@ -29,7 +29,7 @@ pub(super) fn config() -> Result<ClientConfig, Error> {
     Ok(config)
 }
 
-/// Variables with files of certificates in PEM, which are trusted beside the system's.
+/// Variables with files of certificates in PEM, which are trusted in addition to those of the system.
 const BUNDLES: [&str; 2] = ["AWS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 
 /// The certificates of those files.
@@ -65,7 +65,7 @@ impl ServerCertVerifier for SystemTrust {
     ) -> Result<ServerCertVerified, Error> {
         let verifier = match self.verifier.get() {
             Some(verifier) => verifier,
-            // A failure is not kept: it may be a lack of descriptors.
+            // A failure is not cached, because it may be a lack of descriptors.
             None => {
                 let made = Verifier::new_with_extra_roots(bundles()?, self.provider.clone())?;
                 self.verifier.get_or_init(|| made)
@@ -74,7 +74,7 @@ impl ServerCertVerifier for SystemTrust {
         let verified = verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         verified.map_err(|error| match &error {
             Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-                // The last certificate that was sent is the one whose issuer is looked for.
+                // The issuer of the last certificate is missing.
                 let last = intermediates.last().unwrap_or(end_entity);
                 match tls_fault::issuer(last) {
                     Some(issuer) => Error::General(format!(

@@ -20,7 +20,7 @@ use crate::{Error, Result};
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct CredentialMap {
     rules: Arc<[Arc<Rule>]>,
-    /// As they were given.
+    /// Original entries.
     pairs: Arc<[(String, String)]>,
 }
 
@@ -54,7 +54,7 @@ impl CredentialMap {
         Ok(Self { rules: rules.into(), pairs: pairs.into() })
     }
 
-    /// Prefixes and values, as they were given.
+    /// Original prefixes and values.
     pub fn pairs(&self) -> &[(String, String)] {
         &self.pairs
     }
@@ -70,7 +70,7 @@ impl CredentialMap {
         &self.rules
     }
 
-    /// The rule of a location, whose account is this one where it names none.
+    /// The rule of a location; `account` is its account if it has none.
     pub(crate) fn of_place(&self, place: &LocationKind, account: Option<&str>) -> Option<&Arc<Rule>> {
         if self.rules.is_empty() {
             return None;
@@ -107,12 +107,12 @@ impl CredentialMap {
 
 impl fmt::Debug for CredentialMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A value that was meant as a variable's name may be a secret.
+        // The value of a name of a variable may be a secret by mistake.
         write!(f, "CredentialMap({} prefixes)", self.rules.len())
     }
 }
 
-/// The canonical name of a URL, without user and query; None where a server may resolve it to another folder.
+/// The canonical name of a URL, without user and query; None if a server may resolve it to another folder.
 pub(crate) fn of_url(url: &Url) -> Option<String> {
     let mut url = url.clone();
     url.set_query(None);
@@ -171,7 +171,7 @@ fn is_account(rest: &str) -> bool {
     !host.contains(['/', '@']) && host.ends_with(".blob.core.windows.net")
 }
 
-/// The canonical name of an `http(s)` prefix. A cloud's URL without a key, or without a bucket, gets segments that are taken off again.
+/// The canonical name of an `http(s)` prefix. A cloud's URL without a key, or without a bucket, gets temporary segments, which are removed again.
 fn of_http_prefix(text: &str) -> Option<String> {
     const BELOW: &str = "/-/-";
     let mut url = Url::parse(text).ok()?;

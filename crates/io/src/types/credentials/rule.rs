@@ -1,6 +1,6 @@
 //! One entry of `rasteret_credentials`: a prefix, and the credentials of the locations below it.
 //!
-//! A value names a profile, a variable, a file or an endpoint, and never contains a secret. Errors do not show values that cannot be parsed,
+//! A value is the name of a profile, a variable or a file, or an endpoint, and never contains a secret. Errors do not show values that cannot be parsed,
 //! because they may be secrets.
 //!
 //! ```text
@@ -22,7 +22,7 @@ use url::Url;
 
 use crate::types::url_text::{is_endpoint, is_label, is_project};
 
-/// The prefix's service, which decides what its value may be.
+/// The service of the prefix, which determines valid values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     S3,
@@ -45,7 +45,7 @@ pub(crate) struct Rule {
     pub(crate) endpoint: Option<String>,
 }
 
-/// Where credentials come from.
+/// Source of credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     /// No credentials are sent.
@@ -196,7 +196,7 @@ impl Rule {
         Ok(rule)
     }
 
-    /// A secret that goes with each request as it is needs a prefix that names who gets it.
+    /// A secret that is sent unchanged requires a prefix with its host.
     fn check_reach(&self) -> Result<(), String> {
         let has_secret = !matches!(self.source, Source::Anonymous | Source::Netrc(_) | Source::ConnectionString(_));
         let names_host = match self.service {
@@ -213,7 +213,7 @@ impl Rule {
         }
     }
 
-    /// Whether a location with this canonical name lies below the prefix.
+    /// Whether a location with this canonical name is below the prefix.
     pub(crate) fn covers(&self, name: &str) -> bool {
         match name.strip_prefix(self.prefix.as_str()) {
             Some(rest) => rest.is_empty() || rest.starts_with('/') || self.prefix.ends_with("://"),
@@ -284,7 +284,7 @@ impl Header {
 }
 
 impl Service {
-    /// A term that is not understood. The word before `=` is shown where it cannot be a secret.
+    /// An unknown term. The word before `=` is only shown if it cannot be a secret.
     fn unknown(self, name: &str, text: &str) -> String {
         let is_word = name.len() <= 24 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         let found = match is_word && !text.is_empty() {
@@ -308,7 +308,7 @@ impl Variable {
     }
 }
 
-/// A token that was written in place of a variable's name is not shown.
+/// A token instead of the name of a variable is not shown.
 impl std::fmt::Display for Variable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let is_upper = self.0.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');

@@ -8,7 +8,7 @@ use object_store::path::Path;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-/// One bucket or container: what one client serves.
+/// A bucket or container, for which there is one client.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum StoreKey {
     S3 { bucket: String, region: Option<String> },
@@ -30,7 +30,7 @@ impl fmt::Debug for Sas {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) store: StoreKey,
-    /// As in the store: not percent-encoded.
+    /// Key in the store, without percent-encoding.
     pub(crate) key: String,
 }
 
@@ -86,7 +86,7 @@ impl Address {
         Ok(Self { store: StoreKey::Azure { account, container: container.to_owned(), sas }, key: key.to_owned() })
     }
 
-    /// The address behind an `https://` URL of a cloud.
+    /// The address of an `https://` URL of a cloud.
     pub(crate) fn of_url(url: &Url) -> Option<Self> {
         let host = url.host_str()?;
         if url.scheme() != "https" || url.port().is_some() {
@@ -115,7 +115,7 @@ impl Address {
     }
 }
 
-/// A location of Azure and the signature behind its last question mark. A question mark without one is a part of a key or a pattern.
+/// Splits a location of Azure and the signature after its last question mark. Other question marks are part of a key or a pattern.
 pub(crate) fn split_sas(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once('?').filter(|(_, query)| is_sas(query)) {
         Some((path, sas)) => (path, Some(sas)),
@@ -139,7 +139,7 @@ fn azure_account(host: &str) -> Option<String> {
     (!account.is_empty() && !account.contains('.')).then(|| account.to_owned())
 }
 
-/// Bucket (in virtual-hosted style) and region (where named) of a host of S3:
+/// Bucket (in virtual-hosted style) and region (if present) of a host of S3:
 /// `bucket.s3.amazonaws.com`, `bucket.s3.region.amazonaws.com`, `bucket.s3-region.amazonaws.com`, `s3.region.amazonaws.com`, each
 /// also with `dualstack.` before the region. Buckets may have dots.
 fn s3_host(host: &str) -> Option<(Option<String>, Option<String>)> {

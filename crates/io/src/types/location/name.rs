@@ -1,4 +1,4 @@
-//! Canonical names of locations: all spellings of one file have one name.
+//! Canonical names of locations: all notations of a file have the same name.
 //!
 //! | location | name |
 //! |---|---|
@@ -19,7 +19,7 @@ use url::Url;
 use super::cloud::{Address, StoreKey};
 use super::{LocationKind, split_scheme};
 
-/// How often a path is decoded to look for hidden segments: proxies and servers decode once each.
+/// Number of times a path is decoded to find hidden segments: proxies and servers decode once each.
 const DECODINGS: usize = 3;
 
 /// Schemes of URLs as DuckDB up to 1.5 stores them in `allowed_directories` while httpfs is not loaded: a path below the working
@@ -27,7 +27,7 @@ const DECODINGS: usize = 3;
 const SCHEMES: &[&str] =
     &["http", "https", "s3", "s3a", "s3n", "gs", "gcs", "az", "azure", "adl", "abfs", "abfss", "r2", "hf"];
 
-/// The name of a place.
+/// The name of a location.
 pub(crate) fn of_place(place: &LocationKind) -> Option<Cow<'_, str>> {
     match place {
         LocationKind::File(path) => Some(of_path(path).into()),
@@ -38,7 +38,7 @@ pub(crate) fn of_place(place: &LocationKind) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The name of objects behind an address, a pattern included.
+/// The name of objects at an address, including patterns.
 pub(crate) fn of_address(address: &Address) -> Option<String> {
     of_object(&address.store, &address.key)
 }
@@ -80,7 +80,7 @@ fn joined_slashes(path: &str) -> String {
     joined
 }
 
-/// The name of an entry of a setting; None if it can be no file's.
+/// The name of an entry of a setting; None if it cannot be a file.
 pub(crate) fn of_entry(entry: &str) -> Option<String> {
     let entry = entry.trim();
     if entry.is_empty() {
@@ -98,7 +98,7 @@ pub(crate) fn of_entry(entry: &str) -> Option<String> {
     }
 }
 
-/// A URL whose slashes DuckDB has joined.
+/// A URL in which DuckDB has merged slashes.
 fn remote_entry(entry: &str) -> Option<String> {
     let mut start = 0;
     for segment in entry.split('/') {

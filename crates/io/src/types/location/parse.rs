@@ -22,7 +22,7 @@ pub(crate) fn check_length(href: &str) -> Result<()> {
 }
 
 impl Location {
-    /// Understands an href. Fails on an empty one, on a scheme that cannot be read and on what is not a URL.
+    /// Parses an href. Fails if it is empty, has an unsupported scheme or an invalid URL.
     pub fn parse(href: &str) -> Result<Self> {
         let location = Self::parse_any(href)?;
         match location.kind() {
@@ -31,7 +31,7 @@ impl Location {
         }
     }
 
-    /// As [`parse`](Self::parse), but accepts schemes that only a file system of the host may support.
+    /// Like [`parse`](Self::parse), but accepts schemes that only a file system of the host may support.
     pub fn parse_any(href: &str) -> Result<Self> {
         if href.is_empty() {
             return Err(Error::InvalidArgument { what: "expected a path or a URL, found an empty string".to_owned() });
@@ -163,8 +163,8 @@ fn gdal_prefix(href: &str) -> Result<Option<String>> {
     Ok(Some(inner))
 }
 
-/// Why a file that a document names is not opened: a local one, where the document came over the network. Its author would choose
-/// what is read on this machine.
+/// The error for a local file in a remote document, which is not opened, because the author of the document could otherwise choose
+/// which local files are read.
 pub(crate) fn local_from_remote(href: &str) -> Option<Error> {
     let location = Location::parse(href).ok().filter(Location::is_local)?;
     let fault = StoreError::Other("a remote document cannot refer to a local file".to_owned());

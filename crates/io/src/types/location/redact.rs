@@ -55,7 +55,7 @@ fn without_query(text: &str) -> &str {
 
 /// The text up to parameters that no question mark precedes: `a.tif;sig=x`, `a.tif&sig=x`, `a.tif%3Fsig%3Dx`.
 fn without_parameters(text: &str) -> &str {
-    // Of the same length: only ASCII letters change.
+    // The length does not change, because only ASCII letters do.
     let lower = text.to_ascii_lowercase();
     let starts = [";", "&", "%3f", "%3b", "%26"].into_iter().filter_map(|mark| lower.find(mark));
     match starts.min() {

@@ -1,4 +1,4 @@
-//! The files of AWS profiles: sections of names and values, where an indented line below a name without a value is a setting of it.
+//! The format of AWS profile files: sections of names and values. An indented line below a name without a value is a nested setting.
 //!
 //! ```text
 //! [profile work]
@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-/// Sections by their names, settings by their names in lower case.
+/// Sections by name, settings by lower-case name.
 #[derive(Default)]
 pub(super) struct Ini(HashMap<String, HashMap<String, String>>);
 
@@ -48,7 +48,7 @@ impl Ini {
     }
 }
 
-/// A comment behind a value begins with white space and `#` or `;`.
+/// A comment after a value begins with white space and `#` or `;`.
 fn without_comment(line: &str) -> &str {
     let starts = [" #", " ;", "\t#", "\t;"].iter().filter_map(|mark| line.find(mark));
     starts.min().map_or(line, |start| &line[..start])

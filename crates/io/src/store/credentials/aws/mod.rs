@@ -39,7 +39,7 @@ pub(crate) enum AwsSource {
     WebIdentity,
 }
 
-/// Gives an S3 client its credentials.
+/// Provides an S3 client with credentials.
 #[derive(Debug)]
 pub(crate) struct AwsProvider {
     source: AwsSource,
@@ -73,7 +73,7 @@ impl CredentialProvider for AwsProvider {
 }
 
 impl Resolver {
-    /// The credentials of a profile, with at most `depth` others behind it.
+    /// Resolves the credentials of a profile, with at most `depth` source profiles.
     fn profile<'a>(
         &'a self,
         profiles: &'a Profiles,

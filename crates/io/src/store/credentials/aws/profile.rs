@@ -1,4 +1,4 @@
-//! Profiles of AWS: `~/.aws/config` and `~/.aws/credentials`, or the files that `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` name.
+//! Profiles of AWS: `~/.aws/config` and `~/.aws/credentials`, or the files in `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -55,7 +55,7 @@ impl Profiles {
         })
     }
 
-    /// The profile that `AWS_PROFILE` names; without it the one named `default`, if there is one.
+    /// The profile in `AWS_PROFILE`; by default the one named `default`, if it exists.
     pub(crate) fn usual(&self, variables: &Variables) -> Result<Option<Profile>, StoreError> {
         match variables.get("AWS_PROFILE").or_else(|| variables.get("AWS_DEFAULT_PROFILE")) {
             Some(name) => self.named(&name).map(Some),
@@ -107,7 +107,7 @@ impl Profile {
         self.get(name).ok_or_else(|| self.fault(&format!("expected {name}")))
     }
 
-    /// Whether it names a source of credentials.
+    /// Whether it defines a source of credentials.
     pub(crate) fn has_credentials(&self) -> bool {
         [
             "aws_access_key_id",

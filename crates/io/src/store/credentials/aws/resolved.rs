@@ -1,4 +1,4 @@
-//! Keys that were resolved, and what resolving them needs.
+//! Resolved keys, and functions to resolve them.
 
 use std::time::{Duration, SystemTime};
 
@@ -31,12 +31,12 @@ impl Resolver {
         self.variables.get("AWS_REGION").or_else(|| self.variables.get("AWS_DEFAULT_REGION"))
     }
 
-    /// The endpoint that a variable names, without a slash at its end, or AWS' own.
+    /// The endpoint in a variable, without a trailing slash, or the default of AWS.
     pub(super) fn endpoint(&self, variable: &str, usual: impl FnOnce() -> String) -> String {
         self.variables.get(variable).map_or_else(usual, |endpoint| endpoint.trim_end_matches('/').to_owned())
     }
 
-    /// The JSON that a request is answered with.
+    /// The JSON response of a request.
     pub(super) async fn json(&self, request: HttpRequest) -> Result<Value, StoreError> {
         let unusable = || StoreError::Other("unusable answer".to_owned());
         let answer = self.transport.call(request).await;
@@ -47,7 +47,7 @@ impl Resolver {
 }
 
 impl Resolved {
-    /// From JSON with these names; the expiry is a text or milliseconds since 1970.
+    /// Keys from JSON with these names; the expiry is a text or milliseconds since 1970.
     pub(super) fn from_json(json: &Value, names: [&str; 3], expires: Option<&Value>) -> Option<Self> {
         let text =
             |name: &str| json.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);

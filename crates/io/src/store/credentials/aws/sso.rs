@@ -22,7 +22,7 @@ struct Sso<'a> {
     account: &'a str,
     role: &'a str,
     region: &'a str,
-    /// The text whose digest names the file of the cached token.
+    /// The text whose digest is the file name of the cached token.
     session: &'a str,
 }
 
@@ -56,7 +56,7 @@ impl Sso<'_> {
         self.profile.fault(&format!("{what}: run aws sso login --profile {name}"))
     }
 
-    /// The cached token, refreshed where it has expired and can be.
+    /// The cached token, refreshed if it has expired and can be refreshed.
     async fn token(&self, resolver: &Resolver) -> Result<String, StoreError> {
         let home = resolver.variables.get("HOME").or_else(|| resolver.variables.get("USERPROFILE"));
         let home = PathBuf::from(home.ok_or_else(|| self.fault("no home directory with a token of single sign-on"))?);
@@ -127,7 +127,7 @@ fn request(url: &str, body: HttpRequestBody) -> Result<HttpRequest, StoreError> 
     Ok(request)
 }
 
-/// The hexadecimal digest by which the AWS CLI names the file of a session.
+/// The hexadecimal digest used as file name of a session by the AWS CLI.
 fn sha1(text: &str) -> String {
     use std::fmt::Write as _;
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());

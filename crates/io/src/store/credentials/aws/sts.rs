@@ -40,7 +40,7 @@ pub(super) struct Role<'a> {
     pub(super) external_id: Option<&'a str>,
     pub(super) duration: Option<&'a str>,
     pub(super) region: Option<&'a str>,
-    /// Of the service, where it is not AWS' own.
+    /// Endpoint of the service, if it is not that of AWS.
     pub(super) endpoint: Option<&'a str>,
 }
 
