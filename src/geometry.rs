@@ -24,7 +24,7 @@ use crate::vector::{LogicalType, Reader, TypeId, Value};
 /// The fields of a box, in the order of a list.
 const SIDES: [&str; 4] = ["xmin", "ymin", "xmax", "ymax"];
 
-/// How values of a type are read.
+/// Format of the values of a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Text,

@@ -7,9 +7,9 @@
 //! threads that read ─> open, read ────────────┴─> QueryFiles: context, file handles
 //! ```
 //!
-//! DuckDB aborts the process where a context is used after its connection was closed. A [`Lease`] keeps files open: those of bind end
+//! DuckDB aborts the process if a context is used after its connection was closed. A [`Lease`] keeps files open: those of bind end
 //! with bind, those of an execution with its last state, which DuckDB destroys while the connection lives. When the last lease ends,
-//! calls of DuckDB that other threads have begun are waited for, all handles are destroyed, and reads that come later are errors.
+//! running calls of DuckDB in other threads are completed, all handles are destroyed, and later reads are errors.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -24,7 +24,7 @@ use super::Context;
 use crate::error::{Error, Result};
 use crate::vector::exception::call;
 
-/// How long after an execution the plan may reuse data that it has read. While planning, DuckDB repeatedly evaluates a failing call with
+/// Time after an execution during which the plan may reuse data. While planning, DuckDB repeatedly evaluates a failing call with
 /// constant arguments; a prepared statement that is executed later reads files again.
 const AGAIN: Duration = Duration::from_secs(3);
 
@@ -159,7 +159,7 @@ impl HostFile for OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        // Where the query has ended, the handle is gone.
+        // If the query has ended, the handle was destroyed.
         let _running = self.files.running();
         lock(&self.files.handles).open.remove(&self.number);
         self.handle.destroy();
@@ -209,7 +209,7 @@ type Answer<T> = std::result::Result<T, HostError>;
 /// A query of the context's connection must be running.
 unsafe fn open(context: &Context, path: &str) -> Result<Answer<(ffi::duckdb_file_handle, u64)>> {
     let path = CString::new(path).map_err(|_| Error::Internal("a path with a NUL".to_owned()))?;
-    // SAFETY: the caller's contract. Handles but the file's are made and destroyed here, and DuckDB's destructors take null.
+    // SAFETY: the caller's contract. All handles except for that of the file are created and destroyed here, and DuckDB's destructors take null.
     unsafe {
         let mut system = context.file_system()?;
         let opened = call(|api| api.duckdb_create_file_open_options, ()).and_then(|mut options| {
@@ -292,7 +292,7 @@ fn http_status(message: &str) -> Option<u16> {
             let rest = &message[at + mark.len()..];
             let digits = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
             let status = rest[..digits].parse().ok().filter(|status| digits == 3 && (300..600).contains(status))?;
-            // A number in parentheses alone may be anything.
+            // A number in parentheses without text after it may be anything.
             (*mark != "(" || rest[digits..].starts_with(' ')).then_some(status)
         })
     })

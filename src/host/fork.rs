@@ -19,12 +19,12 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// Registers what is done around forks, once a process: a child has the handlers of its parent.
+/// Registers the fork handlers, once per process: a child inherits the handlers of its parent.
 pub(crate) fn register() {
     static IS_REGISTERED: AtomicBool = AtomicBool::new(false);
     if !IS_REGISTERED.swap(true, Ordering::Relaxed) {
-        // SAFETY: the handlers neither unwind nor end before the library is unloaded, when the C library removes them. A failure, for lack of
-        // memory, leaves forks as they are without them.
+        // SAFETY: the handlers do not unwind, and exist until the library is unloaded, when the C library removes them. After a failure, for
+        // lack of memory, forks run without them.
         unsafe { pthread_atfork(Some(before), Some(after), Some(after)) };
     }
 }

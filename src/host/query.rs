@@ -10,7 +10,7 @@ use super::{Context, interrupt, memory, settings};
 use crate::error::Result;
 use crate::vector::{SharedSession, host_version};
 
-/// The session of a query, and what keeps its files open.
+/// The session of a query, and the lease of its files.
 pub(crate) struct QuerySession {
     pub(crate) session: Session,
     lease: Option<Lease>,
@@ -18,13 +18,13 @@ pub(crate) struct QuerySession {
 
 /// Files that a plan reads through DuckDB's file system; empty if files are read by the clients of the extension.
 ///
-/// Its session belongs to this plan alone: its caches hold bytes that were read with the secrets of one connection, from files whose
-/// versions are not known.
+/// Its session is only used by this plan, because its caches contain bytes that were read with the secrets of one connection, from files
+/// of unknown versions.
 #[derive(Default)]
 pub(crate) struct PlanFiles(Mutex<Option<(Session, Arc<QueryFiles>)>>);
 
 impl QuerySession {
-    /// The session, and what keeps its files open.
+    /// The session and the lease of its files.
     pub(crate) fn into_parts(self) -> (Session, Option<Lease>) {
         (self.session, self.lease)
     }
@@ -43,7 +43,7 @@ impl PlanFiles {
         (session.clone(), files.lease(context))
     }
 
-    /// Opens the files of the session that bind has made; None where another one is needed.
+    /// Opens the files of the session created by bind; None if another session is needed.
     fn open_again(&self, context: &Arc<Context>) -> Option<Lease> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, files) = known.as_ref()?;
@@ -88,8 +88,8 @@ pub(crate) unsafe fn session_of_query(
     }
 }
 
-/// Brings the session of a plan, which is shared by what bind has made, up to the locks and the memory of another execution, and opens its
-/// files. None where that has other settings, and so another session.
+/// Updates the session of a plan, which objects created by bind share, to the locks and memory limit of another execution, and opens its
+/// files. Returns None if the execution has other settings, and therefore another session.
 ///
 /// # Safety
 /// See [`session_of_query`].

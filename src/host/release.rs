@@ -36,7 +36,7 @@ pub enum Feature {
     TimestampTzNs,
 }
 
-/// A feature, the releases that have it, and what holds in others.
+/// A feature, the releases that have it, and the behaviour of others.
 #[derive(Debug)]
 pub struct Availability {
     /// The feature.
@@ -165,8 +165,8 @@ impl Host {
         self.has(Feature::Geometry)
     }
 
-    /// Since [`LATE`] the slots behind the stable ones keep their positions, also in 2.0. A development version on the way to one of
-    /// the first may have had others.
+    /// Since [`LATE`], the slots after the stable ones have fixed positions, also in 2.0. Development versions before these releases may
+    /// have others.
     pub(crate) fn has_late_slots(self) -> bool {
         self.version > [2, 0, 0] || (self.is_released && self.version >= LATE)
     }
@@ -176,12 +176,12 @@ impl Host {
         if self.has_late_slots() { LATE_SLOTS } else { STABLE_SLOTS }
     }
 
-    /// GEOMETRY types name their CRS.
+    /// GEOMETRY types have a CRS.
     pub(crate) fn has_geometry_crs(self) -> bool {
         self.has(Feature::GeometryCrs)
     }
 
-    /// Which Hive folders `read_parquet` takes for NULL.
+    /// Names of Hive folders that `read_parquet` reads as NULL.
     pub(crate) fn null_folders(self) -> NullFolders {
         match self.version {
             version if version >= [2, 0, 0] => NullFolders::DefaultAndTypedWord,
@@ -190,12 +190,12 @@ impl Host {
         }
     }
 
-    /// `read_parquet` gives TIME_NS.
+    /// `read_parquet` returns TIME_NS.
     pub(crate) fn has_time_ns(self) -> bool {
         self.has(Feature::TimeNs)
     }
 
-    /// `read_parquet` gives TIMESTAMPTZ_NS, and columns of the type `"NULL"`.
+    /// `read_parquet` returns TIMESTAMPTZ_NS, and columns of the type `"NULL"`.
     pub(crate) fn is_two(self) -> bool {
         self.has(Feature::TimestampTzNs)
     }

@@ -278,7 +278,7 @@ pub(super) unsafe fn of_query(context: &Context, environment: &Options) -> Resul
     })
 }
 
-/// Whether progress is shown in a host without settings. Fails where the environment demands what such a host lacks.
+/// Whether progress is shown in a host without settings. Fails if the environment requires a feature that such a host does not have.
 pub(super) fn of_old_host(version: &str) -> Result<bool> {
     let given = |variable: &str| {
         Some(Given { place: format!("environment variable {variable}"), text: of_environment(variable)? })

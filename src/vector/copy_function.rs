@@ -16,7 +16,7 @@ use crate::documentation::Documentation;
 use crate::error::{Error, Result};
 use crate::host::{Context, PlanFiles, session_of_query};
 
-/// A function behind `COPY … TO … (FORMAT …)`.
+/// A function for `COPY … TO … (FORMAT …)`.
 ///
 /// ```text
 /// bind (plan time) -> Bind -> start (once an execution) -> Writer -> write (each chunk) -> finish
@@ -164,7 +164,7 @@ unsafe extern "C-unwind" fn start<F: CopyFunction>(info: ffi::duckdb_copy_functi
             let (shared, plan) = (&*extra.cast::<SharedSession>(), &*plan.cast::<Plan<F>>());
             let context = call(|api| api.duckdb_copy_function_global_init_get_client_context, (info,))?;
             let context = Arc::new(Context::from_raw(context)?);
-            // Files are written by the clients here, whatever they are read through.
+            // Files are written by the extension's own clients, even if they are read through DuckDB.
             let (session, _lease) = session_of_query(shared, Some(&context), &PlanFiles::default())?.into_parts();
             let path = call(|api| api.duckdb_copy_function_global_init_get_file_path, (info,))?;
             let path = std::ffi::CStr::from_ptr(path).to_string_lossy();

@@ -1,5 +1,5 @@
-//! Decoding of tiles as `scripts/bench` has them: 512 by 512 samples of a smooth field with noise, with the predictor that GDAL
-//! takes for `PREDICTOR=YES`. Beside each codec stand the libraries that it could have been done with, without predictor.
+//! Measures decoding of tiles like those of `scripts/bench`: 512 x 512 samples of a smooth field with noise, with the predictor of
+//! GDAL's `PREDICTOR=YES`. Each codec is compared with alternative libraries, without predictor.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::cast_sign_loss, missing_docs)]
 
 use std::hint::black_box;
@@ -78,7 +78,7 @@ fn encode(compression: Compression, bytes: &[u8]) -> Vec<u8> {
             encoder.write_all(bytes).unwrap();
             encoder.finish().unwrap()
         }
-        // Runs of 128 bytes as they are.
+        // Literal runs of 128 bytes.
         Compression::PackBits => bytes.chunks(128).flat_map(|run| [&[run.len() as u8 - 1], run].concat()).collect(),
         _ => bytes.to_vec(),
     }

@@ -1,7 +1,7 @@
-//! Coverage of polygons and statistics of what they cover: time must grow with edges and rows, then with pixels at the speed of
-//! memory.
+//! Measures coverage of polygons and statistics of the covered pixels. The time of coverage must grow with edges and rows, that of
+//! statistics with pixels, at the speed of memory.
 //!
-//! The same polygons as `scripts/benchmarks/zonal.py` gives exactextract, but for chance: hexagons of fields, and a country.
+//! The polygons are similar to those of `scripts/benchmarks/zonal.py`: hexagons of fields, and a country.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
 
 use std::f64::consts::TAU;
@@ -18,7 +18,7 @@ use rasteret_cog::{CogHeader, Encoding, Geometry, Level, Tiling};
 
 const SIDE: u32 = 10_980;
 
-/// A ring of so many vertices around a centre, its radius going in and out by a part.
+/// A ring around a centre, whose radius varies by the share `wave`.
 fn ring(x: f64, y: f64, radius: f64, vertices: u32, wave: f64) -> Geometry {
     let corner = |at: u32| {
         let angle = f64::from(at % vertices) / f64::from(vertices) * TAU;

@@ -1,6 +1,6 @@
-//! Header decoding beside the `tiff` crate reading the same tags: time must grow with the tile table and nothing else.
+//! Compares header decoding with the `tiff` crate reading the same tags. The time must only depend on the size of the tile table.
 //!
-//! Files are BigTIFF as GDAL writes large COGs: LONG8 offsets, LONG byte counts, georeferencing, one image.
+//! Files are BigTIFF like large COGs of GDAL: LONG8 offsets, LONG byte counts, georeferencing, one image.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 #[path = "../tests/support/mod.rs"]
@@ -53,7 +53,7 @@ fn ours(file: &Bytes) -> usize {
     }
 }
 
-/// The `tiff` crate reading the tags that the header is made of, and looking for those that it may be made of.
+/// Reads the required and optional tags of a header with the `tiff` crate.
 fn tiff_crate(file: &Bytes) -> usize {
     let mut limits = tiff::decoder::Limits::unlimited();
     limits.decoding_buffer_size = usize::MAX;

@@ -1,8 +1,8 @@
-//! Rows a second and peak memory of the enrichment, over a store in memory: what the pipeline costs when the network costs
-//! nothing but latency.
+//! Measures rows per second and peak memory of enrichment with a store in memory: the cost of the pipeline, with latency but
+//! without a network.
 //!
 //! ```text
-//! enrich make items.parquet 1000000                 records of two bands, every href a distinct one
+//! enrich make items.parquet 1000000                 writes records of two bands with distinct hrefs
 //! enrich run items.parquet cog.tif [MILLISECONDS]   cog.tif is returned for every href, after this delay
 //! ```
 

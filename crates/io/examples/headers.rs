@@ -1,7 +1,7 @@
 //! Measures the headers per second of one call of `Session::headers`: a benchmark of fetching without DuckDB.
 //!
-//! `headers URL [COUNT [REPEAT]]`: `{}` in the URL becomes the number of the file, so that each is a distinct one:
-//! `headers 'http://127.0.0.1:8765/e/{}/u16_deflate_p2_t256.tif' 1000 5`. Every repetition is a session of its own, so that
+//! `headers URL [COUNT [REPEAT]]`: `{}` in the URL is replaced by the number of the file, so that URLs are distinct:
+//! `headers 'http://127.0.0.1:8765/e/{}/u16_deflate_p2_t256.tif' 1000 5`. Every repetition has a new session, so that
 //! connections are opened and nothing is cached.
 
 use std::time::Instant;

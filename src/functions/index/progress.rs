@@ -1,6 +1,6 @@
-//! The progress of a running enrichment, on the standard error stream where that is a terminal.
+//! The progress of a running enrichment, on the standard error stream if that is a terminal.
 //!
-//! It is drawn while the query waits for files, and is gone before rows are returned: the host may print them to the same terminal.
+//! It is drawn while the query waits for files, and erased before rows are returned, because the host may print them to the same terminal.
 
 use std::io::{IsTerminal, stderr};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -48,7 +48,7 @@ impl Progress {
         Some(Self { line, end: Some(end), thread: Some(thread) })
     }
 
-    /// Runs what waits for files, and shows the progress in the meantime.
+    /// Shows the progress while `wait` runs, which waits for files.
     pub(super) fn during<T>(&self, wait: impl FnOnce() -> T) -> T {
         lock(&self.line).is_waiting = true;
         let _clear = Clear(&self.line);

@@ -19,7 +19,7 @@ pub(super) fn tile(bytes: &[u8], encoding: &Encoding, width: u32, height: u32) -
     decode(bytes, encoding, ByteOrder::Little, shape, 0)
 }
 
-/// Decodes an untrusted stream: it must give all samples of the block, or an error about the stream.
+/// Decodes an untrusted stream: it must return all samples of the block, or an error of the stream.
 pub(super) fn check_untrusted(bytes: &[u8], encoding: &Encoding, width: u32, height: u32) {
     match tile(bytes, encoding, width, height) {
         Ok(tile) => {

@@ -29,7 +29,7 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Memory for a picture of so many pixels while it is made of bands and encoded, in bytes.
+    /// Memory in bytes to create and encode a picture of `pixels` pixels.
     #[must_use]
     pub fn bytes(pixels: u64, bands: u64) -> u64 {
         // Values and mask of each band, values to find percentiles, opacity, 8-bit samples of up to four channels, and PNG.

@@ -72,7 +72,7 @@ impl fmt::Debug for Conditions {
 /// The common fields of assets.
 #[derive(Debug)]
 enum Assets {
-    /// By their keys.
+    /// Fields by key.
     Keys(IndexMap<String, Shape>),
     /// There are too many keys.
     Any(Shape),

@@ -159,7 +159,7 @@ impl Object {
         self.stream(span).await?.collect().await
     }
 
-    /// Some bytes in the parts in which they arrive.
+    /// Bytes as a stream of the received parts.
     pub(crate) async fn stream(&self, span: Span) -> Result<RangeStream<'_>, StoreError> {
         self.access.permit(&self.location)?;
         let permit = match &self.source {
@@ -169,7 +169,7 @@ impl Object {
         Ok(RangeStream::new(self, permit, self.open(&span).await?))
     }
 
-    /// Requests some bytes, which then arrive.
+    /// Requests bytes and returns the open response.
     async fn open(&self, span: &Span) -> Result<OpenResponse, StoreError> {
         self.counters.scope(self.open_source(span)).await
     }

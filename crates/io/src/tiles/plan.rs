@@ -68,7 +68,7 @@ pub(super) enum PlannedBlock {
 }
 
 impl Plan {
-    /// Opens local files; makes no request. `failures` are errors of requests, by position, whose blocks are not fetched.
+    /// Checks local files; makes no request. `failures` are errors of requests, by position, whose blocks are not fetched.
     pub(super) fn new(
         tiles: &Tiles,
         requests: &[BlockRequest],

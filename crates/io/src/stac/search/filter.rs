@@ -131,8 +131,8 @@ fn footprint(record: &Map<String, Value>) -> Option<Parts> {
     let Some(wkb) = record.get(item::GEOMETRY).and_then(Value::as_str).and_then(hex::decode) else { return bbox() };
     let Ok(parsed) = ParsedGeometry::from_wkb(&wkb) else { return bbox() };
     let parts = Parts::of(&parsed.geometry);
-    // The box crosses the antimeridian and the geometry goes around the rest of the world instead: it was not cut in two as
-    // Required by RFC 7946, section 3.1.9.
+    // The box crosses the antimeridian, but the geometry covers the rest of the world instead: it was not cut in two as
+    // required by RFC 7946, section 3.1.9.
     let folded = sides(record).is_some_and(|[west, _, east, _]| west > east) && parts.is_wider_than(180.0);
     if folded { bbox() } else { Some(parts) }
 }

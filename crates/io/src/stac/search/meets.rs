@@ -1,7 +1,7 @@
 //! Whether two geometries have a point in common, and a geometry as GeoJSON.
 //!
-//! Coordinates are longitudes and latitudes, edges straight on the plane of both, as STAC's `intersects` has them. Longitudes
-//! that differ by whole turns of 360 degrees are one place: items and searches lie beyond 180, or before -180, or across.
+//! Coordinates are longitudes and latitudes, and edges are straight in this plane, as in STAC's `intersects`. Longitudes that
+//! differ by multiples of 360 degrees are equivalent: items and searches may be beyond 180, before -180, or across.
 
 use rasteret_cog::Geometry;
 use serde_json::{Value, json};

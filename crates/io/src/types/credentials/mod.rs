@@ -25,7 +25,7 @@ pub struct CredentialMap {
 }
 
 impl CredentialMap {
-    /// From a JSON object of prefixes and values, as `RASTERET_CREDENTIALS` holds it.
+    /// Parses a JSON object of prefixes and values, the format of `RASTERET_CREDENTIALS`.
     pub(crate) fn parse(text: &str, given_by: &str) -> Result<Self> {
         let fail = |what: String| Error::InvalidArgument { what: format!("{given_by}: {what}") };
         // The error of the JSON parser has a position; its text is not shown.
