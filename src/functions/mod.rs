@@ -44,7 +44,7 @@ const fn copy<F: CopyFunction>() -> Function {
     Function { documentation: F::DOC, register: register_copy::<F> }
 }
 
-/// Registers a COPY function where the host has them.
+/// Registers a COPY function if the host supports them.
 ///
 /// # Safety
 /// `connection` must be live.

@@ -260,7 +260,7 @@ fn ended() -> StoreError {
     StoreError::Other("the query has ended".to_owned())
 }
 
-/// An exception where DuckDB promises none.
+/// An exception of a function that should not throw any.
 fn internal(error: &Error) -> StoreError {
     StoreError::Other(shown(&error.named("duckdb"), ""))
 }

@@ -31,7 +31,7 @@ impl QuerySession {
 }
 
 impl PlanFiles {
-    /// The session of the plan and its files, opened for the query of the context. New ones where the plan was executed before.
+    /// The session of the plan and its files, opened for the query of the context. New ones if the plan was executed before.
     fn open(&self, shared: &SharedSession, options: &Options, context: &Arc<Context>) -> (Session, Lease) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.take_if(|(session, files)| session.options() != options || !files.is_current());

@@ -169,7 +169,7 @@ impl Setting {
         (self.built_in)(&Options::default())
     }
 
-    /// The value when the extension is loaded. Variables that are no [`Options`] are validated with the settings.
+    /// The value when the extension is loaded. Variables that are not in [`Options`] are validated with the settings.
     fn initial_value(&self, options: &Options) -> String {
         let of_variable =
             [FILE_SYSTEM, PROGRESS].contains(&self.variable).then(|| of_environment(self.variable)).flatten();

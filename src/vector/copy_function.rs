@@ -52,7 +52,7 @@ impl CopyOptions {
     /// # Safety
     /// `info` must be live.
     unsafe fn of<F: CopyFunction>(info: ffi::duckdb_copy_function_bind_info) -> Result<Self> {
-        // SAFETY: the caller's contract; the value is ours to destroy.
+        // SAFETY: the caller's contract; the value is destroyed here.
         let value = unsafe {
             Value::from_raw(call_or_postpone(|api| api.duckdb_copy_function_bind_get_options, (info,), null_mut()))
         };
@@ -71,7 +71,7 @@ impl CopyOptions {
         }
     }
 
-    /// The value of an option; None where it is not given, or NULL.
+    /// The value of an option; None if it is missing or NULL.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0
             .iter()
@@ -131,7 +131,7 @@ fn shown<F: CopyFunction>() -> String {
 /// Called by DuckDB with a live bind info.
 unsafe extern "C-unwind" fn bind<F: CopyFunction>(info: ffi::duckdb_copy_function_bind_info) {
     let outcome = contain(&shown::<F>(), || {
-        // SAFETY: `info` is live; types are ours to destroy, and DuckDB owns the bind data.
+        // SAFETY: `info` is live; types are destroyed here, and DuckDB owns the bind data.
         unsafe {
             let count = call(|api| api.duckdb_copy_function_bind_get_column_count, (info,))?;
             let columns: Vec<_> = (0..count)

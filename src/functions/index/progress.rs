@@ -30,12 +30,12 @@ pub(super) struct Progress {
 struct Line {
     /// Whether the query waits for files.
     is_waiting: bool,
-    /// None where nothing is drawn.
+    /// None if nothing is drawn.
     drawn: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// Shows what `progress` returns; None where the standard error stream is no terminal.
+    /// Shows what `progress` returns; None if the standard error stream is not a terminal.
     pub(super) fn start(progress: impl Fn() -> EnrichProgress + Send + 'static) -> Option<Self> {
         if !stderr().is_terminal() {
             return None;
@@ -67,7 +67,7 @@ impl Drop for Progress {
     }
 }
 
-/// Clears the line, also where the query panics.
+/// Clears the line, also if the query panics.
 struct Clear<'a>(&'a Mutex<Line>);
 
 impl Drop for Clear<'_> {
