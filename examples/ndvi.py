@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Computes a year of NDVI per field without clouds, as a table and as a plot, with the query of README.md.
+"""Computes one year of cloud-free NDVI per field, as a table and a plot, with the query of README.md.
 
     python ndvi.py [--extension build/release/rasteret.duckdb_extension] [--plot ndvi.png] [--folder build/example]
 
@@ -7,10 +7,10 @@ Needs `pip install duckdb rasterio matplotlib`. Generates twelve scenes with a s
 infrared (B08), and a scene classification (SCL) that marks clouds, and a table of six fields. Indexes the scenes with
 `rasteret_enrich`, joins fields and scenes on their bounding boxes, computes one `cog_zonal_stats` per band, and plots the series. Like
 Sentinel-2 scenes since 2022, the files store reflectance with a scale and an offset that are only in the STAC Items (`stac_scale`).
-The result is verified: every value must be the one that the scenes were generated with, although clouds cover a part of most of
-them, and only fields that are under clouds may be missing.
+The result is verified: every value must equal the NDVI from which the scenes were generated, although clouds cover parts of most
+scenes, and values may only be missing for fields covered by clouds.
 
-With `--folder`, the scenes are kept, as data for the other examples: `items.parquet`, the index `collection`, and `fields.parquet` and
+`--folder` keeps the scenes as data for the other examples: `items.parquet`, the index `collection`, and `fields.parquet` and
 `points.parquet` in longitude and latitude.
 """
 
@@ -47,7 +47,7 @@ FIELDS = {
     "north": (150, 120, 40, 5), "west": (90, 400, 55, 6), "middle": (384, 384, 70, 7),
     "east": (660, 300, 45, 8), "south": (400, 690, 50, 9), "corner": (680, 690, 60, 6),
 }  # fmt: skip
-# Distances of a pixel from the centre of its field, relative to the radius: inside the hexagon, and outside of it.
+# Distances from the centre of a field, relative to its radius, that are certainly inside and outside of the hexagon.
 INSIDE, OUTSIDE = 0.8, 1.1
 
 # The query of README.md.
@@ -77,13 +77,13 @@ def greenness(month: int, peak: int) -> float:
 
 
 def distances(col: float, row: float) -> np.ndarray:
-    """Distances of all pixels from a place, in pixels."""
+    """Returns the distances of all pixels from a position, in pixels."""
     rows, cols = np.mgrid[:SIZE, :SIZE]
     return np.hypot(cols - col, rows - row)
 
 
 def cloudy(month: int) -> np.ndarray:
-    """The pixels under clouds: three discs, at other places each month; all of them in one month."""
+    """Returns the mask of cloudy pixels: three discs that move each month, or all pixels in one month."""
     if month == CLOUDY_MONTH:
         return np.full((SIZE, SIZE), True)
     generator = np.random.default_rng(1000 + month)
@@ -94,7 +94,7 @@ def cloudy(month: int) -> np.ndarray:
 
 
 def write_scene(directory: Path, month: int) -> dict[str, Path]:
-    """The assets of a month, from the NDVI that each pixel is to have, with noise, and its clouds."""
+    """Writes the assets of a month, with noise and clouds; the NDVI of fields is that of `greenness`."""
     generator = np.random.default_rng(month)
     ndvi = np.full((SIZE, SIZE), 0.1)
     for col, row, radius, peak in FIELDS.values():
@@ -122,12 +122,12 @@ def write_scene(directory: Path, month: int) -> dict[str, Path]:
 
 
 def asset(band: str, path: Path) -> dict[str, object]:
-    """The STAC asset of a file; only bands of reflectance have a scale and an offset."""
+    """Returns the STAC asset of a file; only reflectance bands have a scale and an offset."""
     return {"href": str(path), "raster:bands": None if band == "SCL" else [{"scale": SCALE, "offset": OFFSET}]}
 
 
 def write_items(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Writes the scenes and `items.parquet`, their records."""
+    """Writes the scenes and their records, `items.parquet`."""
     asset_type = 'STRUCT(href VARCHAR, "raster:bands" STRUCT(scale DOUBLE, "offset" DOUBLE)[])'
     columns = ", ".join(f"{band} {asset_type}" for band in BANDS)
     connection.execute(
@@ -152,7 +152,7 @@ def hexagon(col: float, row: float, radius: float) -> list[tuple[float, float]]:
 
 
 def fields() -> list[tuple[str, str, float, float, float, float]]:
-    """Names, outlines in the scenes' CRS as EWKT, and bounding boxes in longitude and latitude."""
+    """Returns names, outlines as EWKT in the CRS of the scenes, and bounding boxes in longitude and latitude."""
     rows = []
     for name, (col, row, radius, _) in FIELDS.items():
         corners = hexagon(col, row, radius)
@@ -164,7 +164,7 @@ def fields() -> list[tuple[str, str, float, float, float, float]]:
 
 
 def write_fields(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Writes outlines as WKB and centres of the fields, in longitude and latitude."""
+    """Writes the outlines as WKB and the centres of the fields, in longitude and latitude."""
     connection.execute("CREATE TEMP TABLE outlines (field VARCHAR, geometry BLOB, longitude DOUBLE, latitude DOUBLE)")
     for name, (col, row, radius, _) in FIELDS.items():
         ring = list(zip(*transform(f"EPSG:{EPSG}", "OGC:CRS84", *zip(*hexagon(col, row, radius))), strict=True))
@@ -194,7 +194,7 @@ def compute(connection: duckdb.DuckDBPyConnection, folder: Path) -> Series:
 
 
 def verify(series: Series) -> list[str]:
-    """Values that differ from those of the scenes, and dates that are missing, or that are there although a field is under clouds."""
+    """Returns values that differ from the generated NDVI, missing dates, and dates on which a field is covered by clouds."""
     found = {(field, date.month): (ndvi, pixels) for field, date, ndvi, pixels in series}
     faults = []
     for name, (col, row, radius, peak) in FIELDS.items():
@@ -207,12 +207,12 @@ def verify(series: Series) -> list[str]:
             if ndvi is not None and abs(ndvi - greenness(month, peak)) > 0.005:
                 faults.append(f"{name}, month {month}: expected {greenness(month, peak):.3f}, found {ndvi}")
             if pixels > np.count_nonzero(clear & (away < OUTSIDE)):
-                faults.append(f"{name}, month {month}: {pixels} pixels, some of which are under clouds")
+                faults.append(f"{name}, month {month}: {pixels} pixels, some of which are covered by clouds")
     return faults
 
 
 def draw(series: Series, path: Path) -> None:
-    """One line per field."""
+    """Plots one line per field."""
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for name in FIELDS:
         points = [(date, ndvi) for field, date, ndvi, _ in series if field == name]
@@ -226,7 +226,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--extension", type=Path, default=Path("build/release/rasteret.duckdb_extension"))
     parser.add_argument("--plot", type=Path, default=Path("ndvi.png"))
-    parser.add_argument("--folder", type=Path, help="where scenes and tables are kept")
+    parser.add_argument("--folder", type=Path, help="folder for the scenes and tables, by default a temporary one")
     args = parser.parse_args()
     # Plots are only written to files.
     matplotlib.use("Agg")
@@ -239,7 +239,10 @@ def main() -> int:
         write_fields(connection, folder)
     draw(series, args.plot)
     faults = verify(series)
-    print("\n".join(faults) or f"{len(series)} values of {len(FIELDS)} fields, each as generated; plot in {args.plot}")
+    print(
+        "\n".join(faults)
+        or f"{len(series)} values of {len(FIELDS)} fields match the generated NDVI; plot in {args.plot}"
+    )
     return 1 if faults else 0
 
 

@@ -1,4 +1,4 @@
-"""The scenes and fields of notebook.ipynb: those of ndvi.py."""
+"""Writes the scenes and fields of notebook.ipynb, which are those of ndvi.py."""
 
 from __future__ import annotations
 
