@@ -95,7 +95,7 @@ class Function:
 
     @property
     def summary(self) -> str:
-        """The first sentence."""
+        """The first sentence of the description."""
         return re.split(r"(?<=\.)\s", self.description, maxsplit=1)[0].removesuffix(".")
 
 
@@ -121,7 +121,7 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def reference(documented: list[Function]) -> str:
-    """docs/functions.md."""
+    """Renders docs/functions.md."""
     contents = "\n".join(f"- [{each.title}](#{each.anchor}): {each.summary}" for each in documented)
     return HEAD + contents + "\n" + "".join(f"\n{section(each)}" for each in documented)
 

@@ -220,7 +220,7 @@ def web(extension: Path, url: str) -> None:
 
 
 def secrets(extension: Path) -> None:
-    """CREATE SECRET reads a private bucket; without it, or with a wrong one, the status is the error."""
+    """Reads a private bucket with CREATE SECRET; without a secret, or with a wrong one, the error contains the status."""
     endpoint = os.environ["RASTERET_TEST_S3_ENDPOINT"].removeprefix("http://")
     key, secret = os.environ["RASTERET_TEST_S3_ACCESS_KEY"], os.environ["RASTERET_TEST_S3_SECRET_KEY"]
     shutil.copytree(DATA, Path(os.environ["RASTERET_TEST_S3_ROOT"]) / "private", dirs_exist_ok=True)

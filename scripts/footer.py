@@ -61,7 +61,7 @@ class Footer:
     magic: str = MAGIC
 
     def encode(self) -> bytes:
-        """The 534 bytes."""
+        """Returns the 534 bytes of the footer."""
         named = b"".join(_pad(getattr(self, field.name)) for field in fields(self))
         return SECTION + bytes(UNUSED_FIELDS * FIELD_SIZE) + named + bytes(SIGNATURE_SIZE)
 

@@ -42,7 +42,7 @@ class Database:
         config = {"allow_unsigned_extensions": "true", "threads": 2}
         self.connection = duckdb.connect(config=config)
         self.connection.execute(f"LOAD '{extension}'")
-        self.questions = [
+        self.queries = [
             f"SELECT m.crs, len(m.tile_offsets) FROM (SELECT cog_metadata('{url}/cog.tif?' || i) AS m FROM range(20) t(i))",
             f"SELECT count(*), sum(value) FROM cog_pixels('{url}/cog.tif', NULL)",
             f"SELECT md5(r.data) FROM (SELECT cog_read('{url}/cog_b.tif', NULL, NULL) AS r)",
@@ -60,7 +60,7 @@ class Database:
             self.connection.execute(f"PREPARE {name} AS {query}")
 
     def results(self) -> list[Rows]:
-        return [self.connection.execute(question).fetchall() for question in self.questions]
+        return [self.connection.execute(query).fetchall() for query in self.queries]
 
 
 def check(database: Database, expected: list[Rows]) -> None:
@@ -102,8 +102,8 @@ def loader(database: Database, expected: list[Rows]) -> None:
     def work(indexes, results) -> None:
         cursor = database.connection.cursor()
         while (index := indexes.get()) is not None:
-            question = database.questions[index % 5]
-            results.put((index, cursor.execute(question).fetchall()))
+            query = database.queries[index % 5]
+            results.put((index, cursor.execute(query).fetchall()))
 
     results = FORK.Queue()
     queues = [FORK.Queue() for _ in range(WORKERS)]
@@ -227,7 +227,7 @@ def busy(extension: Path, url: str) -> Iterator[None]:
     def read() -> None:
         database = Database(extension, url)
         while not done.is_set():
-            database.connection.execute(database.questions[0].replace("?", f"?{time.monotonic()}-")).fetchall()
+            database.connection.execute(database.queries[0].replace("?", f"?{time.monotonic()}-")).fetchall()
 
     thread = threading.Thread(target=read)
     thread.start()

@@ -47,7 +47,7 @@ HEADERS = (
     "FROM cog_tiles_for_geometry('URL', 'POINT(1 2)')",
 )
 # Constant calls that return an error value or NULL: DuckDB may evaluate these once more.
-ANSWERED = ("SELECT try_cog_metadata('URL').error IS NOT NULL", "SELECT unnest(try_cog_metadata('URL'))")
+SUCCESSFUL = ("SELECT try_cog_metadata('URL').error IS NOT NULL", "SELECT unnest(try_cog_metadata('URL'))")
 TABLES = (
     "FROM read_stac('URL')",
     "FROM stac_search('URL')",
@@ -168,11 +168,11 @@ class Counter:
 
 
 def run(counter: Counter) -> None:
-    """All queries."""
+    """Runs all queries."""
     for path in BROKEN.values():
         for sql in HEADERS:
             counter.expect(sql, path, range(1, 2), fails=True)
-        for sql in ANSWERED:
+        for sql in SUCCESSFUL:
             counter.expect(sql, path, range(1, 2), fails=False)
         for sql in TABLES:
             counter.expect(sql, path, range(1, 2), fails=True)

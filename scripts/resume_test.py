@@ -36,7 +36,7 @@ def connect(database: Path, extension: Path) -> duckdb.DuckDBPyConnection:
 
 
 def build(database: Path, items: Path, piece: int, extension: Path) -> None:
-    """Inserts pieces until there is nothing to insert."""
+    """Inserts pieces until all records are inserted."""
     with connect(database, extension) as connection:
         connection.execute(
             f"CREATE TABLE IF NOT EXISTS collection AS FROM query(rasteret_enrich_sql('FROM ''{items}'' LIMIT 0', ['B04']))"

@@ -80,7 +80,7 @@ def many(extension: Path) -> None:
 
 
 def globally(extension: Path) -> None:
-    """SET GLOBAL is for all connections of its database, and for no other database; SET and RESET are for their connection."""
+    """SET GLOBAL applies to all connections of its database only; SET and RESET apply to their connection."""
     one, other = connect(extension), connect(extension)
     one.execute("SET GLOBAL rasteret_max_tile_bytes = 500")
     second = one.cursor()

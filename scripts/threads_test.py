@@ -32,7 +32,7 @@ def run_queries(extension: Path) -> list[object]:
     with duckdb.connect(config=config) as connection:
         connection.execute(f"LOAD '{extension}'")
         connection.execute("CREATE TABLE file AS SELECT ? AS href, cog_metadata(?) AS header", [str(COG), str(COG)])
-        return [connection.execute(question).fetchall() for question in QUERIES.split(";")]
+        return [connection.execute(query).fetchall() for query in QUERIES.split(";")]
 
 
 def main() -> None:

@@ -95,7 +95,7 @@ def in_workers(dataset: chips.ChipDataset, method: str) -> dict[str, np.ndarray]
         if item is None:
             ended += 1
             continue
-        assert item[0] not in found, f"{item[0]} comes twice"
+        assert item[0] not in found, f"{item[0]} was returned twice"
         found[item[0]] = item[1]
     for worker in workers:
         worker.join(TIME_LIMIT_S)

@@ -37,7 +37,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Journey:
-    """One question."""
+    """One workflow."""
 
     files: list[str]
     contenders: dict[str, Callable[[list[str], int], Answer]]

@@ -74,7 +74,7 @@ def window(hrefs: list[str], threads: int) -> Answer:
 
 
 def rasterio_read(hrefs: list[str], threads: int) -> Answer:
-    """rasterio, into an array."""
+    """rasterio reads into an array."""
     import rasterio
 
     def read() -> object:

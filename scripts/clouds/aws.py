@@ -101,7 +101,7 @@ class Aws:
         return xml_error(400, "ExpiredToken") if key.is_expired else key
 
     def s3(self, request: Request) -> Response:
-        """`/bucket/key`, or `/key` of a host that begins with the bucket."""
+        """Serves `/bucket/key`, or `/key` of a host that begins with the bucket."""
         bucket, _, path = request.path.lstrip("/").partition("/")
         if not re.match(r"^[\d.]+(:\d+)?$", request.host):
             bucket, path = request.host.split(".")[0], request.path.lstrip("/")

@@ -30,7 +30,7 @@ class Web:
         self.valid_cookie = f"cookie-SECRET-{int(self.valid_cookie[-1]) + 1}"
 
     def data(self, request: Request) -> Response:
-        """`/WAY/...`: a file that the way leads to."""
+        """Serves `/WAY/...`, where WAY selects the kind of authentication or redirect."""
         way, _, rest = request.path.lstrip("/").partition("/")
         sent = request.headers.get("authorization")
         if way == "open":

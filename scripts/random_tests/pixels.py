@@ -97,7 +97,7 @@ def run(session: Session, seed: str) -> None:
 
 
 def read(path: Path, twin: Path, layout: Layout, level: int) -> Expected:
-    """rasterio's reading."""
+    """Reads a level with rasterio."""
     options = {"overview_level": level - 1} if level else {}
     with (
         rasterio.Env(GDAL_PAM_ENABLED=False),
