@@ -3,26 +3,26 @@
 
     server.py [--root test/data] [--port 0] [--latency-ms 0]
 
-The first line on standard output is `ready http://127.0.0.1:PORT`. GET and HEAD serve files under the root; one range a
-request (`bytes=a-b`, `a-`, `-n`). Words before the file's path change the answer, and may be combined:
+The first line on standard output is `ready http://127.0.0.1:PORT`. GET and HEAD serve files under the root, with one range per
+request (`bytes=a-b`, `a-`, `-n`). Prefixes of the path change the response, and may be combined:
 
-    /at/KEY/...            nothing: makes as many distinct URLs of one file as there are keys
-    /as/FILE/...           that file of the root, whatever follows: stands in for a whole archive
-    /once/KEY/...          410 from the second request of this URL on: proves that a URL is fetched once
-    /status/CODE/...       that status, always
-    /flaky/N/CODE/...      that status for the first N requests of this URL, with Retry-After: 0
-    /redirect/CODE/...     that status, to the rest of the path
-    /behind/CODE/...       that status for ranges that do not begin at the file's first byte: headers are served, and pixels are not
-    /slow/MS/...           so many milliseconds before the answer, besides the server's latency
-    /norange/...           the whole file with 200, whatever range was asked for
+    /at/KEY/...            no change: provides distinct URLs of one file
+    /as/FILE/...           this file of the root for any path: simulates a whole archive
+    /once/KEY/...          410 from the second request of this URL: proves that a URL is fetched once
+    /status/CODE/...       this status
+    /flaky/N/CODE/...      this status for the first N requests of this URL, with Retry-After: 0
+    /redirect/CODE/...     a redirect with this status to the rest of the path
+    /behind/CODE/...       this status for ranges that do not start at the first byte: headers are served, but not pixels
+    /slow/MS/...           a delay in milliseconds, in addition to the latency of the server
+    /norange/...           the whole file with 200, for any requested range
     /truncated/N/...       N bytes of the body, then the connection is closed
     /bare/...              no validators: neither ETag nor Last-Modified
 
-Answered at once and not counted:
+Control requests, without latency and not counted:
 
     /__stats               {"requests", "bytes", "connections", "peak_in_flight", "urls", "max_requests_per_url"}
     /__log                 the requests, as [method, path, first byte, length] in order
-    /__reset               zeroes counters and forgets what /once and /flaky have seen
+    /__reset               resets counters, and the state of /once and /flaky
     /__latency?ms=20       sets the latency
 """
 
@@ -55,7 +55,7 @@ MODIFIERS = {
     "truncated": 1,
     "bare": 0,
 }
-# The log is for tests; a benchmark's millions of requests must not grow it.
+# Maximum length of the log, which is for tests and must not grow with millions of requests of benchmarks.
 LOG_LIMIT = 10_000
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
@@ -85,7 +85,7 @@ class Counters:
 
 @dataclass(slots=True)
 class StoredFile:
-    """A mapped file with the headers that an object store would give."""
+    """A mapped file with the headers of an object store."""
 
     data: memoryview
     headers: str
@@ -105,7 +105,7 @@ class StoredFile:
 
 @dataclass(slots=True)
 class Request:
-    """A parsed request line, with the modifiers taken off the path."""
+    """A parsed request line, with the modifiers split from the path."""
 
     method: str
     url: str
@@ -138,7 +138,7 @@ class Server:
         self._files: dict[str, StoredFile | None] = {}
 
     def file(self, name: str) -> StoredFile | None:
-        """The file under the root, or None. Mapped once: files do not change while the server runs."""
+        """Returns the file under the root, or None. Files are mapped once, because they do not change while the server runs."""
         if name not in self._files:
             path = (self.root / name).resolve()
             inside = path.is_relative_to(self.root) and path.is_file()
@@ -146,7 +146,7 @@ class Server:
         return self._files[name]
 
     def control(self, target: str) -> bytes | None:
-        """Answers a /__ request; None for any other."""
+        """Handles a /__ request; returns None for other requests."""
         url = urllib.parse.urlsplit(target)
         if url.path == "/__stats":
             body: object = self.counters.stats()
@@ -164,14 +164,14 @@ class Server:
 
 
 def response(status: int, body: bytes | memoryview = b"", headers: str = "", length: int | None = None) -> bytes:
-    """An answer; `headers` are whole lines; `length` is announced where it is not that of `body`."""
+    """Encodes a response. `headers` are complete lines; `length` is the Content-Length if it differs from that of `body`."""
     announced = len(body) if length is None else length
     head = f"HTTP/1.1 {status} {PHRASES[status]}\r\nContent-Length: {announced}\r\n{headers}\r\n"
     return b"".join((head.encode("latin-1"), body))
 
 
 def parse_range(text: str, size: int) -> tuple[int, int] | None:
-    """The range [start, end) of a Range header in a body of this size; None if it is empty."""
+    """Returns the range [start, end) of a Range header for a body of this size; None if it is empty."""
     first, _, last = text.removeprefix("bytes=").partition("-")
     if first == "":
         start, end = max(0, size - int(last)), size
@@ -181,7 +181,7 @@ def parse_range(text: str, size: int) -> tuple[int, int] | None:
 
 
 class Connection(asyncio.Protocol):
-    """One client connection: requests are answered in order, one at a time."""
+    """A client connection, which processes requests in order."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -231,7 +231,7 @@ class Connection(asyncio.Protocol):
             self._next()
 
     def _respond(self, request: Request, asked: int) -> bytes:
-        """The response to the request number `asked` of this URL."""
+        """Returns the response to the request number `asked` of this URL."""
         modifiers = request.modifiers
         if "status" in modifiers:
             return response(int(modifiers["status"][0]))
@@ -254,7 +254,7 @@ class Connection(asyncio.Protocol):
         size = len(stored.data)
         headers = stored.headers if "bare" in request.modifiers else stored.headers + stored.validators
         status, start, end = 200, 0, size
-        # Several ranges in one request get the whole file, as from most object stores.
+        # A request with several ranges returns the whole file, as in most object stores.
         if request.byte_range and "," not in request.byte_range and "norange" not in request.modifiers:
             found = parse_range(request.byte_range, size)
             if found is None:
@@ -272,7 +272,7 @@ class Connection(asyncio.Protocol):
 
 
 async def serve(root: Path, port: int, latency_ms: float) -> None:
-    """Serves until it is cancelled or the process is ended."""
+    """Serves until it is cancelled or the process ends."""
     server = Server(root, latency_ms / 1000)
     listening = await asyncio.get_running_loop().create_server(
         lambda: Connection(server), "127.0.0.1", port, backlog=4096
@@ -285,10 +285,10 @@ async def serve(root: Path, port: int, latency_ms: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=Path(__file__).parent / "data")
-    parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--port", type=int, default=0, help="0 for any free port")
     parser.add_argument("--latency-ms", type=float, default=0)
     args = parser.parse_args()
-    # Serves about twice as many requests a second; benchmarks have it, tests do without.
+    # Serves about twice as many requests per second; used by benchmarks, optional in tests.
     with contextlib.suppress(ImportError):
         import uvloop
 

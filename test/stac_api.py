@@ -1,30 +1,30 @@
 #!/usr/bin/env python3
-"""A STAC API for tests: Item Search over 25 items, with the ways of paging and the faults that real APIs have.
+"""A STAC API for tests: Item Search over 25 items, with the forms of paging and faults of real APIs.
 
     stac_api.py [--port 0]
 
-The first line on standard output is `ready http://127.0.0.1:PORT`. The first word of a path says how the API under it behaves;
-`/KIND` is its first page, `/KIND/search` its search:
+The first line on standard output is `ready http://127.0.0.1:PORT`. The first segment of a path selects the behaviour of the API;
+`/KIND` is its landing page, `/KIND/search` its search:
 
-    merge     a next page is a POST whose body is merged into the last one
-    body      a next page is a POST of a whole body
+    merge     a next page is a POST whose body is merged into the previous one
+    body      a next page is a POST of a complete body
     token     a next page is a POST of the same body to a URL with a token
     header    GET only; a next page has a header
-    get       GET only: a POST is answered with 405, and next pages are URLs
-    bare      GET only, and no links to a search: conformsTo alone says that there is one; next pages are URLs
-    busy      every page is refused at first: 429 with Retry-After, then 503, then it comes
-    overlap   a page begins with the last item of the one before, and the last page's next is itself
+    get       GET only: the response to a POST is 405, and next pages are URLs
+    bare      GET only, without links to a search, which is only declared by conformsTo; next pages are URLs
+    busy      every page is 429 with Retry-After at first, then 503, then 200
+    overlap   a page begins with the last item of the previous one, and the next page of the last page is itself
     gap       every second page is empty
-    broken    the second page is 403 for good
+    broken    the second page is always 403
     invalid   the second item has no id
-    nan       clouds are a bare NaN, which is no JSON; so is one in the first page
-    echo      one item, whose properties are what was asked: its method, query string and body
+    nan       cloud covers are a bare NaN, which is not valid JSON; the landing page has one as well
+    echo      one item, whose properties are the method, query string and body of the request
 
-The items: item-00 to item-24, of collections a and b by turns, one a day from 2024-01-01, eo:cloud_cover their number, boxes of a
-degree from longitude 0 eastwards. Collections, ids and limit are applied; what else is asked is shown by `echo`.
+The items are item-00 to item-24, alternately of collections a and b, one per day from 2024-01-01, with their number as eo:cloud_cover, and
+boxes of one degree from longitude 0 eastwards. Only collections, ids and limit are applied; `echo` shows other conditions.
 
     /__log    the requests since the last /__reset: [method, path and query, body]
-    /__reset  forgets them, and what `busy` has refused
+    /__reset  resets the log, and the state of `busy`
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ COUNT = 25
 
 
 def item(number: int) -> dict[str, Any]:
-    """One of the items."""
+    """Returns an item."""
     west = float(number)
     ring = [[west, 0.0], [west + 1, 0.0], [west + 1, 1.0], [west, 1.0], [west, 0.0]]
     return {
@@ -74,13 +74,13 @@ def item(number: int) -> dict[str, Any]:
 
 
 def echo(method: str, query: str, body: dict[str, Any]) -> dict[str, Any]:
-    """An item that says what was asked."""
+    """Returns an item with the properties of the request."""
     properties = {"datetime": None, "method": method, "query": query, "body": json.dumps(body, sort_keys=True)}
     return item(0) | {"properties": properties}
 
 
 class Api(ThreadingHTTPServer):
-    """The server and what it remembers."""
+    """The server and its state."""
 
     daemon_threads = True
 
@@ -129,7 +129,7 @@ class Handler(BaseHTTPRequestHandler):
         return f"http://{self.headers['Host']}"
 
     def landing(self, kind: str) -> dict[str, Any]:
-        """The API's first page."""
+        """Returns the landing page."""
         search = f"{self.base()}/{kind}/search"
         methods = {"get": [None], "header": ["GET"], "bare": []}.get(kind, ["GET", "POST"])
         links = [{"rel": "search", "href": search} | ({"method": method} if method else {}) for method in methods]
@@ -137,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
         return page | ({"gsd": float("nan")} if kind == "nan" else {})
 
     def search(self, kind: str, url: urllib.parse.SplitResult, body: dict[str, Any] | None) -> None:
-        """A page of items."""
+        """Sends a page of items."""
         if kind in ("get", "header", "bare") and body is not None:
             return self.answer(405, {"code": "MethodNotAllowed"})
         query = dict(urllib.parse.parse_qsl(url.query))
@@ -181,11 +181,11 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def next(self, kind: str, token: str, question: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
-        """The link to the next page."""
+        """Returns the link to the next page."""
         search = f"{self.base()}/{kind}/search"
         link: dict[str, Any] = {"rel": "next", "href": search, "method": "POST"}
         if kind in ("get", "bare") or self.command == "GET" and kind != "header":
-            # As relative as a link may be.
+            # A relative link.
             return {"rel": "next", "href": f"?{urllib.parse.urlencode({**query, 'token': token})}"}
         if kind == "body":
             return link | {"body": {**question, "token": token}}
@@ -210,7 +210,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--port", type=int, default=0, help="0 for any free port")
     args = parser.parse_args()
     with Api(args.port) as server:
         print(f"ready http://127.0.0.1:{server.server_port}", flush=True)

@@ -1,4 +1,4 @@
-"""The footer, against the bytes of the one that DuckDB's own scripts append."""
+"""Compares the footer with the bytes appended by DuckDB's own scripts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class FooterBytes(unittest.TestCase):
         data = EXAMPLE.encode()
         self.assertEqual(len(data), 534)
         self.assertEqual(data[:22], bytes.fromhex("00930410") + b"duckdb_signature" + bytes.fromhex("8004"))
-        # DuckDB reads the fields from the end: 256 bytes of signature, and before them the magic, the platform, ...
+        # DuckDB reads the fields from the end: 256 bytes of signature, preceded by the magic, the platform, ...
         last = [data[-256 - 32 * index :][:32].rstrip(b"\0").decode() for index in range(1, 9)]
         self.assertEqual(last, ["4", "linux_amd64", "v1.2.0", "v0.1.0", "C_STRUCT", "", "", ""])
         self.assertEqual(data[-256:], bytes(256))
@@ -26,7 +26,7 @@ class FooterBytes(unittest.TestCase):
     def test_round_trip(self) -> None:
         self.assertEqual(footer.Footer.decode(footer.append(b"library", EXAMPLE)), EXAMPLE)
 
-    def test_refuses(self) -> None:
+    def test_rejects(self) -> None:
         with self.assertRaisesRegex(footer.FooterError, "already has a footer"):
             footer.append(footer.append(b"library", EXAMPLE), EXAMPLE)
         with self.assertRaisesRegex(footer.FooterError, "no footer"):

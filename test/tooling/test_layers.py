@@ -1,4 +1,4 @@
-"""The checker of layers, on small trees: each fault must be found, and nothing else."""
+"""Tests the checks of layers.py on small crates: all faults must be found, without false positives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TABLE = {
 
 
 def edges_of(files: dict[str, str]) -> list[layers.Edge]:
-    """The imports of a crate with these files."""
+    """Returns the imports of a crate with these files."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
             file = Path(folder) / name
@@ -37,7 +37,7 @@ def pairs(files: dict[str, str]) -> set[tuple[str, str]]:
 
 
 class Imports(unittest.TestCase):
-    """Which file an import leads to."""
+    """Files of imported definitions."""
 
     LOW = {"lib.rs": "mod low;\nmod high;\npub use low::Tile;\n", "low.rs": "pub struct Tile;\npub fn cut() {}\n"}
 
@@ -63,7 +63,7 @@ class Imports(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(pairs({**self.LOW, "high.rs": text}), {("high.rs", "low.rs")})
 
-    def test_ignores_what_imports_nothing(self) -> None:
+    def test_ignores_code_without_imports(self) -> None:
         forms = {
             "line comment": "// use crate::low::Tile;",
             "nested block comment": "/* /* */ use crate::low::Tile; */",
@@ -94,14 +94,14 @@ class Imports(unittest.TestCase):
         }
         self.assertEqual(pairs(files), {("high.rs", "low/inner/core.rs")})
 
-    def test_names_of_another_crate_stay_outside(self) -> None:
+    def test_ignores_names_of_other_crates(self) -> None:
         files = {
             "lib.rs": "mod high;\npub use other::Config;\n",
             "high.rs": "use crate::Config;\nfn f(_: Config) {}\n",
         }
         self.assertEqual(pairs(files), set())
 
-    def test_ends_at_re_exports_in_a_circle(self) -> None:
+    def test_ends_at_cyclic_re_exports(self) -> None:
         files = {
             "lib.rs": "mod high;\nmod low;\n",
             "high.rs": "pub use crate::low::*;",
@@ -111,7 +111,7 @@ class Imports(unittest.TestCase):
 
 
 class Directions(unittest.TestCase):
-    """Imports against the table."""
+    """Imports in directions that the table does not allow."""
 
     def faults(self, high: str, low: str) -> list[str]:
         lib = "mod error;\nmod low;\nmod middle;\nmod side;\nmod high;\npub use high::High;\npub struct Root;\n"
@@ -125,24 +125,24 @@ class Directions(unittest.TestCase):
         }
         return list(layers.direction_faults("src", TABLE, edges_of(files)))
 
-    def test_allows_what_lies_below(self) -> None:
+    def test_allows_layers_below(self) -> None:
         self.assertEqual(
             self.faults("use crate::{error::Error, low::Low, middle::Middle};", "use crate::error::Error;"), []
         )
 
-    def test_refuses_a_layer_above_behind_a_re_export(self) -> None:
+    def test_rejects_a_layer_above_through_a_re_export(self) -> None:
         self.assertEqual(
             self.faults("", "use crate::High;"),
             ["src/low.rs:2: `crate::High` is defined in high.rs: low may not import high"],
         )
 
-    def test_refuses_a_layer_beside(self) -> None:
+    def test_rejects_a_layer_at_the_same_level(self) -> None:
         self.assertEqual(len(self.faults("use crate::side::Side;", "")), 1)
 
-    def test_refuses_lib(self) -> None:
+    def test_rejects_lib(self) -> None:
         self.assertIn("above all layers", self.faults("use crate::Root;", "")[0])
 
-    def test_refuses_a_file_without_a_layer(self) -> None:
+    def test_rejects_a_file_without_a_layer(self) -> None:
         files = {"lib.rs": "mod low;\nmod new;\n", "low.rs": "use crate::new::New;", "new.rs": "pub struct New;"}
         faults = list(layers.direction_faults("src", TABLE, edges_of(files)))
         self.assertEqual(faults, ["src/new.rs: in no layer of the table in scripts/layers.py"])
@@ -154,7 +154,7 @@ class Directions(unittest.TestCase):
 
 
 class Cycles(unittest.TestCase):
-    """Files that import one another."""
+    """Import cycles."""
 
     def test_finds_a_parent_and_its_child(self) -> None:
         files = {
@@ -167,7 +167,7 @@ class Cycles(unittest.TestCase):
         self.assertIn("low/mod.rs:3: `part::g` of low/part.rs", faults[0])
         self.assertIn("low/part.rs:1: `super::Low` of low/mod.rs", faults[0])
 
-    def test_finds_a_long_way_round(self) -> None:
+    def test_finds_a_cycle_of_several_files(self) -> None:
         files = {
             "lib.rs": "mod a;\nmod b;\nmod c;\n",
             "a.rs": "use crate::b::B;\npub struct A;\n",
@@ -176,7 +176,7 @@ class Cycles(unittest.TestCase):
         }
         self.assertEqual([len(cycle) for cycle in layers.cycles(edges_of(files))], [3])
 
-    def test_re_exports_make_none(self) -> None:
+    def test_re_exports_are_no_cycle(self) -> None:
         files = {
             "lib.rs": "mod low;\npub use low::Part;\n",
             "low/mod.rs": "mod part;\npub use part::Part;\npub struct Low;\n",
@@ -197,7 +197,7 @@ class Lengths(unittest.TestCase):
         text = 'fn one() {}\n\nfn two<T>(\n    a: [T; 2],\n) -> T\nwhere\n    T: Copy,\n{\n    "}";\n    a[0]\n}\ntrait T { fn none(); }\n'
         self.assertEqual(self.functions(text), [("one", 1, False), ("two", 9, False)])
 
-    def test_knows_a_flat_match(self) -> None:
+    def test_recognizes_a_flat_match(self) -> None:
         flat = "fn f(a: u8) -> u8 {\n    let b = a;\n    match b {\n        0 if b == a => 1,\n        1 => {\n            2\n        }\n        _ => 3,\n    }\n}\n"
         self.assertEqual(self.functions(flat), [("f", 10, True)])
         for arm in ("if a == 0 { 1 } else { 2 }", "match a { _ => 1 }", "loop {}"):

@@ -1,4 +1,4 @@
-"""Every function has a query in scripts/memory_limit_test.py, which the gate runs on every host."""
+"""Checks that every function has a query in scripts/memory_limit_test.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions of this extension do not share names with those of extensions that are loaded beside it."""
+"""Checks that functions of this extension do not have the names of functions of other extensions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "functions.md"
 LIST = Path(__file__).with_name("community_functions.tsv")
-# A published name of both, with the page that explains which one a query sees.
+# Shared names, with the page that documents which function a query calls.
 KNOWN = {("cog", "read_stac"): ROOT / "docs" / "publishing.md"}
 
 
 def community() -> set[tuple[str, str]]:
-    """Pairs of extension and function name in lower case, as DuckDB compares them."""
+    """Returns pairs of extension and function name, in lower case because DuckDB ignores case."""
     lines = [line for line in LIST.read_text().splitlines() if line and not line.startswith("#")]
     return {(extension, name.lower()) for extension, name in (line.split("\t") for line in lines)}
 
@@ -24,12 +24,12 @@ def own() -> set[str]:
 
 
 class Names(unittest.TestCase):
-    def test_the_lists_are_there(self) -> None:
+    def test_the_lists_are_not_empty(self) -> None:
         self.assertGreater(len(own()), 20)
         extensions = {extension for extension, _ in community()}
         self.assertEqual(extensions, {"cog", "h3", "raster", "spatial"})
 
-    def test_no_other_extension_has_them(self) -> None:
+    def test_names_are_unique(self) -> None:
         shared = {(extension, name) for extension, name in community() if name in own()}
         self.assertEqual(shared, set(KNOWN))
 

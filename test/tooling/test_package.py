@@ -1,4 +1,4 @@
-"""Archives, notes and the layout that DuckDB's extension CI builds."""
+"""Tests archives, release notes, and the layout for DuckDB's extension CI."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Versions(unittest.TestCase):
     def test_descriptions_have_a_row_for_each_function(self) -> None:
         text = package.FUNCTIONS.read_text()
         self.assertEqual(package.csv_faults(text), [])
-        # A format of COPY is no function.
+        # COPY formats are not functions.
         headings = r"^## (\w+) \((?:scalar|table)\)$"
         named = set(re.findall(headings, (ROOT / "docs" / "functions.md").read_text(), re.MULTILINE))
         self.assertEqual({line.split(",")[0].strip('"') for line in text.splitlines()[1:]}, named)
@@ -70,7 +70,7 @@ class Archives(unittest.TestCase):
         line = package.write_sums(self.folder).read_text()
         self.assertEqual(line, f"{hashlib.sha256(before).hexdigest()}  {packed.name}\n")
 
-    def test_another_platform_is_refused(self) -> None:
+    def test_another_platform_is_rejected(self) -> None:
         made = footer.Footer("C_STRUCT", "v0.0.0", "v1.2.0", "plan9_mips")
         self.extension.write_bytes(footer.append(b"library", made))
         with self.assertRaises(package.PackageError):
@@ -78,7 +78,7 @@ class Archives(unittest.TestCase):
 
 
 class Layout(unittest.TestCase):
-    """The Makefile beside the extension CI tools, here stand-ins that print what the real ones would do."""
+    """The Makefile with the extension CI tools, replaced by stubs that print their steps."""
 
     def make(self, *words: str, tools: bool) -> str:
         with tempfile.TemporaryDirectory(prefix="rasteret-layout-") as folder:
@@ -123,7 +123,7 @@ class Layout(unittest.TestCase):
 
 class WindowsLibraries(unittest.TestCase):
     def test_exports(self) -> None:
-        """One section at address 4096 and byte 512, which holds a directory of two names."""
+        """Reads a section at address 4096 and byte 512 with an export directory of two names."""
         names = struct.pack("<40x") + b"first\0second\0"
         table = struct.pack("<2I", 4096 + 40, 4096 + 46)
         directory = struct.pack("<24x3I4x", 2, 0, 4096 + len(names))
@@ -134,7 +134,7 @@ class WindowsLibraries(unittest.TestCase):
         header += struct.pack("<8s4I16x", b".edata", len(content), 4096, len(content), 512)
         self.assertEqual(pe.exports(header.ljust(512, b"\0") + content), {"first", "second"})
 
-    def test_other_bytes_are_refused(self) -> None:
+    def test_other_bytes_are_rejected(self) -> None:
         with self.assertRaises(ValueError):
             pe.exports(b"\x7fELF")
 

@@ -1,4 +1,4 @@
-"""Pages for contributors name files that exist."""
+"""Checks that paths in pages for contributors exist."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ PAGES = [
     *ROOT.glob("fuzz/*.md"),
     *ROOT.glob(".github/**/*.md"),
 ]
-# A path in code marks; NAME and TOPIC stand for a name, `*` for any.
+# A path in backticks; NAME and TOPIC are placeholders, `*` is a wildcard.
 NAMED = re.compile(r"`((?:src|crates|scripts|test|docs|fuzz|examples)/[\w./*-]+)`")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 PLACEHOLDER = re.compile(r"NAME|TOPIC")
-# Files that a script or a contributor makes.
+# Files created by a script or a contributor.
 MADE = ("fuzz/corpus", "fuzz/artifacts", "test/fuzz/TARGET")
 
 
@@ -32,7 +32,7 @@ class Paths(unittest.TestCase):
                         pattern = PLACEHOLDER.sub("*", path).rstrip("/")
                         self.assertTrue(any(ROOT.glob(pattern)), f"{page.relative_to(ROOT)} names {path}")
 
-    def test_links_lead_somewhere(self) -> None:
+    def test_links_exist(self) -> None:
         for page in PAGES:
             for link in LINK.findall(page.read_text()):
                 with self.subTest(page=page.name, link=link):

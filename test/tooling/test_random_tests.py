@@ -1,6 +1,6 @@
-"""The oracles of scripts/random_tests, on cases that can be computed by hand.
+"""Tests the oracles of scripts/random_tests with cases that can be computed by hand.
 
-Runs in the environment `random` (`scripts/check random`); elsewhere, without its packages, it is skipped.
+Runs in the environment `random` (`scripts/check random`); skipped if its packages are missing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Coverage(unittest.TestCase):
     def test_whole_pixels(self) -> None:
         oracle = Oracle(GLOBE, "OGC:CRS84")
         bounds = oracle.bounds(*oracle.cells(shapely.box(-170, 50, -150, 60)), 0)
-        # Rows from 90 down: 60 to 50 is row 3; columns 1 and 2. Certain but for the cells along the edges.
+        # Rows count from 90 downwards: 60 to 50 is row 3; columns 1 and 2. All cells except those along the edges are certain.
         self.assertEqual(np.argwhere(bounds.least > 0).tolist(), [[3, 1], [3, 2]])
         self.assertTrue((bounds.least[3, 1:3] > 0.5).all())
         self.assertTrue((bounds.most[3, 1:3] == 1).all())
@@ -53,14 +53,14 @@ class Coverage(unittest.TestCase):
         self.assertTrue(here[0] <= 3 * 7 <= here[1] and here[1] - here[0] < 8)
 
     def test_cap_around_a_pole(self) -> None:
-        # A degree and a half around the pole, from -180 to 180: a disk in the polar grid.
+        # 1.5 degrees around the pole, from -180 to 180: a disk in the polar grid.
         least, most = self.known(ARCTIC, "OGC:CRS84", shapely.box(-180, 85, 180, 90), 0.01)
         area = math.pi * (5 * METRES_PER_DEGREE_AT_POLE * 0.97) ** 2 / 50_000**2
         self.assertTrue(least <= area <= most, (least, area, most))
         self.assertLess(most - least, 0.25 * area)
 
-    def test_beyond_the_edge_of_a_map_is_nowhere(self) -> None:
-        # The corners of an Equal Earth map are not on Earth.
+    def test_beyond_the_edge_of_a_map(self) -> None:
+        # The corners of an Equal Earth map are outside of its domain.
         grid = Grid("EPSG:8857", Affine(1_000_000, 0, -17_000_000, 0, -1_000_000, 8_000_000), 34, 16)
         oracle = Oracle(grid, "OGC:CRS84")
         bounds = oracle.bounds(*oracle.cells(shapely.box(-180, -90, 180, 90)), 0)
@@ -90,7 +90,7 @@ class Coverage(unittest.TestCase):
         self.assertAlmostEqual(found.coverage[8, 1], 0.25)
         self.assertAlmostEqual(found.coverage.sum(), 1.75)
 
-    def test_exact_is_refused_around_a_pole(self) -> None:
+    def test_exact_is_none_around_a_pole(self) -> None:
         oracle = Oracle(ARCTIC, "OGC:CRS84")
         cap = shapely.box(-180, 85, 180, 90)
         fine = densify(oracle, cap)

@@ -1,4 +1,4 @@
-"""The range server that tests and the demo count requests with."""
+"""Tests the range server, which counts requests in tests and the demo."""
 
 from __future__ import annotations
 

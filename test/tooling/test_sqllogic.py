@@ -1,4 +1,4 @@
-"""The SQL test runner must fail on everything that is wrong: a runner that passes too much is worse than none."""
+"""Tests that the SQL test runner detects all failures and invalid files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sqllogic import parser  # noqa: E402
 
 NO_EXTENSION = Path("/no/such/rasteret.duckdb_extension")
 
-# What the file holds, and a part of the failure that it must give.
+# Content of a file, and part of the expected failure.
 REJECTED = {
     "wrong value": ("query I\nSELECT 1\n----\n2\n", "row 1 differs"),
     "wrong value in a later row": ("query I\nSELECT * FROM range(3)\n----\n0\n1\n3\n", "row 3 differs"),
@@ -41,15 +41,15 @@ REJECTED = {
         "statement error\nSELECT 1\n----\nBinder Error\n",
         "expected an error, found none",
     ),
-    "another error": ("statement error\nSELECT no_such_column\n----\nno_other_column\n", "unexpected error"),
+    "unexpected error": ("statement error\nSELECT no_such_column\n----\nno_other_column\n", "unexpected error"),
     "failure in a loop": ("foreach n 1 2\n\nquery I\nSELECT ${n}\n----\n1\n\nendloop\n", "[n=2]: row 1 differs"),
     "unknown variable": (
         "statement ok\nSELECT '${NO_SUCH_VARIABLE}'\n",
         "neither a loop variable nor defined by require-env",
     ),
-    "extension that is not there": ("require rasteret\n", "rasteret.duckdb_extension"),
-    "failure after a skipped stretch": ("mode skip\n\nmode unskip\n\nquery I\nSELECT 1\n----\n2\n", "row 1 differs"),
-    "variable of the environment that is not required": (
+    "missing extension": ("require rasteret\n", "rasteret.duckdb_extension"),
+    "failure after skipped records": ("mode skip\n\nmode unskip\n\nquery I\nSELECT 1\n----\n2\n", "row 1 differs"),
+    "environment variable without require-env": (
         "statement ok\nSELECT '${HTTP}'\n",
         "neither a loop variable nor defined by require-env",
     ),
@@ -61,7 +61,7 @@ REJECTED = {
         "require-env HTTP\n\nstatement error\nSELECT error('${HTTP}')\n----\n${HTTP}\n",
         "unexpected error",
     ),
-    "another error where one may be": (
+    "unexpected error of statement maybe": (
         "statement maybe\nSELECT no_such_column\n----\nno_other_column\n",
         "unexpected error",
     ),
@@ -90,7 +90,7 @@ MALFORMED = {
 
 
 class Runner(unittest.TestCase):
-    """Whole files, through the Python client and through the CLI."""
+    """Complete files with the Python client and the CLI."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -116,7 +116,7 @@ class Runner(unittest.TestCase):
                     self.assertIsNotNone(outcome.failed)
                     self.assertIn(expected, outcome.failed or "")
 
-    def test_stops_what_does_not_end(self) -> None:
+    def test_stops_at_the_time_limit(self) -> None:
         endless = (
             "statement ok\nSELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE hash(a) = hash(b) + 1\n"
         )
@@ -131,7 +131,7 @@ class Runner(unittest.TestCase):
 
 
 class Crash(unittest.TestCase):
-    """A host that dies is a failure of the file."""
+    """A crash of the host is a failure of the file."""
 
     def test_reports_the_signal(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
@@ -150,9 +150,9 @@ class Crash(unittest.TestCase):
 
 
 class Parser(unittest.TestCase):
-    """Files that break the grammar."""
+    """Invalid files."""
 
-    def test_refuses(self) -> None:
+    def test_rejects_invalid_files(self) -> None:
         for name, text in MALFORMED.items():
             with self.subTest(name), self.assertRaises(parser.TestFileError):
                 parser.parse(text)
@@ -165,7 +165,7 @@ class Parser(unittest.TestCase):
                 # DuckDB's convention: the first line is the path.
                 self.assertEqual(text.splitlines()[0], f"# name: {file.relative_to(ROOT).as_posix()}")
 
-    def test_names_the_line(self) -> None:
+    def test_errors_contain_the_line(self) -> None:
         text = textwrap.dedent(
             """\
             # a comment
