@@ -1,4 +1,4 @@
-//! Files that are written are read back with the crate's own decoders.
+//! Writes files and reads them with the crate's decoders.
 
 use proptest::prelude::*;
 
@@ -150,14 +150,14 @@ proptest! {
             pixels(&file, &header, overview);
         }
         prop_assert!(size.0.max(size.1) <= block_size);
-        // The smallest overview comes first.
+        // The smallest overview is first.
         let firsts: Vec<_> = header.overviews.iter().rev().chain([&header.image]).map(|level| level.tile_offsets[0]).collect();
         prop_assert!(firsts.is_sorted());
     }
 
-    /// An overview's pixel is the mean of what it covers: compared with a supersampled one.
+    /// Compares the pixels of an overview, which are means of the covered pixels, with a supersampled reference.
     #[test]
-    fn averages_weigh_by_area((width, height) in (17u32..60, 17u32..60), seed in any::<u64>(), has_mask in any::<bool>()) {
+    fn averages_are_weighted_by_area((width, height) in (17u32..60, 17u32..60), seed in any::<u64>(), has_mask in any::<bool>()) {
         let profile = CogProfile { has_mask, ..CogProfile::new(width, height, 1, DataType::Float64) };
         let options = CogOptions { block_size: 32, ..CogOptions::default() };
         prop_assume!(width.max(height) > 32);
@@ -188,7 +188,8 @@ proptest! {
     }
 }
 
-/// One row of a 4 x 2 image of a type, whose overview has two pixels: with blocks of 16, an image must be larger to have one.
+/// The first two pixels of the overview of an image that starts with `tile`. The image is wider, because files with blocks of 16 have no
+/// overviews of smaller images.
 fn overview_of(profile: CogProfile, resampling: OverviewResampling, tile: [[u8; 4]; 2]) -> (Vec<u8>, Vec<u8>) {
     let profile = CogProfile { width: 20, height: 2, ..profile };
     let rows: Vec<u8> = tile.iter().flat_map(|row| row.iter().copied().chain([7; 16])).collect();
@@ -201,7 +202,7 @@ fn overview_of(profile: CogProfile, resampling: OverviewResampling, tile: [[u8; 
 }
 
 #[test]
-fn overviews_leave_out_what_is_invalid() {
+fn overviews_exclude_invalid_pixels() {
     let profile = CogProfile::new(1, 1, 1, DataType::Uint8);
     let tile = [[1, 2, 99, 99], [2, 99, 99, 99]];
     assert_eq!(overview_of(profile.clone(), OverviewResampling::Average, tile).0, [26, 99]);
@@ -210,7 +211,7 @@ fn overviews_leave_out_what_is_invalid() {
     assert_eq!(overview_of(nodata, OverviewResampling::Mode, tile).0, [2, 99]);
     let masked = CogProfile { has_mask: true, ..profile.clone() };
     assert_eq!(overview_of(masked, OverviewResampling::Average, tile), (vec![2, 0], vec![1, 0]));
-    // A mean that happens to be nodata is not.
+    // A mean that is equal to nodata is changed.
     let nodata = CogProfile { nodata: Some(2.0), ..profile };
     assert_eq!(overview_of(nodata, OverviewResampling::Average, [[1, 3, 2, 2], [1, 3, 2, 2]]).0, [3, 2]);
 }
@@ -256,7 +257,7 @@ fn rotated_and_south_up_transforms_are_matrices() {
 }
 
 #[test]
-fn what_cannot_be_written_is_an_error() {
+fn invalid_profiles_and_options_are_errors() {
     let profile = CogProfile::new(4, 4, 2, DataType::Uint8);
     let options = CogOptions::default();
     let profiles = [
@@ -289,7 +290,7 @@ fn what_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn tiles_are_bounded_as_in_files_that_are_read() {
+fn the_number_of_tiles_is_limited_as_for_reading() {
     let layout = |side: u32| {
         let options = CogOptions { block_size: 16, ..CogOptions::default() };
         CogLayout::new(CogProfile::new(side, 32 * 1024, 1, DataType::Uint8), options)
