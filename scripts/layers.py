@@ -45,7 +45,7 @@ class Layer:
 LAYERS = {
     "crates/cog/src": {
         # Errors contain the tag concerned.
-        "tiff": Layer("tiff error limits coalesce"),
+        "tiff": Layer("tiff error limits coalesce interrupt"),
         "geo": Layer("geo", "tiff"),
         "codec": Layer("codec", "tiff"),
         "header": Layer("header", "geo"),

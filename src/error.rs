@@ -49,6 +49,10 @@ impl Error {
 
     /// The message shown by DuckDB.
     pub(crate) fn named(&self, function: &str) -> String {
+        shortened(self.whole_message(function))
+    }
+
+    fn whole_message(&self, function: &str) -> String {
         match self {
             Self::Io(error) => {
                 let text = error.to_string();
@@ -66,6 +70,19 @@ impl Error {
             Self::DuckDb(exception) => format!("{function}: {}", exception.text()),
         }
     }
+}
+
+/// Maximum length of a message in bytes: an argument that is shown in it may have megabytes.
+const MAX_MESSAGE: usize = 1 << 17;
+
+/// Cuts a message that is too long.
+fn shortened(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE {
+        let end = (0..=MAX_MESSAGE).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
+        message.truncate(end);
+        message.push('…');
+    }
+    message
 }
 
 /// A hint for an error of a file, if its cause alone does not suggest a solution.

@@ -119,10 +119,17 @@ pub(super) fn bands(options: &impl OptionValues) -> Result<Option<Vec<u32>>> {
     options.wholes(&BANDS).map(|bands| bands_of(&bands)).transpose()
 }
 
+/// Maximum number of bands of a list: those that a TIFF can have.
+const MAX_BANDS: usize = 65_535;
+
 /// The bands of a list.
 pub(super) fn bands_of(numbers: &[Option<i128>]) -> Result<Vec<u32>> {
     if numbers.is_empty() {
         return Err(Error::argument("bands: expected at least one band, found none"));
+    }
+    if numbers.len() > MAX_BANDS {
+        let found = numbers.len();
+        return Err(Error::argument(format!("bands: expected at most {MAX_BANDS} bands, found {found}")));
     }
     let band = |number: &Option<i128>| {
         let shown = number.map_or_else(|| "NULL".to_owned(), |number| number.to_string());

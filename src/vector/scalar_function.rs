@@ -205,7 +205,8 @@ unsafe extern "C-unwind" fn invoke<F: ScalarFunction>(
             let columns = (0..ffi::duckdb_data_chunk_get_column_count(input))
                 .map(|i| Reader::new(ffi::duckdb_data_chunk_get_vector(input, i), rows))
                 .collect::<Result<_>>()?;
-            F::invoke(&session, &Arguments { columns, rows }, Writer::new(output, rows)?)
+            let output = Writer::new(output, rows)?;
+            session.interruptibly(|| F::invoke(&session, &Arguments { columns, rows }, output))
         }
     });
     if let Err(failure) = outcome {

@@ -185,7 +185,7 @@ impl<F: TableFunction> Plan<F> {
         let files = PlanFiles::default();
         // SAFETY: the caller's contract.
         let query = unsafe { session_of_query(shared, context, &files) }?;
-        let Bind { state, columns, rows } = F::bind(&query.session, arguments)?;
+        let Bind { state, columns, rows } = query.session.interruptibly(|| F::bind(&query.session, arguments))?;
         let (session, lease) = query.into_parts();
         Ok((Bound { state, session, files }, Shape { columns, rows }, lease))
     }

@@ -8,6 +8,7 @@ pub mod geo;
 mod geometry;
 mod grid;
 mod header;
+pub mod interrupt;
 mod limits;
 pub mod pixel;
 mod project;

@@ -81,6 +81,19 @@ impl Session {
         Self(self.with_stores(self.stores().clone().interruptible(is_interrupted)))
     }
 
+    /// Computes the results of a call: work on this thread fails soon after the query is interrupted.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`; [`Error::Interrupted`](crate::Error::Interrupted) in their place if the query is interrupted.
+    pub fn interruptibly<T, E: From<crate::Error>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let outcome = self.query().interruptibly(work);
+        match (outcome, self.query().check()) {
+            (Err(_), Err(interrupted)) => Err(interrupted.into()),
+            (outcome, _) => outcome,
+        }
+    }
+
     /// Begins to write a cloud-optimized GeoTIFF, see [`CogWriter`].
     ///
     /// # Errors

@@ -37,6 +37,9 @@ enum Bands {
     Mosaic(PlannedMosaic),
 }
 
+/// Memory for the request of a band and the plan of its window, in bytes.
+const BYTES_OF_A_BAND: u64 = 1024;
+
 /// Properties that are known before pixels are read.
 struct Profile {
     /// Width, height, column and row.
@@ -149,6 +152,11 @@ fn integer(number: i64) -> Option<i32> {
 /// Plans the windows of rows, one per band.
 fn plan(session: &Session, resolved: Vec<Resolved<'_>>) -> Result<Vec<Option<RowWindows>>> {
     let mut counts = Vec::with_capacity(resolved.len());
+    let bands = resolved.iter().flatten().map(|(_, request)| request.bands.as_ref().map_or(1, Vec::len) as u64);
+    let bands: u64 = bands.sum();
+    session.check_memory(bands.saturating_mul(BYTES_OF_A_BAND), || {
+        format!("the plans of {bands} bands of {} rows", resolved.len())
+    })?;
     let (mut requests, mut beside) = (Vec::new(), Vec::new());
     for row in resolved {
         let Some((read, WindowRequest { options, bands, warp })) = row else {

@@ -241,9 +241,16 @@ impl<'a> Chip<'a> {
             return Err(Error::argument(format!("expected the shape of a chip, found [{bands}, {height}, {width}]")));
         };
         let (range, samples) = list("data").ok_or_else(|| Error::argument("expected a chip with data, found none"))?;
+        // The shape is an argument: it is compared before memory is allocated for it.
+        let pixels = usize::try_from(u64::from(width) * u64::from(height)).unwrap_or(usize::MAX);
+        if pixels.checked_mul(bands.into()) != Some(range.len()) {
+            let found = range.len();
+            return Err(Error::argument(format!(
+                "expected the values of a chip of the shape [{bands}, {height}, {width}], found {found}"
+            )));
+        }
         #[expect(clippy::cast_possible_truncation, reason = "chips hold 32-bit floats")]
         let samples: Vec<f32> = range.map(|at| samples.number(at).map_or(f32::NAN, |number| number as f32)).collect();
-        let pixels = usize::try_from(u64::from(width) * u64::from(height)).unwrap_or(usize::MAX);
         let mut mask = vec![0; pixels];
         for band in samples.chunks_exact(pixels.max(1)) {
             mask.iter_mut().zip(band).for_each(|(valid, sample)| *valid |= u8::from(!sample.is_nan()) * 255);

@@ -10,6 +10,10 @@ use crate::Result;
 /// Maximum nesting of collections: more than real geometries have, and safe for the stack.
 const MAX_DEPTH: usize = 32;
 
+/// Maximum number of vertices of a geometry. The text or WKB of larger ones has 16 to 90 MB or more, and takes several times as much while it
+/// is checked and projected.
+pub(super) const MAX_VERTICES: usize = 1 << 22;
+
 /// Maximum number of vertices to reserve by a declared count, which is not trusted beyond it.
 const MAX_RESERVED: usize = 1024;
 
@@ -19,6 +23,7 @@ pub(super) struct Collector {
     geometry: Geometry,
     srid: Option<i32>,
     depth: usize,
+    vertices: usize,
     /// Whether coordinates are individual points instead of vertices of `line`.
     in_line: bool,
     line: Vec<Coord<f64>>,
@@ -56,6 +61,13 @@ impl Collector {
             None if self.in_line => format!("line {}", self.geometry.lines.len()),
             None => format!("point {}", self.geometry.points.len()),
         }
+    }
+
+    /// Adds a line, or a ring of the current polygon, with finite coordinates that are already counted.
+    pub(super) fn add_line(&mut self, line: Vec<Coord<f64>>) -> Visit<()> {
+        self.line = line;
+        self.in_line = true;
+        self.linestring_end(false, 0)
     }
 
     fn curve(&mut self, kind: &str) -> Visit<()> {
@@ -102,6 +114,10 @@ impl GeomProcessor for Collector {
         if !x.is_finite() || !y.is_finite() {
             let vertex = if self.in_line { format!(", vertex {}", self.line.len()) } else { String::new() };
             return self.refuse(format!("{}{vertex}: expected finite coordinates, found ({x} {y})", self.place()));
+        }
+        self.vertices += 1;
+        if self.vertices > MAX_VERTICES {
+            return self.refuse(format!("expected at most {MAX_VERTICES} vertices, found more"));
         }
         if self.in_line {
             self.line.push(Coord { x, y });

@@ -64,3 +64,10 @@ pub(crate) fn bbox(coords: impl IntoIterator<Item = Coord<f64>>) -> Option<BBox>
 pub(crate) fn invalid(what: impl std::fmt::Display) -> Error {
     Error::InvalidArgument { what: format!("geometry: {what}") }
 }
+
+/// Truncates a text for error messages.
+pub(super) fn start(text: &str) -> String {
+    const SHOWN: usize = 40;
+    let shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() { format!("{shown}…") } else { shown }
+}

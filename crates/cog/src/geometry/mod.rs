@@ -12,11 +12,12 @@
 //! Curves, NaN and infinite coordinates, unclosed rings, and rings that cross themselves or one another are errors,
 //! because the area would be ambiguous. Errors name the part, the ring and the vertex, counted from 0.
 //!
-//! Untrusted input: any bytes yield a geometry or an error; nesting and allocations are bounded by the input's length.
+//! Untrusted input: any bytes yield a geometry or an error; nesting, vertices and allocations are bounded.
 
 mod collector;
 mod corners;
 mod flat;
+mod geojson;
 mod hex;
 mod read;
 mod validity;

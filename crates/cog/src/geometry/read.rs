@@ -2,14 +2,13 @@
 
 use geo_types::{Coord, LineString, Polygon};
 use geozero::GeozeroGeometry as _;
-use geozero::geojson::GeoJson;
 use geozero::wkb::{Ewkb, Wkb};
 use geozero::wkt::Wkt;
 
-use super::collector::Collector;
+use super::collector::{Collector, MAX_VERTICES};
 use super::corners::{Corners, Crossing};
-use super::flat::{Geometry, invalid};
-use super::{hex, validity};
+use super::flat::{Geometry, invalid, start};
+use super::{geojson, hex, validity};
 use crate::Result;
 
 /// Maximum nesting of parentheses in WKT: more than real geometries have, and safe for the stack.
@@ -132,10 +131,8 @@ impl ParsedGeometry {
     }
 
     fn from_geojson(text: &str) -> Result<Self> {
-        let mut collector = Collector::default();
-        let outcome = GeoJson(text).process_geom(&mut collector);
-        let (geometry, _) = collector.finish("GeoJSON", outcome)?;
-        Self::checked(geometry, crs_of_geojson(text)?)
+        let (geometry, crs) = geojson::parse(text)?;
+        Self::checked(geometry, crs)
     }
 
     /// Checks that the geometry is valid in the CRS of its coordinates: a box with `xmin` greater than `xmax` crosses
@@ -204,6 +201,9 @@ fn one_ring(bytes: &[u8]) -> Option<&[[u8; 16]]> {
     let (header, rest) = bytes.split_first_chunk()?;
     let (count, coords) = rest.split_first_chunk()?;
     let (coords, rest) = coords.as_chunks::<16>();
+    if coords.len() > MAX_VERTICES {
+        return None;
+    }
     let is_whole = coords.len() == usize::try_from(u32::from_le_bytes(*count)).ok()? && rest.is_empty();
     (*header == HEADER && is_whole).then_some(coords)
 }
@@ -213,27 +213,10 @@ fn crs_of_srid(srid: i64) -> Option<String> {
     (srid > 0).then(|| format!("EPSG:{srid}"))
 }
 
-/// The `crs` member of GeoJSON 2008. RFC 7946 removed it, but files that have it rely on it: read as longitudes and
-/// latitudes, their coordinates would be elsewhere.
-fn crs_of_geojson(text: &str) -> Result<Option<String>> {
-    if !text.contains("\"crs\"") {
-        return Ok(None);
-    }
-    let json: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| invalid(format!("expected GeoJSON: {error}")))?;
-    match json.get("crs") {
-        None | Some(serde_json::Value::Null) => Ok(None),
-        Some(crs) => match crs.pointer("/properties/name").and_then(serde_json::Value::as_str) {
-            Some(name) => Ok(Some(name.to_owned())),
-            None => Err(invalid("expected a name in the GeoJSON member crs, found none")),
-        },
-    }
-}
-
-/// Rejects nesting that would overflow a recursive reader, and text after the end of the geometry, which it would
-/// ignore.
+/// Rejects nesting that would overflow a recursive reader, more vertices than there may be, which it would hold several times, and text
+/// after the end of the geometry, which it would ignore.
 fn check_parentheses(text: &str) -> Result<()> {
-    let mut depth = 0usize;
+    let (mut depth, mut commas) = (0usize, 0usize);
     for (at, character) in text.char_indices() {
         match character {
             '(' => depth += 1,
@@ -247,7 +230,11 @@ fn check_parentheses(text: &str) -> Result<()> {
                 return Err(invalid(fault));
             }
             ')' => depth -= 1,
+            ',' => commas += 1,
             _ => {}
+        }
+        if commas >= MAX_VERTICES {
+            return Err(invalid(format!("expected at most {MAX_VERTICES} vertices, found more")));
         }
         if depth > MAX_DEPTH {
             return Err(invalid(format!("expected at most {MAX_DEPTH} nested parentheses, found more")));
@@ -257,13 +244,6 @@ fn check_parentheses(text: &str) -> Result<()> {
         return Err(invalid(format!("expected WKT, found its end with {depth} '(' open")));
     }
     Ok(())
-}
-
-/// Truncates a text for error messages.
-fn start(text: &str) -> String {
-    const SHOWN: usize = 40;
-    let shown: String = text.chars().take(SHOWN).collect();
-    if shown.len() < text.len() { format!("{shown}…") } else { shown }
 }
 
 #[cfg(test)]

@@ -9,11 +9,14 @@ use geo_types::{Coord, LineString, Polygon};
 use robust::orient2d;
 
 use super::flat::{Geometry, bbox, invalid, rings};
-use crate::Result;
 use crate::geo::BBox;
+use crate::{Result, interrupt};
 
 /// Rings with at most this many edges are checked pairwise, which is faster than sorting.
 const FEW_EDGES: usize = 24;
+
+/// Edges that are compared with those beside them between two checks for interrupts.
+const EDGES_BETWEEN_CHECKS: usize = 64;
 
 /// Checks the polygons of a geometry.
 pub(super) fn check(geometry: &Geometry) -> Result<()> {
@@ -176,7 +179,11 @@ fn each_near_pair(edges: &[Edge], mut visit: impl FnMut(&Edge, &Edge) -> Result<
     let mut order: Vec<&Edge> = edges.iter().collect();
     order.sort_unstable_by(|first, second| first.span(by_x).0.total_cmp(&second.span(by_x).0));
     let mut under: Vec<&Edge> = Vec::new();
-    for edge in order {
+    for (at, edge) in order.into_iter().enumerate() {
+        // All edges may be beside one another.
+        if at.is_multiple_of(EDGES_BETWEEN_CHECKS) {
+            interrupt::check().map_err(|error| error.to_string())?;
+        }
         let start = edge.span(by_x).0;
         under.retain(|other| other.span(by_x).1 >= start);
         for other in &under {

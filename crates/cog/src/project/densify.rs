@@ -4,7 +4,7 @@ use geo_types::Coord;
 
 use super::mapping::distance;
 use crate::geometry::invalid;
-use crate::{Error, Result};
+use crate::{Error, Result, interrupt};
 
 /// Maximum distance between the line and the curve, in pixels.
 pub(super) const TOLERANCE: f64 = 0.25;
@@ -23,6 +23,9 @@ const MAX_CUTS: u32 = 16;
 
 /// Maximum number of vertices of a densified geometry.
 pub(super) const MAX_VERTICES: usize = 1 << 22;
+
+/// Vertices that are projected between two checks for interrupts.
+const VERTICES_BETWEEN_CHECKS: usize = 1024;
 
 /// Densifies the lines of one geometry.
 pub(super) struct Densifier {
@@ -91,6 +94,9 @@ impl Densifier {
 
     fn push(&mut self, pixel: Coord<f64>, pixels: &mut Vec<Coord<f64>>) -> Result<(), Error> {
         self.vertices += 1;
+        if self.vertices.is_multiple_of(VERTICES_BETWEEN_CHECKS) {
+            interrupt::check()?;
+        }
         if self.vertices > MAX_VERTICES {
             return Err(invalid(format!(
                 "expected at most {MAX_VERTICES} vertices in the raster's CRS, found more: simplify or clip the geometry"

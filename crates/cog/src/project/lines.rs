@@ -7,9 +7,9 @@ use geo_types::{Coord, LineString};
 
 use super::densify::{MAX_VERTICES, THIRDS_TOLERANCE};
 use super::mapping::{Mapping, distance};
-use crate::Result;
 use crate::geo::BBox;
 use crate::geometry::{bbox, invalid};
+use crate::{Result, interrupt};
 
 /// Minimum depth of bisection before a part may be considered straight or undefined.
 const MIN_HALVINGS: u32 = 6;
@@ -59,6 +59,7 @@ impl Follower<'_> {
 
     /// Appends the points between the ends of an edge, and its end.
     fn follow(&mut self, start: Located, end: Located, halvings: u32) -> Result<()> {
+        interrupt::check()?;
         let point = (start.0 + end.0) / 2.0;
         let middle = (point, self.project(point));
         if halvings >= MIN_HALVINGS || self.is_short(start, end) {

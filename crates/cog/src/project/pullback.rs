@@ -15,14 +15,17 @@ use super::cut::{Convex, doubled_area, is_around};
 use super::densify::MAX_VERTICES;
 use super::mapping::{Mapping, distance};
 use super::parts::{append, shift, turns};
-use crate::Result;
 use crate::crs::nearest_longitude;
 use crate::geo::BBox;
 use crate::geometry::{Geometry, invalid, rings};
+use crate::{Result, interrupt};
 
 /// Maximum number of cells visited per geometry: more than a coastline of a million pixels needs, in one or two
 /// seconds.
 const MAX_CELLS: usize = 1 << 19;
+
+/// Vertices that take as long to clip to a cell as a cell takes otherwise.
+const VERTICES_OF_A_CELL: usize = 256;
 
 /// Cells of a raster, computed on demand.
 #[derive(Debug, Default)]
@@ -66,7 +69,9 @@ impl Search<'_> {
     /// Searches a cell. `geometry` is the part inside the cell; `longitude` is that of the part, or None if it may be
     /// at any turn.
     fn visit(&mut self, cell: &Cell, geometry: &Geometry, longitude: Option<f64>) -> Result<()> {
-        self.cells += 1;
+        let vertices: usize = geometry.polygons.iter().flat_map(rings).map(|ring| ring.0.len()).sum();
+        self.cells += 1 + vertices / VERTICES_OF_A_CELL;
+        interrupt::check()?;
         if self.cells > MAX_CELLS {
             return Err(invalid(format!(
                 "expected a geometry in at most {MAX_CELLS} cells of the raster, found more: simplify or clip it"

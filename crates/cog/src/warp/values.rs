@@ -34,6 +34,9 @@ pub(super) fn numbers(data_type: DataType, data: &[u8], out: &mut [f64]) {
 /// Largest integer below which a single float holds all integers.
 const MAX_INTEGER: f64 = 16_777_216.0;
 
+/// Integers that are converted at once.
+const PART: usize = 1024;
+
 /// Writes the values of a window as single floats, with `fill` for invalid ones. Doubles are rounded. Returns the number of valid ones.
 ///
 /// # Errors
@@ -55,13 +58,16 @@ pub fn to_singles(data_type: DataType, data: &[u8], mask: &[u8], fill: f32, out:
         #[expect(clippy::cast_possible_truncation, reason = "rounds, as intended")]
         DataType::Float64 => convert!(f64, |value| value as f32),
         DataType::Uint32 | DataType::Int32 | DataType::Uint64 | DataType::Int64 => {
-            let mut wide = vec![0.0; out.len()];
-            numbers(data_type, data, &mut wide);
-            check_integers(data_type, data, &wide, mask)?;
-            for ((value, mask), number) in out.iter_mut().zip(mask).zip(wide) {
-                #[expect(clippy::cast_possible_truncation, reason = "checked to be exact")]
-                let single = number as f32;
-                *value = if *mask == 0 { fill } else { single };
+            let mut wide = [0.0; PART];
+            let parts = data.chunks(PART * data_type.size()).zip(mask.chunks(PART)).zip(out.chunks_mut(PART));
+            for ((data, mask), out) in parts {
+                numbers(data_type, data, &mut wide);
+                check_integers(data_type, data, &wide, mask)?;
+                for ((value, mask), number) in out.iter_mut().zip(mask).zip(wide) {
+                    #[expect(clippy::cast_possible_truncation, reason = "checked to be exact")]
+                    let single = number as f32;
+                    *value = if *mask == 0 { fill } else { single };
+                }
             }
         }
         _ => return Err(Error::InvalidArgument { what: format!("expected real numbers, found {data_type}") }),

@@ -7,7 +7,7 @@ use geo_types::Coord;
 use super::grid::TargetGrid;
 use crate::crs::Transform;
 use crate::geo::{BBox, GeoTransform};
-use crate::geometry::{Geometry, bbox, rings};
+use crate::geometry::{Geometry, rings};
 use crate::grid::Window;
 use crate::header::RasterInfo;
 use crate::project::{GeometryProjector, ProjectorCache};
@@ -72,8 +72,12 @@ impl TargetGrid {
             let (from, to) = (edge[0], edge[1]);
             (0..=EDGE_STEPS).map(move |step| from + (to - from) * (f64::from(step) / f64::from(EDGE_STEPS)))
         });
-        let pixels = points.chain(edges.map(pixel)).collect::<Result<Vec<_>>>()?;
-        Ok(bbox(pixels))
+        let mut bounds = BBox::EMPTY;
+        for pixel in points.chain(edges.map(pixel)) {
+            let Coord { x, y } = pixel?;
+            bounds.extend(x, y);
+        }
+        Ok(bounds.unless_empty())
     }
 
     /// The window of a size at a position of the grid, also beyond its sides, as a grid of its own.
@@ -179,8 +183,12 @@ impl TargetGrid {
         let outside = |point: Coord<f64>| Error::InvalidArgument {
             what: format!("geometry: expected vertices within {crs}, found {} {}", point.x, point.y),
         };
-        let vertices = geometry.vertices().map(|point| transform.forward(point).ok_or_else(|| outside(point)));
-        let Some(rough) = bbox(vertices.collect::<Result<Vec<_>>>()?) else { return Ok(None) };
+        let mut rough = BBox::EMPTY;
+        for point in geometry.vertices() {
+            let Coord { x, y } = transform.forward(point).ok_or_else(|| outside(point))?;
+            rough.extend(x, y);
+        }
+        let Some(rough) = rough.unless_empty() else { return Ok(None) };
         let margin = MARGIN * (rough.xmax - rough.xmin).max(rough.ymax - rough.ymin) + 2.0 * resolution;
         let rough = BBox {
             xmin: rough.xmin - margin,

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 pub(crate) const POLL: Duration = Duration::from_millis(100);
 
 /// Whether the host has interrupted a query. Called only while the query runs, by its threads and helper threads.
-pub type IsInterrupted = Arc<dyn Fn() -> bool + Send + Sync>;
+pub use rasteret_cog::interrupt::IsInterrupted;
 
 /// The state of one query. Clones share it.
 #[derive(Clone, Default)]
@@ -43,6 +43,11 @@ impl Query {
 
     pub(crate) fn is_interrupted(&self) -> bool {
         self.is_interrupted.as_ref().is_some_and(|is_interrupted| is_interrupted())
+    }
+
+    /// Does work on this thread that fails soon after the query is interrupted.
+    pub(crate) fn interruptibly<T>(&self, work: impl FnOnce() -> T) -> T {
+        rasteret_cog::interrupt::interruptible(self.is_interrupted.as_ref(), work)
     }
 
     /// # Errors

@@ -8,20 +8,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use glob::{MatchOptions, Pattern};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
+use super::local_glob::{self, GlobFault, Segment, is_glob};
 use super::{Stores, pages, stats};
 use crate::types::location::{Address, Sas, StoreKey, check_length, split_sas, split_scheme};
 use crate::{Error, Location, Result, StoreError};
 
 /// Directories of one pattern listed side by side.
 const LISTINGS_AT_ONCE: usize = 16;
-
-/// A star stops at a slash, as in every shell; a leading dot is a character like others, as in object stores.
-const MATCH: MatchOptions =
-    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
 
 impl Stores {
     /// The hrefs that match patterns, those of each pattern sorted, in the order of the patterns. A path matches
@@ -68,7 +64,17 @@ impl Stores {
     fn local(&self, pattern: &str) -> Result<Vec<String>> {
         let access = self.access();
         access.check_local_pattern(pattern)?;
-        let found = local(pattern, || self.query().check())?;
+        let max = self.memory().of_listing();
+        let found = local(pattern, |bytes| {
+            self.query().check()?;
+            match bytes > max {
+                true => Err(invalid(
+                    pattern,
+                    &format!("the files that match take more than {max} bytes, half of memory_limit"),
+                )),
+                false => Ok(()),
+            }
+        })?;
         if access.is_restricted() {
             for file in &found {
                 access.check(&Location::local(PathBuf::from(file), crate::types::location::redacted(file)))?;
@@ -93,33 +99,6 @@ impl Stores {
         let keys = stats::of_store(&address.store).scope(walk).await;
         let keys = keys.map_err(|error| fault(StoreError::of_store(&error)))?;
         Ok(keys.into_iter().map(|key| format!("{head}{key}{tail}")).collect())
-    }
-}
-
-/// One part of a pattern, between slashes.
-#[derive(Clone)]
-enum Segment {
-    Name(String),
-    Glob(Pattern),
-    /// `**`
-    AnyDirectories,
-}
-
-impl Segment {
-    fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "**" => Ok(Self::AnyDirectories),
-            _ if !is_glob(text) => Ok(Self::Name(text.to_owned())),
-            _ => Pattern::new(text).map(Self::Glob).map_err(|error| format!("not a glob: {}", error.msg)),
-        }
-    }
-
-    fn matches(&self, name: &str) -> bool {
-        match self {
-            Self::Name(own) => own == name,
-            Self::Glob(pattern) => pattern.matches_with(name, MATCH),
-            Self::AnyDirectories => true,
-        }
     }
 }
 
@@ -229,10 +208,6 @@ fn fits(pattern: &[Segment], key: &[&str]) -> bool {
     matched.last().copied().unwrap_or_default()
 }
 
-fn is_glob(text: &str) -> bool {
-    text.contains(['*', '?', '['])
-}
-
 /// Store and prefix to list, and the text before and after matching keys.
 struct Listing {
     head: String,
@@ -296,38 +271,27 @@ fn tail_of(address: &Address) -> String {
     }
 }
 
-/// Local files that match, sorted.
-fn local(pattern: &str, check: impl Fn() -> Result<()>) -> Result<Vec<String>> {
+/// Local files that match, sorted. `check` is called with the bytes of their names.
+fn local(pattern: &str, check: impl Fn(u64) -> Result<()>) -> Result<Vec<String>> {
     // A file that is named like the pattern is meant by it.
     if PathBuf::from(pattern).exists() {
         return Ok(vec![pattern.to_owned()]);
     }
-    // At the end of a pattern `**` matches all files below; in the glob crate it matches directories there.
-    let pattern = match pattern == "**" || pattern.ends_with("/**") {
-        true => format!("{pattern}/*"),
-        false => pattern.to_owned(),
-    };
-    let pattern = pattern.as_str();
-    let paths =
-        glob::glob_with(pattern, MATCH).map_err(|error| invalid(pattern, &format!("not a glob: {}", error.msg)))?;
-    let mut files = BTreeSet::new();
-    for path in paths {
-        check()?;
-        let path = path.map_err(|error| {
-            let location = Location::local(error.path().to_owned(), error.path().display().to_string());
-            Error::Store { location, range: None, fault: StoreError::of_file(error.error()) }
-        })?;
-        if path.is_dir() {
-            continue;
+    let found = local_glob::files(pattern, check).map_err(|fault| match fault {
+        GlobFault::Pattern(what) => invalid(pattern, &what),
+        GlobFault::Folder(path, error) => {
+            let location = Location::local(path.clone(), path.display().to_string());
+            Error::Store { location, range: None, fault: StoreError::of_file(&error) }
         }
-        match path.to_str() {
-            Some(text) => files.insert(text.to_owned()),
-            None => {
-                return Err(invalid(pattern, "a file that matches has a name that is not UTF-8"));
-            }
-        };
-    }
-    Ok(files.into_iter().collect())
+        GlobFault::Caller(error) => error,
+    })?;
+    let text = |path: PathBuf| {
+        let path = path.into_os_string().into_string();
+        path.map_err(|_| invalid(pattern, "a file that matches has a name that is not UTF-8"))
+    };
+    let mut found = found.into_iter().map(text).collect::<Result<Vec<_>>>()?;
+    found.sort_unstable();
+    Ok(found)
 }
 
 /// A denial by a lock, as an error about the pattern.

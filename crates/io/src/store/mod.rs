@@ -9,6 +9,7 @@ pub(crate) mod environment;
 pub(crate) mod host_files;
 mod listing;
 pub(crate) mod local_file;
+mod local_glob;
 pub(crate) mod object;
 mod pages;
 pub(crate) mod registry;

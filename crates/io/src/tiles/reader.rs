@@ -45,7 +45,7 @@ impl TileReader {
         let step = || {
             let item = next.fetch_add(1, Ordering::Relaxed);
             if item < count && !self.query().is_interrupted() {
-                work(item);
+                self.query().interruptibly(|| work(item));
                 return true;
             }
             next.store(count, Ordering::Relaxed);

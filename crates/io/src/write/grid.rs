@@ -77,8 +77,8 @@ impl CommonGrid {
         self.windows += 1;
         let number = self.windows;
         let invalid = |what: String| Err(Error::InvalidArgument { what: format!("window {number}: {what}") });
-        let samples = usize_of(window.width) * usize_of(window.height);
-        let bytes = samples * usize::from(window.bands) * window.dtype.size();
+        let samples = usize_of(window.width).saturating_mul(usize_of(window.height));
+        let bytes = samples.saturating_mul(usize::from(window.bands)).saturating_mul(window.dtype.size());
         if window.width == 0
             || window.height == 0
             || window.bands == 0
@@ -112,7 +112,10 @@ impl CommonGrid {
                 Ok(offset) => offset,
                 Err(what) => return invalid(what),
             },
-            (None, None) => (window.col_off - self.first.0, window.row_off - self.first.1),
+            (None, None) => match steps(self.first, (window.col_off, window.row_off)) {
+                Ok(offset) => offset,
+                Err(what) => return invalid(what),
+            },
             (grid, _) => {
                 let (expected, found) = if grid.is_some() { ("a", "none") } else { ("no", "one") };
                 return invalid(format!("expected {expected} transform as in the first window, found {found}"));
@@ -149,6 +152,14 @@ impl CommonGrid {
         };
         Ok((profile, self.cols.0, self.rows.0))
     }
+}
+
+/// Columns and rows between the places of two windows.
+fn steps(first: (i64, i64), own: (i64, i64)) -> Result<(i64, i64), String> {
+    let between = |own: i64, first: i64| own.checked_sub(first).filter(|steps| i32::try_from(*steps).is_ok());
+    between(own.0, first.0).zip(between(own.1, first.1)).ok_or_else(|| {
+        format!("expected a place within {} pixels of the first window's, {first:?}, found {own:?}", i32::MAX)
+    })
 }
 
 /// The place of a window on the grid of another.

@@ -183,6 +183,17 @@ fn hostile_input_is_an_error() {
 }
 
 #[test]
+fn the_number_of_vertices_is_bounded() {
+    const MAX: usize = 1 << 22;
+    let text = format!("MULTIPOINT({}1 2)", "1 2,".repeat(MAX));
+    assert!(refusal(&text).contains("expected at most 4194304 vertices, found more"));
+    let vertices = MAX + 1;
+    let ring = wkb(3, &[&count(1), &count(u32::try_from(vertices).unwrap()), &vec![0; 16 * vertices]]);
+    let error = ParsedGeometry::from_wkb(&ring).unwrap_err().to_string();
+    assert!(error.contains("expected at most 4194304 vertices, found more"), "{error}");
+}
+
+#[test]
 fn all_vertices_are_returned() {
     let parsed =
         ParsedGeometry::from_text("GEOMETRYCOLLECTION(POINT(1 2),POLYGON((0 0, 9 0, 9 9, 0 0),(5 3, 6 3, 6 4, 5 3)))");

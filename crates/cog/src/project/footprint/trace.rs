@@ -7,7 +7,7 @@ use geo_types::Coord;
 use crate::crs::nearest_longitude;
 use crate::geometry::{bbox, invalid};
 use crate::project::mapping::{Mapping, distance};
-use crate::{Error, Result};
+use crate::{Error, Result, interrupt};
 
 /// Inset of the outline from the sides of the image, in pixels: if a side is a cut of the map, stays on the image's
 /// side of it.
@@ -147,8 +147,9 @@ impl Trace<'_> {
         self.mapping.project(place, longitude)
     }
 
-    /// Fails once the outline has taken too many projections.
+    /// Fails once the outline has taken too many projections, or the caller is interrupted.
     fn check(&self) -> Result<()> {
+        interrupt::check()?;
         match self.projections.get() > MAX_PROJECTIONS {
             true => Err(invalid("expected an outline that can be followed, found one that is too irregular")),
             false => Ok(()),
@@ -162,8 +163,10 @@ impl Trace<'_> {
         let t = f64::midpoint(start.0, end.0);
         let middle = self.at(t).ok_or_else(unreached)?;
         let is_short = distance(from.pixel, to.pixel) <= INSET;
-        let is_around = self.passes_cut(from, to);
-        if !is_around && self.is_straight(from.place, middle, to.place) {
+        let is_straight = self.is_straight(from.place, middle, to.place);
+        // Takes 80 projections, and only matters where the line is straight or cannot be divided.
+        let is_around = (is_straight || is_short || halvings == 0) && self.passes_cut(from, to);
+        if !is_around && is_straight {
             return self.push(to);
         }
         if halvings > 0 && !(is_short && is_around) {
@@ -250,9 +253,12 @@ impl Trace<'_> {
             let (a, b) = (line[start].place, line[end].place);
             let on_line = |at: usize| nearest_on_segment(a, b, line[at].place);
             let off = |at: &usize| distance(on_line(*at), line[*at].place);
-            let is_straight = (start + 1..end).all(|at| self.is_near(on_line(at), line[at]));
+            let is_near = |at: usize| self.is_near(on_line(at), line[at]);
             match (start + 1..end).max_by(|a, b| off(a).total_cmp(&off(b))) {
-                Some(farthest) if !is_straight => parts.extend([(farthest, end), (start, farthest)]),
+                // The farthest point decides most lines with one projection.
+                Some(farthest) if !(is_near(farthest) && (start + 1..end).all(is_near)) => {
+                    parts.extend([(farthest, end), (start, farthest)]);
+                }
                 _ => kept.push(b),
             }
         }
