@@ -60,6 +60,9 @@ pub(crate) trait OptionValues {
     }
 }
 
+/// Characters of an unknown keyword that are shown.
+const MAX_SHOWN: usize = 100;
+
 /// The value of a keyword, case-insensitive.
 pub(crate) fn choose<T: Copy>(option: &Parameter, found: &str, choices: &[(&str, T)]) -> Result<T> {
     if let Some((_, value)) = choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(found)) {
@@ -71,6 +74,7 @@ pub(crate) fn choose<T: Copy>(option: &Parameter, found: &str, choices: &[(&str,
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
         None => String::new(),
     };
+    let found: String = found.chars().take(MAX_SHOWN).collect();
     Err(Error::argument(format!("{}: expected {expected}, found '{found}'", option.name)))
 }
 

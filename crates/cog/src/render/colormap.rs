@@ -11,6 +11,9 @@ const TABLE_BYTES: usize = 3 * 256;
 /// The names, in the order of the tables.
 const NAMES: [&str; 5] = ["viridis", "magma", "greys", "terrain", "ndvi"];
 
+/// Characters of a name that are compared and shown: more than any map has.
+const MAX_NAME: usize = 40;
+
 /// The suffix of a reversed map, as in matplotlib.
 const REVERSED: &str = "_r";
 
@@ -28,7 +31,8 @@ impl Colormap {
     ///
     /// [`Error::InvalidArgument`] for an unknown name.
     pub fn named(name: &str) -> Result<Self> {
-        let lower = name.trim().to_ascii_lowercase();
+        let name: String = name.trim().chars().take(MAX_NAME).collect();
+        let lower = name.to_ascii_lowercase();
         let (base, is_reversed) = match lower.strip_suffix(REVERSED) {
             Some(base) => (base, true),
             None => (lower.as_str(), false),
@@ -75,5 +79,7 @@ mod tests {
                 .to_string()
                 .contains("expected one of viridis, magma, greys, terrain, ndvi")
         );
+        let long = Colormap::named(&"x".repeat(1 << 20)).unwrap_err().to_string();
+        assert!(long.ends_with(&format!("found '{}'", "x".repeat(40))), "{}", long.len());
     }
 }
