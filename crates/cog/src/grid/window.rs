@@ -90,4 +90,12 @@ impl Window {
             height: bottom - top,
         })
     }
+
+    /// The window around two windows.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let (col_off, row_off) = (self.col_off.min(other.col_off), self.row_off.min(other.row_off));
+        let (right, bottom) = (self.col_end().max(other.col_end()), self.row_end().max(other.row_end()));
+        Self { col_off, row_off, width: right - col_off, height: bottom - row_off }
+    }
 }

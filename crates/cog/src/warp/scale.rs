@@ -23,6 +23,12 @@ const SUSPICIOUS: f64 = 100.0;
 /// Points along each axis at which local scales are sampled.
 const SAMPLES: u32 = 10;
 
+/// Samples of a window in the source that suffice to know the scale.
+const ENOUGH: usize = (SAMPLES * SAMPLES / 2) as usize;
+
+/// Parts along each side of a window in which a small source is looked for.
+const PARTS: u32 = 4;
+
 /// Tolerance on the size of a level's pixels, as of `level: 'auto'` with a resolution.
 const SLACK: f64 = 1.01;
 
@@ -97,36 +103,96 @@ fn extent(map: &SourceMap, window: Window) -> Option<((f64, f64), (f64, f64))> {
 
 /// The mean of local scales along x, without those at a discontinuity.
 fn sampled_x(map: &SourceMap, window: Window) -> Option<f64> {
-    let mut scales = Vec::new();
-    each_step(map, window, |by_col, by_row| scales.push(1.0 / by_col.0.abs().max(by_row.0.abs())));
+    let steps = samples(window).filter_map(|(col, row)| Step::at(map, col, row)).filter(|step| step.is_inside);
+    let scales: Vec<f64> = steps.map(|step| 1.0 / step.by_col.0.abs().max(step.by_row.0.abs())).collect();
     let most = scales.iter().copied().fold(0.0, f64::max);
     let usual: Vec<f64> = scales.into_iter().filter(|scale| *scale > most / 10.0).collect();
     (!usual.is_empty()).then(|| usual.iter().sum::<f64>() / usual.len() as f64)
 }
 
-/// Calls `take` with the steps in the source of a column and a row of the target, at points of a window.
-fn each_step(map: &SourceMap, window: Window, mut take: impl FnMut((f64, f64), (f64, f64))) {
+/// Points of a window.
+fn samples(window: Window) -> impl Iterator<Item = (f64, f64)> {
     let place = |at: u32, start: u32, size: u32| {
         f64::from(start) + (f64::from(at) + 0.5) * f64::from(size) / f64::from(SAMPLES)
     };
-    for (row, col) in (0..SAMPLES).flat_map(|row| (0..SAMPLES).map(move |col| (row, col))) {
-        let (col, row) = (place(col, window.col_off, window.width), place(row, window.row_off, window.height));
-        let points = (map.exact(col, row), map.exact(col + 1.0, row), map.exact(col, row + 1.0));
-        if let (Some(here), Some(by_col), Some(by_row)) = points {
-            let step = |to: (f64, f64)| {
-                let to = map.unwrapped(to, here);
-                (to.0 - here.0, to.1 - here.1)
-            };
-            let (x, y) = map.homed(here);
-            if x >= 0.0 && y >= 0.0 && x <= map.size.0 && y <= map.size.1 {
-                take(step(by_col), step(by_row));
-            }
-        }
+    let at = (0..SAMPLES).flat_map(|row| (0..SAMPLES).map(move |col| (row, col)));
+    at.map(move |(row, col)| (place(col, window.col_off, window.width), place(row, window.row_off, window.height)))
+}
+
+/// The distances in the source between neighbouring pixels of a target.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    by_col: (f64, f64),
+    by_row: (f64, f64),
+    /// Whether they are those of a point in the source.
+    is_inside: bool,
+}
+
+impl Step {
+    /// The distances at a point of the target; None where they are undefined.
+    fn at(map: &SourceMap, col: f64, row: f64) -> Option<Self> {
+        let (here, by_col, by_row) = (map.exact(col, row)?, map.exact(col + 1.0, row)?, map.exact(col, row + 1.0)?);
+        let to = |place: (f64, f64)| {
+            let (x, y) = map.unwrapped(place, here);
+            (x - here.0, y - here.1)
+        };
+        let (x, y) = map.homed(here);
+        let is_inside = x >= 0.0 && y >= 0.0 && x <= map.size.0 && y <= map.size.1;
+        Some(Self { by_col: to(by_col), by_row: to(by_row), is_inside })
+    }
+
+    /// The lesser one.
+    fn least(self) -> f64 {
+        self.by_col.0.hypot(self.by_col.1).min(self.by_row.0.hypot(self.by_row.1))
     }
 }
 
-/// The coarsest level whose pixels are no coarser than those of a window of a grid, up to 1 %; the full resolution if there is none, or
-/// the window lies outside the raster.
+/// The least distance in source pixels between neighbouring pixels of a window, where the source lies; None outside of the source.
+pub(super) fn least_step(map: &SourceMap, window: Window) -> Option<f64> {
+    let of_window = |window| samples(window).filter_map(|(col, row)| Step::at(map, col, row));
+    let least = |steps: &[Step]| steps.iter().map(|step| step.least()).reduce(f64::min);
+    let mut inside: Vec<Step> = of_window(window).filter(|step| step.is_inside).collect();
+    if inside.len() >= ENOUGH {
+        return least(&inside);
+    }
+    // Of a small source, its own points: few of the window are in it.
+    let own = samples(map.image()).filter_map(|(x, y)| map.target_position(x, y));
+    let own = own.filter(|(col, row)| {
+        let is_within = |place: f64, start: u32, end: u32| place >= f64::from(start) && place <= f64::from(end);
+        is_within(*col, window.col_off, window.col_end()) && is_within(*row, window.row_off, window.row_end())
+    });
+    inside.extend(own.filter_map(|(col, row)| Step::at(map, col, row)));
+    if inside.is_empty() {
+        // A corner of both.
+        let nearby: Vec<Step> = of_window(part_with_source(map, window)?).collect();
+        inside = nearby.iter().copied().filter(|step| step.is_inside).collect();
+        return least(&inside).or_else(|| least(&nearby));
+    }
+    least(&inside)
+}
+
+/// The part of a window that the source may meet, to within a few pixels; None if it certainly does not meet it.
+fn part_with_source(map: &SourceMap, window: Window) -> Option<Window> {
+    let mut part = window;
+    loop {
+        let side = |size: u32| size.div_ceil(PARTS).max(1);
+        let step = |start: u32, end: u32, side: u32| (start..end).step_by(side as usize);
+        let (width, height) = (side(part.width), side(part.height));
+        let rows = step(part.row_off, part.row_end(), height);
+        let cells = rows.flat_map(|row_off| {
+            step(part.col_off, part.col_end(), width)
+                .filter_map(move |col_off| Window { col_off, row_off, width, height }.intersection(&part))
+        });
+        let met = cells.filter(|cell| map.may_meet(*cell)).reduce(|all, cell| all.union(&cell))?;
+        if met.pixels() > part.pixels() / 2 {
+            return Some(met);
+        }
+        part = met;
+    }
+}
+
+/// The coarsest level whose pixels are no coarser than those of a window of a grid where the raster lies, up to 1 %; the full resolution
+/// if there is none, or the window lies outside the raster.
 ///
 /// # Errors
 ///
@@ -136,14 +202,7 @@ pub fn level_for_grid(header: &CogHeader, grid: &TargetGrid, window: Window, tra
         return Ok(0);
     }
     let source: RasterInfo = header.raster_info();
-    let map = SourceMap::new(grid, &source, transforms)?;
-    let mut least = f64::INFINITY;
-    each_step(&map, window, |by_col, by_row| {
-        least = least.min(by_col.0.hypot(by_col.1)).min(by_row.0.hypot(by_row.1));
-    });
-    if !least.is_finite() {
-        return Ok(0);
-    }
+    let Some(least) = least_step(&SourceMap::new(grid, &source, transforms)?, window) else { return Ok(0) };
     let serves = |columns: u32, rows: u32| {
         let (x, y) = (f64::from(source.width) / f64::from(columns), f64::from(source.height) / f64::from(rows));
         x.max(y) <= least * SLACK

@@ -177,6 +177,18 @@ impl SourceMap {
         (x.is_finite() && y.is_finite()).then_some((x, y))
     }
 
+    /// The position in the grid of source coordinates; None where it is undefined.
+    pub(super) fn target_position(&self, x: f64, y: f64) -> Option<(f64, f64)> {
+        let (x, y) = self.source.forward(x, y);
+        let world = Coord { x, y };
+        let Coord { x, y } = match &self.crs {
+            Some(crs) => crs.backward(world)?,
+            None => world,
+        };
+        let (col, row) = self.target.inverse()?.forward(x, y);
+        (col.is_finite() && row.is_finite()).then_some((col, row))
+    }
+
     /// A position, moved by whole turns to be nearest to another.
     pub(super) fn unwrapped(&self, (x, y): (f64, f64), near: (f64, f64)) -> (f64, f64) {
         let Some((dx, dy)) = self.turn else { return (x, y) };

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::resampling::Resampling;
-use super::scale::KernelScale;
+use super::scale::{KernelScale, least_step};
 use super::source_map::SourceMap;
 use super::*;
 use crate::codec::Samples;
@@ -190,6 +190,34 @@ fn the_pole_and_what_is_beyond_a_map() {
     let target = TargetGrid { crs: Some(mollweide.to_owned()), ..grid(3857, [1e6, 0.0, 17e6, 0.0, -1e6, 9e6], 3, 3) };
     let found = resampled(&target, &source, Resampling::Nearest, &values);
     assert_eq!(found, [None; 9]);
+}
+
+#[test]
+fn steps_are_those_where_the_source_lies() {
+    let least = |target: &TargetGrid, source: &RasterInfo| {
+        least_step(&map(target, source), Window::of_image(target.width, target.height))
+    };
+    // The world in 256 pixels, and 10 km at 3 degrees east, 41.5 degrees north.
+    let half = 20_037_508.342_789_244;
+    let world = grid(3857, [half / 128.0, 0.0, -half, 0.0, -half / 128.0, half], 256, 256);
+    let small = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0], 1000, 1000);
+    let expected = half / 128.0 * 41.5_f64.to_radians().cos() / 10.0;
+    let found = least(&world, &small).unwrap();
+    assert!((found / expected - 1.0).abs() < 0.01, "{found} {expected}");
+    // The same in degrees, across the antimeridian, and of rotated pixels.
+    let degrees = RasterInfo::in_epsg(4326, [1e-4, 0.0, 3.0, 0.0, -1e-4, 41.55], 1000, 1000);
+    let found = least(&world, &degrees).unwrap();
+    assert!((found / (360.0 / 256.0 / 1e-4 * 41.5_f64.to_radians().cos()) - 1.0).abs() < 0.01, "{found}");
+    let beyond = RasterInfo::in_epsg(4326, [1e-4, 0.0, 183.0, 0.0, -1e-4, 41.55], 1000, 1000);
+    assert!((least(&world, &beyond).unwrap() / found - 1.0).abs() < 1e-6);
+    let rotated = RasterInfo::in_epsg(32631, [8.0, 6.0, 500_000.0, 6.0, -8.0, 4_600_000.0], 1000, 1000);
+    let found = least(&world, &rotated).unwrap();
+    assert!((found / expected - 1.0).abs() < 0.01, "{found} {expected}");
+    // Corners that meet in a sixtieth of the window and of the source.
+    let corner = grid(32631, [50.0, 0.0, 500_000.0 - 59.0 * 50.0, 0.0, -50.0, 4_600_000.0 + 59.0 * 50.0], 60, 60);
+    assert!((least(&corner, &small).unwrap() - 5.0).abs() < 1e-9);
+    let apart = grid(32631, [50.0, 0.0, 600_000.0, 0.0, -50.0, 4_600_000.0], 60, 60);
+    assert_eq!(least(&apart, &small), None);
 }
 
 #[test]
