@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -91,13 +92,23 @@ def status(url: str) -> tuple[int, bytes]:
 
 def check_server(url: str) -> None:
     """Checks tiles, files and errors."""
-    found, png = status(f"{url}/tiles/1/14/8330/6110.png")
+    found, png = status(f"{url}/tiles/14/8330/6110.png")
     assert (found, png[:4]) == (200, b"\x89PNG"), (found, png[:100])
-    assert status(f"{url}/tiles/1/14/0/0.png") == (204, b"")
-    assert status(f"{url}/tiles/7/14/8330/6110.png") == (204, b"")
-    found, text = status(f"{url}/tiles/1/3/8/0.png")
-    assert found == 400 and SERVER_ERROR.encode() in text, (found, text)
-    assert status(f"{url}/tiles/1/3/x/0.png")[0] == 400
+    assert status(f"{url}/tiles/14/0/0.png") == (204, b"")
+    # Both scenes, side by side: of each the low and the high values.
+    found, png = status(f"{url}/tiles/9/260/190.png")
+    picture = np.asarray(Image.open(io.BytesIO(png)).convert("RGBA")).astype(int)
+    rows, columns = np.nonzero(picture[..., 3])
+    middle = picture[(rows.min() + rows.max()) // 2, columns.min() : columns.max() + 1, :3]
+    is_low = [
+        bool(np.abs(pixel - LOW).max() <= 8) for pixel in middle[[2, len(middle) // 2 - 3, len(middle) // 2 + 3, -3]]
+    ]
+    assert found == 200 and is_low == [True, False, True, False], (found, is_low, middle)
+    for wrong in ("3/8/0", "-1/0/0", "31/0/0"):
+        found, text = status(f"{url}/tiles/{wrong}.png")
+        assert found == 400 and SERVER_ERROR.encode() in text, (wrong, found, text)
+    for wrong in ("3/x/0", "3/0", "100000/0/0", f"{10**30}/0/0"):
+        assert status(f"{url}/tiles/{wrong}.png")[0] == 400, wrong
     assert status(f"{url}/../server.py")[0] == 404
     assert status(f"{url}/maplibre-gl.css")[0] == 200
 

@@ -87,6 +87,8 @@ QUERIES = {
     ),
     "cog_map_tile": (
         "SELECT count(t), max(md5(t)) FROM (SELECT cog_map_tile(href, m, 13, 4164, 3054, {size: 512}) AS t FROM small, (FROM files LIMIT 200))",
+        "SELECT count(t), max(md5(t)) FROM (SELECT cog_map_tile([href, 'test/data/cog_b.tif'], 13, 4164, 3054, {size: 512, range: [0, 5000],"
+        " method: 'median'}) AS t FROM (FROM files LIMIT 100))",
     ),
     "cog_pixels": (
         "SELECT count(*), sum(value), sum(x) FROM cog_pixels('test/data/cog.tif', NULL)",

@@ -8,6 +8,8 @@ Runs in the environment `pictures`.
   `cog_read` on the same grid, stretched by rio-tiler's `linear_rescale` and coloured by rio-tiler's colormaps.
 - Previews of the size of an overview must equal rio-tiler's arrays, for all methods. Other sizes and map tiles are compared on smooth
   rasters, where the choice of the overview and of its pixels changes few values by more than `TOLERANCES`.
+- Tiles of lists of overlapping smooth rasters, with nodata and in two zones, are compared with those of rio-tiler's `mosaic_reader`, for all
+  methods that both have.
 
 The last line is `N cases, N faults`.
 """
@@ -31,6 +33,9 @@ from rasterio.transform import Affine
 from rio_tiler.colormap import cmap
 from rio_tiler.errors import TileOutsideBounds
 from rio_tiler.io import Reader
+from rio_tiler.models import ImageData
+from rio_tiler.mosaic import mosaic_reader
+from rio_tiler.mosaic.methods import defaults
 from rio_tiler.utils import linear_rescale
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +51,14 @@ CRSS = [
 COLORMAPS = ["viridis", "magma", "greys", "terrain", "viridis_r"]
 # Largest difference of 8-bit values in 99 % of pixels. GDAL warps to a virtual raster, and then reads it at the size of the picture.
 TOLERANCES = {"nearest": 2, "bilinear": 1, "cubic": 1}
+# Methods of mosaics and their classes in rio-tiler.
+MOSAICS = {
+    "first": defaults.FirstMethod,
+    "max": defaults.HighestMethod,
+    "min": defaults.LowestMethod,
+    "mean": defaults.MeanMethod,
+    "median": defaults.MedianMethod,
+}
 # Largest share of pixels, all of them at edges, that are valid in one picture only.
 EDGES = 0.005
 
@@ -272,6 +285,50 @@ def tile(test: Test, name: str, reader: Reader, path: Path, at: object, method: 
     test.compare(f"{name} tile {zoom}/{x}/{y} {method}", found, image.data, image.mask == 255, TOLERANCES[method])
 
 
+def compare_mosaics(test: Test) -> None:
+    """Tiles of lists of rasters, against rio-tiler's `mosaic_reader`."""
+    rows, columns = np.mgrid[0:512, 0:512]
+    paths = []
+    # Four scenes that overlap by a quarter, the last one in the next zone; scene 1 has a hole.
+    places = [("EPSG:32631", 700000), ("EPSG:32631", 703840), ("EPSG:32631", 707680), ("EPSG:32632", 215000)]
+    for number, (crs, west) in enumerate(places):
+        wave = 3400 + 200 * number + 300 * np.sin((columns + west / 10) / 300) + 300 * np.cos(rows / 300)
+        bands = np.stack([wave, wave + 100 * np.sin(rows / 120), wave - columns / 2]).astype("uint16")
+        if number == 1:
+            bands[:, 100:300, 50:250] = 0
+        transform = Affine(10, 0, west, 0, -10, 4600000)
+        name = test.folder / f"mosaic{number}.tif"
+        paths.append(str(write(name, bands, crs, transform, nodata=0, photometric="MINISBLACK")))
+    with Reader(paths[1]) as reader:
+        west, south, east, north = reader.get_geographic_bounds("EPSG:4326")
+        middle = reader.tms.tile, (west + east) / 2, (south + north) / 2
+    for zoom in range(8, 15):
+        at = middle[0](*middle[1:], zoom)
+        for shift in (0, 1) if zoom > 11 else (0,):
+            for number, (method, pixel_selection) in enumerate(MOSAICS.items()):
+                order = paths if number % 2 else paths[::-1]
+                resampling = ("bilinear", "nearest", "cubic")[(zoom + number) % 3]
+                mosaic(test, order, (at.x + shift, at.y, at.z), method, pixel_selection, resampling)
+
+
+def mosaic(
+    test: Test, paths: list[str], at: tuple[int, int, int], method: str, selection: type, resampling: str
+) -> None:
+    """One tile of a list."""
+    x, y, zoom = at
+
+    def read(path: str) -> ImageData:
+        with Reader(path) as reader:
+            return reader.tile(x, y, zoom, indexes=(1, 2, 3), resampling_method=resampling, reproject_method=resampling)
+
+    options = {"bands": [0, 1, 2], "range": [3000, 5000], "resampling": resampling, "method": method}
+    found = test.value("cog_map_tile(?, ?, ?, ?, ?)", paths, zoom, x, y, options)
+    image, _ = mosaic_reader(paths, read, pixel_selection=selection, threads=0)
+    image.rescale(((3000, 5000),))
+    name = f"mosaic tile {zoom}/{x}/{y} {method} {resampling}"
+    test.compare(name, found, image.data, image.mask == 255, TOLERANCES[resampling])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--extension", type=Path, default=ROOT / "build" / "release" / "rasteret.duckdb_extension")
@@ -283,6 +340,7 @@ def main() -> int:
         test = Test(args.extension, Path(folder))
         random_cases(test, args.cases, np.random.default_rng(args.seed))
         compare_rio_tiler(test)
+        compare_mosaics(test)
     print(f"{test.cases} cases, {test.faults} faults")
     return 1 if test.faults else 0
 

@@ -25,11 +25,8 @@ function add(scenes) {
     properties: { id: scene.id },
     geometry: { type: "Polygon", coordinates: [outline(scene.bounds)] },
   }));
-  for (const { scene, bounds } of scenes) {
-    const tiles = [`${location.origin}/tiles/${scene}/{z}/{x}/{y}.png`];
-    map.addSource(`scene-${scene}`, { type: "raster", tiles, tileSize: 256, bounds });
-    map.addLayer({ id: `scene-${scene}`, type: "raster", source: `scene-${scene}` });
-  }
+  map.addSource("scenes", { type: "raster", tiles: [`${location.origin}/tiles/{z}/{x}/{y}.png`], tileSize: 256 });
+  map.addLayer({ id: "scenes", type: "raster", source: "scenes" });
   map.addSource("footprints", { type: "geojson", data: { type: "FeatureCollection", features } });
   map.addLayer({ id: "footprints", type: "line", source: "footprints", paint: { "line-color": "#d1495b", "line-width": 1.5 } });
   const list = document.getElementById("scenes");

@@ -14,13 +14,13 @@ HERE = Path(__file__).resolve().parent
 LIBRARY = HERE / "node_modules" / "maplibre-gl" / "dist"
 FILES = {"/": HERE / "index.html", "/map.js": HERE / "map.js"}
 FILES |= {f"/{name}": LIBRARY / name for name in ("maplibre-gl.mjs", "maplibre-gl-worker.mjs", "maplibre-gl.css")}
-TILE = "SELECT cog_map_tile(href, metadata, $2, $3, $4, $5) FROM scenes WHERE scene = $1"
-SCENES = "SELECT scene, id, cog_bounds(metadata, 'OGC:CRS84') FROM scenes ORDER BY scene"
+TILE = "SELECT tile($1, $2, $3, $4)"
+SCENES = "SELECT scene, id, box FROM scenes ORDER BY scene"
 mimetypes.add_type("text/javascript", ".mjs")
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves the page, /scenes.json and /tiles/SCENE/Z/X/Y.png, with status 204 outside of the scene."""
+    """Serves the page, /scenes.json and /tiles/Z/X/Y.png, with status 204 outside of all scenes."""
 
     protocol_version = "HTTP/1.1"
 
@@ -32,9 +32,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         try:
             if path.startswith("/tiles/"):
-                numbers = [int(word) for word in path.removeprefix("/tiles/").removesuffix(".png").split("/")]
-                row = self.database.cursor().execute(TILE, [*numbers, self.style]).fetchone()
-                self.respond(200 if row and row[0] else 204, "image/png", (row and row[0]) or b"")
+                z, x, y = (int(word) for word in path.removeprefix("/tiles/").removesuffix(".png").split("/"))
+                (png,) = self.database.cursor().execute(TILE, [z, x, y, self.style]).fetchone()
+                self.respond(200 if png else 204, "image/png", png or b"")
             elif path == "/scenes.json":
                 rows = self.database.cursor().execute(SCENES).fetchall()
                 scenes = [{"scene": scene, "id": name, "bounds": list(box.values())} for scene, name, box in rows]
@@ -58,17 +58,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("index", help="an index of rasteret_enrich: a Parquet file or a glob")
     parser.add_argument("--band", required=True, help="asset to draw")
-    parser.add_argument(
-        "--range", nargs=2, type=float, default=(0, 3000), help="values mapped to the first and last colour"
-    )
+    parser.add_argument("--range", nargs=2, type=float, default=(0, 3000), help="values of the first and last colour")
     parser.add_argument("--colormap", default="viridis")
     parser.add_argument("--port", type=int, default=8000, help="0 for any")
     args = parser.parse_args()
     database = duckdb.connect(config={"allow_unsigned_extensions": "true"})
     database.execute(f"LOAD '{os.environ['RASTERET_EXTENSION']}'")
     band, metadata = (f'"{name}"' for name in (args.band, f"{args.band}_metadata"))
-    scenes = f"SELECT row_number() OVER (ORDER BY id) AS scene, id, assets.{band}.href AS href, {metadata} AS metadata"
-    database.execute(f"CREATE TABLE scenes AS {scenes} FROM read_parquet(?) WHERE {metadata} IS NOT NULL", [args.index])
+    database.execute("SET VARIABLE index = ?", [args.index])
+    database.execute((HERE / "scenes.sql").read_text().format(band=band, metadata=metadata))
     style = {"range": list(args.range), "colormap": args.colormap}
     handler = functools.partial(Handler, database=database, style=style)
     with http.server.ThreadingHTTPServer(("127.0.0.1", args.port), handler) as server:

@@ -2,7 +2,7 @@
 //! than a type check, parsers.
 
 use rasteret_cog::pixel::{Interpolation, WindowOptions};
-use rasteret_cog::warp::Resampling;
+use rasteret_cog::warp::{Composite, Resampling};
 use rasteret_cog::zonal;
 use rasteret_io::OnError;
 use rasteret_io::query::{GridChoice, LevelChoice, WarpOptions};
@@ -311,6 +311,30 @@ pub(super) fn grid_resampling(options: &impl OptionValues) -> Result<Option<Resa
 /// A resampling method by name.
 pub(super) fn resampling_named(name: &str) -> Result<Resampling> {
     choose(&GRID_RESAMPLING, name, &RESAMPLINGS)
+}
+
+/// How several sources become one image.
+pub(super) const COMPOSITE: Parameter = Parameter {
+    name: "method",
+    value: ValueType::Text,
+    default: Some("'first'"),
+    description: "How the valid values of a pixel are combined: `'first'` or `'last'` in the order of the sources, \
+        `'min'`, `'max'`, `'mean'`, `'median'`, `'count'`, or `'stddev'` of the population.",
+};
+
+/// The method of an image; None for the default.
+pub(super) fn composite(options: &impl OptionValues) -> Result<Option<Composite>> {
+    let methods = [
+        ("first", Composite::First),
+        ("last", Composite::Last),
+        ("min", Composite::Min),
+        ("max", Composite::Max),
+        ("mean", Composite::Mean),
+        ("median", Composite::Median),
+        ("count", Composite::Count),
+        ("stddev", Composite::Stddev),
+    ];
+    options.choice(&COMPOSITE, &methods)
 }
 
 /// The options for resampling to a grid; None without a grid.

@@ -2,9 +2,9 @@
 
 use rasteret_cog::render::MAX_PREVIEW_SIZE;
 use rasteret_io::Session;
-use rasteret_io::query::Frame;
+use rasteret_io::query::{Frame, PictureRow};
 
-use super::options::{self, BANDS, COLORMAP, PERCENTILES, RANGE, RESAMPLING, SCALED};
+use super::options::{self, BANDS, COLORMAP, PERCENTILES, RANGE, RESAMPLING, SCALED, SourceOptions};
 use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};
 use crate::error::Result;
 use crate::functions::params;
@@ -89,11 +89,17 @@ impl ScalarFunction for CogPreview {
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
         let options = Options::new(arguments.optional(2), DOC.options)?;
         let geometries = Geometries::or_whole(options.column(&GEOMETRY))?;
+        let of_rows = (0..arguments.rows()).map(|row| {
+            let options = options.row(row);
+            let size = options::size(&options, &SIZE, USUAL_SIZE, MAX_PREVIEW_SIZE)?;
+            options::picture_options(&options, Frame::Preview(size))
+        });
+        let of_rows = of_rows.collect::<Result<Vec<_>>>()?;
         let call = SourceArguments::of_rows(arguments, 2, geometries, options)?;
-        let rows = call.resolve(session, |source| {
-            let size = options::size(&source.options, &SIZE, USUAL_SIZE, MAX_PREVIEW_SIZE)?;
-            options::picture_options(source, Frame::Preview(size))
-        })?;
-        output.texts(session.pictures(&rows)?)
+        let rows = call.resolve(session, SourceOptions::of)?.into_iter().zip(of_rows).map(|(source, options)| {
+            let (resolved, source) = source?;
+            Some(PictureRow { sources: vec![source.picture(resolved)], options })
+        });
+        output.texts(session.pictures(&rows.collect::<Vec<_>>())?)
     }
 }

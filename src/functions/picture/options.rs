@@ -1,7 +1,8 @@
 //! The options of pictures.
 
 use rasteret_cog::render::{Colormap, Stretch};
-use rasteret_io::query::{Frame, PictureOptions};
+use rasteret_cog::warp::Resampling;
+use rasteret_io::query::{Frame, PictureOptions, PictureSource, ResolvedRead};
 
 use crate::documentation::{Parameter, ValueType};
 use crate::error::{Error, Result};
@@ -64,17 +65,29 @@ pub(super) fn size(options: &impl OptionValues, option: &Parameter, default: u32
 }
 
 /// The options of a row.
-pub(super) fn picture_options(source: &Source<'_>, frame: Frame) -> Result<PictureOptions> {
-    let options = &source.options;
+pub(super) fn picture_options(options: &impl OptionValues, frame: Frame) -> Result<PictureOptions> {
     let colormap = options.text(&COLORMAP).map(|name| Colormap::named(&name)).transpose()?;
-    Ok(PictureOptions {
-        frame,
-        bands: params::bands(options)?,
-        stretch: stretch(options)?,
-        colormap,
-        resampling: params::grid_resampling(options)?,
-        scaled: source.scaled(),
-    })
+    Ok(PictureOptions { frame, stretch: stretch(options)?, colormap, composite: params::composite(options)? })
+}
+
+/// The options of a source.
+pub(super) struct SourceOptions {
+    bands: Option<Vec<u32>>,
+    resampling: Option<Resampling>,
+    scaled: bool,
+}
+
+impl SourceOptions {
+    pub(super) fn of(source: &Source<'_>) -> Result<Self> {
+        // None for the usual bands.
+        let bands = source.bands()?.into_iter().collect();
+        Ok(Self { bands, resampling: source.resampling()?, scaled: source.scaled() })
+    }
+
+    pub(super) fn picture(self, resolved: ResolvedRead<'_>) -> PictureSource<'_> {
+        let Self { bands, resampling, scaled } = self;
+        PictureSource { resolved, bands, resampling, scaled }
+    }
 }
 
 /// The ranges of values.

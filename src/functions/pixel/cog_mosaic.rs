@@ -45,7 +45,7 @@ static DOC: Documentation = Documentation {
         },
     ],
     options: &[
-        METHOD,
+        params::COMPOSITE,
         params::GEOMETRY_CRS,
         Parameter {
             description: "The grid of the image: `{crs, resolution}`, `{match: metadata}` or `{crs, transform, width, \
@@ -90,14 +90,6 @@ static DOC: Documentation = Documentation {
     ],
 };
 
-const METHOD: Parameter = Parameter {
-    name: "method",
-    value: ValueType::Text,
-    default: Some("'first'"),
-    description: "How the valid values of a pixel are combined: `'first'` or `'last'` in the order of the sources, \
-        `'min'`, `'max'`, `'mean'`, `'median'`, `'count'`, or `'stddev'` of the population.",
-};
-
 /// The options of a row that concern the whole image.
 struct ImageOptions {
     composite: Composite,
@@ -106,17 +98,7 @@ struct ImageOptions {
 
 impl ImageOptions {
     fn of(options: &RowOptions<'_>) -> Result<Self> {
-        let methods = [
-            ("first", Composite::First),
-            ("last", Composite::Last),
-            ("min", Composite::Min),
-            ("max", Composite::Max),
-            ("mean", Composite::Mean),
-            ("median", Composite::Median),
-            ("count", Composite::Count),
-            ("stddev", Composite::Stddev),
-        ];
-        let composite = options.choice(&METHOD, &methods)?.unwrap_or(Composite::First);
+        let composite = params::composite(options)?.unwrap_or(Composite::First);
         Ok(Self { composite, all_touched: options.boolean(&ALL_TOUCHED).unwrap_or(false) })
     }
 }

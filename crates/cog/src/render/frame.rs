@@ -98,21 +98,23 @@ impl MapTile {
         GeoTransform { a: pixel, b: 0.0, c, d: 0.0, e: -pixel, f }
     }
 
-    /// The grid of the part of the tile around a raster, and the part; None if the raster lies outside.
+    /// The grid of a part of the tile.
+    ///
+    /// # Errors
+    ///
+    /// As [`TargetGrid::new`].
+    pub fn grid(&self, part: Window) -> Result<TargetGrid> {
+        let transform = self.transform().window(part.col_off, part.row_off);
+        TargetGrid::new(transform, Some(WEB_MERCATOR.to_owned()), part.width, part.height)
+    }
+
+    /// The part of the tile around a raster; None if the raster lies outside.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] for a raster without a CRS or georeferencing, and where no transformation to web mercator is known to be
     /// right.
-    pub fn grid(&self, raster: &RasterInfo, transforms: &Transforms) -> Result<Option<(TargetGrid, Window)>> {
-        let Some(part) = self.part(raster, transforms)? else { return Ok(None) };
-        let transform = self.transform().window(part.col_off, part.row_off);
-        let grid = TargetGrid::new(transform, Some(WEB_MERCATOR.to_owned()), part.width, part.height)?;
-        Ok(Some((grid, part)))
-    }
-
-    /// The pixels of the tile around a raster.
-    fn part(&self, raster: &RasterInfo, transforms: &Transforms) -> Result<Option<Window>> {
+    pub fn part(&self, raster: &RasterInfo, transforms: &Transforms) -> Result<Option<Window>> {
         let whole = Window::of_image(self.size, self.size);
         let to_raster = raster.transform_from(WEB_MERCATOR, transforms)?;
         let to_map = |point: Coord<f64>| to_raster.as_ref().map_or(Some(point), |transform| transform.backward(point));
