@@ -41,7 +41,23 @@ DTYPES = [
     "complex128",
 ]
 COMPRESSIONS = ["none", "lzw", "deflate", "zstd", "lzma"]
-CRSS = ["EPSG:32631", "EPSG:3857", "EPSG:4326", "EPSG:3035", None]
+# Those without a code are user-defined GeoKeys.
+CRSS = [
+    "EPSG:32631",
+    "EPSG:3857",
+    "EPSG:4326",
+    "EPSG:3035",
+    None,
+    "+proj=tmerc +lat_0=0 +lon_0=10.5 +k=0.9998 +x_0=500000 +y_0=0 +datum=WGS84 +units=m",
+    "+proj=tmerc +lat_0=49 +lon_0=-2 +k=0.9996012717 +x_0=400000 +y_0=-100000 +datum=NAD83 +units=us-ft",
+    "+proj=laea +lat_0=50 +lon_0=9.5 +x_0=1000 +y_0=-2000 +datum=WGS84",
+    "+proj=aea +lat_1=29.5 +lat_2=45.5 +lat_0=23 +lon_0=-96 +datum=NAD83",
+    "+proj=lcc +lat_1=33 +lat_2=45 +lat_0=39 +lon_0=-96.5 +x_0=0.5 +y_0=0 +datum=WGS84",
+    "+proj=stere +lat_0=90 +lat_ts=71.5 +lon_0=-44 +datum=WGS84",
+    "+proj=sinu +lon_0=12 +datum=WGS84",
+    "+proj=aeqd +lat_0=48 +lon_0=11 +datum=WGS84",
+    "+proj=eqc +lat_ts=30 +lon_0=5 +datum=WGS84",
+]
 TRANSFORMS = [
     Affine(10, 0, 500000, 0, -10, 4600000),
     Affine(0.001, 0, 3.5, 0, -0.001, 45.25),
@@ -161,9 +177,11 @@ def copy(
     connection.execute(f"COPY ({query}) TO '{target}' (FORMAT cog, {options})")
 
 
-def faults(connection: duckdb.DuckDBPyConnection, case: Case, target: Path) -> list[str]:
+def faults(connection: duckdb.DuckDBPyConnection, case: Case, source: Path, target: Path) -> list[str]:
     """What is wrong with a file."""
     found = []
+    with rasterio.open(source) as file:
+        crs = file.crs or None
     expected, mask = case.expected()
     nodata = case.options.get("NODATA", case.nodata)
     with rasterio.open(target) as file:
@@ -173,9 +191,7 @@ def faults(connection: duckdb.DuckDBPyConnection, case: Case, target: Path) -> l
             found.append("mask of rasterio")
         if file.nodata != nodata:
             found.append(f"nodata {file.nodata}")
-        if not file.transform.almost_equals(case.transform, 1e-9) or (file.crs or None) != (
-            case.crs and rasterio.CRS.from_string(case.crs)
-        ):
+        if not file.transform.almost_equals(case.transform, 1e-9) or (file.crs or None) != crs:
             found.append(f"grid {file.transform} {file.crs}")
         if (file.compression.name if file.compression else "none") != case.options["COMPRESSION"]:
             found.append(f"compression {file.compression}")
@@ -281,7 +297,7 @@ def main() -> int:
             write_source(case, source)
             try:
                 copy(connection, case, source, target, generator)
-                found = faults(connection, case, target)
+                found = faults(connection, case, source, target)
             except (duckdb.Error, rasterio.errors.RasterioError) as error:
                 found = [str(error)[:300]]
             if sorted(path.name for path in Path(folder).iterdir()) != ["source.tif", "target.tif"]:

@@ -7,6 +7,7 @@ mod base;
 mod bbox;
 mod citation;
 mod crs;
+mod definition;
 mod description;
 mod epsg;
 mod gdal_metadata;
@@ -22,12 +23,13 @@ mod wkt;
 
 pub use bbox::BBox;
 pub use crs::Crs;
+pub(crate) use definition::{GeoKeyTags, keys_of};
 pub(crate) use description::{AreaOrPoint, GdalItem, area_or_point, gdal_items};
 pub(crate) use georeference::Georeference;
 pub use transform::GeoTransform;
 
 /// Whether the CRS of an EPSG code is geographic rather than projected; None for codes that are neither, or not known.
-pub(crate) fn is_geographic(code: u16) -> Option<bool> {
+fn is_geographic(code: u16) -> Option<bool> {
     match epsg::projected(code) {
         Some(_) => Some(false),
         None => epsg::geographic(code).filter(|found| !found.is_geocentric).map(|_| true),

@@ -98,36 +98,46 @@ pub(crate) fn parameters(projection: &str) -> &'static [&'static str] {
     }
 }
 
+/// Values of ProjMethodGeoKey with names of WKT 1.
+const METHODS: [(u16, &str); 25] = [
+    (1, "Transverse_Mercator"),
+    (3, "Hotine_Oblique_Mercator"),
+    (4, "Laborde_Oblique_Mercator"),
+    (7, "Mercator_1SP"),
+    (8, "Lambert_Conformal_Conic_2SP"),
+    (9, "Lambert_Conformal_Conic_1SP"),
+    (10, "Lambert_Azimuthal_Equal_Area"),
+    (11, "Albers_Conic_Equal_Area"),
+    (12, "Azimuthal_Equidistant"),
+    (13, "Equidistant_Conic"),
+    (14, "Stereographic"),
+    (15, "Polar_Stereographic"),
+    (16, "Oblique_Stereographic"),
+    (17, "Equirectangular"),
+    (18, "Cassini_Soldner"),
+    (19, "Gnomonic"),
+    (20, "Miller_Cylindrical"),
+    (21, "Orthographic"),
+    (22, "Polyconic"),
+    (23, "Robinson"),
+    (24, "Sinusoidal"),
+    (25, "VanDerGrinten"),
+    (26, "New_Zealand_Map_Grid"),
+    (28, "Cylindrical_Equal_Area"),
+    (9815, "Hotine_Oblique_Mercator_Azimuth_Center"),
+];
+
 /// WKT 1 name of a ProjMethodGeoKey.
 fn name(method: u16) -> Option<&'static str> {
-    Some(match method {
-        1 => "Transverse_Mercator",
-        3 => "Hotine_Oblique_Mercator",
-        4 => "Laborde_Oblique_Mercator",
-        7 => "Mercator_1SP",
-        8 => "Lambert_Conformal_Conic_2SP",
-        9 => "Lambert_Conformal_Conic_1SP",
-        10 => "Lambert_Azimuthal_Equal_Area",
-        11 => "Albers_Conic_Equal_Area",
-        12 => "Azimuthal_Equidistant",
-        13 => "Equidistant_Conic",
-        14 => "Stereographic",
-        15 => "Polar_Stereographic",
-        16 => "Oblique_Stereographic",
-        17 => "Equirectangular",
-        18 => "Cassini_Soldner",
-        19 => "Gnomonic",
-        20 => "Miller_Cylindrical",
-        21 => "Orthographic",
-        22 => "Polyconic",
-        23 => "Robinson",
-        24 => "Sinusoidal",
-        25 => "VanDerGrinten",
-        26 => "New_Zealand_Map_Grid",
-        28 => "Cylindrical_Equal_Area",
-        9815 => "Hotine_Oblique_Mercator_Azimuth_Center",
-        _ => return None,
-    })
+    METHODS.iter().find(|(code, _)| *code == method).map(|(_, name)| *name)
+}
+
+/// ProjMethodGeoKey of a WKT 1 name.
+pub(super) fn method_code(name: &str) -> Option<u16> {
+    if name == "Mercator_2SP" {
+        return Some(7);
+    }
+    METHODS.iter().find(|(_, known)| *known == name).map(|(code, _)| *code)
 }
 
 const TO_THE_SOUTH: &str = "a Transverse Mercator to the south, by its method";

@@ -3,7 +3,7 @@
 use super::CogProfile;
 use super::options::invalid;
 use crate::Result;
-use crate::geo::{GeoTransform, is_geographic};
+use crate::geo::{Crs, GeoKeyTags, GeoTransform, keys_of};
 use crate::tiff::DataType;
 
 /// ModelPixelScale and ModelTiepoint of a transform without rotation, else ModelTransformation.
@@ -22,32 +22,22 @@ pub(super) fn transform_tags(transform: &GeoTransform) -> TransformTags {
     }
 }
 
-/// GeoKeyDirectory of a CRS.
+/// GeoKeys of a CRS. Without one there are none, from which GDAL would read a local CRS.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a CRS without an EPSG code that GeoKeys can hold.
-pub(super) fn geo_keys(profile: &CogProfile) -> Result<Option<Vec<u16>>> {
-    // GTRasterTypeGeoKey: RasterPixelIsArea.
-    let area = [1025, 0, 1, 1];
-    let keys = match &profile.crs {
-        // Without a CRS, GDAL would read a local one from the keys.
-        None => return Ok(None),
-        Some(crs) => {
-            let code = crs.strip_prefix("EPSG:").and_then(|code| code.parse::<u16>().ok()).filter(|code| *code < 32767);
-            let Some((code, is_geographic)) = code.and_then(|code| Some((code, is_geographic(code)?))) else {
-                let shown: String = crs.chars().take(60).collect();
-                return invalid(format!("expected a CRS with an EPSG code, which GeoTIFF can name, found {shown}"));
-            };
-            // GTModelTypeGeoKey, then GeodeticCRSGeoKey or ProjectedCRSGeoKey.
-            match is_geographic {
-                true => vec![[1024, 0, 1, 2], area, [2048, 0, 1, code]],
-                false => vec![[1024, 0, 1, 1], area, [3072, 0, 1, code]],
-            }
+/// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a CRS that GeoKeys do not define.
+pub(super) fn geo_keys(profile: &CogProfile) -> Result<Option<GeoKeyTags>> {
+    let Some(crs) = &profile.crs else { return Ok(None) };
+    match crs.parse::<Crs>().ok().and_then(|crs| keys_of(&crs)) {
+        Some(keys) => Ok(Some(keys)),
+        None => {
+            let shown: String = crs.chars().take(60).collect();
+            invalid(format!(
+                "expected a CRS that GeoTIFF can define, by an EPSG code or by the WKT of a file, found {shown}: choose another with grid"
+            ))
         }
-    };
-    let count = u16::try_from(keys.len()).unwrap_or(u16::MAX);
-    Ok(Some([1, 1, 0, count].into_iter().chain(keys.into_iter().flatten()).collect()))
+    }
 }
 
 /// GDAL_NODATA: as GDAL writes it, integers without a fraction.

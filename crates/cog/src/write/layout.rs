@@ -4,6 +4,7 @@ use super::geo_tags::{TransformTags, gdal_metadata, geo_keys, nodata_text, trans
 use super::levels::levels;
 use super::options::invalid;
 use super::{BigTiff, CogOptions, CogProfile, LevelSize};
+use crate::geo::GeoKeyTags;
 use crate::tiff::{FieldType, Photometric, Predictor, SampleFormat, Tag};
 use crate::{Limits, Result};
 
@@ -33,7 +34,7 @@ pub struct CogLayout {
     options: CogOptions,
     levels: Vec<LevelSize>,
     predictor: Predictor,
-    geo_keys: Option<Vec<u16>>,
+    geo_keys: Option<GeoKeyTags>,
 }
 
 /// An entry of an IFD.
@@ -51,6 +52,9 @@ struct Form {
 }
 
 impl CogLayout {
+    /// Bytes before and after an encoded tile.
+    pub const FRAME: u64 = LEADER + TRAILER;
+
     /// The layout of a raster.
     ///
     /// # Errors
@@ -222,7 +226,15 @@ impl CogLayout {
             Some(TransformTags::Matrix(matrix)) => entries.push(Entry::doubles(Tag::MODEL_TRANSFORMATION, &matrix)),
             None => {}
         }
-        entries.extend(self.geo_keys.clone().map(|keys| Entry::shorts(Tag::GEO_KEY_DIRECTORY, keys)));
+        if let Some(GeoKeyTags { directory, doubles, ascii }) = &self.geo_keys {
+            entries.push(Entry::shorts(Tag::GEO_KEY_DIRECTORY, directory.clone()));
+            if !doubles.is_empty() {
+                entries.push(Entry::doubles(Tag::GEO_DOUBLE_PARAMS, doubles));
+            }
+            if !ascii.is_empty() {
+                entries.push(Entry::ascii(Tag::GEO_ASCII_PARAMS, ascii));
+            }
+        }
         entries.extend(gdal_metadata(&self.profile).map(|text| Entry::ascii(Tag::GDAL_METADATA, &text)));
         entries
     }
@@ -230,7 +242,7 @@ impl CogLayout {
 
 /// Bytes of an encoded tile in the file; none for a mask that is not there.
 fn framed(size: u32) -> u64 {
-    if size == 0 { 0 } else { LEADER + u64::from(size) + TRAILER }
+    if size == 0 { 0 } else { u64::from(size) + CogLayout::FRAME }
 }
 
 fn even(length: usize) -> usize {
