@@ -11,8 +11,10 @@
 //! Overviews are built from the level before, while rows arrive: a level holds one row of tiles and three rows of pixels.
 
 mod geo_tags;
+mod halve;
 mod layout;
 mod levels;
+mod number;
 mod options;
 mod overview;
 mod profile;

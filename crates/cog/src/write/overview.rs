@@ -8,15 +8,10 @@ use std::collections::VecDeque;
 
 use half::f16;
 
+use super::halve::{Halved, halve};
+use super::number::{Number, PixelRow};
 use super::{CogProfile, OverviewResampling};
 use crate::tiff::DataType;
-
-/// A row of pixels, and its mask if the file has one.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct PixelRow {
-    pub(super) samples: Vec<u8>,
-    pub(super) mask: Option<Vec<u8>>,
-}
 
 /// Reduces rows to those of the next level.
 #[derive(Debug)]
@@ -103,21 +98,38 @@ impl Reducer {
 
     fn reduce(&self) -> PixelRow {
         match self.dtype {
-            DataType::Uint8 => self.reduce_as::<u8>(),
-            DataType::Uint16 => self.reduce_as::<u16>(),
-            DataType::Uint32 => self.reduce_as::<u32>(),
+            DataType::Uint8 => self.halve_or_reduce::<u8>(),
+            DataType::Uint16 => self.halve_or_reduce::<u16>(),
+            DataType::Uint32 => self.halve_or_reduce::<u32>(),
             DataType::Uint64 => self.reduce_as::<u64>(),
-            DataType::Int8 => self.reduce_as::<i8>(),
-            DataType::Int16 => self.reduce_as::<i16>(),
-            DataType::Int32 => self.reduce_as::<i32>(),
+            DataType::Int8 => self.halve_or_reduce::<i8>(),
+            DataType::Int16 => self.halve_or_reduce::<i16>(),
+            DataType::Int32 => self.halve_or_reduce::<i32>(),
             DataType::Int64 => self.reduce_as::<i64>(),
             DataType::Float16 => self.reduce_as::<f16>(),
-            DataType::Float32 => self.reduce_as::<f32>(),
-            DataType::Float64 => self.reduce_as::<f64>(),
+            DataType::Float32 => self.halve_or_reduce::<f32>(),
+            DataType::Float64 => self.halve_or_reduce::<f64>(),
             // Never averaged: the real part decides nothing.
             DataType::ComplexInt16 | DataType::ComplexInt32 | DataType::Complex64 | DataType::Complex128 => {
                 self.nearest()
             }
+        }
+    }
+
+    /// The fast way for averages of two by two pixels.
+    fn halve_or_reduce<T: Halved>(&self) -> PixelRow {
+        let is_halved = |axis: Axis| axis.source == 2 * axis.target;
+        let at = usize::try_from(self.rows.range(self.next).start - self.first).unwrap_or(usize::MAX);
+        let rows = self.pending.get(at).zip(self.pending.get(at.saturating_add(1)));
+        match rows {
+            Some((upper, lower))
+                if self.resampling == OverviewResampling::Average
+                    && is_halved(self.columns)
+                    && is_halved(self.rows) =>
+            {
+                halve([upper, lower], self.bands, self.nodata.map(T::nearest))
+            }
+            _ => self.reduce_as::<T>(),
         }
     }
 
@@ -176,7 +188,7 @@ impl Reducer {
                 }
                 let value = match (values.is_empty(), nodata) {
                     (true, nodata) => nodata.unwrap_or(T::INVALID),
-                    (false, nodata) => unlike(combine(&values), nodata),
+                    (false, nodata) => combine(&values).unlike(nodata),
                 };
                 any |= u8::from(!values.is_empty());
                 value.write(&mut samples);
@@ -191,9 +203,8 @@ impl Reducer {
 
 /// The mean. Integers are rounded, halves away from zero.
 fn average<T: Number>(values: &[(T, f64)]) -> T {
-    let (sum, weight) = values
-        .iter()
-        .fold((0.0, 0.0), |(sum, weight), (value, share)| (f64::mul_add(value.to_f64(), *share, sum), weight + share));
+    let (sum, weight) =
+        values.iter().fold((0.0, 0.0), |(sum, weight), (value, share)| (sum + value.to_f64() * share, weight + share));
     T::nearest(sum / weight)
 }
 
@@ -208,75 +219,4 @@ fn mode<T: Number>(values: &[(T, f64)]) -> T {
         }
     }
     best.0
-}
-
-/// A mean of valid pixels that happens to be the nodata value becomes its neighbour, as in GDAL.
-fn unlike<T: Number>(value: T, nodata: Option<T>) -> T {
-    if nodata == Some(value) { value.neighbour() } else { value }
-}
-
-/// A sample that can be averaged.
-trait Number: Copy + PartialEq + PartialOrd {
-    /// Written where no pixel is valid, and there is no nodata.
-    const INVALID: Self;
-
-    fn read(bytes: &[u8]) -> Self;
-    fn write(self, bytes: &mut Vec<u8>);
-    fn to_f64(self) -> f64;
-    fn nearest(number: f64) -> Self;
-    fn is_nan(self) -> bool;
-    fn neighbour(self) -> Self;
-}
-
-macro_rules! numbers {
-    ($($type:ty, $invalid:expr, $is_nan:expr, $to:expr, $nearest:expr, $neighbour:expr;)*) => {$(
-        impl Number for $type {
-            const INVALID: Self = $invalid;
-
-            fn read(bytes: &[u8]) -> Self {
-                let mut own = [0; size_of::<Self>()];
-                own.copy_from_slice(&bytes[..size_of::<Self>()]);
-                Self::from_le_bytes(own)
-            }
-
-            fn write(self, bytes: &mut Vec<u8>) {
-                bytes.extend(self.to_le_bytes());
-            }
-
-            #[allow(clippy::cast_lossless, clippy::cast_precision_loss, reason = "64-bit integers are rounded")]
-            fn to_f64(self) -> f64 {
-                $to(self)
-            }
-
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounds or saturates, as documented")]
-            fn nearest(number: f64) -> Self {
-                $nearest(number)
-            }
-
-            fn is_nan(self) -> bool {
-                $is_nan(self)
-            }
-
-            fn neighbour(self) -> Self {
-                $neighbour(self)
-            }
-        }
-    )*};
-}
-
-macro_rules! integers {
-    ($($type:ty)*) => {
-        numbers! {$(
-            $type, 0, |_| false, |value| value as f64,
-            |number: f64| number.round() as $type,
-            |value: $type| if value == <$type>::MAX { value - 1 } else { value + 1 };
-        )*}
-    };
-}
-
-integers!(u8 u16 u32 u64 i8 i16 i32 i64);
-numbers! {
-    f16, f16::NAN, f16::is_nan, f16::to_f64, f16::from_f64, |value: f16| f16::from_f64(value.to_f64() + value.to_f64().abs().max(1.0) * 1e-3);
-    f32, f32::NAN, f32::is_nan, f64::from, |number| number as f32, f32::next_up;
-    f64, f64::NAN, f64::is_nan, |value| value, |number| number, f64::next_up;
 }

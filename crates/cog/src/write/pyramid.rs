@@ -1,7 +1,8 @@
 //! Rows of pixels to rows of tiles, of the full resolution and of its overviews.
 
 use super::levels::levels;
-use super::overview::{PixelRow, Reducer};
+use super::number::PixelRow;
+use super::overview::Reducer;
 use super::{CogOptions, CogProfile, LevelSize};
 
 /// Cuts rows of pixels into tiles, and builds the overviews while they arrive.
