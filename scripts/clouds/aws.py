@@ -21,6 +21,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from clouds.http_server import Request, Response, the_file, xml_error
+from clouds.uploads import Uploads
 
 AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, SignedHeaders=([^,]+), Signature=([0-9a-f]{64})"
@@ -51,6 +52,7 @@ class Aws:
             "ASIAOLD": Key("old-SECRET", "one", "old-token-SECRET", is_expired=True),
         }
         self.issued = 0
+        self.uploads = Uploads()
 
     def issue(self, account: str, seconds: float = 3600) -> dict[str, str]:
         """Issues a session key."""
@@ -106,7 +108,7 @@ class Aws:
         if not re.match(r"^[\d.]+(:\d+)?$", request.host):
             bucket, path = request.host.split(".")[0], request.path.lstrip("/")
         region = "eu-west-1" if bucket == "far" else "us-east-1"
-        if bucket == "public" and "authorization" not in request.headers:
+        if bucket == "public" and "authorization" not in request.headers and request.method in ("GET", "HEAD"):
             return self.object(request, bucket, path)
         key = self.signed_by(request, "s3", region)
         if isinstance(key, Response):
@@ -117,8 +119,9 @@ class Aws:
             return xml_error(403, "AccessDenied")
         return self.object(request, bucket, path)
 
-    @staticmethod
-    def object(request: Request, bucket: str, path: str) -> Response:
+    def object(self, request: Request, bucket: str, path: str) -> Response:
+        if response := self.uploads.respond(request):
+            return response
         if "list-type" not in request.query:
             return the_file(request) if path.endswith(".tif") else xml_error(404, "NoSuchKey")
         prefix = request.query.get("prefix", "")

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 
 from clouds.aws import SAML_TOKEN, SSO_TOKEN
-from clouds.case import Case
+from clouds.case import Case, written
 from clouds.world import World
 
 
@@ -42,6 +42,9 @@ def aws_cases(world: World) -> list[Case]:
 
         return check
 
+    def no_parts_left(world: World) -> None:
+        assert not world.aws.uploads.parts, world.aws.uploads.parts.keys()
+
     def no_metadata(world: World) -> None:
         assert not world.requests("aws-metadata"), world.requests("aws-metadata")
 
@@ -49,6 +52,23 @@ def aws_cases(world: World) -> list[Case]:
         Case("S3", "public bucket", "s3://public/a.tif", variables=endpoint, check=one_header_each(1)),
         Case("S3", "private bucket without credentials", "s3://one/a.tif", refused.format("not signed"), endpoint),
         Case("S3", "keys", "s3://one/a.tif", variables=endpoint | one, check=one_header_each(1)),
+        Case(
+            "S3",
+            "writing with keys",
+            "s3://one/written.tif",
+            variables=endpoint | one,
+            steps=written("HREF"),
+            check=no_parts_left,
+        ),
+        Case(
+            "S3",
+            "writing without credentials",
+            "s3://public/written.tif",
+            refused.format("not signed"),
+            endpoint,
+            steps=written("HREF")[:1],
+            check=no_parts_left,
+        ),
         Case(
             "S3",
             "session token",

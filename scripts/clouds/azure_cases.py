@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from clouds import azurite
-from clouds.case import Case
+from clouds.case import Case, written
 from clouds.world import World
 
 
@@ -48,6 +48,21 @@ def azure_cases(world: World) -> list[Case]:
             "account key",
             blob,
             variables=one | {"AZURE_STORAGE_ACCOUNT_NAME": "one", "AZURE_STORAGE_ACCOUNT_KEY": key["one"]},
+        ),
+        Case(
+            "Azure",
+            "writing with an account key",
+            blob.replace("a.tif", "written.tif"),
+            variables=one | {"AZURE_STORAGE_ACCOUNT_NAME": "one", "AZURE_STORAGE_ACCOUNT_KEY": key["one"]},
+            steps=written("HREF"),
+        ),
+        Case(
+            "Azure",
+            "writing with a SAS that only reads",
+            blob.replace("a.tif", "other.tif"),
+            refused.format("AuthorizationPermissionMismatch", "signed with the SAS token of the environment"),
+            one | {"AZURE_STORAGE_ACCOUNT_NAME": "one", "AZURE_STORAGE_SAS_TOKEN": azurite.sas("one", "data")},
+            steps=written("HREF")[:1],
         ),
         Case(
             "Azure",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clouds.http_server import FILE
 from clouds.world import World
 
 READ = "64"
@@ -28,6 +29,14 @@ class Case:
     steps: list[str] = field(default_factory=list)
     check: Callable[[World], None] | None = None
     settings: dict[str, object] = field(default_factory=dict)
+
+
+def written(href: str) -> list[str]:
+    """Steps that write an object, HREF, from a raster of 64 columns, and read it. Both have the result of `READ`."""
+    return [
+        f"COPY (SELECT cog_read('{FILE}') FROM range(64)) TO '{href}' (FORMAT cog)",
+        f"SELECT (cog_read('{href}')).width + 0 * length(md5((cog_read('{href}')).data))",
+    ]
 
 
 def write_files(folder: Path, files: dict[str, str]) -> None:

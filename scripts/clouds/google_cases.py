@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from clouds.case import Case
+from clouds.case import Case, written
 from clouds.world import World
 
 
@@ -46,6 +46,14 @@ def google_cases(world: World) -> list[Case]:
             "gs://signed/a.tif",
             variables=endpoint | {"GOOGLE_APPLICATION_CREDENTIALS": file.format("service account")},
             files={"key.json": service_account()},
+        ),
+        Case(
+            "Google",
+            "writing with a service account",
+            "gs://signed/written.tif",
+            variables=endpoint | {"GOOGLE_APPLICATION_CREDENTIALS": file.format("writing with a service account")},
+            files={"key.json": service_account()},
+            steps=written("HREF"),
         ),
         Case("Google", "login of gcloud", "gs://private/a.tif", variables=endpoint, files={adc: json.dumps(user)}),
         Case(

@@ -39,13 +39,18 @@ class Response:
 
 def the_file(request: Request) -> Response:
     """Returns the COG of the tests, or the requested range of it."""
+    return part_of(DATA, request)
+
+
+def part_of(data: bytes, request: Request) -> Response:
+    """Returns a file, or the requested range of it."""
     found = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
     headers = [("ETag", '"1"'), ("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT"), ("Content-Type", "image/tiff")]
     if not found:
-        return Response(200, DATA, headers)
+        return Response(200, data, headers)
     first, last = map(int, found.groups())
-    part = DATA[first : last + 1]
-    headers.append(("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(DATA)}"))
+    part = data[first : last + 1]
+    headers.append(("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(data)}"))
     return Response(206, part, headers)
 
 
@@ -93,7 +98,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(b"" if is_head else response.body)
 
-            do_GET = do_HEAD = do_POST = do_PUT = do_CONNECT = serve
+            do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_CONNECT = serve
 
             def log_message(self, *_: object) -> None:
                 """Disables logging."""

@@ -8,6 +8,7 @@ import json
 import urllib.parse
 
 from clouds.http_server import Request, Response, the_file, xml_error
+from clouds.uploads import Uploads
 
 BEARER = "bearer-SECRET"
 API_KEY = "api-key-SECRET"
@@ -86,6 +87,7 @@ class Google:
     def __init__(self) -> None:
         self.tokens = {"google-bearer-SECRET"}
         self.issued = 0
+        self.uploads = Uploads()
 
     def revoke_issued(self) -> None:
         self.tokens = {"google-bearer-SECRET"}
@@ -97,7 +99,7 @@ class Google:
         if bucket == "paid" and not request.headers.get("x-goog-user-project"):
             return xml_error(400, "UserProjectMissing")
         if bucket == "public" or token in self.tokens or bucket == "signed" and is_signed:
-            return the_file(request)
+            return self.uploads.respond(request) or the_file(request)
         return xml_error(401 if token else 403, "AuthenticationRequired" if token else "AccessDenied")
 
     def metadata(self, request: Request) -> Response:

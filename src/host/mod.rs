@@ -12,6 +12,7 @@
 //! | [`memory`] | the memory limit |
 //! | [`interrupt`] | interrupts of a query |
 //! | [`settings`] | the settings of a query |
+//! | `temporary` | the folder of temporary files |
 //! | [`replacement`] | `FROM 'scene.tif'` |
 
 pub(crate) mod api;
@@ -26,9 +27,11 @@ mod query;
 mod release;
 pub(crate) mod replacement;
 pub(crate) mod settings;
+mod temporary;
 
 pub(crate) use context::Context;
 pub(crate) use file_system::Lease;
 pub(crate) use query::{PlanFiles, QuerySession, session_of_query, update_session};
 pub(crate) use release::Host;
 pub use release::{Availability, FEATURES, Feature};
+pub(crate) use temporary::temporary_folder;

@@ -2,6 +2,7 @@
 //!
 //! DuckDB calls them on one thread, with flat vectors.
 
+use std::path::Path;
 use std::ptr::null_mut;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +15,7 @@ use super::logical_type::c_string;
 use super::{LogicalType, Reader, SharedSession, Value};
 use crate::documentation::Documentation;
 use crate::error::{Error, Result};
-use crate::host::{Context, PlanFiles, session_of_query};
+use crate::host::{Context, PlanFiles, session_of_query, temporary_folder};
 
 /// A function for `COPY … TO … (FORMAT …)`.
 ///
@@ -33,8 +34,8 @@ pub(crate) trait CopyFunction: Sized + 'static {
     /// Checks columns and options.
     fn bind(columns: &[LogicalType], options: &CopyOptions) -> Result<Self::Bind>;
 
-    /// Begins to write the file at `path`.
-    fn start(session: &Session, bind: &Self::Bind, path: &str) -> Result<Self::Writer>;
+    /// Begins to write the file at `path`. `temporary` is the folder of DuckDB's temporary files, if it has one.
+    fn start(session: &Session, bind: &Self::Bind, path: &str, temporary: Option<&Path>) -> Result<Self::Writer>;
 
     /// Takes `rows` rows.
     fn write(bind: &Self::Bind, writer: &mut Self::Writer, columns: &[Reader<'_>], rows: usize) -> Result<()>;
@@ -168,7 +169,9 @@ unsafe extern "C-unwind" fn start<F: CopyFunction>(info: ffi::duckdb_copy_functi
             let (session, _lease) = session_of_query(shared, Some(&context), &PlanFiles::default())?.into_parts();
             let path = call(|api| api.duckdb_copy_function_global_init_get_file_path, (info,))?;
             let path = std::ffi::CStr::from_ptr(path).to_string_lossy();
-            let writer: Execution<F> = PerProcess::from(Mutex::new(Some(F::start(&session, &plan.bind, &path)?)));
+            let temporary = temporary_folder(&context)?;
+            let writer = F::start(&session, &plan.bind, &path, temporary.as_deref())?;
+            let writer: Execution<F> = PerProcess::from(Mutex::new(Some(writer)));
             let state = Box::into_raw(Box::new(writer));
             let deleter: unsafe extern "C" fn(_) = drop_box::<Execution<F>>;
             call(|api| api.duckdb_copy_function_global_init_set_global_state, (info, state.cast(), Some(deleter)))

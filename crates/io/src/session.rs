@@ -1,6 +1,7 @@
 //! Sessions: the stores, caches and limits of a loaded extension, with the functions of all layers.
 
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
@@ -94,14 +95,20 @@ impl Session {
         }
     }
 
-    /// Begins to write a cloud-optimized GeoTIFF, see [`CogWriter`].
+    /// Begins to write a cloud-optimized GeoTIFF, see [`CogWriter`]. `temporary` is the folder for the temporary files of an object.
     ///
     /// # Errors
     ///
     /// [`Error::Store`](crate::Error::Store) if a lock of the host forbids the file, or its folder cannot be written to;
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a location that is not local.
-    pub fn write_cog(&self, href: &str, options: CogOptions, description: CogDescription) -> Result<CogWriter> {
-        CogWriter::new(self.tiles().clone(), href, options, description)
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a location that is neither a local path nor an object.
+    pub fn write_cog(
+        &self,
+        href: &str,
+        options: CogOptions,
+        description: CogDescription,
+        temporary: Option<&Path>,
+    ) -> Result<CogWriter> {
+        CogWriter::new(self.tiles().clone(), href, options, description, temporary)
     }
 
     /// Returns the session with files read through a file system of the host. Caches contain data read by other queries:

@@ -346,7 +346,8 @@ fn pipes_and_devices_are_neither_opened_nor_replaced() {
     }
     // They are not replaced by a written file either.
     for path in [pipe.to_str().unwrap(), link.to_str().unwrap()] {
-        let error = session.write_cog(path, CogOptions::default(), CogDescription::default()).unwrap_err().to_string();
+        let error =
+            session.write_cog(path, CogOptions::default(), CogDescription::default(), None).unwrap_err().to_string();
         assert!(error.contains("expected a regular file"), "{path}: {error}");
     }
     assert!(std::fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
@@ -357,7 +358,7 @@ fn many_windows_are_merged_in_time() {
     let (scratch, session) = (Scratch::new("many"), session(&[]));
     let path = scratch.path("a.tif").to_str().unwrap().to_owned();
     let write = |rows: &[i64]| {
-        let mut writer = session.write_cog(&path, CogOptions::default(), CogDescription::default()).unwrap();
+        let mut writer = session.write_cog(&path, CogOptions::default(), CogDescription::default(), None).unwrap();
         for &row in rows {
             let window = PixelWindow {
                 width: 1,

@@ -140,3 +140,49 @@ fn listed() {
     let refused = servers.anonymous(&servers.endpoint).files(&["s3://listed/p/*.tif"]).unwrap_err().to_string();
     assert!(refused.starts_with("forbidden (HTTP 403)"), "{refused}");
 }
+
+#[test]
+#[ignore = "needs the servers of scripts/s3-server"]
+fn written() {
+    use rasteret_cog::tiff::{Compression, DataType};
+    use rasteret_cog::write::CogOptions;
+    use rasteret_io::write::{CogDescription, PixelWindow};
+
+    let servers = Servers::running();
+    servers.bucket("written", &[("before.tif", b"")]);
+    let side = 3000_u32;
+    let data: Vec<u8> = (0..side * side).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let write = |session: &Session| {
+        let options = CogOptions { compression: Compression::None, ..CogOptions::default() };
+        let folder = std::env::temp_dir();
+        let mut writer =
+            session.write_cog("s3://written/dir/a b+ü.tif", options, CogDescription::default(), Some(&folder))?;
+        writer.push(&PixelWindow {
+            width: side,
+            height: side,
+            col_off: 0,
+            row_off: 0,
+            bands: 1,
+            dtype: DataType::Uint8,
+            transform: None,
+            crs: None,
+            nodata: None,
+            data: &data,
+            mask: &vec![255; data.len()],
+        })?;
+        writer.finish()
+    };
+    let session = servers.signed();
+    let written = write(&session).unwrap();
+    let file = session.headers(&["s3://written/dir/a b+ü.tif"]).remove(0).unwrap();
+    assert_eq!(file.version.size, Some(written.bytes));
+    assert_eq!((file.header.image.image_width, file.header.overviews.len()), (side, 3));
+    let path = Path::new(&servers.root).join("written/dir/a b+ü.tif");
+    let bytes = std::fs::read(&path).unwrap();
+    assert_eq!(bytes.len() as u64, written.bytes);
+    std::fs::remove_file(&path).unwrap();
+    let refused = write(&servers.signed_with("another-secret")).unwrap_err().to_string();
+    assert!(refused.starts_with("s3://written/dir/a b+ü.tif: forbidden (HTTP 403)"), "{refused}");
+    assert!(refused.contains("signed with AWS_ACCESS_KEY_ID"), "{refused}");
+    assert!(!path.exists());
+}

@@ -1,5 +1,6 @@
 //! `COPY (SELECT cog_read(…)) TO 'out.tif' (FORMAT cog)`: windows as one cloud-optimized GeoTIFF.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use rasteret_cog::geo::GeoTransform;
@@ -20,7 +21,8 @@ static DOC: Documentation = Documentation {
         has one column: results of `cog_read` and of other functions that return windows. Several rows on one grid become one raster: \
         each window is written at its place, and where windows overlap, valid pixels of later rows count. NULL rows are left out. The \
         file replaces an existing one, and appears under its name when it is complete. Memory holds one row of tiles per level; \
-        pixels and encoded tiles are kept in unnamed files in the target's folder until then. From DuckDB 1.5.2 on.",
+        pixels and encoded tiles are kept in unnamed files in the target's folder until then. Objects of S3, Google Cloud Storage and Azure \
+        are uploaded in parts from files in `temp_directory`; see [writing](clouds.md#writing). From DuckDB 1.5.2 on.",
     parameters: &[],
     options: &[COMPRESSION, LEVEL, PREDICTOR, BLOCKSIZE, OVERVIEWS, NODATA, BIGTIFF, BAND_NAMES, SCALE, OFFSET],
     returns: "The number of rows, as for every COPY statement.",
@@ -135,8 +137,13 @@ impl CopyFunction for CopyCog {
         Ok((cog_options(options)?, description(options)?))
     }
 
-    fn start(session: &Session, (options, description): &Self::Bind, path: &str) -> Result<CogWriter> {
-        Ok(session.write_cog(path, *options, description.clone())?)
+    fn start(
+        session: &Session,
+        (options, description): &Self::Bind,
+        path: &str,
+        temporary: Option<&Path>,
+    ) -> Result<CogWriter> {
+        Ok(session.write_cog(path, *options, description.clone(), temporary)?)
     }
 
     fn write(_: &Self::Bind, writer: &mut CogWriter, columns: &[Reader<'_>], rows: usize) -> Result<()> {

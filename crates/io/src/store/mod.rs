@@ -16,5 +16,6 @@ pub(crate) mod registry;
 pub(crate) mod stats;
 mod stores;
 pub(crate) mod transport;
+pub(crate) mod upload;
 
 pub use stores::Stores;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::access::{Access, AccessPolicy};
 use super::credentials::Credentials;
@@ -165,15 +165,20 @@ impl Stores {
 
     /// The body of the response to a request for a document.
     pub(crate) async fn document(&self, location: &Location, document: &DocumentRequest) -> Result<Bytes> {
-        let closed = || StoreError::Other("the session is closed".to_owned());
         let body = async {
             self.access.permit(location)?;
-            let _permit = self.shared.requests.acquire().await.map_err(|_| closed())?;
+            let _permit = self.permit().await?;
             let login = self.shared.registry.login_of(&document.url, &self.access)?;
             let (max, transport) = (self.memory().of_document(), self.shared.registry.transport());
             stats::of(location).scope(transport.document(document, max, &self.access, login.as_deref())).await
         };
         body.await.map_err(|fault| Error::Store { location: location.clone(), range: None, fault })
+    }
+
+    /// Waits until the session may make another request.
+    pub(crate) async fn permit(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        let closed = |_| StoreError::Other("the session is closed".to_owned());
+        self.shared.requests.acquire().await.map_err(closed)
     }
 
     /// The locations that the query may open.

@@ -24,6 +24,7 @@ mod response;
 mod service;
 mod tls;
 mod token;
+mod upload;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,6 +1,6 @@
 //! Writes one file.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -9,11 +9,11 @@ use rasteret_cog::write::{CogLayout, CogOptions, CogProfile, EncodedTile, LevelS
 
 use super::grid::{CommonGrid, PixelWindow, Placement, usize_of};
 use super::spool::Spool;
-use super::target::TemporaryFile;
+use super::target::{Output, failed};
 use crate::tiles::TileReader;
 use crate::types::location::LocationKind;
 use crate::types::stamp::Stamp;
-use crate::{Error, Location, Result, StoreError};
+use crate::{Error, Location, Result};
 
 /// Steps in which it is found out whether windows cover the raster: less than a second.
 const MAX_STEPS: usize = 1 << 26;
@@ -39,7 +39,10 @@ pub struct CogDescription {
 pub struct CogWriter {
     reader: TileReader,
     location: Location,
-    target: PathBuf,
+    /// None for an object.
+    target: Option<PathBuf>,
+    /// The folder of unnamed temporary files.
+    folder: PathBuf,
     options: CogOptions,
     description: CogDescription,
     /// Pixels of the windows.
@@ -78,35 +81,48 @@ struct EncodedTiles {
 }
 
 impl CogWriter {
-    /// Begins to write a file. Nothing is visible at `href` before [`finish`](Self::finish) returns.
+    /// Begins to write a file. Nothing is visible at `href` before [`finish`](Self::finish) returns. `temporary` is the folder for the
+    /// temporary files of an object; those of a local file are beside it.
     ///
     /// # Errors
     ///
     /// [`Error::Store`] if a lock of the host forbids the file, or its folder cannot be written to; [`Error::InvalidArgument`]
-    /// for a location that is not local.
+    /// for a location that is neither a local path nor an object.
     pub(crate) fn new(
         reader: TileReader,
         href: &str,
         options: CogOptions,
         description: CogDescription,
+        temporary: Option<&Path>,
     ) -> Result<Self> {
         let location = Location::parse(href)?;
         reader.access().check(&location)?;
-        let LocationKind::File(target) = location.kind() else {
-            let what = format!("expected a local path, found {location}: COGs are not written to object stores");
-            return Err(Error::InvalidArgument { what });
+        let (target, folder) = match (location.kind(), temporary) {
+            (LocationKind::File(target), _) => (Some(target.clone()), folder(target).to_owned()),
+            (LocationKind::Object { .. }, Some(temporary)) => (None, existing(temporary)),
+            (LocationKind::Object { .. }, None) => {
+                let what =
+                    format!("{location}: expected a temp_directory for the file before it is uploaded, found none");
+                return Err(Error::InvalidArgument { what });
+            }
+            _ => {
+                let what = format!("expected a local path or an object such as s3://bucket/file.tif, found {location}");
+                return Err(Error::InvalidArgument { what });
+            }
         };
-        let target = target.clone();
         // A file is replaced, which a device or a pipe must not be.
-        if let Ok(metadata) = std::fs::metadata(&target) {
+        if let Some(target) = &target
+            && let Ok(metadata) = std::fs::metadata(target)
+        {
             let fault = |fault| Error::Store { location: location.clone(), range: None, fault };
             Stamp::of_metadata(&metadata).map_err(fault)?;
         }
-        let pixels = Spool::new(folder(&target)).map_err(|error| failed(&location, &error))?;
+        let pixels = Spool::new(&folder).map_err(|error| failed(&location, &error))?;
         Ok(Self {
             reader,
             location,
             target,
+            folder,
             options,
             description,
             pixels,
@@ -213,7 +229,7 @@ impl CogWriter {
     fn encode(&self, profile: &CogProfile, levels: usize) -> Result<EncodedTiles> {
         let failed = |error: io::Error| failed(&self.location, &error);
         let mut tiles = EncodedTiles {
-            spool: Spool::new(folder(&self.target)).map_err(failed)?,
+            spool: Spool::new(&self.folder).map_err(failed)?,
             levels: vec![Vec::new(); levels],
             places: vec![Vec::new(); levels],
         };
@@ -302,33 +318,32 @@ impl CogWriter {
     /// Writes head and tiles, and makes the file the target.
     fn write(&self, layout: &CogLayout, tiles: &EncodedTiles) -> Result<u64> {
         let head = layout.head(&tiles.levels).map_err(|error| invalid(&error))?;
-        let write = || {
-            let mut file = TemporaryFile::beside(&self.target)?;
-            file.write_all(&head)?;
-            let mut length = u64::try_from(head.len()).unwrap_or(u64::MAX);
-            let mut bytes = Vec::new();
-            for (level, places) in tiles.levels.iter().zip(&tiles.places).rev() {
-                for (tile, at) in level.iter().zip(places) {
-                    if self.reader.query().is_interrupted() {
-                        return Ok(None);
-                    }
-                    let mut at = *at;
-                    for size in [tile.image, tile.mask].into_iter().filter(|size| *size > 0) {
-                        bytes.resize(usize_of(size), 0);
-                        tiles.spool.read(at, &mut bytes)?;
-                        let (leader, trailer) = CogLayout::frame(&bytes);
-                        file.write_all(&leader)?;
-                        file.write_all(&bytes)?;
-                        file.write_all(&trailer)?;
-                        at += u64::from(size);
-                        length += u64::from(size) + 8;
-                    }
+        let framed = |size: u32| if size == 0 { 0 } else { u64::from(size) + CogLayout::FRAME };
+        let body: u64 = tiles.levels.iter().flatten().map(|tile| framed(tile.image) + framed(tile.mask)).sum();
+        let length = u64::try_from(head.len()).unwrap_or(u64::MAX).saturating_add(body);
+        let mut output = match &self.target {
+            Some(target) => Output::beside(target, &self.location)?,
+            None => Output::upload(&self.reader, &self.location, length)?,
+        };
+        output.write(&head)?;
+        let mut bytes = Vec::new();
+        for (level, places) in tiles.levels.iter().zip(&tiles.places).rev() {
+            for (tile, at) in level.iter().zip(places) {
+                self.reader.query().check()?;
+                let mut at = *at;
+                for size in [tile.image, tile.mask].into_iter().filter(|size| *size > 0) {
+                    bytes.resize(usize_of(size), 0);
+                    tiles.spool.read(at, &mut bytes).map_err(|error| failed(&self.location, &error))?;
+                    let (leader, trailer) = CogLayout::frame(&bytes);
+                    output.write(&leader)?;
+                    output.write(&bytes)?;
+                    output.write(&trailer)?;
+                    at += u64::from(size);
                 }
             }
-            file.rename(&self.target)?;
-            Ok(Some(length))
-        };
-        write().map_err(|error| failed(&self.location, &error))?.ok_or(Error::Interrupted)
+        }
+        output.finish()?;
+        Ok(length)
     }
 }
 
@@ -441,6 +456,12 @@ fn folder(target: &Path) -> &Path {
     target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// A folder, or the nearest one above it that exists.
+fn existing(path: &Path) -> PathBuf {
+    let found = path.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    found.to_owned()
+}
+
 /// Scale and offset of each band; none where none are given.
 fn scaling(scales: &[f64], offsets: &[f64], bands: u16) -> Result<Vec<(f64, f64)>> {
     if scales.is_empty() && offsets.is_empty() {
@@ -456,10 +477,6 @@ fn scaling(scales: &[f64], offsets: &[f64], bands: u16) -> Result<Vec<(f64, f64)
         }
     };
     Ok(each("scale", scales, 1.0)?.into_iter().zip(each("offset", offsets, 0.0)?).collect())
-}
-
-fn failed(location: &Location, error: &io::Error) -> Error {
-    Error::Store { location: location.clone(), range: None, fault: StoreError::of_file(error) }
 }
 
 fn invalid(error: &rasteret_cog::Error) -> Error {

@@ -142,24 +142,34 @@ impl ObjectStore for CloudStore {
     }
 
     async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {
-        Err(read_only())
+        Err(in_parts_only())
     }
 
-    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        Err(read_only())
+    /// Only the request that begins the upload is repeated with other credentials.
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.0
+            .with_client(|store| {
+                let options = options.clone();
+                async move { store.put_multipart_opts(location, options).await }
+            })
+            .await
     }
 
     fn delete_stream(&self, _: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        stream::once(async { Err(read_only()) }).boxed()
+        stream::once(async { Err(in_parts_only()) }).boxed()
     }
 
     async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
-        Err(read_only())
+        Err(in_parts_only())
     }
 }
 
-fn read_only() -> Error {
-    Error::NotSupported { source: "stores are read only".into() }
+fn in_parts_only() -> Error {
+    Error::NotSupported { source: "objects are written in parts only".into() }
 }
 
 impl fmt::Display for CloudStore {

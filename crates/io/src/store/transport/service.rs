@@ -31,6 +31,9 @@ impl HttpConnector for Transport {
 impl HttpService for Transport {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            if Self::is_upload(&request) {
+                return self.upload(request).await;
+            }
             // A request for a token: not repeated, its body is consumed.
             stats::current().add_request();
             return self.token(request).await;
@@ -99,7 +102,7 @@ impl HttpService for Billed {
     async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         // Not the requests for tokens.
         if let Some(project) = &self.project
-            && matches!(*request.method(), Method::GET | Method::HEAD)
+            && (matches!(*request.method(), Method::GET | Method::HEAD) || Transport::is_upload(&request))
         {
             request.headers_mut().insert(USER_PROJECT, project.clone());
         }
@@ -107,7 +110,7 @@ impl HttpService for Billed {
     }
 }
 
-fn rebuilt(status: StatusCode, headers: HeaderMap, body: HttpResponseBody) -> HttpResponse {
+pub(super) fn rebuilt(status: StatusCode, headers: HeaderMap, body: HttpResponseBody) -> HttpResponse {
     let mut response = HttpResponse::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
