@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clouds.http_server import Response, Request, part_of, xml_error
+from clouds.http_server import Request, Response, part_of, xml_error
 
 
 class Uploads:

@@ -5,6 +5,8 @@ use std::sync::{Arc, LazyLock};
 use rasteret_cog::Window;
 use rasteret_cog::crs::{Transform, Transforms};
 use rasteret_cog::geo::GeoTransform;
+use rasteret_cog::tiff::DataType;
+use rasteret_cog::write::{CogLayout, CogOptions, CogProfile};
 use rasteret_cog::zonal::{Coverage, Method};
 use rasteret_cog::{Geometry, GeometryProjector, ParsedGeometry, ProjectorCache, Tiling};
 
@@ -43,9 +45,11 @@ pub(crate) fn text(data: &[u8]) {
     }
 }
 
-/// Names of CRSs, WKT and PROJJSON.
+/// Names of CRSs, WKT and PROJJSON: transformations, and GeoKeys of a file that is written.
 pub(crate) fn crs(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
+        let profile = CogProfile { crs: Some(text.to_owned()), ..CogProfile::new(1, 1, 1, DataType::Uint8) };
+        let _ = CogLayout::new(profile, CogOptions::default());
         // Without cache, because every input is different.
         let transforms = Transforms::default();
         for transform in [transforms.get(text, "EPSG:32631"), transforms.get("OGC:CRS84", text)].into_iter().flatten() {

@@ -19,8 +19,9 @@ static DOC: Documentation = Documentation {
     signatures: &["COPY (SELECT cog_read(…)) TO 'file.tif' (FORMAT cog [, COMPRESSION deflate, …])"],
     description: "Writes windows of pixels as one cloud-optimized GeoTIFF with overviews, in the layout of GDAL's COG driver. The query \
         has one column: results of `cog_read` and of other functions that return windows. Several rows on one grid become one raster: \
-        each window is written at its place, and where windows overlap, valid pixels of later rows count. NULL rows are left out. The \
-        file replaces an existing one, and appears under its name when it is complete. Memory holds one row of tiles per level; \
+        each window is written at its place, and where windows overlap, valid pixels of later rows count. NULL rows are left out. A CRS \
+        has an EPSG code, or is one that user-defined GeoKeys define exactly, such as that of a file; others are an error. The file \
+        replaces an existing one, and appears under its name when it is complete. Memory holds one row of tiles per level; \
         pixels and encoded tiles are kept in unnamed files in the target's folder until then. Objects of S3, Google Cloud Storage and Azure \
         are uploaded in parts from files in `temp_directory`; see [writing](clouds.md#writing). From DuckDB 1.5.2 on.",
     parameters: &[],
