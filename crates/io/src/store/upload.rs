@@ -120,13 +120,13 @@ impl Drop for Upload {
         if self.is_complete {
             return;
         }
-        // A part that arrives after the abort would be stored.
         let abort = async {
+            // A part that arrives after the abort would be stored.
             self.sending.shutdown().await;
-            self.upload.abort().await
+            self.counters.scope(self.upload.abort()).await
         };
-        // The error that is being reported counts, not that of the abort.
-        let _ = runtime.block_on(tokio::time::timeout(ABORT_TIME, self.counters.scope(abort)));
+        // The error that is being reported counts, not that of the abort. A timeout is created within the runtime.
+        let _ = runtime.block_on(async { tokio::time::timeout(ABORT_TIME, abort).await });
     }
 }
 
