@@ -17,7 +17,7 @@ use geozero::{CoordDimensions, ToWkb as _};
 
 use crate::crs::{Transform, nearest_longitude};
 use crate::geo::BBox;
-use crate::geometry::{are_valid, bbox};
+use crate::geometry::{are_valid, bbox, invalid};
 use crate::header::RasterInfo;
 use crate::project::cut::Convex;
 use crate::project::mapping::Mapping;
@@ -57,6 +57,10 @@ impl RasterInfo {
             let corners = [(0.0, 0.0), (0.0, height), (width, height), (width, 0.0), (0.0, 0.0)];
             let ring = corners.map(|(x, y)| mapping.world(Coord { x, y })).to_vec();
             return Ok(Footprint { ring, degrees });
+        }
+        if mapping.to_world.inverse().is_none() {
+            let numbers = mapping.to_world.to_array();
+            return Err(invalid(format!("expected pixels with an area, found transform {numbers:?}")));
         }
         let mut ring = trace::trace(&mapping)?;
         if degrees {

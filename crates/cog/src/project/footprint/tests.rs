@@ -186,3 +186,18 @@ fn long_images_are_traced_as_accurately_as_square_ones() {
         assert!((covered - expected).abs() < 0.01 * expected, "{crs}: {covered}");
     }
 }
+
+#[test]
+fn pixels_without_area_have_no_outline() {
+    let scene = raster("EPSG:32631", 500_000.0, 4_200_000.0, 1000.0);
+    // The determinant is below the smallest normal number.
+    for numbers in
+        [[2.7e-305, 0.0, 5e5, 0.0, -4900.0, 4.2e6], [0.0, 0.0, 5e5, 0.0, -10.0, 4.2e6], [1.0, 1.0, 0.0, 1.0, 1.0, 0.0]]
+    {
+        let damaged = CogHeader { transform: Some(GeoTransform::from_array(numbers)), ..scene.clone() };
+        let transform = damaged.transform_from("OGC:CRS84", &Transforms::default()).unwrap();
+        let error = damaged.raster_info().footprint(transform.as_ref()).unwrap_err().to_string();
+        assert!(error.contains("expected pixels with an area, found transform"), "{error}");
+        assert!(damaged.raster_info().footprint(None).is_ok());
+    }
+}
