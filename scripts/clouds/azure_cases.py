@@ -60,7 +60,7 @@ def azure_cases(world: World) -> list[Case]:
             "Azure",
             "writing with a SAS that only reads",
             blob.replace("a.tif", "other.tif"),
-            "forbidden (HTTP 403), AuthorizationPermissionMismatch",
+            refused.format("AuthorizationPermissionMismatch", "signed with a SAS of the environment"),
             one | {"AZURE_STORAGE_ACCOUNT_NAME": "one", "AZURE_STORAGE_SAS_TOKEN": azurite.sas("one", "data")},
             steps=written("HREF")[:1],
         ),

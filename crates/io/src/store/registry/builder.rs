@@ -37,6 +37,13 @@ pub(super) struct Built {
     pub(super) is_renewable: bool,
 }
 
+impl std::fmt::Debug for Built {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Clients print their settings.
+        write!(f, "Built({})", self.how)
+    }
+}
+
 /// Credentials of S3, and the settings of the service in a profile.
 #[derive(Default)]
 struct AwsPlan {

@@ -14,7 +14,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
 
 use super::builder::{Built, StoreBuilder};
@@ -151,12 +151,12 @@ impl ObjectStore for CloudStore {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.0
-            .with_client(|store| {
-                let options = options.clone();
-                async move { store.put_multipart_opts(location, options).await }
-            })
-            .await
+        let upload = self.0.with_client(|store| {
+            let options = options.clone();
+            async move { store.put_multipart_opts(location, options).await }
+        });
+        let upload = upload.await?;
+        Ok(Box::new(ExplainedUpload { upload, used: self.0.current() }))
     }
 
     fn delete_stream(&self, _: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -165,6 +165,36 @@ impl ObjectStore for CloudStore {
 
     async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
         Err(in_parts_only())
+    }
+}
+
+/// An upload whose errors describe how its requests were made.
+#[derive(Debug)]
+struct ExplainedUpload {
+    upload: Box<dyn MultipartUpload>,
+    used: Arc<Built>,
+}
+
+impl ExplainedUpload {
+    fn error(error: Error, used: &Built) -> Error {
+        let fault = StoreError::of_store(&error);
+        explained(error, fault, used)
+    }
+}
+
+#[async_trait]
+impl MultipartUpload for ExplainedUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let (part, used) = (self.upload.put_part(data), Arc::clone(&self.used));
+        Box::pin(async move { part.await.map_err(|error| Self::error(error, &used)) })
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        self.upload.complete().await.map_err(|error| Self::error(error, &self.used))
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.upload.abort().await
     }
 }
 
