@@ -31,7 +31,7 @@ pub use header::{
     MAX_BYTES_SHOWN, MAX_NUMBERS_SHOWN, MAX_TEXT_SHOWN, RasterInfo, Role, TagInfo,
 };
 pub use limits::Limits;
-pub use project::{Footprint, GeometryProjector, PixelMap, ProjectorCache};
+pub use project::{Footprint, GeometryProjector, PixelMap, ProjectorCache, check_degrees};
 pub use sampling::{MajorTomCell, Shares, Split};
 pub use tiff::{Encoding, Error, FilePosition, Result};
 pub use tile_cover::TilePlan;

@@ -50,4 +50,4 @@ pub use cache::ProjectorCache;
 pub(crate) use extent::Extent;
 pub use footprint::Footprint;
 pub use pixel_map::PixelMap;
-pub use projector::GeometryProjector;
+pub use projector::{GeometryProjector, check_degrees};

@@ -124,9 +124,7 @@ impl GeometryProjector {
         let Some(transform) = &self.mapping.transform else {
             return self.native_pixels(geometry);
         };
-        if transform.from_degrees() {
-            check_degrees(geometry)?;
-        }
+        check_degrees(geometry, transform)?;
         if transform.is_identity() && !transform.from_degrees() {
             return self.native_pixels(geometry);
         }
@@ -280,8 +278,16 @@ fn with_area(BBox { xmin, ymin, xmax, ymax }: BBox) -> BBox {
     BBox { xmin: xmin - x, ymin: ymin - y, xmax: xmax + x, ymax: ymax + y }
 }
 
-/// Coordinates outside longitudes and latitudes are usually metres of a CRS that was not named.
-fn check_degrees(geometry: &Geometry) -> Result<()> {
+/// Checks that the coordinates of a transformation from longitude and latitude are degrees. Others are usually metres of a CRS that
+/// was not named.
+///
+/// # Errors
+///
+/// [`Error::InvalidArgument`] with the first coordinates out of range.
+pub fn check_degrees(geometry: &Geometry, transform: &Transform) -> Result<()> {
+    if !transform.from_degrees() {
+        return Ok(());
+    }
     match geometry.vertices().find(|point| point.x.abs() > MAX_LONGITUDE || point.y.abs() > 90.0) {
         None => Ok(()),
         Some(Coord { x, y }) => Err(invalid(format!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rasteret_cog::crs::Transform;
 use rasteret_cog::geo::GeoTransform;
 use rasteret_cog::warp::TargetGrid;
-use rasteret_cog::{DEFAULT_CRS, Geometry, NATIVE, Window};
+use rasteret_cog::{DEFAULT_CRS, Geometry, NATIVE, Window, check_degrees};
 
 use super::{Reader, ResolvedRead};
 use crate::{Error, Result};
@@ -51,11 +51,19 @@ impl RowGeometry {
     }
 
     /// The transformation to the CRS of a grid; None if neither has a CRS.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or if longitudes and latitudes are not degrees.
     pub(super) fn transform(&self, reader: &Reader, to: Option<&str>) -> Result<Option<Arc<Transform>>> {
         let wrong = |what: &str| Err(Error::InvalidArgument { what: what.to_owned() });
         match (self.crs.as_deref(), to) {
             (None, None) => Ok(None),
-            (Some(from), Some(to)) => reader.transforms().get(from, to).map(Some).map_err(argument),
+            (Some(from), Some(to)) => {
+                let transform = reader.transforms().get(from, to).map_err(argument)?;
+                check_degrees(&self.geometry, &transform).map_err(argument)?;
+                Ok(Some(transform))
+            }
             (Some(_), None) => wrong("geometry_crs: expected 'native', since the grid has no CRS, found another"),
             (None, Some(_)) => {
                 wrong("geometry_crs: expected the name of a CRS, since the raster has none, found 'native'")
