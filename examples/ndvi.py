@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Computes one year of cloud-free NDVI per field, as a table and a plot, with the query of README.md.
 
-    python ndvi.py [--extension build/release/rasteret.duckdb_extension] [--plot ndvi.png] [--folder build/example]
+    python ndvi.py [--extension build/release/rasteret.duckdb_extension] [--plot build/ndvi.png] [--folder build/example]
 
 Needs `pip install duckdb rasterio matplotlib`. Generates twelve scenes with a seasonal cycle, each with the bands red (B04) and near
 infrared (B08), and a scene classification (SCL) that marks clouds, and a table of six fields. Indexes the scenes with
@@ -59,7 +59,7 @@ FROM (
             {scaled: true, mask: {href: assets.SCL.href, metadata: SCL_metadata, keep: [4, 5]}}) AS red,
         cog_zonal_stats(assets.B08.href, B08_metadata, plot,
             {scaled: true, mask: {href: assets.SCL.href, metadata: SCL_metadata, keep: [4, 5]}}) AS nir
-    FROM fields JOIN read_parquet('collection/**/*.parquet', hive_partitioning := true) AS scene
+    FROM fields JOIN read_parquet('build/collection/**/*.parquet', hive_partitioning := true) AS scene
         ON fields.xmax >= scene.bbox.xmin AND fields.xmin <= scene.bbox.xmax
         AND fields.ymax >= scene.bbox.ymin AND fields.ymin <= scene.bbox.ymax
     WHERE year = 2024 AND B04_metadata IS NOT NULL AND B08_metadata IS NOT NULL AND SCL_metadata IS NOT NULL
@@ -190,7 +190,7 @@ def compute(connection: duckdb.DuckDBPyConnection, folder: Path) -> Series:
         "CREATE TABLE fields (field VARCHAR, plot VARCHAR, xmin DOUBLE, ymin DOUBLE, xmax DOUBLE, ymax DOUBLE)"
     )
     connection.executemany("INSERT INTO fields VALUES ($1, $2, $3, $4, $5, $6)", fields())
-    return connection.execute(SERIES.replace("'collection/", f"'{folder}/collection/")).fetchall()
+    return connection.execute(SERIES.replace("'build/collection/", f"'{folder}/collection/")).fetchall()
 
 
 def verify(series: Series) -> list[str]:
@@ -219,13 +219,14 @@ def draw(series: Series, path: Path) -> None:
         axes.plot(*zip(*points, strict=True), marker="o", label=name)
     axes.set(ylabel="NDVI of clear pixels", ylim=(0, 1))
     axes.legend(title="field", ncols=3)
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--extension", type=Path, default=Path("build/release/rasteret.duckdb_extension"))
-    parser.add_argument("--plot", type=Path, default=Path("ndvi.png"))
+    parser.add_argument("--plot", type=Path, default=Path("build/ndvi.png"))
     parser.add_argument("--folder", type=Path, help="folder for the scenes and tables, by default a temporary one")
     args = parser.parse_args()
     # Plots are only written to files.
@@ -238,6 +239,9 @@ def main() -> int:
         series = compute(connection, folder)
         write_fields(connection, folder)
     draw(series, args.plot)
+    print("field\tdate\tndvi\tpixels")
+    for row in series:
+        print(*row, sep="\t")
     faults = verify(series)
     print(
         "\n".join(faults)

@@ -5,10 +5,11 @@ documentation constants in the source code.
     docs.py             writes docs/functions.md, docs/function_descriptions.csv, and the parts of docs/settings.md and docs/hosts.md
                         between their two markers
     docs.py --check     fails if these files are not up to date, and runs all examples as tests; changes nothing
-    docs.py --pages     runs only the SQL of README.md and the pages in docs/
+    docs.py --pages     runs only the SQL of README.md, the pages in docs/ and the examples
 
-Pages with a comment `<!-- run: NAME = PATH, ... -->` or `<!-- run -->` are tests: their ```sql blocks run in order, and a ```text block
-after an SQL block has its expected rows. NAME is the name of a file in the page, PATH its path in the test. Blocks with a title are left out.
+The pages are tests: the ```sql blocks that a reader sees run in order and as they are written, in the root directory of the repository, and a
+```text block after an SQL block has its expected rows. Only output below `build/` goes to a folder of the test. Blocks in HTML comments do not
+run. A block with a title is left out; its first line is an SQL comment with the reason, because GitHub does not show titles.
 `<!-- since: RELEASE -->` restricts a page to hosts of this DuckDB release and later.
 
 The Cargo example `function_docs` prints the constants as JSON.
@@ -33,7 +34,11 @@ ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "functions.md"
 # The extension's page on DuckDB's website joins this file with duckdb_functions() by name.
 DESCRIPTIONS = ROOT / "docs" / "function_descriptions.csv"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted(page for page in (ROOT / "docs").glob("*.md") if page != REFERENCE),
+    *sorted((ROOT / "examples").glob("*/README.md")),
+]
 EXAMPLES = ROOT / "build" / "docs" / "examples"
 SETTINGS = ROOT / "docs" / "settings.md"
 HOSTS = ROOT / "docs" / "hosts.md"
@@ -217,27 +222,36 @@ def query_test(sql: str, result: str) -> str:
     return f"query {'T' * widths.pop()}\n{sql}\n----\n{result}"
 
 
+def statements(block: str) -> list[str]:
+    """Splits a block after semicolons at ends of lines."""
+    return [statement.strip() for statement in re.split(r";$", block, flags=re.MULTILINE) if statement.strip()]
+
+
+def page_test(name: str, text: str) -> str | None:
+    """Generates a .test file with the blocks of a page that readers see, or None if there are none."""
+    visible = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    if re.search(r'^```sql title="[^"]*"\n(?!-- )', visible, re.MULTILINE):
+        raise DocsError(f"{name}: a block that does not run does not begin with a comment that states the reason")
+    blocks = re.findall(r"^```sql\n(.*?);\n```(?:\n\n```text\n(.*?)\n```)?", visible, re.DOTALL | re.MULTILINE)
+    if len(blocks) != visible.count("```sql\n"):
+        raise DocsError(f"{name}: a block of SQL does not end in a semicolon")
+    records = [f"# {name}", "require rasteret"]
+    if since := re.search(r"<!-- since: (\S+) -->", text):
+        records.append(f"require-env DUCKDB_SINCE_{since[1].replace('.', '_')} 1")
+    for block, result in blocks:
+        *before, last = statements(re.sub(r"'build/(?!release/)", "'__TEST_DIR__/", block))
+        records += [f"statement ok\n{statement}" for statement in before]
+        records.append(query_test(last, result) if result else f"statement ok\n{last}")
+    return "\n\n".join(records) + "\n" if blocks else None
+
+
 def page_tests(pages: list[Path]) -> dict[str, str]:
-    """Generates one .test file per page with a `run` comment."""
+    """Generates one .test file per page with SQL blocks."""
     files = {}
     for page in pages:
-        text = page.read_text()
-        run = re.search(r"<!-- run(?:: (.*?))? -->", text, re.DOTALL)
-        if not run:
-            continue
-        paths = dict(pair.split(" = ") for pair in re.split(r",\s+", run[1].strip())) if run[1] else {}
         name = page.relative_to(ROOT).as_posix()
-        records = [f"# {name}", "require rasteret"]
-        if since := re.search(r"<!-- since: (\S+) -->", text):
-            records.append(f"require-env DUCKDB_SINCE_{since[1].replace('.', '_')} 1")
-        blocks = re.findall(r"^```sql\n(.*?);\n```(?:\n\n```text\n(.*?)\n```)?", text, re.DOTALL | re.MULTILINE)
-        if len(blocks) != text.count("```sql\n"):
-            raise DocsError(f"{name}: a block of SQL does not end in a semicolon")
-        for sql, result in blocks:
-            for file, path in paths.items():
-                sql = re.sub(rf"'{re.escape(file)}(?=['/])", f"'{path}", sql)
-            records.append(query_test(sql, result) if result else f"statement ok\n{sql}")
-        files[f"{page.stem}.test"] = "\n\n".join(records) + "\n"
+        if test := page_test(name, page.read_text()):
+            files[name.removesuffix(".md").replace("/", "-") + ".test"] = test
     return files
 
 

@@ -4,7 +4,7 @@
     chips.py samples --index index.parquet --points points.parquet --output samples.parquet
     chips.py shards  --samples samples.parquet --output shards
 
-`samples.parquet` has one row per chip: its id, split, batch, centre and sources, with the metadata of their headers, so that workers
+`samples.parquet` has one row per chip: its id, scene, split, batch, centre and sources (the last one is the label), with the metadata of their headers, so that workers
 only read pixels. `ChipDataset` reads the chips of a split in a torch DataLoader; `shards` writes them to Parquet files, for training from
 a local disk.
 """

@@ -38,6 +38,19 @@ class Paths(unittest.TestCase):
                 with self.subTest(page=page.name, link=link):
                     self.assertTrue((page.parent / link).exists(), f"{page.relative_to(ROOT)} links to {link}")
 
+    def test_pages_with_sql_link_to_loading(self) -> None:
+        for page in ROOT.glob("docs/*.md"):
+            text = page.read_text()
+            # The blocks of settings.md and clouds.md are settings, and the examples of functions.md have an introduction of their own.
+            if (
+                page.name not in ("getting-started.md", "functions.md", "settings.md", "clouds.md")
+                and "```sql\n" in text
+            ):
+                with self.subTest(page=page.name):
+                    introduction = text.partition("```sql\n")[0]
+                    self.assertIn("getting-started.md#1-build-and-load", introduction)
+                    self.assertIn("in the root directory of a clone", " ".join(introduction.split()))
+
     def test_ndvi_example_has_the_query_of_the_readme(self) -> None:
         (query,) = re.findall(
             r'^SERIES = """\n(.+?)"""$', (ROOT / "examples" / "ndvi.py").read_text(), re.MULTILINE | re.DOTALL
