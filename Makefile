@@ -22,7 +22,7 @@ test: check ## run everything that CI runs; the same as check
 check: ## run all checks; `scripts/check NAME...` runs single steps, `scripts/check --list` lists them
 	@scripts/check
 
-demo: ## index a few hundred real COGs over HTTP and show the result
+demo: ## index a few hundred COGs over HTTP, compute NDVI without clouds, compare with rasterio
 	@scripts/demo
 
 docs-site: ## build the documentation site and check its links: build/site

@@ -1,6 +1,7 @@
-"""`make demo`: builds an index of real COGs on a server with latency, and queries it with SQL.
+"""`make demo`: builds an index of COGs on a server with latency, and queries it with SQL.
 
-scenes      writes the COGs
-catalogue   writes the STAC items of the COGs to a Parquet file
+scenes      writes the COGs and the fields
+catalogue   writes the STAC items of the COGs, and the table of fields, to Parquet files
+peer        computes the same statistics with rasterio
 __main__    runs the demo
 """
