@@ -93,6 +93,7 @@ QUERIES = {
     "cog_pixels": (
         "SELECT count(*), sum(value), sum(x) FROM cog_pixels('test/data/cog.tif', NULL)",
         "SELECT count(*), sum(len(values)) FROM cog_pixels('test/data/planar.tif', NULL, bands := [0, 1, 2, 3])",
+        "SELECT count(*), sum(value) FROM cog_pixels('test/data/cog.tif', NULL, grid := {crs: 'native', resolution: 0.5})",
         f"SELECT sum(len(p)), max(p[1].values[1]) FROM (SELECT cog_pixels([href, 'test/data/classes.tif'], '{SQUARE}',"
         " {geometry_crs: 'native'}) AS p FROM (FROM files LIMIT 100))",
     ),

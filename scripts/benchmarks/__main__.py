@@ -16,7 +16,7 @@ from pathlib import Path
 
 import servers
 
-from . import layout, plan, rasters, read, scale, write, zonal
+from . import grid, layout, plan, rasters, read, scale, write, zonal
 from .contenders import CONTENDERS, EXTENSION
 
 WORK = servers.ROOT / "build" / "bench"
@@ -83,6 +83,7 @@ def main() -> None:
     )
     read.add_arguments(benchmarks.add_parser("read", help="pixels", description=read.__doc__))
     zonal.add_arguments(benchmarks.add_parser("zonal", help="statistics of polygons", description=zonal.__doc__))
+    grid.add_arguments(benchmarks.add_parser("grid", help="rasters on common grids", description=grid.__doc__))
     scale.add_arguments(benchmarks.add_parser("scale", help="several workers", description=scale.__doc__))
     write.add_arguments(benchmarks.add_parser("write", help="COGs that are written", description=write.__doc__))
     benchmark = benchmarks.add_parser("enrich", help="headers of distinct URLs", description=__doc__)
@@ -98,6 +99,7 @@ def main() -> None:
         "layout": layout.compare,
         "read": read.compare,
         "zonal": zonal.compare,
+        "grid": grid.compare,
         "scale": scale.compare,
         "write": write.compare,
         "enrich": enrich,

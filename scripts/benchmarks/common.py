@@ -28,6 +28,7 @@ Answer = tuple[Taken, object]
 def connect(threads: int) -> object:
     """Opens DuckDB with the extension."""
     import duckdb
+    import pyarrow  # noqa: F401  Not while results are timed.
 
     os.environ["RASTERET_THREADS"] = str(threads)
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true", "threads": threads})

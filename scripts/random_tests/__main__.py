@@ -18,7 +18,7 @@ import time
 import warnings
 from pathlib import Path
 
-from . import chips, geometry, mosaics, pixels, warps, zones
+from . import chips, geometry, mosaics, pixels, tables, warps, zones
 from .session import Session
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -29,6 +29,7 @@ PARTS = {
     "grid": warps.run,
     "chip": chips.run,
     "mosaic": mosaics.run,
+    "table": tables.run,
 }
 
 

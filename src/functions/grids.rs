@@ -10,7 +10,7 @@ use super::params;
 use crate::documentation::{Parameter, ValueType};
 use crate::error::{Error, Result};
 use crate::schema::MetadataReader;
-use crate::vector::{Reader, TypeId};
+use crate::vector::{LogicalType, Reader, TypeId, Value};
 
 const CRS: Parameter = field("crs", ValueType::Text);
 const GRID_RESOLUTION: Parameter = field("resolution", ValueType::Number);
@@ -69,43 +69,131 @@ fn of_row(reader: &Reader<'_>, matched: Option<&MetadataReader<'_>>, row: usize)
         return Ok(None);
     }
     let field = |field: &Parameter| reader.field(field.name).filter(|reader| !reader.is_null(row));
-    let crs = field(&CRS).and_then(|reader| reader.text(row)).map(str::to_owned);
-    let resolution = field(&GRID_RESOLUTION).and_then(|reader| reader.number(row));
-    let transform = field(&TRANSFORM).and_then(|reader| reader.list(row));
-    let transform = transform.map(|(range, numbers)| range.map(|at| numbers.number(at)).collect::<Option<Vec<f64>>>());
-    let size = |parameter: &Parameter| field(parameter).and_then(|reader| reader.integer(row));
     let matched = matched.map(|matched| matched.raster_info(row)).transpose()?.flatten();
-    match (crs, resolution, matched, transform, size(&WIDTH), size(&HEIGHT)) {
-        (Some(crs), Some(resolution), None, None, None, None) => {
-            if !(resolution.is_finite() && resolution > 0.0) {
-                return Err(Error::argument(format!(
-                    "grid: resolution: expected a number greater than 0, found {resolution}"
-                )));
+    let numbers = field(&TRANSFORM).and_then(|reader| reader.list(row));
+    let size = |parameter: &Parameter| field(parameter).and_then(|reader| reader.integer(row));
+    let given = Given {
+        crs: field(&CRS).and_then(|reader| reader.text(row)).map(str::to_owned),
+        resolution: field(&GRID_RESOLUTION).and_then(|reader| reader.number(row)),
+        matched: matched.map(|raster| TargetGrid::of_raster(&raster)).transpose()?,
+        transform: numbers.map(|(range, numbers)| range.map(|at| numbers.number(at)).collect()),
+        width: size(&WIDTH),
+        height: size(&HEIGHT),
+    };
+    given.choice().map(Some)
+}
+
+/// Reads a constant; None for NULL.
+pub(super) fn constant(value: Option<&Value>) -> Result<Option<GridChoice>> {
+    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };
+    if value.id() != TypeId::Struct {
+        return Err(wrong(&value.type_name()));
+    }
+    let mut given = Given::default();
+    for (at, (name, kind)) in value.with_kind(LogicalType::fields).into_iter().enumerate() {
+        let known = FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(&name));
+        let field = value.field(at).filter(|field| !field.is_null());
+        // A NULL without a type arrives as an INTEGER.
+        let Some(known) = known.filter(|known| field.is_none() || known.value.accepts(&kind)) else {
+            return Err(wrong(&format!("the field {name} {kind}")));
+        };
+        let Some(field) = field else { continue };
+        match known.name {
+            name if name == CRS.name => given.crs = field.text(),
+            name if name == GRID_RESOLUTION.name => given.resolution = field.number(),
+            name if name == MATCH.name => given.matched = Some(matched(&field)?),
+            name if name == TRANSFORM.name => given.transform = field.numbers().map(|list| list.into_iter().collect()),
+            name if name == WIDTH.name => given.width = field.integer().map(i128::from),
+            _ => given.height = field.integer().map(i128::from),
+        }
+    }
+    given.choice().map(Some)
+}
+
+/// The grid of a constant STRUCT of metadata.
+fn matched(metadata: &Value) -> Result<TargetGrid> {
+    let kinds = metadata.with_kind(LogicalType::fields);
+    let field = |name: &str| {
+        let at = kinds.iter().position(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        metadata.field(at).filter(|field| !field.is_null())
+    };
+    let wrong = |name: &str| {
+        let found = field(name).map_or_else(|| "none".to_owned(), |found| found.type_name());
+        Error::argument(format!("grid: match: expected metadata with a field {name}, found {found}"))
+    };
+    let size = |name: &str| {
+        let size = field(name).and_then(|size| u32::try_from(size.integer()?).ok());
+        size.ok_or_else(|| wrong(name))
+    };
+    let transform = match field("transform") {
+        None => GeoTransform::from_array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
+        Some(numbers) => {
+            let numbers = numbers.numbers().and_then(|list| list.into_iter().collect::<Option<Vec<f64>>>());
+            let numbers: Option<[f64; 6]> = numbers.and_then(|numbers| numbers.try_into().ok());
+            GeoTransform::from_array(numbers.ok_or_else(|| wrong("transform"))?)
+        }
+    };
+    let crs = field("crs").map(|crs| crs.text().ok_or_else(|| wrong("crs"))).transpose()?;
+    Ok(TargetGrid::new(transform, crs, size("image_width")?, size("image_height")?)?)
+}
+
+/// The fields of a grid that are given.
+#[derive(Default)]
+struct Given {
+    crs: Option<String>,
+    resolution: Option<f64>,
+    matched: Option<TargetGrid>,
+    /// None if one of the numbers is NULL.
+    transform: Option<Option<Vec<f64>>>,
+    width: Option<i128>,
+    height: Option<i128>,
+}
+
+impl Given {
+    fn choice(self) -> Result<GridChoice> {
+        let found = self.names();
+        match (self.crs, self.resolution, self.matched, self.transform, self.width, self.height) {
+            (Some(crs), Some(resolution), None, None, None, None) => {
+                if !(resolution.is_finite() && resolution > 0.0) {
+                    return Err(Error::argument(format!(
+                        "grid: resolution: expected a number greater than 0, found {resolution}"
+                    )));
+                }
+                Ok(GridChoice::Aligned { crs, resolution })
             }
-            Ok(Some(GridChoice::Aligned { crs, resolution }))
+            (None, None, Some(grid), None, None, None) => Ok(GridChoice::Grid(Arc::new(grid))),
+            (Some(crs), None, None, Some(transform), Some(width), Some(height)) => {
+                let found = transform.as_ref().map_or_else(|| "a NULL".to_owned(), |numbers| numbers.len().to_string());
+                let numbers: Option<[f64; 6]> = transform.and_then(|numbers| numbers.try_into().ok());
+                let Some(numbers) = numbers else {
+                    return Err(Error::argument(format!("grid: transform: expected six numbers, found {found}")));
+                };
+                let size = |name: &str, size: i128| {
+                    u32::try_from(size).map_err(|_| {
+                        Error::argument(format!("grid: {name}: expected a number of pixels, found {size}"))
+                    })
+                };
+                let (width, height) = (size(WIDTH.name, width)?, size(HEIGHT.name, height)?);
+                let grid = TargetGrid::new(GeoTransform::from_array(numbers), Some(crs), width, height)?;
+                Ok(GridChoice::Grid(Arc::new(grid)))
+            }
+            _ => Err(wrong(&found)),
         }
-        (None, None, Some(raster), None, None, None) => {
-            Ok(Some(GridChoice::Grid(Arc::new(TargetGrid::of_raster(&raster)?))))
-        }
-        (Some(crs), None, None, Some(transform), Some(width), Some(height)) => {
-            let found = transform.as_ref().map_or_else(|| "a NULL".to_owned(), |numbers| numbers.len().to_string());
-            let numbers: Option<[f64; 6]> = transform.and_then(|numbers| numbers.try_into().ok());
-            let Some(numbers) = numbers else {
-                return Err(Error::argument(format!("grid: transform: expected six numbers, found {found}")));
-            };
-            let size = |name: &str, size: i128| {
-                u32::try_from(size)
-                    .map_err(|_| Error::argument(format!("grid: {name}: expected a number of pixels, found {size}")))
-            };
-            let (width, height) = (size(WIDTH.name, width)?, size(HEIGHT.name, height)?);
-            let grid = TargetGrid::new(GeoTransform::from_array(numbers), Some(crs), width, height)?;
-            Ok(Some(GridChoice::Grid(Arc::new(grid))))
-        }
-        _ => {
-            let found = FIELDS.iter().filter(|parameter| field(parameter).is_some()).map(|field| field.name);
-            let found: Vec<_> = found.collect();
-            Err(wrong(&if found.is_empty() { "none of them".to_owned() } else { found.join(", ") }))
-        }
+    }
+
+    /// The names of the fields, for errors.
+    fn names(&self) -> String {
+        let are_given = [
+            self.crs.is_some(),
+            self.resolution.is_some(),
+            self.matched.is_some(),
+            self.transform.is_some(),
+            self.width.is_some(),
+            self.height.is_some(),
+        ];
+        let given = FIELDS.iter().zip(are_given).filter(|(_, is_given)| *is_given).map(|(field, _)| field.name);
+        let given: Vec<_> = given.collect();
+        if given.is_empty() { "none of them".to_owned() } else { given.join(", ") }
     }
 }
 

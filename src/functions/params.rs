@@ -292,6 +292,16 @@ pub(super) const GRID_RESAMPLING: Parameter = Parameter {
         `'cubic'`, `'average'`, `'mode'`, `'min'` or `'max'`. See [resampling](parameters.md#resampling).",
 };
 
+/// The resampling method of a pixel table.
+pub(super) const TABLE_RESAMPLING: Parameter = Parameter {
+    default: None,
+    description: "How rasters are resampled to the grid, as in `cog_read`: by default `'nearest'` for rasters with a \
+        color table, and `'bilinear'` for others. Without a `grid`, rasters whose pixels are those of the first one, or \
+        coarser ones aligned with them, such as 20 m with 10 m, have their own values unless a method is named. See \
+        [resampling](parameters.md#resampling).",
+    ..GRID_RESAMPLING
+};
+
 /// The names of resampling methods.
 const RESAMPLINGS: [(&str, Resampling); 7] = [
     ("nearest", Resampling::Nearest),

@@ -271,11 +271,10 @@ impl<'a> SourceArguments<'a> {
         Ok(Some(Self { arguments, sources, lengths: Some(lengths), geometries, options, level, first }))
     }
 
-    /// The arguments of a function with `sources, geometry` and options only.
-    pub(super) fn of_lists(arguments: &'a Arguments<'a>, known: &'static [Parameter]) -> Result<Self> {
+    /// The arguments of a function with `sources, geometry` and options only, whose sources may be resampled.
+    pub(super) fn of_lists(arguments: &'a Arguments<'a>, options: Options<'a>) -> Result<Self> {
         let geometries = Geometries::Each(GeometryReader::new(arguments.required(1)?)?);
-        let options = Options::new(arguments.optional(2), known)?;
-        let (sources, lengths) = Sources::of_lists(arguments, &geometries, &[])?;
+        let (sources, lengths) = Sources::of_lists(arguments, &geometries, &[&params::GRID_RESAMPLING])?;
         let level = params::level;
         Ok(Self { arguments, sources, lengths: Some(lengths), geometries, options, level, first: 2 })
     }

@@ -49,9 +49,10 @@ fn target(session: &Session, href: &str, mask: Option<(&str, MaskRule)>) -> Arc<
 /// All tiles of the rasters, on the grid of the first one.
 fn stream(session: &Session, targets: &[Arc<Target>]) -> GridStream {
     let first = &targets[0];
-    let beside = |target: &Arc<Target>| Arc::new(BesideTarget::new(session, first, Arc::clone(target)).unwrap());
+    let beside =
+        |target: &Arc<Target>| Arc::new(BesideTarget::new(session, first, Arc::clone(target)).unwrap().unwrap());
     let tiles: Vec<_> = (0..RASTER.tiles()).map(|tile| (tile / RASTER.across, tile % RASTER.across)).collect();
-    GridStream::new(session, first, targets.iter().map(beside).collect(), tiles.into())
+    GridStream::new(session, first.band.tiling(), targets.iter().map(beside).collect(), tiles.into())
 }
 
 /// A session with groups of `tiles` tiles of RASTER.
@@ -103,7 +104,7 @@ fn the_next_group_of_all_rasters_is_prefetched() {
         for pixels in pixels {
             match pixels {
                 BesidePixels::Block(block) => RASTER.assert_block(number(window), &block),
-                BesidePixels::Values(values) => panic!("{values:?}"),
+                other => panic!("{other:?}"),
             }
         }
         number(window)

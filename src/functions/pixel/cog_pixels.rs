@@ -1,15 +1,13 @@
 //! `FROM cog_pixels(href, geometry, …)`: one row per pixel.
 
-use std::sync::Arc;
-
 use rasteret_io::Session;
-use rasteret_io::query::{BesideTarget, ReadRequest, Target};
+use rasteret_io::query::{PixelRow, ReadRequest};
 
 use super::pixel_scan::{Cursor, Rasters, Scan};
 use super::pixel_sources::Sources;
 use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};
-use crate::error::{Error, Result};
-use crate::functions::params;
+use crate::error::Result;
+use crate::functions::{grids, params};
 use crate::geometry::{ConstantGeometry, GeometryArgument, geometry_type};
 use crate::options::OptionValues;
 use crate::vector::{Bind, BindInfo, Init, LogicalType, OutputChunk, TableFunction, TypeId};
@@ -33,10 +31,10 @@ static DOC: Documentation = Documentation {
             name: "sources",
             value: ValueType::Other("STRUCT(name VARCHAR, …)"),
             default: None,
-            description: "Named rasters: hrefs, or STRUCTs of `href`, `band_index`, `scaled`, `mask` and `name`. \
+            description: "Named rasters: hrefs, or STRUCTs of `href`, `band_index`, `scaled`, `mask`, `resampling` and `name`. \
                 `band_index`, `scaled` and `mask` override the options of the same names, and `name` the name of the \
-                column. The rows are the pixels of the first raster. The others must have the same grid, or a coarser \
-                one aligned with it, such as 20 m with 10 m.",
+                column, and `resampling`, which overrides the option. The rows are the pixels of the first raster, \
+                or those of `grid`.",
         },
         Parameter {
             name: "geometry",
@@ -55,7 +53,7 @@ static DOC: Documentation = Documentation {
             `values`.",
             ..params::BANDS
         },
-        params::LEVEL,
+        params::GRID_LEVEL,
         params::RESOLUTION,
         params::MASKED,
         Parameter {
@@ -69,11 +67,20 @@ static DOC: Documentation = Documentation {
             ..params::SCALED
         },
         params::METHOD,
+        Parameter {
+            description: "The grid whose pixels are the rows: `{crs, resolution}`, `{match: metadata}` or `{crs, \
+                transform, width, height}`; without it, the pixels of the first raster. See \
+                [grids](parameters.md#grids).",
+            ..params::GRID
+        },
+        params::TABLE_RESAMPLING,
     ],
-    returns: "`level`, `band_index`, `col`, `row`, `x` and `y` (the centre of the pixel in the raster's CRS), `value` \
+    returns: "`level`, `band_index`, `col`, `row`, `x` and `y` (the centre of the pixel in the CRS of the grid), `value` \
         (NULL if nodata or masked) and `coverage`, the weight of the pixel, from which medians, histograms and \
         weighted quantiles can be computed in SQL. With `bands`, `values` DOUBLE[] replaces `band_index` and `value`. \
-        With named sources, there is one column per source. No rows for a typed NULL geometry.",
+        With named sources, there is one column per source. With `grid`, `col` and \
+        `row` are those of the grid, as in `cog_read`, and `level` is the one that is read of the first raster. No \
+        rows for a typed NULL geometry, and for a geometry outside the image or the grid.",
     examples: &[
         Example {
             sql: "SELECT col, row, x, y, value, coverage FROM cog_pixels('test/data/cog.tif', \
@@ -107,7 +114,7 @@ static DOC: Documentation = Documentation {
 pub(crate) struct CogPixels;
 
 impl TableFunction for CogPixels {
-    /// None for a NULL geometry, which has no pixels.
+    /// None for a NULL geometry, and for one outside of the grid: without pixels.
     type Bind = Option<Rasters>;
     type Global = Scan;
     type Local = Cursor;
@@ -123,6 +130,7 @@ impl TableFunction for CogPixels {
         let sources = Sources::of(info)?;
         let geometry = GeometryArgument::of(info.argument(1))?;
         let (level, method) = (params::level(info)?, params::method(info)?);
+        let grid = grids::constant(info.named(params::GRID.name))?;
         let crs = info.text(&params::GEOMETRY_CRS);
         let columns = sources.columns()?;
         let types = columns.iter().map(|(name, column)| (name.clone(), column.logical_type())).collect();
@@ -141,25 +149,13 @@ impl TableFunction for CogPixels {
             })
         });
         let resolved = session.prepare(requests.collect())?.into_iter().flatten();
-        let resolved: Vec<_> = resolved.collect();
-        let first = resolved.first().ok_or_else(|| Error::Internal("no raster".to_owned()))?;
-        first.target.band.check_real()?;
-        let coverage = first.coverage(session, method)?;
-        let beside = |target: &Arc<Target>| BesideTarget::new(session, &first.target, Arc::clone(target)).map(Arc::new);
-        let scaling = |target: &Target, scaled: bool| if scaled { target.band.scale_and_offset() } else { (1.0, 0.0) };
-        let state = Rasters {
-            session: session.clone(),
-            tiles: coverage.tiles(&first.target.band.tiling()).into(),
-            coverage,
-            rasters: resolved.iter().map(|resolved| beside(&resolved.target)).collect::<Result<_, _>>()?,
-            scaling: resolved
-                .iter()
-                .zip(sources.scaled())
-                .map(|(resolved, is)| scaling(&resolved.target, is))
-                .collect(),
-            columns: columns.into_iter().map(|(_, column)| column).collect(),
-            first: Arc::clone(&first.target),
+        let rasters = sources.bands(resolved, params::is_grid_level(info)?);
+        let mut plans = session.plan_pixels(vec![PixelRow { rasters, grid, method }])?;
+        let Some(plan) = plans.pop().flatten() else {
+            return Ok(Bind { state: None, columns: types, rows: Some(0) });
         };
+        let columns = columns.into_iter().map(|(_, column)| column).collect();
+        let state = Rasters { session: session.clone(), tiles: plan.tiles(session)?, plan, columns };
         Ok(Bind { state: Some(state), columns: types, rows: None })
     }
 

@@ -1,7 +1,7 @@
 //! The rows of `FROM cog_pixels`: one tile after the other, on all of DuckDB's threads.
 //!
 //! ```text
-//! Scan (shared): tiles of the first raster with the pixels of all rasters ── Cursor (per thread): one tile, and the runs of
+//! Scan (shared): tiles of the first raster, or blocks of a grid, with the pixels of all rasters ── Cursor (per thread): one tile, and the runs of
 //!                                                                            covered pixels that are left
 //! ```
 
@@ -11,10 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rasteret_cog::pixel::ValueRows;
-use rasteret_cog::zonal::Coverage;
 use rasteret_cog::{Run, Window};
 use rasteret_io::Session;
-use rasteret_io::query::{BesidePixels, BesideTarget, GridStream, GridTile, Target};
+use rasteret_io::query::{BesidePixels, GridTile, PixelPlan, PixelStream};
 
 use crate::error::Result;
 use crate::vector::{LogicalType, OutputChunk, TypeId, Writer};
@@ -22,14 +21,8 @@ use crate::vector::{LogicalType, OutputChunk, TypeId, Writer};
 /// The rasters of a query, resolved when it is planned, without requests for pixels.
 pub(crate) struct Rasters {
     pub(super) session: Session,
-    /// The raster whose pixels are the rows.
-    pub(super) first: Arc<Target>,
-    /// All rasters, on its grid.
-    pub(super) rasters: Vec<Arc<BesideTarget>>,
-    /// The scale and offset of each raster.
-    pub(super) scaling: Vec<(f64, f64)>,
-    pub(super) coverage: Arc<Coverage>,
-    /// The tiles that contain covered pixels, as rows and columns of the tile grid.
+    pub(super) plan: PixelPlan,
+    /// The tiles that contain covered pixels, as rows and columns.
     pub(super) tiles: Arc<[(u32, u32)]>,
     pub(super) columns: Vec<Column>,
 }
@@ -74,7 +67,7 @@ impl Column {
 pub(crate) enum Scan {
     /// With the pixels of the rasters whose values are used.
     Pixels {
-        tiles: Box<GridStream>,
+        tiles: Box<PixelStream>,
         /// For each raster, its position among those of a tile; None if its values are not used.
         places: Vec<Option<usize>>,
     },
@@ -96,9 +89,9 @@ impl Scan {
     pub(super) fn new(rasters: &Rasters, columns: &[usize]) -> Self {
         let columns: Vec<Column> = columns.iter().filter_map(|column| rasters.columns.get(*column).copied()).collect();
         let mut used = Vec::new();
-        let places = rasters.rasters.iter().enumerate().map(|(raster, target)| {
+        let places = (0..rasters.plan.raster_count()).map(|raster| {
             columns.iter().any(|column| column.has(raster)).then(|| {
-                used.push(Arc::clone(target));
+                used.push(raster);
                 used.len() - 1
             })
         });
@@ -106,7 +99,7 @@ impl Scan {
         if used.is_empty() {
             return Self::default();
         }
-        let tiles = GridStream::new(&rasters.session, &rasters.first, used, Arc::clone(&rasters.tiles));
+        let tiles = rasters.plan.stream(&rasters.session, &used, Arc::clone(&rasters.tiles));
         Self::Pixels { tiles: Box::new(tiles), places }
     }
 
@@ -115,7 +108,7 @@ impl Scan {
         match self {
             Self::Windows(next) => {
                 let tile = rasters.tiles.get(next.fetch_add(1, Ordering::Relaxed));
-                let window = tile.and_then(|(row, col)| rasters.first.band.window(*row, *col));
+                let window = tile.and_then(|tile| rasters.plan.window(*tile));
                 Ok(window.map(|window| (window, Vec::new())))
             }
             Self::Pixels { tiles, places } => {
@@ -174,11 +167,12 @@ impl Cursor {
     /// Looks up the runs of the next rows, if there are none left.
     fn fill(&mut self, rasters: &Rasters) {
         while self.runs.is_empty() {
-            let Some(rest) = self.rest.take().and_then(|rest| rest.intersection(&rasters.coverage.window()?)) else {
+            let Some(rest) = self.rest.take().and_then(|rest| rest.intersection(&rasters.plan.coverage.window()?))
+            else {
                 return;
             };
             let height = rest.height.min(ROWS_AT_ONCE);
-            self.runs.extend(rasters.coverage.within(Window { height, ..rest }));
+            self.runs.extend(rasters.plan.coverage.within(Window { height, ..rest }));
             let row_off = rest.row_off.saturating_add(height);
             self.rest = (rest.height > height).then_some(Window { row_off, height: rest.height - height, ..rest });
         }
@@ -205,17 +199,16 @@ impl Cursor {
 
 impl Rows {
     fn write(&self, rasters: &Rasters, output: &mut OutputChunk<'_>) -> Result<()> {
-        let band = &rasters.first.band;
+        let plan = &rasters.plan;
         let constant = |number: u32| self.pixels.iter().map(move |_| i32::try_from(number).ok());
-        let transform = band.transform();
-        let centre = |(col, row): (u32, u32)| transform.forward(f64::from(col) + 0.5, f64::from(row) + 0.5);
+        let centre = |(col, row): (u32, u32)| plan.transform.forward(f64::from(col) + 0.5, f64::from(row) + 0.5);
         for (index, column) in output.columns().iter().copied().enumerate() {
             let Some(column) = rasters.columns.get(column) else { continue };
             let mut writer = output.writer(index)?;
             let pixels = self.pixels.iter().copied();
             match column {
-                Column::Level => writer.values(constant(band.level()))?,
-                Column::BandIndex => writer.values(constant(band.index()))?,
+                Column::Level => writer.values(constant(plan.level))?,
+                Column::BandIndex => writer.values(constant(plan.band_index))?,
                 Column::Col => writer.values(pixels.map(|(col, _)| i32::try_from(col).ok()))?,
                 Column::Row => writer.values(pixels.map(|(_, row)| i32::try_from(row).ok()))?,
                 Column::X => writer.values(pixels.map(|pixel| Some(centre(pixel).0)))?,
@@ -240,8 +233,8 @@ impl Rows {
                 let part = Run { start: first, end: run.end.min(first.saturating_add(at_once)), ..*run };
                 rows.start((part.end - part.start) as usize, range.len());
                 for (column, raster) in range.clone().enumerate() {
-                    match (pixels.get(raster), rasters.scaling.get(raster)) {
-                        (Some(Some(pixels)), Some(scaling)) => pixels.fill(column, &part, *scaling, &mut rows),
+                    match pixels.get(raster) {
+                        Some(Some(pixels)) => pixels.fill(column, &part, rasters.plan.scaling(raster), &mut rows),
                         _ => rows.fill_with_invalid(column),
                     }
                 }

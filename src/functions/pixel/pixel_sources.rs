@@ -1,6 +1,7 @@
 //! The rasters that a call of `FROM cog_pixels` names: one, several bands of one, or several by name.
 
-use rasteret_io::query::{LevelChoice, ReadRequest};
+use rasteret_cog::warp::Resampling;
+use rasteret_io::query::{LevelChoice, ReadRequest, ResolvedRead, SourceBand};
 use rasteret_io::{OnError, Session};
 
 use super::pixel_scan::Column;
@@ -9,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::functions::masks::ConstantMask;
 use crate::functions::params;
 use crate::functions::raster_files::fetched;
+use crate::options::OptionValues;
 use crate::vector::{BindInfo, LogicalType, TypeId, Value};
 
 /// The rasters of a call.
@@ -28,13 +30,16 @@ pub(super) struct Source {
     band_index: Option<u32>,
     scaled: bool,
     mask: Option<ConstantMask>,
+    /// The resampling method; None for the default of the raster.
+    resampling: Option<Resampling>,
 }
 
 const NAME: Parameter =
     Parameter { name: "name", value: ValueType::Text, default: None, description: "The name of the column." };
 
 /// The fields of a named source.
-const FIELDS: [&Parameter; 5] = [&params::HREF, &params::BAND_INDEX, &params::SCALED, &params::MASK, &NAME];
+const FIELDS: [&Parameter; 6] =
+    [&params::HREF, &params::BAND_INDEX, &params::SCALED, &params::MASK, &params::GRID_RESAMPLING, &NAME];
 
 impl Sources {
     pub(super) fn of(info: &BindInfo) -> Result<Self> {
@@ -45,7 +50,8 @@ impl Sources {
             return Err(Error::argument("band_index, bands: expected one of them, found both"));
         }
         let mask = ConstantMask::of(info.named(params::MASK.name))?;
-        let defaults = Source { href: String::new(), band_index, scaled, mask };
+        let resampling = params::grid_resampling(info)?;
+        let defaults = Source { href: String::new(), band_index, scaled, mask, resampling };
         if value.id() == TypeId::Struct {
             if bands.is_some() {
                 return Err(Error::argument(
@@ -65,6 +71,9 @@ impl Sources {
         let found =
             || Error::argument(format!("href: expected VARCHAR or a STRUCT of sources, found {}", value.type_name()));
         let source = Source { href: value.text().ok_or_else(found)?, ..defaults };
+        if source.resampling.is_some() && !info.has(&params::GRID) {
+            return Err(Error::argument("resampling: expected a grid or named sources with it, found neither"));
+        }
         Ok(match bands {
             Some(bands) => Self::Bands(source, bands),
             None => Self::Band(source),
@@ -105,9 +114,16 @@ impl Sources {
         }
     }
 
-    /// Whether the values of each raster are scaled.
-    pub(super) fn scaled(&self) -> impl Iterator<Item = bool> {
-        self.rasters().into_iter().map(|(source, _)| source.scaled).collect::<Vec<_>>().into_iter()
+    /// The resolved rasters with their options. `auto_level`: whether the level is that of a grid's pixels.
+    pub(super) fn bands<'a>(
+        &self,
+        resolved: impl Iterator<Item = ResolvedRead<'a>>,
+        auto_level: bool,
+    ) -> Vec<Option<SourceBand<'a>>> {
+        let band = |(resolved, (source, _)): (ResolvedRead<'a>, (&Source, Option<u32>))| {
+            Some(SourceBand { resolved, resampling: source.resampling, auto_level, scaled: source.scaled })
+        };
+        resolved.zip(self.rasters()).map(band).collect()
     }
 
     /// The requests of all rasters, without a geometry.
@@ -162,6 +178,9 @@ impl Source {
             match known.name {
                 field if field == params::HREF.name => href = found.text(),
                 field if field == params::SCALED.name => source.scaled = found.boolean().unwrap_or(self.scaled),
+                field if field == params::GRID_RESAMPLING.name => {
+                    source.resampling = found.text().map(|name| params::resampling_named(&name)).transpose()?;
+                }
                 field if field == params::MASK.name => source.mask = ConstantMask::of(Some(&found))?,
                 field if field == NAME.name => column = found.text(),
                 _ => {

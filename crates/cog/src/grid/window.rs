@@ -41,6 +41,18 @@ impl Window {
         Some(Self { col_off, row_off, width, height })
     }
 
+    /// The part of the tile at a row and column of the tile grid that is inside the image; None outside the grid.
+    #[must_use]
+    pub fn of_tile(tiling: &Tiling, row: u32, col: u32) -> Option<Self> {
+        let part = |position: u32, size: u32, end: u32| {
+            let start = position.checked_mul(size).filter(|start| *start < end)?;
+            Some((start, size.min(end - start)))
+        };
+        let (col_off, width) = part(col, tiling.tile_width, tiling.image_width)?;
+        let (row_off, height) = part(row, tiling.tile_height, tiling.image_height)?;
+        Some(Self { col_off, row_off, width, height })
+    }
+
     /// End column, exclusive.
     #[must_use]
     pub fn col_end(&self) -> u32 {

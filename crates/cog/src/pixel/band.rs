@@ -239,7 +239,7 @@ impl Band {
     /// outside the grid.
     #[must_use]
     pub fn sources(&self, row: u32, col: u32) -> Vec<TileSource> {
-        let Some(window) = window(&self.tiling, row, col) else {
+        let Some(window) = Window::of_tile(&self.tiling, row, col) else {
             return Vec::new();
         };
         let mut sources = Vec::new();
@@ -261,7 +261,7 @@ impl Band {
     /// The window of the block at a row and column of the tile grid; None outside the grid.
     #[must_use]
     pub fn window(&self, row: u32, col: u32) -> Option<Window> {
-        window(&self.tiling, row, col)
+        Window::of_tile(&self.tiling, row, col)
     }
 
     /// Decodes one of the [`sources`](Self::sources).
@@ -290,7 +290,7 @@ impl Band {
     ///
     /// [`Error::Malformed`] if the tiles are inconsistent.
     pub fn block(&self, row: u32, col: u32, decoded: &[Option<Arc<DecodedTile>>]) -> Result<Block> {
-        let window = window(&self.tiling, row, col).ok_or_else(|| Error::InvalidArgument {
+        let window = Window::of_tile(&self.tiling, row, col).ok_or_else(|| Error::InvalidArgument {
             what: format!("expected a tile of the image, found row {row} and column {col} of tiles"),
         })?;
         let mut decoded = decoded.iter();
@@ -315,8 +315,8 @@ impl Band {
         }
         if let Some(mask) = self.mask {
             for (row, col) in window.tiles(&mask.tiling) {
-                let Some((whole, part)) =
-                    self::window(&mask.tiling, row, col).and_then(|whole| Some((whole, whole.intersection(&window)?)))
+                let Some((whole, part)) = Window::of_tile(&mask.tiling, row, col)
+                    .and_then(|whole| Some((whole, whole.intersection(&window)?)))
                 else {
                     continue;
                 };
@@ -431,15 +431,4 @@ fn first_sample(image: &Level, layer: Layer, band: u16) -> u16 {
 
 fn source(image: Image, grid: &TileGrid<'_>, position: u64) -> TileSource {
     TileSource { image, position, range: grid.bytes(position) }
-}
-
-/// The part of a tile inside the image; None outside the grid.
-fn window(tiling: &Tiling, row: u32, col: u32) -> Option<Window> {
-    let part = |position: u32, size: u32, end: u32| {
-        let start = position.checked_mul(size).filter(|start| *start < end)?;
-        Some((start, size.min(end - start)))
-    };
-    let (col_off, width) = part(col, tiling.tile_width, tiling.image_width)?;
-    let (row_off, height) = part(row, tiling.tile_height, tiling.image_height)?;
-    Some(Window { col_off, row_off, width, height })
 }

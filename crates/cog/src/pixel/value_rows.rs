@@ -51,6 +51,14 @@ impl ValueRows {
         self.mark_invalid(column, values.iter().map(Option::is_some));
     }
 
+    /// Fills a column with the values `v * scale + offset` of numbers, of which those with a mask of 0 are invalid.
+    pub fn fill_from_numbers(&mut self, column: usize, numbers: &[f64], mask: &[u8], (scale, offset): (f64, f64)) {
+        self.write(column, numbers.iter().map(|number| number * scale + offset));
+        if mask.contains(&0) {
+            self.mark_invalid(column, mask.iter().map(|byte| *byte != 0));
+        }
+    }
+
     /// Marks a column as invalid.
     pub fn fill_with_invalid(&mut self, column: usize) {
         self.invalid.extend((column..self.values.len()).step_by(self.columns.max(1)));
@@ -139,9 +147,9 @@ mod tests {
     fn columns_are_filled_side_by_side() {
         let mut rows = ValueRows::default();
         // Values of the rows before are overwritten.
-        rows.start(4, 4);
+        rows.start(4, 5);
         rows.fill_with_invalid(1);
-        rows.start(3, 4);
+        rows.start(3, 5);
         rows.fill_from_block(0, &block(&[1, 0, 3]), &RUN, (1.0, 0.0));
         let pixels = MappedPixels::apart(WINDOW, [Some(0), None, Some(2)].into_iter(), [Some(0)].into_iter());
         let mut mapped = MappedValues::new(pixels);
@@ -149,6 +157,7 @@ mod tests {
         rows.fill_from_values(1, &mapped, &RUN, (2.0, -1.0));
         rows.fill_with_invalid(2);
         rows.fill_from_block(3, &block(&[4, 5, 6]), &RUN, (0.5, 1.0));
+        rows.fill_from_numbers(4, &[1.0, 2.0, 3.0], &[255, 255, 0], (3.0, 1.0));
         let found: Vec<_> = rows
             .values()
             .iter()
@@ -156,9 +165,9 @@ mod tests {
             .map(|(at, value)| (!rows.invalid().contains(&at)).then_some(*value))
             .collect();
         let expected = [
-            [Some(1.0), Some(13.0), None, Some(3.0)],
-            [None, None, None, Some(3.5)],
-            [Some(3.0), Some(17.0), None, Some(4.0)],
+            [Some(1.0), Some(13.0), None, Some(3.0), Some(4.0)],
+            [None, None, None, Some(3.5), Some(7.0)],
+            [Some(3.0), Some(17.0), None, Some(4.0), None],
         ];
         assert_eq!(found, expected.concat());
     }

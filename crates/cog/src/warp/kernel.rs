@@ -4,7 +4,7 @@ use super::block::WarpBlock;
 use super::patch::{Output, Patch, WarpSample};
 use super::resampling::Resampling;
 use super::scale::KernelScale;
-use super::source_map::ON_EDGE;
+use super::source_map::{ON_EDGE, whole_below};
 
 /// Weight of GDAL's accumulators below which there is no value.
 const NO_WEIGHT: f64 = 1e-6;
@@ -23,8 +23,10 @@ pub(super) fn resample<T: WarpSample>(
     let mut wide = Wide::new(scale);
     for (at, (x, y)) in positions.enumerate() {
         let (Some(col), Some(row)) = (holder(*x), holder(*y)) else { continue };
-        let Some(patch) = patches.iter().find(|patch| patch.window.contains(col, row)) else { continue };
-        let Some(sample) = patch.valid(col, row) else { continue };
+        let Some((patch, place)) = patches.iter().find_map(|patch| Some((patch, patch.index_of(col, row)?))) else {
+            continue;
+        };
+        let Some(sample) = patch.valid_at(place) else { continue };
         match method {
             Resampling::Bilinear if wide.is_widened => {
                 output.blend(at, wide.value(patch, *x, *y, bilinear_weight, 1.0))
@@ -37,24 +39,29 @@ pub(super) fn resample<T: WarpSample>(
     }
 }
 
-/// The column or row of the pixel that contains a position; None before the first, and for NaN.
+/// The column or row of the pixel that contains a position, or begins within [`ON_EDGE`] after it; None before the first, and for NaN.
+#[inline]
 fn holder(place: f64) -> Option<u32> {
-    let edge = place.round();
-    let place = if (place - edge).abs() <= ON_EDGE { edge } else { place.floor() };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
-    (place >= 0.0 && place < f64::from(u32::MAX)).then_some(place as u32)
+    (place >= -ON_EDGE && place < f64::from(u32::MAX)).then_some((place + ON_EDGE) as u32)
 }
 
 /// The pixel whose centre is at or before a position, and the distance from it.
+#[inline]
 fn before(place: f64) -> (i64, f64) {
-    let first = (place - 0.5).floor();
-    #[expect(clippy::cast_possible_truncation, reason = "positions are near the image")]
-    (first as i64, place - 0.5 - first)
+    let place = place - 0.5;
+    let first = whole_below(place);
+    (first, place - first as f64)
 }
 
 /// The mean of the valid ones of four pixels, weighted by distance.
+#[inline]
 fn four<T: WarpSample>(patch: &Patch<'_, T>, x: f64, y: f64) -> Option<f64> {
     let ((col, dx), (row, dy)) = (before(x), before(y));
+    if let Some([above, below]) = patch.square(col, row) {
+        let sum = weighted(above, (1.0 - dy) * (1.0 - dx), (1.0 - dy) * dx);
+        return Some(weighted(below, dy * (1.0 - dx), dy * dx) + sum);
+    }
     let (mut sum, mut total) = (0.0, 0.0);
     for (row, down) in [(row, 1.0 - dy), (row + 1, dy)] {
         for (col, across) in [(col, 1.0 - dx), (col + 1, dx)] {
@@ -68,6 +75,13 @@ fn four<T: WarpSample>(patch: &Patch<'_, T>, x: f64, y: f64) -> Option<f64> {
         }
     }
     mean(sum, total, NO_WEIGHT_OF_FOUR)
+}
+
+/// The sum of two values with weights; a weight of 0 leaves a value out, also if it is not finite.
+#[inline]
+fn weighted<T: WarpSample>([first, second]: [T; 2], of_first: f64, of_second: f64) -> f64 {
+    let product = |value: T, weight: f64| if weight == 0.0 { 0.0 } else { value.to_f64() * weight };
+    product(first, of_first) + product(second, of_second)
 }
 
 /// The Catmull-Rom mean of sixteen pixels; None unless all of them are valid.

@@ -203,6 +203,39 @@ impl<'a, T: WarpSample> Patch<'a, T> {
         Ok(Self { window: source.window, samples, mask: &source.mask })
     }
 
+    /// The position of a pixel; None outside the window.
+    #[inline]
+    pub(super) fn index_of(&self, col: u32, row: u32) -> Option<usize> {
+        // Columns and rows before the first become large numbers.
+        let (col, row) = (col.wrapping_sub(self.window.col_off), row.wrapping_sub(self.window.row_off));
+        (col < self.window.width && row < self.window.height)
+            .then(|| row as usize * self.window.width as usize + col as usize)
+    }
+
+    /// The sample at a position; None where it is invalid.
+    #[inline]
+    pub(super) fn valid_at(&self, place: usize) -> Option<T> {
+        self.mask.get(place).filter(|byte| **byte != 0)?;
+        self.samples.get(place).copied()
+    }
+
+    /// The samples of a pixel and of those to its right, below it, and to the right of that, by row; None unless all of them are valid.
+    #[inline]
+    pub(super) fn square(&self, col: i64, row: i64) -> Option<[[T; 2]; 2]> {
+        let first = self.index(col, row)?;
+        let (end, width) = (i64::from(self.window.col_end()), self.window.width as usize);
+        if col + 1 >= end {
+            return None;
+        }
+        let pair = |at: usize| {
+            let are_valid = self.mask.get(at..at + 2)?.iter().all(|byte| *byte != 0);
+            let samples = self.samples.get(at..at + 2)?;
+            are_valid.then(|| [samples[0], samples[1]])
+        };
+        Some([pair(first)?, pair(first + width)?])
+    }
+
+    #[inline]
     fn index(&self, col: i64, row: i64) -> Option<usize> {
         let (col, row) = (col - i64::from(self.window.col_off), row - i64::from(self.window.row_off));
         let is_inside =
@@ -215,11 +248,6 @@ impl<'a, T: WarpSample> Patch<'a, T> {
         let at = self.index(col, row)?;
         self.mask.get(at).filter(|byte| **byte != 0)?;
         self.samples.get(at).copied()
-    }
-
-    /// [`sample`](Self::sample) at unsigned coordinates.
-    pub(super) fn valid(&self, col: u32, row: u32) -> Option<T> {
-        self.sample(col.into(), row.into())
     }
 
     /// The value of a pixel; None where it is invalid or outside.

@@ -5,7 +5,7 @@
 //! among them. Otherwise the cell is quartered, down to cells whose pixels are all projected. A cell that a discontinuity crosses
 //! fails: a line through a cell separates one of its corners from another.
 
-use super::source_map::{ON_EDGE, SourceMap};
+use super::source_map::{ON_EDGE, SourceMap, whole_below};
 use crate::grid::Window;
 
 /// Side of a cell.
@@ -33,6 +33,13 @@ pub(crate) struct Positions {
     pub(super) width: usize,
     pub(super) cols: Vec<f64>,
     pub(super) rows: Vec<f64>,
+}
+
+/// Whether a position is near the edge of a pixel.
+#[inline]
+fn is_near(place: f64) -> bool {
+    let after = place - whole_below(place) as f64;
+    after <= NEAR_EDGE || after >= 1.0 - NEAR_EDGE
 }
 
 /// A part of the points.
@@ -82,7 +89,6 @@ impl SourceMap {
         if let Some(polynomial) = Polynomial::fit(self, start, (cell.width, cell.height)) {
             polynomial.evaluate(positions, cell);
             if exact_edges {
-                let is_near = |place: f64| (place - place.round()).abs() <= NEAR_EDGE;
                 for row in cell.row..cell.row + cell.height {
                     for col in cell.col..cell.col + cell.width {
                         let (x, y) = positions.get(col, row);
@@ -134,8 +140,9 @@ impl Positions {
 struct Polynomial {
     /// Values of x and y at the nodes, row by row.
     nodes: [[(f64, f64); NODES]; NODES],
-    /// Weights of the nodes for each column and row.
-    cols: Vec<[f64; NODES]>,
+    /// For each node, its weights for the columns.
+    cols: [Vec<f64>; NODES],
+    /// Weights of the nodes for each row.
     rows: Vec<[f64; NODES]>,
 }
 
@@ -152,11 +159,13 @@ impl Polynomial {
                 *node = at(u, v)?;
             }
         }
-        let table = |count: usize, length: f64| {
+        let table = |count: usize, length: f64| -> Vec<[f64; NODES]> {
             let place = |at: usize| if length > 0.0 { at as f64 / length } else { 0.5 };
             (0..count).map(|at| weights(place(at))).collect()
         };
-        let polynomial = Self { nodes, cols: table(size.0, length.0), rows: table(size.1, length.1) };
+        let of_cols = table(size.0, length.0);
+        let cols = std::array::from_fn(|node| of_cols.iter().map(|weights| weights[node]).collect());
+        let polynomial = Self { nodes, cols, rows: table(size.1, length.1) };
         for v in CHECKS {
             let row = polynomial.row(&weights(v));
             for u in CHECKS {
@@ -188,8 +197,12 @@ impl Polynomial {
             else {
                 return;
             };
-            for ((col, row), weights) in cols.iter_mut().zip(rows).zip(&self.cols) {
-                (*col, *row) = combined(&values, weights);
+            cols.fill(0.0);
+            rows.fill(0.0);
+            // Node by node: the inner loops are vectorized.
+            for ((x, y), weights) in values.iter().zip(&self.cols) {
+                cols.iter_mut().zip(weights).for_each(|(col, weight)| *col += x * weight);
+                rows.iter_mut().zip(weights).for_each(|(row, weight)| *row += y * weight);
             }
         }
     }

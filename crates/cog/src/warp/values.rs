@@ -1,5 +1,7 @@
 //! Values of resampled blocks as numbers.
 
+use super::patch::WarpedBlock;
+use crate::grid::Run;
 use crate::tiff::DataType;
 use crate::{Error, Result};
 
@@ -28,6 +30,23 @@ pub(super) fn numbers(data_type: DataType, data: &[u8], out: &mut [f64]) {
         DataType::Float32 => read!(f32, f64::from),
         DataType::Float64 => read!(f64, std::convert::identity),
         _ => out.fill(f64::NAN),
+    }
+}
+
+impl WarpedBlock {
+    /// Reads the values of a run of columns of the grid, inside the block, as doubles, which replace those of `numbers`. Returns their mask.
+    pub fn run(&self, data_type: DataType, run: &Run, numbers: &mut Vec<f64>) -> &[u8] {
+        let at = |col: u32| {
+            let (row, col) = (run.row.checked_sub(self.window.row_off)?, col.checked_sub(self.window.col_off)?);
+            Some(row as usize * self.window.width as usize + col as usize)
+        };
+        let range = at(run.start).zip(at(run.end)).map_or(0..0, |(start, end)| start..end);
+        let size = data_type.size();
+        let mask = self.mask.get(range.clone()).unwrap_or_default();
+        numbers.clear();
+        numbers.resize(mask.len(), 0.0);
+        self::numbers(data_type, self.data.get(range.start * size..range.end * size).unwrap_or_default(), numbers);
+        mask
     }
 }
 
@@ -104,6 +123,20 @@ fn check_integers(data_type: DataType, data: &[u8], numbers: &[f64], mask: &[u8]
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_of_a_block() {
+        let window = crate::grid::Window { col_off: 10, row_off: 4, width: 3, height: 2 };
+        let data = [1_i16, 2, 3, -4, 5, 6].iter().flat_map(|value| value.to_le_bytes()).collect();
+        let block = WarpedBlock { window, data, mask: vec![255, 255, 255, 255, 0, 255] };
+        let mut numbers = vec![7.0; 9];
+        let run = |row, start, end| Run { row, start, end, weight: 1.0 };
+        assert_eq!(block.run(DataType::Int16, &run(5, 10, 12), &mut numbers), [255, 0]);
+        assert_eq!(numbers, [-4.0, 5.0]);
+        assert_eq!(block.run(DataType::Int16, &run(4, 11, 13), &mut numbers), [255, 255]);
+        assert_eq!(numbers, [2.0, 3.0]);
+        assert!(block.run(DataType::Int16, &run(3, 10, 12), &mut numbers).is_empty() && numbers.is_empty());
+    }
 
     #[test]
     fn singles_of_every_type() {

@@ -10,12 +10,12 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rasteret_cog::Window;
 use rasteret_cog::pixel::{Block, Image, MappedValues};
+use rasteret_cog::{Tiling, Window};
 
 use super::mask::mapped_values;
 use super::masks_ahead::MasksAhead;
-use super::{BesidePixels, BesideTarget, Reader, Target};
+use super::{BesidePixels, BesideTarget, Reader};
 use crate::tiles::{BlockRequest, BlockStream, Keep, RasterFile};
 use crate::{Error, Result};
 
@@ -31,7 +31,8 @@ const GROUPS_IN_BUDGET: u64 = 4;
 #[derive(Debug)]
 pub struct GridStream {
     reader: Reader,
-    first: Arc<Target>,
+    /// The tiles of the first raster.
+    tiling: Tiling,
     rasters: Vec<Arc<BesideTarget>>,
     /// Tiles of the first raster, as rows and columns of its tile grid.
     tiles: Arc<[(u32, u32)]>,
@@ -80,14 +81,9 @@ struct Gathered {
 }
 
 impl GridStream {
-    /// The pixels of `rasters` in these tiles of `first`. Makes no request before the first [`next`](Self::next).
-    pub fn new(
-        reader: &Reader,
-        first: &Arc<Target>,
-        rasters: Vec<Arc<BesideTarget>>,
-        tiles: Arc<[(u32, u32)]>,
-    ) -> Self {
-        Self { reader: reader.clone(), first: Arc::clone(first), rasters, tiles, groups: Mutex::default() }
+    /// The pixels of `rasters` in these tiles of the first raster, whose tiling is given. Makes no request before the first [`next`](Self::next).
+    pub fn new(reader: &Reader, tiling: Tiling, rasters: Vec<Arc<BesideTarget>>, tiles: Arc<[(u32, u32)]>) -> Self {
+        Self { reader: reader.clone(), tiling, rasters, tiles, groups: Mutex::default() }
     }
 
     /// The next tile whose pixels are there, in any order; None at the end. Waits for bytes to arrive, decodes on the calling thread.
@@ -127,7 +123,7 @@ impl GridStream {
         let (mut known, mut requests, mut owners, mut of_masks) = (HashSet::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut tiles, mut empty) = (Vec::new(), Vec::new());
         while let Some(&tile) = self.tiles.get(groups.planned) {
-            let window = self.first.band.window(tile.0, tile.1)?;
+            let window = Window::of_tile(&self.tiling, tile.0, tile.1)?;
             let of_rasters: Vec<_> = self.rasters.iter().map(|raster| raster.requests(tile, window)).collect();
             let new = of_rasters.iter().flatten().filter(|request| is_new(request, &mut known));
             let bytes = new.fold(0_u64, |bytes, request| bytes.saturating_add(request.band.tile_bytes()));

@@ -14,19 +14,16 @@ use rasteret_cog::Window;
 use rasteret_cog::geo::{BBox, GeoTransform};
 use rasteret_cog::pixel::WindowBuffers;
 use rasteret_cog::tiff::DataType;
-use rasteret_cog::warp::{Composite, TargetGrid, Warp, WarpedBlock, clear_outside, fill_invalid, fill_values};
-use rasteret_cog::zonal::Coverage;
+use rasteret_cog::warp::{Composite, TargetGrid, Warp, clear_outside, fill_invalid, fill_values};
+use rasteret_cog::zonal::{Coverage, Method};
 
 use super::place::{RowGeometry, argument};
-use super::resample::Part;
+use super::resample::{Part, block_side};
 use super::{GridChoice, OrNull, PlannedWarp, ReadRequest, Reader, ResolvedRead, SourceBand, WarpOptions};
 use crate::{Error, Result};
 
 /// Side of the squares of blocks that are read one after the other, so that their tiles are still cached.
 const NEIGHBORHOOD: u32 = 4 * Warp::BLOCK;
-
-/// Smallest side of a block.
-const LEAST_BLOCK: u32 = 16;
 
 /// Largest size of an image's values and mask: the capacity of a DuckDB BLOB.
 const MAX_BYTES: u64 = 1 << 31;
@@ -138,11 +135,7 @@ impl PlannedMosaic {
     /// The blocks that have pixels inside the geometry and that a source may meet, until the query is interrupted.
     fn blocks(&self, at: usize, room: u64, reader: &Reader) -> impl Iterator<Item = Block> {
         let count = self.bands.iter().map(Vec::len).sum::<usize>() as u64;
-        let mut side = Warp::BLOCK;
-        let bytes = |side| self.source_bytes(Window::of_image(side, side)).saturating_mul(count);
-        while side > LEAST_BLOCK && bytes(side) > room {
-            side /= 2;
-        }
+        let side = block_side(self.source_bytes(Window::of_image(1, 1)).saturating_mul(count), room);
         let coverage = self.place.coverage.as_ref();
         let neighborhoods = Warp::blocks_of(self.window(), NEIGHBORHOOD);
         let windows = neighborhoods.flat_map(move |window| Warp::blocks_of(window, side));
@@ -238,11 +231,12 @@ impl Reader {
     fn covered(&self, row: &MosaicRow<'_>, grid: TargetGrid, first: (i32, i32)) -> Result<Place> {
         let source = row.bands.iter().flatten().next();
         let geometry = source.map(|source| RowGeometry::of(&source.resolved)).transpose()?.flatten();
+        let method = if row.all_touched { Method::AllTouched } else { Method::Center };
         let coverage = geometry.map(|geometry| {
             let transform = geometry.transform(self, grid.crs.as_deref())?;
             let projector = grid.projector(transform, self.projectors()).map_err(argument)?;
             let pixels = projector.pixels(&geometry.geometry).map_err(argument)?;
-            self.coverage_on(&grid, &pixels, row.all_touched)
+            self.coverage_on(&grid, &pixels, method)
         });
         Ok(Place { coverage: coverage.transpose()?, grid: Arc::new(grid), first })
     }
@@ -338,17 +332,7 @@ impl Reader {
                 jobs.push((block, starts[block.at] + band, start..parts.len()));
             }
         }
-        let memory = |part: &Part<'_>| {
-            let pixels = usize::try_from(part.window.pixels()).unwrap_or(usize::MAX);
-            let data = vec![0; pixels.saturating_mul(part.warp.data_type().size())];
-            WarpedBlock { window: part.window, data, mask: vec![0; pixels] }
-        };
-        let mut warped: Vec<WarpedBlock> = parts.iter().map(memory).collect();
-        let buffers = warped.iter_mut().map(|block| WindowBuffers { data: &mut block.data, mask: &mut block.mask });
-        let are_read = self.fill_parts(&parts, &mut buffers.collect::<Vec<_>>())?;
-        for (block, _) in warped.iter_mut().zip(are_read).filter(|(_, is_read)| !is_read) {
-            block.mask.fill(0);
-        }
+        let (warped, _) = self.read_parts(&parts)?;
         self.for_each(jobs.len(), |number| {
             let (block, output, range) = &jobs[number];
             let (mosaic, sources) = (mosaics[block.at], warped.get(range.clone()).unwrap_or_default());

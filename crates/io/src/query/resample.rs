@@ -23,6 +23,18 @@ use crate::{Error, Result};
 /// Blocks whose source positions are computed before they are read.
 const BLOCKS_AT_ONCE: usize = 32;
 
+/// Smallest side of a block of several sources.
+const LEAST_BLOCK: u32 = 16;
+
+/// Side of the blocks whose pixels, which take so many bytes each, fit into `room`.
+pub(super) fn block_side(bytes_of_a_pixel: u64, room: u64) -> u32 {
+    let mut side = Warp::BLOCK;
+    while side > LEAST_BLOCK && (u64::from(side) * u64::from(side)).saturating_mul(bytes_of_a_pixel) > room {
+        side /= 2;
+    }
+    side
+}
+
 /// A part of a planned window, which is written to buffers of its own.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part<'a> {
@@ -77,10 +89,27 @@ impl Reader {
         Ok(is_read)
     }
 
+    /// Reads parts, each to a block of its own; also whether each of them was read. Without its file, where `on_error` allows that, a block
+    /// has no valid pixels.
+    pub(super) fn read_parts(&self, parts: &[Part<'_>]) -> Result<(Vec<WarpedBlock>, Vec<bool>)> {
+        let memory = |part: &Part<'_>| {
+            let pixels = usize::try_from(part.window.pixels()).unwrap_or(usize::MAX);
+            let data = vec![0; pixels.saturating_mul(part.warp.data_type().size())];
+            WarpedBlock { window: part.window, data, mask: vec![0; pixels] }
+        };
+        let mut blocks: Vec<WarpedBlock> = parts.iter().map(memory).collect();
+        let buffers = blocks.iter_mut().map(|block| WindowBuffers { data: &mut block.data, mask: &mut block.mask });
+        let are_read = self.fill_parts(parts, &mut buffers.collect::<Vec<_>>())?;
+        for (block, _) in blocks.iter_mut().zip(&are_read).filter(|(_, is_read)| !**is_read) {
+            block.mask.fill(0);
+        }
+        Ok((blocks, are_read))
+    }
+
     /// Writes the pixels of parts, as of [`fill_warps`](Self::fill_warps), but for values of invalid pixels, and without regard to
     /// geometries.
     pub(super) fn fill_parts(&self, parts: &[Part<'_>], outputs: &mut [WindowBuffers<'_>]) -> Result<Vec<bool>> {
-        let (copies, resampled) = plan_copies(parts)?;
+        let (copies, resampled) = self.plan_copies(parts)?;
         let mut copying = Some(self.start_windows(copies.iter().map(|copy| &copy.window)));
         outputs.iter_mut().for_each(|output| output.mask.fill(0));
         let mut is_read = vec![true; parts.len()];
@@ -102,6 +131,24 @@ impl Reader {
             }
             self.resample(&group, &of_blocks, &pixels, parts, outputs)?;
         }
+    }
+
+    /// The parts that are copied, and the positions of those that are resampled.
+    fn plan_copies(&self, parts: &[Part<'_>]) -> Result<(Vec<CopiedPart>, Vec<usize>)> {
+        let (mut copies, mut resampled) = (Vec::new(), Vec::new());
+        for (at, Part { warp, window }) in parts.iter().enumerate() {
+            self.query().check()?;
+            // Of a window around a geometry, only blocks with pixels inside are read.
+            let copied = if warp.coverage.is_some() { Copied::No } else { warp.warp.copied(*window) };
+            match copied {
+                Copied::No => resampled.push(at),
+                Copied::Outside => {}
+                Copied::Part { source, target } => {
+                    copies.push(CopiedPart { at, window: read_of(warp, source)?, target, is_whole: target == *window });
+                }
+            }
+        }
+        Ok((copies, resampled))
     }
 
     /// The next blocks whose source pixels fit into memory together, at least one; empty at the end.
@@ -190,23 +237,6 @@ fn read_of(warp: &PlannedWarp, source: Window) -> Result<PlannedWindow> {
     let writer = WindowWriter::of_window(&warp.target.band, source, warp.warp.window_options());
     let writer = writer.map_err(|source| warp.target.fault(source))?;
     Ok(PlannedWindow::new(Arc::clone(&warp.target), writer, warp.on_error))
-}
-
-/// The parts that are copied, and the positions of those that are resampled.
-fn plan_copies(parts: &[Part<'_>]) -> Result<(Vec<CopiedPart>, Vec<usize>)> {
-    let (mut copies, mut resampled) = (Vec::new(), Vec::new());
-    for (at, Part { warp, window }) in parts.iter().enumerate() {
-        // Of a window around a geometry, only blocks with pixels inside are read.
-        let copied = if warp.coverage.is_some() { Copied::No } else { warp.warp.copied(*window) };
-        match copied {
-            Copied::No => resampled.push(at),
-            Copied::Outside => {}
-            Copied::Part { source, target } => {
-                copies.push(CopiedPart { at, window: read_of(warp, source)?, target, is_whole: target == *window });
-            }
-        }
-    }
-    Ok((copies, resampled))
 }
 
 /// The blocks of a part that have pixels inside the geometry.

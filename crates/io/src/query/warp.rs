@@ -94,6 +94,11 @@ impl PlannedWarp {
         self.mask_len() * self.warp.data_type().size()
     }
 
+    /// Memory for the value and the mask of a pixel, in bytes.
+    pub(super) fn pixel_bytes(&self) -> u64 {
+        self.data_type().size() as u64 + 1
+    }
+
     /// Memory for the values and the mask, in bytes.
     pub(super) fn byte_len(&self) -> u64 {
         (self.data_len() as u64).saturating_add(self.mask_len() as u64)
@@ -138,9 +143,23 @@ impl Reader {
         let placed = self.of_rows(&rows, |(resolved, options)| {
             Ok(self.place(resolved, &options.grid).or_null(resolved.request.on_error)?.flatten())
         })?;
+        let rows = rows.into_iter().zip(placed).map(|(row, placed)| {
+            let ((resolved, options), placed) = (row?, placed??);
+            Some((resolved, options, placed))
+        });
+        self.plan_placed(rows.collect(), MAX_BYTES)
+    }
+
+    /// The resampled windows of rows that have been placed, each of at most `max_bytes`.
+    pub(super) fn plan_placed(
+        &self,
+        rows: Vec<Option<(ResolvedRead<'_>, WarpOptions, Placed)>>,
+        max_bytes: u64,
+    ) -> Result<Vec<Option<PlannedWarp>>> {
         let (mut requests, mut beside) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        for (row, placed) in rows.into_iter().zip(placed) {
-            let (Some((resolved, options)), Some(Some(placed))) = (row, placed) else {
+        for row in rows {
+            self.query().check()?;
+            let Some((resolved, options, placed)) = row else {
                 requests.push(None);
                 beside.push(None);
                 continue;
@@ -157,14 +176,21 @@ impl Reader {
         }
         let prepared = self.prepare(requests)?.into_iter().zip(beside);
         let planned = prepared.map(|(resolved, beside)| {
+            self.query().check()?;
             let (Some(resolved), Some((options, placed))) = (resolved, beside) else { return Ok(None) };
             let on_error = resolved.request.on_error;
-            self.plan_warp(&resolved, &options, placed).or_null(on_error)
+            self.plan_warp(&resolved, &options, placed, max_bytes).or_null(on_error)
         });
         planned.collect()
     }
 
-    fn plan_warp(&self, resolved: &ResolvedRead<'_>, options: &WarpOptions, placed: Placed) -> Result<PlannedWarp> {
+    fn plan_warp(
+        &self,
+        resolved: &ResolvedRead<'_>,
+        options: &WarpOptions,
+        placed: Placed,
+        max_bytes: u64,
+    ) -> Result<PlannedWarp> {
         let Placed { grid, window, pixels } = placed;
         let target = &resolved.target;
         let fault = |source| target.fault(source);
@@ -175,10 +201,10 @@ impl Reader {
             .map_err(fault)?;
         let warp = if options.turns { warp } else { warp.without_turns() };
         let bytes = window.pixels().saturating_mul(warp.data_type().size() as u64 + 1);
-        if bytes > MAX_BYTES {
+        if bytes > max_bytes {
             return Err(Error::InvalidArgument {
                 what: format!(
-                    "grid: expected a window of at most {MAX_BYTES} bytes, found {} x {} pixels of {}, {bytes} bytes: use a smaller geometry \
+                    "grid: expected a window of at most {max_bytes} bytes, found {} x {} pixels of {}, {bytes} bytes: use a smaller geometry \
                      or a larger resolution",
                     window.width,
                     window.height,
@@ -186,7 +212,8 @@ impl Reader {
                 ),
             });
         }
-        let coverage = pixels.map(|pixels| self.coverage_on(&grid, &pixels, options.all_touched)).transpose()?;
+        let inside = if options.all_touched { zonal::Method::AllTouched } else { zonal::Method::Center };
+        let coverage = pixels.map(|pixels| self.coverage_on(&grid, &pixels, inside)).transpose()?;
         Ok(PlannedWarp {
             target: Arc::clone(target),
             warp,
@@ -198,10 +225,9 @@ impl Reader {
     }
 
     /// The pixels of a grid inside a geometry.
-    pub(super) fn coverage_on(&self, grid: &TargetGrid, pixels: &Geometry, all_touched: bool) -> Result<Coverage> {
+    pub(super) fn coverage_on(&self, grid: &TargetGrid, pixels: &Geometry, method: zonal::Method) -> Result<Coverage> {
         let max = self.memory().of_coverage();
         Coverage::check_size(pixels, grid.width, grid.height, max).map_err(argument)?;
-        let method = if all_touched { zonal::Method::AllTouched } else { zonal::Method::Center };
         Ok(Coverage::on_ground(pixels, grid.width, grid.height, method, &grid.transform))
     }
 }
