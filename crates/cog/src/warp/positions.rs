@@ -273,14 +273,20 @@ impl Positions {
         let mut add = |position: (f64, f64)| {
             if position.0 < middle { left.extend(position) } else { right.extend(position) }
         };
+        // The pixels between the corners of a quadrilateral are needed, too.
+        let mut is_spanned = false;
         if areas {
-            self.each_quadrilateral(map, target, &mut |_, corners| corners.into_iter().for_each(&mut add));
+            self.each_quadrilateral(map, target, &mut |_, corners| {
+                let is_left = |corner: &(f64, f64)| corner.0 < middle;
+                is_spanned |= corners.iter().any(is_left) && !corners.iter().all(is_left);
+                corners.into_iter().for_each(&mut add);
+            });
         } else {
             let is_inside =
                 |(x, y): &(f64, f64)| *x >= -ON_EDGE && *y >= -ON_EDGE && *x <= map.size.0 && *y <= map.size.1;
             self.cols.iter().copied().zip(self.rows.iter().copied()).filter(is_inside).for_each(add);
         }
-        let is_split = map.turn.is_some() && right.min.0 - left.max.0 > middle;
+        let is_split = map.turn.is_some() && !is_spanned && right.min.0 - left.max.0 > middle;
         if is_split {
             return [left, right].iter().filter_map(|bounds| bounds.window(image, reach)).collect();
         }

@@ -114,6 +114,24 @@ fn positions_across_the_antimeridian_are_in_the_image() {
 }
 
 #[test]
+fn areas_may_be_larger_than_half_of_a_raster_in_degrees() {
+    let values: Vec<f64> = (0..16).map(f64::from).collect();
+    let source = RasterInfo::in_epsg(4326, [1.0, 0.0, 0.0, 0.0, -1.0, 2.0], 8, 2);
+    // From column 1 to 7, and beyond both sides.
+    let part = grid(4326, [6.0, 0.0, 1.0, 0.0, -2.0, 2.0], 1, 1);
+    let whole = grid(4326, [12.0, 0.0, -2.0, 0.0, -12.0, 6.0], 1, 1);
+    for (method, expected) in [
+        (Resampling::Average, [7.5, 7.5]),
+        (Resampling::Mode, [1.0, 0.0]),
+        (Resampling::Min, [1.0, 0.0]),
+        (Resampling::Max, [14.0, 15.0]),
+    ] {
+        let found = [&part, &whole].map(|grid| resampled(grid, &source, method, &some(&values))[0]);
+        assert_eq!(found, expected.map(Some), "{method:?}");
+    }
+}
+
+#[test]
 fn pixels_of_the_own_grid_are_copied_by_every_method() {
     let source = RasterInfo::in_epsg(32631, [10.0, 0.0, 500_000.0, 0.0, -10.0, 5_000_000.0], 4, 3);
     let values: Vec<_> = (0..12).map(|number| (number != 5).then(|| 0.1 + f64::from(number))).collect();
