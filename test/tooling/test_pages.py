@@ -1,12 +1,16 @@
-"""Checks that paths in pages for contributors exist."""
+"""Checks that paths in pages for contributors exist, and that the SQL of pages is tested as readers see it."""
 
 from __future__ import annotations
 
 import re
+import sys
 import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import docs  # noqa: E402
+
 PAGES = [
     *ROOT.glob("*.md"),
     *ROOT.glob("docs/*.md"),
@@ -62,6 +66,21 @@ class Paths(unittest.TestCase):
         section = (ROOT / "scripts" / "environments.ini").read_text().partition("\n[dbt]\n")[2].partition("\n\n")[0]
         tested = [pin.strip() for pin in section.splitlines()[1:] if "extension" not in pin]
         self.assertEqual(line.split(), tested)
+
+
+class Blocks(unittest.TestCase):
+    def test_blocks_run_as_they_are_shown(self) -> None:
+        page = "```sql\nCOPY a TO 'build/a.parquet';\n\nFROM 'a.parquet';\n```\n\n```text\n1\t2\n```\n"
+        expected = "statement ok\nCOPY a TO '__TEST_DIR__/a.parquet'\n\nquery TT\nFROM 'a.parquet'\n----\n1\t2\n"
+        self.assertEqual(docs.page_test("page", page), f"# page\n\nrequire rasteret\n\n{expected}")
+
+    def test_hidden_blocks_do_not_run(self) -> None:
+        self.assertIsNone(docs.page_test("page", "<!-- Hidden\n```sql\nCREATE TABLE a (b INTEGER);\n```\n-->\n"))
+
+    def test_blocks_that_do_not_run_state_the_reason(self) -> None:
+        self.assertIsNone(docs.page_test("page", '```sql title="API"\n-- needs the network\nFROM a;\n```\n'))
+        with self.assertRaisesRegex(docs.DocsError, "reason"):
+            docs.page_test("page", '```sql title="API"\nFROM a;\n```\n')
 
 
 if __name__ == "__main__":
