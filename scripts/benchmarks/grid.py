@@ -52,9 +52,7 @@ def places() -> object:
     """The first column and row of each chip, by scene; even ones, which are those of pixels of 20 m."""
     import numpy as np
 
-    return 2 * np.random.default_rng(17).integers(
-        -CHIP // 4, (scenes.DATE_SIZE - CHIP // 2) // 2, (SCENES, CHIPS, 2)
-    )
+    return 2 * np.random.default_rng(17).integers(-CHIP // 4, (scenes.DATE_SIZE - CHIP // 2) // 2, (SCENES, CHIPS, 2))
 
 
 def of_scenes(hrefs: list[str]) -> list[list[str]]:
@@ -218,7 +216,9 @@ def odc_median(hrefs: list[str], threads: int) -> Answer:
             pixel = step * scenes.PIXEL
             transform = [pixel, 0, scenes.LEFT, 0, -pixel, scenes.TOP]
             fields = {"proj:shape": [side // step, side // step], "proj:transform": transform}
-            item.add_asset(name, pystac.Asset(href, media_type=pystac.MediaType.COG, roles=["data"], extra_fields=fields))
+            item.add_asset(
+                name, pystac.Asset(href, media_type=pystac.MediaType.COG, roles=["data"], extra_fields=fields)
+            )
         return item
 
     corner, length = (scenes.LEFT, scenes.TOP), scenes.DATE_SIZE * scenes.PIXEL

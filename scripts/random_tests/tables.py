@@ -43,7 +43,9 @@ def run(session: Session, seed: str) -> None:
     session.cases += 1
     weights = rng.choice(["coverage", "center"])
     sql = table_sql(rng, sources, method, grid_sql, corners, (grid or sources[0].grid).crs, weights)
-    about = "\n".join(f"  {source.grid} {source.data.dtype} nodata {source.nodata}" for source in sources) + f"\n  {sql}"
+    about = (
+        "\n".join(f"  {source.grid} {source.data.dtype} nodata {source.nodata}" for source in sources) + f"\n  {sql}"
+    )
     try:
         rows = session.connection.execute(sql).fetchnumpy()
         compare_table(session, sources, method, (grid, grid_sql), (corners, weights), rows, about)
@@ -129,7 +131,9 @@ def compare_table(
         return
     coverage[lines, cols] = rows["coverage"]
     session.compare(
-        "table.once", (coverage > 0).sum() == len(cols), lambda: f"{about}\n  {len(cols)} rows, {(coverage > 0).sum()} pixels"
+        "table.once",
+        (coverage > 0).sum() == len(cols),
+        lambda: f"{about}\n  {len(cols)} rows, {(coverage > 0).sum()} pixels",
     )
     x, y = target.transform * (cols + 0.5, lines + 0.5)
     size = abs(target.transform.a + 1j * target.transform.d)
@@ -142,7 +146,9 @@ def compare_table(
         mask[lines, cols] = ~np.ma.getmaskarray(column)
         values = np.zeros(shape, source.data.dtype)
         values[lines, cols] = np.ma.filled(column, 0)
-        compare_values(session, (source, number), method, grid[1], (target, corners), (values, mask, coverage > 0), about)
+        compare_values(
+            session, (source, number), method, grid[1], (target, corners), (values, mask, coverage > 0), about
+        )
 
 
 def compare_weights(
@@ -190,9 +196,7 @@ def compare_values(
     where = "NULL"
     if corners is not None:
         where = "'POLYGON((" + ", ".join(f"{x!r} {y!r}" for x, y in [*corners, corners[0]]) + "))'"
-    options = (
-        f"grid: {target.sql}, resampling: '{used}', level: 0, all_touched: true, geometry_crs: '{target.crs}'"
-    )
+    options = f"grid: {target.sql}, resampling: '{used}', level: 0, all_touched: true, geometry_crs: '{target.crs}'"
     window = session.rows(f"SELECT cog_read({literal(source.path)}, NULL, {where}, {{{options}}})")[0][0]
     if window is None:
         session.compare("table.empty", not covered.any(), lambda: f"{about}\n  rows outside of the grid")
@@ -219,6 +223,4 @@ def compare_values(
     of_window = replace(target, transform=target.transform * Affine.translation(left, top), width=width, height=height)
     compare = compare_kernel if used in METHODS[:3] else compare_area
     for name, is_same, describe in compare(source, of_window, used, values, mask):
-        session.compare(
-            f"table.{used}.{name}", is_same, lambda describe=describe: f"{about}\n  {describe()}"
-        )
+        session.compare(f"table.{used}.{name}", is_same, lambda describe=describe: f"{about}\n  {describe()}")
