@@ -34,7 +34,7 @@ TIMEOUT_S = "10"
 DATA = ROOT / "test" / "data"
 TIME_LIMIT_S = 120
 # DuckDB releases with changes that tests depend on: GEOMETRY in the core, settings in the C API, CRSs of GEOMETRY.
-RELEASES = ("1.5.0", "1.5.2", "1.5.5")
+RELEASES = ("1.5.0", "1.5.2", "1.5.5", "2.0.1")
 
 
 @dataclass(frozen=True)
