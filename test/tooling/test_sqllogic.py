@@ -180,11 +180,16 @@ class Parser(unittest.TestCase):
     def test_compares_releases_by_number(self) -> None:
         self.assertEqual(
             sqltest.release_variables("1.5.10"),
-            {"DUCKDB_SINCE_1_5_0": "1", "DUCKDB_SINCE_1_5_2": "1", "DUCKDB_SINCE_1_5_5": "1"},
+            {
+                "DUCKDB_SINCE_1_5_0": "1",
+                "DUCKDB_SINCE_1_5_2": "1",
+                "DUCKDB_SINCE_1_5_5": "1",
+                "DUCKDB_SINCE_2_0_1": "0",
+            },
         )
         self.assertEqual(sqltest.release_variables("1.5.2")["DUCKDB_SINCE_1_5_5"], "0")
         self.assertEqual(set(sqltest.release_variables("1.4.5").values()), {"0"})
-        self.assertEqual(set(sqltest.release_variables("2.0.0").values()), {"1"})
+        self.assertEqual(set(sqltest.release_variables("2.0.1").values()), {"1"})
 
 
 if __name__ == "__main__":
