@@ -210,7 +210,7 @@ def compare_values(
     expected = np.frombuffer(window["data"], window["dtype"]).reshape(height, width)
     expected_mask = np.frombuffer(window["mask"], "uint8").reshape(height, width) != 0
     both = covered & mask & expected_mask
-    # Blocks begin elsewhere, so that positions differ by rounding.
+    # Blocks begin elsewhere, so that positions differ by rounding: a mean of integers that ends in one half is rounded up or down.
     blends = used in ("bilinear", "cubic", "average")
     allowed = (1 if values.dtype.kind != "f" else BLOCKS * max(np.ptp(source.data), 1)) if blends else 0
     same = np.array_equal(mask[covered], expected_mask[covered])

@@ -54,7 +54,7 @@ impl BlockConsumer for Gather {
     fn add((): &mut (), (): ()) {}
 }
 
-/// What is read for one raster of a row.
+/// The read of one raster of a row.
 enum Source {
     /// Nothing: it is NULL, or cannot be read.
     Nothing,
@@ -64,7 +64,7 @@ enum Source {
     Parts(Range<usize>),
 }
 
-/// What is read for the rows of a call.
+/// The reads of the rows of a call.
 #[derive(Default)]
 struct Sources<'a> {
     reads: Vec<Read<Gather>>,
