@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from clouds.http_server import Request, Response, part_of, xml_error
+
+# Of all parts of an upload but the last one.
+LEAST_PART = 5 << 20
 
 
 class Uploads:
@@ -12,6 +17,11 @@ class Uploads:
         self.objects: dict[str, bytes] = {}
         self.parts: dict[str, dict[int, bytes]] = {}
         self.begun = 0
+
+    def complete(self, path: str, data: bytes) -> str:
+        """Stores a complete object; returns its ETag."""
+        self.objects[path] = data
+        return "all"
 
     def respond(self, request: Request) -> Response | None:
         """Responds to a request of an upload, or for an object that was uploaded; None for others."""
@@ -32,8 +42,14 @@ class Uploads:
             self.parts[upload][number] = request.body
             return Response(200, b"", [("ETag", f'"{number}"')])
         parts = self.parts.pop(upload)
-        if request.method == "POST":
-            self.objects[request.path] = b"".join(parts[number] for number in sorted(parts))
-            result = '<CompleteMultipartUploadResult><ETag>"all"</ETag></CompleteMultipartUploadResult>'
-            return Response(200, result.encode(), xml)
-        return Response(204)
+        if request.method != "POST":
+            return Response(204)
+        *others, _ = numbers = sorted(parts)
+        listed = re.findall(rb"<Part>(.*?)</Part>", request.body)
+        if listed != [b'<ETag>"%d"</ETag><PartNumber>%d</PartNumber>' % (number, number) for number in numbers]:
+            return xml_error(400, "InvalidPart")
+        if any(len(parts[number]) < LEAST_PART for number in others):
+            return xml_error(400, "EntityTooSmall")
+        tag = self.complete(request.path, b"".join(parts[number] for number in numbers))
+        result = f'<CompleteMultipartUploadResult><ETag>"{tag}"</ETag></CompleteMultipartUploadResult>'
+        return Response(200, result.encode(), xml)

@@ -1,4 +1,4 @@
-"""Stubs of web servers with logins, Google's storage and token endpoints, Azure with tokens, and a signing endpoint."""
+"""Stubs of web servers with logins, Google's token endpoints, Azure with tokens, and a signing endpoint."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import datetime
 import json
 import urllib.parse
 
+from clouds.gcs_emulator import Storage
 from clouds.http_server import Request, Response, the_file, xml_error
-from clouds.uploads import Uploads
 
 BEARER = "bearer-SECRET"
 API_KEY = "api-key-SECRET"
@@ -82,25 +82,35 @@ class Web:
 
 
 class Google:
-    """Storage that requires tokens, and the token endpoints."""
+    """The token endpoints, and the access to the buckets of an emulator.
+
+    | bucket | access |
+    |---|---|
+    | `public` | reading without a token |
+    | `signed` | tokens that service accounts sign themselves, and all others |
+    | `private` | tokens of the endpoints |
+    | `paid` | the same, for a project that pays |
+    """
 
     def __init__(self) -> None:
         self.tokens = {"google-bearer-SECRET"}
         self.issued = 0
-        self.uploads = Uploads()
+        self.buckets = Storage("")
 
     def revoke_issued(self) -> None:
         self.tokens = {"google-bearer-SECRET"}
 
     def storage(self, request: Request) -> Response:
+        """Serves the buckets."""
         bucket = request.path.lstrip("/").partition("/")[0]
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        is_signed = token.count(".") == 2
+        is_signed = bucket == "signed" and token.count(".") == 2
         if bucket == "paid" and not request.headers.get("x-goog-user-project"):
             return xml_error(400, "UserProjectMissing")
-        if bucket == "public" or token in self.tokens or bucket == "signed" and is_signed:
-            return self.uploads.respond(request) or the_file(request)
-        return xml_error(401 if token else 403, "AuthenticationRequired" if token else "AccessDenied")
+        if token and not (token in self.tokens or is_signed):
+            return xml_error(401, "AuthenticationRequired")
+        is_public = bucket not in ("private", "signed", "paid") and request.method in ("GET", "HEAD")
+        return self.buckets.respond(request) if token or is_public else xml_error(403, "AccessDenied")
 
     def metadata(self, request: Request) -> Response:
         """Serves the metadata of a virtual machine."""

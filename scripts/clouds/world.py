@@ -16,7 +16,7 @@ from pathlib import Path
 
 import trustme
 
-from clouds import azurite
+from clouds import azurite, gcs_emulator
 from clouds.aws import Aws
 from clouds.http_server import Request, Response, Server, the_file
 from clouds.web import AzureTokens, Google, Signer, Web
@@ -129,6 +129,7 @@ def running() -> Iterator[World]:
         world.web.other_url = world.url("other")
         world.azurite = stack.enter_context(azurite.running())
         world.signer.sign = azurite.sas
+        world.google.buckets = stack.enter_context(gcs_emulator.running())
         world.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rasteret-clouds-")))
         yield world
 
