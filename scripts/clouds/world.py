@@ -30,6 +30,8 @@ import duckdb, json, sys, urllib.request
 job = json.load(sys.stdin)
 connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
 connection.execute(f"LOAD '{job['extension']}'")
+# DuckDB prints it to the standard output, after two seconds.
+connection.execute("SET enable_progress_bar = false")
 for setting, value in job["settings"].items():
     connection.execute(f"SET {setting} = ?", [value])
 found = []
