@@ -201,13 +201,13 @@ impl HostError {
     }
 }
 
-type Answer<T> = std::result::Result<T, HostError>;
+type HostResult<T> = std::result::Result<T, HostError>;
 
 /// Opens a file for reading; returns its handle and size.
 ///
 /// # Safety
 /// A query of the context's connection must be running.
-unsafe fn open(context: &Context, path: &str) -> Result<Answer<(ffi::duckdb_file_handle, u64)>> {
+unsafe fn open(context: &Context, path: &str) -> Result<HostResult<(ffi::duckdb_file_handle, u64)>> {
     let path = CString::new(path).map_err(|_| Error::Internal("a path with a NUL".to_owned()))?;
     // SAFETY: the caller's contract. All handles except for that of the file are created and destroyed here, and DuckDB's destructors take null.
     unsafe {
@@ -240,7 +240,7 @@ unsafe fn open(context: &Context, path: &str) -> Result<Answer<(ffi::duckdb_file
 ///
 /// # Safety
 /// The handle must be live, and used by no other thread.
-unsafe fn read(file: ffi::duckdb_file_handle, offset: u64, buffer: &mut [u8]) -> Result<Answer<usize>> {
+unsafe fn read(file: ffi::duckdb_file_handle, offset: u64, buffer: &mut [u8]) -> Result<HostResult<usize>> {
     let (offset, length) = (i64::try_from(offset).unwrap_or(i64::MAX), i64::try_from(buffer.len()).unwrap_or(i64::MAX));
     // SAFETY: the caller's contract; DuckDB writes at most `length` bytes.
     unsafe {

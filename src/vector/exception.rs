@@ -163,19 +163,19 @@ fn json_text(object: &str, key: &str) -> Option<String> {
 /// A function of the C API that takes a tuple of arguments.
 pub(crate) trait Callable<A> {
     /// The return type.
-    type Answer;
+    type Output;
 
     /// Calls the function, which may unwind.
     ///
     /// # Safety
     /// Those of the called function.
-    unsafe fn call_unwinding(self, arguments: A) -> Self::Answer;
+    unsafe fn call_unwinding(self, arguments: A) -> Self::Output;
 }
 
 macro_rules! callable {
     ($($argument:ident: $kind:ident),*) => {
         impl<R, $($kind),*> Callable<($($kind,)*)> for unsafe extern "C" fn($($kind),*) -> R {
-            type Answer = R;
+            type Output = R;
 
             #[inline]
             unsafe fn call_unwinding(self, ($($argument,)*): ($($kind,)*)) -> R {
@@ -198,7 +198,7 @@ callable!(a: A, b: B, c: C, d: D);
 struct Call<F, A, R> {
     function: F,
     arguments: A,
-    answer: MaybeUninit<R>,
+    output: MaybeUninit<R>,
 }
 
 /// Calls a function of the C API, selected by its slot:
@@ -210,7 +210,7 @@ struct Call<F, A, R> {
 pub(crate) unsafe fn call<F, A>(
     slot: impl FnOnce(&ffi::duckdb_ext_api_v1) -> Option<F>,
     arguments: A,
-) -> Result<F::Answer>
+) -> Result<F::Output>
 where
     F: Callable<A> + Copy,
     A: Copy,
@@ -226,23 +226,23 @@ where
 /// # Safety
 /// Those of the called function.
 #[inline]
-unsafe fn attempt<F: Callable<A> + Copy, A: Copy>(function: F, arguments: A) -> Result<F::Answer, Exception> {
-    let mut call = Call { function, arguments, answer: MaybeUninit::uninit() };
+unsafe fn attempt<F: Callable<A> + Copy, A: Copy>(function: F, arguments: A) -> Result<F::Output, Exception> {
+    let mut call = Call { function, arguments, output: MaybeUninit::uninit() };
     let mut exception = MaybeUninit::uninit();
     // SAFETY: `run` receives the matching `Call`; it has nothing to drop if an exception passes through, and cannot
     // panic.
     let is_done = unsafe { rasteret_exception_catch(run::<F, A>, (&raw mut call).cast(), exception.as_mut_ptr()) };
     // SAFETY: the result is initialized if the call returned, the exception if it threw.
-    unsafe { if is_done { Ok(call.answer.assume_init()) } else { Err(exception.assume_init()) } }
+    unsafe { if is_done { Ok(call.output.assume_init()) } else { Err(exception.assume_init()) } }
 }
 
 /// # Safety
-/// `data` must be a `Call<F, A, F::Answer>` whose call is valid.
+/// `data` must be a `Call<F, A, F::Output>` whose call is valid.
 unsafe extern "C-unwind" fn run<F: Callable<A> + Copy, A: Copy>(data: *mut c_void) {
     // SAFETY: the caller's contract.
     unsafe {
-        let call = &mut *data.cast::<Call<F, A, F::Answer>>();
-        call.answer.write(call.function.call_unwinding(call.arguments));
+        let call = &mut *data.cast::<Call<F, A, F::Output>>();
+        call.output.write(call.function.call_unwinding(call.arguments));
     }
 }
 
@@ -259,8 +259,8 @@ thread_local! {
 pub(super) unsafe fn call_or_postpone<F, A>(
     slot: impl FnOnce(&ffi::duckdb_ext_api_v1) -> Option<F>,
     arguments: A,
-    otherwise: F::Answer,
-) -> F::Answer
+    otherwise: F::Output,
+) -> F::Output
 where
     F: Callable<A> + Copy,
     A: Copy,

@@ -67,8 +67,8 @@ fn every_redirect_is_checked() {
     let bytes = Tiff::default().bytes();
     let other = Server::of_file(bytes.clone());
     let (ok, shut) = (other.url("ok/a.tif"), other.url("shut/a.tif"));
-    let server = Server::start(move |asked, _| {
-        let target = match asked.target.as_str() {
+    let server = Server::start(move |request, _| {
+        let target = match request.target.as_str() {
             "/to_ok" => ok.clone(),
             "/to_shut" => shut.clone(),
             "/twice" => "/to_shut".to_owned(),
@@ -85,7 +85,7 @@ fn every_redirect_is_checked() {
     }
     let error = session.headers(&[&server.url("to_local")]).remove(0).unwrap_err().to_string();
     assert!(error.ends_with("redirected elsewhere (HTTP 302)"), "{error}");
-    assert!(other.log().iter().all(|asked| asked.target == "/ok/a.tif"), "{:?}", other.log());
+    assert!(other.log().iter().all(|request| request.target == "/ok/a.tif"), "{:?}", other.log());
 }
 
 #[test]
@@ -147,8 +147,8 @@ fn secrets_stay_with_their_server() {
 #[test]
 fn headers_are_cached_by_credential() {
     let bytes = Tiff::default().bytes();
-    let server = Server::start(move |asked, _| {
-        match asked.head.contains("authorization: Basic bWU6cHc=") || asked.target.ends_with("?sig=good") {
+    let server = Server::start(move |request, _| {
+        match request.head.contains("authorization: Basic bWU6cHc=") || request.target.ends_with("?sig=good") {
             true => Reply::File(bytes.clone()),
             false => Reply::Status(403, String::new(), String::new()),
         }
@@ -235,7 +235,7 @@ fn remote_documents_cannot_refer_to_local_files() {
             ),
         }
     };
-    let server = Server::start(move |asked, _| Reply::File(body(&asked.target).into_bytes()));
+    let server = Server::start(move |request, _| Reply::File(body(&request.target).into_bytes()));
     let session = session(&[]);
     let read = |name: &str| StacTable::open(&session, &[server.url(name)], ReadOptions::default());
     assert_eq!(read("fine.json").unwrap().rows(), 1);

@@ -58,8 +58,8 @@ fn until(what: impl Fn() -> bool, session: &Session) {
 #[test]
 fn headers() {
     // File n has n tiles. Every tenth file is missing, every eleventh is not a TIFF, and every seventh is slow.
-    let server = Server::start(|asked, before| {
-        let tiles: u32 = asked.target.trim_start_matches('/').parse().unwrap();
+    let server = Server::start(|request, before| {
+        let tiles: u32 = request.target.trim_start_matches('/').parse().unwrap();
         let reply = match tiles {
             tiles if tiles.is_multiple_of(10) => return Reply::Status(404, String::new(), String::new()),
             tiles if tiles.is_multiple_of(11) => Reply::File(b"no TIFF".repeat(10)),
@@ -114,8 +114,8 @@ fn tiles() {
         (0..5).map(|file| Raster { seed: 31 * file, gap: 2_000 * usize::from(file), ..Raster::default() }).collect();
     let files: Vec<Vec<u8>> = rasters.iter().map(|raster| raster.bytes()).collect();
     // A file that fails sometimes returns an error or the correct result.
-    let server = Server::start(move |asked, before| {
-        let file: usize = asked.target.trim_start_matches('/').parse().unwrap();
+    let server = Server::start(move |request, before| {
+        let file: usize = request.target.trim_start_matches('/').parse().unwrap();
         let reply = match (file, before % 5) {
             (4, 0) => Reply::Status(404, String::new(), String::new()),
             _ => Reply::File(files[file].clone()),

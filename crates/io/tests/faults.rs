@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rasteret_io::{CogFile, Error, Keep, Object, Session};
 use support::raster::Raster;
-use support::server::{Asked, End, Reply, Server};
+use support::server::{End, Reply, Request, Server};
 use support::session;
 use support::tiff::Tiff;
 
@@ -34,7 +34,7 @@ const TIMEOUT: &str = "no response within ";
 /// A faulty response, and the expected results of reads.
 struct Fault {
     name: &'static str,
-    reply: fn(&Asked) -> Reply,
+    reply: fn(&Request) -> Reply,
     /// Result if the fault occurs once.
     once: Outcome,
     /// Part of the error of a header and of pixels, `a|b` for alternatives; None if the result is correct nevertheless.
@@ -61,8 +61,8 @@ fn status(status: u16, lines: &str) -> Reply {
 }
 
 /// A response with status 206, with the given shifts of its Content-Range and of its bytes.
-fn partial(asked: &Asked, shift: (i64, i64), size: &str, body: (i64, i64)) -> Reply {
-    let Some(range) = &asked.range else { return status(500, "") };
+fn partial(request: &Request, shift: (i64, i64), size: &str, body: (i64, i64)) -> Reply {
+    let Some(range) = &request.range else { return status(500, "") };
     let file = RASTER.bytes();
     let (start, end) = (range.start as i64, range.end.min(file.len() as u64) as i64);
     let lines = format!("ETag: \"v1\"\r\nContent-Range: bytes {}-{}/{size}\r\n", start + shift.0, end - 1 + shift.1);
@@ -75,8 +75,8 @@ fn size() -> String {
     RASTER.bytes().len().to_string()
 }
 
-fn multipart(asked: &Asked) -> Reply {
-    let range = asked.range.clone().unwrap_or(0..1);
+fn multipart(request: &Request) -> Reply {
+    let range = request.range.clone().unwrap_or(0..1);
     let bytes = &RASTER.bytes()[range.start as usize..(range.end as usize).min(RASTER.bytes().len())];
     let part = format!("--B\r\nContent-Range: bytes {}-{}/*\r\n\r\n", range.start, range.end - 1);
     let body = [part.as_bytes(), bytes, b"\r\n--B--\r\n"].concat();
@@ -84,7 +84,7 @@ fn multipart(asked: &Asked) -> Reply {
 }
 
 /// A login page without a length, long enough to extend beyond the first tile.
-fn login_page(_: &Asked) -> Reply {
+fn login_page(_: &Request) -> Reply {
     let page = "<html>please log in</html>\n".repeat(100_000);
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n";
     Reply::Raw([head.as_bytes(), page.as_bytes()].concat())
@@ -94,7 +94,7 @@ fn location(target: &str) -> Reply {
     status(302, &format!("Location: {target}\r\n"))
 }
 
-const fn fault(name: &'static str, reply: fn(&Asked) -> Reply, once: Outcome, says: &'static str) -> Fault {
+const fn fault(name: &'static str, reply: fn(&Request) -> Reply, once: Outcome, says: &'static str) -> Fault {
     Fault { name, reply, once, header: Some(says), pixels: Some(says) }
 }
 
@@ -115,30 +115,35 @@ fn faults() -> Vec<Fault> {
         fault("503", |_| status(503, ""), Right, "server error (HTTP 503)"),
         fault("503, no number", |_| status(503, "Retry-After: never\r\n"), Right, "server error (HTTP 503)"),
         fault("204", |_| status(204, ""), Fails, ""),
-        fault("redirected to itself", |asked| location(&asked.target), Right, "too many redirects"),
-        fault("redirected ever further", |asked| location(&format!("{}x", asked.target)), Right, "too many redirects"),
+        fault("redirected to itself", |request| location(&request.target), Right, "too many redirects"),
+        fault(
+            "redirected ever further",
+            |request| location(&format!("{}x", request.target)),
+            Right,
+            "too many redirects",
+        ),
         fault("redirected to a file", |_| location("file:///etc/passwd"), Fails, "redirected elsewhere (HTTP 302)"),
         fault("redirected to no URL", |_| location("http://[:::"), Fails, "redirected elsewhere (HTTP 302)"),
         fault("redirected nowhere", |_| status(307, ""), Fails, "redirected elsewhere (HTTP 307)"),
-        fault("another range", |asked| partial(asked, (16, 16), "*", (16, 16)), Fails, "Content-Range of bytes "),
-        fault("a longer range", |asked| partial(asked, (0, 16), "*", (0, 16)), Fails, "Content-Range of bytes "),
+        fault("another range", |request| partial(request, (16, 16), "*", (16, 16)), Fails, "Content-Range of bytes "),
+        fault("a longer range", |request| partial(request, (0, 16), "*", (0, 16)), Fails, "Content-Range of bytes "),
         fault(
             "a shorter range",
-            |asked| partial(asked, (0, -16), "9999999", (0, -16)),
+            |request| partial(request, (0, -16), "9999999", (0, -16)),
             Fails,
             "Content-Range of bytes ",
         ),
         fault(
             "more than it says",
-            |asked| partial(asked, (0, 0), &size(), (0, 16)),
+            |request| partial(request, (0, 0), &size(), (0, 16)),
             Fails,
             "more bytes than requested",
         ),
-        fault("less than it says", |asked| partial(asked, (0, 0), &size(), (0, -16)), Right, CLOSED),
+        fault("less than it says", |request| partial(request, (0, 0), &size(), (0, -16)), Right, CLOSED),
         fault("no range", |_| Reply::Bytes(206, String::new(), vec![0; 256]), Fails, "Content-Range"),
         fault(
             "a range of no bytes",
-            |asked| partial(asked, (0, i64::from(i32::MIN)), "*", (0, 0)),
+            |request| partial(request, (0, i64::from(i32::MIN)), "*", (0, 0)),
             Fails,
             "Content-Range",
         ),
@@ -183,7 +188,7 @@ impl<'a> Setting<'a> {
     fn new(fault: &'a Fault) -> Self {
         let failing = Arc::new(Failing::default());
         let (fails, reply) = (failing.clone(), fault.reply);
-        let server = Server::start(move |asked, _| if fails.next() { reply(asked) } else { file() });
+        let server = Server::start(move |request, _| if fails.next() { reply(request) } else { file() });
         let is_slow = fault.header == Some(TIMEOUT);
         let session = session(&[
             ("RASTERET_TIMEOUT", if is_slow { "1" } else { "10" }),
@@ -310,7 +315,7 @@ fn a_file_that_is_replaced_between_its_header_and_its_pixels_is_an_error() {
     let changed = AtomicBool::new(false);
     let changed = Arc::new(changed);
     let is_changed = changed.clone();
-    let server = Server::start(move |asked, _| match (is_changed.load(Ordering::SeqCst), &asked.range) {
+    let server = Server::start(move |request, _| match (is_changed.load(Ordering::SeqCst), &request.range) {
         (true, Some(range)) => {
             let file = Raster { seed: 9, ..RASTER }.bytes();
             let (start, end) = (range.start as usize, (range.end as usize).min(file.len()));

@@ -28,8 +28,8 @@ fn assert_ranges(tiff: Tiff, expected: &[(u64, u64)]) {
     let server = Server::of_file(bytes);
     let url = server.url("a.tif");
     let file = session(&[]).headers(&[&url]).remove(0).unwrap();
-    let asked: Vec<(u64, u64)> = server.ranges().into_iter().map(|range| (range.start, range.end)).collect();
-    assert_eq!(asked, expected);
+    let requested: Vec<(u64, u64)> = server.ranges().into_iter().map(|range| (range.start, range.end)).collect();
+    assert_eq!(requested, expected);
     assert_eq!(server.log().len(), expected.len(), "requests without a range");
     assert_eq!(file.header.image.tile_offsets.len(), (tiff.across * tiff.down) as usize);
     assert_eq!(file.header.overviews.len(), tiff.overviews as usize);
@@ -232,12 +232,12 @@ fn ranges_are_coalesced_and_split() {
             assert!(error.ends_with("bytes 99990-100009: beyond the end of the file of 100000 bytes"), "{error}");
         })
         .unwrap();
-    let mut asked: Vec<_> = server.ranges().into_iter().map(|range| (range.start, range.end)).collect();
-    asked.sort_unstable();
+    let mut requested: Vec<_> = server.ranges().into_iter().map(|range| (range.start, range.end)).collect();
+    requested.sort_unstable();
     // The first byte is requested to get the size.
     let expected =
         [(0, 1), (0, 70), (50_000, 50_010), (70_000, 71_000), (71_000, 72_000), (72_000, 72_500), (99_990, 100_010)];
-    assert_eq!(asked, expected);
+    assert_eq!(requested, expected);
 }
 
 #[test]
@@ -265,9 +265,9 @@ fn a_description_needs_the_same_requests_as_a_header() {
         let server = Server::of_file(tiff.bytes());
         let url = server.url("a.tif");
         let header = session(&[]).headers(&[&url]).remove(0).unwrap();
-        let asked = server.ranges();
+        let requested = server.ranges();
         let described = session(&[]).descriptions(&[&url, &url]).remove(1).unwrap();
-        assert_eq!(server.ranges(), [asked.clone(), asked].concat());
+        assert_eq!(server.ranges(), [requested.clone(), requested].concat());
         assert_eq!((&described.info.header, described.file_size), (&*header.header, header.version.size));
     }
 }

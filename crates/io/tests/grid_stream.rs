@@ -68,7 +68,7 @@ fn number(window: Window) -> u32 {
 /// Requests per path.
 fn requests(server: &Server) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
-    server.log().into_iter().for_each(|asked| *counts.entry(asked.target).or_default() += 1);
+    server.log().into_iter().for_each(|request| *counts.entry(request.target).or_default() += 1);
     counts
 }
 
@@ -89,8 +89,8 @@ fn the_next_group_of_all_rasters_is_prefetched() {
     let go_on = Arc::new(Notify::new());
     let (bytes, told) = (RASTER.bytes(), go_on.clone());
     // The first tile of the last raster is delayed.
-    let server = Server::start(move |asked, _| {
-        let is_held = asked.target == "/c.tif" && asked.range == Some(RASTER.range(0));
+    let server = Server::start(move |request, _| {
+        let is_held = request.target == "/c.tif" && request.range == Some(RASTER.range(0));
         if is_held { Reply::Halting(bytes.clone(), 1, told.clone()) } else { Reply::File(bytes.clone()) }
     });
     // A group is two tiles of three rasters.
@@ -129,8 +129,8 @@ fn masks_are_fetched_with_their_group() {
     let go_on = Arc::new(Notify::new());
     let (bytes, told) = (RASTER.bytes(), go_on.clone());
     // The first tile of the data is delayed, so that the request for the mask cannot depend on it.
-    let server = Server::start(move |asked, _| {
-        let is_held = asked.target == "/a.tif" && asked.range == Some(RASTER.range(0));
+    let server = Server::start(move |request, _| {
+        let is_held = request.target == "/a.tif" && request.range == Some(RASTER.range(0));
         if is_held { Reply::Halting(bytes.clone(), 1, told.clone()) } else { Reply::File(bytes.clone()) }
     });
     let session = session_of_groups(1);
@@ -176,8 +176,8 @@ fn a_single_raster_is_prefetched_within_the_memory_limit() {
 #[test]
 fn a_file_that_fails_is_an_error_of_its_tile() {
     let bytes = RASTER.bytes();
-    let server = Server::start(move |asked, _| {
-        let is_lost = asked.target == "/b.tif" && asked.range == Some(RASTER.range(5));
+    let server = Server::start(move |request, _| {
+        let is_lost = request.target == "/b.tif" && request.range == Some(RASTER.range(5));
         if is_lost { Reply::Status(404, String::new(), String::new()) } else { Reply::File(bytes.clone()) }
     });
     let session = session(&[]);

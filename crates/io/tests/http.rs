@@ -169,7 +169,7 @@ fn a_server_without_ranges_is_not_read_to_the_end_of_a_large_file() {
 #[test]
 fn redirects_are_followed() {
     let bytes = Tiff::default().bytes();
-    let server = Server::start(move |asked, _| match asked.target.as_str() {
+    let server = Server::start(move |request, _| match request.target.as_str() {
         "/new.tif?sig=OTHER" => Reply::File(bytes.clone()),
         _ => Reply::Status(302, "Location: /new.tif?sig=OTHER\r\n".to_owned(), String::new()),
     });
@@ -261,8 +261,8 @@ fn errors_are_only_cached_for_a_while() {
 
 #[test]
 fn results_keep_the_order_of_the_hrefs() {
-    let server = Server::start(|asked, _| {
-        let tiles: u32 = asked.target.trim_start_matches('/').parse().unwrap();
+    let server = Server::start(|request, _| {
+        let tiles: u32 = request.target.trim_start_matches('/').parse().unwrap();
         let tiff = Tiff { across: tiles, down: 1, ..Tiff::default() }.bytes();
         Reply::Late(Duration::from_millis(u64::from(20 - tiles % 20)), Box::new(Reply::File(tiff)))
     });

@@ -54,8 +54,8 @@ const PAGE: usize = 3;
 /// Serves all keys in pages of S3 and GCS, or of Azure.
 fn server() -> Server {
     let bytes = Tiff::default().bytes();
-    Server::start(move |asked, _| {
-        let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
+    Server::start(move |request, _| {
+        let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         let query: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let value = |name: &str| query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
         if value("list-type") == Some("2") || value("comp") == Some("list") {
@@ -186,8 +186,8 @@ fn errors_of_requested_unusable_keys_contain_the_key() {
 /// Lists these keys and prefixes in one page, for any requested prefix.
 fn listing_always(entries: &[(&str, bool)]) -> Server {
     let entries: Vec<(String, bool)> = entries.iter().map(|(entry, kind)| ((*entry).to_owned(), *kind)).collect();
-    Server::start(move |asked, _| {
-        let page = document(&entries, None, asked.target.contains("comp=list"));
+    Server::start(move |request, _| {
+        let page = document(&entries, None, request.target.contains("comp=list"));
         Reply::Status(200, "Content-Type: application/xml\r\n".to_owned(), page)
     })
 }
@@ -231,9 +231,9 @@ type Page = fn(usize) -> (Vec<(String, bool)>, String);
 /// Lists pages without end.
 fn endless(page: Page) -> Server {
     let count = AtomicUsize::new(0);
-    Server::start(move |asked, _| {
+    Server::start(move |request, _| {
         let (entries, next) = page(count.fetch_add(1, Ordering::Relaxed));
-        let page = document(&entries, Some(next), asked.target.contains("comp=list"));
+        let page = document(&entries, Some(next), request.target.contains("comp=list"));
         Reply::Status(200, "Content-Type: application/xml\r\n".to_owned(), page)
     })
 }

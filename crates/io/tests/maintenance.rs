@@ -51,7 +51,7 @@ fn statuses(files: &[FileStatus]) -> Vec<&'static str> {
 
 #[test]
 fn an_unchanged_file_is_one_304() {
-    let server = Server::start(|asked, _| match asked.head.contains("if-none-match: \"v1\"") {
+    let server = Server::start(|request, _| match request.head.contains("if-none-match: \"v1\"") {
         true => Reply::Status(304, String::new(), String::new()),
         false => Reply::Status(206, "Content-Range: bytes 0-0/9\r\nETag: \"v2\"\r\n".to_owned(), "I".to_owned()),
     });
@@ -69,7 +69,7 @@ fn an_unchanged_file_is_one_304() {
 
 #[test]
 fn records_with_different_versions_are_compared_separately() {
-    let server = Server::start(|asked, _| match asked.head.contains("if-none-match: \"v2\"") {
+    let server = Server::start(|request, _| match request.head.contains("if-none-match: \"v2\"") {
         true => Reply::Status(304, String::new(), String::new()),
         false => Reply::Status(206, "Content-Range: bytes 0-0/9\r\nETag: \"v2\"\r\n".to_owned(), "I".to_owned()),
     });
@@ -84,7 +84,7 @@ fn records_with_different_versions_are_compared_separately() {
 /// A weak tag may be shared by different files (RFC 9110, 8.8.1), so the size is compared too, as in reads of pixels.
 #[test]
 fn tags_are_compared_as_in_reads() {
-    let server = Server::start(|asked, _| match asked.head.contains("if-none-match") {
+    let server = Server::start(|request, _| match request.head.contains("if-none-match") {
         true => Reply::Status(304, String::new(), String::new()),
         false => Reply::Status(206, "Content-Range: bytes 0-0/9\r\nETag: W/\"v1\"\r\n".to_owned(), "I".to_owned()),
     });
@@ -96,7 +96,7 @@ fn tags_are_compared_as_in_reads() {
     ];
     let files = refresh(&index(&files), 1).unwrap();
     assert_eq!(statuses(&files), ["changed", "unchanged", "unchanged"]);
-    assert!(server.log().iter().all(|asked| !asked.head.contains("if-none-match")));
+    assert!(server.log().iter().all(|request| !request.head.contains("if-none-match")));
 }
 
 #[test]
@@ -120,8 +120,8 @@ fn the_version_check_is_a_setting() {
 fn results_are_in_order_and_bounded() {
     let files: Vec<String> = (0..40).map(|file| format!("{file}.tif")).collect();
     // Responses for earlier files are later.
-    let server = Server::start(|asked, _| {
-        let file: u64 = asked.target.trim_matches(['/', '.', 't', 'i', 'f']).parse().unwrap();
+    let server = Server::start(|request, _| {
+        let file: u64 = request.target.trim_matches(['/', '.', 't', 'i', 'f']).parse().unwrap();
         let reply = Reply::Status(404, String::new(), String::new());
         Reply::Late(Duration::from_millis(40 - file), Box::new(reply))
     });
@@ -146,7 +146,7 @@ fn a_lost_response_is_an_error() {
 #[test]
 fn unusual_responses() {
     let empty = "Content-Range: bytes */0\r\n".to_owned();
-    let server = Server::start(move |asked, _| match asked.target.as_str() {
+    let server = Server::start(move |request, _| match request.target.as_str() {
         "/empty.tif" => Reply::Status(416, empty.clone(), String::new()),
         "/whole.tif" => Reply::Whole(vec![0; 5_000_000]),
         _ => Reply::Status(206, "Content-Range: bytes 5-5/9\r\n".to_owned(), "I".to_owned()),

@@ -122,7 +122,7 @@ fn blocks_of_many_rasters_are_smaller() {
 fn tables_have_the_values_of_all_rasters_and_none_beyond_them() {
     let other = Raster { seed: 100, ..RASTER };
     let files = [RASTER.bytes(), other.bytes()];
-    let server = Server::start(move |asked, _| Reply::File(files[usize::from(asked.target == "/b.tif")].clone()));
+    let server = Server::start(move |request, _| Reply::File(files[usize::from(request.target == "/b.tif")].clone()));
     let session = session(&[]);
     let resolve = |name: &str, raster| resolved(&session, &server.url(name), raster);
     // The last pixels are beyond the rasters.

@@ -69,8 +69,8 @@ fn expected((col, row): (u32, u32)) -> Option<f64> {
 #[test]
 fn rows_share_tiles_and_fail_by_tile() {
     let bytes = RASTER.bytes();
-    let server = Server::start(move |asked, _| {
-        let is_lost = asked.range == Some(RASTER.range(LOST));
+    let server = Server::start(move |request, _| {
+        let is_lost = request.range == Some(RASTER.range(LOST));
         if is_lost { Reply::Status(404, String::new(), String::new()) } else { Reply::File(bytes.clone()) }
     });
     let session = session(&[]);

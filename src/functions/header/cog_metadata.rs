@@ -66,15 +66,15 @@ impl ScalarFunction for CogMetadata {
     }
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, output: Writer<'_>) -> Result<()> {
-        answer(session, arguments, output, |writer, answers| {
-            let files = answers.into_iter().map(Option::transpose).collect::<Result<Vec<_>, _>>()?;
+        fetch_headers(session, arguments, output, |writer, headers| {
+            let files = headers.into_iter().map(Option::transpose).collect::<Result<Vec<_>, _>>()?;
             Field::write_struct(METADATA, writer, &files.iter().map(Option::as_ref).collect::<Vec<_>>())
         })
     }
 }
 
 /// The result of a request; None for a NULL argument.
-pub(super) type Answer = Option<Result<CogFile, rasteret_io::Error>>;
+pub(super) type FetchedHeader = Option<Result<CogFile, rasteret_io::Error>>;
 
 /// The overloads of `cog_metadata` and `try_cog_metadata`.
 pub(super) fn signatures(returns: fn() -> LogicalType) -> Vec<Signature> {
@@ -102,11 +102,11 @@ pub(super) fn signatures(returns: fn() -> LogicalType) -> Vec<Signature> {
 }
 
 /// Fetches the headers of all rows and passes them to `write`: one value per row, or the list elements of all rows.
-pub(super) fn answer(
+pub(super) fn fetch_headers(
     session: &Session,
     arguments: &Arguments<'_>,
     mut output: Writer<'_>,
-    write: impl FnOnce(&mut Writer<'_>, Vec<Answer>) -> Result<()>,
+    write: impl FnOnce(&mut Writer<'_>, Vec<FetchedHeader>) -> Result<()>,
 ) -> Result<()> {
     let (hrefs, bands) = (arguments.required(0)?, arguments.optional(1));
     if hrefs.kind().id() != TypeId::List {
@@ -118,16 +118,16 @@ pub(super) fn answer(
     for row in 0..arguments.rows() {
         lengths.push(list_requests(hrefs, bands, row, &mut requests)?);
     }
-    let mut answers = files::headers(session, &requests);
+    let mut headers = files::headers(session, &requests);
     if let Some(assets) = arguments.optional(2) {
-        scale(&mut answers, &requests, &lengths, assets)?;
+        scale(&mut headers, &requests, &lengths, assets)?;
     }
-    write(&mut output.lists(&lengths)?, answers)
+    write(&mut output.lists(&lengths)?, headers)
 }
 
 /// Sets the scale of files to that of their STAC assets, which are JSON; a NULL asset has no effect.
 fn scale(
-    answers: &mut [Answer],
+    headers: &mut [FetchedHeader],
     requests: &[Option<Request<'_>>],
     lengths: &[Option<usize>],
     assets: &Reader<'_>,
@@ -145,12 +145,12 @@ fn scale(
             )));
         }
         for at in places {
-            let (Some(Some(request)), Some(Some(answer))) = (requests.get(at), answers.get_mut(at)) else { continue };
+            let (Some(Some(request)), Some(Some(header))) = (requests.get(at), headers.get_mut(at)) else { continue };
             let Some(asset) = elements.text(range.start + at - start) else { continue };
-            if let Ok(file) = &*answer {
+            if let Ok(file) = &*header {
                 let band = request.band.and_then(|band| u32::try_from(band).ok());
                 let location = Location::parse_any(request.href)?;
-                *answer = stac_scaled(file.clone(), &location, asset, band);
+                *header = stac_scaled(file.clone(), &location, asset, band);
             }
         }
     }

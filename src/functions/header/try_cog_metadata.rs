@@ -2,7 +2,7 @@
 
 use rasteret_io::Session;
 
-use super::cog_metadata::{ASSETS, answer, signatures};
+use super::cog_metadata::{ASSETS, fetch_headers, signatures};
 use crate::documentation::{Documentation, Example, Kind, Parameter, ValueType};
 use crate::error::{Error, Result};
 use crate::schema::{Field, METADATA};
@@ -56,11 +56,11 @@ impl ScalarFunction for TryCogMetadata {
     }
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, output: Writer<'_>) -> Result<()> {
-        answer(session, arguments, output, |writer, answers| {
-            writer.set_struct_nulls(answers.iter().map(Option::is_none))?;
-            let files: Vec<_> = answers.iter().map(|answer| answer.as_ref()?.as_ref().ok()).collect();
+        fetch_headers(session, arguments, output, |writer, headers| {
+            writer.set_struct_nulls(headers.iter().map(Option::is_none))?;
+            let files: Vec<_> = headers.iter().map(|header| header.as_ref()?.as_ref().ok()).collect();
             Field::write_struct(METADATA, &mut writer.field(0)?, &files)?;
-            writer.field(1)?.texts(answers.into_iter().map(|answer| Some(Error::from(answer?.err()?).named(DOC.name))))
+            writer.field(1)?.texts(headers.into_iter().map(|header| Some(Error::from(header?.err()?).named(DOC.name))))
         })
     }
 }

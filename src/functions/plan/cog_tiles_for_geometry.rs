@@ -61,14 +61,14 @@ pub(crate) struct CogTilesForGeometry;
 
 /// The arguments of a plan: the CRS of geometries, the level and the band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Question<'a> {
+struct PlanArguments<'a> {
     crs: &'a str,
     level: u32,
     band_index: Option<u32>,
 }
 
 /// A plan for a raster and its arguments.
-struct Answer<'a> {
+struct PlannedRaster<'a> {
     crs: String,
     level: u32,
     band_index: Option<u32>,
@@ -76,17 +76,17 @@ struct Answer<'a> {
     tables: TileTables<'a>,
 }
 
-impl<'a> Answer<'a> {
-    fn new(session: &Session, raster: &IndexedRaster<'a>, question: Question<'_>) -> Result<Self> {
-        let Question { crs, level, band_index } = question;
+impl<'a> PlannedRaster<'a> {
+    fn new(session: &Session, raster: &IndexedRaster<'a>, wanted: PlanArguments<'_>) -> Result<Self> {
+        let PlanArguments { crs, level, band_index } = wanted;
         let transform = raster.raster_info().transform_from(crs, session.transforms())?;
         let (layout, tables) = raster.level(level)?;
         let plan = TilePlan::new(layout, raster.raster_info().bands, band_index, transform, session.projectors())?;
         Ok(Self { crs: crs.to_owned(), level, band_index, plan, tables })
     }
 
-    fn question(&self) -> Question<'_> {
-        Question { crs: &self.crs, level: self.level, band_index: self.band_index }
+    fn arguments(&self) -> PlanArguments<'_> {
+        PlanArguments { crs: &self.crs, level: self.level, band_index: self.band_index }
     }
 
     /// Appends the tiles that intersect a geometry.
@@ -117,14 +117,15 @@ impl ScalarFunction for CogTilesForGeometry {
     }
 
     fn invoke(session: &Session, arguments: &Arguments<'_>, mut output: Writer<'_>) -> Result<()> {
-        let mut rasters = SharedMetadata::<_, Vec<Answer<'_>>>::new(arguments.required(0)?, MetadataReader::raster)?;
+        let mut rasters =
+            SharedMetadata::<_, Vec<PlannedRaster<'_>>>::new(arguments.required(0)?, MetadataReader::raster)?;
         let geometries = GeometryReader::new(arguments.required(1)?)?;
         let options = Options::new(arguments.optional(2), DOC.options)?;
         let mut tiles: Vec<Tile> = Vec::with_capacity(arguments.rows());
         let mut parsed = ParsedGeometry::default();
         let mut lengths = Vec::with_capacity(arguments.rows());
         for row in 0..arguments.rows() {
-            let (Some((raster, answers)), Some(encoded)) = (rasters.get(row)?, geometries.encoded(row)?) else {
+            let (Some((raster, plans)), Some(encoded)) = (rasters.get(row)?, geometries.encoded(row)?) else {
                 lengths.push(None);
                 continue;
             };
@@ -133,20 +134,20 @@ impl ScalarFunction for CogTilesForGeometry {
             let named = options.borrowed_text(&params::GEOMETRY_CRS);
             let crs = named.or(parsed.crs.as_deref()).or(geometries.type_crs()).unwrap_or(DEFAULT_CRS);
             parsed.check_crs(crs)?;
-            let question = Question {
+            let wanted = PlanArguments {
                 crs,
                 level: options.integer(&params::PLANNED_LEVEL, params::A_LEVEL)?.unwrap_or(0),
                 band_index: params::band_index(&options)?,
             };
-            let at = match answers.iter().position(|answer| answer.question() == question) {
+            let at = match plans.iter().position(|plan| plan.arguments() == wanted) {
                 Some(at) => at,
                 None => {
-                    answers.push(Answer::new(session, raster, question)?);
-                    answers.len() - 1
+                    plans.push(PlannedRaster::new(session, raster, wanted)?);
+                    plans.len() - 1
                 }
             };
             let before = tiles.len();
-            answers[at].tiles(session, &parsed.geometry, &mut tiles)?;
+            plans[at].tiles(session, &parsed.geometry, &mut tiles)?;
             lengths.push(Some(tiles.len() - before));
         }
         let rows: Vec<_> = tiles.iter().map(Some).collect();

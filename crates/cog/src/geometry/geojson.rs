@@ -216,6 +216,8 @@ fn shaped(kind: &str, coordinates: Coordinates) -> Option<Members> {
     Some(match kind {
         "Point" => match coordinates {
             Coordinates::Position(position) => Members::Point(position),
+            // Writers of GeoJSON have no other form of POINT EMPTY.
+            Coordinates::Empty => Members::MultiPoint(Vec::new()),
             _ => return None,
         },
         "MultiPoint" => Members::MultiPoint(coordinates.positions()?),

@@ -1,10 +1,11 @@
 //! Resampling by the area of target pixels: exact shares of the source pixels under a quadrilateral.
 
-use super::block::WarpBlock;
 use super::patch::{Output, Patch, WarpSample};
+use super::positions::Positions;
 use super::quadrilaterals::Corners;
 use super::resampling::Resampling;
 use super::source_map::SourceMap;
+use crate::grid::Window;
 
 /// Share of a source pixel below which it is not under a target pixel, but for rounding.
 const NO_SHARE: f64 = 1e-9;
@@ -12,7 +13,7 @@ const NO_SHARE: f64 = 1e-9;
 pub(super) fn resample<T: WarpSample>(
     map: &SourceMap,
     method: Resampling,
-    block: &WarpBlock,
+    (window, positions): (Window, &Positions),
     patches: &[Patch<'_, T>],
     output: &mut Output<T>,
 ) {
@@ -20,7 +21,7 @@ pub(super) fn resample<T: WarpSample>(
     let mut pixel = Pixel::default();
     let mut current = None;
     // Quadrilaterals of one pixel follow each other.
-    block.positions.each_quadrilateral(map, block.window, &mut |at, corners| {
+    positions.each_quadrilateral(map, window, &mut |at, corners| {
         if current != Some(at)
             && let Some(last) = current.replace(at)
         {

@@ -1,6 +1,5 @@
 //! Blocks of the target.
 
-use super::positions::Positions;
 use crate::grid::Window;
 
 /// A block of the target and the parts of the source that it needs.
@@ -10,5 +9,4 @@ pub struct WarpBlock {
     pub window: Window,
     /// Windows of the source. Usually one; two on both sides of the antimeridian; none outside.
     pub sources: Vec<Window>,
-    pub(super) positions: Positions,
 }

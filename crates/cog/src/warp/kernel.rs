@@ -1,10 +1,10 @@
 //! Nearest, bilinear and cubic resampling, as in GDAL's warper.
 
-use super::block::WarpBlock;
 use super::patch::{Output, Patch, WarpSample};
+use super::positions::Positions;
 use super::resampling::Resampling;
 use super::scale::KernelScale;
-use super::source_map::{ON_EDGE, whole_below};
+use super::source_map::ON_EDGE;
 
 /// Weight of GDAL's accumulators below which there is no value.
 const NO_WEIGHT: f64 = 1e-6;
@@ -15,27 +15,70 @@ const NO_WEIGHT_OF_FOUR: f64 = 1e-5;
 pub(super) fn resample<T: WarpSample>(
     scale: KernelScale,
     method: Resampling,
-    block: &WarpBlock,
+    positions: &Positions,
     patches: &[Patch<'_, T>],
     output: &mut Output<T>,
 ) {
-    let positions = block.positions.cols.iter().zip(&block.positions.rows);
+    let nodata = output.nodata();
+    let blended = |value: Option<f64>| value.map(|value| T::blended(value, nodata));
     let mut wide = Wide::new(scale);
-    for (at, (x, y)) in positions.enumerate() {
-        let (Some(col), Some(row)) = (holder(*x), holder(*y)) else { continue };
-        let Some((patch, place)) = patches.iter().find_map(|patch| Some((patch, patch.index_of(col, row)?))) else {
-            continue;
-        };
-        let Some(sample) = patch.valid_at(place) else { continue };
-        match method {
-            Resampling::Bilinear if wide.is_widened => {
-                output.blend(at, wide.value(patch, *x, *y, bilinear_weight, 1.0))
-            }
-            Resampling::Cubic if wide.is_widened => output.blend(at, wide.value(patch, *x, *y, cubic_weight, 2.0)),
-            Resampling::Bilinear => output.blend(at, four(patch, *x, *y)),
-            Resampling::Cubic => output.blend(at, sixteen(patch, *x, *y).or_else(|| four(patch, *x, *y))),
-            _ => output.copy(at, sample),
+    match method {
+        Resampling::Bilinear if wide.is_widened => {
+            each_pixel(positions, patches, output, |patch, place, _| {
+                blended(wide.value(patch, place, bilinear_weight, 1.0))
+            });
         }
+        Resampling::Cubic if wide.is_widened => {
+            each_pixel(positions, patches, output, |patch, place, _| {
+                blended(wide.value(patch, place, cubic_weight, 2.0))
+            });
+        }
+        Resampling::Bilinear => each_pixel(positions, patches, output, |patch, place, _| blended(four(patch, place))),
+        Resampling::Cubic => {
+            each_pixel(positions, patches, output, |patch, place, _| {
+                blended(sixteen(patch, place).or_else(|| four(patch, place)))
+            });
+        }
+        _ => each_pixel(positions, patches, output, |_, _, sample| Some(sample)),
+    }
+}
+
+/// Sets each target pixel whose source pixel is valid to the value of its position there, if it has one.
+#[inline]
+fn each_pixel<'a, T: WarpSample>(
+    positions: &Positions,
+    patches: &[Patch<'a, T>],
+    output: &mut Output<T>,
+    mut value: impl FnMut(&Patch<'a, T>, &Place, T) -> Option<T>,
+) {
+    let positions = positions.cols.iter().zip(&positions.rows);
+    output.set_each(positions, |(x, y)| {
+        let place = Place { x: *x, y: *y, col: holder(*x)?, row: holder(*y)? };
+        let found = patches.iter().find_map(|patch| Some((patch, patch.index_of(place.col, place.row)?)));
+        let (patch, at) = found?;
+        value(patch, &place, patch.valid_at(at)?)
+    });
+}
+
+/// A position and the pixel that holds it.
+struct Place {
+    x: f64,
+    y: f64,
+    col: u32,
+    row: u32,
+}
+
+impl Place {
+    /// The pixel whose centre is at or before the position along each axis, and the distance from it.
+    #[inline(always)]
+    fn before(&self) -> ((i64, f64), (i64, f64)) {
+        let before = |place: f64, holder: u32| {
+            let place = place - 0.5;
+            // The holder or the one before it: without a branch, which would be taken at random.
+            let first = i64::from(holder) - i64::from(place < f64::from(holder));
+            (first, place - first as f64)
+        };
+        (before(self.x, self.col), before(self.y, self.row))
     }
 }
 
@@ -46,22 +89,23 @@ fn holder(place: f64) -> Option<u32> {
     (place >= -ON_EDGE && place < f64::from(u32::MAX)).then_some((place + ON_EDGE) as u32)
 }
 
-/// The pixel whose centre is at or before a position, and the distance from it.
-#[inline]
-fn before(place: f64) -> (i64, f64) {
-    let place = place - 0.5;
-    let first = whole_below(place);
-    (first, place - first as f64)
-}
-
 /// The mean of the valid ones of four pixels, weighted by distance.
-#[inline]
-fn four<T: WarpSample>(patch: &Patch<'_, T>, x: f64, y: f64) -> Option<f64> {
-    let ((col, dx), (row, dy)) = (before(x), before(y));
-    if let Some([above, below]) = patch.square(col, row) {
+// A call would take longer than the mean.
+#[inline(always)]
+fn four<T: WarpSample>(patch: &Patch<'_, T>, place: &Place) -> Option<f64> {
+    let ((col, dx), (row, dy)) = place.before();
+    if let (Ok(col), Ok(row)) = (u32::try_from(col), u32::try_from(row))
+        && let Some([above, below]) = patch.square(col, row)
+    {
         let sum = weighted(above, (1.0 - dy) * (1.0 - dx), (1.0 - dy) * dx);
         return Some(weighted(below, dy * (1.0 - dx), dy * dx) + sum);
     }
+    some_of_four(patch, place)
+}
+
+/// The same where one of the pixels may be invalid or outside.
+fn some_of_four<T: WarpSample>(patch: &Patch<'_, T>, place: &Place) -> Option<f64> {
+    let ((col, dx), (row, dy)) = place.before();
     let (mut sum, mut total) = (0.0, 0.0);
     for (row, down) in [(row, 1.0 - dy), (row + 1, dy)] {
         for (col, across) in [(col, 1.0 - dx), (col + 1, dx)] {
@@ -80,13 +124,14 @@ fn four<T: WarpSample>(patch: &Patch<'_, T>, x: f64, y: f64) -> Option<f64> {
 /// The sum of two values with weights; a weight of 0 leaves a value out, also if it is not finite.
 #[inline]
 fn weighted<T: WarpSample>([first, second]: [T; 2], of_first: f64, of_second: f64) -> f64 {
-    let product = |value: T, weight: f64| if weight == 0.0 { 0.0 } else { value.to_f64() * weight };
+    let is_integer = T::WHOLE_BITS > 0;
+    let product = |value: T, weight: f64| if weight == 0.0 && !is_integer { 0.0 } else { value.to_f64() * weight };
     product(first, of_first) + product(second, of_second)
 }
 
 /// The Catmull-Rom mean of sixteen pixels; None unless all of them are valid.
-fn sixteen<T: WarpSample>(patch: &Patch<'_, T>, x: f64, y: f64) -> Option<f64> {
-    let ((col, dx), (row, dy)) = (before(x), before(y));
+fn sixteen<T: WarpSample>(patch: &Patch<'_, T>, place: &Place) -> Option<f64> {
+    let ((col, dx), (row, dy)) = place.before();
     let weights = |at: f64| [-1.0, 0.0, 1.0, 2.0].map(|step| cubic_weight(step - at));
     let (across, down) = (weights(dx), weights(dy));
     let mut sum = 0.0;
@@ -146,12 +191,11 @@ impl Wide {
     fn value<T: WarpSample>(
         &mut self,
         patch: &Patch<'_, T>,
-        x: f64,
-        y: f64,
+        place: &Place,
         weight: fn(f64) -> f64,
         radius: f64,
     ) -> Option<f64> {
-        let ((col, dx), (row, dy)) = (before(x), before(y));
+        let ((col, dx), (row, dy)) = place.before();
         #[expect(clippy::cast_possible_truncation, reason = "a kernel is no larger than the source")]
         let reach = |scale: f64| (radius / scale).ceil() as i64;
         let (reach_x, reach_y) = (reach(self.scale.0), reach(self.scale.1));

@@ -132,7 +132,12 @@ macro_rules! integers {
             }
 
             fn blended(value: f64, nodata: Option<Self>) -> Self {
-                let value = Self::nearest((value + 0.5).floor());
+                let above = value + 0.5;
+                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "towards zero; saturates")]
+                let whole = above as Self;
+                // Without SSE 4.1, `f64::floor` is a function call.
+                #[allow(clippy::cast_lossless, clippy::cast_precision_loss, reason = "exact: it was a double")]
+                let value = if whole as f64 > above { whole.saturating_sub(1) } else { whole };
                 match nodata {
                     Some(nodata) if value == nodata && value == Self::MIN => value + 1,
                     Some(nodata) if value == nodata => value - 1,
@@ -195,12 +200,18 @@ pub(super) struct Patch<'a, T> {
     pub(super) window: Window,
     pub(super) samples: &'a [T],
     pub(super) mask: &'a [u8],
+    /// Whether all pixels are valid.
+    is_valid: bool,
 }
 
 impl<'a, T: WarpSample> Patch<'a, T> {
     pub(super) fn of(source: &'a SourcePixels) -> Result<Self> {
         let samples = T::of(&source.samples).ok_or_else(|| unsupported(source.samples.data_type()))?;
-        Ok(Self { window: source.window, samples, mask: &source.mask })
+        Ok(Self::new(source.window, samples, &source.mask))
+    }
+
+    pub(super) fn new(window: Window, samples: &'a [T], mask: &'a [u8]) -> Self {
+        Self { window, samples, mask, is_valid: !mask.contains(&0) }
     }
 
     /// The position of a pixel; None outside the window.
@@ -215,20 +226,22 @@ impl<'a, T: WarpSample> Patch<'a, T> {
     /// The sample at a position; None where it is invalid.
     #[inline]
     pub(super) fn valid_at(&self, place: usize) -> Option<T> {
-        self.mask.get(place).filter(|byte| **byte != 0)?;
+        if !self.is_valid {
+            self.mask.get(place).filter(|byte| **byte != 0)?;
+        }
         self.samples.get(place).copied()
     }
 
     /// The samples of a pixel and of those to its right, below it, and to the right of that, by row; None unless all of them are valid.
     #[inline]
-    pub(super) fn square(&self, col: i64, row: i64) -> Option<[[T; 2]; 2]> {
-        let first = self.index(col, row)?;
-        let (end, width) = (i64::from(self.window.col_end()), self.window.width as usize);
-        if col + 1 >= end {
+    pub(super) fn square(&self, col: u32, row: u32) -> Option<[[T; 2]; 2]> {
+        let first = self.index_of(col, row)?;
+        let width = self.window.width as usize;
+        if col + 1 == self.window.col_end() {
             return None;
         }
         let pair = |at: usize| {
-            let are_valid = self.mask.get(at..at + 2)?.iter().all(|byte| *byte != 0);
+            let are_valid = self.is_valid || self.mask.get(at..at + 2)?.iter().all(|byte| *byte != 0);
             let samples = self.samples.get(at..at + 2)?;
             are_valid.then(|| [samples[0], samples[1]])
         };
@@ -287,6 +300,23 @@ impl<T: WarpSample> Output<T> {
         if let (Some(bytes), Some(mask)) = (self.data.get_mut(at * size..(at + 1) * size), self.mask.get_mut(at)) {
             sample.write(bytes);
             *mask = u8::MAX;
+        }
+    }
+
+    /// The nodata value, which blended values must not equal.
+    pub(super) fn nodata(&self) -> Option<T::Nodata> {
+        self.nodata
+    }
+
+    /// Sets the pixels, in order, to the samples of these places; those without one stay invalid.
+    #[inline]
+    pub(super) fn set_each<P>(&mut self, places: impl Iterator<Item = P>, mut sample: impl FnMut(P) -> Option<T>) {
+        let pixels = self.data.chunks_exact_mut(size_of::<T>()).zip(&mut self.mask);
+        for ((bytes, mask), place) in pixels.zip(places) {
+            if let Some(sample) = sample(place) {
+                sample.write(bytes);
+                *mask = u8::MAX;
+            }
         }
     }
 

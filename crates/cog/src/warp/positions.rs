@@ -5,11 +5,14 @@
 //! among them. Otherwise the cell is quartered, down to cells whose pixels are all projected. A cell that a discontinuity crosses
 //! fails: a line through a cell separates one of its corners from another.
 
-use super::source_map::{ON_EDGE, SourceMap, whole_below};
+use fearless_simd::{Level, dispatch};
+
+use super::source_map::{ON_EDGE, SourceMap};
+use super::warper::Warp;
 use crate::grid::Window;
 
-/// Side of a cell.
-const CELL: usize = 64;
+/// Side of the largest cell: the corners of the pixels of a block.
+const CELL: usize = Warp::BLOCK as usize + 1;
 
 /// Side of the cells that are projected pixel by pixel.
 const MIN_CELL: usize = 8;
@@ -35,11 +38,21 @@ pub(crate) struct Positions {
     pub(super) rows: Vec<f64>,
 }
 
+/// A number whose neighbours are whole: a sum with it is rounded to the nearest whole number.
+const ROUNDING: f64 = 1.5 * (1_u64 << 52) as f64;
+
 /// Whether a position is near the edge of a pixel.
-#[inline]
+#[inline(always)]
 fn is_near(place: f64) -> bool {
-    let after = place - whole_below(place) as f64;
-    after <= NEAR_EDGE || after >= 1.0 - NEAR_EDGE
+    // A call of `f64::round` would keep the loop from being vectorized.
+    let edge = (place + ROUNDING) - ROUNDING;
+    (place - edge).abs() <= NEAR_EDGE
+}
+
+/// Whether one of the positions of a row is near the edge of a pixel.
+#[inline(always)]
+fn any_near(cols: &[f64], rows: &[f64]) -> bool {
+    cols.iter().zip(rows).fold(false, |any, (x, y)| any | is_near(*x) | is_near(*y))
 }
 
 /// A part of the points.
@@ -57,7 +70,7 @@ impl SourceMap {
     pub(super) fn positions(&self, window: Window, corners: bool, exact_edges: bool) -> Positions {
         let (more, offset) = if corners { (1, 0.0) } else { (0, 0.5) };
         let (width, height) = (window.width as usize + more, window.height as usize + more);
-        let nothing = || vec![f64::NAN; width * height];
+        let nothing = || vec![0.0; width * height];
         let mut positions = Positions { width, cols: nothing(), rows: nothing() };
         let origin = (f64::from(window.col_off) + offset, f64::from(window.row_off) + offset);
         let starts = |size: usize| (0..size).step_by(CELL);
@@ -89,20 +102,29 @@ impl SourceMap {
         if let Some(polynomial) = Polynomial::fit(self, start, (cell.width, cell.height)) {
             polynomial.evaluate(positions, cell);
             if exact_edges {
-                for row in cell.row..cell.row + cell.height {
-                    for col in cell.col..cell.col + cell.width {
-                        let (x, y) = positions.get(col, row);
-                        if is_near(x) || is_near(y) {
-                            let (x, y) = at(col, row);
-                            positions.set(col, row, self.exact(x, y));
-                        }
-                    }
-                }
+                self.correct_near_edges(positions, origin, cell);
             }
             return;
         }
         for part in cell.quarters() {
             self.fill(positions, origin, part, exact_edges);
+        }
+    }
+
+    /// Replaces interpolated positions near the edge of a source pixel by exact ones.
+    fn correct_near_edges(&self, positions: &mut Positions, origin: (f64, f64), cell: Cell) {
+        for row in cell.row..cell.row + cell.height {
+            let Some((cols, rows)) = positions.row_mut(cell, row) else { return };
+            // Few rows have such a position: the others are passed over without a branch per pixel.
+            if !dispatch!(Level::new(), _ => any_near(cols, rows)) {
+                continue;
+            }
+            for (col, (x, y)) in (cell.col..).zip(cols.iter_mut().zip(rows)) {
+                if is_near(*x) || is_near(*y) {
+                    let exact = self.exact(origin.0 + col as f64, origin.1 + row as f64);
+                    (*x, *y) = exact.unwrap_or((f64::NAN, f64::NAN));
+                }
+            }
         }
     }
 }
@@ -123,9 +145,16 @@ impl Cell {
 impl Positions {
     fn set(&mut self, col: usize, row: usize, position: Option<(f64, f64)>) {
         let at = row * self.width + col;
-        if let (Some((x, y)), Some(col), Some(row)) = (position, self.cols.get_mut(at), self.rows.get_mut(at)) {
-            (*col, *row) = (x, y);
+        if let (Some(col), Some(row)) = (self.cols.get_mut(at), self.rows.get_mut(at)) {
+            (*col, *row) = position.unwrap_or((f64::NAN, f64::NAN));
         }
+    }
+
+    /// The positions of a cell in one row.
+    fn row_mut(&mut self, cell: Cell, row: usize) -> Option<(&mut [f64], &mut [f64])> {
+        let start = row * self.width + cell.col;
+        let range = start..start + cell.width;
+        Some((self.cols.get_mut(range.clone())?, self.rows.get_mut(range)?))
     }
 
     /// The position of a point.
@@ -189,25 +218,25 @@ impl Polynomial {
     }
 
     fn evaluate(&self, positions: &mut Positions, cell: Cell) {
+        dispatch!(Level::new(), _ => self.evaluate_rows(positions, cell));
+    }
+
+    #[inline(always)]
+    fn evaluate_rows(&self, positions: &mut Positions, cell: Cell) {
         for (row, weights) in (cell.row..).zip(&self.rows) {
             let values = self.row(weights);
-            let start = row * positions.width + cell.col;
-            let range = start..start + cell.width;
-            let (Some(cols), Some(rows)) = (positions.cols.get_mut(range.clone()), positions.rows.get_mut(range))
-            else {
-                return;
-            };
-            cols.fill(0.0);
-            rows.fill(0.0);
-            // Node by node: the inner loops are vectorized.
-            for ((x, y), weights) in values.iter().zip(&self.cols) {
-                cols.iter_mut().zip(weights).for_each(|(col, weight)| *col += x * weight);
-                rows.iter_mut().zip(weights).for_each(|(row, weight)| *row += y * weight);
+            let Some((cols, rows)) = positions.row_mut(cell, row) else { return };
+            let [a, b, c, d, e, f] = self.cols.each_ref();
+            let weights = a.iter().zip(b).zip(c).zip(d).zip(e).zip(f);
+            // One pass over six lists of weights, which is vectorized.
+            for ((col, row), (((((a, b), c), d), e), f)) in cols.iter_mut().zip(rows).zip(weights) {
+                (*col, *row) = combined(&values, &[*a, *b, *c, *d, *e, *f]);
             }
         }
     }
 }
 
+#[inline(always)]
 fn combined(values: &[(f64, f64); NODES], weights: &[f64; NODES]) -> (f64, f64) {
     let (mut x, mut y) = (0.0, 0.0);
     for (value, weight) in values.iter().zip(weights) {
@@ -264,6 +293,39 @@ impl Bounds {
 }
 
 impl Positions {
+    /// The bounds of the positions inside an image.
+    fn bounds_inside(&self, size: (f64, f64)) -> Bounds {
+        dispatch!(Level::new(), _ => self.find_bounds_inside(size))
+    }
+
+    #[inline(always)]
+    fn find_bounds_inside(&self, size: (f64, f64)) -> Bounds {
+        const LANES: usize = 4;
+        let less = |a: f64, b: f64| if a < b { a } else { b };
+        let greater = |a: f64, b: f64| if a > b { a } else { b };
+        let (mut min_x, mut min_y) = ([f64::INFINITY; LANES], [f64::INFINITY; LANES]);
+        let (mut max_x, mut max_y) = ([f64::NEG_INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+        // Lanes without branches, so that the loop is vectorized. Comparisons with NaN are false.
+        let mut add = |lane: usize, x: f64, y: f64| {
+            let is_inside = (x >= -ON_EDGE) & (y >= -ON_EDGE) & (x <= size.0) & (y <= size.1);
+            let (x, y) = if is_inside { (x, y) } else { (f64::NAN, f64::NAN) };
+            min_x[lane] = less(x, min_x[lane]);
+            min_y[lane] = less(y, min_y[lane]);
+            max_x[lane] = greater(x, max_x[lane]);
+            max_y[lane] = greater(y, max_y[lane]);
+        };
+        let ((xs, last_xs), (ys, last_ys)) = (self.cols.as_chunks::<LANES>(), self.rows.as_chunks::<LANES>());
+        for (xs, ys) in xs.iter().zip(ys) {
+            for lane in 0..LANES {
+                add(lane, xs[lane], ys[lane]);
+            }
+        }
+        last_xs.iter().zip(last_ys).for_each(|(x, y)| add(0, *x, *y));
+        let least = |lanes: [f64; LANES]| lanes.into_iter().fold(f64::INFINITY, f64::min);
+        let most = |lanes: [f64; LANES]| lanes.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        Bounds { min: (least(min_x), least(min_y)), max: (most(max_x), most(max_y)) }
+    }
+
     /// The windows of an image that hold the pixels within `reach` of the positions, or under the quadrilaterals between them.
     pub(super) fn windows(&self, map: &SourceMap, target: Window, reach: (f64, f64), areas: bool) -> Vec<Window> {
         let image = map.image();
@@ -284,7 +346,11 @@ impl Positions {
         } else {
             let is_inside =
                 |(x, y): &(f64, f64)| *x >= -ON_EDGE && *y >= -ON_EDGE && *x <= map.size.0 && *y <= map.size.1;
-            self.cols.iter().copied().zip(self.rows.iter().copied()).filter(is_inside).for_each(add);
+            let all = self.cols.iter().copied().zip(self.rows.iter().copied());
+            match map.turn {
+                Some(_) => all.filter(is_inside).for_each(add),
+                None => left = self.bounds_inside(map.size),
+            }
         }
         let is_split = map.turn.is_some() && !is_spanned && right.min.0 - left.max.0 > middle;
         if is_split {

@@ -14,14 +14,6 @@ use crate::{Error, Result};
 /// Distance in pixels within which a position is on an edge, regardless of rounding; as for masks.
 pub(super) const ON_EDGE: f64 = 1e-6;
 
-/// The largest whole number that is not above a number of pixels. Without SSE 4.1, `f64::floor` is a function call.
-#[inline]
-pub(super) fn whole_below(place: f64) -> i64 {
-    #[expect(clippy::cast_possible_truncation, reason = "positions are near the image")]
-    let whole = place as i64;
-    whole.saturating_sub(i64::from(whole as f64 > place))
-}
-
 /// Distance between the middle of a chord and that of its curve, relative to a window, below which positions are almost linear.
 const STRAIGHT: f64 = 0.05;
 

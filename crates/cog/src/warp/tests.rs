@@ -273,7 +273,7 @@ proptest! {
         let blocks = warp.plan(Window::of_image(side, side)).unwrap();
         let mut shares = vec![0.0; 36];
         for block in &blocks {
-            block.positions.each_quadrilateral(&warp.map, block.window, &mut |_, corners| {
+            warp.positions(block.window).each_quadrilateral(&warp.map, block.window, &mut |_, corners| {
                 let samples = Samples::Float64((0..36).map(f64::from).collect());
                 let patch = SourcePixels { window: Window::of_image(6, 6), samples, mask: vec![255; 36] };
                 area::shares(&corners, &patch, |pixel, share| {

@@ -5,6 +5,7 @@ use half::f16;
 use super::block::WarpBlock;
 use super::grid::TargetGrid;
 use super::patch::{Output, Patch, SourcePixels, WarpSample, WarpedBlock};
+use super::positions::Positions;
 use super::resampling::{Resampling, unsupported};
 use super::scale::KernelScale;
 use super::source_map::{Copied, SourceMap};
@@ -109,7 +110,8 @@ impl Warp {
     #[must_use]
     pub fn source_bytes(&self, block: &WarpBlock) -> u64 {
         let pixels: u64 = block.sources.iter().map(Window::pixels).sum();
-        let positions = (block.positions.cols.len() as u64).saturating_mul(2 * size_of::<f64>() as u64);
+        let corners = (u64::from(block.window.width) + 1).saturating_mul(u64::from(block.window.height) + 1);
+        let positions = corners.saturating_mul(2 * size_of::<f64>() as u64);
         pixels.saturating_mul(self.data_type.size() as u64 + 1).saturating_add(positions)
     }
 
@@ -163,11 +165,19 @@ impl Warp {
         Ok(planned)
     }
 
+    /// Source positions of the pixels of a block, or of their corners.
+    ///
+    /// They are computed twice, to plan a block and to resample it: that takes less time than to keep those of all blocks of a group,
+    /// which do not fit into the processor's caches.
+    pub(super) fn positions(&self, window: Window) -> Positions {
+        self.map.positions(window, self.method.is_of_area(), self.method == Resampling::Nearest)
+    }
+
     fn plan_one(&self, window: Window) -> WarpBlock {
-        let positions = self.map.positions(window, self.method.is_of_area(), self.method == Resampling::Nearest);
+        let positions = self.positions(window);
         let reach = self.scale.reach(self.method);
         let sources = positions.windows(&self.map, window, reach, self.method.is_of_area());
-        WarpBlock { window, sources, positions }
+        WarpBlock { window, sources }
     }
 
     /// Resamples a block, given the pixels of its [`sources`](WarpBlock::sources), in their order.
@@ -182,10 +192,11 @@ impl Warp {
     /// [`resample`](Self::resample) for one sample type.
     fn run<T: WarpSample>(&self, block: &WarpBlock, patches: &[Patch<'_, T>], fill: &[u8]) -> WarpedBlock {
         let mut output = Output::<T>::new(block.window, self.nodata.and_then(T::held), fill);
+        let positions = self.positions(block.window);
         if self.method.is_of_area() {
-            area::resample(&self.map, self.method, block, patches, &mut output);
+            area::resample(&self.map, self.method, (block.window, &positions), patches, &mut output);
         } else {
-            kernel::resample(self.scale, self.method, block, patches, &mut output);
+            kernel::resample(self.scale, self.method, &positions, patches, &mut output);
         }
         output.finish()
     }
@@ -256,7 +267,7 @@ fn halves(warp: &Warp, block: &WarpBlock, sources: &[SourcePixels]) -> Result<Wa
     let patches: Vec<Patch<'_, f32>> = sources
         .iter()
         .zip(&singles)
-        .map(|(source, samples)| Patch { window: source.window, samples, mask: &source.mask })
+        .map(|(source, samples)| Patch::new(source.window, samples, &source.mask))
         .collect();
     let fill = <[u8; 2]>::try_from(warp.fill()).map_or(0.0, |bytes| f16::from_le_bytes(bytes).to_f32());
     let block = warp.run(block, &patches, &fill.to_le_bytes());

@@ -83,12 +83,12 @@ pub(super) fn halve<T: Halved>(rows: [&PixelRow; 2], bands: usize, nodata: Optio
             let at = |mask: &[u8], column: usize| mask.get(column).is_some_and(|byte| *byte != 0);
             [at(upper, 2 * pixel), at(upper, 2 * pixel + 1), at(lower, 2 * pixel), at(lower, 2 * pixel + 1)]
         });
+        let ((a, b), (c, d)) = (upper.split_at(stride), lower.split_at(stride));
+        let bands = a.chunks_exact(size).zip(b.chunks_exact(size)).zip(c.chunks_exact(size)).zip(d.chunks_exact(size));
         let mut any = 0;
-        for band in 0..bands {
+        for (((a, b), c), d) in bands {
             let (mut sum, mut count) = (T::Sum::default(), 0);
-            let places = [(upper, 0), (upper, stride), (lower, 0), (lower, stride)];
-            for ((row, start), valid) in places.into_iter().zip(valid) {
-                let value = T::read(&row[start + band * size..]);
+            for (value, valid) in [a, b, c, d].map(T::read).into_iter().zip(valid) {
                 if valid && !value.is_nan() && nodata != Some(value) {
                     sum += value.widened();
                     count += 1;

@@ -138,24 +138,30 @@ fn lzma(bytes: &[u8], level: u8) -> Result<Vec<u8>> {
 /// Replaces the samples of a row by their differences to the pixel before (TIFF 6.0, section 14).
 fn horizontal(row: &mut [u8], sample_bytes: usize, bands: usize) {
     match sample_bytes {
-        1 => differences::<1>(row, bands),
-        2 => differences::<2>(row, bands),
-        4 => differences::<4>(row, bands),
-        _ => differences::<8>(row, bands),
+        1 => differences(row, bands, |[at], [before]: [u8; 1]| [at.wrapping_sub(before)]),
+        2 => differences(row, bands, |at, before| {
+            u16::from_le_bytes(at).wrapping_sub(u16::from_le_bytes(before)).to_le_bytes()
+        }),
+        4 => differences(row, bands, |at, before| {
+            u32::from_le_bytes(at).wrapping_sub(u32::from_le_bytes(before)).to_le_bytes()
+        }),
+        _ => differences(row, bands, |at, before| {
+            u64::from_le_bytes(at).wrapping_sub(u64::from_le_bytes(before)).to_le_bytes()
+        }),
     }
 }
 
-fn differences<const BYTES: usize>(row: &mut [u8], bands: usize) {
-    let samples = row.as_chunks_mut::<BYTES>().0;
-    for at in (bands..samples.len()).rev() {
-        let before = samples[at - bands];
-        let wide = |bytes: [u8; BYTES]| {
-            let mut wide = [0; 8];
-            wide[..BYTES].copy_from_slice(&bytes);
-            u64::from_le_bytes(wide)
-        };
-        let difference = wide(samples[at]).wrapping_sub(wide(before)).to_le_bytes();
-        samples[at].copy_from_slice(&difference[..BYTES]);
+#[inline]
+fn differences<const BYTES: usize>(
+    row: &mut [u8],
+    bands: usize,
+    difference: impl Fn([u8; BYTES], [u8; BYTES]) -> [u8; BYTES],
+) {
+    // With a copy, no sample depends on a changed one, and the loop is vectorized.
+    let copy = row.to_vec();
+    let before = copy.as_chunks::<BYTES>().0;
+    for (sample, before) in row.as_chunks_mut::<BYTES>().0.iter_mut().skip(bands).zip(before) {
+        *sample = difference(*sample, *before);
     }
 }
 
@@ -169,7 +175,7 @@ fn floating_point(row: &mut [u8], sample_bytes: usize, bands: usize) {
             row[place * count + at] = *byte;
         }
     }
-    differences::<1>(row, bands);
+    horizontal(row, 1, bands);
 }
 
 impl std::fmt::Debug for TileEncoder {

@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rasteret_cog::Window;
 use rasteret_cog::render::{Range, Stretch, preview_grid};
 use rasteret_cog::tiff::DataType;
 use rasteret_cog::warp::Composite;
+use rasteret_cog::{CogHeader, Window};
 
 use super::Reader;
 use super::picture_pixels::{BandReads, PictureSource, Pixels};
@@ -149,9 +149,21 @@ fn range_key(source: &PictureSource<'_>, stretch: &Stretch) -> RangeKey {
         version: file.version().clone(),
         call: [of_file, of_mask],
         bands: source.bands(),
+        header_numbers: header_numbers(file.header()),
         percentiles,
         masked: request.masked,
         scaled: source.scaled,
         resampling: source.resampling,
     }
+}
+
+/// The bits of the nodata value, the nodata values of bands, the scales and the offsets.
+fn header_numbers(header: &CogHeader) -> [Option<Vec<u64>>; 4] {
+    let bits = |numbers: &[f64]| numbers.iter().map(|number| number.to_bits()).collect();
+    [
+        header.nodata.map(|nodata| vec![nodata.to_bits()]),
+        header.nodata_values.as_deref().map(bits),
+        header.scale.as_deref().map(bits),
+        header.offset.as_deref().map(bits),
+    ]
 }

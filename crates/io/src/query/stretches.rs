@@ -14,6 +14,8 @@ pub(super) struct RangeKey {
     /// Addresses within one call: of the file, if its version is unknown, and of the mask. 0 for none.
     pub(super) call: [usize; 2],
     pub(super) bands: Vec<u32>,
+    /// The bits of nodata values, scales and offsets, which the metadata of an index may state differently from the file.
+    pub(super) header_numbers: [Option<Vec<u64>>; 4],
     /// The bits of the percentiles.
     pub(super) percentiles: Option<[u64; 2]>,
     pub(super) masked: bool,
@@ -40,7 +42,8 @@ const USUAL_BYTES: u64 = 256;
 impl RangeCache {
     pub(super) fn new() -> Self {
         Self(ByteCache::new(MAX_BYTES, USUAL_BYTES, |key, ranges| {
-            let bytes = size_of::<RangeKey>() + key.location.len() + size_of_val(key.bands.as_slice());
+            let numbers = key.header_numbers.iter().flatten().map(|list| size_of_val(list.as_slice())).sum::<usize>();
+            let bytes = size_of::<RangeKey>() + key.location.len() + size_of_val(key.bands.as_slice()) + numbers;
             (bytes + size_of_val(ranges.as_slice())) as u64
         }))
     }

@@ -423,31 +423,51 @@ impl Strip {
             let start = (first_row + row) * width + left;
             let Some(target) = self.samples.get_mut(start * stride..(start + columns) * stride) else { continue };
             let Some(known) = self.mask.get_mut(start..start + columns) else { continue };
-            let samples = &self.data_read[row * columns * size..];
-            if bands == 1 && !mask.contains(&0) {
-                target.copy_from_slice(&samples[..columns * size]);
-                known.fill(255);
-                continue;
-            }
-            for (column, (pixel, (valid, known))) in
-                target.chunks_exact_mut(stride).zip(mask.iter().zip(known)).enumerate()
-            {
-                let sample = |band: usize| &samples[band * band_bytes + column * size..][..size];
-                let is_taken = *valid != 0
-                    || (*known == 0
-                        && (has_mask || (keeps_nodata && (0..bands).any(|band| self.fill.is(sample(band))))));
-                if is_taken {
-                    for (band, own) in pixel.chunks_exact_mut(size).enumerate() {
-                        own.copy_from_slice(sample(band));
+            let sample = |band: usize, column: usize| {
+                &self.data_read[band * band_bytes + (row * columns + column) * size..][..size]
+            };
+            let mut first = 0;
+            // Runs of valid and of invalid pixels.
+            for run in mask.chunk_by(|one, next| (*one != 0) == (*next != 0)) {
+                let place = first..first + run.len();
+                first = place.end;
+                let known = &mut known[place.clone()];
+                let pixels = &mut target[place.start * stride..place.end * stride];
+                if run[0] != 0 {
+                    copy_bands(pixels, bands, size, |band| {
+                        &self.data_read[band * band_bytes + (row * columns + place.start) * size..][..run.len() * size]
+                    });
+                    known.fill(255);
+                    continue;
+                }
+                for ((column, pixel), _) in
+                    place.zip(pixels.chunks_exact_mut(stride)).zip(known).filter(|(_, known)| **known == 0)
+                {
+                    let has_nodata = || (0..bands).any(|band| self.fill.is(sample(band, column)));
+                    if has_mask || (keeps_nodata && has_nodata()) {
+                        for (band, own) in pixel.chunks_exact_mut(size).enumerate() {
+                            own.copy_from_slice(sample(band, column));
+                        }
                     }
                 }
-                *known |= u8::from(*valid != 0) * 255;
             }
         }
     }
 
     fn rows(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.samples.chunks_exact(self.width * self.bands * self.sample_bytes).zip(self.mask.chunks_exact(self.width))
+    }
+}
+
+/// Sets pixels, whose bands are together, to the samples of bands, each in a list of `size` bytes per sample.
+fn copy_bands<'a>(pixels: &mut [u8], bands: usize, size: usize, samples: impl Fn(usize) -> &'a [u8]) {
+    if bands == 1 {
+        pixels.copy_from_slice(samples(0));
+        return;
+    }
+    for band in 0..bands {
+        let places = pixels.chunks_exact_mut(bands * size).map(|pixel| &mut pixel[band * size..][..size]);
+        places.zip(samples(band).chunks_exact(size)).for_each(|(place, sample)| place.copy_from_slice(sample));
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 /// A received request.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct Request {
     pub(crate) method: String,
     /// Path and query string.
     pub(crate) target: String,
@@ -59,17 +59,17 @@ pub(crate) enum End {
     Reset,
 }
 
-type Handler = Arc<dyn Fn(&Asked, usize) -> Reply + Send + Sync>;
+type Handler = Arc<dyn Fn(&Request, usize) -> Reply + Send + Sync>;
 
 pub(crate) struct Server {
     pub(crate) port: u16,
-    log: Arc<Mutex<Vec<Asked>>>,
+    log: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
     /// Serves on a free port until the process ends; `handler` receives each request and the number of previous requests.
-    pub(crate) fn start(handler: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> Self {
-        let log: Arc<Mutex<Vec<Asked>>> = Arc::default();
+    pub(crate) fn start(handler: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
+        let log: Arc<Mutex<Vec<Request>>> = Arc::default();
         let handler: Handler = Arc::new(handler);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -96,17 +96,17 @@ impl Server {
         format!("http://127.0.0.1:{}/{path}", self.port)
     }
 
-    pub(crate) fn log(&self) -> Vec<Asked> {
+    pub(crate) fn log(&self) -> Vec<Request> {
         self.log.lock().unwrap().clone()
     }
 
     /// The requested ranges, in order.
     pub(crate) fn ranges(&self) -> Vec<Range<u64>> {
-        self.log().into_iter().filter_map(|asked| asked.range).collect()
+        self.log().into_iter().filter_map(|request| request.range).collect()
     }
 }
 
-async fn serve(mut stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Asked>>>) {
+async fn serve(mut stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Request>>>) {
     let mut buffer = Vec::new();
     loop {
         let end = loop {
@@ -120,36 +120,36 @@ async fn serve(mut stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Asked
             }
         };
         let head = String::from_utf8(buffer.drain(..end + 4).collect()).unwrap();
-        let asked = parse(head);
+        let request = parse(head);
         let before = {
             let mut log = log.lock().unwrap();
-            log.push(asked.clone());
+            log.push(request.clone());
             log.len() - 1
         };
-        if !answer(&mut stream, handler(&asked, before), &asked).await {
+        if !answer(&mut stream, handler(&request, before), &request).await {
             return;
         }
     }
 }
 
 /// Sends a response; returns whether the connection is kept open.
-async fn answer(stream: &mut TcpStream, reply: Reply, asked: &Asked) -> bool {
+async fn answer(stream: &mut TcpStream, reply: Reply, request: &Request) -> bool {
     match reply {
         Reply::Late(wait, then) => {
             tokio::time::sleep(wait).await;
-            stream.write_all(&whole(*then, asked)).await.is_ok()
+            stream.write_all(&whole(*then, request)).await.is_ok()
         }
         Reply::Silence(wait) => {
             tokio::time::sleep(wait).await;
             false
         }
         Reply::Cut(file) => {
-            let whole = of_file(asked, &file, true);
+            let whole = of_file(request, &file, true);
             let _ = stream.write_all(&whole[..whole.len() - file.len().min(32768) / 2]).await;
             false
         }
         Reply::Halting(file, last, go_on) => {
-            let mut whole = of_file(asked, &file, true);
+            let mut whole = of_file(request, &file, true);
             let rest = whole.split_off(whole.len() - last);
             if stream.write_all(&whole).await.is_err() {
                 return false;
@@ -162,7 +162,7 @@ async fn answer(stream: &mut TcpStream, reply: Reply, asked: &Asked) -> bool {
             false
         }
         Reply::Ends(length, end, reply) => {
-            let whole = whole(*reply, asked);
+            let whole = whole(*reply, request);
             let _ = stream.write_all(&whole[..length.min(whole.len())]).await;
             if matches!(end, End::Reset) {
                 // Sent bytes should arrive before the reset.
@@ -172,7 +172,7 @@ async fn answer(stream: &mut TcpStream, reply: Reply, asked: &Asked) -> bool {
             false
         }
         Reply::Drip(length, pause, reply) => {
-            for bytes in whole(*reply, asked).chunks(length) {
+            for bytes in whole(*reply, request).chunks(length) {
                 if stream.write_all(bytes).await.is_err() {
                     return false;
                 }
@@ -180,15 +180,15 @@ async fn answer(stream: &mut TcpStream, reply: Reply, asked: &Asked) -> bool {
             }
             true
         }
-        reply => stream.write_all(&whole(reply, asked)).await.is_ok(),
+        reply => stream.write_all(&whole(reply, request)).await.is_ok(),
     }
 }
 
 /// All bytes of a response that is sent at once.
-fn whole(reply: Reply, asked: &Asked) -> Bytes {
+fn whole(reply: Reply, request: &Request) -> Bytes {
     match reply {
-        Reply::File(file) => of_file(asked, &file, true),
-        Reply::Anonymous(file) => of_file(asked, &file, false),
+        Reply::File(file) => of_file(request, &file, true),
+        Reply::Anonymous(file) => of_file(request, &file, false),
         Reply::Whole(file) => head_and_body("200 OK", "", &file),
         Reply::Status(status, lines, body) => head_and_body(&format!("{status} X"), &lines, body.as_bytes()),
         Reply::Bytes(status, lines, body) => head_and_body(&format!("{status} X"), &lines, &body),
@@ -196,7 +196,7 @@ fn whole(reply: Reply, asked: &Asked) -> Bytes {
     }
 }
 
-fn parse(head: String) -> Asked {
+fn parse(head: String) -> Request {
     let mut words = head.split(' ');
     let (method, target) = (words.next().unwrap().to_owned(), words.next().unwrap().to_owned());
     let range = head.lines().find_map(|line| {
@@ -206,10 +206,10 @@ fn parse(head: String) -> Asked {
         name.eq_ignore_ascii_case("range").then_some(range)
     });
     let suffix = head.lines().find_map(|line| line.split_once("bytes=-")?.1.trim().parse().ok());
-    Asked { method, target, range, suffix, head }
+    Request { method, target, range, suffix, head }
 }
 
-fn of_file(asked: &Asked, file: &[u8], known: bool) -> Bytes {
+fn of_file(request: &Request, file: &[u8], known: bool) -> Bytes {
     let version = match known {
         true => "ETag: \"v1\"\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n",
         false => "",
@@ -218,8 +218,8 @@ fn of_file(asked: &Asked, file: &[u8], known: bool) -> Bytes {
         true => file.len().to_string(),
         false => "*".to_owned(),
     };
-    let suffix = asked.suffix.map(|length| (file.len() as u64).saturating_sub(length)..file.len() as u64);
-    match &asked.range.clone().or(suffix) {
+    let suffix = request.suffix.map(|length| (file.len() as u64).saturating_sub(length)..file.len() as u64);
+    match &request.range.clone().or(suffix) {
         Some(range) if range.start >= file.len() as u64 => {
             head_and_body("416 X", &format!("Content-Range: bytes */{}\r\n", file.len()), b"")
         }
@@ -229,7 +229,7 @@ fn of_file(asked: &Asked, file: &[u8], known: bool) -> Bytes {
             let lines = format!("{version}Content-Range: bytes {}-{}/{total}\r\n", range.start, end - 1);
             head_and_body("206 X", &lines, part)
         }
-        None if asked.method == "HEAD" => {
+        None if request.method == "HEAD" => {
             Bytes::from(format!("HTTP/1.1 200 X\r\n{version}Content-Length: {}\r\n\r\n", file.len()))
         }
         None => head_and_body("200 X", version, file),

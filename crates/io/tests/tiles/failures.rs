@@ -19,7 +19,7 @@ use std::time::Instant;
 
 #[test]
 fn an_error_of_one_file_does_not_affect_others() {
-    let server = Server::start(|asked, _| match asked.target.as_str() {
+    let server = Server::start(|request, _| match request.target.as_str() {
         "/gone.tif" => Reply::Status(404, String::new(), String::new()),
         "/changed.tif" => Reply::File([FAR.bytes(), vec![0]].concat()),
         _ => Reply::File(FAR.bytes()),
@@ -59,7 +59,7 @@ fn an_error_of_one_file_does_not_affect_others() {
 #[test]
 fn failed_tiles_are_not_requested_again_for_a_while() {
     let broken = Raster { side: 16, ..NEAR };
-    let server = Server::start(move |asked, _| match asked.target.as_str() {
+    let server = Server::start(move |request, _| match request.target.as_str() {
         "/gone.tif" => Reply::Status(404, String::new(), String::new()),
         "/bare.tif" => Reply::Status(503, String::new(), String::new()),
         _ => Reply::File(broken.bytes()),

@@ -20,11 +20,11 @@ fn bytes_in_flight_are_bounded() {
     // A single thread that does not take blocks: decoded tiles are charged as well.
     let stream = session.blocks(requests, Keep::Nothing);
     let mut used = 0;
-    while let Some((request, block)) = stream.next() {
-        raster.assert_block(request as u32, &block.unwrap());
+    while let Some((number, block)) = stream.next() {
+        raster.assert_block(number as u32, &block.unwrap());
         used += 1;
-        let asked = store.log().len();
-        assert!((asked - used) * raster.tile_bytes() <= 40_000, "{asked} asked for, {used} used");
+        let requested = store.log().len();
+        assert!((requested - used) * raster.tile_bytes() <= 40_000, "{requested} requested, {used} used");
     }
     assert_eq!((used, store.log().len()), (100, 100));
     assert!(store.peak_bytes() <= 40_000, "{}", store.peak_bytes());
@@ -60,19 +60,19 @@ fn tiles_are_returned_before_their_request_is_complete() {
     let server = Server::start(move |_, _| Reply::Halting(file.clone(), last, told.clone()));
     let session = session(&[("AWS_ENDPOINT_URL", &server.url(""))]);
     for href in [&server.url("a.tif"), "s3://b/a.tif"] {
-        let asked = server.log().len();
+        let requested = server.log().len();
         let stream = session.blocks(raster.requests(href, &raster.unversioned(), all(raster)), Keep::Nothing);
         let next = |_| {
-            let (request, block) = stream.next().unwrap();
-            raster.assert_block(request as u32, &block.unwrap());
-            request
+            let (number, block) = stream.next().unwrap();
+            raster.assert_block(number as u32, &block.unwrap());
+            number
         };
         let first: BTreeSet<usize> = (0..12).map(next).collect();
         assert!(first.into_iter().eq(0..12), "{href}");
         go_on.notify_one();
         let rest: BTreeSet<usize> = (12..16).map(next).collect();
         assert!(rest.into_iter().eq(12..16), "{href}");
-        assert_eq!(server.log().len() - asked, 1);
+        assert_eq!(server.log().len() - requested, 1);
     }
     assert_idle(&session);
 }

@@ -72,8 +72,8 @@ fn weak_tags_are_compared_and_missing_tags_are_ignored() {
 /// Nodes of a server may return different entity tags and dates for the same file.
 #[test]
 fn the_version_check_is_a_setting() {
-    let server = Server::start(|asked, before| {
-        let (range, file) = (asked.range.clone().unwrap(), FAR.bytes());
+    let server = Server::start(|request, before| {
+        let (range, file) = (request.range.clone().unwrap(), FAR.bytes());
         let (start, end) = (usize::try_from(range.start).unwrap(), usize::try_from(range.end).unwrap().min(file.len()));
         let head = format!(
             "Content-Range: bytes {start}-{}/{}\r\nETag: \"node-{before}\"\r\nLast-Modified: Thu, 01 Jan 2026 00:00:0{} GMT\r\n",

@@ -43,7 +43,7 @@ fn parts_are_nested_as_in_the_type() {
         parts(&format!(r#"{{"type":"MultiPolygon","coordinates":[[{ring},{hole}],[],[{ring}]]}}"#)),
         (0, 0, 2, 1)
     );
-    for kind in ["MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"] {
+    for kind in ["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"] {
         assert_eq!(parts(&format!(r#"{{"type":"{kind}","coordinates":[]}}"#)), (0, 0, 0, 0), "{kind}");
     }
 }
@@ -51,7 +51,7 @@ fn parts_are_nested_as_in_the_type() {
 #[test]
 fn other_texts_are_errors() {
     for (text, expected) in [
-        (r#"{"type":"Point","coordinates":[]}"#, "expected the coordinates of a Point, found others"),
+        (r#"{"type":"Point","coordinates":[[]]}"#, "expected the coordinates of a Point, found others"),
         (r#"{"type":"Point","coordinates":[1]}"#, "expected a position of two numbers, found one"),
         (r#"{"type":"Point","coordinates":[[1,2]]}"#, "expected the coordinates of a Point"),
         (r#"{"type":"LineString","coordinates":[1,2]}"#, "expected the coordinates of a LineString"),
