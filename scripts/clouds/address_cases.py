@@ -57,6 +57,21 @@ def address_cases(world: World) -> list[Case]:
         ),
         Case(
             "Addresses",
+            "empty CA file",
+            f"{secure}/a.tif",
+            "no secure connection (TLS handshake failed): environment variable AWS_CA_BUNDLE: expected a file of certificates in PEM",
+            trusted("empty CA file", "AWS_CA_BUNDLE"),
+            files={"authority.pem": ""},
+        ),
+        Case(
+            "Addresses",
+            "missing CA file of the system",
+            f"{secure}/a.tif",
+            "no secure connection (TLS handshake failed): environment variable SSL_CERT_FILE: found no certificates in PEM there",
+            {"SSL_CERT_FILE": "/no/such.pem"},
+        ),
+        Case(
+            "Addresses",
             "certificate that has expired",
             f"{world.url('expired')}/a.tif",
             "no secure connection (TLS handshake failed): the certificate expired on DATE",
@@ -125,6 +140,14 @@ def address_cases(world: World) -> list[Case]:
             "s3://public/a.tif",
             "environment variable AWS_ENDPOINT_URL_S3: expected a URL such as https://host:port",
             {"AWS_ENDPOINT_URL_S3": "localhost:9000"},
+        ),
+        Case(
+            "Addresses",
+            "endpoint without a scheme, for a rule",
+            "s3://public/a.tif",
+            "environment variable AWS_ENDPOINT_URL_S3: expected a URL such as https://host:port",
+            {"AWS_ENDPOINT_URL_S3": "localhost:9000"},
+            {"s3://public/": "anonymous"},
         ),
         Case(
             "Addresses",

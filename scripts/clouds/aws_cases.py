@@ -180,6 +180,28 @@ def aws_cases(world: World) -> list[Case]:
         ),
         Case(
             "S3",
+            "profile whose name has a space",
+            "s3://one/a.tif",
+            variables=endpoint,
+            credentials={"s3://one/": "profile=my work"},
+            # As the AWS CLI writes it.
+            files={
+                ".aws/config": "[profile 'my work']\naws_access_key_id = AKIAONE\naws_secret_access_key = one-SECRET\n"
+            },
+        ),
+        Case(
+            "S3",
+            "endpoint of a profile, without a scheme",
+            "s3://one/a.tif",
+            "AWS profile 'first': endpoint_url: expected a URL such as https://host:port",
+            {"AWS_PROFILE": "first"},
+            files={
+                ".aws/credentials": keys.format("first", "AKIAONE", "one-SECRET"),
+                ".aws/config": "[profile first]\nendpoint_url = localhost:9000\n",
+            },
+        ),
+        Case(
+            "S3",
             "region and endpoint of a profile",
             "s3://far/a.tif",
             credentials={"s3://far/": "profile=far"},
@@ -237,6 +259,17 @@ def aws_cases(world: World) -> list[Case]:
             "AWS profile 'process': credential_process failed (exit status: 3)",
             endpoint | {"AWS_PROFILE": "process"},
             files={".aws/config": "[profile process]\ncredential_process = echo a-SECRET; exit 3\n"},
+        ),
+        Case(
+            "S3",
+            "`credential_process` that leaves a program",
+            "s3://one/a.tif",
+            "AWS profile 'process': credential_process ended, but its output is still open",
+            endpoint | {"AWS_PROFILE": "process"},
+            files={
+                ".aws/config": "[profile process]\ncredential_process = sleep 20 & cat ~/keys.json\n",
+                "keys.json": process,
+            },
         ),
         Case(
             "S3",

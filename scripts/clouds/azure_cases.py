@@ -79,6 +79,13 @@ def azure_cases(world: World) -> list[Case]:
         ),
         Case(
             "Azure",
+            "connection string without a scheme",
+            "az://data/dir/a.tif",
+            "environment variable AZURE_STORAGE_CONNECTION_STRING: BlobEndpoint: expected a URL such as https://host:port",
+            {"AZURE_STORAGE_CONNECTION_STRING": f"AccountName=one;AccountKey={key['one']};BlobEndpoint={host}"},
+        ),
+        Case(
+            "Azure",
             "two accounts",
             blob,
             variables={"ONE": connection["one"], "TWO": connection["two"]},
@@ -164,6 +171,13 @@ def azure_cases(world: World) -> list[Case]:
             blob,
             "no token from 127.0.0.1: unauthorized (HTTP 401), invalid_client",
             of_entra | {"AZURE_CLIENT_SECRET": "wrong-SECRET"},
+        ),
+        Case(
+            "Azure",
+            "authority without a scheme",
+            blob,
+            "environment variable AZURE_AUTHORITY_HOST: expected a URL such as https://host:port",
+            of_entra | {"AZURE_CLIENT_SECRET": "client-SECRET", "AZURE_AUTHORITY_HOST": "login.microsoftonline.com"},
         ),
         Case(
             "Azure",

@@ -48,6 +48,9 @@ def google_cases(world: World) -> list[Case]:
     def no_parts_left(world: World) -> None:
         assert not world.google.buckets.parts, world.google.buckets.parts.keys()
 
+    def no_metadata(world: World) -> None:
+        assert not world.requests("google-metadata"), world.requests("google-metadata")
+
     def two_parts(world: World) -> None:
         no_parts_left(world)
         found = sorted(len(request.body) for request in world.requests("gcs") if request.method == "PUT")
@@ -95,6 +98,16 @@ def google_cases(world: World) -> list[Case]:
         ),
         Case(
             "Google",
+            "writing without credentials",
+            "gs://public/written.tif",
+            forbidden,
+            endpoint | {"GCE_METADATA_HOST": world.servers["google-metadata"].host},
+            {"gs://public/": "anonymous"},
+            steps=written("HREF")[:1],
+            check=no_metadata,
+        ),
+        Case(
+            "Google",
             "writing to a bucket that is missing",
             "gs://no-such-bucket/written.tif",
             "not found (HTTP 404), NoSuchBucket",
@@ -110,6 +123,14 @@ def google_cases(world: World) -> list[Case]:
             f"Google credentials file ~/{adc}: no token from 127.0.0.1: request refused (HTTP 400), invalid_grant",
             endpoint,
             files={adc: json.dumps(user | {"refresh_token": "old-SECRET"})},
+        ),
+        Case(
+            "Google",
+            "token endpoint without a scheme",
+            "gs://private/a.tif",
+            f"Google credentials file ~/{adc}: not a valid URL for a request",
+            endpoint,
+            files={adc: json.dumps(user | {"token_uri": "oauth2.googleapis.com"})},
         ),
         Case(
             "Google",
@@ -163,6 +184,14 @@ def google_cases(world: World) -> list[Case]:
             "gs://private/a.tif",
             variables=endpoint | {"GCE_METADATA_HOST": world.servers["google-metadata"].host},
             credentials={"gs://private/": "metadata_service"},
+        ),
+        Case(
+            "Google",
+            "private key that is none",
+            "gs://private/a.tif",
+            "Google credentials file ~/key.json: expected client_email and a private_key in PEM",
+            endpoint | {"GOOGLE_APPLICATION_CREDENTIALS": file.format("private key that is none")},
+            files={"key.json": json.dumps({"type": "service_account", "client_email": "a", "private_key": "b"})},
         ),
         Case(
             "Google",

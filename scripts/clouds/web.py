@@ -128,7 +128,9 @@ class Google:
         self.issued += 1
         name = f"google-issued-{self.issued}-SECRET"
         if request.path == "/impersonate":
-            if request.headers.get("authorization", "").removeprefix("Bearer ") != "federated-SECRET":
+            sent = request.headers.get("authorization", "").removeprefix("Bearer ")
+            scopes = ["https://www.googleapis.com/auth/devstorage.read_write"]
+            if sent != "federated-SECRET" or json.loads(request.body) != {"scope": scopes}:
                 return Response(403, b'{"error": {"code": 403, "status": "PERMISSION_DENIED"}}')
             self.tokens.add(name)
             end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)

@@ -186,12 +186,14 @@ impl Credentials {
 
     /// Fails if a variable of the bucket's or container's cloud cannot be used.
     pub(crate) fn check(&self, store: &StoreKey) -> Result<(), StoreError> {
-        let unusable = match store {
-            StoreKey::S3 { .. } => &self.unusable.aws,
-            StoreKey::Gcs { .. } => &self.unusable.google,
-            StoreKey::Azure { .. } => &self.unusable.azure,
-        };
-        unusable.clone().map_or(Ok(()), |what| Err(StoreError::Other(what)))
+        self.unusable.clone().of(store).map_or(Ok(()), |what| Err(StoreError::Other(what)))
+    }
+
+    /// Fails if an address in the variables of the bucket's or container's cloud cannot be used, also by a rule.
+    pub(crate) fn check_addresses(&self, store: &StoreKey) -> Result<(), StoreError> {
+        let get = |name: &str| self.variables.get(name);
+        let unusable = environment::check_addresses(get).of(store);
+        unusable.map_or(Ok(()), |what| Err(StoreError::Other(what)))
     }
 
     /// Whether requests to this bucket or container are signed.

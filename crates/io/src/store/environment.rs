@@ -1,6 +1,7 @@
 //! Validates the environment variables of the clouds. `object_store` writes them to URLs and headers and panics if that fails; here
 //! unusable values are errors that name the variable. Values are not shown, because endpoints may contain passwords.
 
+use crate::types::location::StoreKey;
 use crate::types::url_text::{URL_PART_MAX, is_endpoint, is_label, is_project, is_url_text, with_scheme};
 
 /// Bytes of a secret. SAS tokens are part of a URL; the longest ones, like bearer tokens, have some kilobytes.
@@ -21,6 +22,8 @@ enum Form {
     Endpoint,
     /// A URL whose `http://` may be omitted.
     Host,
+    /// A host, and perhaps a port.
+    Authority,
     /// A path on a host.
     Path,
     /// A part of a host's name or of a path.
@@ -33,7 +36,7 @@ enum Form {
     Secret,
 }
 
-use Form::{Endpoint, Host, Label, Name, Path, Project, Secret};
+use Form::{Authority, Endpoint, Host, Label, Name, Path, Project, Secret};
 
 const AWS: &[(&str, Form)] = &[
     ("AWS_ENDPOINT_URL_S3", Endpoint),
@@ -51,11 +54,18 @@ const AWS: &[(&str, Form)] = &[
     ("AWS_SESSION_TOKEN", Secret),
 ];
 
-const GOOGLE: &[(&str, Form)] = &[("STORAGE_EMULATOR_HOST", Host), ("GS_USER_PROJECT", Project)];
+const GOOGLE: &[(&str, Form)] = &[
+    ("STORAGE_EMULATOR_HOST", Host),
+    ("GS_USER_PROJECT", Project),
+    ("GCE_METADATA_HOST", Authority),
+    ("GCE_METADATA_ROOT", Authority),
+    ("GCE_METADATA_IP", Authority),
+];
 
 const AZURE: &[(&str, Form)] = &[
     ("AZURE_STORAGE_ENDPOINT", Endpoint),
     ("AZURE_ENDPOINT", Endpoint),
+    ("AZURE_AUTHORITY_HOST", Endpoint),
     ("AZURE_STORAGE_ACCOUNT_NAME", Label),
     ("AZURE_STORAGE_ACCOUNT", Label),
     ("AZURE_STORAGE_CLIENT_ID", Name),
@@ -74,13 +84,33 @@ const AZURE: &[(&str, Form)] = &[
 
 /// Checks the variables returned by `get`.
 pub(crate) fn check(get: impl Fn(&str) -> Option<String>) -> Unusable {
+    check_if(get, |_| true)
+}
+
+/// Checks those that are part of URLs, which are used with the credentials of a rule, too.
+pub(crate) fn check_addresses(get: impl Fn(&str) -> Option<String>) -> Unusable {
+    check_if(get, |form| matches!(form, Endpoint | Host | Authority | Path | Label))
+}
+
+fn check_if(get: impl Fn(&str) -> Option<String>, is_checked: impl Fn(Form) -> bool) -> Unusable {
     let first = |variables: &[(&str, Form)]| {
-        variables.iter().find_map(|(name, form)| {
+        variables.iter().filter(|(_, form)| is_checked(*form)).find_map(|(name, form)| {
             let expected = form.mismatch(&get(name)?)?;
             Some(format!("environment variable {name}: expected {expected}"))
         })
     };
     Unusable { aws: first(AWS), google: first(GOOGLE), azure: first(AZURE) }
+}
+
+impl Unusable {
+    /// The error of the cloud of a bucket or container.
+    pub(crate) fn of(self, store: &StoreKey) -> Option<String> {
+        match store {
+            StoreKey::S3 { .. } => self.aws,
+            StoreKey::Gcs { .. } => self.google,
+            StoreKey::Azure { .. } => self.azure,
+        }
+    }
 }
 
 impl Form {
@@ -89,6 +119,7 @@ impl Form {
         let (is_valid, form) = match self {
             Endpoint => (is_endpoint(value), "a URL such as https://host:port"),
             Host => (is_endpoint(&with_scheme(value)), "host:port, or a URL such as http://host:port"),
+            Authority => (is_endpoint(&format!("http://{value}")) && !value.contains('/'), "host or host:port"),
             Path => (value.starts_with('/') && is_url_text(value), "a path such as /v2/credentials"),
             Label => (is_label(value), "letters, digits, dots, hyphens and underscores"),
             Name => (value.len() <= URL_PART_MAX && is_visible(value), "at most 2048 visible ASCII characters"),
@@ -123,6 +154,7 @@ mod tests {
             let good = match form {
                 Endpoint => ["http://localhost:9000", "https://s3.example.com/path", "http://[::1]:1"],
                 Host => ["localhost:4443", "http://localhost", "https://h:1"],
+                Authority => ["localhost:4443", "169.254.169.254", "[::1]:80"],
                 Path => ["/v2/credentials/0-1", "/", "/get?role=a%20b"],
                 Label => ["eu-central-1", "devstoreaccount1", "x"],
                 Name => ["AKIA/+=", "arn:aws:iam::1:role/a b", "x"],
@@ -156,6 +188,9 @@ mod tests {
         }
         for value in ["http://", "//h", "/dev/null", "{}", "a b"] {
             assert!(of("STORAGE_EMULATOR_HOST", value).is_some(), "{value}");
+        }
+        for value in ["/path", "//h", "http://h", "h/x", "h:99999"] {
+            assert!(of("GCE_METADATA_HOST", value).is_some(), "{value}");
         }
         assert!(of("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "%zz").is_some());
         assert!(of("AWS_REGION", "eu/central").is_some());

@@ -13,6 +13,7 @@ use super::sas::{SasTokens, pairs};
 use super::variables::Variables;
 use crate::StoreError;
 use crate::types::credentials::rule::Variable;
+use crate::types::url_text::is_endpoint;
 
 /// The account of Azurite and of the older emulator, which is public.
 const DEVELOPMENT: &str = "AccountName=devstoreaccount1;BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
@@ -59,6 +60,9 @@ impl ConnectionString {
             let scheme = get("DefaultEndpointsProtocol").unwrap_or("https");
             Some(format!("{scheme}://{account}.blob.{suffix}"))
         });
+        if endpoint.as_deref().is_some_and(|endpoint| !is_endpoint(endpoint)) {
+            return Err("BlobEndpoint: expected a URL such as https://host:port");
+        }
         Ok(Self {
             account,
             endpoint,
@@ -160,7 +164,11 @@ mod tests {
         let local = parse("UseDevelopmentStorage=true").unwrap();
         assert_eq!(local.endpoint.as_deref(), Some("http://127.0.0.1:10000/devstoreaccount1"));
         assert_eq!(parse("BlobEndpoint=http://127.0.0.1:1/one;SharedAccessSignature=sig=x").unwrap().account, "one");
-        for odd in ["", "AccountName=a", "AccountKey=SECRET", "SECRET"] {
+        let of_endpoint = |endpoint| format!("AccountName=a;AccountKey=SECRET;BlobEndpoint={endpoint}");
+        let bad = ["localhost:80", "http://", "http://h:99999"].map(of_endpoint);
+        for odd in
+            ["", "AccountName=a", "AccountKey=SECRET", "SECRET"].into_iter().chain(bad.iter().map(String::as_str))
+        {
             assert!(!parse(odd).unwrap_err().contains("SECRET"));
         }
         assert!(!format!("{usual:?}", usual = parse("AccountName=a;AccountKey=SECRET")).contains("SECRET"));

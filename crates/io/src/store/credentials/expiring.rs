@@ -10,6 +10,9 @@ use crate::StoreError;
 /// Credentials are renewed this long before they expire, or a tenth of their lifetime before if that is less.
 const MARGIN: Duration = Duration::from_secs(300);
 
+/// Credentials that have expired already are used this long: their source, perhaps a program, is not to run for each request.
+const EXPIRED_USE: Duration = Duration::from_millis(500);
+
 /// The credentials that are in use.
 pub(crate) struct Expiring<T> {
     current: RwLock<Option<Current<T>>>,
@@ -39,7 +42,10 @@ impl<T> Expiring<T> {
             Ok((credential, expires)) => {
                 let now = SystemTime::now();
                 let margin = |expires: SystemTime| MARGIN.min(expires.duration_since(now).unwrap_or_default() / 10);
-                let renew_at = expires.map(|expires| expires - margin(expires));
+                let renew_at = expires.map(|expires| match expires > now {
+                    true => expires - margin(expires),
+                    false => now + EXPIRED_USE,
+                });
                 let credential = Arc::new(credential);
                 let current = Current { credential: Arc::clone(&credential), renew_at, expires };
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(current);
@@ -86,5 +92,11 @@ mod tests {
         assert_eq!(expiring.get(fail).await, Err(StoreError::Refused));
         assert_eq!(expiring.get(until(3, 60_000)).await.as_deref(), Ok(&3));
         assert_eq!(expiring.get(fail).await.as_deref(), Ok(&3));
+        let expired = Expiring::default();
+        let past = |value: u8| move || async move { Ok((value, Some(SystemTime::UNIX_EPOCH))) };
+        assert_eq!(expired.get(past(1)).await.as_deref(), Ok(&1));
+        assert_eq!(expired.get(past(2)).await.as_deref(), Ok(&1));
+        tokio::time::sleep(EXPIRED_USE).await;
+        assert_eq!(expired.get(past(3)).await.as_deref(), Ok(&3));
     }
 }

@@ -13,10 +13,10 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use object_store::CredentialProvider;
 use object_store::client::{HttpRequest, HttpRequestBody, HttpService};
-use object_store::gcp::GcpCredential;
+use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder};
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::expiring::Expiring;
@@ -30,8 +30,8 @@ const BYTES_MAX: u64 = 1 << 20;
 /// Endpoint to which Google's tools send refresh tokens.
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 
-/// The scope that allows reading objects.
-const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_only";
+/// The scope that allows reading and writing objects.
+const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
 
 /// The kind of a file.
 pub(crate) enum Kind {
@@ -72,13 +72,17 @@ impl Kind {
         let settings: Value = serde_json::from_slice(&bytes).map_err(|_| fail("expected JSON"))?;
         let kind = settings.get("type").and_then(Value::as_str).unwrap_or_default();
         let is_external = match kind {
-            "service_account" => return Ok(Self::ServiceAccount),
+            "service_account" => {
+                return service_account(path, transport)
+                    .ok_or_else(|| fail("expected client_email and a private_key in PEM"));
+            }
             // Emulators' own: no type, and nothing to sign with.
             "" if settings.get("disable_oauth").is_some() || settings.get("private_key").is_some() => {
                 return Ok(Self::ServiceAccount);
             }
             "authorized_user" => false,
             "external_account" => true,
+            "" => return Err(fail("expected type")),
             other => {
                 let is_word = other.len() <= 64 && other.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
                 let found = if is_word { other } else { "another" };
@@ -95,6 +99,12 @@ impl Kind {
             current: Expiring::default(),
         })))
     }
+}
+
+/// The kind of a file that can be used for signing.
+fn service_account(path: &Path, transport: &Transport) -> Option<Kind> {
+    let builder = GoogleCloudStorageBuilder::new().with_bucket_name("bucket").with_http_connector(transport.clone());
+    builder.with_service_account_path(path.to_string_lossy()).build().is_ok().then_some(Kind::ServiceAccount)
 }
 
 /// A path. A key instead of a path is rejected.
@@ -125,15 +135,12 @@ impl GoogleTokens {
                     ("client_secret", self.text("client_secret")?),
                     ("refresh_token", self.text("refresh_token")?),
                 ];
-                self.post(uri, &form, None).await?
+                self.post(uri, &form).await?
             }
         };
         let (token, expires) = self.token(&answer)?;
         match self.settings.get("service_account_impersonation_url").and_then(Value::as_str) {
-            Some(url) if self.is_external => {
-                let answer = self.post(url, &[("scope", SCOPE)], Some(&token.bearer)).await?;
-                self.token(&answer)
-            }
+            Some(url) if self.is_external => self.token(&self.impersonated(url, &token.bearer).await?),
             _ => Ok((token, expires)),
         }
     }
@@ -163,7 +170,7 @@ impl GoogleTokens {
             ("subject_token_type", self.text("subject_token_type")?),
             ("subject_token", subject.as_str()),
         ];
-        self.post(self.text("token_url")?, &form, None).await
+        self.post(self.text("token_url")?, &form).await
     }
 
     /// The token of the other identity provider: in a file or at a URL, as text or as a field of JSON.
@@ -205,18 +212,25 @@ impl GoogleTokens {
         String::from_utf8(body).map(|text| text.trim().to_owned()).map_err(|_| unusable())
     }
 
-    async fn post(&self, url: &str, form: &[(&str, &str)], bearer: Option<&str>) -> Result<Value, StoreError> {
+    async fn post(&self, url: &str, form: &[(&str, &str)]) -> Result<Value, StoreError> {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        self.posted(self.request(url, HttpRequestBody::from(body))?, "application/x-www-form-urlencoded").await
+    }
+
+    /// The token of a service account, for that of another identity (`generateAccessToken`).
+    async fn impersonated(&self, url: &str, bearer: &str) -> Result<Value, StoreError> {
+        let body = json!({"scope": [SCOPE]}).to_string();
         let mut request = self.request(url, HttpRequestBody::from(body))?;
+        let mut value =
+            HeaderValue::try_from(format!("Bearer {bearer}")).map_err(|_| self.fault("a token that cannot be sent"))?;
+        value.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, value);
+        self.posted(request, "application/json").await
+    }
+
+    async fn posted(&self, mut request: HttpRequest, kind: &'static str) -> Result<Value, StoreError> {
         *request.method_mut() = Method::POST;
-        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-        request.headers_mut().insert(CONTENT_TYPE, form);
-        if let Some(bearer) = bearer {
-            let mut value = HeaderValue::try_from(format!("Bearer {bearer}"))
-                .map_err(|_| self.fault("a token that cannot be sent"))?;
-            value.set_sensitive(true);
-            request.headers_mut().insert(AUTHORIZATION, value);
-        }
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         let body = self.send(request).await?;
         serde_json::from_slice(&body).map_err(|_| self.fault("expected JSON from its endpoint"))
     }

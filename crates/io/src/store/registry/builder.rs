@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder};
+use object_store::{ObjectStore, StaticCredentialProvider};
 use reqwest::header::HeaderValue;
 use url::Url;
 
@@ -63,8 +63,9 @@ impl StoreBuilder {
         region: Option<String>,
     ) -> Result<Built, StoreError> {
         let source = rule.map_or(&Source::Environment, |rule| &rule.source);
-        if *source == Source::Environment {
-            self.credentials.check(key)?;
+        match source {
+            Source::Environment => self.credentials.check(key)?,
+            _ => self.credentials.check_addresses(key)?,
         }
         check_names(key)?;
         match key {
@@ -131,7 +132,7 @@ impl StoreBuilder {
             (Source::Profile(name), _) => {
                 let profiles = self.profiles().await?;
                 let profile = profiles.named(name)?;
-                Ok(self.profile(builder, profiles, profile))
+                self.profile(builder, profiles, profile)
             }
             (Source::MetadataService, _) => Ok(chained(builder, &aws_chain(&self.credentials.variables))),
             (_, Aws::Chain(settings)) => Ok(chained(builder, settings)),
@@ -156,7 +157,7 @@ impl StoreBuilder {
         let variables = &self.credentials.variables;
         let profiles = self.profiles().await?;
         match profiles.usual(variables)? {
-            Some(profile) if profile.has_credentials() => Ok(self.profile(builder, profiles, profile)),
+            Some(profile) if profile.has_credentials() => self.profile(builder, profiles, profile),
             _ if variables.get("AWS_WEB_IDENTITY_TOKEN_FILE").is_some() => {
                 let how = "signed with the web identity of AWS_ROLE_ARN".to_owned();
                 let builder = builder.with_credentials(self.provider(AwsSource::WebIdentity));
@@ -164,7 +165,7 @@ impl StoreBuilder {
             }
             // A profile without credentials may define an endpoint.
             Some(profile) => {
-                let (_, plan) = self.profile(AmazonS3Builder::new(), profiles, profile);
+                let (_, plan) = self.profile(AmazonS3Builder::new(), profiles, profile)?;
                 let (builder, AwsPlan { how, .. }) = unsigned(builder);
                 Ok((builder, AwsPlan { how, is_renewable: false, ..plan }))
             }
@@ -183,15 +184,23 @@ impl StoreBuilder {
         builder: AmazonS3Builder,
         profiles: Arc<Profiles>,
         profile: Profile,
-    ) -> (AmazonS3Builder, AwsPlan) {
+    ) -> Result<(AmazonS3Builder, AwsPlan), StoreError> {
+        let (region, endpoint) = (profile.get("region"), profiles.endpoint(&profile, "s3"));
+        // The endpoint may contain a password.
+        if endpoint.as_deref().is_some_and(|endpoint| !is_endpoint(endpoint)) {
+            return Err(profile.fault("endpoint_url: expected a URL such as https://host:port"));
+        }
+        if region.is_some_and(|region| !is_label(region)) {
+            return Err(profile.fault("region: expected letters, digits, dots, hyphens and underscores"));
+        }
         let plan = AwsPlan {
             how: format!("signed with AWS profile '{}'", profile.name),
-            region: profile.get("region").map(str::to_owned),
-            endpoint: profiles.endpoint(&profile, "s3"),
+            region: region.map(str::to_owned),
+            endpoint,
             addressing: profile.get("s3.addressing_style").map(str::to_owned),
             is_renewable: true,
         };
-        (builder.with_credentials(self.provider(AwsSource::Profile(profiles, profile))), plan)
+        Ok((builder.with_credentials(self.provider(AwsSource::Profile(profiles, profile))), plan))
     }
 
     fn provider(&self, source: AwsSource) -> Arc<AwsProvider> {
@@ -246,9 +255,9 @@ impl StoreBuilder {
                     is_renewable = true;
                     self.google_file(builder, &path).await?
                 }
-                (None, None) => (builder.with_skip_signature(true), "not signed".to_owned()),
+                (None, None) => unsigned_google(builder),
             },
-            _ => (builder.with_skip_signature(true), "not signed".to_owned()),
+            _ => unsigned_google(builder),
         };
         let how = format!("the request was {how}, host {host}");
         Ok(Built { store: built(builder.build())?, how, region: None, is_renewable })
@@ -365,6 +374,12 @@ impl StoreBuilder {
 
 fn unsigned(builder: AmazonS3Builder) -> (AmazonS3Builder, AwsPlan) {
     (builder.with_skip_signature(true), AwsPlan { how: "not signed".to_owned(), ..AwsPlan::default() })
+}
+
+/// With an empty token, which is not sent: uploads would request one from the metadata service.
+fn unsigned_google(builder: GoogleCloudStorageBuilder) -> (GoogleCloudStorageBuilder, String) {
+    let none = StaticCredentialProvider::new(GcpCredential { bearer: String::new() });
+    (builder.with_skip_signature(true).with_credentials(Arc::new(none)), "not signed".to_owned())
 }
 
 /// Leaves the credentials to object_store's own chain: web identity, container, then the instance's metadata service.

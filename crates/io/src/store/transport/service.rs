@@ -7,7 +7,7 @@ use http_body_util::StreamBody;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
 };
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RANGE};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RANGE};
 use reqwest::{Method, Request, StatusCode};
 use url::Url;
 
@@ -68,7 +68,7 @@ impl HttpService for Transport {
                     let body = StreamBody::new(parts.map_ok(Frame::data).map_err(service_error));
                     return Ok(rebuilt(status, headers, HttpResponseBody::new(body)));
                 }
-                let limit = response::content_length(&headers).unwrap_or(DOCUMENT_MAX);
+                let limit = response::content_length(&headers).unwrap_or(DOCUMENT_MAX).min(DOCUMENT_MAX);
                 let mut body = self.body(response, limit, Excess::Refused).await?;
                 if is_listing {
                     let names;
@@ -83,7 +83,9 @@ impl HttpService for Transport {
     }
 }
 
-/// The transport of a bucket of Google, whose requests a project pays for.
+/// The transport of a bucket of Google, whose requests a project may pay for.
+///
+/// `object_store` asks for a token also for uploads that are not signed: an empty one is not sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Billed {
     pub(crate) transport: Transport,
@@ -100,6 +102,9 @@ impl HttpConnector for Billed {
 #[async_trait]
 impl HttpService for Billed {
     async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        if request.headers().get(AUTHORIZATION).is_some_and(|value| value.as_bytes().trim_ascii() == b"Bearer") {
+            request.headers_mut().remove(AUTHORIZATION);
+        }
         // Not the requests for tokens.
         if let Some(project) = &self.project
             && (matches!(*request.method(), Method::GET | Method::HEAD) || Transport::is_upload(&request))

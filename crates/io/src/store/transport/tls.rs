@@ -39,12 +39,31 @@ fn bundles() -> Result<Vec<CertificateDer<'static>>, Error> {
         let Some(path) = std::env::var_os(name).filter(|path| !path.is_empty()) else {
             continue;
         };
-        let fail = |_| Error::General(format!("environment variable {name}: expected a file of certificates in PEM"));
+        let fail = |_| unusable(name);
+        let known = certificates.len();
         for certificate in CertificateDer::pem_file_iter(path).map_err(fail)? {
             certificates.push(certificate.map_err(fail)?);
         }
+        if certificates.len() == known {
+            return Err(unusable(name));
+        }
     }
     Ok(certificates)
+}
+
+fn unusable(variable: &str) -> Error {
+    Error::General(format!("environment variable {variable}: expected a file of certificates in PEM"))
+}
+
+/// The variables that certificates are read from, for the error if there are none.
+fn no_certificates(error: Error) -> Error {
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|path| !path.is_empty());
+    match ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().find(is_set) {
+        Some(name) if matches!(error, Error::General(_)) => {
+            Error::General(format!("environment variable {name}: found no certificates in PEM there"))
+        }
+        _ => error,
+    }
 }
 
 /// The system's certificate authorities, loaded with the first handshake.
@@ -67,7 +86,8 @@ impl ServerCertVerifier for SystemTrust {
             Some(verifier) => verifier,
             // A failure is not cached, because it may be a lack of descriptors.
             None => {
-                let made = Verifier::new_with_extra_roots(bundles()?, self.provider.clone())?;
+                let made =
+                    Verifier::new_with_extra_roots(bundles()?, self.provider.clone()).map_err(no_certificates)?;
                 self.verifier.get_or_init(|| made)
             }
         };

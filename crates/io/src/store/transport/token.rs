@@ -1,13 +1,17 @@
 //! Requests of tokens.
 
 use bytes::Bytes;
-use object_store::client::{HttpError, HttpRequest, HttpResponse, HttpService};
+use http_body_util::{BodyExt, Limited};
+use object_store::client::{HttpError, HttpRequest, HttpResponse, HttpResponseBody, HttpService};
 use url::Url;
 
 use super::redirect::{self, Follow};
-use super::service::service_error;
+use super::service::{rebuilt, service_error};
 use super::{DOCUMENT_MAX, Excess, Transport, refusal, response};
 use crate::StoreError;
+
+/// Bytes of a response with a token; tokens have some kilobytes.
+const ANSWER_MAX: usize = 1 << 20;
 
 impl Transport {
     /// The response of an endpoint that issues credentials. Redirects are followed to the same server only.
@@ -29,19 +33,32 @@ impl Transport {
 
     /// The response to a request for a token. Error codes are those of the endpoint.
     pub(super) async fn token(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let host = request.uri().host().unwrap_or_default().to_owned();
+        // The client panics on other URLs.
+        let url = Url::parse(&request.uri().to_string()).ok();
+        let is_url = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        let Some(host) = url.filter(is_url).and_then(|url| url.host_str().map(str::to_owned)) else {
+            return Err(service_error(StoreError::Other("not a valid URL for a request".to_owned())));
+        };
         let sent = async {
             let response = self.client()?.call(request).await.map_err(|error| token_fault(&error))?;
-            if response.status().is_success() {
-                return Ok(response);
+            let (parts, body) = response.into_parts();
+            let body = read(body).await;
+            if parts.status.is_success() {
+                return Ok(rebuilt(parts.status, parts.headers, body?.into()));
             }
-            let status = response.status().as_u16();
-            let body = response.into_body().bytes().await.unwrap_or_default();
-            Err(StoreError::Token { host: host.clone(), status, code: response::error_code_of_token(&body) })
+            let code = response::error_code_of_token(&body.unwrap_or_default());
+            Err(StoreError::Token { host: host.clone(), status: parts.status.as_u16(), code })
         };
         let answer = tokio::time::timeout(self.0.timeout, sent).await;
         answer.unwrap_or(Err(StoreError::Timeout(self.0.timeout))).map_err(service_error)
     }
+}
+
+async fn read(body: HttpResponseBody) -> Result<Bytes, StoreError> {
+    let body = Limited::new(body, ANSWER_MAX).collect().await;
+    let what =
+        || StoreError::Other(format!("expected a response of at most {ANSWER_MAX} bytes from the endpoint for tokens"));
+    body.map(|body| body.to_bytes()).map_err(|_| what())
 }
 
 /// The error of a request for a token without a response.

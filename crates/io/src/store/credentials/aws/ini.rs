@@ -18,14 +18,14 @@ impl Ini {
     pub(super) fn parse(text: &str) -> Self {
         let mut ini = Self::default();
         let (mut section, mut parent) = (None::<String>, None::<String>);
-        for line in text.lines() {
+        for line in text.trim_start_matches('\u{feff}').lines() {
             let is_indented = line.starts_with([' ', '\t']);
             let line = without_comment(line).trim();
             if line.is_empty() || line.starts_with(['#', ';']) {
                 continue;
             }
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-                let name = name.0.split_whitespace().collect::<Vec<_>>().join(" ");
+                let name = section_name(name.0);
                 ini.0.entry(name.clone()).or_default();
                 (section, parent) = (Some(name), None);
                 continue;
@@ -46,6 +46,16 @@ impl Ini {
     pub(super) fn section(&self, name: &str) -> Option<&HashMap<String, String>> {
         self.0.get(name)
     }
+}
+
+/// `profile  "my work"` as `profile my work`: the AWS CLI quotes names with spaces.
+fn section_name(text: &str) -> String {
+    let text = text.trim();
+    let (kind, name) = text.split_once(char::is_whitespace).unwrap_or(("", text));
+    let name = name.trim();
+    let quoted = |quote: char| name.strip_prefix(quote)?.strip_suffix(quote);
+    let name = quoted('"').or_else(|| quoted('\'')).unwrap_or(name);
+    if kind.is_empty() { name.to_owned() } else { format!("{kind} {name}") }
 }
 
 /// A comment after a value begins with white space and `#` or `;`.
@@ -73,5 +83,11 @@ mod tests {
         assert_eq!(get("profile work", "s3.addressing_style"), Some("path"));
         assert_eq!(get("profile work", "output"), Some("json"));
         assert!(ini.section("empty").is_some() && ini.section("none").is_none());
+        let ini = Ini::parse(
+            "\u{feff}[default]\r\n[profile 'my work']\n[profile\t\"a b\"]\n[sso-session 's']\n[profile it's]\n",
+        );
+        for name in ["default", "profile my work", "profile a b", "sso-session s", "profile it's"] {
+            assert!(ini.section(name).is_some(), "{name}");
+        }
     }
 }

@@ -13,6 +13,9 @@ use crate::StoreError;
 /// Timeout of a command: some send requests to an identity provider.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
+/// Timeout of its output after its end.
+const CLOSING_TIME: Duration = Duration::from_secs(5);
+
 /// Bytes that it may print.
 const OUTPUT_MAX: u64 = 1 << 20;
 
@@ -28,10 +31,12 @@ pub(super) fn run(profile: &Profile, command: &str) -> Result<Resolved, StoreErr
         .spawn()
         .map_err(|_| fail("could not be started"))?;
     let output = child.stdout.take();
-    let reader = std::thread::spawn(move || {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
         let mut text = Vec::new();
         let read = output.map(|output| output.take(OUTPUT_MAX).read_to_end(&mut text));
-        read.is_some_and(|read| read.is_ok()).then_some(text)
+        // The receiver may have given up.
+        let _ = sender.send(read.is_some_and(|read| read.is_ok()).then_some(text));
     });
     let started = Instant::now();
     let status = loop {
@@ -48,7 +53,9 @@ pub(super) fn run(profile: &Profile, command: &str) -> Result<Resolved, StoreErr
     if !status.success() {
         return Err(fail(&format!("failed ({status})")));
     }
-    let text = reader.join().ok().flatten().ok_or_else(|| fail("printed nothing that can be read"))?;
+    // A program that it has started may keep its output open.
+    let text = receiver.recv_timeout(CLOSING_TIME).map_err(|_| fail("ended, but its output is still open"))?;
+    let text = text.ok_or_else(|| fail("printed nothing that can be read"))?;
     let json: Value = serde_json::from_slice(&text).map_err(|_| fail("printed no JSON"))?;
     if json.get("Version").and_then(Value::as_i64) != Some(1) {
         return Err(fail("printed no credentials of Version 1"));
