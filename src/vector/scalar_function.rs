@@ -18,7 +18,7 @@ use crate::host::{Context, Host, PlanFiles, QuerySession, session_of_query};
 pub(crate) trait ScalarFunction: 'static {
     /// Its name, options and documentation.
     const DOC: &'static Documentation;
-    /// Whether calls with the same arguments may have different results, so that DuckDB must not fold or merge them.
+    /// Whether DuckDB must neither fold nor merge calls with the same arguments: their results may differ, or are too large for a plan.
     const VOLATILE: bool = false;
 
     /// The overloads.

@@ -91,6 +91,8 @@ pub(crate) struct CogRead;
 
 impl ScalarFunction for CogRead {
     const DOC: &'static Documentation = &DOC;
+    // DuckDB would evaluate constant calls while it plans a query, several times, keep the pixels in the plan and write them out as text.
+    const VOLATILE: bool = true;
 
     fn signatures() -> Vec<Signature> {
         let any = || LogicalType::of(TypeId::Any);

@@ -5,6 +5,7 @@ use super::positions::Positions;
 use super::quadrilaterals::Corners;
 use super::resampling::Resampling;
 use super::source_map::SourceMap;
+use crate::Result;
 use crate::grid::Window;
 
 /// Share of a source pixel below which it is not under a target pixel, but for rounding.
@@ -16,7 +17,7 @@ pub(super) fn resample<T: WarpSample>(
     (window, positions): (Window, &Positions),
     patches: &[Patch<'_, T>],
     output: &mut Output<T>,
-) {
+) -> Result<()> {
     let mut clip = Clip::default();
     let mut pixel = Pixel::default();
     let mut current = None;
@@ -30,10 +31,11 @@ pub(super) fn resample<T: WarpSample>(
         for patch in patches {
             clip.each_share(&corners, patch, |sample, share| pixel.add(method, sample, share));
         }
-    });
+    })?;
     if let Some(last) = current {
         pixel.finish(method, last, output);
     }
+    Ok(())
 }
 
 /// The source pixels under a target pixel.

@@ -9,6 +9,7 @@ use fearless_simd::{Level, dispatch};
 
 use super::source_map::{ON_EDGE, SourceMap};
 use super::warper::Warp;
+use crate::Result;
 use crate::grid::Window;
 
 /// Side of the largest cell: the corners of the pixels of a block.
@@ -327,7 +328,13 @@ impl Positions {
     }
 
     /// The windows of an image that hold the pixels within `reach` of the positions, or under the quadrilaterals between them.
-    pub(super) fn windows(&self, map: &SourceMap, target: Window, reach: (f64, f64), areas: bool) -> Vec<Window> {
+    pub(super) fn windows(
+        &self,
+        map: &SourceMap,
+        target: Window,
+        reach: (f64, f64),
+        areas: bool,
+    ) -> Result<Vec<Window>> {
         let image = map.image();
         // Positions left and right of the middle are apart where a block crosses the antimeridian of a global raster.
         let (mut left, mut right) = (Bounds::EMPTY, Bounds::EMPTY);
@@ -342,7 +349,7 @@ impl Positions {
                 let is_left = |corner: &(f64, f64)| corner.0 < middle;
                 is_spanned |= corners.iter().any(is_left) && !corners.iter().all(is_left);
                 corners.into_iter().for_each(&mut add);
-            });
+            })?;
         } else {
             let is_inside =
                 |(x, y): &(f64, f64)| *x >= -ON_EDGE && *y >= -ON_EDGE && *x <= map.size.0 && *y <= map.size.1;
@@ -354,13 +361,13 @@ impl Positions {
         }
         let is_split = map.turn.is_some() && !is_spanned && right.min.0 - left.max.0 > middle;
         if is_split {
-            return [left, right].iter().filter_map(|bounds| bounds.window(image, reach)).collect();
+            return Ok([left, right].iter().filter_map(|bounds| bounds.window(image, reach)).collect());
         }
         let mut all = left;
         if right.min.0.is_finite() {
             all.extend(right.min);
             all.extend(right.max);
         }
-        all.window(image, reach).into_iter().collect()
+        Ok(all.window(image, reach).into_iter().collect())
     }
 }

@@ -2,17 +2,25 @@
 //!
 //! A pixel that a cut of the source's map crosses, or that holds a pole, has corners that are far apart in the source, or undefined: its
 //! centre is not in the middle of its corners. Such a pixel is replaced by its quarters, and those likewise. What is then left is smaller
-//! than [`QUARTERINGS`] quarterings, and counts for nothing.
+//! than [`QUARTERINGS`] quarterings, and counts for nothing. So does what is defined between points that are not: those of the pixels
+//! around, or those of a sixteenth of the pixel.
 
 use super::positions::Positions;
 use super::source_map::{ON_EDGE, SourceMap};
 use crate::grid::Window;
+use crate::{Error, Result};
 
 /// Corners in the source, in order around the pixel.
 pub(super) type Corners = [(f64, f64); 4];
 
 /// How often a pixel is quartered.
 const QUARTERINGS: u32 = 5;
+
+/// How often a pixel is quartered though none of its points is defined.
+const BLIND_QUARTERINGS: u32 = 2;
+
+/// Quarters of the pixels of a block: some ten times those of two cuts through it, and less than a second.
+const MAX_QUARTERS: u32 = 1 << 19;
 
 /// Largest distance of the centre from the middle of the corners, relative to the diagonal.
 const MAX_OFF_CENTRE: f64 = 0.2;
@@ -28,24 +36,45 @@ pub(super) type Take<'a> = dyn FnMut(usize, Corners) + 'a;
 
 impl Positions {
     /// Calls `take` for each pixel of a block whose corners these are, and for each turn by which it meets the image.
-    pub(super) fn each_quadrilateral(&self, map: &SourceMap, target: Window, take: &mut Take<'_>) {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if too many pixels have to be quartered.
+    pub(super) fn each_quadrilateral(&self, map: &SourceMap, target: Window, take: &mut Take<'_>) -> Result<()> {
         let (width, height) = (target.width as usize, target.height as usize);
-        let usual = if width * height < FEW_PIXELS { 0.0 } else { MUCH_LARGER * self.smallest(map, width, height) };
+        let is_small = width * height < FEW_PIXELS;
+        let usual = if is_small { 0.0 } else { MUCH_LARGER * self.smallest(map, width, height) };
+        let mut quarters = Quarters { map, left: MAX_QUARTERS };
         for (row, col) in (0..height).flat_map(|row| (0..width).map(move |col| (row, col))) {
             let at = row * width + col;
             match self.corners(map, col, row) {
                 Some(corners) if diagonal(&corners) <= usual => each_turn(map, at, &corners, take),
-                corners => {
+                None if !is_small && self.is_undefined_around(col, row) => {}
+                _ => {
                     let place = (f64::from(target.col_off) + col as f64, f64::from(target.row_off) + row as f64);
-                    Part { place, size: 1.0, quarterings: 0 }.take(map, at, corners, take);
+                    let part = Part { place, size: 1.0, quarterings: 0 };
+                    quarters.take(part, at, self.corner_points(col, row), take)?;
                 }
             }
         }
+        Ok(())
     }
 
     fn corners(&self, map: &SourceMap, col: usize, row: usize) -> Option<Corners> {
+        connected(map, self.corner_points(col, row))
+    }
+
+    /// The corners of a pixel; None where one is undefined.
+    fn corner_points(&self, col: usize, row: usize) -> [Option<(f64, f64)>; 4] {
         let corners = [(col, row), (col + 1, row), (col + 1, row + 1), (col, row + 1)];
-        connected(map, corners.map(|(col, row)| Some(self.get(col, row))))
+        corners.map(|(col, row)| Some(self.get(col, row)).filter(|(x, y)| x.is_finite() && y.is_finite()))
+    }
+
+    /// Whether no corner of a pixel, nor of those around it, is defined.
+    fn is_undefined_around(&self, col: usize, row: usize) -> bool {
+        let cols = col.saturating_sub(1)..(col + 3).min(self.width);
+        let mut rows = row.saturating_sub(1)..row + 3;
+        rows.all(|row| cols.clone().all(|col| self.get(col, row).0.is_nan()))
     }
 
     fn smallest(&self, map: &SourceMap, width: usize, height: usize) -> f64 {
@@ -64,29 +93,47 @@ struct Part {
     quarterings: u32,
 }
 
-impl Part {
-    fn take(self, map: &SourceMap, at: usize, corners: Option<Corners>, take: &mut Take<'_>) {
-        let (col, row) = self.place;
-        let half = self.size / 2.0;
-        if let Some(corners) = corners
-            && let Some(centre) = map.exact(col + half, row + half)
+/// Quarters pixels, as often as is left.
+struct Quarters<'m> {
+    map: &'m SourceMap,
+    left: u32,
+}
+
+impl Quarters<'_> {
+    /// Passes on a pixel, or its quarters.
+    fn take(&mut self, part: Part, at: usize, corners: [Option<(f64, f64)>; 4], take: &mut Take<'_>) -> Result<()> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Err(Error::InvalidArgument {
+                what: "grid: expected pixels whose corners are defined and near each other in the raster, found too many others: use \
+                       the method nearest, bilinear or cubic, or another CRS"
+                    .to_owned(),
+            });
+        };
+        self.left = left;
+        let Part { place: (col, row), size, quarterings } = part;
+        let half = size / 2.0;
+        let centre = self.map.exact(col + half, row + half);
+        if let Some(corners) = connected(self.map, corners)
+            && let Some(centre) = centre
         {
             let mean = corners.iter().fold((0.0, 0.0), |sum, (x, y)| (sum.0 + x / 4.0, sum.1 + y / 4.0));
-            let centre = map.unwrapped(centre, mean);
+            let centre = self.map.unwrapped(centre, mean);
             if (centre.0 - mean.0).hypot(centre.1 - mean.1) <= MAX_OFF_CENTRE * diagonal(&corners) + ON_EDGE {
-                each_turn(map, at, &corners, take);
-                return;
+                each_turn(self.map, at, &corners, take);
+                return Ok(());
             }
         }
-        if self.quarterings == QUARTERINGS {
-            return;
+        let is_undefined = centre.is_none() && corners.iter().all(Option::is_none);
+        if quarterings == QUARTERINGS || (quarterings >= BLIND_QUARTERINGS && is_undefined) {
+            return Ok(());
         }
         for place in [(col, row), (col + half, row), (col, row + half), (col + half, row + half)] {
-            let part = Self { place, size: half, quarterings: self.quarterings + 1 };
+            let part = Part { place, size: half, quarterings: quarterings + 1 };
             let (col, row) = place;
             let corners = [(col, row), (col + half, row), (col + half, row + half), (col, row + half)];
-            part.take(map, at, connected(map, corners.map(|(col, row)| map.exact(col, row))), take);
+            self.take(part, at, corners.map(|(col, row)| self.map.exact(col, row)), take)?;
         }
+        Ok(())
     }
 }
 

@@ -108,7 +108,7 @@ fn positions_across_the_antimeridian_are_in_the_image() {
     }
     assert!(positions.cols.iter().any(|x| *x < 10.0) && positions.cols.iter().any(|x| *x > 3590.0));
     // Two windows, not the whole width.
-    let windows = positions.windows(&map, Window::of_image(400, 64), (0.0, 0.0), false);
+    let windows = positions.windows(&map, Window::of_image(400, 64), (0.0, 0.0), false).unwrap();
     assert_eq!(windows.len(), 2);
     assert!(windows.iter().all(|window| window.width < 100), "{windows:?}");
 }
@@ -280,7 +280,7 @@ proptest! {
                     let at = (0..36).find(|at| f64::from(*at) == pixel).unwrap();
                     shares[usize::try_from(at).unwrap()] += share;
                 });
-            });
+            }).unwrap();
         }
         for share in &shares {
             prop_assert!((share - 1.0).abs() < 1e-9, "{shares:?}");
@@ -308,7 +308,7 @@ fn windows_that_do_not_meet_the_source_need_no_pixels() {
         let map = map(target, source);
         let (mut apart, mut meeting) = (0, 0);
         for window in Warp::blocks(Window::of_image(target.width, target.height)) {
-            let windows = map.positions(window, false, true).windows(&map, window, (2.0, 2.0), false);
+            let windows = map.positions(window, false, true).windows(&map, window, (2.0, 2.0), false).unwrap();
             if map.may_meet(window) {
                 meeting += usize::from(!windows.is_empty());
             } else {
@@ -338,4 +338,34 @@ fn copies_are_of_the_shared_pixels() {
         SourceMap::new(&shifted, &source, &Transforms::default()).unwrap().copied(window(0, 0, 9, 9)),
         Copied::No
     );
+}
+
+#[test]
+fn pixels_at_the_edge_of_a_domain_have_the_part_inside() {
+    // The disk of a geostationary satellite, on a grid that is mostly outside of it.
+    let disk = "+proj=geos +h=35786023 +lon_0=-75 +sweep=x +ellps=GRS80 +units=m";
+    let transform = [200_000.0, 0.0, -5_500_000.0, 0.0, -200_000.0, 5_500_000.0];
+    let source = RasterInfo { crs: Some(disk.parse().unwrap()), ..RasterInfo::in_epsg(32631, transform, 55, 55) };
+    let target = grid(3857, [250_000.0, 0.0, -20_000_000.0, 0.0, -250_000.0, 20_000_000.0], 160, 160);
+    let map = map(&target, &source);
+    let found = resampled(&target, &source, Resampling::Average, &[Some(7.0); 55 * 55]);
+    let mut count = 0;
+    for (at, value) in found.iter().enumerate() {
+        let (row, col) = ((at / 160) as f64, (at % 160) as f64);
+        let inside = (0..25).filter(|point| {
+            let (x, y) = (col + 0.1 + 0.2 * f64::from(point % 5), row + 0.1 + 0.2 * f64::from(point / 5));
+            map.exact(x, y).is_some_and(|(x, y)| (0.0..55.0).contains(&x) && (0.0..55.0).contains(&y))
+        });
+        match inside.count() {
+            0 => {}
+            points => {
+                count += 1;
+                assert!(
+                    value.is_some_and(|value| (value - 7.0).abs() < 1e-9),
+                    "{points} points of {col} {row}: {value:?}"
+                );
+            }
+        }
+    }
+    assert!(count > 3000 && found.iter().flatten().count() < count + 200, "{count}");
 }

@@ -141,12 +141,13 @@ impl Warp {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] if a single target pixel needs too many source pixels.
+    /// [`Error::InvalidArgument`] if a single target pixel needs too many source pixels, or if the corners of too many target pixels are
+    /// undefined or far apart in the source.
     pub fn plan(&self, block: Window) -> Result<Vec<WarpBlock>> {
         let mut planned = Vec::new();
         let mut left = vec![block];
         while let Some(window) = left.pop() {
-            let block = self.plan_one(window);
+            let block = self.plan_one(window)?;
             let pixels: u64 = block.sources.iter().map(Window::pixels).sum();
             let is_single = window.width == 1 && window.height == 1;
             if pixels <= SOURCE_PIXELS || (is_single && pixels <= MAX_SOURCE_PIXELS) {
@@ -173,32 +174,32 @@ impl Warp {
         self.map.positions(window, self.method.is_of_area(), self.method == Resampling::Nearest)
     }
 
-    fn plan_one(&self, window: Window) -> WarpBlock {
+    fn plan_one(&self, window: Window) -> Result<WarpBlock> {
         let positions = self.positions(window);
         let reach = self.scale.reach(self.method);
-        let sources = positions.windows(&self.map, window, reach, self.method.is_of_area());
-        WarpBlock { window, sources }
+        let sources = positions.windows(&self.map, window, reach, self.method.is_of_area())?;
+        Ok(WarpBlock { window, sources })
     }
 
     /// Resamples a block, given the pixels of its [`sources`](WarpBlock::sources), in their order.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] for sample types that cannot be resampled.
+    /// [`Error::Unsupported`] for sample types that cannot be resampled; and those of [`plan`](Self::plan).
     pub fn resample(&self, block: &WarpBlock, sources: &[SourcePixels]) -> Result<WarpedBlock> {
         dispatch(self, block, sources)
     }
 
     /// [`resample`](Self::resample) for one sample type.
-    fn run<T: WarpSample>(&self, block: &WarpBlock, patches: &[Patch<'_, T>], fill: &[u8]) -> WarpedBlock {
+    fn run<T: WarpSample>(&self, block: &WarpBlock, patches: &[Patch<'_, T>], fill: &[u8]) -> Result<WarpedBlock> {
         let mut output = Output::<T>::new(block.window, self.nodata.and_then(T::held), fill);
         let positions = self.positions(block.window);
         if self.method.is_of_area() {
-            area::resample(&self.map, self.method, (block.window, &positions), patches, &mut output);
+            area::resample(&self.map, self.method, (block.window, &positions), patches, &mut output)?;
         } else {
             kernel::resample(self.scale, self.method, &positions, patches, &mut output);
         }
-        output.finish()
+        Ok(output.finish())
     }
 }
 
@@ -252,7 +253,7 @@ fn dispatch(warp: &Warp, block: &WarpBlock, sources: &[SourcePixels]) -> Result<
 
 fn run<T: WarpSample>(warp: &Warp, block: &WarpBlock, sources: &[SourcePixels]) -> Result<WarpedBlock> {
     let patches = sources.iter().map(Patch::<T>::of).collect::<Result<Vec<_>>>()?;
-    Ok(warp.run(block, &patches, &warp.fill))
+    warp.run(block, &patches, &warp.fill)
 }
 
 /// Half floats are resampled as singles.
@@ -270,7 +271,7 @@ fn halves(warp: &Warp, block: &WarpBlock, sources: &[SourcePixels]) -> Result<Wa
         .map(|(source, samples)| Patch::new(source.window, samples, &source.mask))
         .collect();
     let fill = <[u8; 2]>::try_from(warp.fill()).map_or(0.0, |bytes| f16::from_le_bytes(bytes).to_f32());
-    let block = warp.run(block, &patches, &fill.to_le_bytes());
+    let block = warp.run(block, &patches, &fill.to_le_bytes())?;
     let (values, _) = block.data.as_chunks::<4>();
     let data = values.iter().flat_map(|bytes| f16::from_f32(f32::from_le_bytes(*bytes)).to_le_bytes()).collect();
     Ok(WarpedBlock { data, ..block })
