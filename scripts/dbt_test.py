@@ -1,8 +1,8 @@
 """Tests examples/dbt with the range server, in the environment `dbt`: `python dbt_test.py --extension FILE`.
 
 The first run indexes six records, the second run two more, and the third run, with `refresh: true`, a file that was replaced.
-The server counts the requests: one for the header and those for the planned pixels of each new or changed file, and one conditional
-request per file for the refresh. dbt's own tests must pass each time.
+In between, an outline changes and a field is removed. The server counts the requests: one for the header and those for the planned
+pixels of each new or changed file, and one conditional request per file for the refresh. dbt's own tests must pass each time.
 
 The target `remote` reads the published index over HTTP, if DuckDB's httpfs is installed. A build whose fields intersect no scene must fail.
 """
@@ -98,6 +98,21 @@ def fields_elsewhere(run: Run) -> None:
     seed.write_text(kept)
 
 
+def changed_outline(run: Run) -> None:
+    """Changes the outline of a field and removes the other one: the statistics must be those of the changed outline."""
+    seed = run.project / "seeds" / "fields.csv"
+    kept = seed.read_text()
+    outline = "POLYGON ((3.0005 41.549, 3.0010 41.549, 3.0010 41.550, 3.0005 41.550, 3.0005 41.549))"
+    seed.write_text(f'field,geometry\nnorth,"{outline}"\n')
+    run.build()
+    sql = f"SELECT cog_zonal_stats('{(DATA / 'cog.tif').as_posix()}', NULL, '{outline}').mean"
+    [(mean,)] = run.query(sql)
+    rows = run.query("SELECT field, count(*), min(mean), max(mean) FROM field_statistics GROUP BY field")
+    expect("statistics after an outline has changed and a field was removed", [("north", 8, mean, mean)], rows)
+    seed.write_text(kept)
+    run.build()
+
+
 def remote_index(run: Run, http: str) -> None:
     """Reads the published index over HTTP, with a project that has no index of its own."""
     found = importlib.util.find_spec("duckdb_extension_httpfs")
@@ -145,6 +160,9 @@ def main() -> None:
             expect("planned files, whether each has a cost, fields per file", [(8, True, 2)], cost)
             means = "SELECT count(*), count(DISTINCT (id, field)), count(DISTINCT mean) FROM field_statistics"
             expect("statistics, distinct pairs of field and file, distinct values", [(16, 16, 2)], run.query(means))
+            months = "SELECT count(*), sum(scenes), count(DISTINCT mean) FROM field_months"
+            expect("fields and months, scenes, distinct values", [(6, 16, 2)], run.query(months))
+            changed_outline(run)
         # The server maps each file once, so a new server is needed to serve the replaced file.
         port = int(http.rpartition(":")[2])
         shutil.copy(DATA / "bigtiff.tif", files / "cog.tif")

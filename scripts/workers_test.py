@@ -106,6 +106,15 @@ def main() -> None:
         index_is_complete(run, connection, http)
         zones_are_those_of_one_process(run, connection)
         changes_are_followed(run, connection, http)
+        text_is_rejected(run)
+
+
+def text_is_rejected(run: Workers) -> None:
+    """Outlines that are text have no box, and would match no scene."""
+    duckdb.execute(
+        f"COPY (SELECT 'north' AS field, 'POLYGON ((3 41, 4 41, 4 42, 3 41))' AS geometry) TO '{run.fields}'"
+    )
+    expect("exit status with outlines that are text", 1, run.start("zones", 0, 1).wait())
 
 
 def index_is_complete(run: Workers, connection: duckdb.DuckDBPyConnection, http: str) -> None:

@@ -75,6 +75,11 @@ def zones_of(band: str, fields: str, requests: int) -> Callable[[Batches], Batch
             SELECT field, geometry, rasteret_normalize({{geometry: geometry}}).bbox AS box FROM read_parquet('{fields}')
             """
         )
+        (boxless,) = connection.execute("SELECT count(*) FROM fields WHERE box IS NULL").fetchone()
+        if boxless:
+            raise ValueError(
+                f"{fields}: expected GEOMETRY or WKB in column geometry, found {boxless} fields without a box"
+            )
         for batch in batches:
             for path in batch.column("path").to_pylist():
                 # Ordered by scene, so that the tiles of a scene are fetched and decoded once.

@@ -43,7 +43,9 @@ def connect(extension: str, share: int) -> duckdb.DuckDBPyConnection:
     """Opens DuckDB with the extension, limited to this worker's share of the machine."""
     os.environ.setdefault("RASTERET_MAX_CONCURRENT", str(max(1, CONCURRENT_REQUESTS // share)))
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
-    connection.execute(f"SET threads = {max(1, (os.cpu_count() or 1) // share)}")
+    # DuckDB's default respects cgroups and SLURM's allocation.
+    (threads,) = connection.execute("SELECT current_setting('threads')").fetchone()
+    connection.execute(f"SET threads = {max(1, threads // share)}")
     connection.execute("SET preserve_insertion_order = false")
     connection.execute(f"LOAD '{extension}'")
     return connection
@@ -137,6 +139,9 @@ def zones(args: argparse.Namespace, connection: duckdb.DuckDBPyConnection) -> in
         SELECT field, geometry, rasteret_normalize({{geometry: geometry}}).bbox AS box FROM read_parquet('{args.fields}')
         """
     )
+    (boxless,) = connection.execute("SELECT count(*) FROM fields WHERE box IS NULL").fetchone()
+    if boxless:
+        sys.exit(f"{args.fields}: expected GEOMETRY or WKB in column geometry, found {boxless} fields without a box")
     (fields,) = connection.execute(
         "SELECT count(*) || '-' || sum(md5_number_lower(field || '|' || geometry::VARCHAR)) FROM fields"
     ).fetchone()
@@ -150,7 +155,8 @@ def zones(args: argparse.Namespace, connection: duckdb.DuckDBPyConnection) -> in
         href, metadata = f"assets.{args.band}.href", f"{args.band}_metadata"
         (content,) = connection.execute(
             f"""
-            SELECT coalesce(sum(md5_number_lower(concat_ws('|', id, {href}, {metadata}.etag, {metadata}.file_size))), 0)
+            SELECT coalesce(sum(md5_number_lower(concat_ws('|', id, {href}, {metadata}.etag, {metadata}.file_size,
+                {metadata}.last_modified))), 0)
             FROM read_parquet('{path}')
             """
         ).fetchone()
