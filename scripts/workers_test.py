@@ -106,7 +106,29 @@ def main() -> None:
         index_is_complete(run, connection, http)
         zones_are_those_of_one_process(run, connection)
         changes_are_followed(run, connection, http)
+        damaged_pixels_fail_their_piece(run, Path(directory))
         text_is_rejected(run)
+
+
+def damaged_pixels_fail_their_piece(run: Workers, folder: Path) -> None:
+    """A file that ends before its pixels fails its piece only."""
+    whole = (ROOT / "test" / "data" / "cog.tif").read_bytes()
+    hrefs = [folder / f"local-{scene}.tif" for scene in range(8)]
+    for href in hrefs:
+        href.write_bytes(whole)
+    hrefs[0].write_bytes(whole[: len(whole) // 4])
+    damaged = Workers(run.extension, folder / "damaged")
+    damaged.work.mkdir()
+    damaged.fields = run.fields
+    records = ", ".join(f"('scene-{scene}', '{href}')" for scene, href in enumerate(hrefs))
+    items = f"SELECT id, TIMESTAMP '2024-05-15' AS datetime, {{B04: {{href: href}}}} AS assets FROM (VALUES {records}) AS t(id, href)"
+    duckdb.execute(f"COPY ({items}) TO '{damaged.items}'")
+    pieces = damaged.run("index", 1)
+    process = damaged.start("zones", 0, 1)
+    output = process.communicate()[0]
+    expect("exit status, pieces without one", (1, pieces - 1), (process.returncode, output.count(": done")))
+    left = [path.name for path in (damaged.work / "zones").iterdir() if path.suffix == ".tmp"]
+    expect("temporary files of the failed piece", [], left)
 
 
 def text_is_rejected(run: Workers) -> None:

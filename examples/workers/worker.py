@@ -88,7 +88,11 @@ class Pieces:
         """Writes a piece to a temporary file and renames it."""
         partial = self._folder / f".{self.path(piece).name}.{os.uname().nodename}-{os.getpid()}.tmp"
         options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 2048, KV_METADATA {{digest: '{digest}'}}"
-        self._connection.execute(f"COPY ({sql}) TO '{partial}' ({options})")
+        try:
+            self._connection.execute(f"COPY ({sql}) TO '{partial}' ({options})")
+        except duckdb.Error:
+            partial.unlink(missing_ok=True)
+            raise
         # Synchronised before the file is renamed, so that a power failure cannot leave an empty piece.
         with partial.open("rb") as file:
             os.fsync(file.fileno())
@@ -147,7 +151,7 @@ def zones(args: argparse.Namespace, connection: duckdb.DuckDBPyConnection) -> in
     ).fetchone()
     indexed = Pieces(connection, args.index)
     pieces.keep(set(indexed.all()), args)
-    done = 0
+    done = failed = 0
     for piece in indexed.all():
         if piece % args.workers != args.worker:
             continue
@@ -164,10 +168,7 @@ def zones(args: argparse.Namespace, connection: duckdb.DuckDBPyConnection) -> in
         if pieces.digest(piece) == digest:
             continue
         # Ordered by scene, so that the tiles of a scene are fetched and decoded once.
-        pieces.write(
-            piece,
-            digest,
-            f"""
+        sql = f"""
             SELECT id, datetime, field, statistics.count AS pixels, statistics.mean AS mean
             FROM (
                 SELECT id, datetime, field, cog_zonal_stats({href}, {metadata}, fields.geometry) AS statistics
@@ -178,10 +179,18 @@ def zones(args: argparse.Namespace, connection: duckdb.DuckDBPyConnection) -> in
             )
             WHERE statistics.count > 0
             ORDER BY id, field
-            """,
-        )
+            """
+        try:
+            pieces.write(piece, digest, sql)
+        except duckdb.Error as error:
+            # The other pieces do not depend on it; the next run tries it again.
+            print(f"piece {piece}: {error}", file=sys.stderr, flush=True)
+            failed += 1
+            continue
         print(f"piece {piece}: done", flush=True)
         done += 1
+    if failed:
+        sys.exit(f"{failed} pieces failed, {done} pieces written")
     return done
 
 
@@ -192,7 +201,7 @@ def arguments() -> argparse.Namespace:
     indexing.add_argument("--items", required=True, help="Parquet of records: a path, a glob or a URL")
     indexing.add_argument("--bands", nargs="+", required=True)
     indexing.add_argument(
-        "--pieces", type=int, default=256, help="number of pieces, several for each worker; the same in every run"
+        "--pieces", type=int, default=256, help="number of pieces, several for each worker; it may only grow"
     )
     indexing.add_argument("--retry-errors", action="store_true", help="repeat pieces with unreadable files")
     statistics = commands.add_parser("zones", help="statistics of fields in an index")
