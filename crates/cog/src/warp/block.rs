@@ -2,6 +2,9 @@
 
 use crate::grid::Window;
 
+/// Side of the blocks in which a target is resampled.
+pub(super) const BLOCK: u32 = 256;
+
 /// A block of the target and the parts of the source that it needs.
 #[derive(Debug)]
 pub struct WarpBlock {

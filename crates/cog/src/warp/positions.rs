@@ -7,13 +7,13 @@
 
 use fearless_simd::{Level, dispatch};
 
+use super::block::BLOCK;
 use super::source_map::{ON_EDGE, SourceMap};
-use super::warper::Warp;
 use crate::Result;
 use crate::grid::Window;
 
 /// Side of the largest cell: the corners of the pixels of a block.
-const CELL: usize = Warp::BLOCK as usize + 1;
+const CELL: usize = BLOCK as usize + 1;
 
 /// Side of the cells that are projected pixel by pixel.
 const MIN_CELL: usize = 8;

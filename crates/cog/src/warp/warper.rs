@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use super::block::WarpBlock;
+use super::block::{BLOCK, WarpBlock};
 use super::grid::TargetGrid;
 use super::patch::{Output, Patch, SourcePixels, WarpSample, WarpedBlock};
 use super::positions::Positions;
@@ -17,9 +17,6 @@ use crate::header::RasterInfo;
 use crate::pixel::{Band, Nodata, WindowOptions};
 use crate::tiff::DataType;
 use crate::{Error, Result};
-
-/// Side of the blocks in which a target is resampled.
-const BLOCK: u32 = 256;
 
 /// Source pixels that a block may need before it is split.
 const SOURCE_PIXELS: u64 = 1 << 22;
