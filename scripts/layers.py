@@ -74,7 +74,7 @@ LAYERS = {
         "maintenance": Layer("maintenance", "enrich"),
         # Columns of items follow the rules by which enrichment reads them.
         "stac": Layer("stac", "enrich"),
-        "write": Layer("write", "tiles"),
+        "write": Layer("write", "headers tiles"),
         "session": Layer("session", "query maintenance stac write"),
     },
     "src": {

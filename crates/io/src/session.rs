@@ -7,6 +7,7 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 use rasteret_cog::write::CogOptions;
 
+use crate::headers::Headers;
 use crate::query::Reader;
 use crate::store::Stores;
 use crate::store::access::AccessPolicy;
@@ -108,7 +109,7 @@ impl Session {
         description: CogDescription,
         temporary: Option<&Path>,
     ) -> Result<CogWriter> {
-        CogWriter::new(self.tiles().clone(), href, options, description, temporary)
+        CogWriter::new(Headers::clone(self), self.tiles().clone(), href, options, description, temporary)
     }
 
     /// Returns the session with files read through a file system of the host. Caches contain data read by other queries:

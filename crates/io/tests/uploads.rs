@@ -220,9 +220,12 @@ fn an_object_is_the_same_file_in_parts() {
     };
     local.push(&window).unwrap();
     local.finish().unwrap();
+    let width = || session.headers(&["s3://bucket/dir/a.tif"])[0].as_ref().unwrap().header.image.image_width;
+    assert_eq!(width(), SIDE);
     let mut remote = writer(&session, "s3://bucket/dir/a.tif", &folder).unwrap();
     remote.push(&window).unwrap();
     remote.finish().unwrap();
+    assert_eq!(width(), 16, "the cached header is that of the file before");
     assert_eq!(object(&store).unwrap(), std::fs::read(path).unwrap());
 }
 

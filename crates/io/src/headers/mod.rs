@@ -16,6 +16,7 @@ use self::cache::HeaderCache;
 #[cfg(test)]
 pub(crate) use self::in_flight::InFlightHeaders;
 pub(crate) use self::in_flight::SharedHeader;
+use crate::Location;
 use crate::store::Stores;
 
 /// Headers of files in [`Stores`], which it derefs to. Cheap to clone; clones share the cache.
@@ -54,6 +55,11 @@ impl Headers {
     /// Bytes of cached headers, and the number of headers in flight.
     pub(crate) fn cache_usage(&self) -> (u64, usize) {
         (self.cache.bytes(), self.cache.in_flight())
+    }
+
+    /// Removes the cached header of a file that was written.
+    pub(crate) fn forget(&self, location: &Location) {
+        self.cache.forget(location.key());
     }
 
     /// Sets the maximum size of cached headers in bytes.

@@ -10,6 +10,7 @@ use rasteret_cog::write::{CogLayout, CogOptions, CogProfile, EncodedTile, LevelS
 use super::grid::{CommonGrid, PixelWindow, Placement, usize_of};
 use super::spool::Spool;
 use super::target::{Output, failed};
+use crate::headers::Headers;
 use crate::tiles::TileReader;
 use crate::types::location::LocationKind;
 use crate::types::stamp::Stamp;
@@ -37,6 +38,7 @@ pub struct CogDescription {
 /// Collects windows, and writes them as one file.
 #[derive(Debug)]
 pub struct CogWriter {
+    headers: Headers,
     reader: TileReader,
     location: Location,
     /// None for an object.
@@ -89,6 +91,7 @@ impl CogWriter {
     /// [`Error::Store`] if a lock of the host forbids the file, or its folder cannot be written to; [`Error::InvalidArgument`]
     /// for a location that is neither a local path nor an object.
     pub(crate) fn new(
+        headers: Headers,
         reader: TileReader,
         href: &str,
         options: CogOptions,
@@ -119,6 +122,7 @@ impl CogWriter {
         }
         let pixels = Spool::new(&folder).map_err(|error| failed(&location, &error))?;
         Ok(Self {
+            headers,
             reader,
             location,
             target,
@@ -175,6 +179,8 @@ impl CogWriter {
         })?;
         let tiles = self.encode(&profile, layout.levels().len())?;
         let bytes = self.write(&layout, &tiles)?;
+        // The file may have replaced one whose header is cached.
+        self.headers.forget(&self.location);
         Ok(WrittenCog { width: profile.width, height: profile.height, bytes })
     }
 
