@@ -15,6 +15,8 @@
 //! name. The CRS of a `GEOMETRY('…')` type is used on hosts that expose it, see [`LogicalType::geometry_crs`].
 //! Constants of table functions are passed as values, whose GEOMETRY is read as WKT.
 
+use std::cell::Cell;
+
 pub(crate) use rasteret_cog::DEFAULT_CRS;
 use rasteret_cog::{Corners, EncodedGeometry, ParsedGeometry};
 
@@ -90,12 +92,15 @@ pub(crate) struct GeometryReader<'a> {
     form: Form,
     /// The CRS of a `GEOMETRY('…')`.
     crs: Option<String>,
+    /// The text of the last row.
+    last: Cell<Option<&'a str>>,
 }
 
 impl<'a> GeometryReader<'a> {
     /// Checks the type of the vector.
     pub(crate) fn new(reader: &'a Reader<'a>) -> Result<Self> {
-        Ok(Self { reader, form: Form::of(reader.kind())?, crs: reader.kind().geometry_crs() })
+        let (form, crs) = (Form::of(reader.kind())?, reader.kind().geometry_crs());
+        Ok(Self { reader, form, crs, last: Cell::new(None) })
     }
 
     /// Whether the vector has the type `"NULL"`. DuckDB uses this type for an untyped NULL and to a prepared parameter that
@@ -107,7 +112,7 @@ impl<'a> GeometryReader<'a> {
     /// The encoded geometry of a row; None for NULL.
     pub(crate) fn encoded(&self, row: usize) -> Result<Option<EncodedGeometry<'a>>> {
         Ok(match self.form {
-            Form::Text => self.reader.text(row).map(EncodedGeometry::Text),
+            Form::Text => self.text(row).map(EncodedGeometry::Text),
             Form::Wkb => self.reader.bytes(row).map(EncodedGeometry::Wkb),
             Form::Fields if self.reader.is_null(row) => None,
             Form::Fields => four(SIDES.map(|side| self.reader.field(side)?.number(row))).map(corners),
@@ -118,6 +123,14 @@ impl<'a> GeometryReader<'a> {
             },
             Form::Null => None,
         })
+    }
+
+    /// The text of a row. All rows of a constant have one text, which may be long: it is validated once.
+    fn text(&self, row: usize) -> Option<&'a str> {
+        let bytes = self.reader.bytes(row)?;
+        let last = self.last.get().filter(|last| std::ptr::eq(last.as_bytes(), bytes));
+        self.last.set(last.or_else(|| self.reader.text(row)));
+        self.last.get()
     }
 
     /// The CRS of a `GEOMETRY('…')` type.
