@@ -64,7 +64,7 @@ impl Positions {
         connected(map, self.corner_points(col, row))
     }
 
-    /// The corners of a pixel; None where one is undefined.
+    /// The corners of a pixel; None for those that are undefined.
     fn corner_points(&self, col: usize, row: usize) -> [Option<(f64, f64)>; 4] {
         let corners = [(col, row), (col + 1, row), (col + 1, row + 1), (col, row + 1)];
         corners.map(|(col, row)| Some(self.get(col, row)).filter(|(x, y)| x.is_finite() && y.is_finite()))

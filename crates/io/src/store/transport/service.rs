@@ -85,7 +85,7 @@ impl HttpService for Transport {
 
 /// The transport of a bucket of Google, whose requests a project may pay for.
 ///
-/// `object_store` asks for a token also for uploads that are not signed: an empty one is not sent.
+/// `object_store` requests a token for unsigned uploads, too: an empty one is not sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Billed {
     pub(crate) transport: Transport,

@@ -11,7 +11,7 @@ use super::{DOCUMENT_MAX, Excess, Transport, refusal, response};
 use crate::StoreError;
 
 /// Bytes of a response with a token; tokens have some kilobytes.
-const ANSWER_MAX: usize = 1 << 20;
+const RESPONSE_MAX: usize = 1 << 20;
 
 impl Transport {
     /// The response of an endpoint that issues credentials. Redirects are followed to the same server only.
@@ -55,9 +55,10 @@ impl Transport {
 }
 
 async fn read(body: HttpResponseBody) -> Result<Bytes, StoreError> {
-    let body = Limited::new(body, ANSWER_MAX).collect().await;
-    let what =
-        || StoreError::Other(format!("expected a response of at most {ANSWER_MAX} bytes from the endpoint for tokens"));
+    let body = Limited::new(body, RESPONSE_MAX).collect().await;
+    let what = || {
+        StoreError::Other(format!("expected a response of at most {RESPONSE_MAX} bytes from the endpoint for tokens"))
+    };
     body.map(|body| body.to_bytes()).map_err(|_| what())
 }
 
